@@ -1,0 +1,52 @@
+# One layer = one folder of src/ = one library, linking only the layers named in NEEDS.
+# tools/check_layers.py checks the includes against the same table.
+#
+#   hadal_layer(NAME [NEEDS layer...] [LIBS target...])
+#
+# Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
+# A file named *_avx2.cc or *_avx512.cc is compiled for that instruction set.
+function(hadal_layer name)
+  cmake_parse_arguments(arg "" "" "NEEDS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  list(TRANSFORM arg_NEEDS PREPEND hadal_)
+
+  if(sources)
+    add_library(hadal_${name} STATIC ${sources})
+    target_link_libraries(hadal_${name} PUBLIC hadal_flags ${arg_NEEDS} ${arg_LIBS})
+  else()
+    add_library(hadal_${name} INTERFACE)
+    target_link_libraries(hadal_${name} INTERFACE hadal_flags ${arg_NEEDS} ${arg_LIBS})
+  endif()
+  hadal_isa_flags(${sources})
+
+  if(HADAL_BUILD_TESTS AND tests)
+    hadal_test(hadal_${name}_tests SOURCES ${tests} NEEDS ${name})
+  endif()
+endfunction()
+
+function(hadal_isa_flags)
+  foreach(source IN LISTS ARGN)
+    if(source MATCHES "_avx2\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
+    elseif(source MATCHES "_avx512\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+        "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx2;-mfma;-mf16c")
+    endif()
+  endforeach()
+endfunction()
+
+# hadal_test(PROGRAM SOURCES file... NEEDS layer... [LABEL text])
+function(hadal_test program)
+  cmake_parse_arguments(arg "" "LABEL" "SOURCES;NEEDS;LIBS" ${ARGN})
+  list(TRANSFORM arg_NEEDS PREPEND hadal_)
+  add_executable(${program} ${arg_SOURCES})
+  target_link_libraries(${program} PRIVATE ${arg_NEEDS} hadal_testing ${arg_LIBS} GTest::gtest_main)
+  if(NOT arg_LABEL)
+    set(arg_LABEL unit)
+  endif()
+  gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${arg_LABEL} ENVIRONMENT "HADAL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+endfunction()

@@ -1,0 +1,154 @@
+#include "base/json.h"
+
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <unordered_set>
+
+namespace hadal {
+namespace {
+
+using Library = nlohmann::ordered_json;
+
+// Builds a Json from the library's parse events, so that depth and repeated keys are seen as they
+// come and no second tree is built.
+class Builder : public nlohmann::json_sax<Library> {
+ public:
+  explicit Builder(JsonLimits limits) : limits_(limits) {}
+
+  bool null() override { return Add(Json()); }
+  bool boolean(bool v) override { return Add(Json(v)); }
+  bool number_integer(number_integer_t v) override { return Add(Json(std::int64_t{v})); }
+  bool number_unsigned(number_unsigned_t v) override { return Add(Json(std::uint64_t{v})); }
+  bool number_float(number_float_t v, const string_t&) override { return Add(Json(v)); }
+  bool string(string_t& v) override { return Add(Json(std::move(v))); }
+  bool binary(binary_t&) override { return Stop("binary value"); }
+  bool start_object(std::size_t) override { return Open(Json(Json::Object{})); }
+  bool start_array(std::size_t) override { return Open(Json(Json::Array{})); }
+  bool end_object() override { return Close(); }
+  bool end_array() override { return Close(); }
+  bool key(string_t& v) override {
+    if (!open_.back().keys.insert(v).second) return Stop("the key '" + v + "' is given twice");
+    open_.back().key = std::move(v);
+    return true;
+  }
+  bool parse_error(std::size_t byte, const std::string&, const Library::exception& e) override {
+    // The library's text repeats the position and its own name; keep what follows the last ": ".
+    const std::string text = e.what();
+    const std::size_t cut = text.find("syntax error");
+    problem_ = fmt::format("not JSON at byte {}: {}", byte,
+                           cut == std::string::npos ? text : text.substr(cut));
+    return false;
+  }
+
+  Json root;
+  const std::string& problem() const { return problem_; }
+
+ private:
+  struct Level {
+    Json value;
+    std::string key;
+    std::unordered_set<std::string> keys;
+  };
+
+  bool Stop(std::string why) {
+    problem_ = std::move(why);
+    return false;
+  }
+  bool Open(Json container) {
+    if (open_.size() >= limits_.depth)
+      return Stop(fmt::format("nested deeper than {} levels", limits_.depth));
+    open_.push_back({std::move(container), {}, {}});
+    return true;
+  }
+  bool Close() {
+    Json done = std::move(open_.back().value);
+    open_.pop_back();
+    return Add(std::move(done));
+  }
+  bool Add(Json value) {
+    if (open_.empty()) {
+      root = std::move(value);
+      return true;
+    }
+    Level& level = open_.back();
+    if (auto* array = level.value.AsArray())
+      array->push_back(std::move(value));
+    else
+      level.value.AsObject()->emplace_back(std::move(level.key), std::move(value));
+    return true;
+  }
+
+  JsonLimits limits_;
+  std::vector<Level> open_;
+  std::string problem_;
+};
+
+Library ToLibrary(const Json& json) {
+  if (const auto* v = json.AsBool()) return *v;
+  if (const auto* v = json.AsInt()) return *v;
+  if (const auto* v = json.AsString()) return *v;
+  if (const auto* v = json.AsArray()) {
+    Library out = Library::array();
+    for (const Json& item : *v) out.push_back(ToLibrary(item));
+    return out;
+  }
+  if (const auto* v = json.AsObject()) {
+    Library::object_t object;
+    for (const auto& [key, item] : *v) object.Container::emplace_back(key, ToLibrary(item));
+    return object;
+  }
+  if (const auto v = json.AsNumber()) return *v;
+  return nullptr;
+}
+
+}  // namespace
+
+Json::Json(std::uint64_t v) {
+  if (v <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+    value_ = static_cast<std::int64_t>(v);
+  else
+    value_ = static_cast<double>(v);
+}
+
+std::optional<double> Json::AsNumber() const {
+  if (const auto* v = AsInt()) return static_cast<double>(*v);
+  if (const auto* v = std::get_if<double>(&value_)) return *v;
+  return std::nullopt;
+}
+
+const Json* Json::Find(std::string_view key) const {
+  if (const Object* object = AsObject())
+    for (const auto& [name, value] : *object)
+      if (name == key) return &value;
+  return nullptr;
+}
+
+void Json::Set(std::string key, Json value) {
+  if (is_null()) value_ = Object{};
+  Object* object = AsObject();
+  HADAL_CHECK(object != nullptr);
+  for (auto& [name, old] : *object)
+    if (name == key) {
+      old = std::move(value);
+      return;
+    }
+  object->emplace_back(std::move(key), std::move(value));
+}
+
+const char* Json::KindName() const {
+  constexpr const char* kNames[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
+  return kNames[value_.index()];
+}
+
+std::string Json::Dump(int indent) const {
+  return ToLibrary(*this).dump(indent, ' ', false, Library::error_handler_t::replace);
+}
+
+Result<Json> ParseJson(std::string_view text, JsonLimits limits) {
+  Builder builder(limits);
+  if (!Library::sax_parse(text.begin(), text.end(), &builder))
+    return Error{Code::kCorrupt, builder.problem()};
+  return std::move(builder.root);
+}
+
+}  // namespace hadal

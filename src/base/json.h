@@ -1,0 +1,68 @@
+// A JSON value, parsed and printed by nlohmann/json behind this one header.
+//
+// Objects keep the order in which their keys were written (a prompt's bytes depend on it) and refuse
+// a key given twice. Numbers keep their kind: an integer that fits 64 bits stays exact.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hadal {
+
+class Json {
+ public:
+  using Array = std::vector<Json>;
+  using Member = std::pair<std::string, Json>;
+  using Object = std::vector<Member>;
+
+  Json() = default;  // null
+  Json(std::nullptr_t) {}                                   // NOLINT(google-explicit-constructor)
+  Json(bool v) : value_(v) {}                               // NOLINT(google-explicit-constructor)
+  Json(int v) : value_(std::int64_t{v}) {}                  // NOLINT(google-explicit-constructor)
+  Json(std::int64_t v) : value_(v) {}                       // NOLINT(google-explicit-constructor)
+  Json(std::uint64_t v);                                    // NOLINT(google-explicit-constructor)
+  Json(double v) : value_(v) {}                             // NOLINT(google-explicit-constructor)
+  Json(const char* v) : value_(std::string(v)) {}           // NOLINT(google-explicit-constructor)
+  Json(std::string v) : value_(std::move(v)) {}             // NOLINT(google-explicit-constructor)
+  Json(std::string_view v) : value_(std::string(v)) {}      // NOLINT(google-explicit-constructor)
+  Json(Array v) : value_(std::move(v)) {}                   // NOLINT(google-explicit-constructor)
+  Json(Object v) : value_(std::move(v)) {}                  // NOLINT(google-explicit-constructor)
+  static Json MakeObject(std::initializer_list<Member> members) { return Json(Object(members)); }
+
+  bool is_null() const { return value_.index() == 0; }
+  const bool* AsBool() const { return std::get_if<bool>(&value_); }
+  // An integer; numbers above 2^63-1 are not integers here and read as a double.
+  const std::int64_t* AsInt() const { return std::get_if<std::int64_t>(&value_); }
+  std::optional<double> AsNumber() const;  // an integer or a double
+  const std::string* AsString() const { return std::get_if<std::string>(&value_); }
+  const Array* AsArray() const { return std::get_if<Array>(&value_); }
+  Array* AsArray() { return std::get_if<Array>(&value_); }
+  const Object* AsObject() const { return std::get_if<Object>(&value_); }
+  Object* AsObject() { return std::get_if<Object>(&value_); }
+
+  const Json* Find(std::string_view key) const;  // null if not an object, or no such key
+  void Set(std::string key, Json value);         // appends, or replaces; null becomes an object
+  const char* KindName() const;                  // "null", "boolean", "integer", "number", ...
+
+  // indent < 0: one line. Invalid UTF-8 in a string is printed as U+FFFD; NaN and infinity as null.
+  std::string Dump(int indent = -1) const;
+
+ private:
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
+};
+
+struct JsonLimits {
+  std::size_t depth = 64;
+};
+
+// kCorrupt: not JSON, with the byte where reading stopped; a key given twice; nested too deeply.
+Result<Json> ParseJson(std::string_view text, JsonLimits limits = {});
+
+}  // namespace hadal

@@ -1,0 +1,42 @@
+#include "base/json.h"
+
+#include <gtest/gtest.h>
+
+namespace hadal {
+namespace {
+
+TEST(Json, KeepsOrderAndKinds) {
+  const std::string text = R"({"z":1,"a":[true,null,-2.5,"\u00e9"],"big":9007199254740993})";
+  const auto json = ParseJson(text);
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ(json->Dump(), "{\"z\":1,\"a\":[true,null,-2.5,\"\xC3\xA9\"],\"big\":9007199254740993}");
+  EXPECT_EQ(*json->Find("big")->AsInt(), 9007199254740993);
+  EXPECT_EQ(json->Find("none"), nullptr);
+}
+
+TEST(Json, RefusesWhatIsNotJson) {
+  for (const char* text : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "nul", "1 2", "\"\xFF\""}) {
+    const auto json = ParseJson(text);
+    ASSERT_FALSE(json.ok()) << text;
+    EXPECT_EQ(json.error().code, Code::kCorrupt);
+    EXPECT_FALSE(json.error().what.empty());
+  }
+  EXPECT_NE(ParseJson("{\"a\":1,\"a\":2}").error().what.find("'a' is given twice"), std::string::npos);
+}
+
+TEST(Json, BoundsItsDepth) {
+  EXPECT_TRUE(ParseJson(std::string(64, '[') + std::string(64, ']')).ok());
+  EXPECT_FALSE(ParseJson(std::string(65, '[') + std::string(65, ']')).ok());
+  EXPECT_FALSE(ParseJson(std::string(1000000, '[')).ok());
+}
+
+TEST(Json, SetAppendsOrReplaces) {
+  Json json;
+  json.Set("a", 1);
+  json.Set("b", "x");
+  json.Set("a", 2.5);
+  EXPECT_EQ(json.Dump(), R"({"a":2.5,"b":"x"})");
+}
+
+}  // namespace
+}  // namespace hadal

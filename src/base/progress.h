@@ -1,0 +1,42 @@
+// A progress line for anything that may take over two seconds.
+//
+//   Progress progress("reading", total_bytes, "B");
+//   progress.Set(done, "12 MB/s");        // cheap; redraws at most ten times a second
+//
+// On a terminal: one line on stderr, redrawn in place, gone when the object is. Elsewhere: a plain
+// line every ten seconds. Nothing is shown before two seconds have passed. One thread.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+
+namespace hadal {
+
+class Progress {
+ public:
+  Progress(std::string label, std::uint64_t total, bool quiet = false);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void Set(std::uint64_t done, std::string_view note = {});
+  double seconds() const { return clock_.seconds(); }
+
+ private:
+  void Draw(std::uint64_t done, std::string_view note);
+
+  std::string label_;
+  std::uint64_t total_;
+  bool quiet_, terminal_;
+  bool drawn_ = false;
+  double next_ = 2;
+  Stopwatch clock_;
+};
+
+bool IsTerminal(int file_descriptor);
+std::uint64_t ResidentBytes();  // this process, now; 0 where unknown
+std::uint64_t PeakResidentBytes();
+
+}  // namespace hadal

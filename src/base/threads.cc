@@ -1,0 +1,91 @@
+#include "base/threads.h"
+
+#include <sched.h>
+
+#include "base/check.h"
+
+namespace hadal {
+namespace {
+// Waking a sleeping thread costs tens of microseconds, and a decode step has hundreds of short
+// parallel regions: spin about that long before sleeping.
+constexpr int kSpins = 4000;
+
+void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+}  // namespace
+
+Threads::Threads(std::size_t count) {
+  HADAL_CHECK(count >= 1);
+  for (std::size_t w = 1; w < count; ++w) workers_.emplace_back([this, w] { WorkerLoop(w); });
+}
+
+Threads::~Threads() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    generation_.fetch_add(1);
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+std::size_t Threads::HardwareCount() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
+    return static_cast<std::size_t>(CPU_COUNT(&set));
+  return 1;
+}
+
+void Threads::RunBlock(std::size_t worker) const {
+  const std::size_t threads = count();
+  const std::size_t end = items_ * (worker + 1) / threads;
+  for (std::size_t i = items_ * worker / threads; i < end; ++i) call_(fn_, i);
+}
+
+void Threads::Start(std::size_t items, Call call, void* fn) {
+  if (items == 0) return;
+  if (workers_.empty() || items == 1) {
+    for (std::size_t i = 0; i < items; ++i) call(fn, i);
+    return;
+  }
+  items_ = items;
+  call_ = call;
+  fn_ = fn;
+  running_.store(workers_.size(), std::memory_order_relaxed);
+  {
+    const std::lock_guard lock(mutex_);
+    generation_.fetch_add(1, std::memory_order_release);
+  }
+  wake_.notify_all();
+  RunBlock(0);
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (running_.load(std::memory_order_acquire) == 0) return;
+    Pause();
+  }
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [this] { return running_.load(std::memory_order_acquire) == 0; });
+}
+
+void Threads::WorkerLoop(std::size_t worker) {
+  std::size_t seen = 0;
+  while (true) {
+    for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin)
+      Pause();
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+      seen = generation_.load(std::memory_order_acquire);
+      if (stop_) return;
+    }
+    RunBlock(worker);
+    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      const std::lock_guard lock(mutex_);
+      done_.notify_one();
+    }
+  }
+}
+
+}  // namespace hadal

@@ -1,0 +1,54 @@
+// A pool of worker threads that splits a range the same way every time.
+//
+// Run(n, f) calls f(i) once for every i in [0, n); thread w of W takes the contiguous block
+// [n*w/W, n*(w+1)/W). Which thread computes an item therefore never changes what it computes: callers
+// give each output element to exactly one item, so results do not depend on the number of threads.
+//
+// One Run at a time per pool; it must not be called from inside f. f must not throw. The pool
+// outlives every Run; workers sleep between them.
+#pragma once
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace hadal {
+
+class Threads {
+ public:
+  explicit Threads(std::size_t count);  // count >= 1; the caller's thread is one of them
+  ~Threads();
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+  std::size_t count() const { return workers_.size() + 1; }
+
+  template <class F>
+  void Run(std::size_t items, F&& f) {
+    using Fn = std::remove_reference_t<F>;
+    Start(items, [](void* fn, std::size_t item) { (*static_cast<Fn*>(fn))(item); }, &f);
+  }
+
+  static std::size_t HardwareCount();  // >= 1; what this process may use
+
+ private:
+  using Call = void (*)(void*, std::size_t);
+  void Start(std::size_t items, Call call, void* fn);
+  void RunBlock(std::size_t worker) const;
+  void WorkerLoop(std::size_t worker);
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_, done_;
+  std::atomic<std::size_t> generation_{0};
+  std::atomic<std::size_t> running_{0};
+  bool stop_ = false;
+  std::size_t items_ = 0;
+  Call call_ = nullptr;
+  void* fn_ = nullptr;
+};
+
+}  // namespace hadal

@@ -1,0 +1,57 @@
+// Whole files: read, map, and write so that a kill at any moment leaves the old file or the new one.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace hadal::io {
+
+// kNotFound, kIo; kExhausted if the file is larger than max_bytes.
+Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes = std::uint64_t{1} << 32);
+
+// A file mapped read-only. Move-only; spans into it are valid while it lives. Any thread may read.
+class MappedFile {
+ public:
+  static Result<MappedFile> Open(const std::string& path);  // kNotFound, kIo; empty files are fine
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+
+ private:
+  MappedFile(std::string path, const std::byte* data, std::size_t size)
+      : path_(std::move(path)), data_(data), size_(size) {}
+  std::string path_;
+  const std::byte* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// Writes path + ".tmp", then Commit() flushes it to disk, renames it over path and flushes the
+// folder. Destroyed without Commit: the temporary is removed and path is untouched.
+class AtomicFile {
+ public:
+  static Result<AtomicFile> Create(const std::string& path);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  Status Write(std::span<const std::byte> bytes);
+  Status Write(std::string_view text);
+  Status Commit();
+
+ private:
+  AtomicFile(std::string path, int fd);
+  std::string path_, temporary_;
+  int fd_;
+};
+
+Status WriteFile(const std::string& path, std::string_view text);  // through AtomicFile
+
+}  // namespace hadal::io

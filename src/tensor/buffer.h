@@ -1,0 +1,47 @@
+// Buffer<T>: uninitialised, 64-byte aligned memory for trivially copyable elements. Move-only.
+#pragma once
+#include <cstddef>
+#include <cstdlib>
+#include <limits>
+#include <memory>
+#include <new>
+#include <span>
+#include <type_traits>
+
+#include "base/check.h"
+#include "tensor/view.h"
+
+namespace hadal {
+
+template <class T>
+class Buffer {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  Buffer() = default;
+  // Throws std::bad_alloc: sizes that come from outside are checked against a budget first.
+  explicit Buffer(std::size_t count) : count_(count) {
+    HADAL_CHECK(count <= std::numeric_limits<std::size_t>::max() / sizeof(T) - 64);
+    const std::size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
+    data_.reset(static_cast<T*>(std::aligned_alloc(64, bytes == 0 ? 64 : bytes)));
+    if (data_ == nullptr) throw std::bad_alloc();
+  }
+
+  T* data() const { return data_.get(); }
+  std::size_t size() const { return count_; }
+  std::span<T> span() const { return {data_.get(), count_}; }
+  T& operator[](std::size_t i) const { return data_.get()[i]; }
+  View2<T> As(std::size_t rows, std::size_t cols) const {
+    HADAL_CHECK(rows * cols <= count_);
+    return {data_.get(), rows, cols};
+  }
+
+ private:
+  struct Free {
+    void operator()(T* p) const { std::free(p); }
+  };
+  std::unique_ptr<T, Free> data_;
+  std::size_t count_ = 0;
+};
+
+}  // namespace hadal

@@ -1,0 +1,76 @@
+#include "tensor/codec.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace hadal {
+namespace {
+
+std::array<float, 256> MakeE4m3Table() {
+  std::array<float, 256> table{};
+  for (std::size_t code = 0; code < 256; ++code) {
+    const int exponent = static_cast<int>(code >> 3) & 15;
+    const int mantissa = static_cast<int>(code) & 7;
+    float v = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), -9)
+                            : std::ldexp(static_cast<float>(8 + mantissa), exponent - 10);
+    if ((code & 0x7F) == 0x7F) v = std::bit_cast<float>(0x7FC00000u);
+    table[code] = (code & 0x80) != 0 ? -v : v;
+  }
+  return table;
+}
+
+constexpr std::array<float, 16> kE2m1 = {0,  .5f,  1,  1.5f,  2,  3,  4,  6,
+                                         -0.f, -.5f, -1, -1.5f, -2, -3, -4, -6};
+
+// 2^ceil(log2(v)) for a normal positive float: the exponent, plus one unless v is a power of two.
+float CeilPowerOfTwo(float v) {
+  const auto bits = std::bit_cast<std::uint32_t>(v);
+  const std::uint32_t exponent = (bits >> 23) + ((bits & 0x7FFFFFu) != 0 ? 1 : 0);
+  return std::bit_cast<float>(exponent << 23);
+}
+
+}  // namespace
+
+std::span<const float, 256> E4m3Table() {
+  static const std::array<float, 256> table = MakeE4m3Table();
+  return table;
+}
+
+std::span<const float, 16> E2m1Table() { return kE2m1; }
+
+float E4m3ToF32(std::uint8_t code) { return E4m3Table()[code]; }
+float E2m1ToF32(std::uint8_t code) { return kE2m1[code & 15]; }
+
+std::uint8_t F32ToE4m3(float v) {
+  const auto sign = static_cast<std::uint8_t>(std::signbit(v) ? 0x80 : 0);
+  if (std::isnan(v)) return static_cast<std::uint8_t>(sign | 0x7F);
+  const float a = std::min(std::fabs(v), kE4m3Max);
+  // The spacing of the grid at a: 2^(exponent - 3), never finer than the subnormals' 2^-9. Dividing
+  // by it is exact, nearbyint rounds ties to even, and grid index and code count together.
+  const int exponent = std::max(a == 0 ? -6 : std::ilogb(a), -6);
+  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(a, 3 - exponent)));
+  return static_cast<std::uint8_t>(sign | (((exponent + 6) << 3) + steps));
+}
+
+std::uint8_t F32ToE2m1(float v) {
+  const auto sign = static_cast<std::uint8_t>(std::signbit(v) ? 8 : 0);
+  const float a = std::min(std::fabs(v), kE2m1Max);
+  const int exponent = std::max(a == 0 ? 0 : std::ilogb(a), 0);
+  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(a, 1 - exponent)));
+  return static_cast<std::uint8_t>(sign | ((exponent << 1) + steps));
+}
+
+std::uint8_t PowerOfTwoToE8m0(float v) {
+  if (v == 0x1p-127f) return 0;
+  const auto bits = std::bit_cast<std::uint32_t>(v);
+  HADAL_CHECK((bits & 0x807FFFFFu) == 0 && bits != 0 && bits >> 23 != 255);
+  return static_cast<std::uint8_t>(bits >> 23);
+}
+
+float Fp8Scale(float amax) { return CeilPowerOfTwo(std::max(amax, kFp8AmaxFloor) * (1 / kE4m3Max)); }
+float Fp4Scale(float amax) { return CeilPowerOfTwo(std::max(amax, kFp4AmaxFloor) * (1 / kE2m1Max)); }
+
+}  // namespace hadal
