@@ -21,7 +21,7 @@ std::uint8_t NearestCode(float v, std::span<const float> grid) {
 }
 
 std::vector<float> Probes(std::span<const float> grid) {
-  std::vector<float> out = {0.f, 1e30f, 1e-30f};
+  std::vector<float> out = {0.f, 1e4f, 1e-30f};
   for (std::size_t c = 0; c + 1 < grid.size(); ++c) {
     const float middle = (grid[c] + grid[c + 1]) / 2;
     for (const float v : {grid[c], middle, std::nextafterf(middle, 0), std::nextafterf(middle, 1e9f)})

@@ -1,0 +1,81 @@
+// The DeepSeek-V4 architecture as a LibTorch module: the trainable twin of src/model/, computing the
+// same function over whole sequences, with the same parameter names as the published checkpoint.
+//
+// Experts of a layer are stacked: parameter "layers.N.ffn.experts.w1" is [experts, inter, dim] and is
+// exported as layers.N.ffn.experts.E.w1.weight. Every other parameter is named as in the checkpoint.
+// Parameters are float32 (float64 for gradient checks), on one device.
+#pragma once
+#include <torch/torch.h>
+
+#include <string>
+#include <vector>
+
+#include "io/checkpoint.h"
+#include "model/config.h"
+
+namespace hadal::train {
+
+// Quantisation-aware training: which values pass through their stored format in the forward pass
+// (gradients go straight through). Off: plain floats.
+struct Quantize {
+  bool experts = false;   // routed experts: FP4, 1x32 scales
+  bool linears = false;   // the other FP8 matrices of the published format: 128x128 scales
+  bool kv = false;        // window and compressed entries: NoPE channels FP8 per 64, RoPE channels BF16
+  bool indexer = false;   // indexer queries and keys: Hadamard, FP4 per 32
+};
+
+enum class Attention {
+  kDense,   // every visible compressed entry of a CSA layer is attended; the indexer is not used
+  kWarmup,  // as kDense, and the indexer's KL loss is computed over all visible entries
+  kSparse,  // the indexer's top-k is attended; its KL loss is over the selected entries
+};
+
+struct ForwardOptions {
+  Attention attention = Attention::kDense;
+  Quantize quantize;
+  bool mtp = true;             // also run the MTP block (if the config has one)
+};
+
+// One packed batch. Documents lie one after another in a row; each has its own positions (from 0),
+// its own compression blocks (a trailing incomplete block yields nothing) and sees only itself.
+struct Batch {
+  torch::Tensor ids;        // [batch, tokens] int64
+  torch::Tensor documents;  // [batch, tokens] int64: number of the document within the row, 0, 1, ...
+};
+
+struct Output {
+  torch::Tensor logits;        // [batch, tokens, vocab]: predicts token t+1
+  torch::Tensor mtp_logits;    // [batch, tokens, vocab]: at t predicts token t+2; undefined if mtp is off
+  torch::Tensor balance_loss;  // scalar: sequence-wise balance loss, mean over score-routed layers, unweighted
+  torch::Tensor indexer_loss;  // scalar: KL, mean over CSA layers and over tokens with a choice; 0 if kDense
+  torch::Tensor expert_load;   // [layers + mtp blocks, experts] int64: tokens routed to each expert
+};
+
+class V4ModelImpl : public torch::nn::Module {
+ public:
+  // Initial values: FACTS E (normal, std `init_std`; norms 1; mHC scales 0.01; sinks, ape, biases 0;
+  // mHC static biases as in FACTS D1). tid2eid: a fixed balanced hash of the token id.
+  V4ModelImpl(model::Config config, std::uint64_t seed, double init_std);
+
+  Output Forward(const Batch& batch, const ForwardOptions& options);
+
+  const model::Config& config() const { return config_; }
+
+  // Aux-loss-free balancing: bias += speed * sign(mean load - load), for every score-routed layer.
+  void UpdateGateBias(const torch::Tensor& expert_load, double speed);
+
+  // Reads every tensor of a published checkpoint (any stored format). Missing, unexpected or
+  // mis-shaped tensors are errors. Writes a checkpoint directory (config.json + model.safetensors),
+  // in float32, or in the published FP8 + FP4 format.
+  Status Load(const io::Checkpoint& checkpoint);
+  enum class Format { kF32, kFp8Fp4 };
+  Status Save(const std::string& directory, Format format) const;
+
+ private:
+  model::Config config_;
+  struct Parts;
+  std::shared_ptr<Parts> parts_;
+};
+TORCH_MODULE(V4Model);
+
+}  // namespace hadal::train
