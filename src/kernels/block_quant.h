@@ -1,0 +1,39 @@
+// Rounding to block-scaled FP8 and FP4, and the stored forms of cache entries.
+//
+// A block's scale is the smallest power of two that brings its largest magnitude into range
+// (tensor/codec.h). RoundFp8 and RoundFp4 quantise and decode in place: the result is exactly what
+// storing and loading would give.
+//
+// A key-value entry of head_dim channels, the last rope_dim of them rotary (584 bytes for 512, 64):
+//     nope bytes    E4M3 codes, nope = head_dim - rope_dim, a multiple of 64
+//     2 * rope_dim  BF16 channels
+//     nope / 64     E8M0 scales, one per 64 channels
+//     zero padding to a multiple of 8 bytes
+// An indexer key of dim channels (68 bytes for 128):
+//     dim / 2       E2M1 codes, low nibble the even channel
+//     dim / 32      E8M0 scales
+//
+// Source  DeepSeek-V4 inference/kernel.py (act_quant, fp4_quant); FlashMLA tests/quant.py for the fields.
+#pragma once
+#include <cstddef>
+#include <span>
+
+namespace hadal::kernels {
+
+void RoundFp8(std::span<float> x, std::size_t block);  // block 64 or 128; a last short block is allowed
+void RoundFp4(std::span<float> x);                     // blocks of 32; x.size() a multiple of 32
+void RoundBf16(std::span<float> x);
+
+struct KvEntryShape {
+  std::size_t head_dim = 0, rope_dim = 0;
+  std::size_t nope() const { return head_dim - rope_dim; }
+  std::size_t bytes() const { return (nope() + 2 * rope_dim + nope() / 64 + 7) / 8 * 8; }
+};
+void EncodeKvEntry(KvEntryShape shape, std::span<const float> kv, std::span<std::byte> entry);
+void DecodeKvEntry(KvEntryShape shape, std::span<const std::byte> entry, std::span<float> kv);
+
+inline std::size_t IndexKeyBytes(std::size_t dim) { return dim / 2 + dim / 32; }
+void EncodeIndexKey(std::span<const float> key, std::span<std::byte> entry);
+void DecodeIndexKey(std::span<const std::byte> entry, std::span<float> key);
+
+}  // namespace hadal::kernels

@@ -1,0 +1,50 @@
+// The lightning indexer's scores of one token for a tile of keys, and the top-k over all tiles.
+//
+//   score[j] = sum_h w[h] * max(0, q[h,:] . key[j,:])
+//
+//   q      [heads, dim]  f32  read
+//   w      [heads]       f32  read; may be negative
+//   keys   [n, dim]      f32  read
+//   score  [n]           f32  every element written
+//
+// Numbers  f32, dots in 16 lanes with a fixed tree, heads summed in order. Bf16 rounds the dot, the
+//          product and the sum to bfloat16, as the official bfloat16 code does.
+// Source   DeepSeek-V4 inference/model.py, Indexer.forward.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tensor/view.h"
+
+namespace hadal::kernels {
+
+enum class Rounding { kNone, kBf16 };
+
+void IndexScores(View2<const float> q, std::span<const float> w, View2<const float> keys,
+                 Rounding rounding, std::span<float> score);
+
+// Keeps the k best of a stream of scores in O(k) memory. Equal scores: the lower position wins, so the
+// result does not depend on how the stream is cut.
+class TopK {
+ public:
+  explicit TopK(std::size_t k);
+  void Reset();
+  void Push(std::uint32_t first_position, std::span<const float> scores);
+  // The chosen positions, ascending; valid until the next call.
+  std::span<const std::uint32_t> Finish();
+
+ private:
+  struct Candidate {
+    float score;
+    std::uint32_t position;
+  };
+  void Prune();
+  std::size_t k_;
+  float worst_kept_;
+  std::vector<Candidate> candidates_;
+  std::vector<std::uint32_t> chosen_;
+};
+
+}  // namespace hadal::kernels

@@ -1,0 +1,23 @@
+// The compressor's pooling: per channel, a softmax over the candidates' gate scores weighs their values.
+//
+//   y[c] = sum_r softmax_r(score[r,c]) * kv[r,c]
+//
+//   kv, score  [candidates, dim]  f32  read; a score of -inf takes part with weight zero
+//   y          [dim]              f32  every element written
+//
+// Numbers  f32, maximum subtracted, candidates summed in order; channels are independent.
+// Caller   at least one candidate per channel with a finite score.
+// Source   DeepSeek-V4 inference/model.py, Compressor.forward; report eq. 9-12.
+#pragma once
+#include <span>
+
+#include "tensor/view.h"
+
+namespace hadal::kernels {
+
+void PoolSoftmax(View2<const float> kv, View2<const float> score, std::span<float> y);
+namespace ref {
+void PoolSoftmax(View2<const float> kv, View2<const float> score, std::span<float> y);
+}
+
+}  // namespace hadal::kernels

@@ -1,0 +1,31 @@
+// RMSNorm of one row.
+//
+//   y[d] = x[d] / sqrt(mean(x^2) + eps) * gain[d]
+//
+//   x     [dim]  f32  read; may be y itself
+//   gain  [dim]  f32  read; empty: no gain
+//   y     [dim]  f32  every element written
+//
+// Numbers  f32 sums in 16 lanes, fixed tree; the row scaled first, then times the gain.
+// Error    |y - ref| <= (dim/32 + 8) * 2^-24 * |ref|.
+// Source   arXiv:1910.07467; DeepSeek-V4 inference/model.py, RMSNorm.
+#pragma once
+#include <span>
+
+namespace hadal::kernels {
+
+void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, std::span<float> y);
+
+// 1 / sqrt(mean(x^2) + eps), summed as above.
+float RmsScale(std::span<const float> x, float eps);
+
+// The weightless norm of query heads as the official bfloat16 code computes it: squares, mean, sum
+// with eps, root and product each rounded to bfloat16. x holds bfloat16 values; in place.
+void RmsNormBf16Steps(std::span<float> x, float eps);
+
+namespace ref {
+void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, std::span<float> y);
+float RmsScale(std::span<const float> x, float eps);
+}
+
+}  // namespace hadal::kernels

@@ -1,0 +1,31 @@
+// Rotary position embedding, interleaved pairs: channels (2i, 2i+1) are turned by position * f_i.
+//
+//   (x[2i], x[2i+1])  <-  (x[2i] c - x[2i+1] s,  x[2i] s + x[2i+1] c)      c, s = cos, sin(angle_i)
+//
+// Inverse turns back (s negated). Angles are float32 as in the official code: float32(position) * f_i
+// rounded to float32, then cosine and sine of that rounded angle.
+//
+// Source  DeepSeek-V4 inference/model.py: precompute_freqs_cis, apply_rotary_emb.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace hadal::kernels {
+
+// f_i = theta^(-2i/dim), i < dim/2, all in float32.
+std::vector<float> RopeFrequencies(std::size_t dim, double theta);
+// The same, interpolated by YaRN: slow frequencies divided by factor, a linear ramp between.
+std::vector<float> YarnFrequencies(std::size_t dim, double theta, double factor, double beta_fast,
+                                   double beta_slow, std::size_t original_positions);
+
+// cos, sin [frequencies]: every element written.
+void RopeAngles(std::uint64_t position, std::span<const float> frequencies, std::span<float> cos,
+                std::span<float> sin);
+
+enum class Turn { kForward, kInverse };
+// x [2 * cos.size()], in place.
+void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn);
+
+}  // namespace hadal::kernels
