@@ -36,9 +36,13 @@ struct Weight {
   const std::byte* codes = nullptr;
   const std::byte* scales = nullptr;  // null for kF32, kBf16
 
+  // kFp8Block128: where row 0 lies in its block of 128 rows (0..127); row r has the scales of block row
+  // (first_row_in_block + r) / 128. Not 0 only in a view that Rows() cut out of a larger matrix.
+  std::size_t first_row_in_block = 0;
+
   std::size_t code_bytes() const;
   std::size_t scale_bytes() const;
-  // Rows [begin, begin + count); for kFp8Block128 begin is a multiple of 128.
+  // Rows [begin, begin + count), any begin (o_lora_rank 64 cuts wo_a inside a block).
   Weight Rows(std::size_t begin, std::size_t count) const;
 };
 
