@@ -1,0 +1,91 @@
+// The forward pass: one function for prefill, chunked prefill, decode and verification.
+//
+// A batch is a list of chunks: some new tokens of one sequence each, at whatever position that
+// sequence has reached. Every token passes through every layer; its result depends on its own sequence
+// alone, bit for bit, however the tokens are cut into chunks and batches and however many threads run.
+//
+//   Forward forward(model, Numerics::Stored(), threads, /*max_tokens=*/512);
+//   forward.Run({{&state, prompt}});                    // state.tokens grows by prompt.size()
+//   forward.Logits(last_row, logits);
+//
+// A Forward owns its scratch, sized once for max_tokens; it does not grow with context. One call at a
+// time. The Model, the Threads and the memory behind the states outlive it.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/threads.h"
+#include "model/kv_layout.h"
+#include "model/numerics.h"
+#include "model/weights.h"
+#include "tensor/view.h"
+
+namespace hadal::model {
+
+// One sequence's memory as the model sees it (src/cache/ owns it).
+struct SequenceState {
+  std::uint64_t tokens = 0;              // processed so far by the main layers
+  std::uint64_t mtp_tokens = 0;          // processed so far by the MTP block
+  std::span<std::byte> fixed;            // KvLayout::fixed_bytes, zeroed before the first token
+  std::span<std::byte* const> pages;     // KvLayout::page_bytes each; enough for the chunk's last token
+};
+
+struct Chunk {
+  SequenceState* sequence;
+  std::span<const std::int32_t> tokens;  // ids in [0, vocab_size), at least one
+};
+
+// What happens inside, for those who compare or explain. Called between parallel regions, in order.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  // Residual streams [tokens, 4 * hidden_size] before layer `boundary` (num_hidden_layers: after all).
+  virtual void Streams(std::size_t boundary, View2<const float> streams);
+  // Chosen experts [tokens, num_experts_per_tok], ascending, and their weights.
+  virtual void Routed(std::size_t layer, View2<const std::uint32_t> experts,
+                      View2<const float> weights);
+  // A CSA layer's choice for batch row `row`: entry numbers, ascending.
+  virtual void Selected(std::size_t layer, std::size_t row, std::span<const std::uint32_t> entries);
+};
+
+class Forward {
+ public:
+  Forward(const Model& model, const Numerics& numerics, Threads& threads, std::size_t max_tokens);
+  ~Forward();
+  Forward(const Forward&) = delete;
+  Forward& operator=(const Forward&) = delete;
+
+  const KvLayout& layout() const;
+  std::size_t max_tokens() const;
+  std::size_t scratch_bytes() const;
+  void set_observer(Observer* observer);  // null: none
+
+  // All tokens of the batch (at most max_tokens, HADAL_CHECK). Batch rows are the chunks' tokens one
+  // after another. A sequence appears at most once. Advances every chunk's sequence->tokens.
+  void Run(std::span<const Chunk> batch);
+
+  // The residual streams [tokens, 4 * hidden_size] of the last Run, after the last layer.
+  View2<const float> streams() const;
+  // Next-token logits [vocab_size] of one batch row of the last Run.
+  void Logits(std::size_t row, std::span<float> logits);
+
+  // The MTP block over rows [first_row, first_row + next_tokens.size()) of the last Run, which belong
+  // to `sequence` and are its positions mtp_tokens, mtp_tokens + 1, ...: next_tokens[i] is the token that
+  // follows the row's own. Keeps the streams of Run. Afterwards MtpLogits(i) predicts the token after
+  // next_tokens[i]. Advances sequence->mtp_tokens.
+  void RunMtp(SequenceState& sequence, std::size_t first_row, std::span<const std::int32_t> next_tokens);
+  void MtpLogits(std::size_t index, std::span<float> logits);
+
+  // Layer `layer` alone, from given streams [batch tokens, 4 * hidden_size] (for tests of one layer):
+  // out gets the streams after it. Does not advance the sequences.
+  void RunLayer(std::size_t layer, std::span<const Chunk> batch, View2<const float> in,
+                View2<float> out);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hadal::model

@@ -1,0 +1,100 @@
+// A model's weights, bound to the mapped checkpoint by their published names.
+//
+// Large matrices stay where the file is mapped, in their stored format. Vectors (norms, biases, sinks,
+// ape, hyper-connection scales) are copied as float32. Every tensor the config asks for must be there
+// with the right shape and a usable dtype, and there must be no others.
+// Source: published checkpoint, tensor names and shapes (FACTS.md A).
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "io/checkpoint.h"
+#include "kernels/matmul.h"
+#include "model/config.h"
+
+namespace hadal::model {
+
+using kernels::Weight;
+using Vector = std::vector<float>;
+
+struct HyperConnection {   // of one sub-layer
+  Weight fn;               // [24, 4 dim]
+  Vector base, scale;      // [24], [3]
+};
+
+struct HyperHead {
+  Weight fn;               // [4, 4 dim]
+  Vector base;             // [4]
+  float scale = 1;
+};
+
+struct Compressor {
+  Weight wkv, wgate;       // [width, dim]; width = 2 head_dim for ratio 4, head_dim for 128
+  Vector ape;              // [ratio, width]
+  Vector norm;             // [head_dim]
+};
+
+struct Indexer {
+  Weight wq_b;             // [heads * dim, q_lora_rank]
+  Weight weights_proj;     // [heads, dim]
+  Compressor compressor;
+};
+
+struct Attention {
+  std::size_t ratio = 0;
+  Weight wq_a, wq_b, wkv, wo_b;
+  std::vector<Weight> wo_a;              // one a group: [o_lora_rank, heads/groups * head_dim]
+  Vector q_norm, kv_norm, attn_sink;
+  std::optional<Compressor> compressor;  // ratio 4 and 128
+  std::optional<Indexer> indexer;        // ratio 4
+};
+
+struct Expert {
+  Weight w1, w2, w3;
+};
+
+struct Moe {
+  Weight gate;                              // [experts, dim]
+  Vector bias;                              // [experts]; empty in hash-routed layers
+  std::vector<std::uint32_t> tid2eid;       // [vocab, topk] in hash-routed layers, else empty
+  std::vector<Expert> experts;
+  Expert shared_expert;
+};
+
+struct Layer {
+  HyperConnection hc_attn, hc_ffn;
+  Vector attn_norm, ffn_norm;
+  Attention attn;
+  Moe ffn;
+};
+
+struct Mtp {
+  Layer layer;
+  Weight e_proj, h_proj;
+  Vector enorm, hnorm, norm;
+  HyperHead hc_head;
+};
+
+class Model {
+ public:
+  // kNotFound, kInvalid, kCorrupt: names the tensor, what was found and what the config asks for.
+  static Result<Model> Load(io::Checkpoint checkpoint);
+
+  Config config;
+  Weight embed, head;      // [vocab, dim]
+  Vector norm;
+  HyperHead hc_head;
+  std::vector<Layer> layers;
+  std::optional<Mtp> mtp;
+
+  const io::Checkpoint& checkpoint() const { return checkpoint_; }
+
+ private:
+  explicit Model(io::Checkpoint checkpoint) : checkpoint_(std::move(checkpoint)) {}
+  io::Checkpoint checkpoint_;  // keeps the mapped weights alive
+};
+
+}  // namespace hadal::model
