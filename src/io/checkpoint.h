@@ -1,7 +1,7 @@
 // A published checkpoint directory: config.json beside model.safetensors, or beside
-// model.safetensors.index.json and the shards it names, or (no index) beside any *.safetensors.
-// All shards are mapped; a name found in two shards, or an index that disagrees with a shard, is an
-// error. Move-only; views live as long as the Checkpoint.
+// model.safetensors.index.json and the shards it names, or (no index) beside model*.safetensors, or
+// else any *.safetensors. All shards are mapped; a name found in two shards, or an index that
+// disagrees with a shard, is an error. Move-only; views live as long as the Checkpoint.
 #pragma once
 #include <map>
 #include <string>

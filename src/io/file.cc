@@ -1,0 +1,182 @@
+#include "io/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <new>
+#include <utility>
+
+namespace hadal::io {
+namespace {
+
+Error SystemError(const std::string& path, const char* action) {
+  const int number = errno;
+  const Code code = number == ENOENT || number == ENOTDIR  ? Code::kNotFound
+                    : number == ENOSPC || number == EDQUOT ? Code::kExhausted
+                                                           : Code::kIo;
+  return Fail(code, "{}: cannot {}: {}", path, action, std::strerror(number));
+}
+
+// Closes on every way out.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::string FolderOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// A rename is on disk only once its folder is.
+Status FlushFolder(const std::string& path) {
+  const std::string folder = FolderOf(path);
+  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError(folder, "open");
+  // Some file systems cannot flush a folder and say so with EINVAL: nothing more can be done there.
+  if (fsync(fd.get()) != 0 && errno != EINVAL) return SystemError(folder, "flush");
+  return Unit{};
+}
+
+Error TooLarge(const std::string& path, std::uint64_t found, std::uint64_t max_bytes) {
+  return Fail(Code::kExhausted, "{}: found {} or more bytes, expected at most {}", path, found,
+              max_bytes);
+}
+
+}  // namespace
+
+Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError(path, "open");
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) return SystemError(path, "read its size");
+  if (S_ISDIR(info.st_mode)) return Fail(Code::kIo, "{}: found a folder, expected a file", path);
+  const auto size = static_cast<std::uint64_t>(info.st_size);
+  if (size > max_bytes) return TooLarge(path, size, max_bytes);
+
+  // The size is a hint only: files of /proc say 0, and a file may grow while it is read.
+  std::string text;
+  try {
+    std::size_t have = 0;
+    text.resize(static_cast<std::size_t>(size) + 1);
+    while (true) {
+      if (have == text.size()) text.resize(text.size() + std::max<std::size_t>(have / 2, 65536));
+      const ssize_t got = read(fd.get(), text.data() + have, text.size() - have);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return SystemError(path, "read");
+      if (got == 0) break;
+      have += static_cast<std::size_t>(got);
+      if (have > max_bytes) return TooLarge(path, have, max_bytes);
+    }
+    text.resize(have);
+  } catch (const std::bad_alloc&) {
+    return Fail(Code::kExhausted, "{}: not enough memory to read {} bytes", path, size);
+  }
+  return text;
+}
+
+Result<MappedFile> MappedFile::Open(const std::string& path) {
+  // Non-blocking, so that a pipe is refused below rather than waited for.
+  const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0) return SystemError(path, "open");
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) return SystemError(path, "read its size");
+  if (!S_ISREG(info.st_mode)) {
+    return Fail(Code::kIo, "{}: found {}, expected a file", path,
+                S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
+  }
+  const auto size = static_cast<std::size_t>(info.st_size);
+  if (size == 0) return MappedFile(path, nullptr, 0);
+  void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (data == MAP_FAILED) return SystemError(path, "map");
+  return MappedFile(path, static_cast<const std::byte*>(data), size);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
+}
+
+AtomicFile::AtomicFile(std::string path, int fd)
+    : path_(std::move(path)), temporary_(path_ + ".tmp"), fd_(fd) {}
+
+AtomicFile::AtomicFile(AtomicFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::move(other.temporary_)),
+      fd_(std::exchange(other.fd_, -1)) {}
+
+AtomicFile::~AtomicFile() {
+  if (fd_ < 0) return;  // committed, or moved from
+  close(fd_);
+  unlink(temporary_.c_str());
+}
+
+Result<AtomicFile> AtomicFile::Create(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
+    return Fail(Code::kIo, "{}: found a folder, expected a file to write", path);
+  const std::string temporary = path + ".tmp";
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return SystemError(temporary, "create");
+  return AtomicFile(path, fd);
+}
+
+Status AtomicFile::Write(std::span<const std::byte> bytes) {
+  HADAL_CHECK(fd_ >= 0);
+  while (!bytes.empty()) {
+    const ssize_t put = write(fd_, bytes.data(), bytes.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return SystemError(temporary_, "write");
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return Unit{};
+}
+
+Status AtomicFile::Write(std::string_view text) {
+  return Write(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+Status AtomicFile::Commit() {
+  HADAL_CHECK(fd_ >= 0);
+  // On failure fd_ stays, and the destructor removes the temporary.
+  if (fsync(fd_) != 0) return SystemError(temporary_, "flush");
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0)
+    return SystemError(path_, "rename its temporary to it");
+  close(std::exchange(fd_, -1));
+  return FlushFolder(path_);
+}
+
+Status WriteFile(const std::string& path, std::string_view text) {
+  HADAL_TRY(AtomicFile file, AtomicFile::Create(path));
+  HADAL_TRY_STATUS(file.Write(text));
+  return file.Commit();
+}
+
+}  // namespace hadal::io
