@@ -1,0 +1,97 @@
+# The front door: `make run` and `make test` work from a fresh clone on Debian or Ubuntu.
+#
+# Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs packages
+# without asking; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run.
+JOBS ?= $(shell nproc)
+PROMPT ?= Once upon a time
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 60
+RELEASE := build/release
+DEPS := tools/install_deps.sh
+TORCH := $(if $(HADAL_WITH_TORCH),-DHADAL_WITH_TORCH=$(HADAL_WITH_TORCH))
+TRAIN := $(if $(filter OFF off 0 no,$(HADAL_WITH_TORCH)),,train)
+CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
+
+.PHONY: help build run test test-full test-build bench train-deps format check asan fuzz install \
+        clean deps-engine links
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@echo "hadal: run, train and size DeepSeek-V4-architecture models on CPUs"
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+build: deps-engine $(RELEASE)/build.ninja  ## build build/hadal, and build/hadal-train where LibTorch is installed
+	cmake --build $(RELEASE) --target programs -j$(JOBS)
+	@$(MAKE) -s links
+
+run: deps-engine $(RELEASE)/build.ninja  ## generate text with the embedded model; PROMPT="..."
+	@cmake --build $(RELEASE) --target hadal -j$(JOBS) -- --quiet
+	@$(MAKE) -s links
+	build/hadal run --prompt "$(PROMPT)"
+
+test: test-build  ## build everything, run the tests; installs LibTorch unless HADAL_WITH_TORCH=OFF
+	$(CTEST) --test-dir $(RELEASE) -LE slow
+
+test-full: test-build  ## as test, with the slow tests too
+	$(CTEST) --test-dir $(RELEASE)
+
+test-build:
+	@$(DEPS) engine test $(TRAIN)
+	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
+	cmake --build $(RELEASE) -j$(JOBS)
+	@$(MAKE) -s links
+
+bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
+	@$(DEPS) bench
+	cmake --preset release -DHADAL_BUILD_BENCH=ON $(TORCH)
+	cmake --build $(RELEASE) --target programs benchmarks -j$(JOBS)
+	@$(MAKE) -s links
+	tools/bench.sh $(RELEASE)
+
+train-deps: deps-engine $(RELEASE)/build.ninja  ## install what `hadal train` needs (LibTorch) and build it
+	@$(DEPS) train
+	cmake --preset release -DHADAL_WITH_TORCH=ON
+	cmake --build $(RELEASE) --target programs -j$(JOBS)
+	@$(MAKE) -s links
+
+format:  ## rewrite the C++ files in the project's format
+	@$(DEPS) check
+	tools/check_format.sh --fix
+
+check:  ## what CI checks besides tests: layers, format, documents, clang-tidy
+	@$(DEPS) engine test check
+	tools/checks_test.py
+	tools/check_layers.py
+	tools/check_format.sh
+	tools/check_docs.py
+	@test -e $(RELEASE)/build.ninja || cmake --preset release $(TORCH)
+	tools/check_tidy.py $(RELEASE)
+
+asan:  ## fast tests under the address and undefined-behaviour sanitizers
+	@$(DEPS) engine test
+	cmake --preset asan
+	cmake --build build/asan -j$(JOBS)
+	$(CTEST) --test-dir build/asan -L unit -LE slow
+
+fuzz:  ## run every fuzz target for FUZZ_SECONDS (60) seconds
+	@$(DEPS) engine fuzz
+	tools/fuzz.sh $(FUZZ_SECONDS)
+
+install: build  ## install the programs under PREFIX (/usr/local)
+	cmake --install $(RELEASE) --prefix $(PREFIX)
+
+clean:  ## remove everything built
+	rm -rf build
+
+deps-engine:
+	@$(DEPS) engine
+
+# Configured without tests, which need packages that running does not; `make test` turns them on.
+$(RELEASE)/build.ninja:
+	cmake --preset release -DHADAL_BUILD_TESTS=OFF $(TORCH)
+
+links:
+	@for program in hadal hadal-train; do \
+	  if [ -x $(RELEASE)/$$program ]; then ln -sfn release/$$program build/$$program; fi; \
+	done

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Checks the includes of the source tree against the layers; the tables here are the architecture.
+
+    tools/check_layers.py [ROOT]
+
+Exit code 0: clean. 1: violations, one line each.
+"""
+import re
+import sys
+from pathlib import Path
+
+# What a folder of src/ may include besides itself.
+MAY_INCLUDE = {
+    "base": "",
+    "tensor": "base",
+    "io": "base tensor",
+    "kernels": "base tensor",
+    "text": "base",
+    "model": "base tensor io kernels",
+    "cost": "base tensor model",
+    "cache": "base tensor model cost io kernels",
+    "engine": "base tensor io kernels text model cost cache",
+    "train": "base tensor io text model",
+    "cli": "base tensor io kernels text model cost cache engine",
+    "testing": "base tensor io",  # itself only for tests, see MAY_TEST
+}
+MAY_INCLUDE = {layer: set(others.split()) for layer, others in MAY_INCLUDE.items()}
+
+# Outside code enters through one place: first part of the <...> include -> paths that may hold it.
+OUTSIDE = {
+    "torch": r"src/train/",
+    "ATen": r"src/train/",
+    "c10": r"src/train/",
+    "nlohmann": r"src/base/json\.cc$",
+    "CLI": r"src/cli/",
+    "pcre2.h": r"src/text/",
+    "toml++": r"src/train/",
+    "gtest": r"src/testing/|src/.*_test\.cc$|tests/",
+    "rapidcheck": r"src/.*_test\.cc$|tests/",
+    "rapidcheck.h": r"src/.*_test\.cc$|tests/",
+    "benchmark": r"bench/",
+}
+MAY_TEST = re.compile(r"src/testing/|src/.*_test\.cc$|tests/|bench/")  # may include testing/
+CODE = {".cc", ".h", ".py", ".sh", ".cmake"}
+MAX_LINES = 800
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+def check_outside(path, name):
+    key = name.split("/")[0]
+    if key in OUTSIDE and not re.match(OUTSIDE[key], path):
+        yield f"includes <{name}>, which may enter only through {OUTSIDE[key]}"
+
+
+def check_own(path, name, layer):
+    target = name.split("/")[0]
+    if target not in MAY_INCLUDE or "/" not in name:
+        if layer or "/" in name:
+            yield f'includes "{name}", which is not a path from src/ ("layer/file.h")'
+    elif target == "testing" and not MAY_TEST.match(path):
+        yield f'includes "{name}": testing/ is for tests only'
+    elif layer and target not in {layer, "testing"} | MAY_INCLUDE[layer]:
+        allowed = " ".join(sorted(MAY_INCLUDE[layer])) or "nothing"
+        yield f'includes "{name}": {layer} may include {allowed}'
+    elif not layer and target == "train" and path.split("/")[0] not in ("tests", "bench"):
+        yield f'includes "{name}": train/ is for its own program only'
+
+
+def check_file(root, file):
+    path = file.relative_to(root).as_posix()
+    parts = path.split("/")
+    text = file.read_text(encoding="utf-8", errors="replace")
+    lines = text.splitlines()
+    if len(lines) > MAX_LINES:
+        yield f"{path}: {len(lines)} lines; at most {MAX_LINES}, one subject a file"
+    if file.suffix not in (".cc", ".h"):
+        return
+    layer = None
+    if parts[0] == "src":
+        if len(parts) == 2:
+            yield f"{path}: the root of src/ holds no code"
+            return
+        layer = parts[1]
+        if layer not in MAY_INCLUDE:
+            yield f"{path}: '{layer}' is no layer; add it to tools/check_layers.py with its place"
+            return
+    if file.suffix == ".h" and "#pragma once" not in lines:
+        yield f"{path}: a header without #pragma once"
+    for number, line in enumerate(lines, 1):
+        if found := INCLUDE.match(line):
+            quote, name = found.groups()
+            check = check_own(path, name, layer) if quote == '"' else check_outside(path, name)
+            yield from (f"{path}:{number}: {problem}" for problem in check)
+
+
+def check_cmake(root, layer):
+    """The NEEDS of a layer's CMake target must be in the table too."""
+    file = root / "src" / layer / "CMakeLists.txt"
+    if not file.exists():
+        return
+    text = re.sub(r"#.*", "", file.read_text(encoding="utf-8"))
+    for call in re.findall(rf"hadal_layer\(\s*{layer}\b([^)]*)\)", text):
+        needs = re.search(r"\bNEEDS\b([\w\s]*?)(?:\bLIBS\b|$)", call)
+        for need in needs.group(1).split() if needs else []:
+            if need not in MAY_INCLUDE[layer]:
+                yield f"src/{layer}/CMakeLists.txt: NEEDS {need}, which the table does not allow"
+
+
+def has_cycle():
+    done = set()
+    while ready := [layer for layer, needs in MAY_INCLUDE.items() if layer not in done and needs <= done]:
+        done.update(ready)
+    return len(done) < len(MAY_INCLUDE)
+
+
+def check_tree(root):
+    if has_cycle():
+        yield "tools/check_layers.py: the table has a cycle or names an unknown layer"
+    for top in ("src", "tests", "bench", "fuzz", "tools", "cmake"):
+        for file in sorted((root / top).rglob("*")):
+            if file.suffix in CODE and file.is_file():
+                yield from check_file(root, file)
+    for layer in MAY_INCLUDE:
+        yield from check_cmake(root, layer)
+
+
+def main():
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
+    problems = list(check_tree(root))
+    for problem in problems:
+        print(problem)
+    print(f"check_layers: {len(problems)} problem(s)" if problems else "check_layers: clean")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

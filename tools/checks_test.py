@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Tries each check of tools/ on deliberate violations: a check that cannot fail checks nothing."""
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+TOOLS = Path(__file__).resolve().parent
+
+
+class CheckTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = Path(folder.name)
+
+    def write(self, path, text):
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        return file
+
+    def run_tool(self, name, *arguments):
+        command = [str(TOOLS / name), *map(str, arguments)]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        return ran.returncode, ran.stdout + ran.stderr
+
+
+class Layers(CheckTest):
+    def expect(self, path, text, says):
+        file = self.write(path, text)
+        code, output = self.run_tool("check_layers.py", self.root)
+        file.unlink()
+        if says is None:
+            self.assertEqual((code, output), (0, "check_layers: clean\n"), path)
+        else:
+            self.assertEqual(code, 1, f"{path} {text}")
+            self.assertIn(says, output)
+
+    def test_allowed(self):
+        self.expect("src/io/a.cc", '#include "io/a.h"\n#include "tensor/b.h"\n#include <vector>\n', None)
+        self.expect("src/io/a_test.cc", '#include "testing/close.h"\n#include <gtest/gtest.h>\n', None)
+        self.expect("src/base/json.cc", "#include <nlohmann/json.hpp>\n", None)
+        self.expect("src/train/a.cc", "#include <torch/torch.h>\n", None)
+        self.expect("tests/a_test.cc", '#include "cli/commands.h"\n#include "testing/close.h"\n', None)
+        self.expect("src/base/a.cc", "int a;\n" * 800, None)
+
+    def test_violations(self):
+        self.expect("src/base/a.cc", '#include "tensor/b.h"\n', "src/base/a.cc:1: ")
+        self.expect("src/model/a.h", '#pragma once\n#include "text/b.h"\n', "model may include base io kernels")
+        self.expect("src/cli/a.cc", '#include "train/b.h"\n', "cli may include")
+        self.expect("src/io/a.cc", '#include "testing/close.h"\n', "for tests only")
+        self.expect("src/io/a.cc", '#include "a.h"\n', "not a path from src/")
+        self.expect("src/io/a.cc", '#include "../base/a.h"\n', "not a path from src/")
+        self.expect("src/model/a.cc", "#include <torch/torch.h>\n", "src/train/")
+        self.expect("src/base/other.cc", "#include <nlohmann/json.hpp>\n", "json")
+        self.expect("src/io/a.cc", "#include <CLI/CLI.hpp>\n", "src/cli/")
+        self.expect("src/io/a.cc", "#  include <pcre2.h>\n", "src/text/")
+        self.expect("src/io/a.cc", "#include <toml++/toml.h>\n", "src/train/")
+        self.expect("src/io/a.cc", "#include <gtest/gtest.h>\n", "gtest")
+        self.expect("src/a.cc", "\n", "the root of src/ holds no code")
+        self.expect("src/misc/a.cc", "\n", "'misc' is no layer")
+        self.expect("src/base/a.h", "int a;\n", "#pragma once")
+        self.expect("src/base/a.cc", "int a;\n" * 801, "801 lines")
+        self.expect("fuzz/a.cc", '#include "train/b.h"\n', "train/ is for its own program")
+        self.expect("src/text/CMakeLists.txt", "hadal_layer(text NEEDS base model LIBS x)\n", "NEEDS model")
+
+
+class IsaSymbols(CheckTest):
+    def expect(self, body, says):
+        source = self.write("a_avx2.cc", body)
+        subprocess.run(
+            ["g++", "-std=c++20", "-O0", "-c", source, "-o", self.root / "a_avx2.cc.o"], check=True
+        )
+        code, output = self.run_tool("check_isa_symbols.sh", self.root, self.root)
+        self.assertEqual(code, 1 if says else 0, output)
+        self.assertIn(says or "clean", output)
+
+    def test_own_namespace(self):
+        self.expect(
+            "namespace hadal::kernels::avx2 {\n"
+            "struct S { virtual int F() const; };\n"
+            "int S::F() const { static int n = 0; return ++n; }\n"
+            "template <class T> T Twice(T x) { return x + x; }\n"
+            "float G(float x) { return Twice(x); }\n"
+            "}\nnamespace { int Local() { return 1; } }\n"
+            "namespace hadal::kernels::avx2 { int H() { return Local(); } }\n",
+            None,
+        )
+
+    def test_shared_inline_function(self):
+        self.expect(
+            "inline float Shared(float x) { return x; }\n"
+            "namespace hadal::kernels::avx2 { float G(float x) { return Shared(x); } }\n",
+            "a_avx2.cc.o: W Shared(float)",
+        )
+
+    def test_other_namespace(self):
+        self.expect("namespace hadal::kernels::avx512 { int G() { return 1; } }\n", "avx512::G()")
+
+    def test_standard_library(self):
+        self.expect(
+            "#include <algorithm>\n"
+            "namespace hadal::kernels::avx2 { int G(int a) { return std::max(a, 1); } }\n",
+            "std::max",
+        )
+
+    def test_static_initialiser(self):
+        self.expect(
+            "int Outside();\nnamespace hadal::kernels::avx2 { int g = Outside(); }\n", "static-initialiser"
+        )
+
+    def test_missing_objects(self):
+        self.write("a_avx512.cc", "")
+        code, output = self.run_tool("check_isa_symbols.sh", self.root, self.root)
+        self.assertEqual(code, 1)
+        self.assertIn("build it first", output)
+
+
+class Format(CheckTest):
+    def test_both_ways(self):
+        (self.root / ".clang-format").write_bytes((TOOLS.parent / ".clang-format").read_bytes())
+        good = self.write("good.cc", "int F(int a) { return a; }\n")
+        bad = self.write("bad.cc", "int F( int a ){return a;}\n")
+        self.assertEqual(self.run_tool("check_format.sh", good)[0], 0)
+        self.assertEqual(self.run_tool("check_format.sh", bad)[0], 1)
+        self.assertEqual(self.run_tool("check_format.sh", "--fix", bad)[0], 0)
+        self.assertEqual(bad.read_text(), good.read_text())
+
+
+class Docs(CheckTest):
+    def expect(self, text, says, *arguments):
+        self.write("docs/page.md", text)
+        code, output = self.run_tool("check_docs.py", self.root, *arguments)
+        self.assertEqual(code, 1 if says else 0, f"{text}: {output}")
+        self.assertIn(says or "clean", output)
+
+    def setUp(self):
+        super().setUp()
+        self.write("src/io/file.h", "")
+        self.write("tools/a_check.py", "")
+        self.write("Makefile", "build: x  ## b\n")
+        self.program = self.write(
+            "program",
+            '#!/bin/sh\nif [ "$1" = run ]; then echo "  --prompt TEXT"; else echo "  run  text"; fi\n',
+        )
+        self.program.chmod(0o755)
+
+    def test_allowed(self):
+        self.expect("# A b\n[x](../src/io/file.h) [y](#a-b) [z](https://x.org/y) `io/file.h`\n", None)
+        self.expect("`src/io/*.h` `tools/{a,}*.py` `src/X/Y_avx2.cc` `and/or` `make build`\n", None)
+        self.expect("```\nhadal run --prompt x\nmake build\n```\n", None, "--program", self.program)
+
+    def test_violations(self):
+        self.expect("[x](gone.md)\n", "docs/page.md:1: links to gone.md")
+        self.expect("[x](#nothing)\n", "no such heading")
+        self.expect("`src/io/gone.h`\n", "names src/io/gone.h")
+        self.expect("`io/gone.h`\n", "names io/gone.h")
+        self.expect("`tools/{a,b}_check.py`\n", "names tools/b_check.py")
+        self.expect("`src/io/*.cc`\n", "names src/io/*.cc")
+        self.expect("`make gone`\n", "make gone")
+        self.expect("`hadal fly`\n", "hadal fly", "--program", self.program)
+        self.expect("`hadal run --wings`\n", "--wings", "--program", self.program)
+
+
+class Tidy(CheckTest):
+    def test_needs_a_configured_build(self):
+        code, output = self.run_tool("check_tidy.py", self.root)
+        self.assertEqual(code, 1)
+        self.assertIn("configure the build first", output)
+
+
+class InstallDeps(CheckTest):
+    def test_unknown_group(self):
+        code, output = self.run_tool("install_deps.sh", "engines")
+        self.assertEqual(code, 1)
+        self.assertIn("unknown group 'engines'", output)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[1:]])

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Installs the Debian/Ubuntu packages of the named groups, if any is missing; says what and why.
+#
+#   tools/install_deps.sh engine [test] [train] [bench] [check] [fuzz]
+#
+# Runs apt-get as root, or through sudo. Asks once before it installs when a person is there (stdin
+# is a terminal, CI is unset, ASSUME_YES is not 1). HADAL_SKIP_DEPS=1 skips everything, for systems
+# where the libraries come from elsewhere. Nothing missing: no output, nothing changed.
+set -euo pipefail
+
+packages() {  # GROUP -> lines "package reason"
+  case $1 in
+    engine) cat <<'LIST' ;;
+g++ C++20 compiler
+cmake configures the build
+ninja-build runs the build
+pkg-config finds PCRE2 for CMake
+libfmt-dev text formatting
+libspdlog-dev logging
+nlohmann-json3-dev JSON: config.json, tokenizer.json, safetensors headers
+libcli11-dev command-line flags
+libpcre2-dev Unicode regular expressions of the tokenizer
+LIST
+    test) cat <<'LIST' ;;
+libgtest-dev unit tests
+librapidcheck-dev property tests
+LIST
+    train) cat <<'LIST' ;;
+libtorch-dev LibTorch, for `hadal train` only (about 150 MB to download)
+libopenblas0-pthread the fast matrix product behind LibTorch
+libtomlplusplus-dev training recipes in TOML
+LIST
+    bench) cat <<'LIST' ;;
+libbenchmark-dev micro-benchmarks
+LIST
+    check) cat <<'LIST' ;;
+python3 the scripts of tools/
+clang-format formatting
+clang-tidy static analysis
+ccache makes rebuilds cheap
+LIST
+    fuzz) cat <<'LIST' ;;
+clang compiler with libFuzzer
+libclang-rt-dev libFuzzer and the sanitizers' run-time libraries
+LIST
+    *) echo "install_deps: unknown group '$1'; known: engine test train bench check fuzz" >&2
+       return 1 ;;
+  esac
+}
+
+installed() { [[ $(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]; }
+
+[[ $# -gt 0 ]] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+wanted=""
+for group in "$@"; do wanted+=$(packages "$group")$'\n'; done
+[[ ${HADAL_SKIP_DEPS:-} != 1 ]] || exit 0
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  echo "install_deps: this is not a Debian or Ubuntu system. Install what these packages hold" >&2
+  echo "(names as in Debian 12), then run again with HADAL_SKIP_DEPS=1:" >&2
+  sed '/^$/d; s/^\([^ ]*\) /  \1: /' <<<"$wanted" >&2
+  exit 1
+fi
+
+missing=() reasons=""
+while read -r package reason; do
+  [[ -n $package ]] || continue
+  installed "$package" || { missing+=("$package"); reasons+="  $package: $reason"$'\n'; }
+done <<<"$wanted"
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+printf 'hadal needs %d package(s) that are not installed:\n%s' "${#missing[@]}" "$reasons"
+install=(apt-get install -y --no-install-recommends "${missing[@]}")
+
+as_root=()
+if [[ $(id -u) -ne 0 ]]; then
+  command -v sudo >/dev/null || {
+    echo "install_deps: not root, and there is no sudo. Run this as root: ${install[*]}" >&2
+    exit 1
+  }
+  as_root=(sudo)
+  [[ -t 0 ]] || as_root+=(-n)  # nobody to type a password
+fi
+as_root+=(env DEBIAN_FRONTEND=noninteractive)
+
+if [[ -t 0 && -z ${CI:-} && ${ASSUME_YES:-} != 1 ]]; then
+  read -r -p "Install with '${as_root[0]/env/} apt-get install'? [Y/n] " answer
+  [[ $answer =~ ^([Yy].*)?$ ]] || {
+    echo "install_deps: nothing installed. By hand: ${install[*]}" >&2
+    exit 1
+  }
+fi
+
+# A fresh image has no package lists; an old one may have lists of versions that are gone.
+no_candidate() { [[ -z $(apt-cache madison "${missing[@]}" 2>/dev/null) ]]; }
+updated=no
+update() { "${as_root[@]}" apt-get update -qq && updated=yes; }
+if no_candidate; then update; fi
+if ! "${as_root[@]}" "${install[@]}" </dev/null; then
+  [[ $updated == no ]] || { echo "install_deps: apt-get install failed (see above)" >&2; exit 1; }
+  update
+  "${as_root[@]}" "${install[@]}" </dev/null || {
+    echo "install_deps: apt-get install failed (see above)" >&2
+    exit 1
+  }
+fi
