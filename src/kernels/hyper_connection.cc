@@ -1,0 +1,104 @@
+#include "kernels/hyper_connection.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace hadal::kernels {
+namespace {
+
+using Square = double[kStreams][kStreams];
+
+double Sigmoid(double v) { return 1 / (1 + std::exp(-v)); }
+
+void SoftmaxRows(Square& c, double eps) {
+  for (auto& row : c) {
+    const double top = *std::max_element(row, row + kStreams);
+    double sum = 0;
+    for (double& v : row) sum += v = std::exp(v - top);
+    for (double& v : row) v = v / sum + eps;
+  }
+}
+
+void NormaliseRows(Square& c, double eps) {
+  for (auto& row : c) {
+    const double factor = 1 / (row[0] + row[1] + row[2] + row[3] + eps);
+    for (double& v : row) v *= factor;
+  }
+}
+
+void NormaliseColumns(Square& c, double eps) {
+  for (std::size_t j = 0; j < kStreams; ++j) {
+    const double factor = 1 / (c[0][j] + c[1][j] + c[2][j] + c[3][j] + eps);
+    for (auto& row : c) row[j] *= factor;
+  }
+}
+
+// Plain C++ multiplies and adds; the vector code does the same, so all give the same bits.
+void HcReducePlain(View2<const float> streams, const float* weights, std::span<float> y) {
+  for (std::size_t d = 0; d < y.size(); ++d) {
+    float sum = weights[0] * streams.data()[d];
+    for (std::size_t j = 1; j < kStreams; ++j)
+      sum += weights[j] * streams.data()[j * streams.stride() + d];
+    y[d] = sum;
+  }
+}
+
+void HcExpandPlain(const HcWeights& weights, std::span<const float> out, View2<float> streams) {
+  for (std::size_t d = 0; d < out.size(); ++d) {
+    float x[kStreams];
+    for (std::size_t i = 0; i < kStreams; ++i) x[i] = streams.data()[i * streams.stride() + d];
+    for (std::size_t j = 0; j < kStreams; ++j) {
+      float sum = weights.post[j] * out[d];
+      for (std::size_t i = 0; i < kStreams; ++i) sum += weights.comb[i][j] * x[i];
+      streams.data()[j * streams.stride() + d] = sum;
+    }
+  }
+}
+
+}  // namespace
+
+HcWeights HcSplit(std::span<const float> mixes, std::span<const float> scale,
+                  std::span<const float> base, std::size_t iterations, float eps) {
+  HADAL_CHECK(mixes.size() == kHcMixes && base.size() == kHcMixes && scale.size() == 3);
+  const auto logit = [&](std::size_t i, std::size_t group) {
+    return double{mixes[i]} * double{scale[group]} + double{base[i]};
+  };
+  HcWeights weights;
+  Square comb;
+  for (std::size_t j = 0; j < kStreams; ++j) {
+    weights.pre[j] = static_cast<float>(Sigmoid(logit(j, 0)) + double{eps});
+    weights.post[j] = static_cast<float>(2 * Sigmoid(logit(kStreams + j, 1)));
+    for (std::size_t k = 0; k < kStreams; ++k)
+      comb[j][k] = logit(2 * kStreams + kStreams * j + k, 2);
+  }
+  SoftmaxRows(comb, eps);
+  NormaliseColumns(comb, eps);
+  for (std::size_t i = 1; i < iterations; ++i) {
+    NormaliseRows(comb, eps);
+    NormaliseColumns(comb, eps);
+  }
+  for (std::size_t i = 0; i < kStreams; ++i)
+    for (std::size_t j = 0; j < kStreams; ++j) weights.comb[i][j] = static_cast<float>(comb[i][j]);
+  return weights;
+}
+
+void HcHeadWeights(std::span<const float> mixes, float scale, std::span<const float> base,
+                   float eps, std::span<float> weights) {
+  HADAL_CHECK(mixes.size() == weights.size() && base.size() == weights.size());
+  for (std::size_t j = 0; j < weights.size(); ++j)
+    weights[j] = static_cast<float>(Sigmoid(double{mixes[j]} * double{scale} + double{base[j]}) +
+                                    double{eps});
+}
+
+void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y) {
+  HADAL_CHECK(streams.rows() == kStreams && weights.size() == kStreams);
+  HADAL_CHECK(streams.cols() == y.size());
+  HcReducePlain(streams, weights.data(), y);
+}
+
+void HcExpand(const HcWeights& weights, std::span<const float> sublayer_out, View2<float> streams) {
+  HADAL_CHECK(streams.rows() == kStreams && streams.cols() == sublayer_out.size());
+  HcExpandPlain(weights, sublayer_out, streams);
+}
+
+}  // namespace hadal::kernels

@@ -1,0 +1,80 @@
+#include "kernels/index_scores.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "tensor/codec.h"
+
+namespace hadal::kernels {
+namespace {
+
+float ScorePlain(View2<const float> q, std::span<const float> w, std::span<const float> key,
+                 Rounding rounding) {
+  double sum = 0;
+  for (std::size_t h = 0; h < q.rows(); ++h) {
+    double dot = 0;
+    for (std::size_t d = 0; d < key.size(); ++d) dot += double{q[h][d]} * key[d];
+    if (rounding == Rounding::kBf16) {
+      const float relu = std::max(RoundToBf16(static_cast<float>(dot)), 0.0f);
+      sum += RoundToBf16(relu * w[h]);
+    } else {
+      sum += std::max(dot, 0.0) * w[h];
+    }
+  }
+  const auto score = static_cast<float>(sum);
+  return rounding == Rounding::kBf16 ? RoundToBf16(score) : score;
+}
+
+}  // namespace
+
+void IndexScores(View2<const float> q, std::span<const float> w, View2<const float> keys,
+                 Rounding rounding, std::span<float> score) {
+  HADAL_CHECK(q.cols() == keys.cols() && w.size() == q.rows() && score.size() == keys.rows());
+  for (std::size_t j = 0; j < keys.rows(); ++j) score[j] = ScorePlain(q, w, keys[j], rounding);
+}
+
+TopK::TopK(std::size_t k) : k_(k) {
+  candidates_.reserve(2 * k);
+  chosen_.reserve(k);
+  Reset();
+}
+
+void TopK::Reset() {
+  candidates_.clear();
+  chosen_.clear();
+  worst_kept_ = -std::numeric_limits<float>::infinity();
+}
+
+void TopK::Push(std::uint32_t first_position, std::span<const float> scores) {
+  if (k_ == 0) return;
+  for (std::size_t i = 0; i < scores.size(); ++i) {
+    // NaN has no place in an order: it counts as the worst.
+    const float score = std::isnan(scores[i]) ? -std::numeric_limits<float>::infinity() : scores[i];
+    if (score < worst_kept_) continue;
+    candidates_.push_back({score, first_position + static_cast<std::uint32_t>(i)});
+    if (candidates_.size() == 2 * k_) Prune();
+  }
+}
+
+// Keeps the k best of up to 2k: O(1) a candidate on average.
+void TopK::Prune() {
+  if (candidates_.size() <= k_) return;
+  const auto better = [](const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score > b.score : a.position < b.position;
+  };
+  const auto last = candidates_.begin() + static_cast<std::ptrdiff_t>(k_) - 1;
+  std::nth_element(candidates_.begin(), last, candidates_.end(), better);
+  worst_kept_ = last->score;
+  candidates_.resize(k_);
+}
+
+std::span<const std::uint32_t> TopK::Finish() {
+  Prune();
+  chosen_.clear();
+  for (const Candidate& candidate : candidates_) chosen_.push_back(candidate.position);
+  std::ranges::sort(chosen_);
+  return chosen_;
+}
+
+}  // namespace hadal::kernels

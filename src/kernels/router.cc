@@ -1,0 +1,60 @@
+#include "kernels/router.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/check.h"
+
+namespace hadal::kernels {
+namespace {
+
+float RouterScore(float logit) {
+  const double v = logit;
+  return static_cast<float>(std::sqrt(std::max(v, 0.0) + std::log1p(std::exp(-std::fabs(v)))));
+}
+
+// NaN has no place in an order: it counts as the worst.
+float ChoiceScore(float logit, float bias) {
+  const float score = RouterScore(logit) + bias;
+  return std::isnan(score) ? -std::numeric_limits<float>::infinity() : score;
+}
+
+void WeighChosen(std::span<const float> logits, float scaling, std::span<const std::uint32_t> ids,
+                 std::span<float> weights) {
+  double sum = 0;
+  for (std::size_t i = 0; i < ids.size(); ++i) sum += weights[i] = RouterScore(logits[ids[i]]);
+  for (float& weight : weights) weight = static_cast<float>(weight / sum * double{scaling});
+}
+
+}  // namespace
+
+void RouteByScore(std::span<const float> logits, std::span<const float> bias, float scaling,
+                  std::span<std::uint32_t> ids, std::span<float> weights) {
+  HADAL_CHECK(bias.size() == logits.size() && weights.size() == ids.size());
+  HADAL_CHECK(ids.size() <= logits.size());
+  // ids and weights hold the best so far, best first; a later expert must be strictly better.
+  std::size_t kept = 0;
+  for (std::size_t expert = 0; expert < logits.size() && !ids.empty(); ++expert) {
+    const float score = ChoiceScore(logits[expert], bias[expert]);
+    if (kept == ids.size() && !(score > weights[kept - 1])) continue;
+    std::size_t at = kept < ids.size() ? kept++ : kept - 1;
+    for (; at > 0 && score > weights[at - 1]; --at) {
+      ids[at] = ids[at - 1];
+      weights[at] = weights[at - 1];
+    }
+    ids[at] = static_cast<std::uint32_t>(expert);
+    weights[at] = score;
+  }
+  RouteGiven(logits, scaling, ids, weights);
+}
+
+void RouteGiven(std::span<const float> logits, float scaling, std::span<std::uint32_t> ids,
+                std::span<float> weights) {
+  HADAL_CHECK(weights.size() == ids.size());
+  std::ranges::sort(ids);
+  HADAL_CHECK(ids.empty() || ids.back() < logits.size());
+  WeighChosen(logits, scaling, ids, weights);
+}
+
+}  // namespace hadal::kernels

@@ -1,0 +1,28 @@
+#include "kernels/swiglu.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace hadal::kernels {
+namespace ref {
+
+void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit, float weight,
+            std::span<float> h) {
+  for (std::size_t i = 0; i < h.size(); ++i) {
+    const double g = std::min(gate[i], limit);
+    const double u = std::max(std::min(up[i], limit), -limit);
+    h[i] = static_cast<float>(g / (1 + std::exp(-g)) * u * double{weight});
+  }
+}
+
+}  // namespace ref
+
+void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit, float weight,
+            std::span<float> h) {
+  HADAL_CHECK(gate.size() == h.size() && up.size() == h.size());
+  ref::SwiGlu(gate, up, limit, weight, h);
+}
+
+}  // namespace hadal::kernels
