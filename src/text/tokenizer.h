@@ -15,15 +15,14 @@
 #include <vector>
 
 #include "base/result.h"
+#include "text/token_id.h"
 
 namespace hadal::text {
-
-using TokenId = std::int32_t;
 
 class Tokenizer {
  public:
   static Result<Tokenizer> Parse(std::string_view tokenizer_json);
-  static Result<Tokenizer> Open(const std::string& directory);  // directory/tokenizer.json
+  static Result<Tokenizer> Open(const std::string& path);  // a tokenizer.json, or its directory
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
