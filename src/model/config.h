@@ -26,14 +26,14 @@ struct Config {
   std::size_t sliding_window = 0;
   std::size_t index_n_heads = 0, index_head_dim = 0, index_topk = 0;
   std::size_t moe_intermediate_size = 0, n_routed_experts = 0, num_experts_per_tok = 0;
-  std::size_t num_hash_layers = 0;             // the first layers, routed by token id
+  std::size_t num_hash_layers = 0;  // the first layers, routed by token id
   double routed_scaling_factor = 1, swiglu_limit = 0;
   std::size_t hc_mult = 4, hc_sinkhorn_iters = 20;
   double hc_eps = 1e-6, rms_norm_eps = 1e-6;
   double rope_theta = 10000, compress_rope_theta = 160000;
-  YarnScaling rope_scaling;                    // of layers with a compress ratio
-  std::vector<std::size_t> compress_ratios;    // one a layer, then one an MTP block: 0, 4 or 128
-  std::size_t num_nextn_predict_layers = 0;    // MTP blocks: 0 or 1
+  YarnScaling rope_scaling;                  // of layers with a compress ratio
+  std::vector<std::size_t> compress_ratios;  // one a layer, then one an MTP block: 0, 4 or 128
+  std::size_t num_nextn_predict_layers = 0;  // MTP blocks: 0 or 1
   std::size_t max_position_embeddings = 0;
   std::optional<std::size_t> bos_token_id, eos_token_id;
 

@@ -1,0 +1,24 @@
+#include "model/batch.h"
+
+namespace hadal::model {
+
+void Batch::Clear() {
+  chunks.clear();
+  tokens.clear();
+  positions.clear();
+  chunk_of.clear();
+}
+
+void Batch::Add(SequenceState& sequence, std::uint64_t first_position,
+                std::span<const std::int32_t> ids) {
+  HADAL_CHECK(!ids.empty());
+  const auto number = static_cast<std::uint32_t>(chunks.size());
+  chunks.push_back({&sequence, rows(), ids.size(), first_position});
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    tokens.push_back(ids[i]);
+    positions.push_back(first_position + i);
+    chunk_of.push_back(number);
+  }
+}
+
+}  // namespace hadal::model

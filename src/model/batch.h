@@ -1,0 +1,28 @@
+// A batch laid out for the layers: its rows are the chunks' tokens one after another.
+#pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/forward.h"
+
+namespace hadal::model {
+
+struct BatchChunk {
+  SequenceState* sequence;
+  std::size_t first_row, rows;
+  std::uint64_t first_position;
+};
+
+struct Batch {
+  std::vector<BatchChunk> chunks;
+  std::vector<std::int32_t> tokens;       // [rows]
+  std::vector<std::uint64_t> positions;   // [rows]
+  std::vector<std::uint32_t> chunk_of;    // [rows]
+  std::size_t rows() const { return tokens.size(); }
+
+  void Clear();
+  void Add(SequenceState& sequence, std::uint64_t first_position, std::span<const std::int32_t> ids);
+};
+
+}  // namespace hadal::model

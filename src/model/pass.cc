@@ -1,0 +1,72 @@
+#include "model/pass.h"
+
+#include <algorithm>
+
+#include "kernels/attention.h"
+#include "kernels/hyper_connection.h"
+
+namespace hadal::model {
+namespace {
+
+std::size_t WidestLinearInput(const Config& c) {
+  return std::max({c.hidden_size, c.q_lora_rank, c.o_groups * c.o_lora_rank, c.moe_intermediate_size});
+}
+
+}  // namespace
+
+WorkerScratch::WorkerScratch(const Config& c, std::size_t pool_rows)
+    : tile(kernels::kAttentionTile * std::max(c.head_dim, c.index_head_dim)),
+      head_max(c.num_attention_heads),
+      head_sum(c.num_attention_heads),
+      weighted(c.num_attention_heads * c.head_dim),
+      pool_kv(pool_rows * std::max(c.head_dim, c.index_head_dim)),
+      pool_score(pool_rows * std::max(c.head_dim, c.index_head_dim)),
+      entry(std::max(c.head_dim, c.index_head_dim)),
+      cos(c.qk_rope_head_dim / 2),
+      sin(c.qk_rope_head_dim / 2),
+      scores(kernels::kAttentionTile),
+      topk(c.index_topk) {}
+
+template <class T>
+void Workspace::Take(Buffer<T>* buffer, std::size_t count) {
+  *buffer = Buffer<T>(count);
+  bytes_ += count * sizeof(T);
+}
+
+Workspace::Workspace(const Config& c, const KvLayout& layout, std::size_t n, std::size_t threads) {
+  const std::size_t k = c.num_experts_per_tok;
+  Take(&streams, n * c.hc_mult * c.hidden_size);
+  if (c.num_nextn_predict_layers > 0) Take(&mtp_streams, n * c.hc_mult * c.hidden_size);
+  Take(&mixes, n * kernels::kHcMixes);
+  Take(&hc_weights, n * kernels::kHcMixes);
+  Take(&x, n * c.hidden_size);
+  Take(&sub_out, n * c.hidden_size);
+  Take(&quantized, n * std::max(WidestLinearInput(c), k * std::max(c.hidden_size, c.moe_intermediate_size)));
+  Take(&cos, n * c.qk_rope_head_dim / 2);
+  Take(&sin, n * c.qk_rope_head_dim / 2);
+  Take(&q_latent, n * c.q_lora_rank);
+  Take(&q, n * c.num_attention_heads * c.head_dim);
+  Take(&attn_out, n * c.num_attention_heads * c.head_dim);
+  Take(&kv, n * c.head_dim);
+  Take(&entries, n * layout.entry_bytes);
+  Take(&pool_kv, n * 2 * c.head_dim);
+  Take(&pool_score, n * 2 * c.head_dim);
+  Take(&index_kv, n * 2 * c.index_head_dim);
+  Take(&index_score, n * 2 * c.index_head_dim);
+  Take(&index_q, n * c.index_n_heads * c.index_head_dim);
+  Take(&index_w, n * c.index_n_heads);
+  Take(&selected, n * c.index_topk);
+  Take(&selected_count, n);
+  Take(&o_latent, n * c.o_groups * c.o_lora_rank);
+  Take(&router_logits, n * c.n_routed_experts);
+  Take(&expert_ids, n * k);
+  Take(&expert_weights, n * k);
+  Take(&expert_slot, n * k);
+  Take(&grouped_x, n * k * c.hidden_size);
+  Take(&grouped_out, n * k * c.hidden_size);
+  Take(&gate, n * (k + 1) * c.moe_intermediate_size);
+  Take(&up, n * (k + 1) * c.moe_intermediate_size);
+  for (std::size_t t = 0; t < threads; ++t) workers.emplace_back(c, std::size_t{kHcaRatio});
+}
+
+}  // namespace hadal::model
