@@ -45,6 +45,8 @@ class Layers(CheckTest):
         self.expect("src/train/a.cc", "#include <torch/torch.h>\n", None)
         self.expect("tests/a_test.cc", '#include "cli/commands.h"\n#include "testing/close.h"\n', None)
         self.expect("src/base/a.cc", "int a;\n" * 800, None)
+        self.write("tests/helper/b.h", "#pragma once\n")
+        self.expect("tests/a_test.cc", '#include "helper/b.h"\n', None)
 
     def test_violations(self):
         self.expect("src/base/a.cc", '#include "tensor/b.h"\n', "src/base/a.cc:1: ")
@@ -53,6 +55,7 @@ class Layers(CheckTest):
         self.expect("src/io/a.cc", '#include "testing/close.h"\n', "for tests only")
         self.expect("src/io/a.cc", '#include "a.h"\n', "not a path from src/")
         self.expect("src/io/a.cc", '#include "../base/a.h"\n', "not a path from src/")
+        self.expect("tests/a_test.cc", '#include "helper/gone.h"\n', "not a path from src/")
         self.expect("src/model/a.cc", "#include <torch/torch.h>\n", "src/train/")
         self.expect("src/base/other.cc", "#include <nlohmann/json.hpp>\n", "json")
         self.expect("src/io/a.cc", "#include <CLI/CLI.hpp>\n", "src/cli/")

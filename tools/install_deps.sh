@@ -81,15 +81,16 @@ if [[ $(id -u) -ne 0 ]]; then
   as_root=(sudo)
   [[ -t 0 ]] || as_root+=(-n)  # nobody to type a password
 fi
-as_root+=(env DEBIAN_FRONTEND=noninteractive)
 
 if [[ -t 0 && -z ${CI:-} && ${ASSUME_YES:-} != 1 ]]; then
-  read -r -p "Install with '${as_root[0]/env/} apt-get install'? [Y/n] " answer
+  read -r -p "Install with '${as_root[*]:+${as_root[*]} }apt-get install'? [Y/n] " answer
   [[ $answer =~ ^([Yy].*)?$ ]] || {
     echo "install_deps: nothing installed. By hand: ${install[*]}" >&2
     exit 1
   }
 fi
+
+as_root+=(env DEBIAN_FRONTEND=noninteractive)
 
 # A fresh image has no package lists; an old one may have lists of versions that are gone.
 no_candidate() { [[ -z $(apt-cache madison "${missing[@]}" 2>/dev/null) ]]; }
