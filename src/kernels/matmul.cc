@@ -26,7 +26,7 @@ float LoadBf16(const std::byte* p) {
 
 void DecodeFp8Row(const Weight& w, std::size_t row, std::span<float> out) {
   const std::byte* codes = w.codes + row * w.cols;
-  const std::byte* scales = w.scales + row / kFp8Block * CeilDiv(w.cols, kFp8Block);
+  const std::byte* scales = w.Fp8ScaleRow(row);
   for (std::size_t k = 0; k < w.cols; ++k)
     out[k] = E4m3ToF32(std::to_integer<std::uint8_t>(codes[k])) *
              E8m0ToF32(std::to_integer<std::uint8_t>(scales[k / kFp8Block]));
@@ -64,7 +64,7 @@ std::size_t Weight::scale_bytes() const {
     case WeightFormat::kBf16:
       return 0;
     case WeightFormat::kFp8Block128:
-      return CeilDiv(rows, kFp8Block) * CeilDiv(cols, kFp8Block);
+      return CeilDiv(first_row_in_block + rows, kFp8Block) * CeilDiv(cols, kFp8Block);
     case WeightFormat::kFp4E8m0x32:
       return rows * (cols / kFp4Block);
   }
@@ -73,14 +73,22 @@ std::size_t Weight::scale_bytes() const {
 
 Weight Weight::Rows(std::size_t begin, std::size_t count) const {
   HADAL_CHECK(begin <= rows && count <= rows - begin);
-  HADAL_CHECK(format != WeightFormat::kFp8Block128 || begin % kFp8Block == 0);
   Weight before = *this;
   before.rows = begin;
   Weight part = *this;
   part.rows = count;
   part.codes += before.code_bytes();
-  if (scales != nullptr) part.scales += before.scale_bytes();
+  if (format == WeightFormat::kFp8Block128) {
+    part.scales = Fp8ScaleRow(begin);
+    part.first_row_in_block = (first_row_in_block + begin) % kFp8Block;
+  } else if (scales != nullptr) {
+    part.scales += before.scale_bytes();
+  }
   return part;
+}
+
+const std::byte* Weight::Fp8ScaleRow(std::size_t row) const {
+  return scales + (first_row_in_block + row) / kFp8Block * CeilDiv(cols, kFp8Block);
 }
 
 void DecodeWeightRow(const Weight& w, std::size_t row, std::span<float> out) {

@@ -40,6 +40,8 @@ struct Weight {
   // (first_row_in_block + r) / 128. Not 0 only in a view that Rows() cut out of a larger matrix.
   std::size_t first_row_in_block = 0;
 
+  // kFp8Block128: the ceil(cols/128) scales of a row. The only way to find them: see above.
+  const std::byte* Fp8ScaleRow(std::size_t row) const;
   std::size_t code_bytes() const;
   std::size_t scale_bytes() const;
   // Rows [begin, begin + count), any begin (o_lora_rank 64 cuts wo_a inside a block).
