@@ -1,0 +1,139 @@
+#include "io/file.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+
+#include "testing/temp_folder.h"
+
+namespace hadal::io {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::TempFolder;
+
+std::string TextOf(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+TEST(ReadFile, ReadsWhatWasWritten) {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  for (const std::size_t size : {0u, 1u, 65535u, 65536u, 300000u}) {
+    std::string text(size, 'x');
+    for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>(i * 7);
+    ASSERT_TRUE(WriteFile(path, text).ok());
+    EXPECT_EQ(ReadFile(path).value(), text);
+    const auto mapped = MappedFile::Open(path);
+    ASSERT_TRUE(mapped.ok());
+    EXPECT_EQ(TextOf(*mapped), text);
+  }
+}
+
+TEST(ReadFile, ReadsFilesThatDoNotKnowTheirSize) {
+  const auto text = ReadFile("/proc/self/status");
+  ASSERT_TRUE(text.ok());
+  EXPECT_NE(text->find("Name:"), std::string::npos);
+}
+
+TEST(ReadFile, SaysWhatIsWrong) {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  EXPECT_EQ(ReadFile(path).error().code, Code::kNotFound);
+  EXPECT_EQ(MappedFile::Open(path).error().code, Code::kNotFound);
+  EXPECT_NE(ReadFile(path).error().what.find(path), std::string::npos);
+  EXPECT_EQ(ReadFile(folder.path()).error().code, Code::kIo);
+  EXPECT_EQ(MappedFile::Open(folder.path()).error().code, Code::kIo);
+  ASSERT_TRUE(WriteFile(path, "12345").ok());
+  EXPECT_TRUE(ReadFile(path, 5).ok());
+  EXPECT_EQ(ReadFile(path, 4).error().code, Code::kExhausted);
+  // A pipe must be refused, not waited for.
+  const std::string pipe = folder.File("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_EQ(MappedFile::Open(pipe).error().code, Code::kIo);
+}
+
+TEST(MappedFile, Moves) {
+  const TempFolder folder;
+  ASSERT_TRUE(WriteFile(folder.File("a"), "aaa").ok());
+  ASSERT_TRUE(WriteFile(folder.File("b"), "b").ok());
+  MappedFile a = MappedFile::Open(folder.File("a")).value();
+  MappedFile b = MappedFile::Open(folder.File("b")).value();
+  MappedFile c = std::move(a);
+  b = std::move(c);
+  EXPECT_EQ(TextOf(b), "aaa");
+  EXPECT_EQ(b.path(), folder.File("a"));
+}
+
+TEST(AtomicFile, WithoutCommitNothingChanges) {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  ASSERT_TRUE(WriteFile(path, "old").ok());
+  {
+    AtomicFile file = AtomicFile::Create(path).value();
+    ASSERT_TRUE(file.Write("new").ok());
+    EXPECT_TRUE(fs::exists(path + ".tmp"));
+    EXPECT_EQ(ReadFile(path).value(), "old");
+  }
+  EXPECT_EQ(ReadFile(path).value(), "old");
+  EXPECT_FALSE(fs::exists(path + ".tmp"));
+}
+
+TEST(AtomicFile, CommitReplacesAndLeavesNothingElse) {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  ASSERT_TRUE(WriteFile(path, "old and longer").ok());
+  {
+    AtomicFile first = AtomicFile::Create(path).value();
+    AtomicFile file = std::move(first);  // the one moved from must not remove the temporary
+    ASSERT_TRUE(file.Write("new").ok());
+    ASSERT_TRUE(file.Commit().ok());
+  }
+  EXPECT_EQ(ReadFile(path).value(), "new");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 1);
+}
+
+// A process killed between Write and Commit, as by a power cut seen from outside.
+TEST(AtomicFile, AKillLeavesTheOldFile) {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  ASSERT_TRUE(WriteFile(path, "old").ok());
+  const pid_t child = fork();
+  if (child == 0) {
+    Result<AtomicFile> file = AtomicFile::Create(path);
+    if (!file.ok() || !file->Write("half of the ne").ok()) _exit(1);
+    raise(SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(ReadFile(path).value(), "old");
+  EXPECT_TRUE(fs::exists(path + ".tmp"));
+  // What the killed one left behind is in nobody's way.
+  ASSERT_TRUE(WriteFile(path, "new").ok());
+  EXPECT_EQ(ReadFile(path).value(), "new");
+  EXPECT_FALSE(fs::exists(path + ".tmp"));
+}
+
+TEST(AtomicFile, RefusesPlacesThatCannotBeWritten) {
+  const TempFolder folder;
+  EXPECT_EQ(AtomicFile::Create(folder.path()).error().code, Code::kIo);
+  EXPECT_EQ(WriteFile(folder.File("none/a"), "x").error().code, Code::kNotFound);
+}
+
+TEST(AtomicFile, AFullDiskIsAnError) {
+  if (!fs::exists("/dev/full")) GTEST_SKIP();
+  const TempFolder folder;
+  ASSERT_EQ(symlink("/dev/full", folder.File("a.tmp").c_str()), 0);
+  const Status status = WriteFile(folder.File("a"), "x");
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, Code::kExhausted);
+  EXPECT_FALSE(fs::exists(folder.File("a")));
+}
+
+}  // namespace
+}  // namespace hadal::io
