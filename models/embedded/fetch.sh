@@ -1,25 +1,25 @@
 #!/bin/sh
 # Fetches and prepares the text that the embedded model is trained and measured on.
 #
-#   models/embedded/fetch.sh [DATA_DIR]          default: data/ at the repository root (git-ignored)
+#   models/embedded/fetch.sh [DATA_DIR]     default: data/ at the repository root (git-ignored)
 #
 # Needs apt-get (Debian or a relative, package lists up to date), dpkg-deb, python3, sha256sum, tar;
-# no root. Downloads some 15 MB of Debian packages (and 10 MB of package lists, for one source package).
+# no root. Downloads some 12 MB of Debian packages, and 10 MB of lists for the one source package.
 #
 # The fairy tales are not in any package:
 #   FAIRYTALES=PATH   the text (default: ../shared/data/fairytales.txt beside the repository), or
 #   FAIRYTALES=none   go on without: for other models; the embedded one needs them.
-# They are the 278 stories of FairytaleQA (github.com/uci-soe/FairytaleQAData, Apache-2.0): the `text`
-# column of data-by-origin/section-stories/*/*.csv, files and folders in byte order, a blank line
-# between sections, two between stories.
+# They are the 278 stories of FairytaleQA (github.com/uci-soe/FairytaleQAData, Apache-2.0), in one
+# file: a blank line between sections, two between stories, 3,154,694 bytes.
 #
 # Writes DATA_DIR/raw (texts as found), train/*.txt and heldout/*.txt; every one is compared with the
 # sums beside this script. A second run uses what is in raw. Exit code 0: all there and as pinned.
 set -eu
+unset CDPATH
 export PYTHONDONTWRITEBYTECODE=1
 
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
-root=$(CDPATH= cd -- "$here/../.." && pwd)
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+root=$(cd -- "$here/../.." && pwd)
 data=${1:-$root/data}
 tales=${FAIRYTALES:-$root/../shared/data/fairytales.txt}
 
@@ -31,7 +31,7 @@ done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$data/raw"
-raw=$(CDPATH= cd -- "$data/raw" && pwd)
+raw=$(cd -- "$data/raw" && pwd)
 
 # The binary packages with text in them: novels, Sherlock Holmes and Tom Sawyer, the Bible.
 fetch_packages() {
@@ -52,10 +52,12 @@ fetch_packages() {
 # it uses for binaries, with lists of our own.
 fetch_alice() {
   mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/source"
-  apt-get indextargets --format 'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' \
-    'Created-By: Packages' 'Origin: Debian' 'Component: main' | sort -u >"$work/sources.list"
-  [ -s "$work/sources.list" ] || apt-get indextargets --format \
-    'deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' | sort -u >"$work/sources.list"
+  # shellcheck disable=SC2016  # the placeholders are apt's
+  source_line='deb-src $(REPO_URI) $(RELEASE) $(COMPONENT)'
+  apt-get indextargets --format "$source_line" 'Created-By: Packages' 'Origin: Debian' \
+    'Component: main' | sort -u >"$work/sources.list"
+  [ -s "$work/sources.list" ] ||
+    apt-get indextargets --format "$source_line" 'Created-By: Packages' | sort -u >"$work/sources.list"
   set -- -qq -o APT::Sandbox::User=root -o Dir::Etc::SourceList="$work/sources.list" \
     -o Dir::Etc::SourceParts=/nonexistent -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work"
   apt-get "$@" update || fail "apt-get update for source packages failed"

@@ -9,8 +9,9 @@
 # The dictionary (64 MiB) holds all of the training text. The tales come last in it, nearest to the
 # held-out tales, which is to xz's advantage; chat.txt is left out, as it repeats the tales.
 set -eu
+unset CDPATH
 
-root=$(CDPATH= cd -- "$(dirname -- "$0")/../.." && pwd)
+root=$(cd -- "$(dirname -- "$0")/../.." && pwd)
 data=${1:-$root/data}
 [ -f "$data/heldout/prose.txt" ] || {
   echo "xz_baseline.sh: $data/heldout: no held-out text; run models/embedded/fetch.sh first" >&2
@@ -30,7 +31,7 @@ for file in "$data"/heldout/*.txt; do
   bytes=$(wc -c <"$file")
   alone=$(compressed <"$file")
   with=$({ train; cat "$file"; } | compressed)
-  awk -v f="$(basename "$file")" -v b="$bytes" -v a="$alone" -v w="$with" -v t="$train_bytes" 'BEGIN {
+  awk -v f="$(basename "$file")" -v b="$bytes" -v a="$alone" -v w="$((with - train_bytes))" 'BEGIN {
     printf "%s: %d bytes, xz alone %.4f bits per byte, xz after the training text %.4f\n", f, b,
-           8 * a / b, 8 * (w - t) / b }'
+           8 * a / b, 8 * w / b }'
 done

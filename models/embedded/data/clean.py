@@ -149,7 +149,8 @@ def main(argv):
             print(f"clean.py: {name}: {problem}", file=sys.stderr)
             return 1
         documents = [d for d in documents if len(d) >= MIN_DOCUMENT_CHARS]
-        (out / f"{name}.txt").write_text(DOCUMENT_SEPARATOR.join(documents) + "\n", encoding="ascii")
+        text = DOCUMENT_SEPARATOR.join(documents) + "\n"
+        (out / f"{name}.txt").write_text(text, encoding="ascii")
         print(f"{name}: {len(documents)} documents, {sum(map(len, documents))} characters")
     return 0
 

@@ -3,8 +3,8 @@
     extract.py austen DIR_WITH_Rdata OUT_DIR   six novels from the R package's lazy-load database
     extract.py bible DIR_WITH_MODULE OUT_DIR   the books of a SWORD zText module, as OSIS markup
 
-Standard library only. Output: one UTF-8 file a novel, one a book of the Bible that tells stories. Exit code 1 and one
-line on stderr if the input is not what it should be.
+Standard library only. Output: one UTF-8 file a novel, one a book of the Bible that tells stories.
+Exit code 1 and one line on stderr if the input is not what it should be.
 """
 
 import pathlib

@@ -93,12 +93,14 @@ def choose_heldout(sources):
     for name, keys in candidates.items():
         chars = count = 0
         for key in keys:
-            if chars >= TALE_CHARS if name == "fairytales" else count >= PROSE_DOCUMENTS.get(name, 0):
+            enough = (chars >= TALE_CHARS if name == "fairytales"
+                      else count >= PROSE_DOCUMENTS.get(name, 0))
+            if enough:
                 break
             similarity = most_similar(key, vectors) if name == "fairytales" else 0.0
             if shared[key] > MAX_SHARED or similarity > MAX_SIMILARITY:
-                print(f"not held out: {name} {key[1]} ({shared[key]:.2%} of its shingles elsewhere, "
-                      f"similarity {similarity:.2f}): {documents[key][:50]!r}")
+                print(f"not held out: {name} {key[1]} ({shared[key]:.2%} of its shingles "
+                      f"elsewhere, similarity {similarity:.2f}): {documents[key][:50]!r}")
                 continue
             chosen.append(key)
             chars, count = chars + len(documents[key]), count + 1
@@ -139,7 +141,8 @@ def main(argv):
     write(heldout / "prose.txt", prose)
     if "fairytales" in sources:
         tales = sources["fairytales"]
-        write(heldout / "fairytales.txt", [tales[i] for n, i in sorted(chosen) if n == "fairytales"])
+        write(heldout / "fairytales.txt",
+              [tales[i] for n, i in sorted(chosen) if n == "fairytales"])
         found_in = collections.Counter(w for t in tales for w in set(words(t)))
         kept = [t for i, t in enumerate(tales) if ("fairytales", i) not in chosen]
         write(train / "chat.txt", [as_chat(t, found_in, len(tales)) for t in kept])
