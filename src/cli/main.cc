@@ -1,0 +1,58 @@
+#include <cstdio>
+#include <string>
+
+#include "base/log.h"
+#include "cli/commands.h"
+#include "kernels/isa.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "hadal runs, trains and sizes DeepSeek-V4 models on ordinary machines.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal run -p \"Once upon a time\"              the embedded model continues a text\n"
+    "  hadal run -m ~/DeepSeek-V4-Flash -f prompt.txt\n"
+    "  hadal inspect models/embedded                 what a checkpoint holds\n"
+    "  hadal COMMAND --help                          more about a command";
+
+int PrintError(const Error& error) {
+  std::fflush(stdout);
+  std::fprintf(stderr, "hadal: %s\n", error.what.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  CLI::App app(kAbout, "hadal");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", HADAL_VERSION);
+  int verbosity = 0;
+  app.add_flag("-v,--verbose", verbosity, "log more to stderr (-vv: everything)");
+  Work work;
+  AddRun(app, &work);
+  AddTrain(app, &work);
+  AddEval(app, &work);
+  AddInspect(app, &work);
+  AddQuantize(app, &work);
+  AddTokenize(app, &work);
+  AddTokenizer(app, &work);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    // CLI11 has codes of its own; ours are 0 for help and 2 for wrong usage.
+    return app.exit(e) == 0 ? 0 : 2;
+  }
+  StartLog(verbosity);
+  if (const Status isa = kernels::CheckForcedIsa(); !isa.ok()) return PrintError(isa.error());
+  if (!work) {
+    std::fprintf(stderr, "%s", app.help().c_str());
+    return 2;
+  }
+  if (const Status done = work(); !done.ok()) return PrintError(done.error());
+  return std::fflush(stdout) == 0 ? 0 : 1;
+}
+
+}  // namespace hadal::cli
