@@ -5,10 +5,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define HADAL_CHECK(condition)                                                       \
-  do {                                                                               \
-    if (!(condition)) [[unlikely]] {                                                 \
+#define HADAL_CHECK(condition)                                                             \
+  do {                                                                                     \
+    if (!(condition)) [[unlikely]] {                                                       \
       std::fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, __LINE__, #condition); \
-      std::abort();                                                                  \
-    }                                                                                \
+      std::abort();                                                                        \
+    }                                                                                      \
   } while (false)

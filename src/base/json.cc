@@ -136,7 +136,8 @@ void Json::Set(std::string key, Json value) {
 }
 
 const char* Json::KindName() const {
-  constexpr const char* kNames[] = {"null", "boolean", "integer", "number", "string", "array", "object"};
+  constexpr const char* kNames[] = {"null",   "boolean", "integer", "number",
+                                    "string", "array",   "object"};
   return kNames[value_.index()];
 }
 

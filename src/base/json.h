@@ -22,18 +22,18 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
 
-  Json() = default;  // null
-  Json(std::nullptr_t) {}                                   // NOLINT(google-explicit-constructor)
-  Json(bool v) : value_(v) {}                               // NOLINT(google-explicit-constructor)
-  Json(int v) : value_(std::int64_t{v}) {}                  // NOLINT(google-explicit-constructor)
-  Json(std::int64_t v) : value_(v) {}                       // NOLINT(google-explicit-constructor)
-  Json(std::uint64_t v);                                    // NOLINT(google-explicit-constructor)
-  Json(double v) : value_(v) {}                             // NOLINT(google-explicit-constructor)
-  Json(const char* v) : value_(std::string(v)) {}           // NOLINT(google-explicit-constructor)
-  Json(std::string v) : value_(std::move(v)) {}             // NOLINT(google-explicit-constructor)
-  Json(std::string_view v) : value_(std::string(v)) {}      // NOLINT(google-explicit-constructor)
-  Json(Array v) : value_(std::move(v)) {}                   // NOLINT(google-explicit-constructor)
-  Json(Object v) : value_(std::move(v)) {}                  // NOLINT(google-explicit-constructor)
+  Json() = default;                                     // null
+  Json(std::nullptr_t) {}                               // NOLINT(google-explicit-constructor)
+  Json(bool v) : value_(v) {}                           // NOLINT(google-explicit-constructor)
+  Json(int v) : value_(std::int64_t{v}) {}              // NOLINT(google-explicit-constructor)
+  Json(std::int64_t v) : value_(v) {}                   // NOLINT(google-explicit-constructor)
+  Json(std::uint64_t v);                                // NOLINT(google-explicit-constructor)
+  Json(double v) : value_(v) {}                         // NOLINT(google-explicit-constructor)
+  Json(const char* v) : value_(std::string(v)) {}       // NOLINT(google-explicit-constructor)
+  Json(std::string v) : value_(std::move(v)) {}         // NOLINT(google-explicit-constructor)
+  Json(std::string_view v) : value_(std::string(v)) {}  // NOLINT(google-explicit-constructor)
+  Json(Array v) : value_(std::move(v)) {}               // NOLINT(google-explicit-constructor)
+  Json(Object v) : value_(std::move(v)) {}              // NOLINT(google-explicit-constructor)
   static Json MakeObject(std::initializer_list<Member> members) { return Json(Object(members)); }
 
   bool is_null() const { return value_.index() == 0; }

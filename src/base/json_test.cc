@@ -21,7 +21,8 @@ TEST(Json, RefusesWhatIsNotJson) {
     EXPECT_EQ(json.error().code, Code::kCorrupt);
     EXPECT_FALSE(json.error().what.empty());
   }
-  EXPECT_NE(ParseJson("{\"a\":1,\"a\":2}").error().what.find("'a' is given twice"), std::string::npos);
+  EXPECT_NE(ParseJson("{\"a\":1,\"a\":2}").error().what.find("'a' is given twice"),
+            std::string::npos);
 }
 
 TEST(Json, BoundsItsDepth) {

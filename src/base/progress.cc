@@ -12,7 +12,10 @@
 namespace hadal {
 
 Progress::Progress(std::string label, std::uint64_t total, bool quiet)
-    : label_(std::move(label)), total_(total), quiet_(quiet), terminal_(IsTerminal(STDERR_FILENO)) {}
+    : label_(std::move(label)),
+      total_(total),
+      quiet_(quiet),
+      terminal_(IsTerminal(STDERR_FILENO)) {}
 
 Progress::~Progress() {
   if (drawn_ && terminal_) std::fputs("\r\033[K", stderr);
@@ -28,9 +31,8 @@ void Progress::Set(std::uint64_t done, std::string_view note) {
 void Progress::Draw(std::uint64_t done, std::string_view note) {
   const double share = total_ == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total_);
   const double left = share > 0 ? clock_.seconds() * (1 - share) / share : -1;
-  const std::string line =
-      fmt::format("{} {:5.1f}%  {} left  {} memory  {}", label_, 100 * share, FormatDuration(left),
-                  FormatBytes(ResidentBytes()), note);
+  const std::string line = fmt::format("{} {:5.1f}%  {} left  {} memory  {}", label_, 100 * share,
+                                       FormatDuration(left), FormatBytes(ResidentBytes()), note);
   if (terminal_)
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
   else

@@ -43,8 +43,10 @@ struct Unit {};  // the value of a Result that carries none
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
-  Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
+  Result(T value)
+      : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Result(Error error)
+      : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
 
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
@@ -85,12 +87,12 @@ Error Within(const std::string& place, const Error& error);
 
 #define HADAL_JOIN_(a, b) a##b
 #define HADAL_JOIN(a, b) HADAL_JOIN_(a, b)
-#define HADAL_TRY(declaration, expression)                             \
-  auto HADAL_JOIN(result_, __LINE__) = (expression);                   \
+#define HADAL_TRY(declaration, expression)                                               \
+  auto HADAL_JOIN(result_, __LINE__) = (expression);                                     \
   if (!HADAL_JOIN(result_, __LINE__).ok()) return HADAL_JOIN(result_, __LINE__).error(); \
   declaration = std::move(HADAL_JOIN(result_, __LINE__)).value()
-#define HADAL_TRY_STATUS(expression)                                   \
-  do {                                                                 \
-    auto hadal_status_ = (expression);                                 \
-    if (!hadal_status_.ok()) return hadal_status_.error();             \
+#define HADAL_TRY_STATUS(expression)                       \
+  do {                                                     \
+    auto hadal_status_ = (expression);                     \
+    if (!hadal_status_.ok()) return hadal_status_.error(); \
   } while (false)

@@ -29,7 +29,8 @@ class Threads {
   template <class F>
   void Run(std::size_t items, F&& f) {
     using Fn = std::remove_reference_t<F>;
-    Start(items, [](void* fn, std::size_t item) { (*static_cast<Fn*>(fn))(item); }, &f);
+    Start(
+        items, [](void* fn, std::size_t item) { (*static_cast<Fn*>(fn))(item); }, &f);
   }
 
   static std::size_t HardwareCount();  // >= 1; what this process may use

@@ -12,7 +12,8 @@ TEST(Threads, RunsEveryItemOnceOnItsOwnBlock) {
     Threads threads(count);
     for (std::size_t items : {0u, 1u, 2u, 7u, 1000u}) {
       std::vector<int> runs(items, 0);
-      for (int repeat = 0; repeat < 50; ++repeat) threads.Run(items, [&](std::size_t i) { ++runs[i]; });
+      for (int repeat = 0; repeat < 50; ++repeat)
+        threads.Run(items, [&](std::size_t i) { ++runs[i]; });
       EXPECT_EQ(runs, std::vector<int>(items, 50));
     }
   }

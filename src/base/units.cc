@@ -40,10 +40,11 @@ Result<std::uint64_t> ParseSize(std::string_view text) {
     std::string_view name;
     double factor;
   };
-  constexpr Suffix kSuffixes[] = {
-      {"", 1},     {"B", 1},      {"K", 0x1p10},   {"M", 0x1p20},   {"G", 0x1p30},   {"kB", 1e3},
-      {"KB", 1e3}, {"MB", 1e6},   {"GB", 1e9},     {"TB", 1e12},    {"k", 0x1p10},   {"m", 0x1p20},
-      {"g", 0x1p30}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+  constexpr Suffix kSuffixes[] = {{"", 1},        {"B", 1},        {"K", 0x1p10},   {"M", 0x1p20},
+                                  {"G", 0x1p30},  {"kB", 1e3},     {"KB", 1e3},     {"MB", 1e6},
+                                  {"GB", 1e9},    {"TB", 1e12},    {"k", 0x1p10},   {"m", 0x1p20},
+                                  {"g", 0x1p30},  {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30},
+                                  {"TiB", 0x1p40}};
   if (problem == std::errc() && number >= 0)
     for (const Suffix& unit : kSuffixes)
       if (unit.name == suffix && number * unit.factor < 0x1p63)

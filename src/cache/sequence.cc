@@ -12,8 +12,7 @@ Sequence::Sequence(const model::KvLayout& layout)
 }
 
 Status Sequence::Reserve(std::size_t tokens) {
-  const std::size_t needed =
-      (state_.tokens + tokens + model::kPageTokens - 1) / model::kPageTokens;
+  const std::size_t needed = (state_.tokens + tokens + model::kPageTokens - 1) / model::kPageTokens;
   try {
     while (pages_.size() < needed) {
       Buffer<std::byte> page(page_bytes_);
@@ -22,8 +21,8 @@ Status Sequence::Reserve(std::size_t tokens) {
       page_data_.push_back(pages_.back().data());
     }
   } catch (const std::bad_alloc&) {
-    return Fail(Code::kExhausted, "no memory for {} pages of {} bytes: {} tokens of context", needed,
-                page_bytes_, state_.tokens + tokens);
+    return Fail(Code::kExhausted, "no memory for {} pages of {} bytes: {} tokens of context",
+                needed, page_bytes_, state_.tokens + tokens);
   }
   state_.pages = page_data_;
   return Unit{};

@@ -12,18 +12,21 @@ std::string ProgramFolder() {
 }
 
 Result<std::string> EmbeddedModel() {
-  if (const char* directory = std::getenv("HADAL_MODEL"); directory != nullptr) return std::string(directory);
+  if (const char* directory = std::getenv("HADAL_MODEL"); directory != nullptr)
+    return std::string(directory);
   const std::filesystem::path here = ProgramFolder();
   std::string looked;
   // The program is in build/ or build/<preset>/, or in an installation's bin/.
-  for (const char* place : {"../models/embedded", "../../models/embedded", "../../../models/embedded",
-                            "../../../../models/embedded", "../share/hadal/models/embedded"}) {
+  for (const char* place :
+       {"../models/embedded", "../../models/embedded", "../../../models/embedded",
+        "../../../../models/embedded", "../share/hadal/models/embedded"}) {
     const std::filesystem::path directory = (here / place).lexically_normal();
     std::error_code error;
     if (std::filesystem::exists(directory / "config.json", error)) return directory.string();
     looked += "\n  " + directory.string();
   }
-  return Fail(Code::kNotFound, "no embedded model; name one with -m DIR or HADAL_MODEL. Looked in:{}", looked);
+  return Fail(Code::kNotFound,
+              "no embedded model; name one with -m DIR or HADAL_MODEL. Looked in:{}", looked);
 }
 
 Result<ModelFiles> OpenModel(const std::string& directory) {

@@ -21,7 +21,8 @@ namespace {
 constexpr const char* kAbout =
     "Continue a text.\n"
     "\n"
-    "The prompt comes from -p, from -f, or from stdin. Without -m the embedded model is used. The same\n"
+    "The prompt comes from -p, from -f, or from stdin. Without -m the embedded model is used. The "
+    "same\n"
     "seed gives the same text, whatever the number of threads.\n"
     "\n"
     "Examples:\n"
@@ -41,7 +42,8 @@ struct RunOptions {
 Result<std::string> ReadPrompt(const RunOptions& options) {
   if (options.prompt_given) return options.prompt;
   if (!options.prompt_file.empty()) return io::ReadFile(options.prompt_file);
-  if (IsTerminal(0)) std::fputs("hadal: reading the prompt from the terminal; end it with Ctrl-D\n", stderr);
+  if (IsTerminal(0))
+    std::fputs("hadal: reading the prompt from the terminal; end it with Ctrl-D\n", stderr);
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
@@ -74,23 +76,24 @@ double PerSecond(std::size_t count, double seconds) {
 Json StatsJson(const engine::GenerateResult& r, const ModelFiles& files, std::uint64_t seed) {
   // The first generated token comes out of the prefill.
   const std::size_t steps = r.generated_tokens > 0 ? r.generated_tokens - 1 : 0;
-  return Json::MakeObject(
-      {{"finish_reason", engine::FinishReasonName(r.reason)},
-       {"seed", seed},
-       {"prompt_tokens", std::uint64_t{r.prompt_tokens}},
-       {"generated_tokens", std::uint64_t{r.generated_tokens}},
-       {"prefill_tokens_per_s", PerSecond(r.prompt_tokens, r.prefill_seconds)},
-       {"decode_tokens_per_s", PerSecond(steps, r.decode_seconds)},
-       {"weight_bytes", files.model.checkpoint().tensor_bytes()},
-       {"state_bytes", std::uint64_t{r.state_bytes}},
-       {"scratch_bytes", std::uint64_t{r.scratch_bytes}},
-       {"rss_peak_bytes", PeakResidentBytes()}});
+  return Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},
+                           {"seed", seed},
+                           {"prompt_tokens", std::uint64_t{r.prompt_tokens}},
+                           {"generated_tokens", std::uint64_t{r.generated_tokens}},
+                           {"prefill_tokens_per_s", PerSecond(r.prompt_tokens, r.prefill_seconds)},
+                           {"decode_tokens_per_s", PerSecond(steps, r.decode_seconds)},
+                           {"weight_bytes", files.model.checkpoint().tensor_bytes()},
+                           {"state_bytes", std::uint64_t{r.state_bytes}},
+                           {"scratch_bytes", std::uint64_t{r.scratch_bytes}},
+                           {"rss_peak_bytes", PeakResidentBytes()}});
 }
 
 void PrintStats(const engine::GenerateResult& r, const ModelFiles& files, std::uint64_t seed) {
   const std::size_t steps = r.generated_tokens > 0 ? r.generated_tokens - 1 : 0;
   Table table({"", ">", ""});
-  const auto rate = [](std::size_t n, double seconds) { return fmt::format("{:.1f}", PerSecond(n, seconds)); };
+  const auto rate = [](std::size_t n, double seconds) {
+    return fmt::format("{:.1f}", PerSecond(n, seconds));
+  };
   table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});
   table.Row({"prefill", rate(r.prompt_tokens, r.prefill_seconds), "tokens/s"});
   table.Row({"generated", FormatCount(r.generated_tokens),
@@ -155,19 +158,25 @@ void AddRun(CLI::App& app, Work* work) {
   CLI::App* run = app.add_subcommand("run", kAbout);
   run->add_option("-m,--model", options->model, "checkpoint directory");
   CLI::Option* prompt = run->add_option("-p,--prompt", options->prompt, "the text to continue");
-  run->add_option("-f,--file", options->prompt_file, "a file with the text to continue")->excludes(prompt);
+  run->add_option("-f,--file", options->prompt_file, "a file with the text to continue")
+      ->excludes(prompt);
   run->add_option("--max-tokens", options->generate.max_tokens, "stop after so many tokens")
       ->capture_default_str();
-  run->add_option("--temperature", options->temperature,
-                  "0: always the likeliest token (default: the model's generation_config.json, or 1)");
-  run->add_option("--top-p", options->top_p, "draw from the likeliest tokens that sum to this probability");
-  run->add_option("--top-k", options->generate.sample.top_k, "draw from the k likeliest tokens; 0: all")
+  run->add_option(
+      "--temperature", options->temperature,
+      "0: always the likeliest token (default: the model's generation_config.json, or 1)");
+  run->add_option("--top-p", options->top_p,
+                  "draw from the likeliest tokens that sum to this probability");
+  run->add_option("--top-k", options->generate.sample.top_k,
+                  "draw from the k likeliest tokens; 0: all")
       ->capture_default_str();
   run->add_option("--min-p", options->generate.sample.min_p,
                   "drop tokens less likely than this share of the likeliest")
       ->capture_default_str();
-  run->add_option("--seed", options->seed, "same seed, same text (default: a random one, see --stats)");
-  run->add_option("--stop", options->generate.stop, "end before this text; may be given several times")
+  run->add_option("--seed", options->seed,
+                  "same seed, same text (default: a random one, see --stats)");
+  run->add_option("--stop", options->generate.stop,
+                  "end before this text; may be given several times")
       ->allow_extra_args(false);
   run->add_option("--threads", options->threads, "threads (default: all processors)")
       ->check(CLI::Range(1, 1024));

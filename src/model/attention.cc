@@ -132,7 +132,8 @@ void AttendRows(Pass& pass, std::size_t layer, const Attention& attn, View2<cons
     const View2<float> heads(out[t].data(), pass.config.num_attention_heads, head_dim);
     AttendRow(pass, layer, t, attn.attn_sink, HeadsOf(q[t], head_dim), heads, worker);
     RoundActs(pass.numerics, out[t]);
-    for (std::size_t h = 0; h < heads.rows(); ++h) RotateHead(pass, t, heads[h], kernels::Turn::kInverse);
+    for (std::size_t h = 0; h < heads.rows(); ++h)
+      RotateHead(pass, t, heads[h], kernels::Turn::kInverse);
   });
 }
 

@@ -16,13 +16,14 @@ struct BatchChunk {
 
 struct Batch {
   std::vector<BatchChunk> chunks;
-  std::vector<std::int32_t> tokens;       // [rows]
-  std::vector<std::uint64_t> positions;   // [rows]
-  std::vector<std::uint32_t> chunk_of;    // [rows]
+  std::vector<std::int32_t> tokens;      // [rows]
+  std::vector<std::uint64_t> positions;  // [rows]
+  std::vector<std::uint32_t> chunk_of;   // [rows]
   std::size_t rows() const { return tokens.size(); }
 
   void Clear();
-  void Add(SequenceState& sequence, std::uint64_t first_position, std::span<const std::int32_t> ids);
+  void Add(SequenceState& sequence, std::uint64_t first_position,
+           std::span<const std::int32_t> ids);
 };
 
 }  // namespace hadal::model

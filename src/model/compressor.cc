@@ -20,7 +20,8 @@ struct TailRows {
 
 TailRows TailOf(const SequenceState& sequence, const TailLayout& tail) {
   const auto at = [&](std::size_t offset) {
-    return View2<float>(reinterpret_cast<float*>(sequence.fixed.data() + offset), tail.rows, tail.width);
+    return View2<float>(reinterpret_cast<float*>(sequence.fixed.data() + offset), tail.rows,
+                        tail.width);
   };
   return {at(tail.kv_offset), at(tail.score_offset)};
 }
@@ -33,7 +34,7 @@ struct Job {
   EntryKind kind;
   std::span<const float> frequencies;
   const TailLayout& tail;
-  View2<float> kv, score;         // [rows, width] of the batch's tokens
+  View2<float> kv, score;  // [rows, width] of the batch's tokens
 };
 
 // The kv and score rows of a token that is in the chunk or still in the tail.
@@ -66,7 +67,8 @@ void Pool(const Job& job, const BatchChunk& chunk, std::uint64_t block, WorkerSc
   kernels::PoolSoftmax(kv, score, worker.entry.span().first(job.dim));
 }
 
-void EmitEntry(const Job& job, const BatchChunk& chunk, std::uint64_t block, WorkerScratch& worker) {
+void EmitEntry(const Job& job, const BatchChunk& chunk, std::uint64_t block,
+               WorkerScratch& worker) {
   const Pass& pass = job.pass;
   const std::span<float> entry = worker.entry.span().first(job.dim);
   Pool(job, chunk, block, worker);
@@ -87,7 +89,8 @@ void EmitEntry(const Job& job, const BatchChunk& chunk, std::uint64_t block, Wor
 }
 
 // The entries that a chunk completes are [first, end).
-std::pair<std::uint64_t, std::uint64_t> CompletedBlocks(const BatchChunk& chunk, std::size_t ratio) {
+std::pair<std::uint64_t, std::uint64_t> CompletedBlocks(const BatchChunk& chunk,
+                                                        std::size_t ratio) {
   return {chunk.first_position / ratio, (chunk.first_position + chunk.rows) / ratio};
 }
 
@@ -120,14 +123,23 @@ void Compress(Pass& pass, std::size_t layer, const Compressor& compressor, Entry
   const bool main = kind == EntryKind::kAttention;
   const TailLayout& tail = main ? layout.tail : layout.index_tail;
   const std::size_t dim = main ? pass.config.head_dim : pass.config.index_head_dim;
-  Job job{pass,        layer, layout.ratio, dim, compressor, kind,
-          frequencies, tail,  pass.Rows(main ? pass.work.pool_kv : pass.work.index_kv, tail.width),
+  Job job{pass,
+          layer,
+          layout.ratio,
+          dim,
+          compressor,
+          kind,
+          frequencies,
+          tail,
+          pass.Rows(main ? pass.work.pool_kv : pass.work.index_kv, tail.width),
           pass.Rows(main ? pass.work.pool_score : pass.work.index_score, tail.width)};
-  const kernels::MatMulJob products[] = {{x, compressor.wkv, job.kv}, {x, compressor.wgate, job.score}};
+  const kernels::MatMulJob products[] = {{x, compressor.wkv, job.kv},
+                                         {x, compressor.wgate, job.score}};
   kernels::MatMul(products, pass.threads);
   ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
     const std::size_t r = pass.batch.positions[t] % job.ratio;
-    for (std::size_t c = 0; c < tail.width; ++c) job.score[t][c] += compressor.ape[r * tail.width + c];
+    for (std::size_t c = 0; c < tail.width; ++c)
+      job.score[t][c] += compressor.ape[r * tail.width + c];
   });
   EmitEntries(job);
   KeepTails(job);

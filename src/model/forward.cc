@@ -31,7 +31,8 @@ struct Forward::Impl {
 
   void Start(std::span<const Chunk> batch) {
     pass.batch.Clear();
-    for (const Chunk& chunk : batch) pass.batch.Add(*chunk.sequence, chunk.sequence->tokens, chunk.tokens);
+    for (const Chunk& chunk : batch)
+      pass.batch.Add(*chunk.sequence, chunk.sequence->tokens, chunk.tokens);
     HADAL_CHECK(pass.rows() <= max_tokens);
   }
 
@@ -40,7 +41,8 @@ struct Forward::Impl {
     const std::size_t dim = model.config.hidden_size;
     ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
       const std::span<float> row = streams[t];
-      kernels::DecodeWeightRow(model.embed, static_cast<std::size_t>(pass.batch.tokens[t]), row.first(dim));
+      kernels::DecodeWeightRow(model.embed, static_cast<std::size_t>(pass.batch.tokens[t]),
+                               row.first(dim));
       for (std::size_t s = 1; s < model.config.hc_mult; ++s)
         std::ranges::copy(row.first(dim), row.begin() + static_cast<std::ptrdiff_t>(s * dim));
     });
@@ -96,7 +98,8 @@ struct Forward::Impl {
   std::size_t run_rows = 0, mtp_rows = 0;
 };
 
-Forward::Forward(const Model& model, const Numerics& numerics, Threads& threads, std::size_t max_tokens)
+Forward::Forward(const Model& model, const Numerics& numerics, Threads& threads,
+                 std::size_t max_tokens)
     : impl_(std::make_unique<Impl>(model, numerics, threads, max_tokens)) {}
 Forward::~Forward() = default;
 

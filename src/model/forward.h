@@ -26,10 +26,11 @@ namespace hadal::model {
 
 // One sequence's memory as the model sees it (src/cache/ owns it).
 struct SequenceState {
-  std::uint64_t tokens = 0;              // processed so far by the main layers
-  std::uint64_t mtp_tokens = 0;          // processed so far by the MTP block
-  std::span<std::byte> fixed;            // KvLayout::fixed_bytes, zeroed before the first token
-  std::span<std::byte* const> pages;     // KvLayout::page_bytes each; enough for the chunk's last token
+  std::uint64_t tokens = 0;      // processed so far by the main layers
+  std::uint64_t mtp_tokens = 0;  // processed so far by the MTP block
+  std::span<std::byte> fixed;    // KvLayout::fixed_bytes, zeroed before the first token
+  std::span<std::byte* const>
+      pages;  // KvLayout::page_bytes each; enough for the chunk's last token
 };
 
 struct Chunk {
@@ -75,7 +76,8 @@ class Forward {
   // to `sequence` and are its positions mtp_tokens, mtp_tokens + 1, ...: next_tokens[i] is the token that
   // follows the row's own. Keeps the streams of Run. Afterwards MtpLogits(i) predicts the token after
   // next_tokens[i]. Advances sequence->mtp_tokens.
-  void RunMtp(SequenceState& sequence, std::size_t first_row, std::span<const std::int32_t> next_tokens);
+  void RunMtp(SequenceState& sequence, std::size_t first_row,
+              std::span<const std::int32_t> next_tokens);
   void MtpLogits(std::size_t index, std::span<float> logits);
 
   // Layer `layer` alone, from given streams [batch tokens, 4 * hidden_size] (for tests of one layer):

@@ -61,7 +61,8 @@ void HcHead(Pass& pass, const HyperHead& head, std::span<const float> norm,
   kernels::MatMul(View2<const float>(streams.data(), 1, streams.size()), head.fn,
                   View2<float>(mixes, 1, kernels::kStreams), pass.threads);
   ScaleBy(kernels::RmsScale(streams, eps), mixes);
-  kernels::HcHeadWeights(mixes, head.scale, head.base, static_cast<float>(pass.config.hc_eps), weights);
+  kernels::HcHeadWeights(mixes, head.scale, head.base, static_cast<float>(pass.config.hc_eps),
+                         weights);
   kernels::HcReduce(AsStreams(streams, out.size()), weights, out);
   RoundActs(pass.numerics, out);
   kernels::RmsNorm(out, norm, eps, out);

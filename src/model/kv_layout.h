@@ -22,24 +22,24 @@ namespace hadal::model {
 
 inline constexpr std::size_t kPageTokens = 128;
 
-struct TailLayout {                  // of one compressor
-  std::size_t rows = 0, width = 0;   // width: channels of a row of kv (score rows are as wide)
+struct TailLayout {                 // of one compressor
+  std::size_t rows = 0, width = 0;  // width: channels of a row of kv (score rows are as wide)
   std::size_t kv_offset = 0, score_offset = 0;  // bytes, in the fixed block
   std::size_t bytes() const { return 2 * rows * width * sizeof(float); }
 };
 
 struct LayerLayout {
-  std::size_t ratio = 0;             // 0, 4 or 128
-  std::size_t window_offset = 0;     // bytes, in the fixed block
+  std::size_t ratio = 0;          // 0, 4 or 128
+  std::size_t window_offset = 0;  // bytes, in the fixed block
   TailLayout tail, index_tail;
-  std::size_t page_entries = 0;      // kPageTokens / ratio; 0 without compression
+  std::size_t page_entries = 0;                    // kPageTokens / ratio; 0 without compression
   std::size_t entry_offset = 0, index_offset = 0;  // bytes, in a page
 };
 
 struct KvLayout {
-  std::size_t window = 0;            // tokens
+  std::size_t window = 0;  // tokens
   std::size_t entry_bytes = 0, index_key_bytes = 0;
-  std::vector<LayerLayout> layers;   // num_hidden_layers, then the MTP block if there is one
+  std::vector<LayerLayout> layers;  // num_hidden_layers, then the MTP block if there is one
   std::size_t page_bytes = 0, fixed_bytes = 0;
 
   KvLayout() = default;

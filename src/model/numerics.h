@@ -7,11 +7,12 @@
 namespace hadal::model {
 
 struct Numerics {
-  bool bf16_activations = false;   // round to bfloat16 wherever the official code holds bfloat16
-  bool fp8_linear_inputs = false;  // quantise the inputs of FP8 and FP4 weights, 128 channels a block
-  bool fp8_kv = true;              // NoPE channels of cache entries: FP8, 64 channels a block
-  bool fp4_indexer = true;         // indexer queries and keys: FP4, 32 channels a block
-  bool packed_cache = true;        // entries as published (584 and 68 bytes); false: float32
+  bool bf16_activations = false;  // round to bfloat16 wherever the official code holds bfloat16
+  bool fp8_linear_inputs =
+      false;                 // quantise the inputs of FP8 and FP4 weights, 128 channels a block
+  bool fp8_kv = true;        // NoPE channels of cache entries: FP8, 64 channels a block
+  bool fp4_indexer = true;   // indexer queries and keys: FP4, 32 channels a block
+  bool packed_cache = true;  // entries as published (584 and 68 bytes); false: float32
 
   // The default: float32 activations, entries stored in the published form.
   static Numerics Stored() { return {}; }

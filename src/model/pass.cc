@@ -9,7 +9,8 @@ namespace hadal::model {
 namespace {
 
 std::size_t WidestLinearInput(const Config& c) {
-  return std::max({c.hidden_size, c.q_lora_rank, c.o_groups * c.o_lora_rank, c.moe_intermediate_size});
+  return std::max(
+      {c.hidden_size, c.q_lora_rank, c.o_groups * c.o_lora_rank, c.moe_intermediate_size});
 }
 
 }  // namespace
@@ -41,7 +42,8 @@ Workspace::Workspace(const Config& c, const KvLayout& layout, std::size_t n, std
   Take(&hc_weights, n * kernels::kHcMixes);
   Take(&x, n * c.hidden_size);
   Take(&sub_out, n * c.hidden_size);
-  Take(&quantized, n * std::max(WidestLinearInput(c), k * std::max(c.hidden_size, c.moe_intermediate_size)));
+  Take(&quantized,
+       n * std::max(WidestLinearInput(c), k * std::max(c.hidden_size, c.moe_intermediate_size)));
   Take(&cos, n * c.qk_rope_head_dim / 2);
   Take(&sin, n * c.qk_rope_head_dim / 2);
   Take(&q_latent, n * c.q_lora_rank);

@@ -20,42 +20,43 @@ namespace hadal::model {
 // One thread's scratch.
 struct WorkerScratch {
   WorkerScratch(const Config& config, std::size_t pool_rows);
-  Buffer<float> tile;                     // [attention tile, head_dim]: decoded entries
-  Buffer<float> head_max, head_sum;       // [heads]
-  Buffer<float> weighted;                 // [heads, head_dim]
-  Buffer<float> pool_kv, pool_score;      // [candidates, width]
-  Buffer<float> entry;                    // [head_dim or index_head_dim]
-  Buffer<float> cos, sin;                 // [rope_dim / 2]
-  Buffer<float> scores;                   // [attention tile]
+  Buffer<float> tile;                 // [attention tile, head_dim]: decoded entries
+  Buffer<float> head_max, head_sum;   // [heads]
+  Buffer<float> weighted;             // [heads, head_dim]
+  Buffer<float> pool_kv, pool_score;  // [candidates, width]
+  Buffer<float> entry;                // [head_dim or index_head_dim]
+  Buffer<float> cos, sin;             // [rope_dim / 2]
+  Buffer<float> scores;               // [attention tile]
   kernels::TopK topk;
 };
 
 // Scratch for max_tokens batch rows, shared by all layers.
 struct Workspace {
-  Workspace(const Config& config, const KvLayout& layout, std::size_t max_tokens, std::size_t threads);
+  Workspace(const Config& config, const KvLayout& layout, std::size_t max_tokens,
+            std::size_t threads);
   std::size_t bytes() const { return bytes_; }
 
-  Buffer<float> streams, mtp_streams;     // [tokens, streams * dim]
-  Buffer<float> mixes;                    // [tokens, 24]
-  Buffer<float> hc_weights;               // [tokens, 24]: pre, post, comb
-  Buffer<float> x, sub_out;               // [tokens, dim]: a sub-layer's input and output
-  Buffer<float> quantized;                // [tokens, widest input]: inputs as FP8 sees them
-  Buffer<float> cos, sin;                 // [tokens, rope_dim / 2] of the layer's table
-  Buffer<float> q_latent, q, attn_out;    // [tokens, q_lora], [tokens, heads * head_dim] twice
-  Buffer<float> kv;                       // [tokens, head_dim]
-  Buffer<std::byte> entries;              // [tokens, entry_bytes]: the new window entries
-  Buffer<float> pool_kv, pool_score;      // [tokens, 2 head_dim]
-  Buffer<float> index_kv, index_score;    // [tokens, 2 index_head_dim]
-  Buffer<float> index_q, index_w;         // [tokens, index heads * dim], [tokens, index heads]
-  Buffer<std::uint32_t> selected;         // [tokens, topk]
-  Buffer<std::uint32_t> selected_count;   // [tokens]
-  Buffer<float> o_latent;                 // [tokens, groups * o_lora]
-  Buffer<float> router_logits;            // [tokens, experts]
-  Buffer<std::uint32_t> expert_ids;       // [tokens, k]
-  Buffer<float> expert_weights;           // [tokens, k]
-  Buffer<std::uint32_t> expert_slot;      // [tokens, k]: row of the grouped buffers
-  Buffer<float> grouped_x, grouped_out;   // [tokens * k, dim]
-  Buffer<float> gate, up;                 // [tokens * (k + 1), inter]: routed, then shared
+  Buffer<float> streams, mtp_streams;    // [tokens, streams * dim]
+  Buffer<float> mixes;                   // [tokens, 24]
+  Buffer<float> hc_weights;              // [tokens, 24]: pre, post, comb
+  Buffer<float> x, sub_out;              // [tokens, dim]: a sub-layer's input and output
+  Buffer<float> quantized;               // [tokens, widest input]: inputs as FP8 sees them
+  Buffer<float> cos, sin;                // [tokens, rope_dim / 2] of the layer's table
+  Buffer<float> q_latent, q, attn_out;   // [tokens, q_lora], [tokens, heads * head_dim] twice
+  Buffer<float> kv;                      // [tokens, head_dim]
+  Buffer<std::byte> entries;             // [tokens, entry_bytes]: the new window entries
+  Buffer<float> pool_kv, pool_score;     // [tokens, 2 head_dim]
+  Buffer<float> index_kv, index_score;   // [tokens, 2 index_head_dim]
+  Buffer<float> index_q, index_w;        // [tokens, index heads * dim], [tokens, index heads]
+  Buffer<std::uint32_t> selected;        // [tokens, topk]
+  Buffer<std::uint32_t> selected_count;  // [tokens]
+  Buffer<float> o_latent;                // [tokens, groups * o_lora]
+  Buffer<float> router_logits;           // [tokens, experts]
+  Buffer<std::uint32_t> expert_ids;      // [tokens, k]
+  Buffer<float> expert_weights;          // [tokens, k]
+  Buffer<std::uint32_t> expert_slot;     // [tokens, k]: row of the grouped buffers
+  Buffer<float> grouped_x, grouped_out;  // [tokens * k, dim]
+  Buffer<float> gate, up;                // [tokens * (k + 1), inter]: routed, then shared
   std::vector<WorkerScratch> workers;
 
  private:

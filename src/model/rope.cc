@@ -22,8 +22,8 @@ void PrepareAngles(Pass& pass, std::span<const float> frequencies) {
 void RotateHead(Pass& pass, std::size_t row, std::span<float> head, kernels::Turn turn) {
   const std::size_t pairs = pass.config.qk_rope_head_dim / 2;
   const std::span<float> rotary = head.last(2 * pairs);
-  kernels::Rotate(rotary, pass.Rows(pass.work.cos, pairs)[row], pass.Rows(pass.work.sin, pairs)[row],
-                  turn);
+  kernels::Rotate(rotary, pass.Rows(pass.work.cos, pairs)[row],
+                  pass.Rows(pass.work.sin, pairs)[row], turn);
   RoundActs(pass.numerics, rotary);
 }
 

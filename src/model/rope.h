@@ -10,7 +10,9 @@ namespace hadal::model {
 
 struct RopeTables {
   explicit RopeTables(const Config& config);
-  std::span<const float> For(std::size_t ratio) const { return ratio == 0 ? window_only : compressed; }
+  std::span<const float> For(std::size_t ratio) const {
+    return ratio == 0 ? window_only : compressed;
+  }
   std::vector<float> window_only, compressed;  // frequencies [rope_dim / 2]
 };
 

@@ -88,7 +88,8 @@ class Binder {
     const std::string name = base + suffix;
     const bool packed = view.dtype == DType::kI8;
     const Shape shape = {rows, packed ? cols / 2 : cols};
-    if (view.shape != shape || (packed && cols % 32 != 0)) return WrongShape(name, view.shape, shape);
+    if (view.shape != shape || (packed && cols % 32 != 0))
+      return WrongShape(name, view.shape, shape);
     Weight weight{.rows = rows, .cols = cols, .codes = view.data.data()};
     Shape scale_shape;
     switch (view.dtype) {
@@ -157,8 +158,10 @@ Result<Compressor> BindCompressor(Binder& b, const std::string& prefix, const Co
 
 Result<Indexer> BindIndexer(Binder& b, const std::string& prefix, const Config& c) {
   Indexer indexer;
-  HADAL_TRY(indexer.wq_b, b.Matrix(prefix + "wq_b", c.index_n_heads * c.index_head_dim, c.q_lora_rank));
-  HADAL_TRY(indexer.weights_proj, b.Matrix(prefix + "weights_proj", c.index_n_heads, c.hidden_size));
+  HADAL_TRY(indexer.wq_b,
+            b.Matrix(prefix + "wq_b", c.index_n_heads * c.index_head_dim, c.q_lora_rank));
+  HADAL_TRY(indexer.weights_proj,
+            b.Matrix(prefix + "weights_proj", c.index_n_heads, c.hidden_size));
   HADAL_TRY(indexer.compressor,
             BindCompressor(b, prefix + "compressor.", c, kCsaRatio, c.index_head_dim));
   return indexer;
@@ -175,7 +178,8 @@ Result<Attention> BindAttention(Binder& b, const std::string& prefix, const Conf
   HADAL_TRY(attn.wkv, b.Matrix(prefix + "wkv", c.head_dim, c.hidden_size));
   HADAL_TRY(attn.kv_norm, b.Floats(prefix + "kv_norm.weight", {c.head_dim}));
   HADAL_TRY(attn.attn_sink, b.Floats(prefix + "attn_sink", {c.num_attention_heads}));
-  HADAL_TRY(const Weight wo_a, b.Matrix(prefix + "wo_a", c.o_groups * c.o_lora_rank, q_dim / c.o_groups));
+  HADAL_TRY(const Weight wo_a,
+            b.Matrix(prefix + "wo_a", c.o_groups * c.o_lora_rank, q_dim / c.o_groups));
   for (std::size_t g = 0; g < c.o_groups; ++g)
     attn.wo_a.push_back(wo_a.Rows(g * c.o_lora_rank, c.o_lora_rank));
   HADAL_TRY(attn.wo_b, b.Matrix(prefix + "wo_b", c.hidden_size, c.o_groups * c.o_lora_rank));

@@ -20,33 +20,33 @@ namespace hadal::model {
 using kernels::Weight;
 using Vector = std::vector<float>;
 
-struct HyperConnection {   // of one sub-layer
-  Weight fn;               // [24, 4 dim]
-  Vector base, scale;      // [24], [3]
+struct HyperConnection {  // of one sub-layer
+  Weight fn;              // [24, 4 dim]
+  Vector base, scale;     // [24], [3]
 };
 
 struct HyperHead {
-  Weight fn;               // [4, 4 dim]
-  Vector base;             // [4]
+  Weight fn;    // [4, 4 dim]
+  Vector base;  // [4]
   float scale = 1;
 };
 
 struct Compressor {
-  Weight wkv, wgate;       // [width, dim]; width = 2 head_dim for ratio 4, head_dim for 128
-  Vector ape;              // [ratio, width]
-  Vector norm;             // [head_dim]
+  Weight wkv, wgate;  // [width, dim]; width = 2 head_dim for ratio 4, head_dim for 128
+  Vector ape;         // [ratio, width]
+  Vector norm;        // [head_dim]
 };
 
 struct Indexer {
-  Weight wq_b;             // [heads * dim, q_lora_rank]
-  Weight weights_proj;     // [heads, dim]
+  Weight wq_b;          // [heads * dim, q_lora_rank]
+  Weight weights_proj;  // [heads, dim]
   Compressor compressor;
 };
 
 struct Attention {
   std::size_t ratio = 0;
   Weight wq_a, wq_b, wkv, wo_b;
-  std::vector<Weight> wo_a;              // one a group: [o_lora_rank, heads/groups * head_dim]
+  std::vector<Weight> wo_a;  // one a group: [o_lora_rank, heads/groups * head_dim]
   Vector q_norm, kv_norm, attn_sink;
   std::optional<Compressor> compressor;  // ratio 4 and 128
   std::optional<Indexer> indexer;        // ratio 4
@@ -57,9 +57,9 @@ struct Expert {
 };
 
 struct Moe {
-  Weight gate;                              // [experts, dim]
-  Vector bias;                              // [experts]; empty in hash-routed layers
-  std::vector<std::uint32_t> tid2eid;       // [vocab, topk] in hash-routed layers, else empty
+  Weight gate;                         // [experts, dim]
+  Vector bias;                         // [experts]; empty in hash-routed layers
+  std::vector<std::uint32_t> tid2eid;  // [vocab, topk] in hash-routed layers, else empty
   std::vector<Expert> experts;
   Expert shared_expert;
 };
@@ -84,7 +84,7 @@ class Model {
   static Result<Model> Load(io::Checkpoint checkpoint);
 
   Config config;
-  Weight embed, head;      // [vocab, dim]
+  Weight embed, head;  // [vocab, dim]
   Vector norm;
   HyperHead hc_head;
   std::vector<Layer> layers;

@@ -22,7 +22,7 @@ std::array<float, 256> MakeE4m3Table() {
   return table;
 }
 
-constexpr std::array<float, 16> kE2m1 = {0,  .5f,  1,  1.5f,  2,  3,  4,  6,
+constexpr std::array<float, 16> kE2m1 = {0,    .5f,  1,  1.5f,  2,  3,  4,  6,
                                          -0.f, -.5f, -1, -1.5f, -2, -3, -4, -6};
 
 // 2^ceil(log2(v)) for a normal positive float: the exponent, plus one unless v is a power of two.
@@ -70,7 +70,11 @@ std::uint8_t PowerOfTwoToE8m0(float v) {
   return static_cast<std::uint8_t>(bits >> 23);
 }
 
-float Fp8Scale(float amax) { return CeilPowerOfTwo(std::max(amax, kFp8AmaxFloor) * (1 / kE4m3Max)); }
-float Fp4Scale(float amax) { return CeilPowerOfTwo(std::max(amax, kFp4AmaxFloor) * (1 / kE2m1Max)); }
+float Fp8Scale(float amax) {
+  return CeilPowerOfTwo(std::max(amax, kFp8AmaxFloor) * (1 / kE4m3Max));
+}
+float Fp4Scale(float amax) {
+  return CeilPowerOfTwo(std::max(amax, kFp4AmaxFloor) * (1 / kE2m1Max));
+}
 
 }  // namespace hadal

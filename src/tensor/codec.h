@@ -42,7 +42,7 @@ std::span<const float, 256> E4m3Table();
 std::span<const float, 16> E2m1Table();
 
 inline constexpr float kE4m3Max = 448, kE2m1Max = 6;
-inline constexpr float kFp8AmaxFloor = 1e-4f;           // of amax, before the scale is taken
+inline constexpr float kFp8AmaxFloor = 1e-4f;  // of amax, before the scale is taken
 inline constexpr float kFp4AmaxFloor = 6 * 0x1p-126f;
 
 // The block scales described above, for the block whose largest magnitude is amax (finite, >= 0).

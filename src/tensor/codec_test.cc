@@ -24,7 +24,8 @@ std::vector<float> Probes(std::span<const float> grid) {
   std::vector<float> out = {0.f, 1e4f, 1e-30f};
   for (std::size_t c = 0; c + 1 < grid.size(); ++c) {
     const float middle = (grid[c] + grid[c + 1]) / 2;
-    for (const float v : {grid[c], middle, std::nextafterf(middle, 0), std::nextafterf(middle, 1e9f)})
+    for (const float v :
+         {grid[c], middle, std::nextafterf(middle, 0), std::nextafterf(middle, 1e9f)})
       out.push_back(v);
   }
   return out;

@@ -19,8 +19,8 @@ class View2 {
     HADAL_CHECK(stride >= cols || rows <= 1);
   }
   template <class U>
-    requires(std::is_same_v<T, const U>)
-  View2(View2<U> other)  // NOLINT(google-explicit-constructor): a mutable view is a const view
+  requires(std::is_same_v<T, const U>)
+      View2(View2<U> other)  // NOLINT(google-explicit-constructor): a mutable view is a const view
       : View2(other.data(), other.rows(), other.cols(), other.stride()) {}
 
   T* data() const { return data_; }

@@ -26,8 +26,9 @@ namespace hadal::testing {
     }
   }
   if (outside == 0) return ::testing::AssertionSuccess();
-  return ::testing::AssertionFailure() << outside << " of " << got.size() << " outside; worst at " << worst
-                                       << ": got " << got[worst] << ", want " << want[worst];
+  return ::testing::AssertionFailure()
+         << outside << " of " << got.size() << " outside; worst at " << worst << ": got "
+         << got[worst] << ", want " << want[worst];
 }
 
 double RelativeError(std::span<const float> got, std::span<const float> want) {

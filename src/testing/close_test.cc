@@ -21,10 +21,12 @@ TEST(AllClose, AcceptsWhatIsInside) {
 }
 
 TEST(AllClose, SeesEverySignAndEverySpecialValue) {
-  const std::vector<std::pair<float, float>> wrong = {{6, 5},    {5, 6},    {-6, -5},  {-5, -6},    {5, -5},    {kNan, 1},
-                                                      {1, kNan}, {kInf, 1}, {1, kInf}, {kInf, -kInf}, {kNan, kInf}};
+  const std::vector<std::pair<float, float>> wrong = {
+      {6, 5},    {5, 6},    {-6, -5},  {-5, -6},      {5, -5},     {kNan, 1},
+      {1, kNan}, {kInf, 1}, {1, kInf}, {kInf, -kInf}, {kNan, kInf}};
   for (const auto& [got, want] : wrong)
-    EXPECT_FALSE(Close({0, got, 0}, {0, want, 0}, {.rel = 1e-3, .abs = 1e-3})) << got << " " << want;
+    EXPECT_FALSE(Close({0, got, 0}, {0, want, 0}, {.rel = 1e-3, .abs = 1e-3}))
+        << got << " " << want;
 }
 
 TEST(AllClose, SeesADifferentSize) { EXPECT_FALSE(Close({1}, {1, 2}, {.rel = 10})); }
