@@ -171,29 +171,33 @@ Status CheckScale(const TensorView& weight, const TensorView* scale) {
   return Unit{};
 }
 
-void DecodeFp8(const TensorView& weight, const TensorView& scale, float* out) {
-  const std::size_t rows = weight.shape[0], cols = weight.shape[1];
-  const std::size_t scale_cols = scale.shape[1];
+// Rows [begin, end) of a matrix with `cols` columns.
+struct Rows {
+  std::size_t begin, end, cols;
+};
+
+void DecodeFp8(const TensorView& weight, const TensorView& scale, Rows rows, float* out) {
+  const std::size_t cols = rows.cols, scale_cols = scale.shape[1];
   const std::span<const float, 256> table = E4m3Table();
-  for (std::size_t row = 0; row < rows; ++row)
+  for (std::size_t row = rows.begin; row < rows.end; ++row, out += cols)
     for (std::size_t block = 0; block < scale_cols; ++block) {
       const float factor =
           E8m0ToF32(LoadAt<std::uint8_t>(scale.data, row / 128 * scale_cols + block));
       const std::size_t end = std::min(cols, (block + 1) * 128);
       for (std::size_t col = block * 128; col < end; ++col)
-        out[row * cols + col] =
-            table[std::to_integer<std::size_t>(weight.data[row * cols + col])] * factor;
+        out[col] = table[std::to_integer<std::size_t>(weight.data[row * cols + col])] * factor;
     }
 }
 
-void DecodeFp4(const TensorView& weight, const TensorView& scale, float* out) {
+void DecodeFp4(const TensorView& weight, const TensorView& scale, Rows rows, float* out) {
   const std::span<const float, 16> table = E2m1Table();
-  for (std::size_t block = 0; block < scale.data.size(); ++block) {
+  const std::size_t row_blocks = rows.cols / 32;
+  for (std::size_t block = rows.begin * row_blocks; block < rows.end * row_blocks; ++block) {
     const float factor = E8m0ToF32(LoadAt<std::uint8_t>(scale.data, block));
     for (std::size_t i = block * 16; i < block * 16 + 16; ++i) {
       const auto pair = std::to_integer<std::size_t>(weight.data[i]);
-      out[2 * i] = table[pair & 15] * factor;
-      out[2 * i + 1] = table[pair >> 4] * factor;
+      *out++ = table[pair & 15] * factor;
+      *out++ = table[pair >> 4] * factor;
     }
   }
 }
@@ -279,7 +283,7 @@ std::uint64_t Checkpoint::tensor_bytes() const {
   return bytes;
 }
 
-Result<std::vector<float>> DecodeFloats(const TensorView& weight, const TensorView* scale) {
+Status CheckFloats(const TensorView& weight, const TensorView* scale) {
   const bool scaled = weight.dtype == DType::kF8E4M3 || weight.dtype == DType::kI8;
   if (!scaled && weight.dtype != DType::kF32 && weight.dtype != DType::kBF16) {
     return Fail(Code::kInvalid, "found dtype {}, expected F32, BF16, F8_E4M3 or I8 (FP4)",
@@ -287,27 +291,43 @@ Result<std::vector<float>> DecodeFloats(const TensorView& weight, const TensorVi
   }
   if (!scaled && scale != nullptr)
     return Fail(Code::kInvalid, "found a scale, expected none for {}", DTypeName(weight.dtype));
-  HADAL_TRY(const std::size_t count, CountOf(weight));
-  if (scaled) HADAL_TRY_STATUS(CheckScale(weight, scale));
+  HADAL_TRY([[maybe_unused]] const std::size_t count, CountOf(weight));
+  return scaled ? CheckScale(weight, scale) : Status(Unit{});
+}
+
+Result<std::vector<float>> DecodeRows(const TensorView& weight, const TensorView* scale,
+                                      std::size_t begin, std::size_t count) {
+  HADAL_TRY_STATUS(CheckFloats(weight, scale));
+  const std::size_t all_rows = weight.shape.size() == 2 ? weight.shape[0] : 1;
+  HADAL_CHECK(begin <= all_rows && count <= all_rows - begin);
+  HADAL_TRY(const std::size_t stored, CountOf(weight));
+  const std::size_t codes_a_number = weight.dtype == DType::kI8 ? 2 : 1;
+  const std::size_t cols = all_rows == 0 ? 0 : stored / all_rows * codes_a_number;
+  const Rows rows = {begin, begin + count, cols};
 
   std::vector<float> out;
   try {
-    out.resize(weight.dtype == DType::kI8 ? count * 2 : count);
+    out.resize(count * cols);
   } catch (const std::bad_alloc&) {
-    return Fail(Code::kExhausted, "not enough memory for {} numbers", count);
+    return Fail(Code::kExhausted, "not enough memory for {} numbers", count * cols);
   }
   if (out.empty()) return out;
   if (weight.dtype == DType::kF32) {
-    std::memcpy(out.data(), weight.data.data(), count * sizeof(float));
+    std::memcpy(out.data(), weight.data.data() + begin * cols * sizeof(float),
+                out.size() * sizeof(float));
   } else if (weight.dtype == DType::kBF16) {
-    for (std::size_t i = 0; i < count; ++i)
-      out[i] = Bf16ToF32(LoadAt<std::uint16_t>(weight.data, i));
+    for (std::size_t i = 0; i < out.size(); ++i)
+      out[i] = Bf16ToF32(LoadAt<std::uint16_t>(weight.data, begin * cols + i));
   } else if (weight.dtype == DType::kF8E4M3) {
-    DecodeFp8(weight, *scale, out.data());
+    DecodeFp8(weight, *scale, rows, out.data());
   } else {
-    DecodeFp4(weight, *scale, out.data());
+    DecodeFp4(weight, *scale, rows, out.data());
   }
   return out;
+}
+
+Result<std::vector<float>> DecodeFloats(const TensorView& weight, const TensorView* scale) {
+  return DecodeRows(weight, scale, 0, weight.shape.size() == 2 ? weight.shape[0] : 1);
 }
 
 Result<std::vector<std::int64_t>> DecodeInts(const TensorView& tensor) {

@@ -207,6 +207,37 @@ TEST(DecodeFloats, Fp4Blocks) {
     }
 }
 
+// Any run of rows is what the whole matrix has there.
+TEST(DecodeFloats, SomeRowsOfEveryFormat) {
+  const std::size_t rows = 260, cols = 160;
+  std::vector<std::uint8_t> bytes(rows * cols * 4), scales(rows * cols / 32);
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    bytes[i] = static_cast<std::uint8_t>(i * 13 + i / 91) & 0x3F;
+  for (std::size_t i = 0; i < scales.size(); ++i)
+    scales[i] = static_cast<std::uint8_t>(100 + i % 50);
+  const auto first = [](const std::vector<std::uint8_t>& all, std::size_t count) {
+    return std::vector<std::uint8_t>(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
+  };
+  const Owned fp8_scale = MakeTensor(DType::kF8E8M0, {3, 2}, first(scales, 6));
+  const Owned fp4_scale = MakeTensor(DType::kF8E8M0, {rows, cols / 32}, scales);
+  const std::pair<Owned, const TensorView*> tensors[] = {
+      {MakeTensor(DType::kF32, {rows, cols}, bytes), nullptr},
+      {MakeTensor(DType::kBF16, {rows, cols}, first(bytes, rows * cols * 2)), nullptr},
+      {MakeTensor(DType::kF8E4M3, {rows, cols}, first(bytes, rows * cols)), &fp8_scale.view},
+      {MakeTensor(DType::kI8, {rows, cols / 2}, first(bytes, rows * cols / 2)), &fp4_scale.view}};
+  for (const auto& [weight, scale] : tensors) {
+    const std::vector<float> all = DecodeFloats(weight.view, scale).value();
+    ASSERT_EQ(all.size(), rows * cols);
+    for (const auto& [begin, count] :
+         {std::pair<std::size_t, std::size_t>{0, 1}, {127, 2}, {256, 4}, {5, 0}}) {
+      const std::vector<float> some = DecodeRows(weight.view, scale, begin, count).value();
+      ASSERT_EQ(some.size(), count * cols);
+      EXPECT_TRUE(std::equal(some.begin(), some.end(),
+                             all.begin() + static_cast<std::ptrdiff_t>(begin * cols)));
+    }
+  }
+}
+
 TEST(DecodeFloats, RefusesScalesThatDoNotFit) {
   const Owned fp8 = MakeTensor(DType::kF8E4M3, {2, 64}, std::vector<std::uint8_t>(128));
   const Owned fp4 = MakeTensor(DType::kI8, {2, 32}, std::vector<std::uint8_t>(64));

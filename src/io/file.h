@@ -12,7 +12,8 @@
 namespace hadal::io {
 
 // kNotFound, kIo; kExhausted if the file is larger than max_bytes.
-Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes = std::uint64_t{1} << 32);
+Result<std::string> ReadFile(const std::string& path,
+                             std::uint64_t max_bytes = std::uint64_t{1} << 32);
 
 // A file mapped read-only. Move-only; spans into it are valid while it lives. Any thread may read.
 class MappedFile {

@@ -22,8 +22,8 @@ namespace hadal::io {
 
 struct TensorInfo {
   DType dtype = DType::kF32;
-  std::vector<std::uint64_t> shape;         // [slow, ..., fast]; empty: a scalar
-  std::uint64_t begin = 0, end = 0;         // bytes from the start of the file
+  std::vector<std::uint64_t> shape;  // [slow, ..., fast]; empty: a scalar
+  std::uint64_t begin = 0, end = 0;  // bytes from the start of the file
   std::uint64_t elements() const;
 };
 
