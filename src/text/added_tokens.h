@@ -18,9 +18,9 @@ namespace hadal::text {
 
 struct AddedToken {
   TokenId id = 0;
-  std::string content;  // not empty
-  bool lstrip = false;  // takes the white space to its left with it
-  bool rstrip = false;  // and to its right
+  std::string content = {};  // not empty
+  bool lstrip = false;       // takes the white space to its left with it
+  bool rstrip = false;       // and to its right
   bool normalized = false;
 };
 

@@ -13,8 +13,8 @@ struct BpeTrainOptions {
   std::size_t vocab_size = 4096;  // including the 256 bytes and the added tokens
   // Added tokens take the ids right after the learnt ones, except the first `leading_tokens`, which
   // take 0, 1, ... as in the published files (BOS 0, EOS 1, PAD 2).
-  std::vector<std::string> leading_tokens;
-  std::vector<std::string> added_tokens;
+  std::vector<std::string> leading_tokens = {};
+  std::vector<std::string> added_tokens = {};
   std::size_t min_count = 2;  // a pair seen less often is not merged
 };
 

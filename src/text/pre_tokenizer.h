@@ -30,7 +30,7 @@ class PreTokenizer {
   // add_prefix_space: the pieces of the first `splits` patterns get a space in front unless they
   // begin with one; the patterns after those see it.
   struct Options {
-    std::vector<SplitPattern> patterns;
+    std::vector<SplitPattern> patterns = {};
     bool add_prefix_space = false;
     std::size_t splits = 0;
   };
