@@ -19,7 +19,7 @@ SKIP = {"build", "data", ".git", ".cache", "node_modules"}
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"^\.?[a-z][\w.*{},-]*(/[\w.*{},+-]+)+/?$|^[\w-]+\.(md|txt|toml|json|sh|py)$")
-PLACEHOLDER = re.compile(r"\b[A-Z]{1,}[A-Z_0-9]*\b(?!\.md|\.txt|akefile)|<|\.\.\.")
+PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z][A-Z0-9]*(?![A-Za-z])(?!\.md)|<|\.\.\.")
 HADAL = re.compile(r"(?:^|[\s(/])hadal((?: +[a-z][\w-]*){1,2})(?= |$)([^|;&>#]*)")
 
 

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over the sources of a build's compile database, warnings as errors.
 
-    tools/check_tidy.py BUILD_DIR [--jobs N] [--seconds S] [PATTERN...]
+    tools/check_tidy.py BUILD_DIR [--all] [--jobs N] [--seconds S] [PATTERN...]
 
-A PATTERN is a part of a path: only matching files are checked. A clean file is remembered under
-build/tidy by a hash of what clang-tidy would see (the preprocessed text, the flags, .clang-tidy, the
-version of the tool), so a second run takes only the time to preprocess. With --seconds, no file is
-started after that time: what was left out is said, and the exit code is that of what was checked.
+Without --all: the sources of src/ except tests. Never the trainer: clang 14 does not accept the headers
+of LibTorch 1.13 as C++20. A PATTERN is a part of a path: only matching files are checked, of all.
+
+A clean file is remembered in build/tidy by a hash of what clang-tidy would see (the preprocessed text,
+the flags, .clang-tidy, the version of the tool), so that a second run takes only the time to
+preprocess. With --seconds, no file is started after that time; what was left out is said.
 """
 import argparse
 import hashlib
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -21,61 +24,89 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "tidy"
+USUAL = re.compile(r"src/(?!testing/).*(?<!_test)\.cc$")
+TRAINER = re.compile(r"src/train/|tests/.*train")
 EXTRA = ["-Wno-unknown-warning-option"]  # the database may hold flags that only g++ knows
 
 
-def preprocess_command(arguments):
-    """The compile command with clang++ in place of the compiler (and ccache), and -E."""
+def clang_arguments(command):
+    """The compile command for clang: without ccache, and without g++'s precompiled header."""
+    arguments = shlex.split(command)
     if Path(arguments[0]).name == "ccache":
         arguments = arguments[1:]
-    output = arguments.index("-o")
-    return ["clang++", *arguments[1:output], *arguments[output + 2 :], *EXTRA, "-E", "-C"]
-
-
-def check(file, directory, arguments, build, salt):
-    """None if clean, otherwise what clang-tidy says."""
-    pre = subprocess.run(preprocess_command(arguments), cwd=directory, capture_output=True, check=False)
-    # -C keeps comments, because NOLINT is one.
-    key = hashlib.sha256(salt + shlex.join(arguments).encode() + pre.stdout).hexdigest()
-    if pre.returncode == 0 and (CACHE / key).exists():
-        return None
-    command = ["clang-tidy", "--quiet", "-p", str(build), str(file)]
-    command += [f"--extra-arg={extra}" for extra in EXTRA]
-    tidy = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-    if tidy.returncode == 0:
-        if pre.returncode == 0:
-            (CACHE / key).touch()
-        return None
-    return tidy.stdout or tidy.stderr
-
-
-def wanted(entries, patterns):
-    """One entry a file, ours only (not what CMake generated), smallest path first."""
-    files = {}
-    for entry in entries:
-        file = Path(entry["directory"], entry["file"]).resolve()
-        if not file.is_relative_to(ROOT) or file.is_relative_to(ROOT / "build"):
+    kept = ["clang++"]
+    for index, argument in enumerate(arguments[1:], 1):
+        following = arguments[index + 1] if index + 1 < len(arguments) else ""
+        if "cmake_pch" in argument or (argument == "-include" and "cmake_pch" in following):
             continue
-        path = file.relative_to(ROOT).as_posix()
-        if not patterns or any(pattern in path for pattern in patterns):
-            files[path] = (file, entry["directory"], shlex.split(entry["command"]))
-    return sorted(files.items())
+        if argument != "-Winvalid-pch":
+            kept.append(argument)
+    return kept + EXTRA
+
+
+def check(file, directory, arguments, salt):
+    """None if clean, otherwise what clang-tidy says."""
+    output = arguments.index("-o")
+    # -C keeps comments, because NOLINT is one.
+    expand = [*arguments[:output], *arguments[output + 2 :], "-E", "-C"]
+    expanded = subprocess.run(expand, cwd=directory, capture_output=True, check=False)
+    key = hashlib.sha256(salt + shlex.join(arguments).encode() + expanded.stdout).hexdigest()
+    known = expanded.returncode == 0
+    if known and (CACHE / key).exists():
+        return None
+    command = ["clang-tidy", "--quiet", "-p", str(CACHE), str(file)]
+    tidy = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
+    if tidy.returncode != 0:
+        return tidy.stdout or tidy.stderr
+    if known:
+        (CACHE / key).touch()
+    return None
+
+
+def read_database(build):
+    """path -> (file, directory, arguments), ours only, not what CMake generated."""
+    files = {}
+    for entry in json.loads((build / "compile_commands.json").read_text()):
+        file = Path(entry["directory"], entry["file"]).resolve()
+        if file.is_relative_to(ROOT) and not file.is_relative_to(ROOT / "build"):
+            path = file.relative_to(ROOT).as_posix()
+            files[path] = (file, entry["directory"], clang_arguments(entry["command"]))
+    return dict(sorted(files.items()))
+
+
+def write_database(files):
+    entries = [
+        {"file": str(file), "directory": directory, "arguments": arguments}
+        for file, directory, arguments in files.values()
+    ]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    (CACHE / "compile_commands.json").write_text(json.dumps(entries))
+
+
+def choose(files, patterns, everything):
+    for path, how in files.items():
+        if TRAINER.match(path):
+            continue
+        if any(p in path for p in patterns) if patterns else everything or USUAL.match(path):
+            yield path, how
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=Path)
     parser.add_argument("patterns", nargs="*")
+    parser.add_argument("--all", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=float("inf"))
     options = parser.parse_args()
-    database = options.build.resolve() / "compile_commands.json"
-    if not database.exists():
-        sys.exit(f"check_tidy: no {database}; configure the build first")
-    files = wanted(json.loads(database.read_text()), options.patterns)
+    build = options.build.resolve()
+    if not (build / "compile_commands.json").exists():
+        sys.exit(f"check_tidy: no {build}/compile_commands.json; configure the build first")
+    database = read_database(build)
+    write_database(database)
+    files = list(choose(database, options.patterns, options.all))
     if not files:
         sys.exit("check_tidy: no file to check")
-    CACHE.mkdir(parents=True, exist_ok=True)
     version = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
     salt = version + (ROOT / ".clang-tidy").read_bytes()
     started = time.monotonic()
@@ -85,7 +116,7 @@ def main():
         path, (file, directory, arguments) = item
         if time.monotonic() - started > options.seconds:
             return path, "left out"
-        return path, check(file, directory, arguments, database.parent, salt)
+        return path, check(file, directory, arguments, salt)
 
     with ThreadPoolExecutor(options.jobs) as pool:
         for path, says in pool.map(work, files):

@@ -152,7 +152,7 @@ class Docs(CheckTest):
 
     def test_allowed(self):
         self.expect("# A b\n[x](../src/io/file.h) [y](#a-b) [z](https://x.org/y) `io/file.h`\n", None)
-        self.expect("`src/io/*.h` `tools/{a,}*.py` `src/X/Y_avx2.cc` `and/or` `make build`\n", None)
+        self.expect("`src/io/*.h` `tools/{a,}*.py` `src/X/Y_avx2.cc` `src/io/NAME_test.cc` `and/or` `make build`\n", None)
         self.expect("```\nhadal run --prompt x\nmake build\n```\n", None, "--program", self.program)
 
     def test_violations(self):
