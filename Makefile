@@ -3,7 +3,7 @@
 # Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs packages
 # without asking; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run.
 JOBS ?= $(shell nproc)
-PROMPT ?= Once upon a time
+export PROMPT ?= Once upon a time
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 RELEASE := build/release
@@ -28,7 +28,7 @@ build: deps-engine $(RELEASE)/build.ninja  ## build build/hadal, and build/hadal
 run: deps-engine $(RELEASE)/build.ninja  ## generate text with the embedded model; PROMPT="..."
 	@cmake --build $(RELEASE) --target hadal -j$(JOBS) -- --quiet
 	@$(MAKE) -s links
-	build/hadal run --prompt "$(PROMPT)"
+	build/hadal run --echo --stats --prompt "$$PROMPT"
 
 test: test-build  ## build everything, run the tests; installs LibTorch unless HADAL_WITH_TORCH=OFF
 	$(CTEST) --test-dir $(RELEASE) -LE slow

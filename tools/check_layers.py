@@ -41,7 +41,7 @@ OUTSIDE = {
     "benchmark": r"bench/",
 }
 MAY_TEST = re.compile(r"src/testing/|src/.*_test\.cc$|tests/|bench/")  # may include testing/
-CODE = {".cc", ".h", ".py", ".sh", ".cmake"}
+CODE = {".cc", ".h", ".inc", ".py", ".sh", ".cmake"}
 MAX_LINES = 800
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -75,7 +75,7 @@ def check_file(root, file):
     lines = text.splitlines()
     if len(lines) > MAX_LINES:
         yield f"{path}: {len(lines)} lines; at most {MAX_LINES}, one subject a file"
-    if file.suffix not in (".cc", ".h"):
+    if file.suffix not in (".cc", ".h", ".inc"):
         return
     layer = None
     if parts[0] == "src":
