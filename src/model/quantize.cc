@@ -1,0 +1,316 @@
+#include "model/quantize.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "base/progress.h"
+#include "base/units.h"
+#include "io/checkpoint.h"
+#include "io/file.h"
+#include "io/folder.h"
+#include "io/safetensors.h"
+#include "model/config.h"
+#include "model/encode_weights.h"
+#include "model/inventory.h"
+#include "model/stored_tensor.h"
+
+namespace hadal::model {
+namespace {
+
+namespace fs = std::filesystem;
+using Declared = io::SafetensorsWriter::Declared;
+
+constexpr const char* kFilesToCopy[] = {"tokenizer.json", "tokenizer_config.json",
+                                        "generation_config.json", "special_tokens_map.json",
+                                        "LICENSE"};
+
+struct Item {
+  StoredTensor stored;
+  Storage to = Storage::kF32;
+  std::vector<Declared> declared;  // the tensor, and its scale if it gets one
+  std::uint64_t bytes = 0;         // of the declared
+};
+
+Storage Target(const TensorSpec& spec, Format format) {
+  const bool floats = spec.storage != Storage::kI64;
+  const bool blocks = spec.storage == Storage::kFp8Block128 || spec.storage == Storage::kFp4Block32;
+  if (floats && format == Format::kF32) return Storage::kF32;
+  if (blocks && format == Format::kBf16) return Storage::kBf16;
+  return spec.storage;
+}
+
+std::vector<Declared> Declare(const TensorSpec& spec, Storage to) {
+  const std::vector<std::uint64_t>& shape = spec.shape;
+  switch (to) {
+    case Storage::kF32:
+      return {{spec.name, DType::kF32, shape}};
+    case Storage::kBf16:
+      return {{spec.name, DType::kBF16, shape}};
+    case Storage::kI64:
+      return {{spec.name, DType::kI64, shape}};
+    case Storage::kFp8Block128:
+      return {
+          {spec.name, DType::kF8E4M3, shape},
+          {ScaleName(spec.name), DType::kF8E8M0, {(shape[0] + 127) / 128, (shape[1] + 127) / 128}}};
+    case Storage::kFp4Block32:
+      return {{spec.name, DType::kI8, {shape[0], shape[1] / 2}},
+              {ScaleName(spec.name), DType::kF8E8M0, {shape[0], shape[1] / 32}}};
+  }
+  return {};
+}
+
+std::uint64_t BytesOf(const Declared& tensor) {
+  std::uint64_t bytes = DTypeBytes(tensor.dtype);
+  for (const std::uint64_t dimension : tensor.shape) bytes *= dimension;
+  return bytes;
+}
+
+Result<std::vector<Item>> PlanItems(const io::Checkpoint& checkpoint,
+                                    const std::vector<TensorSpec>& specs, Format format) {
+  std::vector<StoredTensor> found;
+  for (const TensorSpec& spec : specs) {
+    HADAL_TRY(StoredTensor stored, FindStored(checkpoint, spec));
+    found.push_back(std::move(stored));
+  }
+  if (const auto unexpected = UnexpectedTensors(checkpoint, found); !unexpected.empty()) {
+    return Fail(Code::kInvalid, "{}: found tensor {}{}, which config.json does not call for",
+                checkpoint.FileOf(unexpected[0]), Json(unexpected[0]).Dump(),
+                unexpected.size() == 1 ? "" : fmt::format(" and {} more", unexpected.size() - 1));
+  }
+  std::vector<Item> items;
+  for (StoredTensor& stored : found) {
+    const TensorSpec& spec = *stored.spec;
+    Item item{std::move(stored), Target(spec, format), {}, 0};
+    if (item.to == Storage::kFp4Block32 && spec.shape[1] % 32 != 0) {
+      return Fail(Code::kInvalid,
+                  "tensor \"{}\": rows of {} numbers, expected a multiple of 32 for FP4", spec.name,
+                  spec.shape[1]);
+    }
+    item.declared = Declare(spec, item.to);
+    for (const Declared& tensor : item.declared) item.bytes += BytesOf(tensor);
+    items.push_back(std::move(item));
+  }
+  return items;
+}
+
+// Runs of items in the order of the model. Within a file the wide types come first, so that in it
+// every tensor is aligned to its type.
+std::vector<std::vector<const Item*>> CutIntoShards(const std::vector<Item>& items,
+                                                    std::uint64_t shard_bytes) {
+  std::vector<std::vector<const Item*>> shards(1);
+  std::uint64_t bytes = 0;
+  for (const Item& item : items) {
+    if (!shards.back().empty() && bytes + item.bytes > shard_bytes) {
+      shards.emplace_back();
+      bytes = 0;
+    }
+    shards.back().push_back(&item);
+    bytes += item.bytes;
+  }
+  for (auto& shard : shards)
+    std::stable_sort(shard.begin(), shard.end(), [](const Item* a, const Item* b) {
+      return DTypeBytes(a->declared[0].dtype) > DTypeBytes(b->declared[0].dtype);
+    });
+  return shards;
+}
+
+std::span<const std::byte> Bytes(const auto& values) { return std::as_bytes(std::span(values)); }
+
+// Appends `count` rows of `cols` numbers in the format `to`; a block format's scales go to *scales.
+Status AppendFloats(const std::vector<float>& w, std::size_t count, std::size_t cols, Storage to,
+                    io::SafetensorsWriter& writer, std::vector<std::uint8_t>* scales) {
+  if (to == Storage::kF32) return writer.Append(Bytes(w));
+  if (to == Storage::kBf16) {
+    HADAL_TRY(const std::vector<std::uint16_t> codes, EncodeBf16(w, count, cols));
+    return writer.Append(Bytes(codes));
+  }
+  HADAL_TRY(const EncodedBlocks blocks, to == Storage::kFp8Block128
+                                            ? EncodeFp8Block128(w, count, cols)
+                                            : EncodeFp4Block32(w, count, cols));
+  scales->insert(scales->end(), blocks.scales.begin(), blocks.scales.end());
+  return writer.Append(Bytes(blocks.codes));
+}
+
+Status ConvertFloats(const Item& item, std::size_t chunk_numbers, io::SafetensorsWriter& writer) {
+  const StoredTensor& stored = item.stored;
+  const std::vector<std::uint64_t>& shape = stored.spec->shape;
+  const std::size_t rows = shape.size() == 2 ? shape[0] : 1;
+  const std::size_t cols = stored.spec->elements() / rows;
+  const std::size_t chunk = std::max<std::size_t>(chunk_numbers / cols / 128 * 128, 128);
+  std::vector<std::uint8_t> scales;
+  for (std::size_t row = 0; row < rows; row += chunk) {
+    const std::size_t count = std::min(chunk, rows - row);
+    HADAL_TRY(const std::vector<float> w,
+              io::DecodeRows(stored.data, stored.scale_or_null(), row, count));
+    const Status status = AppendFloats(w, count, cols, item.to, writer, &scales);
+    if (!status.ok()) return Within(fmt::format("from row {} on", row), status.error());
+  }
+  return writer.Append(Bytes(scales));
+}
+
+Status CopyOrConvert(const Item& item, const Config& config, std::size_t chunk_numbers,
+                     io::SafetensorsWriter& writer) {
+  const StoredTensor& stored = item.stored;
+  if (item.to == Storage::kI64) {
+    HADAL_TRY(const std::vector<std::int64_t> ids, io::DecodeInts(stored.data));
+    for (const std::int64_t id : ids)
+      if (id < 0 || static_cast<std::uint64_t>(id) >= config.n_routed_experts) {
+        return Fail(Code::kInvalid, "found expert {}, expected 0 to {}", id,
+                    config.n_routed_experts - 1);
+      }
+    return writer.Append(Bytes(ids));
+  }
+  if (StorageOf(stored.data.dtype) != item.to) return ConvertFloats(item, chunk_numbers, writer);
+  HADAL_TRY_STATUS(writer.Append(stored.data.data));
+  return stored.scale ? writer.Append(stored.scale->data) : Status(Unit{});
+}
+
+class Converter {
+ public:
+  Converter(const io::Checkpoint& checkpoint, const Config& config, const std::vector<Item>& items,
+            const QuantizeOptions& options)
+      : checkpoint_(checkpoint),
+        config_(config),
+        shards_(CutIntoShards(items, options.shard_bytes)),
+        to_(options.to),
+        chunk_numbers_(options.chunk_numbers),
+        total_(TotalOf(items)),
+        progress_("converting", total_, options.quiet) {}
+
+  // config.json comes last: without it the folder is no checkpoint.
+  Status WriteTo(const io::AtomicFolder& folder) {
+    HADAL_TRY_STATUS(CheckSpace(folder.File("")));
+    for (std::size_t i = 0; i < shards_.size(); ++i) HADAL_TRY_STATUS(WriteShard(folder, i));
+    if (shards_.size() > 1)
+      HADAL_TRY_STATUS(io::WriteFile(folder.File("model.safetensors.index.json"), Index().Dump(2)));
+    HADAL_TRY_STATUS(CopyFiles(folder));
+    return io::WriteFile(folder.File("config.json"), NewConfig().Dump(2) + "\n");
+  }
+
+  std::uint64_t written_bytes() const { return total_; }
+  std::uint64_t files() const { return shards_.size(); }
+
+ private:
+  static std::uint64_t TotalOf(const std::vector<Item>& items) {
+    std::uint64_t total = 0;
+    for (const Item& item : items) total += item.bytes;
+    return total;
+  }
+
+  std::string ShardName(std::size_t i) const {
+    if (shards_.size() == 1) return "model.safetensors";
+    return fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards_.size());
+  }
+
+  Status CheckSpace(const std::string& folder) const {
+    std::error_code problem;
+    const fs::space_info space = fs::space(folder, problem);
+    if (problem || space.available >= total_) return Unit{};
+    return Fail(Code::kExhausted, "{}: found {} free, expected at least {}", folder,
+                FormatBytes(space.available), FormatBytes(total_));
+  }
+
+  Status WriteShard(const io::AtomicFolder& folder, std::size_t i) {
+    std::vector<Declared> declared;
+    for (const Item* item : shards_[i])
+      declared.insert(declared.end(), item->declared.begin(), item->declared.end());
+    HADAL_TRY(auto writer, io::SafetensorsWriter::Create(folder.File(ShardName(i)), declared,
+                                                         {{"format", "pt"}}));
+    for (const Item* item : shards_[i]) {
+      const std::string& name = item->stored.spec->name;
+      const Status status = CopyOrConvert(*item, config_, chunk_numbers_, writer);
+      if (!status.ok())
+        return Within(fmt::format("{}: tensor \"{}\"", checkpoint_.FileOf(name), name),
+                      status.error());
+      done_ += item->bytes;
+      progress_.Set(done_, name);
+    }
+    return writer.Finish();
+  }
+
+  Json Index() const {
+    Json::Object map;
+    for (std::size_t i = 0; i < shards_.size(); ++i)
+      for (const Item* item : shards_[i])
+        for (const Declared& tensor : item->declared) map.emplace_back(tensor.name, ShardName(i));
+    return Json::MakeObject(
+        {{"metadata", Json::MakeObject({{"total_size", total_}})}, {"weight_map", std::move(map)}});
+  }
+
+  Status CopyFiles(const io::AtomicFolder& folder) const {
+    for (const char* name : kFilesToCopy) {
+      const std::string from = (fs::path(checkpoint_.directory()) / name).string();
+      std::error_code ignored;
+      if (!fs::is_regular_file(from, ignored)) continue;
+      HADAL_TRY(const std::string text, io::ReadFile(from));
+      HADAL_TRY_STATUS(io::WriteFile(folder.File(name), text));
+    }
+    return Unit{};
+  }
+
+  // The config as it was, with what it says of the format put right.
+  Json NewConfig() const {
+    Json json = checkpoint_.config();
+    std::erase_if(*json.AsObject(), [](const Json::Member& member) {
+      return member.first == "quantization_config" || member.first == "expert_dtype";
+    });
+    const char* dtype = to_ == Format::kF32 ? "float32" : "bfloat16";
+    json.Set(json.Find("dtype") != nullptr ? "dtype" : "torch_dtype", dtype);
+    if (to_ == Format::kPublished) {
+      const Json published = ConfigToJson(config_, true);
+      for (const char* key : {"expert_dtype", "quantization_config"})
+        json.Set(key, *published.Find(key));
+    }
+    return json;
+  }
+
+  const io::Checkpoint& checkpoint_;
+  const Config& config_;
+  std::vector<std::vector<const Item*>> shards_;
+  Format to_;
+  std::size_t chunk_numbers_;
+  std::uint64_t total_, done_ = 0;
+  Progress progress_;
+};
+
+// The output must not be the input, nor a folder around it: replacing it would remove the input.
+Status CheckApart(const std::string& in, const std::string& out) {
+  std::error_code ignored;
+  const fs::path a = fs::weakly_canonical(in, ignored), b = fs::weakly_canonical(out, ignored);
+  const auto [end_a, end_b] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  // A trailing slash is an empty last part of a path.
+  if (end_b != b.end() && !end_b->empty()) return Unit{};
+  return Fail(Code::kInvalid, "{}: found the input {} in it, expected another folder to write to",
+              out, in);
+}
+
+}  // namespace
+
+std::optional<Format> FormatFromName(std::string_view name) {
+  if (name == "f32") return Format::kF32;
+  if (name == "bf16") return Format::kBf16;
+  if (name == "published") return Format::kPublished;
+  return std::nullopt;
+}
+
+Result<QuantizeReport> QuantizeCheckpoint(const std::string& in, const std::string& out,
+                                          const QuantizeOptions& options) {
+  HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(in));
+  HADAL_TRY_STATUS(CheckApart(in, out));
+  const Result<Config> config = ParseConfig(checkpoint.config());
+  if (!config.ok()) return Within(in, config.error());
+  const std::vector<TensorSpec> specs = TensorsOf(*config);
+  HADAL_TRY(const std::vector<Item> items, PlanItems(checkpoint, specs, options.to));
+  HADAL_TRY(io::AtomicFolder folder, io::AtomicFolder::Create(out, options.replace));
+  Converter converter(checkpoint, *config, items, options);
+  HADAL_TRY_STATUS(converter.WriteTo(folder));
+  HADAL_TRY_STATUS(folder.Commit());
+  return QuantizeReport{.tensors = items.size(),
+                        .files = converter.files(),
+                        .read_bytes = checkpoint.tensor_bytes(),
+                        .written_bytes = converter.written_bytes()};
+}
+
+}  // namespace hadal::model
