@@ -4,6 +4,8 @@
 #include <set>
 #include <string_view>
 
+#include "model/inventory.h"
+
 namespace hadal::model {
 namespace {
 
@@ -15,23 +17,44 @@ class Binder {
  public:
   explicit Binder(const io::Checkpoint& checkpoint) : checkpoint_(checkpoint) {}
 
-  Result<Weight> Matrix(const std::string& name, std::size_t rows, std::size_t cols) {
-    HADAL_TRY(const io::TensorView view, Find(name + ".weight"));
-    return MatrixFrom(view, name, ".weight", rows, cols);
+  // name.weight, in any stored format.
+  Result<Weight> Matrix(const std::string& base, std::size_t rows, std::size_t cols) {
+    const std::string name = base + ".weight";
+    HADAL_TRY(const io::TensorView view, Find(name));
+    const bool packed = view.dtype == DType::kI8;
+    const Shape shape = {rows, packed ? cols / 2 : cols};
+    if (view.shape != shape || (packed && cols % 32 != 0))
+      return WrongShape(name, view.shape, shape);
+    switch (view.dtype) {
+      case DType::kF32:
+        return Plain(view, WeightFormat::kF32, rows, cols);
+      case DType::kBF16:
+        return Plain(view, WeightFormat::kBf16, rows, cols);
+      case DType::kF8E4M3:
+        return Scaled(name, view, WeightFormat::kFp8Block128, rows, cols,
+                      {(rows + 127) / 128, (cols + 127) / 128});
+      case DType::kI8:
+        return Scaled(name, view, WeightFormat::kFp4E8m0x32, rows, cols, {rows, cols / 32});
+      default:
+        return WrongType(name, view.dtype, "F32, BF16, F8_E4M3 or I8 (packed FP4)");
+    }
   }
 
-  // A matrix that is a parameter itself, without ".weight" (hc_*_fn).
+  // A matrix that is a parameter itself, without ".weight" (hc_*_fn), never quantised.
   Result<Weight> BareMatrix(const std::string& name, std::size_t rows, std::size_t cols) {
     HADAL_TRY(const io::TensorView view, Find(name));
-    return MatrixFrom(view, name, "", rows, cols);
+    const Shape shape = {rows, cols};
+    if (view.shape != shape) return WrongShape(name, view.shape, shape);
+    if (view.dtype == DType::kF32) return Plain(view, WeightFormat::kF32, rows, cols);
+    if (view.dtype == DType::kBF16) return Plain(view, WeightFormat::kBf16, rows, cols);
+    return WrongType(name, view.dtype, "F32 or BF16");
   }
 
   Result<Vector> Floats(const std::string& name, const Shape& shape) {
     HADAL_TRY(const io::TensorView view, Find(name));
     if (view.shape != shape) return WrongShape(name, view.shape, shape);
     if (view.dtype != DType::kF32 && view.dtype != DType::kBF16)
-      return Fail(Code::kUnsupported, "{}: '{}' is {}, expected F32 or BF16",
-                  checkpoint_.FileOf(name), name, DTypeName(view.dtype));
+      return WrongType(name, view.dtype, "F32 or BF16");
     return io::DecodeFloats(view, nullptr);
   }
 
@@ -67,12 +90,6 @@ class Binder {
   }
 
  private:
-  // Converters may write the embedding and the head again below mtp.0; they are shared with the model.
-  static bool IsSharedCopy(std::string_view name) {
-    return name.starts_with("mtp.") &&
-           (name.find("emb") != std::string_view::npos || name.ends_with(".head.weight"));
-  }
-
   Result<io::TensorView> Find(const std::string& name) {
     used_.insert(name);
     return checkpoint_.Find(name);
@@ -83,43 +100,27 @@ class Binder {
                 checkpoint_.FileOf(name), name, io::FormatShape(found), io::FormatShape(expected));
   }
 
-  Result<Weight> MatrixFrom(const io::TensorView& view, const std::string& base, const char* suffix,
-                            std::size_t rows, std::size_t cols) {
-    const std::string name = base + suffix;
-    const bool packed = view.dtype == DType::kI8;
-    const Shape shape = {rows, packed ? cols / 2 : cols};
-    if (view.shape != shape || (packed && cols % 32 != 0))
-      return WrongShape(name, view.shape, shape);
-    Weight weight{.rows = rows, .cols = cols, .codes = view.data.data()};
-    Shape scale_shape;
-    switch (view.dtype) {
-      case DType::kF32:
-        weight.format = WeightFormat::kF32;
-        return weight;
-      case DType::kBF16:
-        weight.format = WeightFormat::kBf16;
-        return weight;
-      case DType::kF8E4M3:
-        weight.format = WeightFormat::kFp8Block128;
-        scale_shape = {(rows + 127) / 128, (cols + 127) / 128};
-        break;
-      case DType::kI8:
-        weight.format = WeightFormat::kFp4E8m0x32;
-        scale_shape = {rows, cols / 32};
-        break;
-      default:
-        return Fail(Code::kUnsupported,
-                    "{}: '{}' is {}, expected F32, BF16, F8_E4M3 or I8 (packed FP4)",
-                    checkpoint_.FileOf(name), name, DTypeName(view.dtype));
-    }
-    const std::string scale_name = base + ".scale";
+  Error WrongType(const std::string& name, DType found, const char* expected) const {
+    return Fail(Code::kUnsupported, "{}: '{}' is {}, expected {}", checkpoint_.FileOf(name), name,
+                DTypeName(found), expected);
+  }
+
+  static Result<Weight> Plain(const io::TensorView& view, WeightFormat format, std::size_t rows,
+                              std::size_t cols) {
+    return Weight{.format = format, .rows = rows, .cols = cols, .codes = view.data.data()};
+  }
+
+  Result<Weight> Scaled(const std::string& name, const io::TensorView& view, WeightFormat format,
+                        std::size_t rows, std::size_t cols, const Shape& scale_shape) {
+    const std::string scale_name = ScaleName(name);
     HADAL_TRY(const io::TensorView scale, Find(scale_name));
     if (scale.shape != scale_shape) return WrongShape(scale_name, scale.shape, scale_shape);
-    if (scale.dtype != DType::kF8E8M0)
-      return Fail(Code::kUnsupported, "{}: '{}' is {}, expected F8_E8M0",
-                  checkpoint_.FileOf(scale_name), scale_name, DTypeName(scale.dtype));
-    weight.scales = scale.data.data();
-    return weight;
+    if (scale.dtype != DType::kF8E8M0) return WrongType(scale_name, scale.dtype, "F8_E8M0");
+    return Weight{.format = format,
+                  .rows = rows,
+                  .cols = cols,
+                  .codes = view.data.data(),
+                  .scales = scale.data.data()};
   }
 
   const io::Checkpoint& checkpoint_;
