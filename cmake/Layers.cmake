@@ -4,12 +4,24 @@
 #   hadal_layer(NAME [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
-# A file named *_avx2.cc or *_avx512.cc is compiled for that instruction set.
+# A file named *_avx2.cc or *_avx512.cc is compiled for that instruction set. With HADAL_SIMD off, the
+# default on processors other than x86-64, they and *_x86.cc are left out and no_simd.cc stands in.
+set(HADAL_SIMD_DEFAULT OFF)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(HADAL_SIMD_DEFAULT ON)
+endif()
+option(HADAL_SIMD "the vector kernels for x86-64" ${HADAL_SIMD_DEFAULT})
+
 function(hadal_layer name)
   cmake_parse_arguments(arg "" "" "NEEDS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
+  if(HADAL_SIMD)
+    list(FILTER sources EXCLUDE REGEX "/no_simd\\.cc$")
+  else()
+    list(FILTER sources EXCLUDE REGEX "_(x86|avx2|avx512)\\.cc$")
+  endif()
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(TRANSFORM arg_NEEDS PREPEND hadal_)
 
@@ -27,13 +39,19 @@ function(hadal_layer name)
   endif()
 endfunction()
 
+# -O3: their loops over register tiles must be unrolled completely.
 function(hadal_isa_flags)
+  set(optimise "$<$<NOT:$<CONFIG:Debug>>:-O3>")
+  set(quiet)  # g++ 12 warns falsely inside its own AVX-512 header (GCC bug 105593)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    set(quiet "-Wno-uninitialized;-Wno-maybe-uninitialized;")
+  endif()
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_avx2\\.cc$")
-      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mf16c")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimise};-mavx2;-mfma;-mf16c")
     elseif(source MATCHES "_avx512\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-        "-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx2;-mfma;-mf16c")
+        "${optimise};${quiet}-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx2;-mfma;-mf16c")
     endif()
   endforeach()
 endfunction()

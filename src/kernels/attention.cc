@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/simd.h"
+
 namespace hadal::kernels {
 namespace {
 
@@ -52,12 +54,26 @@ void AttendTile(View2<const float> q, View2<const float> kv, float scale, Attent
   HADAL_CHECK(state.max.size() == q.rows() && state.sum.size() == q.rows());
   HADAL_CHECK(state.weighted.rows() == q.rows() && state.weighted.cols() == q.cols());
   if (kv.rows() == 0) return;
-  AttendTilePlain(q, kv, scale, state);
+  const auto simd = HADAL_SIMD(AttendTile);
+  if (simd == nullptr) return AttendTilePlain(q, kv, scale, state);
+  simd({.q = q.data(),
+        .kv = kv.data(),
+        .max = state.max.data(),
+        .sum = state.sum.data(),
+        .weighted = state.weighted.data(),
+        .heads = q.rows(),
+        .entries = kv.rows(),
+        .dim = q.cols(),
+        .q_stride = q.stride(),
+        .kv_stride = kv.stride(),
+        .weighted_stride = state.weighted.stride(),
+        .scale = scale});
 }
 
 void AttendEnd(std::span<const float> sink, const AttentionState& state, View2<float> out) {
   HADAL_CHECK(sink.size() == state.max.size() && out.rows() == sink.size());
   HADAL_CHECK(out.cols() == state.weighted.cols() && state.weighted.rows() == sink.size());
+  const auto scale_row = HADAL_SIMD(ScaleRow);
   for (std::size_t h = 0; h < sink.size(); ++h) {
     // Against the larger of the two, so that neither exponential overflows.
     const float top = std::max(state.max[h], sink[h]);
@@ -65,7 +81,10 @@ void AttendEnd(std::span<const float> sink, const AttentionState& state, View2<f
     const float factor = keep / (state.sum[h] * keep + std::exp(sink[h] - top));
     const std::span<const float> weighted = state.weighted[h];
     const std::span<float> row = out[h];
-    for (std::size_t d = 0; d < row.size(); ++d) row[d] = weighted[d] * factor;
+    if (scale_row != nullptr)
+      scale_row(weighted.data(), factor, nullptr, row.data(), row.size());
+    else
+      for (std::size_t d = 0; d < row.size(); ++d) row[d] = weighted[d] * factor;
   }
 }
 

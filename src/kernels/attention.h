@@ -26,9 +26,9 @@ namespace hadal::kernels {
 
 inline constexpr std::size_t kAttentionTile = 64;
 
-struct AttentionState {  // memory is the caller's
-  std::span<float> max, sum;    // [heads]
-  View2<float> weighted;        // [heads, head_dim]
+struct AttentionState {       // memory is the caller's
+  std::span<float> max, sum;  // [heads]
+  View2<float> weighted;      // [heads, head_dim]
 };
 
 void AttendBegin(AttentionState& state);

@@ -2,7 +2,9 @@
 //
 // A block's scale is the smallest power of two that brings its largest magnitude into range
 // (tensor/codec.h). RoundFp8 and RoundFp4 quantise and decode in place: the result is exactly what
-// storing and loading would give.
+// storing and loading would give, with the same bits on every instruction set.
+//
+// A block that holds a NaN or an infinity has no scale: all of it becomes NaN, stored as E8M0's NaN.
 //
 // A key-value entry of head_dim channels, the last rope_dim of them rotary (584 bytes for 512, 64):
 //     nope bytes    E4M3 codes, nope = head_dim - rope_dim, a multiple of 64
@@ -20,8 +22,10 @@
 
 namespace hadal::kernels {
 
-void RoundFp8(std::span<float> x, std::size_t block);  // block 64 or 128; a last short block is allowed
-void RoundFp4(std::span<float> x);                     // blocks of 32; x.size() a multiple of 32
+// block: 64 or 128; the last one may be short.
+void RoundFp8(std::span<float> x, std::size_t block);
+// Blocks of 32; x.size() a multiple of 32.
+void RoundFp4(std::span<float> x);
 void RoundBf16(std::span<float> x);
 
 struct KvEntryShape {

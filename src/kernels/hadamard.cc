@@ -4,11 +4,14 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "kernels/simd.h"
 
 namespace hadal::kernels {
 namespace {
 
-void HadamardPlain(std::span<float> x) {
+constexpr std::size_t kSmallestSimd = 16;
+
+void HadamardPlain(std::span<float> x, float scale) {
   for (std::size_t half = 1; half < x.size(); half *= 2)
     for (std::size_t block = 0; block < x.size(); block += 2 * half)
       for (std::size_t i = block; i < block + half; ++i) {
@@ -16,7 +19,6 @@ void HadamardPlain(std::span<float> x) {
         x[i] = a + b;
         x[i + half] = a - b;
       }
-  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(x.size())));
   for (float& v : x) v *= scale;
 }
 
@@ -24,7 +26,10 @@ void HadamardPlain(std::span<float> x) {
 
 void Hadamard(std::span<float> x) {
   HADAL_CHECK(std::has_single_bit(x.size()) && x.size() <= 1024);
-  HadamardPlain(x);
+  const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(x.size())));
+  const auto simd = HADAL_SIMD(Hadamard);
+  if (simd == nullptr || x.size() < kSmallestSimd) return HadamardPlain(x, scale);
+  simd(x.data(), x.size(), scale);
 }
 
 }  // namespace hadal::kernels

@@ -29,8 +29,8 @@ HcWeights HcSplit(std::span<const float> mixes, std::span<const float> scale,
                   std::span<const float> base, std::size_t iterations, float eps);
 
 // weights[j] = sigmoid(mixes[j] scale + base[j]) + eps: the output reduction's four weights.
-void HcHeadWeights(std::span<const float> mixes, float scale, std::span<const float> base, float eps,
-                   std::span<float> weights);
+void HcHeadWeights(std::span<const float> mixes, float scale, std::span<const float> base,
+                   float eps, std::span<float> weights);
 
 // streams [4, dim]; weights [4]; y [dim]. Sums in stream order.
 void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y);

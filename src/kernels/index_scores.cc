@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/simd.h"
 #include "tensor/codec.h"
 
 namespace hadal::kernels {
@@ -31,6 +32,17 @@ float ScorePlain(View2<const float> q, std::span<const float> w, std::span<const
 void IndexScores(View2<const float> q, std::span<const float> w, View2<const float> keys,
                  Rounding rounding, std::span<float> score) {
   HADAL_CHECK(q.cols() == keys.cols() && w.size() == q.rows() && score.size() == keys.rows());
+  if (const auto simd = HADAL_SIMD(IndexScores); simd != nullptr)
+    return simd({.q = q.data(),
+                 .w = w.data(),
+                 .keys = keys.data(),
+                 .score = score.data(),
+                 .heads = q.rows(),
+                 .count = keys.rows(),
+                 .dim = q.cols(),
+                 .q_stride = q.stride(),
+                 .key_stride = keys.stride(),
+                 .round_bf16 = rounding == Rounding::kBf16});
   for (std::size_t j = 0; j < keys.rows(); ++j) score[j] = ScorePlain(q, w, keys[j], rounding);
 }
 

@@ -5,10 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "kernels/simd.h"
+
 namespace hadal::kernels {
 namespace {
 
-std::vector<Isa> DetectIsas() { return {Isa::kRef}; }
+std::vector<Isa> DetectIsas() {
+  std::vector<Isa> isas = DetectSimd();
+  isas.insert(isas.begin(), Isa::kRef);
+  return isas;
+}
 
 const Isa* FindRunnable(std::string_view name) {
   for (const Isa& isa : RunnableIsas())

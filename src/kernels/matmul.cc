@@ -1,8 +1,10 @@
 #include "kernels/matmul.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
+#include "kernels/simd.h"
 #include "tensor/codec.h"
 
 namespace hadal::kernels {
@@ -24,22 +26,31 @@ float LoadBf16(const std::byte* p) {
   return Bf16ToF32(v);
 }
 
-void DecodeFp8Row(const Weight& w, std::size_t row, std::span<float> out) {
-  const std::byte* codes = w.codes + row * w.cols;
-  const std::byte* scales = w.Fp8ScaleRow(row);
-  for (std::size_t k = 0; k < w.cols; ++k)
-    out[k] = E4m3ToF32(std::to_integer<std::uint8_t>(codes[k])) *
-             E8m0ToF32(std::to_integer<std::uint8_t>(scales[k / kFp8Block]));
+float DecodeFp8(const Weight& w, std::size_t row, std::size_t col) {
+  const std::size_t at = row / kFp8Block * CeilDiv(w.cols, kFp8Block) + col / kFp8Block;
+  return E4m3ToF32(std::to_integer<std::uint8_t>(w.codes[row * w.cols + col])) *
+         E8m0ToF32(std::to_integer<std::uint8_t>(w.scales[at]));
 }
 
-void DecodeFp4Row(const Weight& w, std::size_t row, std::span<float> out) {
-  const std::byte* codes = w.codes + row * (w.cols / 2);
-  const std::byte* scales = w.scales + row * (w.cols / kFp4Block);
-  for (std::size_t k = 0; k < w.cols; ++k) {
-    const auto pair = std::to_integer<std::uint8_t>(codes[k / 2]);
-    const auto code = static_cast<std::uint8_t>(k % 2 == 0 ? pair & 15 : pair >> 4);
-    out[k] = E2m1ToF32(code) * E8m0ToF32(std::to_integer<std::uint8_t>(scales[k / kFp4Block]));
+float DecodeFp4(const Weight& w, std::size_t row, std::size_t col) {
+  const auto pair = std::to_integer<std::uint8_t>(w.codes[row * (w.cols / 2) + col / 2]);
+  const auto code = static_cast<std::uint8_t>(col % 2 == 0 ? pair & 15 : pair >> 4);
+  const std::byte scale = w.scales[row * (w.cols / kFp4Block) + col / kFp4Block];
+  return E2m1ToF32(code) * E8m0ToF32(std::to_integer<std::uint8_t>(scale));
+}
+
+float DecodeOne(const Weight& w, std::size_t row, std::size_t col) {
+  switch (w.format) {
+    case WeightFormat::kF32:
+      return LoadF32(w.codes + (row * w.cols + col) * 4);
+    case WeightFormat::kBf16:
+      return LoadBf16(w.codes + (row * w.cols + col) * 2);
+    case WeightFormat::kFp8Block128:
+      return DecodeFp8(w, row, col);
+    case WeightFormat::kFp4E8m0x32:
+      return DecodeFp4(w, row, col);
   }
+  return 0;
 }
 
 }  // namespace
@@ -93,18 +104,7 @@ const std::byte* Weight::Fp8ScaleRow(std::size_t row) const {
 
 void DecodeWeightRow(const Weight& w, std::size_t row, std::span<float> out) {
   HADAL_CHECK(row < w.rows && out.size() == w.cols);
-  switch (w.format) {
-    case WeightFormat::kF32:
-      for (std::size_t k = 0; k < w.cols; ++k) out[k] = LoadF32(w.codes + (row * w.cols + k) * 4);
-      return;
-    case WeightFormat::kBf16:
-      for (std::size_t k = 0; k < w.cols; ++k) out[k] = LoadBf16(w.codes + (row * w.cols + k) * 2);
-      return;
-    case WeightFormat::kFp8Block128:
-      return DecodeFp8Row(w, row, out);
-    case WeightFormat::kFp4E8m0x32:
-      return DecodeFp4Row(w, row, out);
-  }
+  for (std::size_t k = 0; k < w.cols; ++k) out[k] = DecodeOne(w, row, k);
 }
 
 namespace ref {
@@ -126,19 +126,113 @@ void MatMul(View2<const float> x, const Weight& w, View2<float> y) {
 
 namespace {
 
+using UnitFunction = void (*)(const MatMulUnit&);
+
+UnitFunction SimdFunction(WeightFormat format) {
+  switch (format) {
+    case WeightFormat::kF32:
+      return HADAL_SIMD(MatMulF32);
+    case WeightFormat::kBf16:
+      return HADAL_SIMD(MatMulBf16);
+    case WeightFormat::kFp8Block128:
+      return HADAL_SIMD(MatMulFp8Block128);
+    case WeightFormat::kFp4E8m0x32:
+      return HADAL_SIMD(MatMulFp4E8m0x32);
+  }
+  return nullptr;
+}
+
+// A job is cut into units: all blocks of rows for each block of tokens, in this order.
+struct Grid {
+  explicit Grid(const MatMulJob& job)
+      : rows(CeilDiv(job.w.rows, kUnitRows)), tokens(CeilDiv(job.x.rows(), kUnitTokens)) {}
+  std::size_t units() const { return rows * tokens; }
+  std::size_t rows, tokens;
+};
+
+// What a unit costs, roughly, in columns times tokens: decoding a weight is worth some tokens.
+std::size_t UnitCost(const MatMulJob& job) {
+  constexpr std::size_t kDecodeTokens = 4;
+  return job.w.cols * (std::min(job.x.rows(), kUnitTokens) + kDecodeTokens);
+}
+
+void RunUnit(const MatMulJob& job, std::size_t first_row, std::size_t first_token) {
+  const Weight& w = job.w;
+  const std::size_t rows = std::min(kUnitRows, w.rows - first_row);
+  const View2<const float> x =
+      job.x.Rows(first_token, std::min(kUnitTokens, job.x.rows() - first_token));
+  const View2<float> y = job.y.Rows(first_token, x.rows()).Cols(first_row, rows);
+  const UnitFunction simd = SimdFunction(w.format);
+  // kUnitRows divides the 128 rows that share a scale, so every unit has one row of FP8 scales.
+  const bool fp8 = w.format == WeightFormat::kFp8Block128;
+  const std::size_t code_bytes = w.code_bytes() / w.rows;
+  const std::size_t scale_bytes = fp8 ? CeilDiv(w.cols, kFp8Block) : w.scale_bytes() / w.rows;
+  const std::size_t scale_row = fp8 ? first_row / kFp8Block : first_row;
+  const MatMulUnit unit{
+      .x = x.data(),
+      .codes = reinterpret_cast<const std::uint8_t*>(w.codes) + first_row * code_bytes,
+      .scales = reinterpret_cast<const std::uint8_t*>(w.scales) + scale_row * scale_bytes,
+      .y = y.data(),
+      .tokens = x.rows(),
+      .rows = rows,
+      .cols = w.cols,
+      .x_stride = x.stride(),
+      .y_stride = y.stride(),
+      .code_bytes = code_bytes,
+      .scale_bytes = fp8 ? 0 : scale_bytes};
+  simd(unit);
+}
+
+// Each output by the definition; no scratch.
+void RunRowPlain(const MatMulJob& job, std::size_t n) {
+  for (std::size_t t = 0; t < job.x.rows(); ++t) {
+    const std::span<const float> x = job.x[t];
+    double sum = 0;
+    for (std::size_t k = 0; k < job.w.cols; ++k) sum += double{x[k]} * DecodeOne(job.w, n, k);
+    job.y[t][n] = static_cast<float>(sum);
+  }
+}
+
+void MatMulPlain(std::span<const MatMulJob> jobs, Threads& threads) {
+  for (const MatMulJob& job : jobs)
+    threads.Run(job.w.rows, [&](std::size_t n) { RunRowPlain(job, n); });
+}
+
 void CheckJob(const MatMulJob& job) {
   HADAL_CHECK(job.x.cols() == job.w.cols && job.y.cols() == job.w.rows);
-  HADAL_CHECK(job.x.rows() == job.y.rows());
+  HADAL_CHECK(job.x.rows() == job.y.rows() && job.w.cols > 0);
   HADAL_CHECK(job.w.format != WeightFormat::kFp4E8m0x32 || job.w.cols % kFp4Block == 0);
+}
+
+// Runs the units whose costs, summed in order, begin in [begin, end).
+void RunShare(std::span<const MatMulJob> jobs, std::size_t begin, std::size_t end) {
+  std::size_t before = 0;
+  for (const MatMulJob& job : jobs) {
+    const Grid grid(job);
+    const std::size_t cost = UnitCost(job), after = before + grid.units() * cost;
+    if (after > begin && before < end) {
+      const std::size_t first = begin > before ? CeilDiv(begin - before, cost) : 0;
+      const std::size_t last = std::min(CeilDiv(end - before, cost), grid.units());
+      for (std::size_t unit = first; unit < last; ++unit)
+        RunUnit(job, unit / grid.tokens * kUnitRows, unit % grid.tokens * kUnitTokens);
+    }
+    before = after;
+  }
 }
 
 }  // namespace
 
-void MatMul(std::span<const MatMulJob> jobs, Threads&) {
+void MatMul(std::span<const MatMulJob> jobs, Threads& threads) {
+  std::size_t cost = 0;
   for (const MatMulJob& job : jobs) {
     CheckJob(job);
-    ref::MatMul(job.x, job.w, job.y);
+    cost += Grid(job).units() * UnitCost(job);
   }
+  if (ActiveIsa() == Isa::kRef) return MatMulPlain(jobs, threads);
+  const std::size_t shares = threads.count();
+  threads.Run(shares, [&](std::size_t share) {
+    RunShare(jobs, cost / shares * share, share + 1 == shares ? cost : cost / shares * (share + 1));
+  });
 }
 
 void MatMul(View2<const float> x, const Weight& w, View2<float> y, Threads& threads) {

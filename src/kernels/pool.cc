@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/simd.h"
+
 namespace hadal::kernels {
 namespace ref {
 
@@ -25,7 +27,9 @@ void PoolSoftmax(View2<const float> kv, View2<const float> score, std::span<floa
 void PoolSoftmax(View2<const float> kv, View2<const float> score, std::span<float> y) {
   HADAL_CHECK(kv.rows() >= 1 && kv.rows() == score.rows());
   HADAL_CHECK(kv.cols() == y.size() && score.cols() == y.size());
-  ref::PoolSoftmax(kv, score, y);
+  const auto simd = HADAL_SIMD(PoolSoftmax);
+  if (simd == nullptr) return ref::PoolSoftmax(kv, score, y);
+  simd(kv.data(), kv.stride(), score.data(), score.stride(), kv.rows(), y.data(), y.size());
 }
 
 }  // namespace hadal::kernels

@@ -26,6 +26,6 @@ void RmsNormBf16Steps(std::span<float> x, float eps);
 namespace ref {
 void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, std::span<float> y);
 float RmsScale(std::span<const float> x, float eps);
-}
+}  // namespace ref
 
 }  // namespace hadal::kernels

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "kernels/simd.h"
 
 namespace hadal::kernels {
 namespace ref {
@@ -22,7 +23,9 @@ void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit,
 void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit, float weight,
             std::span<float> h) {
   HADAL_CHECK(gate.size() == h.size() && up.size() == h.size());
-  ref::SwiGlu(gate, up, limit, weight, h);
+  const auto simd = HADAL_SIMD(SwiGlu);
+  if (simd == nullptr) return ref::SwiGlu(gate, up, limit, weight, h);
+  simd(gate.data(), up.data(), limit, weight, h.data(), h.size());
 }
 
 }  // namespace hadal::kernels

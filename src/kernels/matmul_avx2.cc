@@ -1,0 +1,3 @@
+#include "kernels/lanes_avx2.h"
+
+#include "kernels/matmul_simd.inc"
