@@ -1,0 +1,50 @@
+// `hadal train`: hands over to hadal-train, the one program that needs LibTorch.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "cli/commands.h"
+
+namespace hadal::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Beside this program, or, in a build folder, where the trainer is built.
+Result<std::string> FindTrainer() {
+  std::error_code error;
+  const fs::path self = fs::read_symlink("/proc/self/exe", error);
+  const fs::path here = self.parent_path();
+  for (const fs::path& path : {here / "hadal-train", here.parent_path() / "train" / "hadal-train"})
+    if (!error && ::access(path.c_str(), X_OK) == 0) return path.string();
+  return Fail(
+      Code::kNotFound,
+      "{}: found no program hadal-train here; training needs LibTorch: install libtorch-dev, "
+      "then build with cmake -DHADAL_WITH_TORCH=ON",
+      here.string());
+}
+
+Status StartTrainer(std::vector<std::string> arguments) {
+  HADAL_TRY(std::string program, FindTrainer());
+  std::vector<char*> argv{program.data()};
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::execv(program.c_str(), argv.data());
+  return Fail(Code::kIo, "{}: cannot be started: {}", program, std::strerror(errno));
+}
+
+}  // namespace
+
+void AddTrain(CLI::App& app, Work* work) {
+  CLI::App* train = app.add_subcommand("train", "Train a model (hadal-train; needs LibTorch)");
+  train->prefix_command();
+  train->set_help_flag();  // --help is hadal-train's to answer
+  train->callback([train, work] {
+    *work = [arguments = train->remaining()] { return StartTrainer(arguments); };
+  });
+}
+
+}  // namespace hadal::cli

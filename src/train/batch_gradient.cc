@@ -1,0 +1,153 @@
+#include "train/batch_gradient.h"
+
+#include <atomic>
+
+namespace hadal::train {
+namespace {
+
+torch::Tensor SumOfCrossEntropy(const torch::Tensor& logits, const torch::Tensor& targets) {
+  namespace F = torch::nn::functional;
+  return F::cross_entropy(
+      logits.flatten(0, 1), targets.flatten(),
+      F::CrossEntropyFuncOptions().ignore_index(Sample::kIgnored).reduction(torch::kSum));
+}
+
+double Mean(double sum, std::size_t count) {
+  return count == 0 ? 0 : sum / static_cast<double>(count);
+}
+
+}  // namespace
+
+ForwardOptions OptionsOf(const StepPlan& plan, bool mtp) {
+  ForwardOptions options;
+  options.attention = plan.stage == Stage::kDense    ? Attention::kDense
+                      : plan.stage == Stage::kWarmup ? Attention::kWarmup
+                                                     : Attention::kSparse;
+  options.quantize = {.experts = plan.quantize_experts,
+                      .linears = plan.quantize_linears,
+                      .kv = plan.quantize_kv,
+                      .indexer = plan.quantize_indexer};
+  options.mtp = mtp;
+  return options;
+}
+
+torch::Tensor SampleRows(const Sample& sample, const std::vector<std::int64_t>& values,
+                         std::size_t first, std::size_t rows, torch::Device device) {
+  HADAL_CHECK(values.size() == sample.rows * sample.row_tokens && first + rows <= sample.rows);
+  // from_blob wants a pointer it may write through; the copy below never lets it.
+  auto* const begin = const_cast<std::int64_t*>(values.data() + first * sample.row_tokens);
+  return torch::from_blob(
+             begin, {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(sample.row_tokens)},
+             torch::kInt64)
+      .clone()
+      .to(device);
+}
+
+BatchGradient::BatchGradient(V4Model model, const TrainConfig& config, Workers& workers)
+    : model_(std::move(model)), config_(config), workers_(workers) {
+  twins_.push_back(model_);
+  const torch::Device device = model_->parameters().front().device();
+  for (std::size_t i = 1; i < workers_.count(); ++i) {
+    twins_.emplace_back(model_->config(), config_.seed, config_.model.init_std);
+    twins_.back()->to(device);
+  }
+  ShareValues();
+}
+
+void BatchGradient::ShareValues() {
+  const torch::NoGradGuard no_grad;
+  const auto parameters = model_->named_parameters();
+  const auto buffers = model_->named_buffers();
+  for (std::size_t i = 1; i < twins_.size(); ++i) {
+    for (auto& item : twins_[i]->named_parameters()) item.value().set_data(parameters[item.key()]);
+    for (auto& item : twins_[i]->named_buffers()) item.value().set_data(buffers[item.key()]);
+  }
+}
+
+Status BatchGradient::ForEach(std::size_t items,
+                              const std::function<Status(V4Model&, std::size_t)>& work) {
+  // A worker takes the next twin that is free; which one it is does not matter: their values are one.
+  std::vector<std::atomic<bool>> busy(twins_.size());
+  return workers_.Run(items, [&](std::size_t item) -> Status {
+    std::size_t twin = 0;
+    while (busy[twin].exchange(true)) twin = (twin + 1) % twins_.size();
+    const Status status = Catching("training", [&] { return work(twins_[twin], item); });
+    busy[twin].store(false);
+    return status;
+  });
+}
+
+Status BatchGradient::ComputeShard(V4Model& twin, const Sample& sample, const StepPlan& plan,
+                                   std::size_t index, Shard* shard) {
+  const torch::Device device = twin->parameters().front().device();
+  const std::size_t rows = sample.rows / config_.batch.shards;
+  const auto part = [&](const std::vector<std::int64_t>& values) {
+    return SampleRows(sample, values, index * rows, rows, device);
+  };
+  const bool mtp =
+      plan.mtp_weight > 0 && twin->config().num_nextn_predict_layers > 0 && !plan.indexer_only;
+  const Output output =
+      twin->Forward({part(sample.ids), part(sample.documents)}, OptionsOf(plan, mtp));
+
+  const torch::Tensor ce = SumOfCrossEntropy(output.logits, part(sample.targets));
+  const double share = 1 / static_cast<double>(config_.batch.shards);
+  torch::Tensor total = output.indexer_loss * (config_.loss.indexer * share);
+  if (!plan.indexer_only) {
+    const auto targets =
+        static_cast<double>(std::max<std::size_t>(1, CountTargets(sample.targets)));
+    total = total + ce / targets + output.balance_loss * (config_.loss.balance * share);
+  }
+  if (mtp) {
+    const torch::Tensor mtp_ce = SumOfCrossEntropy(output.mtp_logits, part(sample.mtp_targets));
+    const std::size_t targets = std::max<std::size_t>(1, CountTargets(sample.mtp_targets));
+    total = total + mtp_ce * (plan.mtp_weight / static_cast<double>(targets));
+    shard->mtp_sum = mtp_ce.item<double>();
+  }
+  shard->ce_sum = ce.item<double>();
+  shard->balance = output.balance_loss.item<double>();
+  shard->indexer = output.indexer_loss.item<double>();
+  shard->expert_load = output.expert_load.detach();
+  for (torch::Tensor& parameter : twin->parameters()) parameter.mutable_grad() = torch::Tensor();
+  if (total.requires_grad()) total.backward();
+  for (const torch::Tensor& parameter : twin->parameters()) {
+    shard->gradients.push_back(parameter.grad());
+    parameter.mutable_grad() = torch::Tensor();
+  }
+  return Unit{};
+}
+
+Result<BatchLoss> BatchGradient::Compute(const Sample& sample, const StepPlan& plan) {
+  HADAL_CHECK(sample.rows == config_.batch.rows);
+  ShareValues();
+  std::vector<Shard> shards(config_.batch.shards);
+  HADAL_TRY_STATUS(ForEach(shards.size(), [&](V4Model& twin, std::size_t index) {
+    return ComputeShard(twin, sample, plan, index, &shards[index]);
+  }));
+
+  BatchLoss loss;
+  const auto count = static_cast<double>(shards.size());
+  for (const Shard& shard : shards) {
+    loss.loss += shard.ce_sum;
+    loss.mtp_loss += shard.mtp_sum;
+    loss.balance_loss += shard.balance / count;
+    loss.indexer_loss += shard.indexer / count;
+    loss.expert_load =
+        loss.expert_load.defined() ? loss.expert_load + shard.expert_load : shard.expert_load;
+  }
+  loss.loss = Mean(loss.loss, CountTargets(sample.targets));
+  loss.mtp_loss = Mean(loss.mtp_loss, CountTargets(sample.mtp_targets));
+
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> parameters = model_->parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    torch::Tensor sum;
+    for (const Shard& shard : shards) {
+      if (!shard.gradients[i].defined()) continue;
+      sum = sum.defined() ? sum.add_(shard.gradients[i]) : shard.gradients[i];
+    }
+    parameters[i].mutable_grad() = sum;
+  }
+  return loss;
+}
+
+}  // namespace hadal::train

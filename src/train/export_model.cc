@@ -1,0 +1,91 @@
+#include "train/export_model.h"
+
+#include <filesystem>
+
+#include "io/file.h"
+#include "train/trainer.h"
+#include "train/workers.h"
+
+namespace hadal::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<model::Config> ReadModelConfig(const std::string& path) {
+  HADAL_TRY(const std::string text, io::ReadFile(path, std::uint64_t{1} << 24));
+  auto json = ParseJson(text);
+  if (!json.ok()) return Within(path, json.error());
+  auto config = model::ParseConfig(*json);
+  if (!config.ok()) return Within(path, config.error());
+  return config;
+}
+
+Status CopyTokenizer(const std::string& from, const std::string& to) {
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json"}) {
+    const fs::path source = fs::path(from) / name;
+    std::error_code ignored;
+    if (!fs::exists(source, ignored)) continue;
+    HADAL_TRY(const std::string text, io::ReadFile(source.string()));
+    HADAL_TRY_STATUS(io::WriteFile((fs::path(to) / name).string(), text));
+  }
+  return Unit{};
+}
+
+}  // namespace
+
+Result<V4Model> MakeModel(const TrainConfig& config) {
+  HADAL_TRY(const model::Config shape, ReadModelConfig(config.model.config));
+  if (config.device == "cuda" && !torch::cuda::is_available())
+    return Fail(Code::kUnsupported,
+                "device: found \"cuda\", expected \"cpu\": LibTorch sees no CUDA device here");
+  V4Model model = nullptr;
+  HADAL_TRY_STATUS(Catching("making the model", [&]() -> Status {
+    model = V4Model(shape, config.seed, config.model.init_std);
+    if (!config.model.init.empty()) {
+      HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(config.model.init));
+      HADAL_TRY_STATUS(model->Load(checkpoint));
+    }
+    model->to(torch::Device(config.device));
+    return Unit{};
+  }));
+  return model;
+}
+
+NamedTensors ModelTensors(const V4Model& model) {
+  NamedTensors tensors;
+  for (const auto& item : model->named_parameters())
+    tensors.emplace_back("model." + item.key(), item.value());
+  for (const auto& item : model->named_buffers())
+    tensors.emplace_back("model." + item.key(), item.value());
+  return tensors;
+}
+
+Status ExportModel(const V4Model& model, const TrainConfig& config, const std::string& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  if (error) return Fail(Code::kIo, "{}: cannot be created: {}", directory, error.message());
+  const auto format =
+      config.export_format == "f32" ? V4ModelImpl::Format::kF32 : V4ModelImpl::Format::kFp8Fp4;
+  HADAL_TRY_STATUS(
+      Catching("writing the model", [&]() -> Status { return model->Save(directory, format); }));
+  return CopyTokenizer(config.model.tokenizer, directory);
+}
+
+Status ExportNewestState(const TrainConfig& config, const std::string& directory) {
+  const std::vector<std::string> states = ListStates(config.out);
+  if (states.empty())
+    return Fail(Code::kNotFound, "{}: found no state-*.safetensors, expected a started run",
+                config.out);
+  TrainConfig fresh = config;
+  fresh.model.init.clear();
+  HADAL_TRY(V4Model model, MakeModel(fresh));
+  HADAL_TRY(const StateInfo info, ReadStateInfo(states.front()));
+  const std::string shape = model::ConfigToJson(model->config(), false).Dump();
+  if (info.model != shape)
+    return Fail(Code::kInvalid, "{}: holds another model than {} describes", states.front(),
+                config.model.config);
+  HADAL_TRY_STATUS(LoadState(states.front(), ModelTensors(model), false));
+  return ExportModel(model, config, directory);
+}
+
+}  // namespace hadal::train

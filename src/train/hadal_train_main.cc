@@ -1,0 +1,114 @@
+// hadal-train CONFIG.toml: trains a model (trainer.h). Exit codes: 0 done, 1 failed or stopped, 2 bad
+// usage.
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "base/log.h"
+#include "train/trainer.h"
+
+namespace {
+
+using hadal::Result;
+using hadal::Status;
+using hadal::Unit;
+
+std::atomic<bool> stop_requested{false};
+
+// The first Ctrl-C asks the run to finish its step; the second ends the program.
+void HandleSignal(int signal) {
+  stop_requested.store(true);
+  std::signal(signal, SIG_DFL);
+}
+
+// OpenBLAS before 0.3.27 does not know AMD's Zen 5 and takes kernels for Haswell, at half the speed;
+// the ones for Skylake-X are right for any AVX-512 machine. It chooses when it is loaded, which is
+// before main: hence the new start. Threads that wait should sleep: workers outnumber no processor.
+void ChooseBlasKernels(char** argv) {
+#if defined(__x86_64__)
+  if (std::getenv("OPENBLAS_CORETYPE") != nullptr || std::getenv("HADAL_TRAIN_STARTED") != nullptr)
+    return;
+  if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512vl") ||
+      !__builtin_cpu_supports("avx512bw") || !__builtin_cpu_supports("avx512dq"))
+    return;
+  setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+  setenv("HADAL_TRAIN_STARTED", "1", 1);  // once, whatever happens
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 0);
+  execv("/proc/self/exe", argv);  // if it fails: on with the slow kernels
+#else
+  (void)argv;
+#endif
+}
+
+struct Arguments {
+  std::string config, out, export_directory;
+  std::size_t steps = 0, threads = 0;
+  bool quiet = false;
+  hadal::train::RunOptions run;
+};
+
+void AddFlags(CLI::App& app, Arguments& a) {
+  app.add_option("CONFIG", a.config, "TOML file: model, data, schedule")->required();
+  app.add_flag("--resume", a.run.resume, "continue from the last saved state");
+  app.add_flag("--changed", a.run.allow_changes, "with --resume: accept changed settings");
+  app.add_option("--steps", a.steps, "steps of the whole run, instead of the file's")
+      ->check(CLI::Range(1, 1000000000));
+  app.add_option("--threads", a.threads, "instead of the file's")->check(CLI::Range(1, 1024));
+  app.add_option("--out", a.out, "directory of the run, instead of the file's");
+  app.add_option("--export", a.export_directory,
+                 "write the model of the last saved state here; do not train");
+  app.add_flag("--quiet", a.quiet, "no progress");
+  app.add_flag_callback(
+      "--settings",
+      [] {
+        std::fputs(hadal::train::SettingsText(hadal::train::ListSettings({})).c_str(), stdout);
+        std::exit(0);
+      },
+      "print every setting with its default, and exit");
+  app.footer(
+      "Example:\n  hadal-train experiments/tiny/train.toml --steps 200 --out /tmp/run\n"
+      "Ctrl-C finishes the step, saves, and stops; --resume goes on from there, after a kill too.");
+}
+
+Status Work(const Arguments& a) {
+  HADAL_TRY(hadal::train::TrainConfig config, hadal::train::ReadTrainConfig(a.config));
+  if (!a.out.empty()) config.out = a.out;
+  if (a.steps > 0) config.steps = a.steps;
+  if (a.threads > 0) config.threads = a.threads;
+  if (!a.export_directory.empty())
+    return hadal::train::ExportNewestState(config, a.export_directory);
+  HADAL_TRY(const hadal::train::RunSummary run, RunTraining(config, a.run, stop_requested));
+  if (!run.finished)
+    return hadal::Fail(hadal::Code::kCancelled,
+                       "stopped after step {} of {}; continue with: hadal-train {} --resume{}",
+                       run.step, config.steps, a.config, a.out.empty() ? "" : " --out " + a.out);
+  fmt::print(
+      "{} steps, loss {:.4f}, held out {:.4f} nats per token, {:.4f} bits per byte\nmodel: {}\n",
+      run.step, run.loss, run.heldout_nats_per_token, run.heldout_bits_per_byte,
+      run.model_directory);
+  return Unit{};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ChooseBlasKernels(argv);
+  Arguments arguments;
+  CLI::App app("Trains a model of the DeepSeek-V4 architecture.", "hadal-train");
+  AddFlags(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  arguments.run.quiet = arguments.quiet;
+  hadal::StartLog(arguments.quiet ? 0 : 1);
+  std::signal(SIGINT, HandleSignal);
+  std::signal(SIGTERM, HandleSignal);
+  const Status status = Work(arguments);
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "hadal-train: %s\n", status.error().what.c_str());
+  return 1;
+}

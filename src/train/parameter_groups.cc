@@ -1,0 +1,48 @@
+#include "train/parameter_groups.h"
+
+#include <cmath>
+
+namespace hadal::train {
+namespace {
+
+bool IsForAdamW(const std::string& name, const torch::Tensor& value) {
+  return value.dim() < 2 || name == "embed.weight" || name == "head.weight" ||
+         name.ends_with(".ape");
+}
+
+std::int64_t MatricesIn(const std::string& name, const torch::Tensor& value,
+                        const model::Config& config) {
+  if (value.dim() == 3) return value.size(0);
+  if (name.ends_with("indexer.wq_b.weight")) return static_cast<std::int64_t>(config.index_n_heads);
+  if (name.ends_with(".wq_b.weight")) return static_cast<std::int64_t>(config.num_attention_heads);
+  if (name.ends_with(".wo_a.weight")) return static_cast<std::int64_t>(config.o_groups);
+  return 1;
+}
+
+}  // namespace
+
+ParameterGroups GroupParameters(const NamedTensors& parameters, const model::Config& config) {
+  ParameterGroups groups;
+  for (const auto& [name, value] : parameters) {
+    if (IsForAdamW(name, value))
+      groups.adamw.emplace_back(name, value);
+    else
+      groups.muon.push_back({name, value, MatricesIn(name, value, config)});
+  }
+  return groups;
+}
+
+double ClipGradients(const NamedTensors& parameters, double max_norm) {
+  const torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> norms;
+  for (const auto& [name, value] : parameters)
+    if (value.grad().defined()) norms.push_back(value.grad().norm());
+  if (norms.empty()) return 0;
+  const double norm = torch::stack(norms).norm().item<double>();
+  if (!std::isfinite(norm) || norm <= max_norm) return norm;
+  for (const auto& [name, value] : parameters)
+    if (value.grad().defined()) value.grad().mul_(max_norm / norm);
+  return norm;
+}
+
+}  // namespace hadal::train

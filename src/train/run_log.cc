@@ -1,0 +1,151 @@
+#include "train/run_log.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <sstream>
+#include <utility>
+
+#include "io/file.h"
+
+namespace hadal::train {
+namespace {
+
+constexpr char kHeader[] =
+    "step,stage,lr,loss,mtp_loss,balance_loss,indexer_loss,gradient_norm,heldout_nats_per_token,"
+    "heldout_bits_per_byte\n";
+constexpr std::size_t kColumns = 10;
+
+std::string FormatLine(const LogLine& line) {
+  std::string text = fmt::format("{},{},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},{:.6g},", line.step,
+                                 StageName(line.stage), line.lr, line.loss, line.mtp_loss,
+                                 line.balance_loss, line.indexer_loss, line.gradient_norm);
+  if (line.heldout)
+    text += fmt::format("{:.6g},{:.6g}", line.heldout->nats_per_token, line.heldout->bits_per_byte);
+  else
+    text += ",";
+  return text + "\n";
+}
+
+std::vector<std::string> SplitCells(const std::string& line) {
+  std::vector<std::string> cells(1);
+  for (const char c : line) {
+    if (c == ',')
+      cells.emplace_back();
+    else
+      cells.back() += c;
+  }
+  return cells;
+}
+
+bool ParseNumber(const std::string& cell, double* value) {
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), *value);
+  return error == std::errc() && end == cell.data() + cell.size();
+}
+
+bool ParseLine(const std::vector<std::string>& cells, LogLine* line) {
+  if (cells.size() != kColumns) return false;
+  double step = 0;
+  if (!ParseNumber(cells[0], &step)) return false;
+  line->step = static_cast<std::size_t>(step);
+  bool known = false;
+  for (const Stage stage : {Stage::kDense, Stage::kWarmup, Stage::kSparse}) {
+    if (cells[1] != StageName(stage)) continue;
+    line->stage = stage;
+    known = true;
+  }
+  double* const numbers[] = {&line->lr,           &line->loss,         &line->mtp_loss,
+                             &line->balance_loss, &line->indexer_loss, &line->gradient_norm};
+  for (std::size_t i = 0; i < 6; ++i) known = known && ParseNumber(cells[2 + i], numbers[i]);
+  if (!known || cells[8].empty()) return known;
+  HeldoutScore score;
+  known =
+      ParseNumber(cells[8], &score.nats_per_token) && ParseNumber(cells[9], &score.bits_per_byte);
+  line->heldout = score;
+  return known;
+}
+
+Error SystemError(const std::string& path, const char* what) {
+  return Fail(Code::kIo, "{}: {}: {}", path, what, std::strerror(errno));
+}
+
+Status WriteAll(int fd, const std::string& path, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(fd, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return SystemError(path, "cannot be written");
+    text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return Unit{};
+}
+
+}  // namespace
+
+Result<std::vector<LogLine>> ParseRunLog(const std::string& text, const std::string& path) {
+  std::istringstream in(text);
+  std::vector<LogLine> lines;
+  std::string row;
+  for (std::size_t number = 1; std::getline(in, row); ++number) {
+    if (number == 1 && row + "\n" == kHeader) continue;
+    LogLine line;
+    if (number == 1 || !ParseLine(SplitCells(row), &line))
+      return Fail(Code::kCorrupt, "{}:{}: found '{}', expected {}", path, number, row.substr(0, 60),
+                  number == 1 ? "the header of a training log" : "10 columns of numbers");
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+Result<RunLog> RunLog::Create(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return SystemError(path, "cannot be created");
+  RunLog log(path, fd);
+  HADAL_TRY_STATUS(WriteAll(fd, path, kHeader));
+  log.bytes_ = std::strlen(kHeader);
+  return log;
+}
+
+Result<RunLog> RunLog::Continue(const std::string& path, std::uint64_t bytes) {
+  HADAL_TRY(std::string text, io::ReadFile(path));
+  if (text.size() < bytes)
+    return Fail(Code::kCorrupt, "{}: found {} bytes, expected at least the {} that the state names",
+                path, text.size(), bytes);
+  text.resize(bytes);
+  HADAL_TRY(std::vector<LogLine> lines, ParseRunLog(text, path));
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return SystemError(path, "cannot be opened");
+  RunLog log(path, fd);
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return SystemError(path, "cannot be cut");
+  if (::lseek(fd, 0, SEEK_END) < 0) return SystemError(path, "cannot be continued");
+  log.bytes_ = bytes;
+  log.lines_ = std::move(lines);
+  return log;
+}
+
+RunLog::RunLog(RunLog&& other) noexcept
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      bytes_(other.bytes_),
+      lines_(std::move(other.lines_)) {}
+
+RunLog::~RunLog() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Status RunLog::Append(const LogLine& line) {
+  const std::string text = FormatLine(line);
+  HADAL_TRY_STATUS(WriteAll(fd_, path_, text));
+  bytes_ += text.size();
+  lines_.push_back(line);
+  return Unit{};
+}
+
+Result<std::uint64_t> RunLog::Sync() {
+  if (::fsync(fd_) != 0) return SystemError(path_, "cannot be flushed");
+  return bytes_;
+}
+
+}  // namespace hadal::train

@@ -1,0 +1,106 @@
+// Everything a training run is told: one struct with its defaults, read from one TOML file.
+//
+// A relative path in the file is relative to the file's directory. docs of each key: the comment of
+// its member; tools print the same list with `hadal-train --settings`.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hadal::train {
+
+// A moment in the run. In the file: a whole number is a step, a number with a point is a fraction of
+// all steps (0.5: half way), "never" is never.
+struct Moment {
+  enum class Kind { kStep, kFraction, kNever };
+  Kind kind = Kind::kNever;
+  double value = 0;
+
+  // The first step (from 0) at or after the moment; never: past every step.
+  std::size_t Step(std::size_t total_steps) const;
+  static Moment AtStep(std::size_t step) { return {Kind::kStep, static_cast<double>(step)}; }
+  static Moment AtFraction(double fraction) { return {Kind::kFraction, fraction}; }
+  static Moment Never() { return {}; }
+};
+
+struct TrainConfig {
+  std::size_t steps = 1000;    // optimizer steps of the whole run
+  std::uint64_t seed = 1;      // of initial values, held-out split and order of the data
+  std::string out;             // directory of logs, states and the finished model
+  std::size_t threads = 0;     // 0: all processors
+  std::string device = "cpu";  // or "cuda"
+
+  struct {
+    std::string config;     // path of the model's config.json
+    std::string tokenizer;  // directory with tokenizer.json
+    std::string init;       // checkpoint directory to begin from; empty: random values
+    double init_std = 0.006;
+  } model;
+  struct {
+    std::vector<std::string> train;    // text files, or directories of them
+    std::vector<std::string> heldout;  // likewise; empty: a part of `train` is held out
+    double heldout_fraction = 0.01;    // of the training text's bytes, in whole documents
+    std::string separator;             // text between two documents; empty: a file is a document
+    bool bos = true, eos = true;       // put BOS and EOS round each document
+  } data;
+  struct {
+    std::size_t rows = 16;     // of one optimizer step
+    std::size_t tokens = 256;  // in a row
+    std::size_t shards = 2;    // parts of a batch computed apart, side by side on the processors
+  } batch;
+  struct {
+    double peak = 1e-3, end = 1e-4;
+    std::size_t warmup_steps = 100;
+    Moment decay_start = Moment::AtFraction(0.7);
+  } lr;
+  struct {
+    double weight_decay = 0.1, clip = 1.0;
+    double muon_momentum = 0.95, muon_gamma = 0.18;
+    std::size_t muon_steps = 10;
+    double adamw_beta1 = 0.9, adamw_beta2 = 0.95, adamw_eps = 1e-20;
+  } optimizer;
+  struct {
+    double mtp = 0.3, mtp_decay = 0.1;  // the second from lr.decay_start on
+    double balance = 1e-4, bias_speed = 1e-3, indexer = 1.0;
+  } loss;
+  struct {
+    Moment warmup = Moment::AtFraction(0.5);   // from here the indexer learns; attention is dense
+    Moment sparse = Moment::AtFraction(0.55);  // from here attention is sparse
+    bool warmup_freezes_model = true;          // only the indexer learns between the two
+  } stages;
+  struct {
+    Moment experts = Moment::AtFraction(0.8), linears = Moment::AtFraction(0.8);
+    Moment kv = Moment::AtFraction(0.8), indexer = Moment::AtFraction(0.8);
+  } quantize;  // from when a value passes through its stored format
+  struct {
+    std::size_t every = 200;     // steps
+    std::size_t tokens = 65536;  // held-out tokens, at most
+  } eval;
+  struct {
+    std::size_t every = 200;  // steps
+    double minutes = 10;      // or this long after the last one; 0: by steps only
+  } checkpoint;
+  std::string export_format = "fp8_fp4";  // or "f32"
+};
+
+// kInvalid: "FILE:LINE: key: found ..., expected ..."; kNotFound: no such file. Unknown keys are
+// errors that name the nearest known one. Paths in the result are ready to open.
+Result<TrainConfig> ReadTrainConfig(const std::string& path);
+// The same from text; `name` stands for the file in errors, `directory` is where paths begin.
+Result<TrainConfig> ParseTrainConfig(const std::string& text, const std::string& name,
+                                     const std::string& directory);
+
+// Every setting as (dotted key, TOML value), in a fixed order; `key = value` lines read back the same.
+using Settings = std::vector<std::pair<std::string, std::string>>;
+Settings ListSettings(const TrainConfig& config);
+std::string SettingsText(const Settings& settings);
+
+// The keys that decide what is learnt and differ between two runs, as "key was A, is now B". Keys
+// that only say where, how often or with how many threads are left out.
+std::vector<std::string> ChangedSettings(const Settings& before, const Settings& now);
+
+}  // namespace hadal::train

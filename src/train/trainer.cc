@@ -1,0 +1,301 @@
+#include "train/trainer.h"
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <utility>
+
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/units.h"
+#include "io/file.h"
+#include "train/adamw.h"
+#include "train/batch_gradient.h"
+#include "train/evaluate.h"
+#include "train/export_model.h"
+#include "train/loss_plot.h"
+#include "train/muon.h"
+#include "train/parameter_groups.h"
+#include "train/run_data.h"
+#include "train/run_log.h"
+#include "train/train_state.h"
+
+namespace hadal::train {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::size_t ThreadCount(const TrainConfig& config) {
+  return config.threads == 0 ? Threads::HardwareCount() : config.threads;
+}
+
+std::size_t WorkerCount(const TrainConfig& config) {
+  return config.device == "cpu" ? std::min(ThreadCount(config), config.batch.shards) : 1;
+}
+
+AdamWOptions AdamWOptionsOf(const TrainConfig& config) {
+  return {.beta1 = config.optimizer.adamw_beta1,
+          .beta2 = config.optimizer.adamw_beta2,
+          .eps = config.optimizer.adamw_eps,
+          .weight_decay = config.optimizer.weight_decay};
+}
+
+MuonOptions MuonOptionsOf(const TrainConfig& config) {
+  return {.momentum = config.optimizer.muon_momentum,
+          .gamma = config.optimizer.muon_gamma,
+          .weight_decay = config.optimizer.weight_decay,
+          .newton_schulz_steps = config.optimizer.muon_steps};
+}
+
+NamedTensors ModelParameters(const V4Model& model) {
+  NamedTensors parameters;
+  for (const auto& item : model->named_parameters())
+    parameters.emplace_back(item.key(), item.value());
+  return parameters;
+}
+
+bool HasIndexer(const model::Config& config) {
+  for (const std::size_t ratio : config.compress_ratios)
+    if (ratio == model::kCsaRatio) return true;
+  return false;
+}
+
+class Run {
+ public:
+  Run(const TrainConfig& config, const RunOptions& options, V4Model model, RunData data)
+      : config_(config),
+        options_(options),
+        model_(std::move(model)),
+        data_(std::move(data)),
+        workers_(WorkerCount(config),
+                 std::max<std::size_t>(1, ThreadCount(config) / WorkerCount(config))),
+        gradient_(model_, config_, workers_),
+        stream_(data_.train, config.batch.tokens, config.seed),
+        heldout_(data_.heldout, config.batch.tokens, config.eval.tokens, config.seed,
+                 data_.tokenizer, data_.marks),
+        groups_(GroupParameters(ModelParameters(model_), model_->config())),
+        muon_(groups_.muon, MuonOptionsOf(config)),
+        adamw_(groups_.adamw, AdamWOptionsOf(config)),
+        fingerprint_(data_.train.Fingerprint()) {
+    at::globalContext().setFlushDenormal(true);
+  }
+
+  Status Start();
+  Result<RunSummary> Loop(const std::atomic<bool>& stop);
+
+ private:
+  std::string OutPath(const char* name) const { return (fs::path(config_.out) / name).string(); }
+  NamedTensors AllTensors() const;
+  StepPlan Plan(std::size_t step) const;
+  Status Begin();
+  Status Resume();
+  Status RestoreState(const std::string& path);
+  Status Step();
+  Status SaveNow();
+  void Report(Progress* progress, double seconds);
+  RunSummary Summary(bool finished) const;
+
+  const TrainConfig& config_;
+  RunOptions options_;
+  V4Model model_;
+  RunData data_;
+  Workers workers_;
+  BatchGradient gradient_;
+  DataStream stream_;
+  HeldoutSet heldout_;
+  ParameterGroups groups_;
+  Muon muon_;
+  AdamW adamw_;
+  std::uint64_t fingerprint_;
+  std::optional<RunLog> log_;
+  std::ofstream speed_;
+  std::size_t step_ = 0, first_step_ = 0;  // steps done; those of earlier runs
+  double tokens_per_s_ = 0;                // recent average
+  Stopwatch clock_, since_save_;
+};
+
+NamedTensors Run::AllTensors() const {
+  NamedTensors all = ModelTensors(model_);
+  for (auto& [name, tensor] : muon_.State()) all.emplace_back("muon." + name, tensor);
+  for (auto& [name, tensor] : adamw_.State()) all.emplace_back("adamw." + name, tensor);
+  return all;
+}
+
+StepPlan Run::Plan(std::size_t step) const {
+  StepPlan plan = PlanStep(config_, step);
+  if (!HasIndexer(model_->config())) {  // then there is nothing to warm up or to select
+    plan.stage = Stage::kDense;
+    plan.indexer_only = false;
+  }
+  return plan;
+}
+
+Status Run::Start() {
+  std::error_code error;
+  fs::create_directories(config_.out, error);
+  if (error) return Fail(Code::kIo, "{}: cannot be created: {}", config_.out, error.message());
+  HADAL_TRY_STATUS(options_.resume ? Resume() : Begin());
+  speed_.open(OutPath("run_speed.csv"), options_.resume ? std::ios::app : std::ios::trunc);
+  if (!options_.resume) speed_ << "step,seconds,tokens_per_s\n";
+  return Unit{};
+}
+
+Status Run::Begin() {
+  if (!ListStates(config_.out).empty())
+    return Fail(Code::kInvalid,
+                "{}: holds a run already; continue it with --resume, or name another directory "
+                "with --out",
+                config_.out);
+  HADAL_TRY_STATUS(io::WriteFile(OutPath("settings.toml"), SettingsText(ListSettings(config_))));
+  HADAL_TRY(RunLog log, RunLog::Create(OutPath("run_log.csv")));
+  log_.emplace(std::move(log));
+  return Unit{};
+}
+
+Status Run::Resume() {
+  const std::vector<std::string> states = ListStates(config_.out);
+  if (states.empty()) {  // killed before its first state: begin again
+    spdlog::warn("resume found no state in {}; beginning at step 0", config_.out);
+    return Begin();
+  }
+  Status status = RestoreState(states.front());
+  if (!status.ok() && status.error().code == Code::kCorrupt && states.size() > 1) {
+    spdlog::warn("{}; trying {}", status.error().what, states[1]);
+    status = RestoreState(states[1]);
+  }
+  return status;
+}
+
+Status Run::RestoreState(const std::string& path) {
+  HADAL_TRY(const StateInfo info, ReadStateInfo(path));
+  const std::string shape = model::ConfigToJson(model_->config(), false).Dump();
+  if (info.model != shape)
+    return Fail(Code::kInvalid, "{}: holds another model than {} describes", path,
+                config_.model.config);
+  const std::vector<std::string> changed =
+      ChangedSettings(ParseSettings(info.settings), ListSettings(config_));
+  if (!changed.empty() && !options_.allow_changes)
+    return Fail(Code::kInvalid,
+                "{}: the run began with other settings: {}; --changed continues anyway", path,
+                fmt::join(changed, ", "));
+  if (info.data_fingerprint != fingerprint_ && !options_.allow_changes)
+    return Fail(
+        Code::kInvalid,
+        "{}: the training text is not the one the run began with; --changed continues anyway",
+        path);
+  HADAL_TRY_STATUS(LoadState(path, AllTensors(), true));
+  HADAL_TRY_STATUS(stream_.Seek(info.position));
+  HADAL_TRY(RunLog log, RunLog::Continue(OutPath("run_log.csv"), info.log_bytes));
+  log_.emplace(std::move(log));
+  step_ = first_step_ = info.step;
+  return Unit{};
+}
+
+Status Run::Step() {
+  const StepPlan plan = Plan(step_);
+  const Sample sample = stream_.Next(config_.batch.rows);
+  HADAL_TRY(const BatchLoss loss, gradient_.Compute(sample, plan));
+  const double norm = ClipGradients(ModelParameters(model_), config_.optimizer.clip);
+  if (!std::isfinite(loss.loss) || !std::isfinite(norm))
+    return Fail(Code::kInvalid,
+                "step {}: found loss {} and gradient length {}, expected finite numbers; a lower "
+                "lr.peak or a longer lr.warmup_steps may help",
+                step_ + 1, loss.loss, norm);
+  HADAL_TRY_STATUS(muon_.Step(plan.lr, workers_));
+  adamw_.Step(plan.lr);
+  if (config_.loss.bias_speed > 0 && !plan.indexer_only)
+    model_->UpdateGateBias(loss.expert_load, config_.loss.bias_speed);
+  ++step_;
+
+  LogLine line{.step = step_,
+               .stage = plan.stage,
+               .lr = plan.lr,
+               .loss = loss.loss,
+               .mtp_loss = loss.mtp_loss,
+               .balance_loss = loss.balance_loss,
+               .indexer_loss = loss.indexer_loss,
+               .gradient_norm = norm,
+               .heldout = std::nullopt};
+  if (step_ % config_.eval.every == 0 || step_ == config_.steps) {
+    const std::size_t rows = std::max<std::size_t>(1, config_.batch.rows / config_.batch.shards);
+    HADAL_TRY(line.heldout, heldout_.Score(gradient_, plan, rows));
+  }
+  return log_->Append(line);
+}
+
+Status Run::SaveNow() {
+  HADAL_TRY(const std::uint64_t log_bytes, log_->Sync());
+  const StateInfo info{.step = step_,
+                       .position = stream_.position(),
+                       .log_bytes = log_bytes,
+                       .data_fingerprint = fingerprint_,
+                       .settings = SettingsText(ListSettings(config_)),
+                       .model = model::ConfigToJson(model_->config(), false).Dump()};
+  HADAL_TRY_STATUS(SaveState(StatePath(config_.out, step_), AllTensors(), info));
+  RemoveOldStates(config_.out, 2);
+  const std::string title = fs::path(config_.out).lexically_normal().filename().string();
+  since_save_ = Stopwatch();
+  return io::WriteFile(OutPath("loss_plot.svg"), LossPlot(log_->lines(), title));
+}
+
+void Run::Report(Progress* progress, double seconds) {
+  const double rate = static_cast<double>(config_.batch.rows * config_.batch.tokens) / seconds;
+  const bool first = step_ <= first_step_ + 1;
+  tokens_per_s_ = first ? rate : tokens_per_s_ + 0.05 * (rate - tokens_per_s_);
+  speed_ << fmt::format("{},{:.2f},{:.0f}\n", step_, clock_.seconds(), rate) << std::flush;
+  const LogLine& line = log_->lines().back();
+  progress->Set(
+      step_ - first_step_,
+      fmt::format("step {}/{}  loss {:.4f}  {} tokens/s  {}", step_, config_.steps, line.loss,
+                  FormatCount(static_cast<std::uint64_t>(tokens_per_s_)), StageName(line.stage)));
+}
+
+RunSummary Run::Summary(bool finished) const {
+  RunSummary summary;
+  summary.step = step_;
+  summary.finished = finished;
+  if (log_->lines().empty()) return summary;
+  summary.loss = log_->lines().back().loss;
+  for (const LogLine& line : log_->lines()) {
+    if (!line.heldout) continue;
+    summary.heldout_nats_per_token = line.heldout->nats_per_token;
+    summary.heldout_bits_per_byte = line.heldout->bits_per_byte;
+  }
+  return summary;
+}
+
+Result<RunSummary> Run::Loop(const std::atomic<bool>& stop) {
+  Progress progress("training", config_.steps - std::min(config_.steps, step_), options_.quiet);
+  while (step_ < config_.steps) {
+    const Stopwatch watch;
+    HADAL_TRY_STATUS(Catching(fmt::format("step {}", step_ + 1), [&] { return Step(); }));
+    Report(&progress, watch.seconds());
+    const bool due =
+        config_.checkpoint.minutes > 0 && since_save_.seconds() > 60 * config_.checkpoint.minutes;
+    const bool stopping = stop.load();
+    if (due || stopping || step_ % config_.checkpoint.every == 0 || step_ == config_.steps)
+      HADAL_TRY_STATUS(SaveNow());
+    if (stopping && step_ < config_.steps) return Summary(false);
+  }
+  RunSummary summary = Summary(true);
+  summary.model_directory = OutPath("model");
+  HADAL_TRY_STATUS(ExportModel(model_, config_, summary.model_directory));
+  return summary;
+}
+
+}  // namespace
+
+Result<RunSummary> RunTraining(const TrainConfig& config, const RunOptions& options,
+                               const std::atomic<bool>& stop) {
+  HADAL_TRY(V4Model model, MakeModel(config));
+  HADAL_TRY(RunData data, ReadRunData(config, model->config(), ThreadCount(config)));
+  std::optional<Run> run;
+  HADAL_TRY_STATUS(Catching("preparing", [&]() -> Status {
+    run.emplace(config, options, std::move(model), std::move(data));
+    return run->Start();
+  }));
+  return run->Loop(stop);
+}
+
+}  // namespace hadal::train

@@ -1,0 +1,43 @@
+// A training run: everything from the config to the finished model.
+//
+// Files in config.out:
+//   settings.toml                what the run was told, every key
+//   run_log.csv                  one line a step (run_log.h)
+//   run_speed.csv                step, seconds since the program started, tokens per second
+//   loss_plot.svg                the log as a picture
+//   state-NNNNNNNN.safetensors   the last two states (train_state.h)
+//   model/                       the finished model: config.json, model.safetensors, the tokenizer
+//
+// A run stopped at any moment, by a kill too, goes on from its last state and ends with the same
+// run_log.csv and the same model, bit for bit, given the same machine and shards.
+#pragma once
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "train/train_config.h"
+
+namespace hadal::train {
+
+struct RunOptions {
+  bool resume = false;         // from the newest state in config.out
+  bool allow_changes = false;  // resume although settings that decide what is learnt differ
+  bool quiet = false;          // no progress
+};
+
+struct RunSummary {
+  std::size_t step = 0;
+  bool finished = false;  // false: `stop` was set; a state was saved
+  double loss = 0, heldout_nats_per_token = 0, heldout_bits_per_byte = 0;
+  std::string model_directory;  // where the finished model is
+};
+
+// Once *stop is set, the step in work is finished, a state is saved, and it returns.
+Result<RunSummary> RunTraining(const TrainConfig& config, const RunOptions& options,
+                               const std::atomic<bool>& stop);
+
+// Writes the model of the newest state in config.out as a checkpoint directory.
+Status ExportNewestState(const TrainConfig& config, const std::string& directory);
+
+}  // namespace hadal::train
