@@ -1,0 +1,212 @@
+// hadal eval: how right the engine is, and how good a model is.
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include "base/progress.h"
+#include "base/table.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "cli/model_files.h"
+#include "cli/stop_signal.h"
+#include "engine/golden.h"
+#include "engine/perplexity.h"
+#include "io/file.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kGoldenAbout =
+    "Compare the engine with golden cases: small checkpoints and what the official code gives for\n"
+    "them. DIR is a case (config.json, model*.safetensors, expected.safetensors) or holds cases.\n"
+    "\n"
+    "Errors are ||got - want|| / ||want|| of each position. Exit code 1: a case is out of "
+    "tolerance.\n"
+    "\n"
+    "Example:\n"
+    "  hadal eval golden ../shared/golden";
+
+constexpr const char* kPerplexityAbout =
+    "How well a model predicts texts: nats a token and bits a byte. Lower is better.\n"
+    "\n"
+    "Example:\n"
+    "  hadal eval perplexity -m models/embedded -f book.txt --context 2048";
+
+std::size_t ThreadCount(std::size_t asked) { return asked == 0 ? Threads::HardwareCount() : asked; }
+
+struct GoldenOptions {
+  std::vector<std::string> directories;
+  std::size_t threads = 0;
+  bool json = false, verbose = false;
+};
+
+std::string Short(double v) { return v == 0 ? "0" : fmt::format("{:.1e}", v); }
+
+std::string LimitText(const engine::GoldenFigure& f) {
+  if (f.error_limit)
+    return fmt::format("{} {} {}", Short(f.error_limit->median), Short(f.error_limit->p95),
+                       Short(f.error_limit->max));
+  if (!f.value_limit) return "";
+  return fmt::format("{} {:.4g}", f.at_least ? ">=" : "<=", *f.value_limit);
+}
+
+void AddRow(const std::string& name, const engine::GoldenFigure& f, Table* table) {
+  std::string first, second, third;
+  if (f.error) {
+    first = Short(f.error->median);
+    second = Short(f.error->p95);
+    third = Short(f.error->max);
+  } else if (f.value) {
+    first = fmt::format("{:.4g}", *f.value);
+  }
+  const bool limited = f.error_limit || f.value_limit;
+  table->Row({name, f.engine, f.against, f.detail ? "  " + f.what : f.what, first, second, third,
+              LimitText(f),
+              !f.pass   ? "FAIL"
+              : limited ? "ok"
+                        : ""});
+}
+
+void PrintReports(const std::vector<engine::GoldenReport>& reports, bool verbose) {
+  Table table({"case", "engine", "against", "what", ">median", ">95%", ">max", "limit", ""});
+  for (const engine::GoldenReport& report : reports)
+    for (const engine::GoldenFigure& figure : report.figures)
+      if (verbose || !figure.detail || !figure.pass) AddRow(report.name, figure, &table);
+  std::fprintf(stdout, "%s", table.Text().c_str());
+}
+
+Status Golden(const GoldenOptions& options) {
+  std::vector<std::string> cases;
+  for (const std::string& directory : options.directories) {
+    HADAL_TRY(const std::vector<std::string> found, engine::FindGoldenCases(directory));
+    cases.insert(cases.end(), found.begin(), found.end());
+  }
+  Threads threads(ThreadCount(options.threads));
+  std::vector<engine::GoldenReport> reports;
+  std::string failed;
+  {
+    Progress progress("golden cases", cases.size(), options.json);
+    for (const std::string& directory : cases) {
+      progress.Set(reports.size(), directory);
+      HADAL_TRY(engine::GoldenReport report, engine::RunGolden(directory, threads));
+      if (!report.pass) failed += (failed.empty() ? "" : ", ") + report.name;
+      reports.push_back(std::move(report));
+    }
+  }
+  if (options.json) {
+    Json::Array array;
+    for (const engine::GoldenReport& report : reports) array.push_back(ToJson(report));
+    const Json all = Json::MakeObject({{"cases", std::move(array)}});
+    std::fprintf(stdout, "%s\n", all.Dump(2).c_str());
+  } else {
+    PrintReports(reports, options.verbose);
+  }
+  if (!failed.empty()) return Fail(Code::kInvalid, "out of tolerance: {}", failed);
+  return Unit{};
+}
+
+struct PerplexityOptions {
+  std::string model;
+  std::vector<std::string> files;
+  engine::PerplexityOptions engine;
+  std::size_t threads = 0;
+  bool no_bos = false, json = false;
+};
+
+Json ResultJson(const std::string& name, const engine::PerplexityResult& r) {
+  return Json::MakeObject({{"file", name},
+                           {"tokens", r.tokens},
+                           {"bytes", r.bytes},
+                           {"nats_per_token", r.nats_per_token()},
+                           {"bits_per_byte", r.bits_per_byte()},
+                           {"perplexity", r.perplexity()}});
+}
+
+void PrintPerplexity(const std::vector<std::pair<std::string, engine::PerplexityResult>>& rows) {
+  Table table({"file", ">tokens", ">bytes", ">nats/token", ">bits/byte", ">perplexity"});
+  for (const auto& [name, r] : rows)
+    table.Row({name, FormatCount(r.tokens), FormatCount(r.bytes),
+               fmt::format("{:.4f}", r.nats_per_token()), fmt::format("{:.4f}", r.bits_per_byte()),
+               fmt::format("{:.3f}", r.perplexity())});
+  std::fprintf(stdout, "%s", table.Text().c_str());
+}
+
+Status Perplexity(const PerplexityOptions& options) {
+  HADAL_TRY(const ModelFiles files, OpenModel(options.model));
+  Threads threads(ThreadCount(options.threads));
+  engine::PerplexityOptions engine = options.engine;
+  engine.bos = !options.no_bos;
+  engine.cancel = &StopRequested();
+  std::vector<std::pair<std::string, engine::PerplexityResult>> rows;
+  engine::PerplexityResult all;
+  for (const std::string& path : options.files) {
+    HADAL_TRY(const std::string text, io::ReadFile(path));
+    const std::vector<text::TokenId> tokens = files.tokenizer.Encode(text);
+    Progress progress(path, tokens.size(), options.json);
+    auto result = engine::Perplexity(
+        files.model, files.tokenizer, threads, tokens, engine, [&](std::size_t done, std::size_t) {
+          progress.Set(
+              done, fmt::format("{:.0f} tokens/s", static_cast<double>(done) / progress.seconds()));
+        });
+    if (!result.ok()) return Within(path, result.error());
+    all.tokens += result->tokens;
+    all.bytes += result->bytes;
+    all.nats += result->nats;
+    rows.emplace_back(path, *result);
+  }
+  if (rows.size() > 1) rows.emplace_back("all", all);
+  if (!options.json) {
+    PrintPerplexity(rows);
+    return Unit{};
+  }
+  Json::Array array;
+  for (const auto& [name, result] : rows) array.push_back(ResultJson(name, result));
+  const Json out =
+      Json::MakeObject({{"context", std::uint64_t{engine.context}}, {"files", std::move(array)}});
+  std::fprintf(stdout, "%s\n", out.Dump(2).c_str());
+  return Unit{};
+}
+
+void AddThreads(CLI::App* app, std::size_t* threads) {
+  app->add_option("--threads", *threads, "threads (default: all processors)")
+      ->check(CLI::Range(1, 1024));
+}
+
+void AddGolden(CLI::App* eval, Work* work) {
+  auto options = std::make_shared<GoldenOptions>();
+  CLI::App* golden = eval->add_subcommand("golden", kGoldenAbout);
+  golden->add_option("DIR", options->directories, "cases, or folders of cases")->required();
+  AddThreads(golden, &options->threads);
+  golden->add_flag("--verbose", options->verbose, "also the parts of each figure");
+  golden->add_flag("--json", options->json, "print one JSON object");
+  golden->callback([options, work] { *work = [options] { return Golden(*options); }; });
+}
+
+void AddPerplexity(CLI::App* eval, Work* work) {
+  auto options = std::make_shared<PerplexityOptions>();
+  CLI::App* perplexity = eval->add_subcommand("perplexity", kPerplexityAbout);
+  perplexity->add_option("-m,--model", options->model,
+                         "checkpoint directory (default: the embedded model)");
+  perplexity->add_option("-f,--file", options->files, "a text; may be given several times")
+      ->required();
+  perplexity
+      ->add_option("--context", options->engine.context,
+                   "the text is cut into sequences of so many tokens")
+      ->check(CLI::Range(std::size_t{2}, std::size_t{1} << 24))
+      ->capture_default_str();
+  AddThreads(perplexity, &options->threads);
+  perplexity->add_flag("--no-bos", options->no_bos, "no BOS token in front of each sequence");
+  perplexity->add_flag("--json", options->json, "print one JSON object");
+  perplexity->callback([options, work] { *work = [options] { return Perplexity(*options); }; });
+}
+
+}  // namespace
+
+void AddEval(CLI::App& app, Work* work) {
+  CLI::App* eval = app.add_subcommand("eval", "Check the engine, or measure a model");
+  eval->require_subcommand(1);
+  AddGolden(eval, work);
+  AddPerplexity(eval, work);
+}
+
+}  // namespace hadal::cli
