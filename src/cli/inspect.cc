@@ -1,0 +1,52 @@
+#include "cli/inspect.h"
+
+#include <iostream>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/inspection.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Show what a checkpoint holds: its shape, parameters and bytes by component and by dtype.\n"
+    "\n"
+    "Every tensor is compared with config.json; what is missing, misshapen or too much is listed,\n"
+    "and the exit code is then 1.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal inspect ~/DeepSeek-V4-Flash\n"
+    "  hadal inspect ~/DeepSeek-V4-Flash --filter layers.2.attn     tensors with this in their "
+    "name\n"
+    "  hadal inspect models/embedded --tensors --json | jq .tensor_list";
+
+}  // namespace
+
+Status Inspect(const InspectOptions& options, std::ostream& out) {
+  HADAL_TRY(const Inspection inspection, InspectCheckpoint(options.directory, options.filter));
+  const bool list = options.tensors || !options.filter.empty();
+  if (options.json)
+    out << InspectionJson(inspection, list).Dump(2) << '\n';
+  else
+    out << InspectionText(inspection, list);
+  out.flush();
+  if (!out) return Fail(Code::kIo, "the output cannot be written");
+  if (inspection.problems.empty()) return Unit{};
+  const std::size_t more = inspection.problems.size() + inspection.unlisted_problems - 1;
+  return Fail(Code::kCorrupt, "{}{}", inspection.problems[0],
+              more == 0 ? "" : fmt::format(" (and {} more)", more));
+}
+
+void AddInspect(CLI::App& app, Work* work) {
+  auto options = std::make_shared<InspectOptions>();
+  CLI::App* inspect = app.add_subcommand("inspect", kAbout);
+  inspect->add_option("DIR", options->directory, "checkpoint directory")->required();
+  inspect->add_option("--filter", options->filter, "list the tensors with this in their name");
+  inspect->add_flag("--tensors", options->tensors, "list every tensor");
+  inspect->add_flag("--json", options->json, "print one JSON object");
+  inspect->callback(
+      [options, work] { *work = [options] { return Inspect(*options, std::cout); }; });
+}
+
+}  // namespace hadal::cli

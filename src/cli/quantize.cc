@@ -1,0 +1,84 @@
+#include "cli/quantize.h"
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "model/quantize.h"
+
+namespace hadal::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kAbout =
+    "Convert a checkpoint between float and the published FP8 + FP4 format.\n"
+    "\n"
+    "OUT appears whole or not at all. The tokenizer's files are copied. Tensors that are already "
+    "in\n"
+    "the wanted format stay as they are, byte for byte.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal quantize trained/ out/                          float to the published format\n"
+    "  hadal quantize ~/DeepSeek-V4-Flash flash-bf16 --to bf16\n"
+    "  hadal quantize trained/ out/ --to f32 --force         replace the model in out/";
+
+}  // namespace
+
+Status Quantize(const QuantizeCommand& command, std::ostream& out) {
+  const std::optional<model::Format> format = model::FormatFromName(command.to);
+  if (!format) {
+    return Fail(Code::kInvalid, "--to: found '{}', expected published, f32 or bf16", command.to);
+  }
+  std::error_code ignored;
+  if (!command.force && fs::is_directory(command.out, ignored) &&
+      !fs::is_empty(command.out, ignored)) {
+    return Fail(Code::kInvalid,
+                "{}: found a folder with files in it, expected none or an empty one; --force "
+                "replaces a model",
+                command.out);
+  }
+  const Stopwatch clock;
+  const auto report = model::QuantizeCheckpoint(
+      command.in, command.out,
+      {.to = *format, .replace = command.force, .quiet = command.quiet || command.json});
+  if (!report.ok()) return report.error();
+  if (command.json) {
+    out << Json::MakeObject({{"tensors", report->tensors},
+                             {"files", report->files},
+                             {"read_bytes", report->read_bytes},
+                             {"written_bytes", report->written_bytes},
+                             {"seconds", clock.seconds()}})
+               .Dump()
+        << '\n';
+  } else {
+    out << fmt::format("{}: {} tensors, {} from {}, in {} file{}, {}\n", command.out,
+                       FormatCount(report->tensors), FormatBytes(report->written_bytes),
+                       FormatBytes(report->read_bytes), report->files,
+                       report->files == 1 ? "" : "s", FormatDuration(clock.seconds()));
+  }
+  out.flush();
+  if (!out) return Fail(Code::kIo, "the output cannot be written");
+  return Unit{};
+}
+
+void AddQuantize(CLI::App& app, Work* work) {
+  auto command = std::make_shared<QuantizeCommand>();
+  CLI::App* quantize = app.add_subcommand("quantize", kAbout);
+  quantize->add_option("IN", command->in, "checkpoint directory")->required();
+  quantize->add_option("OUT", command->out, "directory to write")->required();
+  quantize->add_option("--to", command->to, "published (FP8 + FP4), f32 or bf16")
+      ->check(CLI::IsMember({"published", "f32", "bf16"}))
+      ->capture_default_str();
+  quantize->add_flag("--force", command->force, "replace a model that is in OUT");
+  quantize->add_flag("--quiet", command->quiet, "no progress line");
+  quantize->add_flag("--json", command->json, "print one JSON object");
+  quantize->callback(
+      [command, work] { *work = [command] { return Quantize(*command, std::cout); }; });
+}
+
+}  // namespace hadal::cli
