@@ -1,13 +1,50 @@
 #include "base/json.h"
 
+#include <bit>
+#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
 
 namespace hadal {
 namespace {
 
 using Library = nlohmann::ordered_json;
+
+// Which keys an object has so far: by comparison while there are few, then by a flat hash table of
+// their positions. (A tokenizer's vocabulary is one object of 128,000 keys.)
+class KeySet {
+ public:
+  // false if the key is among the members, which are those of all earlier calls in order.
+  bool Insert(const std::string& key, const Json::Object& members) {
+    if (members.size() < kFew) {
+      for (const auto& member : members)
+        if (member.first == key) return false;
+      return true;
+    }
+    if (slots_.size() < 2 * (members.size() + 1)) Grow(members);
+    std::size_t& slot = SlotOf(key, members);
+    if (slot != kFree) return false;
+    slot = members.size();
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kFew = 12, kFree = ~std::size_t{0};
+
+  // Where the position of this key is, or would be.
+  std::size_t& SlotOf(const std::string& key, const Json::Object& members) {
+    std::size_t at = std::hash<std::string>()(key) & (slots_.size() - 1);
+    while (slots_[at] != kFree && members[slots_[at]].first != key)
+      at = (at + 1) & (slots_.size() - 1);
+    return slots_[at];
+  }
+  void Grow(const Json::Object& members) {
+    slots_.assign(std::bit_ceil(4 * (members.size() + 1)), kFree);
+    for (std::size_t i = 0; i < members.size(); ++i) SlotOf(members[i].first, members) = i;
+  }
+
+  std::vector<std::size_t> slots_;  // a power of two, at most half full
+};
 
 // Builds a Json from the library's parse events, so that depth and repeated keys are seen as they
 // come and no second tree is built.
@@ -27,8 +64,10 @@ class Builder : public nlohmann::json_sax<Library> {
   bool end_object() override { return Close(); }
   bool end_array() override { return Close(); }
   bool key(string_t& v) override {
-    if (!open_.back().keys.insert(v).second) return Stop("the key '" + v + "' is given twice");
-    open_.back().key = std::move(v);
+    Level& level = open_.back();
+    if (!level.keys.Insert(v, *level.value.AsObject()))
+      return Stop("the key '" + v + "' is given twice");
+    level.key = std::move(v);
     return true;
   }
   bool parse_error(std::size_t byte, const std::string&, const Library::exception& e) override {
@@ -47,7 +86,7 @@ class Builder : public nlohmann::json_sax<Library> {
   struct Level {
     Json value;
     std::string key;
-    std::unordered_set<std::string> keys;
+    KeySet keys;
   };
 
   bool Stop(std::string why) {

@@ -25,6 +25,22 @@ TEST(Json, RefusesWhatIsNotJson) {
             std::string::npos);
 }
 
+TEST(Json, FindsARepeatedKeyAmongMany) {
+  // Around the sizes at which the set of keys changes its form and grows.
+  for (const int keys : {1, 2, 11, 12, 13, 14, 100, 5000}) {
+    std::string text = "{";
+    for (int k = 0; k < keys; ++k) text += fmt::format("\"key {}\": {{\"key 0\": {}}}, ", k, k);
+    const auto whole = ParseJson(text + "\"last\": 0}");
+    ASSERT_TRUE(whole.ok()) << keys;
+    EXPECT_EQ(whole->AsObject()->size(), static_cast<std::size_t>(keys) + 1);
+    for (const int again : {0, keys / 2, keys - 1}) {
+      const auto twice = ParseJson(text + fmt::format("\"key {}\": 0}}", again));
+      ASSERT_FALSE(twice.ok()) << keys << ' ' << again;
+      EXPECT_EQ(twice.error().what, fmt::format("the key 'key {}' is given twice", again));
+    }
+  }
+}
+
 TEST(Json, BoundsItsDepth) {
   EXPECT_TRUE(ParseJson(std::string(64, '[') + std::string(64, ']')).ok());
   EXPECT_FALSE(ParseJson(std::string(65, '[') + std::string(65, ']')).ok());

@@ -1,5 +1,7 @@
 #include "text/tokenizer_json.h"
 
+#include <bit>
+#include <functional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -10,7 +12,49 @@
 namespace hadal::text {
 namespace {
 
-using Vocabulary = std::unordered_map<std::string_view, TokenId>;  // as written in the file -> id
+// Tokens as written in the file -> id: a flat hash table, since merges look up 400,000 names while
+// a command is waiting to start.
+class Vocabulary {
+ public:
+  struct Entry {
+    std::string_view token;
+    TokenId id;
+  };
+
+  explicit Vocabulary(std::size_t tokens) : slots_(std::bit_ceil(2 * tokens + 2)) {
+    entries_.reserve(tokens);
+  }
+  // Every token once, and no more than were announced.
+  void Add(std::string_view token, TokenId id) {
+    const std::size_t hash = Hash(token);
+    std::size_t at = hash & (slots_.size() - 1);
+    while (slots_[at].entry != kFree) at = (at + 1) & (slots_.size() - 1);
+    slots_[at] = {static_cast<std::uint32_t>(hash >> 32),
+                  static_cast<std::uint32_t>(entries_.size())};
+    entries_.push_back({token, id});
+  }
+  TokenId Find(std::string_view token) const {  // kNoToken if it is not there
+    const std::size_t hash = Hash(token);
+    for (std::size_t at = hash & (slots_.size() - 1); slots_[at].entry != kFree;
+         at = (at + 1) & (slots_.size() - 1)) {
+      if (slots_[at].tag != static_cast<std::uint32_t>(hash >> 32)) continue;
+      const Entry& entry = entries_[slots_[at].entry];
+      if (entry.token == token) return entry.id;
+    }
+    return kNoToken;
+  }
+  const std::vector<Entry>& entries() const { return entries_; }
+
+ private:
+  static constexpr std::uint32_t kFree = ~std::uint32_t{0};
+  struct Slot {
+    std::uint32_t tag = 0, entry = kFree;
+  };
+  static std::size_t Hash(std::string_view token) { return std::hash<std::string_view>()(token); }
+
+  std::vector<Slot> slots_;  // a power of two, at most half full
+  std::vector<Entry> entries_;
+};
 
 // An absent field and null mean the same in this format.
 const Json& FieldOrNull(const Json& object, std::string_view key) {
@@ -79,15 +123,17 @@ Result<Vocabulary> ReadVocabulary(const Json& model, TokenBytesTable* bytes) {
   const Json::Object* entries = FieldOrNull(model, "vocab").AsObject();
   if (entries == nullptr || entries->empty())
     return Fail(Code::kCorrupt, "model.vocab is not an object of tokens and ids");
-  Vocabulary vocabulary;
-  vocabulary.reserve(entries->size());
+  if (entries->size() > kMaxTokenIds)
+    return Fail(Code::kCorrupt, "model.vocab has {} tokens; at most {} are expected",
+                entries->size(), kMaxTokenIds);
+  Vocabulary vocabulary(entries->size());
   for (const auto& [token, value] : *entries) {
     HADAL_TRY(const TokenId id, CheckedId(value, token));
     if (token.empty()) return Fail(Code::kCorrupt, "model.vocab has an empty token, id {}", id);
     if (!(*bytes)[id].empty())
       return Fail(Code::kCorrupt, "model.vocab gives the id {} twice, the second time to '{}'", id,
                   token);
-    vocabulary.emplace(token, id);
+    vocabulary.Add(token, id);
     const auto raw = FromByteLevel(token);
     bytes->Set(id, raw ? *raw : token);  // special tokens are written as themselves
   }
@@ -99,8 +145,7 @@ Result<std::array<TokenId, 256>> ReadByteIds(const Vocabulary& vocabulary) {
   for (unsigned byte = 0; byte < 256; ++byte) {
     std::string name;
     AppendUtf8(ByteChar(static_cast<unsigned char>(byte)), &name);
-    const auto found = vocabulary.find(name);
-    ids[byte] = found == vocabulary.end() ? kNoToken : found->second;
+    ids[byte] = vocabulary.Find(name);
     const bool in_utf8 = byte != 0xC0 && byte != 0xC1 && byte < 0xF5;
     if (ids[byte] == kNoToken && in_utf8)
       return Fail(Code::kCorrupt, "model.vocab lacks '{}', which stands for the byte 0x{:02X}",
@@ -144,13 +189,11 @@ Result<MergeTable> ReadMerges(const Json& model, const Vocabulary& vocabulary) {
     TokenId ids[3];
     const std::string_view names[3] = {left, right, joined};
     for (int k = 0; k < 3; ++k) {
-      const auto found = vocabulary.find(names[k]);
-      if (found == vocabulary.end())
+      ids[k] = vocabulary.Find(names[k]);
+      if (ids[k] == kNoToken)
         return Fail(Code::kCorrupt,
-                    "model.merges[{}] needs the token '{}', which is not in the "
-                    "vocabulary",
-                    i, names[k]);
-      ids[k] = found->second;
+                    "model.merges[{}] needs the token '{}', which is not in the vocabulary", i,
+                    names[k]);
     }
     if (!table.Add(ids[0], ids[1], ids[2]))
       return Fail(Code::kCorrupt, "model.merges[{}] repeats the pair '{}' '{}'", i, left, right);
@@ -185,11 +228,11 @@ Result<AddedTokens> ReadAddedTokens(const Json& root, const Vocabulary& vocabula
     HADAL_TRY(AddedToken token, ReadAddedToken((*list.AsArray())[i], where));
     if (!seen.insert(token.content).second)
       return Fail(Code::kCorrupt, "{} repeats '{}'", where, token.content);
-    const auto known = vocabulary.find(token.content);
-    if (known != vocabulary.end() && known->second != token.id)
+    const TokenId known = vocabulary.Find(token.content);
+    if (known != kNoToken && known != token.id)
       return Fail(Code::kCorrupt, "{} gives '{}' the id {}; in model.vocab it is {}", where,
-                  token.content, token.id, known->second);
-    if (known == vocabulary.end()) {
+                  token.content, token.id, known);
+    if (known == kNoToken) {
       if (!(*bytes)[token.id].empty())
         return Fail(Code::kCorrupt, "{} gives '{}' the id {}, which another token has", where,
                     token.content, token.id);
@@ -202,7 +245,7 @@ Result<AddedTokens> ReadAddedTokens(const Json& root, const Vocabulary& vocabula
 
 std::unordered_map<std::string, TokenId> WholePieces(const Vocabulary& vocabulary) {
   std::unordered_map<std::string, TokenId> whole;
-  for (const auto& [token, id] : vocabulary)
+  for (const auto& [token, id] : vocabulary.entries())
     if (auto bytes = FromByteLevel(token)) whole.emplace(std::move(*bytes), id);
   return whole;
 }
