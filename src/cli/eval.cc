@@ -69,10 +69,17 @@ void AddRow(const std::string& name, const engine::GoldenFigure& f, Table* table
 
 void PrintReports(const std::vector<engine::GoldenReport>& reports, bool verbose) {
   Table table({"case", "engine", "against", "what", ">median", ">95%", ">max", "limit", ""});
-  for (const engine::GoldenReport& report : reports)
-    for (const engine::GoldenFigure& figure : report.figures)
-      if (verbose || !figure.detail || !figure.pass) AddRow(report.name, figure, &table);
-  std::fprintf(stdout, "%s", table.Text().c_str());
+  std::size_t passed = 0;
+  for (const engine::GoldenReport& report : reports) {
+    passed += report.pass ? 1 : 0;
+    for (const engine::GoldenFigure& figure : report.figures) {
+      const bool limited = figure.error_limit || figure.value_limit;
+      if (verbose || !figure.pass || (limited && !figure.detail))
+        AddRow(report.name, figure, &table);
+    }
+  }
+  std::fprintf(stdout, "%s\n%zu of %zu cases within tolerance\n", table.Text().c_str(), passed,
+               reports.size());
 }
 
 Status Golden(const GoldenOptions& options) {

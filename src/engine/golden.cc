@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <filesystem>
+#include <iterator>
 #include <map>
 
 #include "base/clock.h"
@@ -100,19 +101,35 @@ class Examiner {
       HADAL_TRY(const std::vector<float> got,
                 RunGoldenLayers(model_, golden_.layer_io_tokens, want.layer_io.values,
                                 *model::Numerics::FromName(engine), threads_));
-      const std::size_t width = 4 * model_.config.hidden_size;
-      const std::size_t rows = golden_.layer_io_tokens.size() * width;
-      for (std::size_t l = 0; l < model_.config.num_hidden_layers; ++l) {
-        const auto a = std::span<const float>(got).subspan(l * rows, rows);
-        const auto b = std::span<const float>(want.layer_io.values).subspan((l + 1) * rows, rows);
-        figures_.push_back(Judged({.engine = engine,
-                                   .against = variant,
-                                   .what = fmt::format("layer {} alone", l),
-                                   .error = SpreadOf(RowErrors(a, b, width)),
-                                   .error_limit = limit}));
-      }
+      AddLayers(engine, variant, want, got, *limit);
     }
     return Unit{};
+  }
+  void AddLayers(const std::string& engine, const std::string& variant, const GoldenVariant& want,
+                 const std::vector<float>& got, const Spread& limit) {
+    const std::size_t width = 4 * model_.config.hidden_size;
+    const std::size_t count = golden_.layer_io_tokens.size() * width;
+    Spread worst;
+    std::vector<GoldenFigure> layers;
+    for (std::size_t l = 0; l < model_.config.num_hidden_layers; ++l) {
+      const Spread error = SpreadOf(RowErrors(
+          std::span<const float>(got).subspan(l * count, count),
+          std::span<const float>(want.layer_io.values).subspan((l + 1) * count, count), width));
+      worst = {std::max(worst.median, error.median), std::max(worst.p95, error.p95),
+               std::max(worst.max, error.max)};
+      layers.push_back(Judged({.engine = engine,
+                               .against = variant,
+                               .what = fmt::format("layer {} alone", l),
+                               .error = error,
+                               .error_limit = limit,
+                               .detail = true}));
+    }
+    figures_.push_back(Judged({.engine = engine,
+                               .against = variant,
+                               .what = "each layer alone, worst",
+                               .error = worst,
+                               .error_limit = limit}));
+    std::ranges::move(layers, std::back_inserter(figures_));
   }
 
   // The forced tokens as part of one prompt, against the forced tokens one at a time.
