@@ -56,6 +56,19 @@ TEST(PreTokenizer, WhiteSpaceIsUnicodes) {
   EXPECT_EQ(SplitBy({{R"(\\s+)"}}, "a\\ss "), (Pieces{"a", "\\ss", " "}));
 }
 
+TEST(PreTokenizer, CategoriesAreUnicode16s) {
+  const std::string symbol = "\U0001FAE8", letter = "\u1C89", number = "\U00010D40";
+  const std::string mark = "\u0897", punctuation = "\u1B4E";
+  EXPECT_EQ(SplitBy({{R"(\p{S})"}}, "a" + symbol + "b"), (Pieces{"a", symbol, "b"}));
+  EXPECT_EQ(SplitBy({{R"([\p{L}\p{M}]+)"}}, "1" + letter + mark + "2"),
+            (Pieces{"1", letter + mark, "2"}));
+  EXPECT_EQ(SplitBy({{R"([^\p{P}]+)"}}, "a" + punctuation + "b"), (Pieces{"a", punctuation, "b"}));
+  EXPECT_EQ(SplitBy({{R"(\P{N}+)"}}, "a" + number + "b"), (Pieces{"a", number, "b"}));
+  EXPECT_EQ(SplitBy({{R"(\w)"}}, "-" + letter + "-"), (Pieces{"-", letter, "-"}));
+  EXPECT_EQ(SplitBy({{R"(\p{Lu}\p{L}+)"}}, "aBc"), (Pieces{"a", "Bc"}));
+  EXPECT_EQ(DeepSeek(" " + symbol), (Pieces{" " + symbol}));
+}
+
 TEST(PreTokenizer, EachPatternSeesOnlyItsPiece) {
   // The second pattern's look-ahead ends with the piece that the first left.
   EXPECT_EQ(SplitBy({{R"(\d)"}, {R"(\s+(?!\S))"}}, "  1"), (Pieces{"  ", "1"}));

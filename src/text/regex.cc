@@ -4,15 +4,13 @@
 #include <pcre2.h>
 
 #include <array>
+#include <cstdlib>
 #include <utility>
+
+#include "text/unicode16.h"
 
 namespace hadal::text {
 namespace {
-
-// White_Space and word characters as contents of a class. PCRE2's own \s has U+180E besides, and its
-// \w lacks marks and all connectors but the underscore.
-constexpr std::string_view kSpace = R"(\p{Z}\x{09}-\x{0d}\x{85})";
-constexpr std::string_view kWord = R"(\p{L}\p{M}\p{N}\p{Pc})";
 
 // Linear patterns over a text of hundreds of MB stay below this; it stops exponential ones.
 constexpr std::uint32_t kMatchLimit = 1'000'000'000;
@@ -20,7 +18,51 @@ constexpr std::uint32_t kHeapLimitKib = 1 << 20;
 constexpr std::size_t kStackBytes = 32 << 10, kMaxStackBytes = 8 << 20;
 constexpr std::size_t kMaxPatternBytes = 1 << 16;
 
-// Rewrites \s \S \w \W; within [...] only \s and \w, since a class cannot hold a negated one.
+bool LibraryKnowsUnicode16() {
+  std::array<char, 64> version{};
+  pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, version.data());
+  return std::atoi(version.data()) >= 16;
+}
+
+std::string Category(char category, std::string_view added) {
+  static const bool known = LibraryKnowsUnicode16();
+  return fmt::format("\\p{{{}}}{}", category, known ? "" : added);
+}
+
+// What \s, \w, \p{L} ... mean, as contents of a class; empty for other escapes. PCRE2's own \s has
+// U+180E besides White_Space, and its \w lacks marks and all connectors but the underscore.
+std::string Meaning(std::string_view escape) {
+  if (escape == "s") return R"(\p{Z}\x{09}-\x{0d}\x{85})";
+  if (escape == "w") return Meaning("p{L}") + Meaning("p{M}") + Meaning("p{N}") + R"(\p{Pc})";
+  if (escape == "p{L}") return Category('L', kNewLetters);
+  if (escape == "p{M}") return Category('M', kNewMarks);
+  if (escape == "p{N}") return Category('N', kNewNumbers);
+  if (escape == "p{P}") return Category('P', kNewPunctuation);
+  if (escape == "p{S}") return Category('S', kNewSymbols);
+  return {};
+}
+
+// The escape at the beginning of a pattern, without its backslash: "s", "n", "p{L}".
+std::string_view EscapeAt(std::string_view rest) {
+  const bool property = rest.starts_with("p{") || rest.starts_with("P{");
+  const std::size_t end = property ? rest.find('}') : std::string_view::npos;
+  return rest.substr(0, end == std::string_view::npos ? 1 : end + 1);
+}
+
+// An escape as PCRE2 must read it. Negated ones (\S, \P{L}) stay as they are within [...]: a class
+// cannot hold a negated class.
+std::string Rewritten(std::string_view escape, bool in_class) {
+  const std::string meaning = Meaning(escape);
+  if (!meaning.empty()) return in_class ? meaning : "[" + meaning + "]";
+  if (!in_class && (escape[0] == 'S' || escape[0] == 'W' || escape[0] == 'P')) {
+    std::string positive(escape);
+    positive[0] = static_cast<char>(positive[0] - 'A' + 'a');
+    if (const std::string opposite = Meaning(positive); !opposite.empty())
+      return "[^" + opposite + "]";
+  }
+  return "\\" + std::string(escape);
+}
+
 std::string AsMeant(std::string_view pattern) {
   std::string out;
   bool in_class = false;
@@ -36,13 +78,9 @@ std::string AsMeant(std::string_view pattern) {
       out += c;
       continue;
     }
-    const char e = pattern[++i];
-    if (in_class && (e == 's' || e == 'w'))
-      out.append(e == 's' ? kSpace : kWord);
-    else if (!in_class && (e == 's' || e == 'w' || e == 'S' || e == 'W'))
-      out.append(e < 'a' ? "[^" : "[").append(e == 's' || e == 'S' ? kSpace : kWord).append("]");
-    else
-      out.append({'\\', e});
+    const std::string_view escape = EscapeAt(pattern.substr(i + 1));
+    out += Rewritten(escape, in_class);
+    i += escape.size();
   }
   return out;
 }

@@ -1,7 +1,8 @@
 // A Unicode regular expression (PCRE2, compiled to machine code where the system allows it).
 //
 // Patterns are read as tokenizer files mean them (Oniguruma's reading): \s is White_Space, \w is
-// letters, marks, numbers and connectors, \d is a decimal digit of any script.
+// letters, marks, numbers and connectors, \d is a decimal digit of any script, and the categories
+// \p{L} \p{M} \p{N} \p{P} \p{S} are those of Unicode 16.
 //
 // A Regex is immutable and may be used by any thread; each thread brings its own RegexScratch.
 #pragma once
