@@ -1,11 +1,21 @@
+#include <cpuid.h>
+
 #include "kernels/simd.h"
 
 namespace hadal::kernels {
+namespace {
+
+// Asked of the processor itself: clang 14 does not know the name "f16c".
+bool HasF16c() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & bit_F16C) != 0;
+}
+
+}  // namespace
 
 std::vector<Isa> DetectSimd() {
   std::vector<Isa> isas;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-      __builtin_cpu_supports("f16c"))
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && HasF16c())
     isas.push_back(Isa::kAvx2);
   if (!isas.empty() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
