@@ -11,13 +11,13 @@ namespace hadal::model {
 namespace {
 
 // Upper bounds far above any published model, and low enough that the products taken of them (the
-// largest: layers x experts x 3 x inner x hidden, 2^55) stay below 2^63.
+// largest: layers x experts x 3 x inner x hidden, 2^54) stay below 2^63.
 constexpr std::size_t kMaxVocab = std::size_t{1} << 24;
 constexpr std::size_t kMaxDim = std::size_t{1} << 16;
 constexpr std::size_t kMaxHeadDim = 4096;
 constexpr std::size_t kMaxHeads = 1024;
-constexpr std::size_t kMaxLayers = 1024;
-constexpr std::size_t kMaxExperts = 4096;
+constexpr std::size_t kMaxLayers = 512;
+constexpr std::size_t kMaxExperts = 2048;
 constexpr std::size_t kMaxPositions = std::size_t{1} << 24;  // float32 counts exactly this far
 
 // Hugging Face's names of the layer kinds, and the ratios they stand for.
