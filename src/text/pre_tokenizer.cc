@@ -18,12 +18,15 @@ std::vector<SplitPattern> DeepSeekPatterns() {
 }
 
 Result<PreTokenizer> PreTokenizer::Make(const Options& options) {
-  std::vector<Regex> stages;
-  for (const SplitPattern& split : options.patterns) {
-    HADAL_TRY(Regex regex, Regex::Compile(split.pattern, split.literal));
-    stages.push_back(std::move(regex));
+  PreTokenizer made;
+  for (const bool unicode16 : {false, true}) {
+    if (unicode16 && Regex::LibraryKnowsUnicode16()) continue;
+    for (const SplitPattern& split : options.patterns) {
+      HADAL_TRY(Regex regex,
+                Regex::Compile(split.pattern, {.literal = split.literal, .unicode16 = unicode16}));
+      (unicode16 ? made.newer_stages_ : made.stages_).push_back(std::move(regex));
+    }
   }
-  PreTokenizer made(std::move(stages));
   made.add_prefix_space_ = options.add_prefix_space;
   made.splits_ = options.splits;
   return made;

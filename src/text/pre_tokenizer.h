@@ -2,6 +2,7 @@
 //
 // A list of patterns, each applied to the pieces that the one before it left: every match is a piece,
 // and so is every stretch between matches. Pieces follow each other and together are the text.
+// Characters are letters, numbers and so on as in Unicode 16.
 //
 // Immutable; any thread may use it with a RegexScratch of its own.
 #pragma once
@@ -11,6 +12,7 @@
 
 #include "base/result.h"
 #include "text/regex.h"
+#include "text/unicode16.h"
 #include "text/utf8.h"
 
 namespace hadal::text {
@@ -39,30 +41,34 @@ class PreTokenizer {
   // Calls emit(piece) for every piece, none of them empty, in order. The text is valid UTF-8.
   template <class F>
   void Split(std::string_view text, RegexScratch* scratch, F&& emit) const {
-    if (!text.empty()) Step(0, text, scratch, emit);
+    if (text.empty()) return;
+    const bool newer = !newer_stages_.empty() && HasNewCharacter(text);
+    Step(newer ? newer_stages_ : stages_, 0, text, scratch, emit);
   }
 
  private:
-  explicit PreTokenizer(std::vector<Regex> stages) : stages_(std::move(stages)) {}
+  PreTokenizer() = default;
 
   template <class F>
-  void Step(std::size_t stage, std::string_view text, RegexScratch* scratch, F& emit) const {
+  void Step(const std::vector<Regex>& stages, std::size_t stage, std::string_view text,
+            RegexScratch* scratch, F& emit) const {
     if (add_prefix_space_ && stage == splits_ && text[0] != ' ') {
       const std::string spaced = ' ' + std::string(text);
-      return Match(stage, spaced, scratch, emit);
+      return Match(stages, stage, spaced, scratch, emit);
     }
-    Match(stage, text, scratch, emit);
+    Match(stages, stage, text, scratch, emit);
   }
 
   template <class F>
-  void Match(std::size_t stage, std::string_view text, RegexScratch* scratch, F& emit) const {
-    if (stage == stages_.size()) return emit(text);
+  void Match(const std::vector<Regex>& stages, std::size_t stage, std::string_view text,
+             RegexScratch* scratch, F& emit) const {
+    if (stage == stages.size()) return emit(text);
     const auto cut = [&](std::size_t begin, std::size_t end) {
-      if (begin < end) Step(stage + 1, text.substr(begin, end - begin), scratch, emit);
+      if (begin < end) Step(stages, stage + 1, text.substr(begin, end - begin), scratch, emit);
     };
     std::size_t done = 0, from = 0;
     while (from < text.size()) {
-      const auto match = stages_[stage].Find(text, from, scratch);
+      const auto match = stages[stage].Find(text, from, scratch);
       if (!match) break;
       cut(done, match->begin);
       cut(match->begin, match->end);
@@ -75,6 +81,7 @@ class PreTokenizer {
   }
 
   std::vector<Regex> stages_;
+  std::vector<Regex> newer_stages_;  // the same in Unicode 16; empty if the library knows it
   bool add_prefix_space_ = false;
   std::size_t splits_ = 0;
 };

@@ -18,27 +18,19 @@ constexpr std::uint32_t kHeapLimitKib = 1 << 20;
 constexpr std::size_t kStackBytes = 32 << 10, kMaxStackBytes = 8 << 20;
 constexpr std::size_t kMaxPatternBytes = 1 << 16;
 
-bool LibraryKnowsUnicode16() {
-  std::array<char, 64> version{};
-  pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, version.data());
-  return std::atoi(version.data()) >= 16;
-}
-
-std::string Category(char category, std::string_view added) {
-  static const bool known = LibraryKnowsUnicode16();
-  return fmt::format("\\p{{{}}}{}", category, known ? "" : added);
+std::string Category(char category, bool unicode16) {
+  return fmt::format("\\p{{{}}}{}", category, unicode16 ? NewCharacters(category) : "");
 }
 
 // What \s, \w, \p{L} ... mean, as contents of a class; empty for other escapes. PCRE2's own \s has
 // U+180E besides White_Space, and its \w lacks marks and all connectors but the underscore.
-std::string Meaning(std::string_view escape) {
+std::string Meaning(std::string_view escape, bool unicode16) {
   if (escape == "s") return R"(\p{Z}\x{09}-\x{0d}\x{85})";
-  if (escape == "w") return Meaning("p{L}") + Meaning("p{M}") + Meaning("p{N}") + R"(\p{Pc})";
-  if (escape == "p{L}") return Category('L', kNewLetters);
-  if (escape == "p{M}") return Category('M', kNewMarks);
-  if (escape == "p{N}") return Category('N', kNewNumbers);
-  if (escape == "p{P}") return Category('P', kNewPunctuation);
-  if (escape == "p{S}") return Category('S', kNewSymbols);
+  if (escape == "w")
+    return Category('L', unicode16) + Category('M', unicode16) + Category('N', unicode16) +
+           R"(\p{Pc})";
+  for (const char category : {'L', 'M', 'N', 'P', 'S'})
+    if (unicode16 && escape == fmt::format("p{{{}}}", category)) return Category(category, true);
   return {};
 }
 
@@ -51,19 +43,19 @@ std::string_view EscapeAt(std::string_view rest) {
 
 // An escape as PCRE2 must read it. Negated ones (\S, \P{L}) stay as they are within [...]: a class
 // cannot hold a negated class.
-std::string Rewritten(std::string_view escape, bool in_class) {
-  const std::string meaning = Meaning(escape);
+std::string Rewritten(std::string_view escape, bool in_class, bool unicode16) {
+  const std::string meaning = Meaning(escape, unicode16);
   if (!meaning.empty()) return in_class ? meaning : "[" + meaning + "]";
   if (!in_class && (escape[0] == 'S' || escape[0] == 'W' || escape[0] == 'P')) {
     std::string positive(escape);
     positive[0] = static_cast<char>(positive[0] - 'A' + 'a');
-    if (const std::string opposite = Meaning(positive); !opposite.empty())
+    if (const std::string opposite = Meaning(positive, unicode16); !opposite.empty())
       return "[^" + opposite + "]";
   }
   return "\\" + std::string(escape);
 }
 
-std::string AsMeant(std::string_view pattern) {
+std::string AsMeant(std::string_view pattern, bool unicode16) {
   std::string out;
   bool in_class = false;
   std::size_t class_begin = 0;  // where its contents begin; a ] there is one of them
@@ -79,7 +71,7 @@ std::string AsMeant(std::string_view pattern) {
       continue;
     }
     const std::string_view escape = EscapeAt(pattern.substr(i + 1));
-    out += Rewritten(escape, in_class);
+    out += Rewritten(escape, in_class, unicode16);
     i += escape.size();
   }
   return out;
@@ -106,14 +98,20 @@ RegexScratch::~RegexScratch() {
   pcre2_match_data_free(match_);
 }
 
-Result<Regex> Regex::Compile(std::string_view pattern, bool literal) {
+bool Regex::LibraryKnowsUnicode16() {
+  std::array<char, 64> version{};
+  pcre2_config(PCRE2_CONFIG_UNICODE_VERSION, version.data());
+  return std::atoi(version.data()) >= 16;
+}
+
+Result<Regex> Regex::Compile(std::string_view pattern, Options how) {
   if (pattern.size() > kMaxPatternBytes)
     return Fail(Code::kUnsupported, "a pattern of {} bytes; at most {} are", pattern.size(),
                 kMaxPatternBytes);
-  const std::string meant = literal ? std::string(pattern) : AsMeant(pattern);
+  const std::string meant = how.literal ? std::string(pattern) : AsMeant(pattern, how.unicode16);
   // PCRE2 refuses LITERAL together with UCP; a literal needs no character classes.
   const std::uint32_t options =
-      PCRE2_UTF | (literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C);
+      PCRE2_UTF | (how.literal ? PCRE2_LITERAL : PCRE2_UCP | PCRE2_NEVER_BACKSLASH_C);
   int error = 0;
   std::size_t offset = 0;
   pcre2_code* code = pcre2_compile(Bytes(meant), meant.size(), options, &error, &offset, nullptr);

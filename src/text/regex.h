@@ -1,8 +1,7 @@
 // A Unicode regular expression (PCRE2, compiled to machine code where the system allows it).
 //
 // Patterns are read as tokenizer files mean them (Oniguruma's reading): \s is White_Space, \w is
-// letters, marks, numbers and connectors, \d is a decimal digit of any script, and the categories
-// \p{L} \p{M} \p{N} \p{P} \p{S} are those of Unicode 16.
+// letters, marks, numbers and connectors, \d is a decimal digit of any script.
 //
 // A Regex is immutable and may be used by any thread; each thread brings its own RegexScratch.
 #pragma once
@@ -41,8 +40,15 @@ class Regex {
     std::size_t begin, end;
   };
 
-  // literal: the pattern is the text to look for. kUnsupported: PCRE2 does not understand it.
-  static Result<Regex> Compile(std::string_view pattern, bool literal = false);
+  struct Options {
+    bool literal = false;  // the pattern is the text to look for
+    // \p{L} \p{M} \p{N} \p{P} \p{S} and \w are those of Unicode 16, whatever the library knows. A
+    // third slower, so worth it only for text that has such characters.
+    bool unicode16 = false;
+  };
+  // kUnsupported: PCRE2 does not understand the pattern.
+  static Result<Regex> Compile(std::string_view pattern, Options how);
+  static bool LibraryKnowsUnicode16();
   Regex(Regex&& other) noexcept;
   Regex& operator=(Regex&&) = delete;
   ~Regex();
