@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "io/file.h"
+#include "io/folder.h"
 #include "train/trainer.h"
 #include "train/workers.h"
 
@@ -31,6 +32,16 @@ Status CopyTokenizer(const std::string& from, const std::string& to) {
   return Unit{};
 }
 
+Status FillModel(const TrainConfig& config, const model::Config& shape, V4Model* model) {
+  *model = V4Model(shape, config.seed, config.model.init_std);
+  if (!config.model.init.empty()) {
+    HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(config.model.init));
+    HADAL_TRY_STATUS((*model)->Load(checkpoint));
+  }
+  (*model)->to(torch::Device(config.device));
+  return Unit{};
+}
+
 }  // namespace
 
 Result<V4Model> MakeModel(const TrainConfig& config) {
@@ -39,15 +50,7 @@ Result<V4Model> MakeModel(const TrainConfig& config) {
     return Fail(Code::kUnsupported,
                 "device: found \"cuda\", expected \"cpu\": LibTorch sees no CUDA device here");
   V4Model model = nullptr;
-  HADAL_TRY_STATUS(Catching("making the model", [&]() -> Status {
-    model = V4Model(shape, config.seed, config.model.init_std);
-    if (!config.model.init.empty()) {
-      HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(config.model.init));
-      HADAL_TRY_STATUS(model->Load(checkpoint));
-    }
-    model->to(torch::Device(config.device));
-    return Unit{};
-  }));
+  HADAL_TRY_STATUS(Catching("making the model", [&] { return FillModel(config, shape, &model); }));
   return model;
 }
 
@@ -61,14 +64,14 @@ NamedTensors ModelTensors(const V4Model& model) {
 }
 
 Status ExportModel(const V4Model& model, const TrainConfig& config, const std::string& directory) {
-  std::error_code error;
-  fs::create_directories(directory, error);
-  if (error) return Fail(Code::kIo, "{}: cannot be created: {}", directory, error.message());
+  HADAL_TRY(io::AtomicFolder folder, io::AtomicFolder::Create(directory, true));
+  const std::string inside = folder.File("");
   const auto format =
       config.export_format == "f32" ? V4ModelImpl::Format::kF32 : V4ModelImpl::Format::kFp8Fp4;
   HADAL_TRY_STATUS(
-      Catching("writing the model", [&]() -> Status { return model->Save(directory, format); }));
-  return CopyTokenizer(config.model.tokenizer, directory);
+      Catching("writing the model", [&]() -> Status { return model->Save(inside, format); }));
+  HADAL_TRY_STATUS(CopyTokenizer(config.model.tokenizer, inside));
+  return folder.Commit();
 }
 
 Status ExportNewestState(const TrainConfig& config, const std::string& directory) {

@@ -14,7 +14,8 @@ std::string Show(const toml::node& node) {
   node.visit([&out](const auto& value) { out << value; });
   std::string text = std::move(out).str();
   std::replace(text.begin(), text.end(), '\n', ' ');
-  return text.size() > 60 ? text.substr(0, 57) + "..." : text;
+  if (text.size() > 60) text.replace(57, std::string::npos, "...");
+  return text;
 }
 
 std::string ShowRange(Range range) { return fmt::format("from {} to {}", range.low, range.high); }

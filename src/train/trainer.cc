@@ -137,7 +137,7 @@ Status Run::Start() {
   if (error) return Fail(Code::kIo, "{}: cannot be created: {}", config_.out, error.message());
   HADAL_TRY_STATUS(options_.resume ? Resume() : Begin());
   speed_.open(OutPath("run_speed.csv"), options_.resume ? std::ios::app : std::ios::trunc);
-  if (!options_.resume) speed_ << "step,seconds,tokens_per_s\n";
+  if (!options_.resume) speed_ << "step,seconds,tokens_per_s\n" << std::flush;
   return Unit{};
 }
 
