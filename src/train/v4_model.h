@@ -7,21 +7,24 @@
 #pragma once
 #include <torch/torch.h>
 
+#include <cstdint>
+#include <map>
 #include <string>
-#include <vector>
 
 #include "io/checkpoint.h"
 #include "model/config.h"
+#include "train/schema.h"
+#include "train/weights.h"
 
 namespace hadal::train {
 
 // Quantisation-aware training: which values pass through their stored format in the forward pass
 // (gradients go straight through). Off: plain floats.
 struct Quantize {
-  bool experts = false;   // routed experts: FP4, 1x32 scales
-  bool linears = false;   // the other FP8 matrices of the published format: 128x128 scales
-  bool kv = false;        // window and compressed entries: NoPE channels FP8 per 64, RoPE channels BF16
-  bool indexer = false;   // indexer queries and keys: Hadamard, FP4 per 32
+  bool experts = false;  // routed experts: FP4, 1x32 scales
+  bool linears = false;  // the other FP8 matrices of the published format: 128x128 scales
+  bool kv = false;  // window and compressed entries: NoPE channels FP8 per 64, RoPE channels BF16
+  bool indexer = false;  // indexer queries and keys: Hadamard, FP4 per 32
 };
 
 enum class Attention {
@@ -33,22 +36,26 @@ enum class Attention {
 struct ForwardOptions {
   Attention attention = Attention::kDense;
   Quantize quantize;
-  bool mtp = true;             // also run the MTP block (if the config has one)
+  bool mtp = true;  // also run the MTP block (if the config has one)
 };
 
 // One packed batch. Documents lie one after another in a row; each has its own positions (from 0),
 // its own compression blocks (a trailing incomplete block yields nothing) and sees only itself.
 struct Batch {
-  torch::Tensor ids;        // [batch, tokens] int64
-  torch::Tensor documents;  // [batch, tokens] int64: number of the document within the row, 0, 1, ...
+  torch::Tensor ids;  // [batch, tokens] int64
+  torch::Tensor
+      documents;  // [batch, tokens] int64: number of the document within the row, 0, 1, ...
 };
 
 struct Output {
-  torch::Tensor logits;        // [batch, tokens, vocab]: predicts token t+1
-  torch::Tensor mtp_logits;    // [batch, tokens, vocab]: at t predicts token t+2; undefined if mtp is off
-  torch::Tensor balance_loss;  // scalar: sequence-wise balance loss, mean over score-routed layers, unweighted
-  torch::Tensor indexer_loss;  // scalar: KL, mean over CSA layers and over tokens with a choice; 0 if kDense
-  torch::Tensor expert_load;   // [layers + mtp blocks, experts] int64: tokens routed to each expert
+  torch::Tensor logits;  // [batch, tokens, vocab]: predicts token t+1
+  torch::Tensor
+      mtp_logits;  // [batch, tokens, vocab]: at t predicts token t+2; undefined if mtp is off
+  torch::Tensor
+      balance_loss;  // scalar: sequence-wise balance loss, mean over score-routed layers, unweighted
+  torch::Tensor
+      indexer_loss;  // scalar: KL, mean over CSA layers and over tokens with a choice; 0 if kDense
+  torch::Tensor expert_load;  // [layers + mtp blocks, experts] int64: tokens routed to each expert
 };
 
 class V4ModelImpl : public torch::nn::Module {
@@ -72,9 +79,14 @@ class V4ModelImpl : public torch::nn::Module {
   Status Save(const std::string& directory, Format format) const;
 
  private:
+  struct Parameter {
+    ParameterSpec spec;
+    torch::Tensor values;  // the module's registered tensor
+  };
+  ModelWeights Bind(const Quantize& quantize) const;
+
   model::Config config_;
-  struct Parts;
-  std::shared_ptr<Parts> parts_;
+  std::map<std::string, Parameter> tensors_;  // by name; buffers too
 };
 TORCH_MODULE(V4Model);
 

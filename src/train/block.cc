@@ -1,0 +1,66 @@
+#include "train/block.h"
+
+#include "train/hyper_connection.h"
+#include "train/moe.h"
+#include "train/rms_norm.h"
+
+namespace hadal::train {
+namespace {
+
+using torch::Tensor;
+
+HyperMixOptions MixOptions(const model::Config& config) {
+  return {static_cast<std::int64_t>(config.hc_mult),
+          static_cast<std::int64_t>(config.hc_sinkhorn_iters), config.hc_eps};
+}
+
+// f(normalised input of the sub-layer) -> its output; returns the new streams.
+template <class F>
+Tensor Connected(const Tensor& streams, const HyperWeights& w, const Tensor& norm,
+                 const model::Config& config, F&& f) {
+  const Tensor mix = HyperMix(HyperLogits(streams, w.fn, config.rms_norm_eps), w.scale, w.base,
+                              MixOptions(config));
+  return HyperWrite(streams, f(RmsNorm(HyperRead(streams, mix), norm, config.rms_norm_eps)), mix);
+}
+
+}  // namespace
+
+BlockResult RunBlock(const Tensor& streams, const Tensor& ids, const BlockWeights& w,
+                     const Pass& pass) {
+  BlockResult result;
+  const auto attention = [&](const Tensor& x) {
+    SublayerResult sublayer = AttentionLayer(x, w.attn, pass);
+    result.indexer_loss = sublayer.indexer_loss;
+    return sublayer.y;
+  };
+  const auto experts = [&](const Tensor& x) {
+    MoeResult moe = Moe(x, ids, w.ffn, pass.config);
+    result.load = moe.load;
+    result.balance_loss = moe.balance_loss;
+    return moe.y;
+  };
+  const Tensor middle = Connected(streams, w.hc_attn, w.attn_norm, pass.config, attention);
+  result.streams = Connected(middle, w.hc_ffn, w.ffn_norm, pass.config, experts);
+  return result;
+}
+
+Tensor RunHead(const Tensor& streams, const HeadWeights& w, const Tensor& head_weight,
+               const model::Config& config) {
+  const Tensor y = HyperHead(streams, w.hc, config.rms_norm_eps, config.hc_eps);
+  return torch::linear(RmsNorm(y, w.norm, config.rms_norm_eps), head_weight);
+}
+
+MtpResult RunMtp(const Tensor& streams, const Tensor& next_ids, const ModelWeights& weights,
+                 const Pass& pass) {
+  const MtpWeights& w = *weights.mtp;
+  const double eps = pass.config.rms_norm_eps;
+  const Tensor embedding = torch::embedding(weights.embed, next_ids.reshape({-1}));
+  const Tensor e = torch::linear(RmsNorm(embedding, w.enorm, eps), w.e_proj);
+  const Tensor h = torch::linear(RmsNorm(streams, w.hnorm, eps), w.h_proj);
+  MtpResult result;
+  result.block = RunBlock(h + e.unsqueeze(1), next_ids, w.block, pass);
+  result.logits = RunHead(result.block.streams, w.head, weights.head_weight, pass.config);
+  return result;
+}
+
+}  // namespace hadal::train

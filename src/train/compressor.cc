@@ -1,0 +1,148 @@
+#include "train/compressor.h"
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "train/parallel.h"
+#include "train/rms_norm.h"
+
+namespace hadal::train {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+struct PoolShape {
+  std::int64_t tokens, wide, width, ratio, count;
+  bool overlap() const { return wide != width; }
+};
+
+// Calls f(offset of the candidate's channels in kv and gate, the same in ape) for every candidate of an
+// entry. `token` is the batch-wide index of the block's first token.
+template <class F>
+void ForCandidates(const PoolShape& s, std::int64_t token, bool has_previous, F&& f) {
+  if (s.overlap() && has_previous)
+    for (std::int64_t r = 0; r < s.ratio; ++r) f((token - s.ratio + r) * s.wide, r * s.wide);
+  const std::int64_t half = s.wide - s.width;
+  for (std::int64_t r = 0; r < s.ratio; ++r) f((token + r) * s.wide + half, r * s.wide + half);
+}
+
+template <class T>
+void PoolEntry(const PoolShape& s, std::int64_t token, bool has_previous, const T* kv,
+               const T* gate, const T* ape, T* out, T* log_sum) {
+  constexpr T kNone = -std::numeric_limits<T>::infinity();
+  std::fill_n(log_sum, s.width, kNone);  // first the maximum, then log of the sum of exp
+  ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) {
+    for (std::int64_t d = 0; d < s.width; ++d)
+      log_sum[d] = std::max(log_sum[d], gate[at + d] + ape[ape_at + d]);
+  });
+  std::vector<T> sum(static_cast<std::size_t>(s.width));
+  std::fill_n(out, s.width, T{0});
+  ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) {
+    for (std::int64_t d = 0; d < s.width; ++d) {
+      const T e = std::exp(gate[at + d] + ape[ape_at + d] - log_sum[d]);
+      sum[static_cast<std::size_t>(d)] += e;
+      out[d] += e * kv[at + d];
+    }
+  });
+  for (std::int64_t d = 0; d < s.width; ++d) {
+    out[d] /= sum[static_cast<std::size_t>(d)];
+    log_sum[d] += std::log(sum[static_cast<std::size_t>(d)]);
+  }
+}
+
+struct PoolFunction : torch::autograd::Function<PoolFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& kv_in, const Tensor& gate_in,
+                        const Tensor& ape, const Tensor& first, const Tensor& positions,
+                        std::int64_t width) {
+    const Tensor kv = kv_in.contiguous(), gate = gate_in.contiguous();
+    const std::int64_t batch = first.size(0), count = first.size(1);
+    Tensor out = torch::zeros({batch, count, width}, kv.options());
+    Tensor log_sum = torch::zeros_like(out);
+    AT_DISPATCH_FLOATING_TYPES(kv.scalar_type(), "PoolBlocks", [&] {
+      Forward<scalar_t>(kv, gate, ape, first, positions, out, log_sum);
+    });
+    context->save_for_backward({kv, gate, ape, first, positions, out, log_sum});
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& d) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor dout = d[0].contiguous();
+    Tensor dkv = torch::zeros_like(saved[0]), dgate = torch::zeros_like(saved[1]), dape;
+    AT_DISPATCH_FLOATING_TYPES(dout.scalar_type(), "PoolBlocks",
+                               [&] { dape = Backward<scalar_t>(saved, dout, dkv, dgate); });
+    return {dkv, dgate, dape, Tensor(), Tensor(), Tensor()};
+  }
+
+ private:
+  static PoolShape ShapeOf(const Tensor& kv, const Tensor& ape, const Tensor& out) {
+    return {kv.size(0) / out.size(0), kv.size(1), out.size(2), ape.size(0), out.size(1)};
+  }
+
+  template <class T>
+  static void Forward(const Tensor& kv, const Tensor& gate, const Tensor& ape, const Tensor& first,
+                      const Tensor& positions, Tensor& out, Tensor& log_sum) {
+    const PoolShape s = ShapeOf(kv, ape, out);
+    const std::int64_t *token = first.data_ptr<std::int64_t>(),
+                       *position = positions.data_ptr<std::int64_t>();
+    const T *values = kv.data_ptr<T>(), *gates = gate.data_ptr<T>(), *bias = ape.data_ptr<T>();
+    T *pooled = out.data_ptr<T>(), *log_sums = log_sum.data_ptr<T>();
+    ParallelRows(first.numel(), s.ratio * s.wide * 4, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t e = begin; e < end; ++e)
+        if (token[e] >= 0)
+          PoolEntry(s, e / s.count * s.tokens + token[e], position[e] > 0, values, gates, bias,
+                    pooled + e * s.width, log_sums + e * s.width);
+    });
+  }
+
+  // With p the softmax weight of a candidate: dkv = p * d, dgate = p * d * (kv - out). A token's half
+  // of the channels belongs to one entry only, so entries write apart.
+  template <class T>
+  static Tensor Backward(const variable_list& saved, const Tensor& dout, Tensor& dkv,
+                         Tensor& dgate) {
+    const PoolShape s = ShapeOf(saved[0], saved[2], dout);
+    const T *kv = saved[0].data_ptr<T>(), *gate = saved[1].data_ptr<T>(),
+            *ape = saved[2].data_ptr<T>();
+    const std::int64_t *token = saved[3].data_ptr<std::int64_t>(),
+                       *position = saved[4].data_ptr<std::int64_t>();
+    const T *out = saved[5].data_ptr<T>(), *log_sum = saved[6].data_ptr<T>();
+    const T* grad = dout.data_ptr<T>();
+    T *dv = dkv.data_ptr<T>(), *dg = dgate.data_ptr<T>();
+    const auto entries = [&](std::int64_t begin, std::int64_t end, T* dape) {
+      for (std::int64_t e = begin; e < end; ++e) {
+        if (token[e] < 0) continue;
+        const T *o = out + e * s.width, *l = log_sum + e * s.width, *g = grad + e * s.width;
+        ForCandidates(s, e / s.count * s.tokens + token[e], position[e] > 0,
+                      [&](std::int64_t at, std::int64_t ape_at) {
+                        for (std::int64_t d = 0; d < s.width; ++d) {
+                          const T p = std::exp(gate[at + d] + ape[ape_at + d] - l[d]);
+                          dv[at + d] = p * g[d];
+                          dg[at + d] = dv[at + d] * (kv[at + d] - o[d]);
+                          dape[ape_at + d] += dg[at + d];
+                        }
+                      });
+      }
+    };
+    return SumOverRows<T>(saved[3].numel(), s.ratio * s.wide, dout.scalar_type(), entries, 4)
+        .view({s.ratio, s.wide});
+  }
+};
+
+}  // namespace
+
+Tensor PoolBlocks(const Tensor& kv, const Tensor& gate, const Tensor& ape, const Entries& entries,
+                  std::int64_t width) {
+  return PoolFunction::apply(kv, gate, ape, entries.first, entries.positions, width);
+}
+
+Tensor Compress(const Tensor& x, const CompressorWeights& weights, const Entries& entries,
+                double norm_eps) {
+  const Tensor pooled = PoolBlocks(torch::linear(x, weights.wkv), torch::linear(x, weights.wgate),
+                                   weights.ape, entries, weights.norm.size(0));
+  return RmsNorm(pooled, weights.norm, norm_eps);
+}
+
+}  // namespace hadal::train

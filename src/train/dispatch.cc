@@ -1,0 +1,150 @@
+#include "train/dispatch.h"
+
+#include "base/check.h"
+#include "train/parallel.h"
+
+namespace hadal::train {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+Tensor GatherPlain(const Tensor& x_in, const Tensor& rows) {
+  const Tensor x = x_in.contiguous();
+  const std::int64_t width = x.size(1);
+  Tensor y = torch::empty({rows.numel(), width}, x.options());
+  const std::int64_t* from = rows.data_ptr<std::int64_t>();
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "GatherRows", [&] {
+    const scalar_t* in = x.data_ptr<scalar_t>();
+    scalar_t* out = y.data_ptr<scalar_t>();
+    ParallelRows(rows.numel(), width, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        std::copy_n(in + from[i] * width, width, out + i * width);
+    });
+  });
+  return y;
+}
+
+Tensor CombinePlain(const Tensor& x_in, const Tensor& places) {
+  const Tensor x = x_in.contiguous();
+  const std::int64_t width = x.size(1), chosen = places.size(1);
+  Tensor y = torch::empty({places.size(0), width}, x.options());
+  const std::int64_t* from = places.data_ptr<std::int64_t>();
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "CombineRows", [&] {
+    const scalar_t* in = x.data_ptr<scalar_t>();
+    scalar_t* out = y.data_ptr<scalar_t>();
+    ParallelRows(places.size(0), width * chosen, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; ++t) {
+        scalar_t* row = out + t * width;
+        std::copy_n(in + from[t * chosen] * width, width, row);
+        for (std::int64_t j = 1; j < chosen; ++j) {
+          const scalar_t* add = in + from[t * chosen + j] * width;
+          for (std::int64_t d = 0; d < width; ++d) row[d] += add[d];
+        }
+      }
+    });
+  });
+  return y;
+}
+
+// Each is the other's transpose, hence its gradient.
+struct GatherFunction : torch::autograd::Function<GatherFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& rows,
+                        const Tensor& places) {
+    context->save_for_backward({places});
+    return GatherPlain(x, rows);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& d) {
+    return {CombinePlain(d[0], context->get_saved_variables()[0]), Tensor(), Tensor()};
+  }
+};
+
+struct CombineFunction : torch::autograd::Function<CombineFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& rows,
+                        const Tensor& places) {
+    context->save_for_backward({rows});
+    return CombinePlain(x, places);
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& d) {
+    return {GatherPlain(d[0], context->get_saved_variables()[0]), Tensor(), Tensor()};
+  }
+};
+
+// f(rows of expert e, e) for the experts that have any.
+template <class F>
+void ForExperts(const std::vector<std::int64_t>& offsets, F&& f) {
+  for (std::size_t e = 0; e + 1 < offsets.size(); ++e)
+    if (offsets[e + 1] > offsets[e])
+      f(offsets[e], offsets[e + 1] - offsets[e], static_cast<std::int64_t>(e));
+}
+
+struct GroupedFunction : torch::autograd::Function<GroupedFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w,
+                        const std::vector<std::int64_t>& offsets) {
+    Tensor y = torch::empty({x.size(0), w.size(1)}, x.options());
+    ForExperts(offsets, [&](std::int64_t begin, std::int64_t count, std::int64_t e) {
+      Tensor out = y.narrow(0, begin, count);
+      torch::mm_out(out, x.narrow(0, begin, count), w.select(0, e).t());
+    });
+    context->save_for_backward({x, w});
+    context->saved_data["offsets"] = offsets;
+    return y;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& d) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &w = saved[1], g = d[0].contiguous();
+    Tensor dx = torch::empty_like(x), dw = torch::zeros_like(w);
+    ForExperts(context->saved_data["offsets"].toIntVector(),
+               [&](std::int64_t begin, std::int64_t count, std::int64_t e) {
+                 const Tensor rows = g.narrow(0, begin, count);
+                 Tensor out = dx.narrow(0, begin, count), dexpert = dw.select(0, e);
+                 torch::mm_out(out, rows, w.select(0, e));
+                 torch::mm_out(dexpert, rows.t(), x.narrow(0, begin, count));
+               });
+    return {dx, dw, Tensor()};
+  }
+};
+
+}  // namespace
+
+Dispatch PlanDispatch(const Tensor& ids_in, std::int64_t experts) {
+  const Tensor ids = ids_in.contiguous();
+  const std::int64_t chosen = ids.size(1), total = ids.numel();
+  const std::int64_t* id = ids.data_ptr<std::int64_t>();
+  Dispatch plan;
+  plan.offsets.assign(static_cast<std::size_t>(experts) + 1, 0);
+  for (std::int64_t a = 0; a < total; ++a) {
+    HADAL_CHECK(id[a] >= 0 && id[a] < experts);
+    ++plan.offsets[static_cast<std::size_t>(id[a]) + 1];
+  }
+  for (std::size_t e = 1; e < plan.offsets.size(); ++e) plan.offsets[e] += plan.offsets[e - 1];
+  plan.tokens = torch::empty({total}, torch::kLong);
+  plan.assignments = torch::empty({total}, torch::kLong);
+  plan.places = torch::empty_like(ids);
+  std::vector<std::int64_t> next(plan.offsets.begin(), plan.offsets.end() - 1);
+  std::int64_t *tokens = plan.tokens.data_ptr<std::int64_t>(),
+               *assignments = plan.assignments.data_ptr<std::int64_t>(),
+               *places = plan.places.data_ptr<std::int64_t>();
+  for (std::int64_t a = 0; a < total; ++a) {
+    const std::int64_t place = next[static_cast<std::size_t>(id[a])]++;
+    tokens[place] = a / chosen;
+    assignments[place] = a;
+    places[a] = place;
+  }
+  return plan;
+}
+
+Tensor GatherRows(const Tensor& x, const Tensor& rows, const Tensor& places) {
+  return GatherFunction::apply(x, rows, places);
+}
+
+Tensor CombineRows(const Tensor& x, const Tensor& rows, const Tensor& places) {
+  return CombineFunction::apply(x, rows, places);
+}
+
+Tensor GroupedLinear(const Tensor& x, const Tensor& w, const std::vector<std::int64_t>& offsets) {
+  return GroupedFunction::apply(x, w, offsets);
+}
+
+}  // namespace hadal::train

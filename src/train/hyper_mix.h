@@ -1,0 +1,29 @@
+// The mixing coefficients of a hyper-connection, from its 24 logits per token.
+//
+//   logits  [tokens, (2+n)*n]  n streams: [pre n | post n | comb n*n row-major]
+//   scale   [3]                of pre, post, comb
+//   base    [(2+n)*n]
+//   result  [tokens, (2+n)*n]  in the same order:
+//     pre_j   = sigmoid(logit * scale[0] + base) + eps
+//     post_j  = 2 * sigmoid(logit * scale[1] + base)
+//     comb_ij = Sinkhorn(logit * scale[2] + base): softmax over j, + eps; columns / (sum + eps); then
+//               iterations - 1 times rows / (sum + eps), columns / (sum + eps).
+//               i is the source stream, j the destination
+// Backward recomputes the Sinkhorn steps; nothing but the logits is kept.
+// Source: DeepSeek-V4 inference/kernel.py, hc_split_sinkhorn.
+#pragma once
+#include <torch/torch.h>
+
+#include <cstdint>
+
+namespace hadal::train {
+
+struct HyperMixOptions {
+  std::int64_t streams = 4, iterations = 20;
+  double eps = 1e-6;
+};
+
+torch::Tensor HyperMix(const torch::Tensor& logits, const torch::Tensor& scale,
+                       const torch::Tensor& base, const HyperMixOptions& options);
+
+}  // namespace hadal::train

@@ -1,0 +1,208 @@
+#include "train/indexer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "train/compressor.h"
+#include "train/parallel.h"
+#include "train/quantize_ste.h"
+
+namespace hadal::train {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// score[r, c] = sum_h w[r, h] * max(0, dots[r, h, c]) and back; dots is overwritten by its gradient.
+template <class T>
+void WeightedRelu(const Tensor& dots, const Tensor& w, Tensor& scores) {
+  const std::int64_t heads = w.size(-1), count = scores.size(-1), rows = w.numel() / heads;
+  const T *in = dots.data_ptr<T>(), *weight = w.data_ptr<T>();
+  T* out = scores.data_ptr<T>();
+  ParallelRows(rows, heads * count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      T* score = out + row * count;
+      std::fill_n(score, count, T{0});
+      for (std::int64_t h = 0; h < heads; ++h) {
+        const T* dot = in + (row * heads + h) * count;
+        for (std::int64_t c = 0; c < count; ++c)
+          score[c] += weight[row * heads + h] * std::max(dot[c], T{0});
+      }
+    }
+  });
+}
+
+template <class T>
+void WeightedReluBackward(const Tensor& dots, const Tensor& w, const Tensor& dscores, Tensor& ddots,
+                          Tensor& dw) {
+  const std::int64_t heads = w.size(-1), count = dscores.size(-1), rows = w.numel() / heads;
+  const T *in = dots.data_ptr<T>(), *weight = w.data_ptr<T>(), *grad = dscores.data_ptr<T>();
+  T *out = ddots.data_ptr<T>(), *dweight = dw.data_ptr<T>();
+  ParallelRows(rows, heads * count, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row)
+      for (std::int64_t h = row * heads; h < (row + 1) * heads; ++h) {
+        T sum = 0;
+        for (std::int64_t c = 0; c < count; ++c) {
+          const T dot = in[h * count + c], g = grad[row * count + c];
+          sum += std::max(dot, T{0}) * g;
+          out[h * count + c] = dot > 0 ? weight[h] * g : T{0};
+        }
+        dweight[h] = sum;
+      }
+  });
+}
+
+struct ScoresFunction : torch::autograd::Function<ScoresFunction> {
+  // q [batch, tokens, heads, width], k [batch, count, width], w [batch, tokens, heads]
+  static Tensor forward(AutogradContext* context, const Tensor& q_in, const Tensor& k_in,
+                        const Tensor& w_in) {
+    const Tensor q = q_in.contiguous(), k = k_in.contiguous(), w = w_in.contiguous();
+    const Tensor dots = torch::bmm(q.view({q.size(0), -1, q.size(3)}), k.transpose(1, 2));
+    Tensor scores = torch::empty({q.size(0), q.size(1), k.size(1)}, q.options());
+    AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "IndexerScores",
+                               [&] { WeightedRelu<scalar_t>(dots, w, scores); });
+    context->save_for_backward({q, k, w, dots});
+    return scores;
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& d) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &q = saved[0], &k = saved[1], &w = saved[2], &dots = saved[3];
+    const Tensor dscores = d[0].contiguous();
+    Tensor ddots = torch::empty_like(dots), dw = torch::empty_like(w);
+    AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "IndexerScores", [&] {
+      WeightedReluBackward<scalar_t>(dots, w, dscores, ddots, dw);
+    });
+    const Tensor rows = q.view({q.size(0), -1, q.size(3)});
+    return {torch::bmm(ddots, k).view(q.sizes()), torch::bmm(ddots.transpose(1, 2), rows), dw};
+  }
+};
+
+// Loss and gradient of one token over its `candidates`; adds to grad, returns the token's KL.
+template <class T>
+double TokenLoss(const std::vector<std::int64_t>& candidates, const T* score, const T* mass,
+                 T* grad) {
+  T top = -std::numeric_limits<T>::infinity();
+  double total = 0;
+  for (const std::int64_t c : candidates) {
+    top = std::max(top, score[c]);
+    total += static_cast<double>(mass[c]);
+  }
+  if (total <= 0) return 0;
+  double sum = 0, loss = 0;
+  for (const std::int64_t c : candidates) sum += std::exp(static_cast<double>(score[c] - top));
+  for (const std::int64_t c : candidates) {
+    const double log_p = static_cast<double>(score[c] - top) - std::log(sum);
+    const double target = static_cast<double>(mass[c]) / total;
+    if (target > 0) loss += target * (std::log(target) - log_p);
+    grad[c] = static_cast<T>(std::exp(log_p) - target);
+  }
+  return loss;
+}
+
+// What has no gradient.
+struct LossInputs {
+  const Tensor& mass;
+  const Entries& entries;
+  const Tensor& selected;
+};
+
+struct LossFunction : torch::autograd::Function<LossFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& scores, const LossInputs& in) {
+    const Tensor mass = in.mass.contiguous();
+    const Tensor &begin = in.entries.begin, &end = in.entries.end, &selected = in.selected;
+    Tensor grad = torch::zeros_like(scores);
+    const std::int64_t count = scores.size(2), tokens = begin.numel();
+    const std::int64_t *first = begin.data_ptr<std::int64_t>(),
+                       *last = end.data_ptr<std::int64_t>();
+    const std::uint8_t* chosen = selected.defined() ? selected.data_ptr<std::uint8_t>() : nullptr;
+    const Tensor seeing = (end > begin).sum();
+    const double tokens_seeing = std::max(1.0, seeing.item<double>());
+    Tensor loss;
+    AT_DISPATCH_FLOATING_TYPES(scores.scalar_type(), "IndexerLoss", [&] {
+      const scalar_t *s = scores.data_ptr<scalar_t>(), *m = mass.data_ptr<scalar_t>();
+      scalar_t* g = grad.data_ptr<scalar_t>();
+      loss = SumOverRows<double>(
+          tokens, 1, torch::kDouble, [&](std::int64_t from, std::int64_t to, double* sum) {
+            std::vector<std::int64_t> candidates;
+            for (std::int64_t t = from; t < to; ++t) {
+              candidates.clear();
+              for (std::int64_t c = first[t]; c < last[t]; ++c)
+                if (chosen == nullptr || chosen[t * count + c] != 0) candidates.push_back(c);
+              *sum += TokenLoss(candidates, s + t * count, m + t * count, g + t * count);
+            }
+          });
+    });
+    context->save_for_backward({grad.div_(tokens_seeing)});
+    return loss.squeeze(0).div_(tokens_seeing).to(scores.scalar_type());
+  }
+  static variable_list backward(AutogradContext* context, const variable_list& d) {
+    return {context->get_saved_variables()[0] * d[0], Tensor()};
+  }
+};
+
+// Marks the topk best of score[begin, end) in chosen.
+template <class T>
+void Choose(const T* score, std::int64_t begin, std::int64_t end, std::int64_t topk,
+            std::vector<std::int64_t>& order, std::uint8_t* chosen) {
+  if (end - begin <= topk) {
+    std::fill(chosen + begin, chosen + end, std::uint8_t{1});
+    return;
+  }
+  order.resize(static_cast<std::size_t>(end - begin));
+  std::iota(order.begin(), order.end(), begin);
+  std::nth_element(order.begin(), order.begin() + topk - 1, order.end(),
+                   [&](std::int64_t a, std::int64_t b) {
+                     return score[a] != score[b] ? score[a] > score[b] : a < b;
+                   });
+  for (std::int64_t i = 0; i < topk; ++i) chosen[order[static_cast<std::size_t>(i)]] = 1;
+}
+
+}  // namespace
+
+Tensor IndexerScores(const Tensor& x_in, const Tensor& q_r_in, const IndexerWeights& weights,
+                     const DocumentPlan& plan, const RotaryTable& rotary,
+                     const model::Config& config, bool fp4) {
+  const Tensor x = x_in.detach(), q_r = q_r_in.detach();
+  const auto heads = static_cast<std::int64_t>(config.index_n_heads),
+             width = static_cast<std::int64_t>(config.index_head_dim);
+  Tensor q = Rotate(torch::linear(q_r, weights.wq_b).view({plan.batch, plan.tokens, heads, width}),
+                    plan.positions, rotary);
+  Tensor k = Rotate(Compress(x, weights.compressor, plan.csa, config.rms_norm_eps).unsqueeze(2),
+                    plan.csa.positions, rotary);
+  if (fp4) {
+    q = StoredFp4(Hadamard(q));
+    k = StoredFp4(Hadamard(k));
+  }
+  const double scale = 1 / std::sqrt(static_cast<double>(width * heads));
+  const Tensor w = torch::linear(x, weights.weights_proj) * scale;
+  return ScoresFunction::apply(q, k.squeeze(2), w.view({plan.batch, plan.tokens, heads}));
+}
+
+Tensor SelectEntries(const Tensor& scores_in, const Entries& entries, std::int64_t topk) {
+  const Tensor scores = scores_in.detach().contiguous();
+  const std::int64_t count = scores.size(2);
+  Tensor selected = torch::zeros(scores.sizes(), torch::kByte);
+  const std::int64_t *begin = entries.begin.data_ptr<std::int64_t>(),
+                     *end = entries.end.data_ptr<std::int64_t>();
+  std::uint8_t* chosen = selected.data_ptr<std::uint8_t>();
+  AT_DISPATCH_FLOATING_TYPES(scores.scalar_type(), "SelectEntries", [&] {
+    const scalar_t* score = scores.data_ptr<scalar_t>();
+    ParallelRows(entries.begin.numel(), count * 8, [&](std::int64_t from, std::int64_t to) {
+      std::vector<std::int64_t> order;
+      for (std::int64_t t = from; t < to; ++t)
+        Choose(score + t * count, begin[t], end[t], topk, order, chosen + t * count);
+    });
+  });
+  return selected;
+}
+
+Tensor IndexerLoss(const Tensor& scores, const Tensor& mass, const Entries& entries,
+                   const Tensor& selected) {
+  return LossFunction::apply(scores, LossInputs{mass, entries, selected});
+}
+
+}  // namespace hadal::train

@@ -1,0 +1,182 @@
+#include "train/quantize_ste.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "base/check.h"
+#include "tensor/codec.h"
+#include "train/parallel.h"
+
+namespace hadal::train {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Nearest with ties to even, to `kept` mantissa bits where |v| >= smallest_normal, and to multiples of
+// the subnormal step below; saturated at max. The bit trick rounds normal numbers: adding just under
+// half of the dropped part, plus the last kept bit, carries exactly when rounding up is due. Adding
+// 1.5 * 2^23 steps and taking it off again rounds the subnormal ones.
+template <int kKept>
+float RoundTo(float v, float smallest_normal, float step, float max) {
+  constexpr int kDropped = 23 - kKept;
+  constexpr std::uint32_t kHalf = (1u << (kDropped - 1)) - 1;
+  const float a = std::min(std::fabs(v), max);
+  const auto bits = std::bit_cast<std::uint32_t>(a);
+  const std::uint32_t rounded = (bits + kHalf + ((bits >> kDropped) & 1u)) >> kDropped << kDropped;
+  const float magic = 0x1.8p23f * step;
+  const float small = (a + magic) - magic;
+  return std::copysign(a < smallest_normal ? small : std::bit_cast<float>(rounded), v);
+}
+
+float RoundE4m3(float v) { return RoundTo<3>(v, 0x1p-6f, 0x1p-9f, kE4m3Max); }
+float RoundE2m1(float v) { return RoundTo<1>(v, 1.0f, 0.5f, kE2m1Max); }
+
+template <class T>
+float LargestMagnitude(const T* x, std::int64_t count) {
+  float largest = 0;
+  for (std::int64_t i = 0; i < count; ++i)
+    largest = std::max(largest, std::fabs(static_cast<float>(x[i])));
+  return largest;
+}
+
+// Scales are powers of two, so dividing by one is exact and the same as multiplying by 1 / scale.
+template <float (*kRound)(float), class T>
+void RoundScaled(const T* x, std::int64_t count, float scale, T* y) {
+  const float inverse = 1 / scale;
+  for (std::int64_t i = 0; i < count; ++i)
+    y[i] = static_cast<T>(kRound(static_cast<float>(x[i]) * inverse) * scale);
+}
+
+template <class T>
+void Bf16Range(const T* x, std::int64_t count, T* y) {
+  for (std::int64_t i = 0; i < count; ++i)
+    y[i] = static_cast<T>(RoundToBf16(static_cast<float>(x[i])));
+}
+
+template <class T>
+void Fp8Block128(const T* x, std::int64_t rows, std::int64_t cols, T* y) {
+  constexpr std::int64_t kBlock = 128;
+  ParallelRows(
+      (rows + kBlock - 1) / kBlock, kBlock * cols, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin * kBlock; row < std::min(end * kBlock, rows); row += kBlock)
+          for (std::int64_t col = 0; col < cols; col += kBlock) {
+            const std::int64_t width = std::min(kBlock, cols - col),
+                               bottom = std::min(row + kBlock, rows);
+            float largest = 0;
+            for (std::int64_t r = row; r < bottom; ++r)
+              largest = std::max(largest, LargestMagnitude(x + r * cols + col, width));
+            for (std::int64_t r = row; r < bottom; ++r)
+              RoundScaled<RoundE4m3>(x + r * cols + col, width, Fp8Scale(largest),
+                                     y + r * cols + col);
+          }
+      });
+}
+
+template <class T>
+void Fp4Row(const T* x, std::int64_t width, T* y) {
+  constexpr std::int64_t kGroup = 32;
+  for (std::int64_t i = 0; i < width; i += kGroup) {
+    const std::int64_t count = std::min(kGroup, width - i);
+    RoundScaled<RoundE2m1>(x + i, count, Fp4Scale(LargestMagnitude(x + i, count)), y + i);
+  }
+}
+
+template <class T>
+void KvRow(const T* x, std::int64_t nope_dim, std::int64_t width, T* y) {
+  constexpr std::int64_t kGroup = 64;
+  for (std::int64_t i = 0; i < nope_dim; i += kGroup) {
+    const std::int64_t count = std::min(kGroup, nope_dim - i);
+    RoundScaled<RoundE4m3>(x + i, count, Fp8Scale(LargestMagnitude(x + i, count)), y + i);
+  }
+  Bf16Range(x + nope_dim, width - nope_dim, y + nope_dim);
+}
+
+// f(x, y, width) on every row.
+template <class T, class F>
+void EachRow(const Tensor& x, Tensor& y, F&& f) {
+  const std::int64_t width = x.size(-1);
+  const T* in = x.data_ptr<T>();
+  T* out = y.data_ptr<T>();
+  ParallelRows(x.numel() / width, width, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) f(in + row * width, out + row * width, width);
+  });
+}
+
+enum class Kind { kBf16, kFp8, kFp4, kKv };
+
+template <class T>
+void Round(Kind kind, std::int64_t nope_dim, const Tensor& x, Tensor& y) {
+  switch (kind) {
+    case Kind::kBf16:
+      return EachRow<T>(x, y, [](const T* a, T* b, std::int64_t n) { Bf16Range(a, n, b); });
+    case Kind::kFp8:
+      return Fp8Block128(x.data_ptr<T>(), x.size(0), x.size(1), y.data_ptr<T>());
+    case Kind::kFp4:
+      return EachRow<T>(x, y, [](const T* a, T* b, std::int64_t n) { Fp4Row(a, n, b); });
+    case Kind::kKv:
+      return EachRow<T>(x, y, [&](const T* a, T* b, std::int64_t n) { KvRow(a, nope_dim, n, b); });
+  }
+}
+
+struct RoundFunction : torch::autograd::Function<RoundFunction> {
+  static Tensor forward(AutogradContext*, const Tensor& x_in, Kind kind, std::int64_t nope_dim) {
+    const Tensor x = x_in.contiguous();
+    Tensor y = torch::empty_like(x);
+    AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "Stored",
+                               [&] { Round<scalar_t>(kind, nope_dim, x, y); });
+    return y;
+  }
+  static variable_list backward(AutogradContext*, const variable_list& d) {
+    return {d[0], Tensor(), Tensor()};
+  }
+};
+
+Tensor HadamardPlain(const Tensor& x) {
+  Tensor y = x.contiguous().clone();
+  const auto norm = 1 / std::sqrt(static_cast<double>(y.size(-1)));
+  AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "Hadamard", [&] {
+    EachRow<scalar_t>(y, y, [&](const scalar_t*, scalar_t* row, std::int64_t width) {
+      for (std::int64_t half = 1; half < width; half *= 2)
+        for (std::int64_t at = 0; at < width; at += 2 * half)
+          for (std::int64_t i = at; i < at + half; ++i) {
+            const scalar_t a = row[i], b = row[i + half];
+            row[i] = a + b;
+            row[i + half] = a - b;
+          }
+      for (std::int64_t i = 0; i < width; ++i) row[i] *= static_cast<scalar_t>(norm);
+    });
+  });
+  return y;
+}
+
+struct HadamardFunction : torch::autograd::Function<HadamardFunction> {
+  static Tensor forward(AutogradContext*, const Tensor& x) { return HadamardPlain(x); }
+  static variable_list backward(AutogradContext*, const variable_list& d) {
+    return {HadamardPlain(d[0])};
+  }
+};
+
+}  // namespace
+
+Tensor StoredBf16(const Tensor& x) { return RoundFunction::apply(x, Kind::kBf16, 0); }
+
+Tensor StoredFp8(const Tensor& weight) {
+  HADAL_CHECK(weight.dim() == 2);
+  return RoundFunction::apply(weight, Kind::kFp8, 0);
+}
+
+Tensor StoredFp4(const Tensor& x) { return RoundFunction::apply(x, Kind::kFp4, 0); }
+
+Tensor StoredKv(const Tensor& x, std::int64_t nope_dim) {
+  return RoundFunction::apply(x, Kind::kKv, nope_dim);
+}
+
+Tensor Hadamard(const Tensor& x) {
+  HADAL_CHECK(std::has_single_bit(static_cast<std::uint64_t>(x.size(-1))));
+  return HadamardFunction::apply(x);
+}
+
+}  // namespace hadal::train

@@ -1,0 +1,38 @@
+// Every tensor of a trainable model with this config, and its starting values. The module's parameters,
+// the checkpoint it loads and the one it saves are all made from this one list.
+//
+// Names are the published ones (model/inventory.h), except that the routed experts of a layer are
+// stacked: "layers.N.ffn.experts.w1" is [experts, inter, dim] and stands for
+// layers.N.ffn.experts.E.w1.weight, E = 0, 1, ...
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "model/config.h"
+#include "model/inventory.h"
+
+namespace hadal::train {
+
+enum class Start {
+  kNormal,  // N(0, init_std)
+  kZeros,
+  kOnes,
+  kHyperScale,  // 0.01: the dynamic part of a hyper-connection begins small
+  kHyperBase,   // a plain residual: see StartingValues
+  kHashTable,   // tid2eid
+};
+
+struct ParameterSpec {
+  std::string name;
+  std::vector<std::int64_t> shape;
+  model::Storage storage = model::Storage::kF32;  // in the published format
+  std::vector<model::TensorSpec> published;       // one, or one an expert
+  Start start = Start::kNormal;
+  bool trained = true;        // false: a buffer (gate.bias, gate.tid2eid)
+  std::int64_t sublayer = 0;  // kHyperBase, kHashTable: two a layer, from the bottom of the model
+};
+
+std::vector<ParameterSpec> ParametersOf(const model::Config& config);
+
+}  // namespace hadal::train

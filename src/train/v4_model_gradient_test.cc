@@ -1,0 +1,105 @@
+// Gradients against finite differences in float64, for every parameter of a model with every kind of
+// layer; and that losses reach the parameters they are meant for.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "train/tiny_model_test.h"
+
+namespace hadal::train {
+namespace {
+
+using torch::Tensor;
+
+bool IsIndexer(const std::string& name) { return name.find("indexer") != std::string::npos; }
+
+// Random linear readings of both logits, plus the balance loss.
+Tensor MainLoss(const Output& out, const Tensor& reading, const Tensor& mtp_reading) {
+  return (out.logits * reading).mean() + (out.mtp_logits * mtp_reading).mean() +
+         0.3 * out.balance_loss;
+}
+
+class Gradient : public ::testing::TestWithParam<Attention> {
+ protected:
+  Gradient() {
+    torch::manual_seed(11);
+    reading_ = torch::randn({2, 140, 24}, torch::kDouble);
+    mtp_reading_ = torch::randn({2, 140, 24}, torch::kDouble);
+    options_.attention = GetParam();
+  }
+
+  Tensor Loss(bool indexer) {
+    const Output out = model_->Forward(batch_, options_);
+    return indexer ? out.indexer_loss : MainLoss(out, reading_, mtp_reading_);
+  }
+  double LossAt(Tensor& parameter, std::int64_t index, double by, bool indexer) {
+    const torch::NoGradGuard no_grad;
+    double& value = parameter.data_ptr<double>()[index];
+    const double before = value;
+    value += by;
+    const double loss = Loss(indexer).item<double>();
+    value = before;
+    return loss;
+  }
+  void CheckParameter(const std::string& name, Tensor parameter, bool indexer, Random& random) {
+    const Tensor grad = parameter.grad();
+    for (int sample = 0; sample < 2; ++sample) {
+      const auto index =
+          static_cast<std::int64_t>(random.Below(static_cast<std::size_t>(parameter.numel())));
+      constexpr double kStep = 1e-6;
+      const double want =
+          (LossAt(parameter, index, kStep, indexer) - LossAt(parameter, index, -kStep, indexer)) /
+          (2 * kStep);
+      const double got = grad.defined() ? grad.flatten()[index].item<double>() : 0;
+      EXPECT_NEAR(got, want, 1e-8 + 2e-5 * std::fabs(want)) << name << " [" << index << "]";
+    }
+  }
+
+  model::Config config_ = TinyConfig();
+  V4Model model_ = TinyModel(config_, torch::kDouble);
+  Batch batch_ = TinyBatch(config_, {{140}, {9, 128, 3}});
+  ForwardOptions options_;
+  Tensor reading_, mtp_reading_;
+};
+
+TEST_P(Gradient, OfTheMainLossAgreesWithFiniteDifferences) {
+  Loss(/*indexer=*/false).backward();
+  Random random(5);
+  for (auto& item : model_->named_parameters())
+    if (!IsIndexer(item.key())) CheckParameter(item.key(), *item, false, random);
+}
+
+TEST_P(Gradient, OfTheIndexerLossAgreesWithFiniteDifferences) {
+  if (GetParam() == Attention::kDense) GTEST_SKIP() << "no indexer";
+  Loss(/*indexer=*/true).backward();
+  Random random(6);
+  for (auto& item : model_->named_parameters())
+    if (IsIndexer(item.key())) CheckParameter(item.key(), *item, true, random);
+}
+
+TEST_P(Gradient, OfEachLossReachesItsOwnParametersOnly) {
+  Loss(/*indexer=*/false).backward();
+  for (const auto& item : model_->named_parameters()) {
+    const bool reached = item->grad().defined() && item->grad().abs().sum().item<double>() > 0;
+    EXPECT_EQ(reached, !IsIndexer(item.key())) << item.key();
+  }
+  model_->zero_grad();
+  for (Tensor& parameter : model_->parameters()) parameter.mutable_grad() = Tensor();
+  const Tensor loss = Loss(/*indexer=*/true);
+  if (GetParam() == Attention::kDense) {
+    EXPECT_EQ(loss.item<double>(), 0);
+    return;
+  }
+  loss.backward();
+  for (const auto& item : model_->named_parameters()) {
+    const bool reached = item->grad().defined() && item->grad().abs().sum().item<double>() > 0;
+    EXPECT_EQ(reached, IsIndexer(item.key())) << item.key();
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, Gradient,
+                         ::testing::Values(Attention::kDense, Attention::kWarmup,
+                                           Attention::kSparse));
+
+}  // namespace
+}  // namespace hadal::train

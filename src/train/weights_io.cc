@@ -1,0 +1,168 @@
+// V4ModelImpl::Load and Save: published checkpoints in and out.
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "io/file.h"
+#include "io/safetensors.h"
+#include "model/encode_weights.h"
+#include "model/stored_tensor.h"
+#include "train/v4_model.h"
+
+namespace hadal::train {
+namespace {
+
+using torch::Tensor;
+using Declared = io::SafetensorsWriter::Declared;
+
+// A published tensor that is part of a parameter, and how to write it.
+struct Piece {
+  const model::TensorSpec* spec;
+  Tensor values;           // of this piece alone
+  model::Storage storage;  // to be written in
+};
+
+template <class T>
+std::span<const std::byte> Bytes(const T* data, std::size_t count) {
+  return std::as_bytes(std::span<const T>(data, count));
+}
+
+std::vector<std::uint64_t> Ceil(const std::vector<std::uint64_t>& shape, std::uint64_t rows,
+                                std::uint64_t cols) {
+  return {(shape[0] + rows - 1) / rows, (shape[1] + cols - 1) / cols};
+}
+
+std::vector<Declared> Declare(const Piece& piece) {
+  const std::string& name = piece.spec->name;
+  const std::vector<std::uint64_t>& shape = piece.spec->shape;
+  switch (piece.storage) {
+    case model::Storage::kF32:
+      return {{name, DType::kF32, shape}};
+    case model::Storage::kBf16:
+      return {{name, DType::kBF16, shape}};
+    case model::Storage::kI64:
+      return {{name, DType::kI64, shape}};
+    case model::Storage::kFp8Block128:
+      return {{name, DType::kF8E4M3, shape},
+              {model::ScaleName(name), DType::kF8E8M0, Ceil(shape, 128, 128)}};
+    case model::Storage::kFp4Block32:
+      return {{name, DType::kI8, {shape[0], shape[1] / 2}},
+              {model::ScaleName(name), DType::kF8E8M0, Ceil(shape, 1, 32)}};
+  }
+  HADAL_CHECK(false);
+}
+
+Status AppendBlocks(const Result<model::EncodedBlocks>& blocks, io::SafetensorsWriter& writer) {
+  if (!blocks.ok()) return blocks.error();
+  HADAL_TRY_STATUS(writer.Append(std::as_bytes(std::span(blocks->codes))));
+  return writer.Append(std::as_bytes(std::span(blocks->scales)));
+}
+
+Status Append(const Piece& piece, io::SafetensorsWriter& writer) {
+  if (piece.storage == model::Storage::kI64) {
+    const Tensor ids = piece.values.to(torch::kLong).contiguous();
+    return writer.Append(
+        Bytes(ids.data_ptr<std::int64_t>(), static_cast<std::size_t>(ids.numel())));
+  }
+  const Tensor floats = piece.values.to(torch::kFloat).contiguous();
+  const std::span<const float> w(floats.data_ptr<float>(),
+                                 static_cast<std::size_t>(floats.numel()));
+  if (piece.storage == model::Storage::kF32) return writer.Append(std::as_bytes(w));
+  const std::size_t rows = piece.spec->shape.size() == 2 ? piece.spec->shape[0] : 1;
+  const std::size_t cols = w.size() / rows;
+  if (piece.storage == model::Storage::kFp8Block128)
+    return AppendBlocks(model::EncodeFp8Block128(w, rows, cols), writer);
+  if (piece.storage == model::Storage::kFp4Block32)
+    return AppendBlocks(model::EncodeFp4Block32(w, rows, cols), writer);
+  HADAL_TRY(const std::vector<std::uint16_t> codes, model::EncodeBf16(w, rows, cols));
+  return writer.Append(std::as_bytes(std::span(codes)));
+}
+
+Status CheckIds(const std::vector<std::int64_t>& ids, std::size_t experts) {
+  for (const std::int64_t id : ids)
+    if (id < 0 || static_cast<std::size_t>(id) >= experts)
+      return Fail(Code::kInvalid, "found expert {}, expected 0 to {}", id, experts - 1);
+  return Unit{};
+}
+
+// Copies the stored numbers into `to`, whatever its type.
+Status Read(const model::StoredTensor& stored, const model::Config& config, Tensor to) {
+  if (stored.spec->storage == model::Storage::kI64) {
+    HADAL_TRY(std::vector<std::int64_t> ids, io::DecodeInts(stored.data));
+    HADAL_TRY_STATUS(CheckIds(ids, config.n_routed_experts));
+    to.copy_(torch::from_blob(ids.data(), to.sizes(), torch::kLong));
+    return Unit{};
+  }
+  HADAL_TRY(std::vector<float> floats, io::DecodeFloats(stored.data, stored.scale_or_null()));
+  to.copy_(torch::from_blob(floats.data(), to.sizes(), torch::kFloat));
+  return Unit{};
+}
+
+Tensor PieceOf(const Tensor& values, std::size_t pieces, std::size_t i) {
+  return pieces == 1 ? values : values.select(0, static_cast<std::int64_t>(i));
+}
+
+}  // namespace
+
+Status V4ModelImpl::Load(const io::Checkpoint& checkpoint) {
+  const torch::NoGradGuard no_grad;
+  struct Found {
+    model::StoredTensor stored;
+    Tensor to;
+  };
+  // Everything is found and checked before anything is changed.
+  std::vector<Found> found;
+  std::vector<model::StoredTensor> all;
+  for (const auto& [name, tensor] : tensors_) {
+    const std::vector<model::TensorSpec>& published = tensor.spec.published;
+    for (std::size_t i = 0; i < published.size(); ++i) {
+      HADAL_TRY(const model::StoredTensor stored, model::FindStored(checkpoint, published[i]));
+      found.push_back({stored, PieceOf(tensor.values, published.size(), i)});
+      all.push_back(stored);
+    }
+  }
+  if (const auto unexpected = model::UnexpectedTensors(checkpoint, all); !unexpected.empty())
+    return Fail(Code::kInvalid, "{}: found tensor \"{}\", which config.json does not call for",
+                checkpoint.FileOf(unexpected[0]), unexpected[0]);
+  for (const Found& item : found) {
+    const Status status = Read(item.stored, config_, item.to);
+    if (!status.ok())
+      return Within(fmt::format("{}: tensor \"{}\"", checkpoint.FileOf(item.stored.spec->name),
+                                item.stored.spec->name),
+                    status.error());
+  }
+  return Unit{};
+}
+
+Status V4ModelImpl::Save(const std::string& directory, Format format) const {
+  const torch::NoGradGuard no_grad;
+  std::vector<Piece> pieces;
+  for (const auto& [name, tensor] : tensors_) {
+    const std::vector<model::TensorSpec>& published = tensor.spec.published;
+    for (std::size_t i = 0; i < published.size(); ++i) {
+      const bool floats = published[i].storage != model::Storage::kI64;
+      pieces.push_back(
+          {&published[i], PieceOf(tensor.values, published.size(), i),
+           format == Format::kF32 && floats ? model::Storage::kF32 : published[i].storage});
+    }
+  }
+  // Wide types first: every tensor is then aligned to its type.
+  std::ranges::stable_sort(pieces, std::greater<>(),
+                           [](const Piece& piece) { return DTypeBytes(Declare(piece)[0].dtype); });
+  std::vector<Declared> declared;
+  for (const Piece& piece : pieces)
+    for (Declared& tensor : Declare(piece)) declared.push_back(std::move(tensor));
+
+  const std::filesystem::path folder(directory);
+  HADAL_TRY(auto writer, io::SafetensorsWriter::Create((folder / "model.safetensors").string(),
+                                                       declared, {{"format", "pt"}}));
+  for (const Piece& piece : pieces) {
+    const Status status = Append(piece, writer);
+    if (!status.ok()) return Within(fmt::format("tensor \"{}\"", piece.spec->name), status.error());
+  }
+  HADAL_TRY_STATUS(writer.Finish());
+  const Json config = model::ConfigToJson(config_, format == Format::kFp8Fp4);
+  return io::WriteFile((folder / "config.json").string(), config.Dump(2) + "\n");
+}
+
+}  // namespace hadal::train
