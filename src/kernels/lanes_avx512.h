@@ -14,7 +14,7 @@
 namespace hadal::kernels::HADAL_ISA {
 
 // Register tiles of the dot products: kTileX rows of one side by kTileW of the other.
-inline constexpr std::size_t kTileX = 4, kTileW = 4;
+inline constexpr std::size_t kTileX = 6, kTileW = 4;
 inline constexpr std::size_t kMaxAccumulators = 32;
 
 struct F16;

@@ -145,25 +145,29 @@ UnitFunction SimdFunction(WeightFormat format) {
 // A job is cut into units: all blocks of rows for each block of tokens, in this order.
 struct Grid {
   explicit Grid(const MatMulJob& job)
-      : rows(CeilDiv(job.w.rows, kUnitRows)), tokens(CeilDiv(job.x.rows(), kUnitTokens)) {}
+      : unit_rows(job.x.rows() <= kDirectTokens ? kDirectRows : kUnitRows),
+        rows(CeilDiv(job.w.rows, unit_rows)),
+        tokens(CeilDiv(job.x.rows(), kUnitTokens)) {}
   std::size_t units() const { return rows * tokens; }
-  std::size_t rows, tokens;
+  std::size_t unit_rows, rows, tokens;
 };
 
-// What a unit costs, roughly, in columns times tokens: decoding a weight is worth some tokens.
+// What a unit costs, roughly, in products: decoding a weight is worth some tokens.
 std::size_t UnitCost(const MatMulJob& job) {
   constexpr std::size_t kDecodeTokens = 4;
-  return job.w.cols * (std::min(job.x.rows(), kUnitTokens) + kDecodeTokens);
+  return Grid(job).unit_rows * job.w.cols * (std::min(job.x.rows(), kUnitTokens) + kDecodeTokens);
 }
 
-void RunUnit(const MatMulJob& job, std::size_t first_row, std::size_t first_token) {
+void RunUnit(const MatMulJob& job, const Grid& grid, std::size_t index) {
   const Weight& w = job.w;
-  const std::size_t rows = std::min(kUnitRows, w.rows - first_row);
+  const std::size_t first_row = index / grid.tokens * grid.unit_rows;
+  const std::size_t first_token = index % grid.tokens * kUnitTokens;
+  const std::size_t rows = std::min(grid.unit_rows, w.rows - first_row);
   const View2<const float> x =
       job.x.Rows(first_token, std::min(kUnitTokens, job.x.rows() - first_token));
   const View2<float> y = job.y.Rows(first_token, x.rows()).Cols(first_row, rows);
   const UnitFunction simd = SimdFunction(w.format);
-  // kUnitRows divides the 128 rows that share a scale, so every unit has one row of FP8 scales.
+  // A unit lies within the 128 rows that share a row of FP8 scales.
   const bool fp8 = w.format == WeightFormat::kFp8Block128;
   const std::size_t code_bytes = w.code_bytes() / w.rows;
   const std::size_t scale_bytes = fp8 ? CeilDiv(w.cols, kFp8Block) : w.scale_bytes() / w.rows;
@@ -214,7 +218,7 @@ void RunShare(std::span<const MatMulJob> jobs, std::size_t begin, std::size_t en
       const std::size_t first = begin > before ? CeilDiv(begin - before, cost) : 0;
       const std::size_t last = std::min(CeilDiv(end - before, cost), grid.units());
       for (std::size_t unit = first; unit < last; ++unit)
-        RunUnit(job, unit / grid.tokens * kUnitRows, unit % grid.tokens * kUnitTokens);
+        RunUnit(job, grid, unit);
     }
     before = after;
   }
