@@ -35,7 +35,7 @@ enum class Attention {
 
 struct ForwardOptions {
   Attention attention = Attention::kDense;
-  Quantize quantize;
+  Quantize quantize = {};
   bool mtp = true;  // also run the MTP block (if the config has one)
 };
 
