@@ -1,7 +1,8 @@
 # The front door: `make run` and `make test` work from a fresh clone on Debian or Ubuntu.
 #
 # Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs packages
-# without asking; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run.
+# without asking; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run;
+# BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..." for bench.
 JOBS ?= $(shell nproc)
 export PROMPT ?= Once upon a time
 PREFIX ?= /usr/local
@@ -10,6 +11,7 @@ RELEASE := build/release
 DEPS := tools/install_deps.sh
 TORCH := $(if $(HADAL_WITH_TORCH),-DHADAL_WITH_TORCH=$(HADAL_WITH_TORCH))
 TRAIN := $(if $(filter OFF off 0 no,$(HADAL_WITH_TORCH)),,train)
+BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
 .PHONY: help build run test test-full test-build bench train-deps format check asan fuzz install \
@@ -45,9 +47,9 @@ test-build:
 bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
 	@$(DEPS) bench
 	cmake --preset release -DHADAL_BUILD_BENCH=ON $(TORCH)
-	cmake --build $(RELEASE) --target programs benchmarks -j$(JOBS)
+	cmake --build $(RELEASE) --target programs $(BENCHES) -j$(JOBS)
 	@$(MAKE) -s links
-	tools/bench.sh $(RELEASE)
+	@set -e; for bench in $(BENCHES); do echo "== $$bench"; $(RELEASE)/bench/$$bench $(BENCH_FLAGS); done
 
 train-deps: deps-engine $(RELEASE)/build.ninja  ## install what `hadal train` needs (LibTorch) and build it
 	@$(DEPS) train
