@@ -30,6 +30,9 @@ struct U16 {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 8))};
   }
+  static U16 LoadBits(const std::uint8_t* p) {
+    return Load(reinterpret_cast<const std::uint32_t*>(p));
+  }
   static U16 LoadBytes(const std::uint8_t* p) {
     const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm256_cvtepu8_epi32(codes), _mm256_cvtepu8_epi32(_mm_srli_si128(codes, 8))};
@@ -73,6 +76,10 @@ struct F16 {
   __m256 lo, hi;
   static F16 Zero() { return {_mm256_setzero_ps(), _mm256_setzero_ps()}; }
   static F16 Splat(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
+  static F16 Quarters(float a, float b, float c, float d) {  // four lanes of each
+    return {_mm256_set_m128(_mm_set1_ps(b), _mm_set1_ps(a)),
+            _mm256_set_m128(_mm_set1_ps(d), _mm_set1_ps(c))};
+  }
   static F16 Load(const float* p) { return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)}; }
   static F16 LoadN(const float* p, std::size_t n) {  // n < 16; the other lanes are zero
     return {_mm256_maskload_ps(p, First(n, 0)), _mm256_maskload_ps(p + 8, First(n, 8))};
@@ -159,6 +166,16 @@ struct F16 {
       found = _mm_or_si128(found, _mm_cmpeq_epi8(_mm_and_si128(codes, nan), nan));
     }
     return _mm_movemask_epi8(found) != 0;
+  }
+  // E2M1 in bits [4 kStep, 4 kStep + 4) of every lane.
+  template <int kStep>
+  static F16 FromNibble(U16 codes) {
+    const U16 index = codes.template Right<4 * kStep>();
+    const U16 sign = codes.template Left<28 - 4 * kStep>() & U16::Splat(0x80000000);
+    const __m256 magnitudes = _mm256_setr_ps(0, .5f, 1, 1.5f, 2, 3, 4, 6);
+    const F16 magnitude = {_mm256_permutevar8x32_ps(magnitudes, index.lo),
+                           _mm256_permutevar8x32_ps(magnitudes, index.hi)};
+    return (magnitude.Bits() | sign).AsFloat();
   }
   static F16 FromFp4(const std::uint8_t* p) {  // 8 bytes, low nibble first
     return {EightFp4(p), EightFp4(p + 4)};

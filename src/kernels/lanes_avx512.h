@@ -23,6 +23,7 @@ struct U16 {
   __m512i v;
   static U16 Splat(std::uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
   static U16 Load(const std::uint32_t* p) { return {_mm512_loadu_si512(p)}; }
+  static U16 LoadBits(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
   static U16 LoadBytes(const std::uint8_t* p) {
     return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
   }
@@ -50,6 +51,11 @@ struct F16 {
   __m512 v;
   static F16 Zero() { return {_mm512_setzero_ps()}; }
   static F16 Splat(float x) { return {_mm512_set1_ps(x)}; }
+  static F16 Quarters(float a, float b, float c, float d) {  // four lanes of each
+    return {_mm512_mask_blend_ps(
+        0xFF00, _mm512_mask_blend_ps(0x00F0, _mm512_set1_ps(a), _mm512_set1_ps(b)),
+        _mm512_mask_blend_ps(0xF000, _mm512_set1_ps(c), _mm512_set1_ps(d)))};
+  }
   static F16 Load(const float* p) { return {_mm512_loadu_ps(p)}; }
   // n < 16 elements; the other lanes are zero.
   static F16 LoadN(const float* p, std::size_t n) { return {_mm512_maskz_loadu_ps(First(n), p)}; }
@@ -122,6 +128,11 @@ struct F16 {
     }
     return found != 0;
   }
+  // E2M1 in bits [4 kStep, 4 kStep + 4) of every lane.
+  template <unsigned kStep>
+  static F16 FromNibble(U16 codes) {
+    return {_mm512_permutexvar_ps(codes.Right<4 * kStep>().v, Fp4Values())};
+  }
   static F16 FromFp4(const std::uint8_t* p) {  // 8 bytes, low nibble first
     const __m512i pairs =
         _mm512_broadcast_i64x2(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
@@ -129,12 +140,13 @@ struct F16 {
         _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), pairs);
     const __m512i shifts =
         _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28);
-    const __m512 values =
-        _mm512_setr_ps(0, .5f, 1, 1.5f, 2, 3, 4, 6, -0.f, -.5f, -1, -1.5f, -2, -3, -4, -6);
-    return {_mm512_permutexvar_ps(_mm512_srlv_epi32(halves, shifts), values)};
+    return {_mm512_permutexvar_ps(_mm512_srlv_epi32(halves, shifts), Fp4Values())};
   }
 
  private:
+  static __m512 Fp4Values() {
+    return _mm512_setr_ps(0, .5f, 1, 1.5f, 2, 3, 4, 6, -0.f, -.5f, -1, -1.5f, -2, -3, -4, -6);
+  }
   static constexpr int kNearest = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
   static __mmask16 First(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
   static __m256 FoldTo8(F16 a) {
