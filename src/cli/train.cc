@@ -13,13 +13,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Beside this program, or, in a build folder, where the trainer is built.
 Result<std::string> FindTrainer() {
   std::error_code error;
-  const fs::path self = fs::read_symlink("/proc/self/exe", error);
-  const fs::path here = self.parent_path();
-  for (const fs::path& path : {here / "hadal-train", here.parent_path() / "train" / "hadal-train"})
-    if (!error && ::access(path.c_str(), X_OK) == 0) return path.string();
+  const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
+  const fs::path trainer = here / "hadal-train";
+  if (!error && ::access(trainer.c_str(), X_OK) == 0) return trainer.string();
   return Fail(
       Code::kNotFound,
       "{}: found no program hadal-train here; training needs LibTorch: install libtorch-dev, "

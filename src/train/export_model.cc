@@ -17,7 +17,8 @@ Result<model::Config> ReadModelConfig(const std::string& path) {
   auto json = ParseJson(text);
   if (!json.ok()) return Within(path, json.error());
   auto config = model::ParseConfig(*json);
-  if (!config.ok()) return Within(path, config.error());
+  if (!config.ok())  // which names config.json itself
+    return Within(fs::path(path).parent_path().string(), config.error());
   return config;
 }
 

@@ -1,10 +1,14 @@
 // hadal-train CONFIG.toml: trains a model (trainer.h). Exit codes: 0 done, 1 failed or stopped, 2 bad
 // usage.
+#include <malloc.h>
 #include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 
 #include "base/log.h"
 #include "train/trainer.h"
@@ -39,6 +43,17 @@ void ChooseBlasKernels(char** argv) {
   execv("/proc/self/exe", argv);  // if it fails: on with the slow kernels
 #else
   (void)argv;
+#endif
+}
+
+// Each step frees and asks for the same memory. By default large pieces go back to the system and are
+// fetched again, zeroed, page by page; kept, they cost nothing.
+void KeepMemory() {
+#if defined(__GLIBC__)
+  mallopt(M_ARENA_MAX, 1);  // other arenas cannot grow past 64 MB and return what is larger
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TOP_PAD, 64 << 20);
 #endif
 }
 
@@ -95,6 +110,7 @@ Status Work(const Arguments& a) {
 
 int main(int argc, char** argv) {
   ChooseBlasKernels(argv);
+  KeepMemory();
   Arguments arguments;
   CLI::App app("Trains a model of the DeepSeek-V4 architecture.", "hadal-train");
   AddFlags(app, arguments);

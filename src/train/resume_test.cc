@@ -40,7 +40,7 @@ model::Config TinyConfig() {
   c.hidden_size = 64;
   c.num_hidden_layers = 3;
   c.num_attention_heads = 2;
-  c.head_dim = 32;
+  c.head_dim = 80;
   c.qk_rope_head_dim = 16;
   c.q_lora_rank = 32;
   c.o_groups = 2;
@@ -96,10 +96,16 @@ void WriteInputs(const testing::TempFolder& folder) {
   ASSERT_TRUE(io::WriteFile(folder.File("train.toml"), kToml).ok());
 }
 
-// Starts hadal-train, which is built beside this test.
+// The program is built at the top of the build folder, this test further down.
+std::string TrainerPath() {
+  fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
+  while (!fs::exists(folder / "hadal-train") && folder.has_relative_path())
+    folder = folder.parent_path();
+  return (folder / "hadal-train").string();
+}
+
 pid_t StartTrainer(const testing::TempFolder& folder, const Words& arguments) {
-  const std::string program =
-      (fs::read_symlink("/proc/self/exe").parent_path() / "hadal-train").string();
+  const std::string program = TrainerPath();
   const pid_t child = fork();
   if (child != 0) return child;
   const std::string log = folder.File("stderr.txt");
@@ -131,10 +137,16 @@ std::size_t LogLines(const std::string& path) {
   return text.ok() ? static_cast<std::size_t>(std::count(text->begin(), text->end(), '\n')) : 0;
 }
 
+bool HasEnded(pid_t child) {
+  siginfo_t info{};
+  waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT);
+  return info.si_pid == child;
+}
+
 // Sends `signal` once the log has `lines` lines, a little later, so that it can fall anywhere in a step.
 void SignalAfter(pid_t child, int signal, const std::string& log, std::size_t lines,
                  Random* random) {
-  for (int i = 0; i < 6000 && LogLines(log) < lines; ++i)
+  while (LogLines(log) < lines && !HasEnded(child))
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   std::this_thread::sleep_for(std::chrono::milliseconds(random->Below(120)));
   kill(child, signal);

@@ -181,7 +181,9 @@ void SettingsReader::CheckKnown(const toml::table& table, const std::string& pre
 }
 
 Status SettingsReader::Finish() {
-  CheckKnown(table_, "");
+  std::vector<Error> found = std::exchange(errors_, {});
+  CheckKnown(table_, "");  // its errors first: a misspelt key is also a missing one
+  errors_.insert(errors_.end(), found.begin(), found.end());
   if (!errors_.empty()) return errors_.front();
   return Unit{};
 }
