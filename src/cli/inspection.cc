@@ -10,7 +10,6 @@
 namespace hadal::cli {
 namespace {
 
-using model::Component;
 using model::TensorSpec;
 
 constexpr std::size_t kMaxProblems = 20;
