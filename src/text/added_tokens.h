@@ -2,7 +2,8 @@
 // place the longest.
 //
 // Tokens marked `normalized` are looked for after the others, in what those leave, as the published
-// implementation does (it would normalize the text in between; there is no normalizer here).
+// implementation does (it would normalize the text in between; there is no normalizer here). White
+// space that a token took with it is not read again, so that every byte belongs to one token.
 // Immutable once built; any thread may search.
 #pragma once
 #include <array>

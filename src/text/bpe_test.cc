@@ -102,6 +102,29 @@ TEST(Bpe, ByHand) {
   EXPECT_EQ(whole, (std::vector<TokenId>{999}));
 }
 
+// Longer pieces first, so that a piece's place in the cache often holds one that begins with it.
+void EncodeAllBelow(const Bpe& bpe, std::string* piece, BpeScratch* scratch) {
+  if (piece->size() < 7)
+    for (const char c : {'a', 'b', 'c', 'd'}) {
+      piece->push_back(c);
+      EncodeAllBelow(bpe, piece, scratch);
+      piece->pop_back();
+    }
+  if (piece->empty()) return;
+  std::vector<TokenId> ids;
+  bpe.Encode(*piece, scratch, &ids);
+  ASSERT_EQ(ids, std::vector<TokenId>(piece->begin(), piece->end()));
+}
+
+TEST(Bpe, TheCacheTellsPiecesApart) {
+  std::array<TokenId, 256> bytes{};
+  for (std::size_t b = 0; b < 256; ++b) bytes[b] = static_cast<TokenId>(b);
+  const Bpe bpe(MergeTable(0), bytes);
+  BpeScratch scratch;
+  std::string piece;
+  EncodeAllBelow(bpe, &piece, &scratch);
+}
+
 TEST(Bpe, LongPieceOfOneLetter) {
   // a+a -> 256, 256+256 -> 257: n letters are n/4 tokens and a rest.
   std::array<TokenId, 256> bytes{};

@@ -105,6 +105,14 @@ TEST(BpeTrainer, RefusesOptionsThatMakeNoSense) {
   error({.added_tokens = {"a"}});
 }
 
+TEST(BpeTrainer, NoLearntTokenIsWrittenLikeAnAddedOne) {
+  // " ab" would be written as U+0120 and "ab", which here is the content of an added token.
+  const auto json = TrainBpe({" ab ab ab"}, {.vocab_size = 300, .added_tokens = {"\u0120ab"}}, {});
+  ASSERT_TRUE(json.ok());
+  EXPECT_EQ(Merges(*json), (std::vector<std::string>{"a b"}));
+  EXPECT_TRUE(Tokenizer::Parse(*json).ok());
+}
+
 TEST(BpeTrainer, InvalidTextIsReadLossily) {
   const auto json = TrainBpe({"\xFF\xFF \xFF\xFF"}, {.vocab_size = 300}, {});
   ASSERT_TRUE(json.ok());

@@ -77,6 +77,8 @@ TEST(Tokenizer, PreTokenizerOptions) {
   EXPECT_EQ(Make(small.File()).Encode(" a"), (Ids{256}));
   small.pre_tokenizer = ByteLevelStep(false, false);
   EXPECT_EQ(Make(small.File()).Encode("a a"), (Ids{'a', 256}));
+  small.pre_tokenizer = StepSequence({RegexSplit("-"), ByteLevelStep(false, true)});
+  EXPECT_EQ(Make(small.File()).Encode("a-a"), (Ids{256, ' ', '-', 256}));
   Json literal = RegexSplit("x");
   literal.Set("pattern", Json::MakeObject({{"String", " "}}));
   small.pre_tokenizer = StepSequence({literal, ByteLevelStep()});

@@ -1,6 +1,6 @@
 // Characters that Unicode 15.0, 15.1 and 16.0 added, by general category.
 //
-// PCRE2 before 10.45 knows Unicode 14 only; without these a new emoji such as U+1FAE8 would be split
+// PCRE2 10.42 knows Unicode 14 only; without these a new emoji such as U+1FAE8 would be split
 // differently than by implementations that know it.
 // Source: the Unicode Character Database 16.0, DerivedGeneralCategory.txt, less that of 14.0.
 #pragma once
