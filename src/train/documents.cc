@@ -72,7 +72,7 @@ Result<std::vector<std::string>> ReadDocuments(const std::vector<std::string>& p
   }
   if (documents.empty())
     return Fail(Code::kInvalid, "{}: found no text, expected at least one document",
-                fmt::join(paths, ", "));
+                paths.empty() ? std::string("no files") : paths.front());
   return documents;
 }
 

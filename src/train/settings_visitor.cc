@@ -42,6 +42,15 @@ std::string ShowReal(double value) {
 
 }  // namespace
 
+std::string Join(const std::vector<std::string>& words, const std::string& between) {
+  std::string text;
+  for (const std::string& word : words) {
+    if (!text.empty()) text += between;
+    text += word;
+  }
+  return text;
+}
+
 std::size_t EditDistance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -121,7 +130,7 @@ void SettingsReader::Choice(const std::string& key, std::string* value,
   if (node == nullptr) return;
   const auto found = node->value_exact<std::string>();
   if (!found || std::find(choices.begin(), choices.end(), *found) == choices.end())
-    return Reject(key, *node, fmt::format("\"{}\"", fmt::join(choices, "\" or \"")));
+    return Reject(key, *node, "\"" + Join(choices, "\" or \"") + "\"");
   *value = *found;
 }
 
@@ -219,7 +228,7 @@ void SettingsLister::Paths(const std::string& key, std::vector<std::string>* val
                            bool /*required*/) {
   std::vector<std::string> quoted;
   for (const std::string& path : *value) quoted.push_back(Quote(path));
-  settings.emplace_back(key, fmt::format("[{}]", fmt::join(quoted, ", ")));
+  settings.emplace_back(key, "[" + Join(quoted, ", ") + "]");
 }
 
 }  // namespace hadal::train

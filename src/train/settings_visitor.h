@@ -74,6 +74,9 @@ class SettingsLister : public SettingsVisitor {
   Settings settings;
 };
 
+// Not fmt::join: g++ 12 warns falsely of it with -O3.
+std::string Join(const std::vector<std::string>& words, const std::string& between);
+
 // Single-letter edits between two words.
 std::size_t EditDistance(const std::string& a, const std::string& b);
 

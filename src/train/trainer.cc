@@ -19,6 +19,7 @@
 #include "train/parameter_groups.h"
 #include "train/run_data.h"
 #include "train/run_log.h"
+#include "train/settings_visitor.h"
 #include "train/train_state.h"
 
 namespace hadal::train {
@@ -178,7 +179,7 @@ Status Run::RestoreState(const std::string& path) {
   if (!changed.empty() && !options_.allow_changes)
     return Fail(Code::kInvalid,
                 "{}: the run began with other settings: {}; --changed continues anyway", path,
-                fmt::join(changed, ", "));
+                Join(changed, ", "));
   if (info.data_fingerprint != fingerprint_ && !options_.allow_changes)
     return Fail(
         Code::kInvalid,
