@@ -96,7 +96,7 @@ class Examiner {
   Status Layers(const std::string& variant, const GoldenVariant& want) {
     if (want.layer_io.empty()) return Unit{};
     for (const char* engine : {"f32", "f32q", "bf16"}) {
-      const auto limit = LayerLimit(RoundingOf(engine), variant);
+      const auto limit = LayerLimit(RoundingOf(engine), variant, context_.traits);
       if (!limit) continue;
       HADAL_TRY(const std::vector<float> got,
                 RunGoldenLayers(model_, golden_.layer_io_tokens, want.layer_io.values,

@@ -25,7 +25,9 @@ enum class EngineRounding { kNone, kStored, kQuantised, kBf16 };
 // Of per-position errors. None: not a pair that has a limit ("f32" against anything but itself).
 std::optional<Spread> ErrorLimit(EngineRounding engine, std::string_view variant,
                                  const GoldenTraits& traits, const Json& report);
-std::optional<Spread> LayerLimit(EngineRounding engine, std::string_view variant);
+// Of one layer fed with the expected streams.
+std::optional<Spread> LayerLimit(EngineRounding engine, std::string_view variant,
+                                 const GoldenTraits& traits);
 
 struct ShareLimits {
   double top_one, indexer_entries, expert_sets;  // at least

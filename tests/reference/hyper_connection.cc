@@ -62,10 +62,7 @@ Mixing Mix(const HyperConnection& hc, const Row& f, const Config& config, const 
     for (std::size_t i = 0; i < kStreams; ++i)
       c[i][j] = m[8 + 4 * i + j] * hc.scale[2] + hc.base[8 + 4 * i + j];
   }
-  if (rules.sinkhorn_columns_first)
-    c = Transposed(Sinkhorn(Transposed(c), config.hc_iterations, config.hc_eps));
-  else
-    c = Sinkhorn(c, config.hc_iterations, config.hc_eps);
+  c = Sinkhorn(c, config.hc_iterations, config.hc_eps);
   mix.comb = rules.transpose_comb ? Transposed(c) : c;
   return mix;
 }

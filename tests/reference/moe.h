@@ -9,7 +9,7 @@ namespace hadal::reference {
 struct Route {
   std::vector<std::size_t> experts;  // in descending biased score, or in table order
   Row weights;
-  double margin = 0;  // (k-th - (k+1)-th biased score) / standard deviation; 0 in hash layers
+  double margin = 1e30;  // (k-th - (k+1)-th biased score) / standard deviation; 1e30: no choice
 };
 
 Route ChooseExperts(const Moe& moe, const Row& x, std::size_t token, const Config& config,

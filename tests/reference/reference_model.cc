@@ -38,7 +38,7 @@ Row MtpInput(const Mtp& mtp, const Row& embedding, const Row& f, const Model& mo
 }
 
 Rows RunMtp(const Model& model, std::span<const std::int32_t> tokens, const Rows& streams,
-            const Rounding& round) {
+            const Rounding& round, LayerTrace* trace) {
   const Mtp& mtp = *model.weights.mtp;
   Rows z;
   for (std::size_t i = 0; i + 1 < tokens.size(); ++i) {
@@ -47,8 +47,8 @@ Rows RunMtp(const Model& model, std::span<const std::int32_t> tokens, const Rows
         MtpInput(mtp, EmbeddingOf(model.weights.embed, tokens[token]), streams[i], model, round));
   }
   if (z.empty()) return {};
-  model.RunLayer(mtp.layer, model.config.ratios[model.config.layers], tokens.first(z.size()), round,
-                 &z);
+  *trace = model.RunLayer(mtp.layer, model.config.ratios[model.config.layers],
+                          tokens.first(z.size()), round, &z);
   Rows logits;
   for (const Row& f : z) logits.push_back(LogitsOf(f, mtp.hc_head, mtp.norm, model, round));
   return logits;
@@ -97,7 +97,7 @@ Outputs Model::Run(std::span<const std::int32_t> tokens, const Rounding& round,
   }
   for (const Row& row : f)
     out.logits.push_back(LogitsOf(row, weights.hc_head, weights.norm, *this, round));
-  if (with_mtp && weights.mtp) out.mtp_logits = RunMtp(*this, tokens, f, round);
+  if (with_mtp && weights.mtp) out.mtp_logits = RunMtp(*this, tokens, f, round, &out.mtp);
   return out;
 }
 

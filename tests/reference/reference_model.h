@@ -24,6 +24,7 @@ struct Outputs {
   std::vector<Rows> streams;  // [layers + 1][tokens][4 dim]: before layer l; after the last
   std::vector<LayerTrace> layers;
   Rows mtp_logits;  // [tokens - 1, vocab]; position i: the token after token i + 1
+  LayerTrace mtp;   // of the MTP block
 };
 
 struct Model {

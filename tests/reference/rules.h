@@ -29,7 +29,6 @@ struct Rules {
   bool interleave_output_groups = false;
 
   bool transpose_comb = false;
-  bool sinkhorn_columns_first = false;  // softmax over columns, and so on
   double post_factor = 2;
   bool hc_rms = true;
   bool eps_on_pre = true, eps_on_head = true;
