@@ -23,6 +23,19 @@ int PrintError(const Error& error) {
   return 1;
 }
 
+// A command's text is one string, its first line the summary. In the list of commands only the summary
+// is shown, in the command's own help all of it.
+void SplitDescriptions(CLI::App& app) {
+  for (CLI::App* command : app.get_subcommands({})) {
+    const std::string text = command->get_description();
+    if (const std::size_t line = text.find('\n'); line != std::string::npos) {
+      command->description(text.substr(0, line));
+      command->footer(text.substr(line + 1));
+    }
+    SplitDescriptions(*command);
+  }
+}
+
 }  // namespace
 
 int Main(int argc, char** argv) {
@@ -39,6 +52,7 @@ int Main(int argc, char** argv) {
   AddQuantize(app, &work);
   AddTokenize(app, &work);
   AddTokenizer(app, &work);
+  SplitDescriptions(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
