@@ -12,6 +12,10 @@ DEPS := tools/install_deps.sh
 TORCH := $(if $(HADAL_WITH_TORCH),-DHADAL_WITH_TORCH=$(HADAL_WITH_TORCH))
 TRAIN := $(if $(filter OFF off 0 no,$(HADAL_WITH_TORCH)),,train)
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
+# Paths relative to the checkout, so that a fresh clone finds what another one has compiled.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+export CCACHE_SLOPPINESS := pch_defines,time_macros
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
 .PHONY: help build run test test-full test-build bench train-deps format check asan fuzz install \
