@@ -27,9 +27,9 @@ float LoadBf16(const std::byte* p) {
 }
 
 float DecodeFp8(const Weight& w, std::size_t row, std::size_t col) {
-  const std::size_t at = row / kFp8Block * CeilDiv(w.cols, kFp8Block) + col / kFp8Block;
+  const std::byte scale = w.Fp8ScaleRow(row)[col / kFp8Block];
   return E4m3ToF32(std::to_integer<std::uint8_t>(w.codes[row * w.cols + col])) *
-         E8m0ToF32(std::to_integer<std::uint8_t>(w.scales[at]));
+         E8m0ToF32(std::to_integer<std::uint8_t>(scale));
 }
 
 float DecodeFp4(const Weight& w, std::size_t row, std::size_t col) {
@@ -142,14 +142,17 @@ UnitFunction SimdFunction(WeightFormat format) {
   return nullptr;
 }
 
-// A job is cut into units: all blocks of rows for each block of tokens, in this order.
+// A job is cut into units: all blocks of rows for each block of tokens, in this order. The blocks of
+// rows are cut where the whole matrix's would be, so that a unit's FP8 rows share their scales even
+// in a view that begins inside a block of 128; then the first unit is `skipped` rows short.
 struct Grid {
   explicit Grid(const MatMulJob& job)
       : unit_rows(job.x.rows() <= kDirectTokens ? kDirectRows : kUnitRows),
-        rows(CeilDiv(job.w.rows, unit_rows)),
+        skipped(job.w.first_row_in_block % unit_rows),
+        rows(job.w.rows == 0 ? 0 : CeilDiv(skipped + job.w.rows, unit_rows)),
         tokens(CeilDiv(job.x.rows(), kUnitTokens)) {}
   std::size_t units() const { return rows * tokens; }
-  std::size_t unit_rows, rows, tokens;
+  std::size_t unit_rows, skipped, rows, tokens;
 };
 
 // What a unit costs, roughly, in products: decoding a weight is worth some tokens.
@@ -160,22 +163,23 @@ std::size_t UnitCost(const MatMulJob& job) {
 
 void RunUnit(const MatMulJob& job, const Grid& grid, std::size_t index) {
   const Weight& w = job.w;
-  const std::size_t first_row = index / grid.tokens * grid.unit_rows;
+  const std::size_t block = index / grid.tokens;
+  const std::size_t first_row = block == 0 ? 0 : block * grid.unit_rows - grid.skipped;
+  const std::size_t end = std::min((block + 1) * grid.unit_rows - grid.skipped, w.rows);
   const std::size_t first_token = index % grid.tokens * kUnitTokens;
-  const std::size_t rows = std::min(grid.unit_rows, w.rows - first_row);
+  const std::size_t rows = end - first_row;
   const View2<const float> x =
       job.x.Rows(first_token, std::min(kUnitTokens, job.x.rows() - first_token));
   const View2<float> y = job.y.Rows(first_token, x.rows()).Cols(first_row, rows);
   const UnitFunction simd = SimdFunction(w.format);
-  // A unit lies within the 128 rows that share a row of FP8 scales.
   const bool fp8 = w.format == WeightFormat::kFp8Block128;
   const std::size_t code_bytes = w.code_bytes() / w.rows;
-  const std::size_t scale_bytes = fp8 ? CeilDiv(w.cols, kFp8Block) : w.scale_bytes() / w.rows;
-  const std::size_t scale_row = fp8 ? first_row / kFp8Block : first_row;
+  const std::size_t scale_bytes = fp8 ? 0 : w.scale_bytes() / w.rows;
+  const std::byte* scales = fp8 ? w.Fp8ScaleRow(first_row) : w.scales + first_row * scale_bytes;
   const MatMulUnit unit{
       .x = x.data(),
       .codes = reinterpret_cast<const std::uint8_t*>(w.codes) + first_row * code_bytes,
-      .scales = reinterpret_cast<const std::uint8_t*>(w.scales) + scale_row * scale_bytes,
+      .scales = reinterpret_cast<const std::uint8_t*>(scales),
       .y = y.data(),
       .tokens = x.rows(),
       .rows = rows,
@@ -183,7 +187,7 @@ void RunUnit(const MatMulJob& job, const Grid& grid, std::size_t index) {
       .x_stride = x.stride(),
       .y_stride = y.stride(),
       .code_bytes = code_bytes,
-      .scale_bytes = fp8 ? 0 : scale_bytes};
+      .scale_bytes = scale_bytes};
   simd(unit);
 }
 
@@ -217,8 +221,7 @@ void RunShare(std::span<const MatMulJob> jobs, std::size_t begin, std::size_t en
     if (after > begin && before < end) {
       const std::size_t first = begin > before ? CeilDiv(begin - before, cost) : 0;
       const std::size_t last = std::min(CeilDiv(end - before, cost), grid.units());
-      for (std::size_t unit = first; unit < last; ++unit)
-        RunUnit(job, grid, unit);
+      for (std::size_t unit = first; unit < last; ++unit) RunUnit(job, grid, unit);
     }
     before = after;
   }

@@ -133,8 +133,16 @@ TEST(MatMul, AnOutputDependsOnItsRowsAlone) {
             Product(AsRows(x, tokens, cols).Rows(first, count), s.weight, 2);
         EXPECT_TRUE(SameBits(some, std::span(all).subspan(first * rows))) << count;
       }
-      const std::vector<float> part = Product(AsRows(x, 1, cols), s.weight.Rows(128, 30), 2);
-      EXPECT_TRUE(SameBits(part, std::span(all).subspan(128, 30)));
+      for (std::size_t begin : {128u, 1u, 31u, 64u, 100u, 289u})  // any, also inside a block
+        for (std::size_t count : {1u, 6u}) {
+          const std::size_t part_rows = std::min<std::size_t>(rows - begin, 180);
+          const std::vector<float> part =
+              Product(AsRows(x, count, cols), s.weight.Rows(begin, part_rows), 2);
+          for (std::size_t t = 0; t < count; ++t)
+            EXPECT_TRUE(SameBits(std::span(part).subspan(t * part_rows, part_rows),
+                                 std::span(all).subspan(t * rows + begin, part_rows)))
+                << begin;
+        }
     });
   }
 }
@@ -272,9 +280,13 @@ TEST(Weight, PartsOfRows) {
     EXPECT_EQ(s.weight.code_bytes(), s.codes.size());
     const Weight part = s.weight.Rows(128, 100);
     std::vector<float> got(160), want(160);
-    for (std::size_t row : {0u, 1u, 99u}) {
+    const Weight inside = s.weight.Rows(70, 200).Rows(50, 100);
+    for (std::size_t row : {0u, 1u, 8u, 99u}) {
       DecodeWeightRow(part, row, got);
       DecodeWeightRow(s.weight, 128 + row, want);
+      EXPECT_TRUE(SameBits(got, want));
+      DecodeWeightRow(inside, row, got);
+      DecodeWeightRow(s.weight, 120 + row, want);
       EXPECT_TRUE(SameBits(got, want));
     }
   }
