@@ -12,7 +12,7 @@
 //          multiplied into x, which changes no bit unless |x| * scale * 256 leaves float32's range.
 // Error    |y - ref| <= (cols/16 + 8) * 2^-24 * sum_k |x w|.
 // Caller   shapes agree (HADAL_CHECK). codes and scales may have any alignment.
-// Cost     2 * tokens * rows * cols flops; the weight's bytes are read once per call.
+// Cost     2 * tokens * rows * cols flops; the weight's bytes are read once per 64 tokens.
 // Source   DeepSeek-V4 inference/kernel.py (fp8_gemm, fp4_gemm): same products, other summation order.
 #pragma once
 #include <cstddef>
