@@ -19,11 +19,13 @@ Tensor Stored(const Tensor& entry, const Pass& pass) {
 }
 
 // y = wo_b [wo_a_g o_g]; o [rows, heads*head_dim].
-Tensor GroupedOutput(const Tensor& o, const AttentionWeights& w, std::int64_t groups) {
+Tensor GroupedOutput(const Tensor& o, const AttentionWeights& w, const Pass& pass) {
+  const auto groups = static_cast<std::int64_t>(pass.config.o_groups);
   const std::int64_t rows = o.size(0), width = o.size(1) / groups;
-  const Tensor low = torch::bmm(o.view({rows, groups, width}).transpose(0, 1),
-                                w.wo_a.view({groups, -1, width}).transpose(1, 2));
-  return torch::linear(low.transpose(0, 1).reshape({rows, -1}), w.wo_b);
+  const Products products = pass.options.products;
+  const Tensor low =
+      HeadGroups(o.view({rows, groups, width}), w.wo_a.view({groups, -1, width}), products);
+  return Linear(low.view({rows, -1}), w.wo_b, products);
 }
 
 // Fills in what the indexer decides; returns its scores (undefined if it is not used).
@@ -31,8 +33,8 @@ Tensor RunIndexer(const Tensor& x, const Tensor& q_r, const AttentionWeights& w,
                   const RotaryTable& rotary, AttentionInputs& in) {
   const Attention mode = pass.options.attention;
   if (w.ratio != kCsa || mode == Attention::kDense || in.entries.size(1) == 0) return {};
-  const Tensor scores = IndexerScores(x, q_r, w.indexer, pass.plan, rotary, pass.config,
-                                      pass.options.quantize.indexer);
+  const Tensor scores =
+      IndexerScores(x, q_r, w.indexer, pass.plan, rotary, pass.config, pass.options);
   if (mode == Attention::kSparse)
     in.selected =
         SelectEntries(scores, pass.plan.csa, static_cast<std::int64_t>(pass.config.index_topk));
@@ -50,9 +52,11 @@ SublayerResult AttentionLayer(const Tensor& x, const AttentionWeights& w, const 
   const RotaryTable& rotary = w.ratio == 0 ? pass.window_rotary : pass.compressed_rotary;
   const Entries& visible = w.ratio == kCsa ? plan.csa : plan.hca;
 
-  const Tensor q_r = RmsNorm(torch::linear(x, w.wq_a), w.q_norm, c.rms_norm_eps);
-  const Tensor q = torch::linear(q_r, w.wq_b).view({plan.batch, plan.tokens, heads, head_dim});
-  const Tensor kv = RmsNorm(torch::linear(x, w.wkv), w.kv_norm, c.rms_norm_eps);
+  const Products products = pass.options.products;
+
+  const Tensor q_r = RmsNorm(Linear(x, w.wq_a, products), w.q_norm, c.rms_norm_eps);
+  const Tensor q = Linear(q_r, w.wq_b, products).view({plan.batch, plan.tokens, heads, head_dim});
+  const Tensor kv = RmsNorm(Linear(x, w.wkv, products), w.kv_norm, c.rms_norm_eps);
 
   AttentionInputs in;
   in.q = Rotate(RmsNorm(q, Tensor(), c.rms_norm_eps), plan.positions, rotary);
@@ -60,7 +64,7 @@ SublayerResult AttentionLayer(const Tensor& x, const AttentionWeights& w, const 
   in.kv = Stored(in.kv.squeeze(2), pass);
   in.sink = w.attn_sink;
   if (w.ratio != 0) {
-    const Tensor pooled = Compress(x, w.compressor, visible, c.rms_norm_eps);
+    const Tensor pooled = Compress(x, w.compressor, visible, c.rms_norm_eps, products);
     in.entries = Stored(Rotate(pooled.unsqueeze(2), visible.positions, rotary).squeeze(2), pass);
   }
   const Tensor scores = RunIndexer(x, q_r, w, pass, rotary, in);
@@ -69,8 +73,7 @@ SublayerResult AttentionLayer(const Tensor& x, const AttentionWeights& w, const 
 
   SublayerResult result;
   const Tensor o = Rotate(attended.o, plan.positions, rotary, /*inverse=*/true);
-  result.y =
-      GroupedOutput(o.view({-1, heads * head_dim}), w, static_cast<std::int64_t>(c.o_groups));
+  result.y = GroupedOutput(o.view({-1, heads * head_dim}), w, pass);
   if (scores.defined())
     result.indexer_loss = IndexerLoss(scores, attended.mass, visible, in.selected);
   return result;

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "train/parallel.h"
+#include "train/simd.h"
 
 namespace hadal::train {
 namespace {
@@ -56,6 +57,50 @@ struct Ranges {
   std::int64_t window_begin, window_end, entry_begin, entry_end;
 };
 
+template <class T>
+HADAL_INLINE T Largest(const T* z, std::int64_t begin, std::int64_t end, T top) {
+#pragma omp simd reduction(max : top)
+  for (std::int64_t j = begin; j < end; ++j) top = std::max(top, z[j]);
+  return top;
+}
+
+template <class T>
+HADAL_INLINE T ExpRange(T* z, std::int64_t begin, std::int64_t end, T top, T scale) {
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = begin; j < end; ++j) {
+    z[j] = Exp((z[j] - top) * scale);
+    sum += z[j];
+  }
+  return sum;
+}
+
+// Zero outside of [begin, end), times factor inside.
+template <class T>
+HADAL_INLINE void Finish(T* z, std::int64_t begin, std::int64_t end, std::int64_t size, T factor) {
+  std::fill(z, z + begin, T{0});
+#pragma omp simd
+  for (std::int64_t j = begin; j < end; ++j) z[j] *= factor;
+  std::fill(z + end, z + size, T{0});
+}
+
+// Scores of one head of one token in, probabilities out; returns the sink's.
+template <class T>
+HADAL_SIMD T SoftmaxRow(T* window, std::int64_t keys, T* entries, std::int64_t count, T sink,
+                        T scale, const Ranges& r, const std::uint8_t* selected) {
+  if (selected != nullptr)
+    for (std::int64_t j = r.entry_begin; j < r.entry_end; ++j)
+      entries[j] = selected[j] != 0 ? entries[j] : -std::numeric_limits<T>::infinity();
+  T top = Largest(window, r.window_begin, r.window_end, sink / scale);
+  top = Largest(entries, r.entry_begin, r.entry_end, top);
+  const T sink_e = Exp(sink - top * scale);
+  const T sum = sink_e + ExpRange(window, r.window_begin, r.window_end, top, scale) +
+                ExpRange(entries, r.entry_begin, r.entry_end, top, scale);
+  Finish(window, r.window_begin, r.window_end, keys, 1 / sum);
+  Finish(entries, r.entry_begin, r.entry_end, count, 1 / sum);
+  return sink_e / sum;
+}
+
 // What has no gradient. visible, and with it selected, may be absent.
 struct Visibility {
   const Tensor& window_begin;
@@ -102,35 +147,8 @@ class Softmax {
                    count_ > 0 ? entry_begin_[token] : 0, count_ > 0 ? entry_end_[token] : 0};
     const std::uint8_t* selected = selected_ != nullptr ? selected_ + token * count_ : nullptr;
     for (std::int64_t h = 0; h < heads_; ++h)
-      sink_p[h] =
-          Row(window + h * bands_.keys(), entries + h * count_, sink[h], scale, r, selected);
-  }
-
-  T Row(T* window, T* entries, T sink, T scale, const Ranges& r,
-        const std::uint8_t* selected) const {
-    constexpr T kHidden = -std::numeric_limits<T>::infinity();
-    if (selected != nullptr)
-      for (std::int64_t j = r.entry_begin; j < r.entry_end; ++j)
-        if (selected[j] == 0) entries[j] = kHidden;
-    T top = sink / scale;
-    for (std::int64_t j = r.window_begin; j < r.window_end; ++j) top = std::max(top, window[j]);
-    for (std::int64_t j = r.entry_begin; j < r.entry_end; ++j) top = std::max(top, entries[j]);
-    const T sink_e = std::exp(sink - top * scale);
-    const T sum = sink_e + Exp(window, r.window_begin, r.window_end, top, scale) +
-                  Exp(entries, r.entry_begin, r.entry_end, top, scale);
-    Finish(window, r.window_begin, r.window_end, bands_.keys(), 1 / sum);
-    Finish(entries, r.entry_begin, r.entry_end, count_, 1 / sum);
-    return sink_e / sum;
-  }
-  static T Exp(T* z, std::int64_t begin, std::int64_t end, T top, T scale) {
-    T sum = 0;
-    for (std::int64_t j = begin; j < end; ++j) sum += z[j] = std::exp((z[j] - top) * scale);
-    return sum;
-  }
-  static void Finish(T* z, std::int64_t begin, std::int64_t end, std::int64_t size, T factor) {
-    std::fill(z, z + begin, T{0});
-    for (std::int64_t j = begin; j < end; ++j) z[j] *= factor;
-    std::fill(z + end, z + size, T{0});
+      sink_p[h] = SoftmaxRow(window + h * bands_.keys(), bands_.keys(), entries + h * count_,
+                             count_, sink[h], scale, r, selected);
   }
 
   Bands bands_;
@@ -139,29 +157,26 @@ class Softmax {
   const std::uint8_t* selected_;
 };
 
-// dp in, dz out, in place: dz = scale * p * (dp - sum(p * dp)) and dsink = -sink_p * sum(p * dp).
+struct RowsShape {
+  std::int64_t heads, keys, count;
+};
+
+// dp in, dz out, in place: dz = scale * p * (dp - sum(p * dp)) and dsink -= sink_p * sum(p * dp), of
+// tokens [begin, end).
 template <class T>
-Tensor SoftmaxBackward(const Tensor& window_p, const Tensor& entry_p, const Tensor& sink_p,
-                       Tensor& window_d, Tensor& entry_d, T scale) {
-  const std::int64_t heads = sink_p.size(-1), keys = window_p.size(-1);
-  const std::int64_t count = entry_p.defined() ? entry_p.size(-1) : 0;
-  const T *pw = window_p.data_ptr<T>(), *ps = sink_p.data_ptr<T>();
-  const T* pe = count > 0 ? entry_p.data_ptr<T>() : nullptr;
-  T* dw = window_d.data_ptr<T>();
-  T* de = count > 0 ? entry_d.data_ptr<T>() : nullptr;
-  const auto rows = [&](std::int64_t begin, std::int64_t end, T* dsink) {
-    for (std::int64_t i = begin * heads; i < end * heads; ++i) {
-      T dot = 0;
-      for (std::int64_t j = 0; j < keys; ++j) dot += pw[i * keys + j] * dw[i * keys + j];
-      for (std::int64_t j = 0; j < count; ++j) dot += pe[i * count + j] * de[i * count + j];
-      dsink[i % heads] -= ps[i] * dot;
-      for (std::int64_t j = 0; j < keys; ++j)
-        dw[i * keys + j] = scale * pw[i * keys + j] * (dw[i * keys + j] - dot);
-      for (std::int64_t j = 0; j < count; ++j)
-        de[i * count + j] = scale * pe[i * count + j] * (de[i * count + j] - dot);
-    }
-  };
-  return SumOverRows<T>(sink_p.numel() / heads, heads, sink_p.scalar_type(), rows);
+HADAL_SIMD void SoftmaxBackward(const RowsShape& s, const T* window_p, const T* entry_p,
+                                const T* sink_p, T scale, std::int64_t begin, std::int64_t end,
+                                T* window_d, T* entry_d, T* dsink) {
+  for (std::int64_t i = begin * s.heads; i < end * s.heads; ++i) {
+    const T *pw = window_p + i * s.keys, *pe = entry_p + i * s.count;
+    T *dw = window_d + i * s.keys, *de = entry_d + i * s.count;
+    const T dot = Dot(pw, dw, s.keys) + Dot(pe, de, s.count);
+    dsink[i % s.heads] -= sink_p[i] * dot;
+#pragma omp simd
+    for (std::int64_t j = 0; j < s.keys; ++j) dw[j] = scale * pw[j] * (dw[j] - dot);
+#pragma omp simd
+    for (std::int64_t j = 0; j < s.count; ++j) de[j] = scale * pe[j] * (de[j] - dot);
+  }
 }
 
 struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
@@ -217,9 +232,17 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
     if (entries.defined()) dentries = torch::bmm(entry_p.transpose(1, 2), rows(g));
     Tensor dsink;
     AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "Attention", [&] {
-      dsink = SoftmaxBackward<scalar_t>(
-          window_p, entry_p, sink_p, window_d, entry_d,
-          static_cast<scalar_t>(1 / std::sqrt(static_cast<double>(width))));
+      const RowsShape s{heads, bands.keys(), entries.defined() ? entries.size(1) : 0};
+      const auto *pw = window_p.data_ptr<scalar_t>(), *ps = sink_p.data_ptr<scalar_t>();
+      const auto* pe = s.count > 0 ? entry_p.data_ptr<scalar_t>() : nullptr;
+      auto* dw = window_d.data_ptr<scalar_t>();
+      auto* de = s.count > 0 ? entry_d.data_ptr<scalar_t>() : nullptr;
+      const auto scale = static_cast<scalar_t>(1 / std::sqrt(static_cast<double>(width)));
+      dsink =
+          SumOverRows<scalar_t>(batch * bands.padded(), heads, q.scalar_type(),
+                                [&](std::int64_t begin, std::int64_t end, scalar_t* sum) {
+                                  SoftmaxBackward(s, pw, pe, ps, scale, begin, end, dw, de, sum);
+                                });
     });
     Tensor dq = torch::bmm(window_d, keys).view({batch, bands.padded() * heads, width});
     dkeys.baddbmm_(window_d.transpose(1, 2), blocks(q));

@@ -18,9 +18,8 @@ HyperMixOptions MixOptions(const model::Config& config) {
 template <class F>
 Tensor Connected(const Tensor& streams, const HyperWeights& w, const Tensor& norm,
                  const model::Config& config, F&& f) {
-  const Tensor mix = HyperMix(HyperLogits(streams, w.fn, config.rms_norm_eps), w.scale, w.base,
-                              MixOptions(config));
-  return HyperWrite(streams, f(RmsNorm(HyperRead(streams, mix), norm, config.rms_norm_eps)), mix);
+  const HyperReadResult read = HyperRead(streams, w, config.rms_norm_eps, MixOptions(config));
+  return HyperWrite(read.streams, f(RmsNorm(read.input, norm, config.rms_norm_eps)), read.mix);
 }
 
 }  // namespace
@@ -34,7 +33,7 @@ BlockResult RunBlock(const Tensor& streams, const Tensor& ids, const BlockWeight
     return sublayer.y;
   };
   const auto experts = [&](const Tensor& x) {
-    MoeResult moe = Moe(x, ids, w.ffn, pass.config);
+    MoeResult moe = Moe(x, ids, w.ffn, pass.config, pass.options.products);
     result.load = moe.load;
     result.balance_loss = moe.balance_loss;
     return moe.y;
@@ -45,21 +44,23 @@ BlockResult RunBlock(const Tensor& streams, const Tensor& ids, const BlockWeight
 }
 
 Tensor RunHead(const Tensor& streams, const HeadWeights& w, const Tensor& head_weight,
-               const model::Config& config) {
-  const Tensor y = HyperHead(streams, w.hc, config.rms_norm_eps, config.hc_eps);
-  return torch::linear(RmsNorm(y, w.norm, config.rms_norm_eps), head_weight);
+               const Pass& pass) {
+  const double eps = pass.config.rms_norm_eps;
+  const Tensor y = HyperRead(streams, w.hc, eps, MixOptions(pass.config)).input;
+  return Linear(RmsNorm(y, w.norm, eps), head_weight, pass.options.products);
 }
 
 MtpResult RunMtp(const Tensor& streams, const Tensor& next_ids, const ModelWeights& weights,
                  const Pass& pass) {
   const MtpWeights& w = *weights.mtp;
   const double eps = pass.config.rms_norm_eps;
+  const Products products = pass.options.products;
   const Tensor embedding = torch::embedding(weights.embed, next_ids.reshape({-1}));
-  const Tensor e = torch::linear(RmsNorm(embedding, w.enorm, eps), w.e_proj);
-  const Tensor h = torch::linear(RmsNorm(streams, w.hnorm, eps), w.h_proj);
+  const Tensor e = Linear(RmsNorm(embedding, w.enorm, eps), w.e_proj, products);
+  const Tensor h = Linear(RmsNorm(streams, w.hnorm, eps), w.h_proj, products);
   MtpResult result;
   result.block = RunBlock(h + e.unsqueeze(1), next_ids, w.block, pass);
-  result.logits = RunHead(result.block.streams, w.head, weights.head_weight, pass.config);
+  result.logits = RunHead(result.block.streams, w.head, weights.head_weight, pass);
   return result;
 }
 

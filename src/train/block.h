@@ -20,7 +20,7 @@ BlockResult RunBlock(const torch::Tensor& streams, const torch::Tensor& ids,
 
 // hc_head, norm, head: the logits [batch*tokens, vocab] of the streams after the last layer.
 torch::Tensor RunHead(const torch::Tensor& streams, const HeadWeights& weights,
-                      const torch::Tensor& head_weight, const model::Config& config);
+                      const torch::Tensor& head_weight, const Pass& pass);
 
 // Multi-token prediction: at t, the main model's streams of t and the embedding of token t+1 make the
 // streams of a block of its own; its logits predict token t+2. next_ids [batch, tokens]: token t+1.

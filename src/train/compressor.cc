@@ -6,6 +6,7 @@
 
 #include "train/parallel.h"
 #include "train/rms_norm.h"
+#include "train/simd.h"
 
 namespace hadal::train {
 namespace {
@@ -22,7 +23,7 @@ struct PoolShape {
 // Calls f(offset of the candidate's channels in kv and gate, the same in ape) for every candidate of an
 // entry. `token` is the batch-wide index of the block's first token.
 template <class F>
-void ForCandidates(const PoolShape& s, std::int64_t token, bool has_previous, F&& f) {
+HADAL_INLINE void ForCandidates(const PoolShape& s, std::int64_t token, bool has_previous, F&& f) {
   if (s.overlap() && has_previous)
     for (std::int64_t r = 0; r < s.ratio; ++r) f((token - s.ratio + r) * s.wide, r * s.wide);
   const std::int64_t half = s.wide - s.width;
@@ -30,27 +31,61 @@ void ForCandidates(const PoolShape& s, std::int64_t token, bool has_previous, F&
 }
 
 template <class T>
-void PoolEntry(const PoolShape& s, std::int64_t token, bool has_previous, const T* kv,
-               const T* gate, const T* ape, T* out, T* log_sum) {
-  constexpr T kNone = -std::numeric_limits<T>::infinity();
-  std::fill_n(log_sum, s.width, kNone);  // first the maximum, then log of the sum of exp
-  ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) {
+struct PoolValues {
+  const T *kv, *gate, *ape;
+};
+
+template <class T>
+struct PoolGradients {
+  T *kv, *gate, *ape;
+};
+
+// sum [width] is room to work in.
+template <class T>
+HADAL_SIMD void PoolEntry(const PoolShape& s, std::int64_t token, bool has_previous,
+                          const PoolValues<T>& in, T* out, T* log_sum, T* sum) {
+  const T *kv = in.kv, *gate = in.gate, *ape = in.ape;
+  std::fill_n(log_sum, s.width, -std::numeric_limits<T>::infinity());
+  std::fill_n(out, s.width, T{0});
+  std::fill_n(sum, s.width, T{0});
+  // log_sum holds the largest gate until it can be completed.
+  ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) HADAL_LAMBDA {
+#pragma omp simd
     for (std::int64_t d = 0; d < s.width; ++d)
       log_sum[d] = std::max(log_sum[d], gate[at + d] + ape[ape_at + d]);
   });
-  std::vector<T> sum(static_cast<std::size_t>(s.width));
-  std::fill_n(out, s.width, T{0});
-  ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) {
+  ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) HADAL_LAMBDA {
+#pragma omp simd
     for (std::int64_t d = 0; d < s.width; ++d) {
-      const T e = std::exp(gate[at + d] + ape[ape_at + d] - log_sum[d]);
-      sum[static_cast<std::size_t>(d)] += e;
+      const T e = Exp(gate[at + d] + ape[ape_at + d] - log_sum[d]);
+      sum[d] += e;
       out[d] += e * kv[at + d];
     }
   });
   for (std::int64_t d = 0; d < s.width; ++d) {
-    out[d] /= sum[static_cast<std::size_t>(d)];
-    log_sum[d] += std::log(sum[static_cast<std::size_t>(d)]);
+    out[d] /= sum[d];
+    log_sum[d] += std::log(sum[d]);
   }
+}
+
+// With p the softmax weight of a candidate: dkv = p * d, dgate = p * d * (kv - out). A token's half of
+// the channels belongs to one entry only, so entries write apart.
+template <class T>
+HADAL_SIMD void PoolEntryBackward(const PoolShape& s, std::int64_t token, bool has_previous,
+                                  const PoolValues<T>& in, const T* out, const T* log_sum,
+                                  const T* dout, const PoolGradients<T>& grad) {
+  const T *kv = in.kv, *gate = in.gate, *ape = in.ape;
+  T *dkv = grad.kv, *dgate = grad.gate, *dape = grad.ape;
+  ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) HADAL_LAMBDA {
+#pragma omp simd
+    for (std::int64_t d = 0; d < s.width; ++d) {
+      const T p = Exp(gate[at + d] + ape[ape_at + d] - log_sum[d]);
+      const T g = p * dout[d], dg = g * (kv[at + d] - out[d]);
+      dkv[at + d] = g;
+      dgate[at + d] = dg;
+      dape[ape_at + d] += dg;
+    }
+  });
 }
 
 struct PoolFunction : torch::autograd::Function<PoolFunction> {
@@ -88,43 +123,33 @@ struct PoolFunction : torch::autograd::Function<PoolFunction> {
     const PoolShape s = ShapeOf(kv, ape, out);
     const std::int64_t *token = first.data_ptr<std::int64_t>(),
                        *position = positions.data_ptr<std::int64_t>();
-    const T *values = kv.data_ptr<T>(), *gates = gate.data_ptr<T>(), *bias = ape.data_ptr<T>();
+    const PoolValues<T> in{kv.data_ptr<T>(), gate.data_ptr<T>(), ape.data_ptr<T>()};
     T *pooled = out.data_ptr<T>(), *log_sums = log_sum.data_ptr<T>();
     ParallelRows(first.numel(), s.ratio * s.wide * 4, [&](std::int64_t begin, std::int64_t end) {
+      std::vector<T> room(static_cast<std::size_t>(s.width));
       for (std::int64_t e = begin; e < end; ++e)
         if (token[e] >= 0)
-          PoolEntry(s, e / s.count * s.tokens + token[e], position[e] > 0, values, gates, bias,
-                    pooled + e * s.width, log_sums + e * s.width);
+          PoolEntry(s, e / s.count * s.tokens + token[e], position[e] > 0, in, pooled + e * s.width,
+                    log_sums + e * s.width, room.data());
     });
   }
 
-  // With p the softmax weight of a candidate: dkv = p * d, dgate = p * d * (kv - out). A token's half
-  // of the channels belongs to one entry only, so entries write apart.
   template <class T>
   static Tensor Backward(const variable_list& saved, const Tensor& dout, Tensor& dkv,
                          Tensor& dgate) {
     const PoolShape s = ShapeOf(saved[0], saved[2], dout);
-    const T *kv = saved[0].data_ptr<T>(), *gate = saved[1].data_ptr<T>(),
-            *ape = saved[2].data_ptr<T>();
+    const PoolValues<T> in{saved[0].data_ptr<T>(), saved[1].data_ptr<T>(), saved[2].data_ptr<T>()};
     const std::int64_t *token = saved[3].data_ptr<std::int64_t>(),
                        *position = saved[4].data_ptr<std::int64_t>();
     const T *out = saved[5].data_ptr<T>(), *log_sum = saved[6].data_ptr<T>();
     const T* grad = dout.data_ptr<T>();
     T *dv = dkv.data_ptr<T>(), *dg = dgate.data_ptr<T>();
     const auto entries = [&](std::int64_t begin, std::int64_t end, T* dape) {
-      for (std::int64_t e = begin; e < end; ++e) {
-        if (token[e] < 0) continue;
-        const T *o = out + e * s.width, *l = log_sum + e * s.width, *g = grad + e * s.width;
-        ForCandidates(s, e / s.count * s.tokens + token[e], position[e] > 0,
-                      [&](std::int64_t at, std::int64_t ape_at) {
-                        for (std::int64_t d = 0; d < s.width; ++d) {
-                          const T p = std::exp(gate[at + d] + ape[ape_at + d] - l[d]);
-                          dv[at + d] = p * g[d];
-                          dg[at + d] = dv[at + d] * (kv[at + d] - o[d]);
-                          dape[ape_at + d] += dg[at + d];
-                        }
-                      });
-      }
+      for (std::int64_t e = begin; e < end; ++e)
+        if (token[e] >= 0)
+          PoolEntryBackward(s, e / s.count * s.tokens + token[e], position[e] > 0, in,
+                            out + e * s.width, log_sum + e * s.width, grad + e * s.width,
+                            {dv, dg, dape});
     };
     return SumOverRows<T>(saved[3].numel(), s.ratio * s.wide, dout.scalar_type(), entries, 4)
         .view({s.ratio, s.wide});
@@ -139,9 +164,10 @@ Tensor PoolBlocks(const Tensor& kv, const Tensor& gate, const Tensor& ape, const
 }
 
 Tensor Compress(const Tensor& x, const CompressorWeights& weights, const Entries& entries,
-                double norm_eps) {
-  const Tensor pooled = PoolBlocks(torch::linear(x, weights.wkv), torch::linear(x, weights.wgate),
-                                   weights.ape, entries, weights.norm.size(0));
+                double norm_eps, Products products) {
+  const Tensor pooled =
+      PoolBlocks(Linear(x, weights.wkv, products), Linear(x, weights.wgate, products), weights.ape,
+                 entries, weights.norm.size(0));
   return RmsNorm(pooled, weights.norm, norm_eps);
 }
 

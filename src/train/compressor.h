@@ -11,13 +11,14 @@
 #include <torch/torch.h>
 
 #include "train/document_plan.h"
+#include "train/linear.h"
 #include "train/weights.h"
 
 namespace hadal::train {
 
 // x [batch*tokens, dim] -> [batch, entries.count, width], padding entries zero.
 torch::Tensor Compress(const torch::Tensor& x, const CompressorWeights& weights,
-                       const Entries& entries, double norm_eps);
+                       const Entries& entries, double norm_eps, Products products);
 
 // The pooling alone. kv, gate [batch*tokens, wide]; ape [ratio, wide]; -> [batch, count, width].
 torch::Tensor PoolBlocks(const torch::Tensor& kv, const torch::Tensor& gate,

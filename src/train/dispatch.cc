@@ -71,41 +71,6 @@ struct CombineFunction : torch::autograd::Function<CombineFunction> {
   }
 };
 
-// f(rows of expert e, e) for the experts that have any.
-template <class F>
-void ForExperts(const std::vector<std::int64_t>& offsets, F&& f) {
-  for (std::size_t e = 0; e + 1 < offsets.size(); ++e)
-    if (offsets[e + 1] > offsets[e])
-      f(offsets[e], offsets[e + 1] - offsets[e], static_cast<std::int64_t>(e));
-}
-
-struct GroupedFunction : torch::autograd::Function<GroupedFunction> {
-  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& w,
-                        const std::vector<std::int64_t>& offsets) {
-    Tensor y = torch::empty({x.size(0), w.size(1)}, x.options());
-    ForExperts(offsets, [&](std::int64_t begin, std::int64_t count, std::int64_t e) {
-      Tensor out = y.narrow(0, begin, count);
-      torch::mm_out(out, x.narrow(0, begin, count), w.select(0, e).t());
-    });
-    context->save_for_backward({x, w});
-    context->saved_data["offsets"] = offsets;
-    return y;
-  }
-  static variable_list backward(AutogradContext* context, const variable_list& d) {
-    const variable_list saved = context->get_saved_variables();
-    const Tensor &x = saved[0], &w = saved[1], g = d[0].contiguous();
-    Tensor dx = torch::empty_like(x), dw = torch::zeros_like(w);
-    ForExperts(context->saved_data["offsets"].toIntVector(),
-               [&](std::int64_t begin, std::int64_t count, std::int64_t e) {
-                 const Tensor rows = g.narrow(0, begin, count);
-                 Tensor out = dx.narrow(0, begin, count), dexpert = dw.select(0, e);
-                 torch::mm_out(out, rows, w.select(0, e));
-                 torch::mm_out(dexpert, rows.t(), x.narrow(0, begin, count));
-               });
-    return {dx, dw, Tensor()};
-  }
-};
-
 }  // namespace
 
 Dispatch PlanDispatch(const Tensor& ids_in, std::int64_t experts) {
@@ -141,10 +106,6 @@ Tensor GatherRows(const Tensor& x, const Tensor& rows, const Tensor& places) {
 
 Tensor CombineRows(const Tensor& x, const Tensor& rows, const Tensor& places) {
   return CombineFunction::apply(x, rows, places);
-}
-
-Tensor GroupedLinear(const Tensor& x, const Tensor& w, const std::vector<std::int64_t>& offsets) {
-  return GroupedFunction::apply(x, w, offsets);
 }
 
 }  // namespace hadal::train

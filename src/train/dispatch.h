@@ -1,5 +1,4 @@
-// Moving rows to the experts and back: assignments sorted by expert, one matrix product per expert over
-// its own rows (no padding), and the sum of each token's results.
+// Moving rows to the experts and back: assignments sorted by expert, and the sum of each token's results.
 //
 // An assignment a = token * chosen + j is the j-th expert of a token; its place is its index in the
 // order sorted by expert, ties by token.
@@ -29,9 +28,5 @@ torch::Tensor GatherRows(const torch::Tensor& x, const torch::Tensor& rows,
 // y[t] = sum_j x[places[t, j]]; rows[i] is the token of place i.
 torch::Tensor CombineRows(const torch::Tensor& x, const torch::Tensor& rows,
                           const torch::Tensor& places);
-
-// y[i] = x[i] w[e]^T for the places i of expert e. x [places, in], w [experts, out, in].
-torch::Tensor GroupedLinear(const torch::Tensor& x, const torch::Tensor& w,
-                            const std::vector<std::int64_t>& offsets);
 
 }  // namespace hadal::train

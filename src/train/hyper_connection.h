@@ -9,6 +9,7 @@
 //   input    = sum_j pre_j * streams_j                          [tokens, dim], what the sub-layer reads
 //   streams' = post_j * output + sum_i comb_ij * streams_i      for every j
 //
+// The reduction before the head is a HyperRead whose mix has only `pre`.
 // Source: DeepSeek-V4 inference/model.py, Block.hc_pre and hc_post; mHC, arXiv:2512.24880.
 #pragma once
 #include <torch/torch.h>
@@ -18,18 +19,18 @@
 
 namespace hadal::train {
 
-// (fn . vec(streams)) * r, for fn [outputs, n*dim].
-torch::Tensor HyperLogits(const torch::Tensor& streams, const torch::Tensor& fn, double norm_eps);
+struct HyperReadResult {
+  torch::Tensor input;  // [tokens, dim]
+  torch::Tensor mix;    // [tokens, (2+n)*n], or [tokens, n]
+  torch::Tensor
+      streams;  // the streams again: hand these to HyperWrite, and their gradient comes back
+                // through HyperRead's backward, which adds up all there is in one pass
+};
+HyperReadResult HyperRead(const torch::Tensor& streams, const HyperWeights& weights,
+                          double norm_eps, const HyperMixOptions& options);
 
-// sum_j mix[:, j] * streams[:, j]; only the first n columns of mix are used.
-torch::Tensor HyperRead(const torch::Tensor& streams, const torch::Tensor& mix);
-
-// streams', from mix as made by HyperMix.
+// streams'
 torch::Tensor HyperWrite(const torch::Tensor& streams, const torch::Tensor& output,
                          const torch::Tensor& mix);
-
-// The reduction before the head: weights sigmoid(logit * scale + base) + eps, and HyperRead.
-torch::Tensor HyperHead(const torch::Tensor& streams, const HyperWeights& weights, double norm_eps,
-                        double hc_eps);
 
 }  // namespace hadal::train

@@ -1,247 +1,239 @@
 #include "train/hyper_mix.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
+#include "base/check.h"
 #include "train/parallel.h"
+#include "train/simd.h"
 
 namespace hadal::train {
 namespace {
 
 using torch::Tensor;
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
 
-// Tokens are taken kLanes at a time, one a lane, so that every step is a loop over lanes.
+// Tokens are taken kLanes at a time, one a lane: every step is a loop over lanes.
 constexpr std::int64_t kLanes = 16;
 
+// Room for the Sinkhorn steps of kLanes tokens. Every step's result and divisors are kept for the way
+// back. Step 0 divides columns, step 1 rows, and so on, the last one columns.
 template <class T>
-T Sigmoid(T v) {
-  return 1 / (1 + std::exp(-v));
+struct Sinkhorn {
+  std::int64_t n, steps;
+  T eps;
+  std::vector<T> values, inverses;  // [steps + 1][n*n][kLanes], [steps][n][kLanes]
+
+  Sinkhorn(const HyperMixOptions& options)
+      : n(options.streams), steps(2 * options.iterations - 1), eps(static_cast<T>(options.eps)) {
+    values.resize(static_cast<std::size_t>((steps + 1) * n * n * kLanes));
+    inverses.resize(static_cast<std::size_t>(steps * n * kLanes));
+  }
+  T* At(std::int64_t step) { return values.data() + step * n * n * kLanes; }
+  T* Inverse(std::int64_t step) { return inverses.data() + step * n * kLanes; }
+};
+
+// Element b of line a: lines are columns in even steps, rows in odd ones.
+HADAL_INLINE std::int64_t Place(std::int64_t n, std::int64_t step, std::int64_t a, std::int64_t b) {
+  return (step % 2 == 0 ? b * n + a : a * n + b) * kLanes;
 }
 
-// The Sinkhorn steps of kLanes tokens; every step's result and divisors are kept for the way back.
+// Rows of k [n*n][kLanes], in place.
 template <class T>
-class Sinkhorn {
- public:
-  Sinkhorn(std::int64_t streams, std::int64_t iterations, T eps)
-      : n_(streams), steps_(2 * iterations - 1), eps_(eps) {
-    values_.resize(static_cast<std::size_t>((steps_ + 1) * n_ * n_ * kLanes));
-    divisors_.resize(static_cast<std::size_t>(steps_ * n_ * kLanes));
-  }
-
-  T* softmax() { return values_.data(); }  // [n*n][kLanes]; the logits go in here
-  const T* result() const { return values_.data() + steps_ * n_ * n_ * kLanes; }
-
-  void Forward() {
-    Softmax(softmax());
-    for (std::int64_t step = 0; step < steps_; ++step) Divide(step);
-  }
-
-  // d: [n*n][kLanes], gradient of the result in, of the logits out.
-  void Backward(T* d) {
-    for (std::int64_t step = steps_ - 1; step >= 0; --step) DivideBackward(step, d);
-    SoftmaxBackward(d);
-  }
-
- private:
-  // Step 0 divides columns, step 1 rows, and so on. Line a, element b of the line -> index.
-  std::int64_t At(std::int64_t step, std::int64_t a, std::int64_t b) const {
-    return (step % 2 == 0 ? b * n_ + a : a * n_ + b) * kLanes;
-  }
-  T* Values(std::int64_t step) { return values_.data() + step * n_ * n_ * kLanes; }
-
-  void Softmax(T* k) const {
-    for (std::int64_t i = 0; i < n_; ++i) {
-      T* row = k + i * n_ * kLanes;
+HADAL_INLINE void SoftmaxRows(T* k, std::int64_t n, T eps) {
+  for (std::int64_t i = 0; i < n; ++i) {
+    T* row = k + i * n * kLanes;
+    T top[kLanes], sum[kLanes] = {};
+    std::copy_n(row, kLanes, top);
+    for (std::int64_t j = 1; j < n; ++j)
+#pragma omp simd
+      for (std::int64_t l = 0; l < kLanes; ++l) top[l] = std::max(top[l], row[j * kLanes + l]);
+    for (std::int64_t j = 0; j < n; ++j)
+#pragma omp simd
       for (std::int64_t l = 0; l < kLanes; ++l) {
-        T top = row[l], sum = 0;
-        for (std::int64_t j = 1; j < n_; ++j) top = std::max(top, row[j * kLanes + l]);
-        for (std::int64_t j = 0; j < n_; ++j)
-          sum += row[j * kLanes + l] = std::exp(row[j * kLanes + l] - top);
-        for (std::int64_t j = 0; j < n_; ++j)
-          row[j * kLanes + l] = row[j * kLanes + l] / sum + eps_;
+        row[j * kLanes + l] = Exp(row[j * kLanes + l] - top[l]);
+        sum[l] += row[j * kLanes + l];
       }
-    }
+    for (std::int64_t j = 0; j < n; ++j)
+#pragma omp simd
+      for (std::int64_t l = 0; l < kLanes; ++l)
+        row[j * kLanes + l] = row[j * kLanes + l] / sum[l] + eps;
   }
-  void SoftmaxBackward(T* d) {
-    const T* y = softmax();
-    for (std::int64_t i = 0; i < n_ * n_; i += n_) {
-      for (std::int64_t l = 0; l < kLanes; ++l) {
-        T dot = 0;
-        for (std::int64_t j = 0; j < n_; ++j)
-          dot += d[(i + j) * kLanes + l] * (y[(i + j) * kLanes + l] - eps_);
-        for (std::int64_t j = 0; j < n_; ++j)
-          d[(i + j) * kLanes + l] =
-              (d[(i + j) * kLanes + l] - dot) * (y[(i + j) * kLanes + l] - eps_);
-      }
-    }
-  }
+}
 
-  void Divide(std::int64_t step) {
-    const T* from = Values(step);
-    T* to = Values(step + 1);
-    for (std::int64_t a = 0; a < n_; ++a) {
-      T* divisor = divisors_.data() + (step * n_ + a) * kLanes;
-      std::fill_n(divisor, kLanes, eps_);
-      for (std::int64_t b = 0; b < n_; ++b)
-        for (std::int64_t l = 0; l < kLanes; ++l) divisor[l] += from[At(step, a, b) + l];
-      for (std::int64_t l = 0; l < kLanes; ++l) divisor[l] = 1 / divisor[l];
-      for (std::int64_t b = 0; b < n_; ++b)
+// The logits are in s.At(0); the result will be in s.At(s.steps).
+template <class T>
+HADAL_SIMD void SinkhornForward(Sinkhorn<T>& s) {
+  const std::int64_t n = s.n;
+  SoftmaxRows(s.At(0), n, s.eps);
+  for (std::int64_t step = 0; step < s.steps; ++step) {
+    const T* from = s.At(step);
+    T* to = s.At(step + 1);
+    for (std::int64_t a = 0; a < n; ++a) {
+      T* inverse = s.Inverse(step) + a * kLanes;
+      T sum[kLanes];
+      std::fill_n(sum, kLanes, s.eps);
+      for (std::int64_t b = 0; b < n; ++b)
+#pragma omp simd
+        for (std::int64_t l = 0; l < kLanes; ++l) sum[l] += from[Place(n, step, a, b) + l];
+#pragma omp simd
+      for (std::int64_t l = 0; l < kLanes; ++l) inverse[l] = 1 / sum[l];
+      for (std::int64_t b = 0; b < n; ++b)
+#pragma omp simd
         for (std::int64_t l = 0; l < kLanes; ++l)
-          to[At(step, a, b) + l] = from[At(step, a, b) + l] * divisor[l];
+          to[Place(n, step, a, b) + l] = from[Place(n, step, a, b) + l] * inverse[l];
     }
   }
-  // y = x / (sum x + eps): dx = (dy - sum(dy * y)) / (sum x + eps).
-  void DivideBackward(std::int64_t step, T* d) {
-    const T* y = Values(step + 1);
-    for (std::int64_t a = 0; a < n_; ++a) {
-      const T* divisor = divisors_.data() + (step * n_ + a) * kLanes;
+}
+
+// d [n*n][kLanes]: gradient of the result in, of the logits out. A division y = x / (sum x + eps) gives
+// dx = (dy - sum(dy * y)) / (sum x + eps); the softmax likewise, without its eps.
+template <class T>
+HADAL_SIMD void SinkhornBackward(Sinkhorn<T>& s, T* d) {
+  const std::int64_t n = s.n;
+  for (std::int64_t step = s.steps - 1; step >= 0; --step) {
+    const T* y = s.At(step + 1);
+    for (std::int64_t a = 0; a < n; ++a) {
+      const T* inverse = s.Inverse(step) + a * kLanes;
       T dot[kLanes] = {};
-      for (std::int64_t b = 0; b < n_; ++b)
+      for (std::int64_t b = 0; b < n; ++b)
+#pragma omp simd
         for (std::int64_t l = 0; l < kLanes; ++l)
-          dot[l] += d[At(step, a, b) + l] * y[At(step, a, b) + l];
-      for (std::int64_t b = 0; b < n_; ++b)
+          dot[l] += d[Place(n, step, a, b) + l] * y[Place(n, step, a, b) + l];
+      for (std::int64_t b = 0; b < n; ++b)
+#pragma omp simd
         for (std::int64_t l = 0; l < kLanes; ++l) {
-          T& v = d[At(step, a, b) + l];
-          v = (v - dot[l]) * divisor[l];
+          T& v = d[Place(n, step, a, b) + l];
+          v = (v - dot[l]) * inverse[l];
         }
     }
   }
-
-  std::int64_t n_, steps_;
-  T eps_;
-  std::vector<T> values_, divisors_;
-};
+  const T* y = s.At(0);
+  for (std::int64_t i = 0; i < n * n; i += n) {
+    T dot[kLanes] = {};
+    for (std::int64_t j = i * kLanes; j < (i + n) * kLanes; j += kLanes)
+#pragma omp simd
+      for (std::int64_t l = 0; l < kLanes; ++l) dot[l] += d[j + l] * (y[j + l] - s.eps);
+    for (std::int64_t j = i * kLanes; j < (i + n) * kLanes; j += kLanes)
+#pragma omp simd
+      for (std::int64_t l = 0; l < kLanes; ++l) d[j + l] = (d[j + l] - dot[l]) * (y[j + l] - s.eps);
+  }
+}
 
 template <class T>
 struct Mixer {
-  std::int64_t streams, iterations;
+  std::int64_t n, width;
   T eps;
   const T *scale, *base;
 
-  std::int64_t width() const { return (2 + streams) * streams; }
-  std::int64_t gates() const { return 2 * streams; }
-  T Scaled(const T* logits, std::int64_t i) const {
-    return logits[i] * scale[i < streams ? 0 : i < gates() ? 1 : 2] + base[i];
+  Mixer(const Tensor& logits, const Tensor& scales, const Tensor& bases,
+        const HyperMixOptions& options)
+      : n(options.streams),
+        width(logits.size(1)),
+        eps(static_cast<T>(options.eps)),
+        scale(scales.data_ptr<T>()),
+        base(bases.data_ptr<T>()) {
+    HADAL_CHECK(width == n || width == (2 + n) * n);
   }
+  std::int64_t gates() const { return std::min(width, 2 * n); }
+  std::int64_t group(std::int64_t i) const { return i < n ? 0 : i < 2 * n ? 1 : 2; }
+  T Scaled(const T* logits, std::int64_t i) const { return logits[i] * scale[group(i)] + base[i]; }
 
-  // The lanes past `count` repeat the last token.
-  void Load(const T* logits, std::int64_t count, Sinkhorn<T>& sinkhorn) const {
-    for (std::int64_t i = gates(); i < width(); ++i)
+  // The comb logits of `count` tokens into the lanes; lanes past them repeat the last token.
+  void Load(const T* logits, std::int64_t count, Sinkhorn<T>& s) const {
+    for (std::int64_t i = 2 * n; i < width; ++i)
       for (std::int64_t l = 0; l < kLanes; ++l)
-        sinkhorn.softmax()[(i - gates()) * kLanes + l] =
-            Scaled(logits + std::min(l, count - 1) * width(), i);
-  }
-
-  void Forward(const T* logits, std::int64_t count, Sinkhorn<T>& sinkhorn, T* out) const {
-    for (std::int64_t l = 0; l < count; ++l)
-      for (std::int64_t i = 0; i < gates(); ++i) {
-        const T gate = Sigmoid(Scaled(logits + l * width(), i));
-        out[l * width() + i] = i < streams ? gate + eps : 2 * gate;
-      }
-    Load(logits, count, sinkhorn);
-    sinkhorn.Forward();
-    for (std::int64_t l = 0; l < count; ++l)
-      for (std::int64_t i = gates(); i < width(); ++i)
-        out[l * width() + i] = sinkhorn.result()[(i - gates()) * kLanes + l];
-  }
-
-  // d: gradient of the result; dscaled: gradient of logit * scale + base.
-  void Backward(const T* logits, const T* d, std::int64_t count, Sinkhorn<T>& sinkhorn,
-                std::vector<T>& work, T* dscaled) const {
-    for (std::int64_t l = 0; l < count; ++l)
-      for (std::int64_t i = 0; i < gates(); ++i) {
-        const T gate = Sigmoid(Scaled(logits + l * width(), i));
-        dscaled[l * width() + i] =
-            d[l * width() + i] * (i < streams ? T{1} : T{2}) * gate * (1 - gate);
-      }
-    Load(logits, count, sinkhorn);
-    sinkhorn.Forward();
-    for (std::int64_t i = gates(); i < width(); ++i)
-      for (std::int64_t l = 0; l < kLanes; ++l)
-        work[static_cast<std::size_t>((i - gates()) * kLanes + l)] =
-            l < count ? d[l * width() + i] : T{0};
-    sinkhorn.Backward(work.data());
-    for (std::int64_t l = 0; l < count; ++l)
-      for (std::int64_t i = gates(); i < width(); ++i)
-        dscaled[l * width() + i] = work[static_cast<std::size_t>((i - gates()) * kLanes + l)];
+        s.At(0)[(i - 2 * n) * kLanes + l] = Scaled(logits + std::min(l, count - 1) * width, i);
   }
 };
 
 template <class T>
-void MixForward(const Mixer<T>& mixer, const Tensor& logits, Tensor& out) {
-  const T* in = logits.data_ptr<T>();
-  T* result = out.data_ptr<T>();
-  const std::int64_t width = mixer.width();
-  ParallelRows(logits.size(0), 64 * width, [&](std::int64_t begin, std::int64_t end) {
-    Sinkhorn<T> sinkhorn(mixer.streams, mixer.iterations, mixer.eps);
-    for (std::int64_t t = begin; t < end; t += kLanes)
-      mixer.Forward(in + t * width, std::min(kLanes, end - t), sinkhorn, result + t * width);
-  });
+void MixTokens(const Mixer<T>& m, const T* logits, std::int64_t count, Sinkhorn<T>& s, T* out) {
+  for (std::int64_t l = 0; l < count; ++l)
+    for (std::int64_t i = 0; i < m.gates(); ++i) {
+      const T gate = Sigmoid(m.Scaled(logits + l * m.width, i));
+      out[l * m.width + i] = i < m.n ? gate + m.eps : 2 * gate;
+    }
+  if (m.width == m.n) return;
+  m.Load(logits, count, s);
+  SinkhornForward(s);
+  const T* comb = s.At(s.steps);
+  for (std::int64_t l = 0; l < count; ++l)
+    for (std::int64_t i = 2 * m.n; i < m.width; ++i)
+      out[l * m.width + i] = comb[(i - 2 * m.n) * kLanes + l];
 }
 
+// dscaled: gradient of logit * scale + base.
 template <class T>
-void MixBackward(const Mixer<T>& mixer, const Tensor& logits, const Tensor& d, Tensor& dscaled) {
-  const T *in = logits.data_ptr<T>(), *grad = d.data_ptr<T>();
-  T* result = dscaled.data_ptr<T>();
-  const std::int64_t width = mixer.width();
-  ParallelRows(logits.size(0), 64 * width, [&](std::int64_t begin, std::int64_t end) {
-    Sinkhorn<T> sinkhorn(mixer.streams, mixer.iterations, mixer.eps);
-    std::vector<T> work(static_cast<std::size_t>(width * kLanes));
-    for (std::int64_t t = begin; t < end; t += kLanes)
-      mixer.Backward(in + t * width, grad + t * width, std::min(kLanes, end - t), sinkhorn, work,
-                     result + t * width);
-  });
+void MixTokensBackward(const Mixer<T>& m, const T* logits, const T* dmix, std::int64_t count,
+                       Sinkhorn<T>& s, T* dscaled) {
+  for (std::int64_t l = 0; l < count; ++l)
+    for (std::int64_t i = 0; i < m.gates(); ++i) {
+      const T gate = Sigmoid(m.Scaled(logits + l * m.width, i));
+      dscaled[l * m.width + i] =
+          dmix[l * m.width + i] * (i < m.n ? T{1} : T{2}) * gate * (1 - gate);
+    }
+  if (m.width == m.n) return;
+  m.Load(logits, count, s);
+  SinkhornForward(s);
+  std::vector<T> d(static_cast<std::size_t>(m.n * m.n * kLanes), T{0});
+  for (std::int64_t i = 2 * m.n; i < m.width; ++i)
+    for (std::int64_t l = 0; l < count; ++l)
+      d[static_cast<std::size_t>((i - 2 * m.n) * kLanes + l)] = dmix[l * m.width + i];
+  SinkhornBackward(s, d.data());
+  for (std::int64_t l = 0; l < count; ++l)
+    for (std::int64_t i = 2 * m.n; i < m.width; ++i)
+      dscaled[l * m.width + i] = d[static_cast<std::size_t>((i - 2 * m.n) * kLanes + l)];
 }
 
-struct HyperMixFunction : torch::autograd::Function<HyperMixFunction> {
-  static Tensor forward(AutogradContext* context, const Tensor& logits_in, const Tensor& scale,
-                        const Tensor& base, std::int64_t streams, std::int64_t iterations,
-                        double eps) {
-    const Tensor logits = logits_in.contiguous();
-    Tensor out = torch::empty_like(logits);
-    AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "HyperMix", [&] {
-      MixForward<scalar_t>({streams, iterations, static_cast<scalar_t>(eps),
-                            scale.data_ptr<scalar_t>(), base.data_ptr<scalar_t>()},
-                           logits, out);
-    });
-    context->save_for_backward({logits, scale, base});
-    context->saved_data["streams"] = streams;
-    context->saved_data["iterations"] = iterations;
-    context->saved_data["eps"] = eps;
-    return out;
-  }
-  static variable_list backward(AutogradContext* context, const variable_list& d) {
-    const variable_list saved = context->get_saved_variables();
-    const Tensor &logits = saved[0], &scale = saved[1], &base = saved[2];
-    const std::int64_t n = context->saved_data["streams"].toInt();
-    const std::int64_t iterations = context->saved_data["iterations"].toInt();
-    const double eps = context->saved_data["eps"].toDouble();
-    const Tensor grad = d[0].contiguous();
-    Tensor dscaled = torch::empty_like(logits);
-    AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "HyperMix", [&] {
-      MixBackward<scalar_t>({n, iterations, static_cast<scalar_t>(eps), scale.data_ptr<scalar_t>(),
-                             base.data_ptr<scalar_t>()},
-                            logits, grad, dscaled);
-    });
-    // Each logit's scale is one of three.
-    const Tensor widths = torch::tensor({n, n, n * n}, torch::kLong);
-    const Tensor scales = scale.repeat_interleave(widths);
-    const std::vector<Tensor> parts = (dscaled * logits).sum(0).split_with_sizes({n, n, n * n}, 0);
-    return {dscaled * scales, torch::stack({parts[0].sum(), parts[1].sum(), parts[2].sum()}),
-            dscaled.sum(0),   Tensor(),
-            Tensor(),         Tensor()};
-  }
-};
+// f(first token, tokens, room) for pieces of at most kLanes tokens.
+template <class T, class F>
+void ForLanes(std::int64_t tokens, const HyperMixOptions& options, F&& f) {
+  ParallelRows(tokens, 2048, [&](std::int64_t begin, std::int64_t end) {
+    Sinkhorn<T> room(options);
+    for (std::int64_t t = begin; t < end; t += kLanes) f(t, std::min(kLanes, end - t), room);
+  });
+}
 
 }  // namespace
 
 Tensor HyperMix(const Tensor& logits, const Tensor& scale, const Tensor& base,
                 const HyperMixOptions& options) {
-  return HyperMixFunction::apply(logits, scale, base, options.streams, options.iterations,
-                                 options.eps);
+  Tensor mix = torch::empty_like(logits);
+  AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "HyperMix", [&] {
+    const Mixer<scalar_t> m(logits, scale, base, options);
+    const auto* in = logits.data_ptr<scalar_t>();
+    auto* out = mix.data_ptr<scalar_t>();
+    ForLanes<scalar_t>(logits.size(0), options,
+                       [&](std::int64_t t, std::int64_t count, Sinkhorn<scalar_t>& room) {
+                         MixTokens(m, in + t * m.width, count, room, out + t * m.width);
+                       });
+  });
+  return mix;
+}
+
+HyperMixGradients HyperMixBackward(const Tensor& logits, const Tensor& scale, const Tensor& base,
+                                   const Tensor& dmix, const HyperMixOptions& options) {
+  Tensor dscaled = torch::empty_like(logits);
+  AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "HyperMix", [&] {
+    const Mixer<scalar_t> m(logits, scale, base, options);
+    const auto *in = logits.data_ptr<scalar_t>(), *grad = dmix.data_ptr<scalar_t>();
+    auto* out = dscaled.data_ptr<scalar_t>();
+    ForLanes<scalar_t>(logits.size(0), options,
+                       [&](std::int64_t t, std::int64_t count, Sinkhorn<scalar_t>& room) {
+                         MixTokensBackward(m, in + t * m.width, grad + t * m.width, count, room,
+                                           out + t * m.width);
+                       });
+  });
+  const std::int64_t n = options.streams;
+  std::vector<std::int64_t> groups = {n, n, n * n};
+  groups.resize(static_cast<std::size_t>(scale.size(0)));
+  std::vector<Tensor> scales, dscales;
+  const std::vector<Tensor> products = (dscaled * logits).sum(0).split_with_sizes(groups, 0);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    scales.push_back(scale[static_cast<std::int64_t>(i)].expand({groups[i]}));
+    dscales.push_back(products[i].sum());
+  }
+  return {dscaled * torch::cat(scales), torch::stack(dscales), dscaled.sum(0)};
 }
 
 }  // namespace hadal::train

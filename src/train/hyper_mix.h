@@ -1,9 +1,9 @@
-// The mixing coefficients of a hyper-connection, from its 24 logits per token.
+// The mixing coefficients of a hyper-connection, from its logits per token.
 //
-//   logits  [tokens, (2+n)*n]  n streams: [pre n | post n | comb n*n row-major]
-//   scale   [3]                of pre, post, comb
-//   base    [(2+n)*n]
-//   result  [tokens, (2+n)*n]  in the same order:
+//   logits  [tokens, (2+n)*n]  n streams: [pre n | post n | comb n*n row-major]; or [tokens, n]: pre only
+//   scale   [3]                of pre, post, comb; [1] where there is only pre
+//   base    [(2+n)*n] or [n]
+//   result  as logits:
 //     pre_j   = sigmoid(logit * scale[0] + base) + eps
 //     post_j  = 2 * sigmoid(logit * scale[1] + base)
 //     comb_ij = Sinkhorn(logit * scale[2] + base): softmax over j, + eps; columns / (sum + eps); then
@@ -25,5 +25,13 @@ struct HyperMixOptions {
 
 torch::Tensor HyperMix(const torch::Tensor& logits, const torch::Tensor& scale,
                        const torch::Tensor& base, const HyperMixOptions& options);
+
+struct HyperMixGradients {
+  torch::Tensor logits, scale, base;
+};
+// dmix: gradient of the result.
+HyperMixGradients HyperMixBackward(const torch::Tensor& logits, const torch::Tensor& scale,
+                                   const torch::Tensor& base, const torch::Tensor& dmix,
+                                   const HyperMixOptions& options);
 
 }  // namespace hadal::train

@@ -9,6 +9,7 @@
 #include "train/compressor.h"
 #include "train/parallel.h"
 #include "train/quantize_ste.h"
+#include "train/simd.h"
 
 namespace hadal::train {
 namespace {
@@ -17,43 +18,42 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// score[r, c] = sum_h w[r, h] * max(0, dots[r, h, c]) and back; dots is overwritten by its gradient.
+struct ScoreShape {
+  std::int64_t heads, count;
+};
+
+// score[r, c] = sum_h w[r, h] * max(0, dots[r, h, c]), of rows [begin, end).
 template <class T>
-void WeightedRelu(const Tensor& dots, const Tensor& w, Tensor& scores) {
-  const std::int64_t heads = w.size(-1), count = scores.size(-1), rows = w.numel() / heads;
-  const T *in = dots.data_ptr<T>(), *weight = w.data_ptr<T>();
-  T* out = scores.data_ptr<T>();
-  ParallelRows(rows, heads * count, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      T* score = out + row * count;
-      std::fill_n(score, count, T{0});
-      for (std::int64_t h = 0; h < heads; ++h) {
-        const T* dot = in + (row * heads + h) * count;
-        for (std::int64_t c = 0; c < count; ++c)
-          score[c] += weight[row * heads + h] * std::max(dot[c], T{0});
-      }
+HADAL_SIMD void WeightedRelu(const ScoreShape& s, const T* dots, const T* w, std::int64_t begin,
+                             std::int64_t end, T* scores) {
+  for (std::int64_t row = begin; row < end; ++row) {
+    T* score = scores + row * s.count;
+    std::fill_n(score, s.count, T{0});
+    for (std::int64_t h = row * s.heads; h < (row + 1) * s.heads; ++h) {
+      const T *dot = dots + h * s.count, weight = w[h];
+#pragma omp simd
+      for (std::int64_t c = 0; c < s.count; ++c) score[c] += weight * std::max(dot[c], T{0});
     }
-  });
+  }
 }
 
 template <class T>
-void WeightedReluBackward(const Tensor& dots, const Tensor& w, const Tensor& dscores, Tensor& ddots,
-                          Tensor& dw) {
-  const std::int64_t heads = w.size(-1), count = dscores.size(-1), rows = w.numel() / heads;
-  const T *in = dots.data_ptr<T>(), *weight = w.data_ptr<T>(), *grad = dscores.data_ptr<T>();
-  T *out = ddots.data_ptr<T>(), *dweight = dw.data_ptr<T>();
-  ParallelRows(rows, heads * count, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row)
-      for (std::int64_t h = row * heads; h < (row + 1) * heads; ++h) {
-        T sum = 0;
-        for (std::int64_t c = 0; c < count; ++c) {
-          const T dot = in[h * count + c], g = grad[row * count + c];
-          sum += std::max(dot, T{0}) * g;
-          out[h * count + c] = dot > 0 ? weight[h] * g : T{0};
-        }
-        dweight[h] = sum;
+HADAL_SIMD void WeightedReluBackward(const ScoreShape& s, const T* dots, const T* w,
+                                     const T* dscores, std::int64_t begin, std::int64_t end,
+                                     T* ddots, T* dw) {
+  for (std::int64_t row = begin; row < end; ++row) {
+    const T* g = dscores + row * s.count;
+    for (std::int64_t h = row * s.heads; h < (row + 1) * s.heads; ++h) {
+      const T *dot = dots + h * s.count, weight = w[h];
+      T *out = ddots + h * s.count, sum = 0;
+#pragma omp simd reduction(+ : sum)
+      for (std::int64_t c = 0; c < s.count; ++c) {
+        sum += std::max(dot[c], T{0}) * g[c];
+        out[c] = dot[c] > 0 ? weight * g[c] : T{0};
       }
-  });
+      dw[h] = sum;
+    }
+  }
 }
 
 struct ScoresFunction : torch::autograd::Function<ScoresFunction> {
@@ -63,8 +63,15 @@ struct ScoresFunction : torch::autograd::Function<ScoresFunction> {
     const Tensor q = q_in.contiguous(), k = k_in.contiguous(), w = w_in.contiguous();
     const Tensor dots = torch::bmm(q.view({q.size(0), -1, q.size(3)}), k.transpose(1, 2));
     Tensor scores = torch::empty({q.size(0), q.size(1), k.size(1)}, q.options());
-    AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "IndexerScores",
-                               [&] { WeightedRelu<scalar_t>(dots, w, scores); });
+    AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "IndexerScores", [&] {
+      const ScoreShape s{q.size(2), k.size(1)};
+      const auto *in = dots.data_ptr<scalar_t>(), *weights = w.data_ptr<scalar_t>();
+      auto* out = scores.data_ptr<scalar_t>();
+      ParallelRows(q.size(0) * q.size(1), s.heads * s.count,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     WeightedRelu(s, in, weights, begin, end, out);
+                   });
+    });
     context->save_for_backward({q, k, w, dots});
     return scores;
   }
@@ -74,7 +81,14 @@ struct ScoresFunction : torch::autograd::Function<ScoresFunction> {
     const Tensor dscores = d[0].contiguous();
     Tensor ddots = torch::empty_like(dots), dw = torch::empty_like(w);
     AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "IndexerScores", [&] {
-      WeightedReluBackward<scalar_t>(dots, w, dscores, ddots, dw);
+      const ScoreShape s{q.size(2), k.size(1)};
+      const auto *in = dots.data_ptr<scalar_t>(), *weights = w.data_ptr<scalar_t>(),
+                 *grad = dscores.data_ptr<scalar_t>();
+      auto *out = ddots.data_ptr<scalar_t>(), *dweights = dw.data_ptr<scalar_t>();
+      ParallelRows(q.size(0) * q.size(1), s.heads * s.count,
+                   [&](std::int64_t begin, std::int64_t end) {
+                     WeightedReluBackward(s, in, weights, grad, begin, end, out, dweights);
+                   });
     });
     const Tensor rows = q.view({q.size(0), -1, q.size(3)});
     return {torch::bmm(ddots, k).view(q.sizes()), torch::bmm(ddots.transpose(1, 2), rows), dw};
@@ -165,20 +179,22 @@ void Choose(const T* score, std::int64_t begin, std::int64_t end, std::int64_t t
 
 Tensor IndexerScores(const Tensor& x_in, const Tensor& q_r_in, const IndexerWeights& weights,
                      const DocumentPlan& plan, const RotaryTable& rotary,
-                     const model::Config& config, bool fp4) {
+                     const model::Config& config, const ForwardOptions& options) {
   const Tensor x = x_in.detach(), q_r = q_r_in.detach();
   const auto heads = static_cast<std::int64_t>(config.index_n_heads),
              width = static_cast<std::int64_t>(config.index_head_dim);
-  Tensor q = Rotate(torch::linear(q_r, weights.wq_b).view({plan.batch, plan.tokens, heads, width}),
-                    plan.positions, rotary);
-  Tensor k = Rotate(Compress(x, weights.compressor, plan.csa, config.rms_norm_eps).unsqueeze(2),
-                    plan.csa.positions, rotary);
-  if (fp4) {
+  Tensor q = Rotate(
+      Linear(q_r, weights.wq_b, options.products).view({plan.batch, plan.tokens, heads, width}),
+      plan.positions, rotary);
+  Tensor k = Rotate(
+      Compress(x, weights.compressor, plan.csa, config.rms_norm_eps, options.products).unsqueeze(2),
+      plan.csa.positions, rotary);
+  if (options.quantize.indexer) {
     q = StoredFp4(Hadamard(q));
     k = StoredFp4(Hadamard(k));
   }
   const double scale = 1 / std::sqrt(static_cast<double>(width * heads));
-  const Tensor w = torch::linear(x, weights.weights_proj) * scale;
+  const Tensor w = Linear(x, weights.weights_proj, options.products) * scale;
   return ScoresFunction::apply(q, k.squeeze(2), w.view({plan.batch, plan.tokens, heads}));
 }
 

@@ -19,6 +19,7 @@
 #include "model/config.h"
 #include "train/document_plan.h"
 #include "train/rotary.h"
+#include "train/v4_model.h"
 #include "train/weights.h"
 
 namespace hadal::train {
@@ -26,7 +27,8 @@ namespace hadal::train {
 // x [batch*tokens, dim], q_r [batch*tokens, q_lora_rank] -> [batch, tokens, entries.count].
 torch::Tensor IndexerScores(const torch::Tensor& x, const torch::Tensor& q_r,
                             const IndexerWeights& weights, const DocumentPlan& plan,
-                            const RotaryTable& rotary, const model::Config& config, bool fp4);
+                            const RotaryTable& rotary, const model::Config& config,
+                            const ForwardOptions& options);
 
 // [batch, tokens, count] uint8: 1 for the topk visible entries of highest score (all, if there are no
 // more); of equal scores the earlier entry.

@@ -28,21 +28,22 @@ Tensor BalanceLoss(const Tensor& scores, const Tensor& experts, std::int64_t bat
 }
 
 Tensor RoutedExperts(const Tensor& x, const Tensor& routing, const Dispatch& plan,
-                     const ExpertWeights& w, double limit) {
+                     const ExpertWeights& w, double limit, Products products) {
   const Tensor rows = GatherRows(x, plan.tokens, plan.places);
   const Tensor weight =
       GatherRows(routing.reshape({-1, 1}), plan.assignments, plan.places.view({-1, 1})).view({-1});
-  const Tensor h = SwiGlu(GroupedLinear(rows, w.w1, plan.offsets),
-                          GroupedLinear(rows, w.w3, plan.offsets), weight, limit);
-  return CombineRows(GroupedLinear(h, w.w2, plan.offsets), plan.tokens, plan.places);
+  const Tensor h = SwiGlu(GroupedLinear(rows, w.w1, plan.offsets, products),
+                          GroupedLinear(rows, w.w3, plan.offsets, products), weight, limit);
+  return CombineRows(GroupedLinear(h, w.w2, plan.offsets, products), plan.tokens, plan.places);
 }
 
 }  // namespace
 
 MoeResult Moe(const Tensor& x, const Tensor& ids, const MoeWeights& weights,
-              const model::Config& config) {
+              const model::Config& config, Products products) {
   const auto experts = static_cast<std::int64_t>(config.n_routed_experts);
-  const Tensor scores = torch::nn::functional::softplus(torch::linear(x, weights.gate)).sqrt();
+  const Tensor scores =
+      torch::nn::functional::softplus(Linear(x, weights.gate, Products::kF32)).sqrt();
   const Tensor chosen =
       ChooseExperts(scores, ids, weights, static_cast<std::int64_t>(config.num_experts_per_tok));
   const Tensor chosen_scores = scores.gather(1, chosen);
@@ -50,11 +51,12 @@ MoeResult Moe(const Tensor& x, const Tensor& ids, const MoeWeights& weights,
   const Dispatch plan = PlanDispatch(chosen, experts);
 
   MoeResult result;
+  const Tensor gate = Linear(x, weights.shared.w1, products),
+               up = Linear(x, weights.shared.w3, products);
   const Tensor shared =
-      torch::linear(SwiGlu(torch::linear(x, weights.shared.w1), torch::linear(x, weights.shared.w3),
-                           Tensor(), config.swiglu_limit),
-                    weights.shared.w2);
-  result.y = RoutedExperts(x, routing, plan, weights.experts, config.swiglu_limit) + shared;
+      Linear(SwiGlu(gate, up, Tensor(), config.swiglu_limit), weights.shared.w2, products);
+  result.y =
+      RoutedExperts(x, routing, plan, weights.experts, config.swiglu_limit, products) + shared;
   result.load = torch::tensor(plan.offsets, torch::kLong).diff();
   if (!weights.tid2eid.defined()) result.balance_loss = BalanceLoss(scores, chosen, ids.size(0));
   return result;

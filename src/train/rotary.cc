@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "train/parallel.h"
+#include "train/simd.h"
 
 namespace hadal::train {
 namespace {
@@ -31,29 +32,31 @@ std::vector<double> YarnRamp(const model::YarnScaling& yarn, double base, std::s
 }
 
 template <class T>
-void RotateRows(const Tensor& x, const Tensor& positions, const RotaryTable& table, bool inverse,
-                Tensor& y) {
-  const std::int64_t heads = x.size(-2), channels = x.size(-1), half = table.cos.size(1);
-  const std::int64_t plain = channels - 2 * half;
-  const T *in = x.data_ptr<T>(), *cos = table.cos.data_ptr<T>(), *sin = table.sin.data_ptr<T>();
-  const std::int64_t* position = positions.data_ptr<std::int64_t>();
-  T* out = y.data_ptr<T>();
-  const T sign = inverse ? T{-1} : T{1};
-  ParallelRows(positions.numel(), heads * channels, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T *c = cos + position[row] * half, *s = sin + position[row] * half;
-      for (std::int64_t head = 0; head < heads; ++head) {
-        const T* a = in + (row * heads + head) * channels;
-        T* b = out + (row * heads + head) * channels;
-        std::copy_n(a, plain, b);
-        for (std::int64_t i = 0; i < half; ++i) {
-          const T re = a[plain + 2 * i], im = a[plain + 2 * i + 1];
-          b[plain + 2 * i] = re * c[i] - sign * im * s[i];
-          b[plain + 2 * i + 1] = sign * re * s[i] + im * c[i];
-        }
+struct RotaryRows {
+  std::int64_t heads, channels, half;  // half: pairs that turn
+  const T *cos, *sin;
+  const std::int64_t* positions;
+  T sign;  // -1: the inverse
+};
+
+template <class T>
+HADAL_SIMD void RotateRows(const RotaryRows<T>& s, const T* x, std::int64_t begin, std::int64_t end,
+                           T* y) {
+  const std::int64_t plain = s.channels - 2 * s.half;
+  for (std::int64_t row = begin; row < end; ++row) {
+    const T *c = s.cos + s.positions[row] * s.half, *sine = s.sin + s.positions[row] * s.half;
+    for (std::int64_t head = row * s.heads; head < (row + 1) * s.heads; ++head) {
+      const T* a = x + head * s.channels;
+      T* b = y + head * s.channels;
+      std::copy_n(a, plain, b);
+#pragma omp simd
+      for (std::int64_t i = 0; i < s.half; ++i) {
+        const T re = a[plain + 2 * i], im = a[plain + 2 * i + 1], turn = s.sign * sine[i];
+        b[plain + 2 * i] = re * c[i] - im * turn;
+        b[plain + 2 * i + 1] = re * turn + im * c[i];
       }
     }
-  });
+  }
 }
 
 Tensor RotatePlain(const Tensor& x_in, const Tensor& positions, const RotaryTable& table,
@@ -62,8 +65,20 @@ Tensor RotatePlain(const Tensor& x_in, const Tensor& positions, const RotaryTabl
   HADAL_CHECK(positions.is_contiguous() &&
               positions.numel() * x.size(-2) * x.size(-1) == x.numel());
   Tensor y = torch::empty_like(x);
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "Rotate",
-                             [&] { RotateRows<scalar_t>(x, positions, table, inverse, y); });
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "Rotate", [&] {
+    const RotaryRows<scalar_t> rows{x.size(-2),
+                                    x.size(-1),
+                                    table.cos.size(1),
+                                    table.cos.data_ptr<scalar_t>(),
+                                    table.sin.data_ptr<scalar_t>(),
+                                    positions.data_ptr<std::int64_t>(),
+                                    static_cast<scalar_t>(inverse ? -1 : 1)};
+    const auto* in = x.data_ptr<scalar_t>();
+    auto* out = y.data_ptr<scalar_t>();
+    ParallelRows(
+        positions.numel(), rows.heads * rows.channels,
+        [&](std::int64_t begin, std::int64_t end) { RotateRows(rows, in, begin, end, out); });
+  });
   return y;
 }
 

@@ -1,9 +1,9 @@
 #include "train/swiglu.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "train/parallel.h"
+#include "train/simd.h"
 
 namespace hadal::train {
 namespace {
@@ -12,54 +12,43 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-template <class T>
-T Sigmoid(T v) {
-  return 1 / (1 + std::exp(-v));
-}
-
-template <class T>
-void Forward(const Tensor& gate, const Tensor& up, const Tensor& weight, T limit, Tensor& out) {
-  const std::int64_t width = gate.size(1);
-  const T *g = gate.data_ptr<T>(), *u = up.data_ptr<T>();
-  const T* w = weight.numel() > 0 ? weight.data_ptr<T>() : nullptr;
-  T* h = out.data_ptr<T>();
-  ParallelRows(gate.size(0), width * 4, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T factor = w != nullptr ? w[row] : T{1};
-      for (std::int64_t i = row * width; i < (row + 1) * width; ++i) {
-        const T a = std::min(g[i], limit), b = std::clamp(u[i], -limit, limit);
-        h[i] = a * Sigmoid(a) * b * factor;
-      }
-    }
-  });
-}
-
-struct Gradients {
-  Tensor gate, up, weight;
+struct Shape {
+  std::int64_t begin, end, width;  // rows [begin, end)
 };
 
 template <class T>
-void Backward(const Tensor& gate, const Tensor& up, const Tensor& weight, T limit, const Tensor& d,
-              Gradients& out) {
-  const std::int64_t width = gate.size(1);
-  const T *g = gate.data_ptr<T>(), *u = up.data_ptr<T>(), *dh = d.data_ptr<T>();
-  const T* w = weight.numel() > 0 ? weight.data_ptr<T>() : nullptr;
-  T *dg = out.gate.data_ptr<T>(), *du = out.up.data_ptr<T>();
-  T* dw = weight.numel() > 0 ? out.weight.data_ptr<T>() : nullptr;
-  ParallelRows(gate.size(0), width * 4, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = begin; row < end; ++row) {
-      const T factor = w != nullptr ? w[row] : T{1};
-      T dot = 0;
-      for (std::int64_t i = row * width; i < (row + 1) * width; ++i) {
-        const T a = std::min(g[i], limit), b = std::clamp(u[i], -limit, limit);
-        const T s = Sigmoid(a), silu = a * s, grad = dh[i] * factor;
-        dot += dh[i] * silu * b;
-        dg[i] = g[i] < limit ? grad * b * (s + silu * (1 - s)) : T{0};
-        du[i] = std::fabs(u[i]) < limit ? grad * silu : T{0};
-      }
-      if (dw != nullptr) dw[row] = dot;
+HADAL_SIMD void Forward(const Shape& s, const T* g, const T* u, const T* weight, T limit, T* h) {
+  for (std::int64_t row = s.begin; row < s.end; ++row) {
+    const T factor = weight != nullptr ? weight[row] : T{1};
+#pragma omp simd
+    for (std::int64_t i = row * s.width; i < (row + 1) * s.width; ++i) {
+      const T a = std::min(g[i], limit), b = std::min(std::max(u[i], -limit), limit);
+      h[i] = a * Sigmoid(a) * b * factor;
     }
-  });
+  }
+}
+
+template <class T>
+struct Gradients {
+  T *gate, *up, *weight;  // weight may be null
+};
+
+template <class T>
+HADAL_SIMD void Backward(const Shape& s, const T* g, const T* u, const T* weight, T limit,
+                         const T* dh, const Gradients<T>& out) {
+  for (std::int64_t row = s.begin; row < s.end; ++row) {
+    const T factor = weight != nullptr ? weight[row] : T{1};
+    T dot = 0;
+#pragma omp simd reduction(+ : dot)
+    for (std::int64_t i = row * s.width; i < (row + 1) * s.width; ++i) {
+      const T a = std::min(g[i], limit), b = std::min(std::max(u[i], -limit), limit);
+      const T sigmoid = Sigmoid(a), silu = a * sigmoid, grad = dh[i] * factor;
+      dot += dh[i] * silu * b;
+      out.gate[i] = g[i] < limit ? grad * b * (sigmoid + silu * (1 - sigmoid)) : T{0};
+      out.up[i] = b == u[i] ? grad * silu : T{0};
+    }
+    if (out.weight != nullptr) out.weight[row] = dot;
+  }
 }
 
 struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
@@ -68,7 +57,12 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
     const Tensor gate = gate_in.contiguous(), up = up_in.contiguous();
     Tensor out = torch::empty_like(gate);
     AT_DISPATCH_FLOATING_TYPES(gate.scalar_type(), "SwiGlu", [&] {
-      Forward<scalar_t>(gate, up, weight, static_cast<scalar_t>(limit), out);
+      const auto *g = gate.data_ptr<scalar_t>(), *u = up.data_ptr<scalar_t>();
+      const auto* w = weight.numel() > 0 ? weight.data_ptr<scalar_t>() : nullptr;
+      auto* h = out.data_ptr<scalar_t>();
+      ParallelRows(gate.size(0), gate.size(1) * 4, [&](std::int64_t begin, std::int64_t end) {
+        Forward({begin, end, gate.size(1)}, g, u, w, static_cast<scalar_t>(limit), h);
+      });
     });
     context->save_for_backward({gate, up, weight});
     context->saved_data["limit"] = limit;
@@ -78,13 +72,20 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
     const variable_list saved = context->get_saved_variables();
     const Tensor &gate = saved[0], &up = saved[1], &weight = saved[2];
     const Tensor dh = d[0].contiguous();
-    Gradients out{torch::empty_like(gate), torch::empty_like(up),
-                  weight.numel() > 0 ? torch::empty_like(weight) : Tensor()};
+    const double limit = context->saved_data["limit"].toDouble();
+    Tensor dgate = torch::empty_like(gate), dup = torch::empty_like(up), dweight;
+    if (weight.numel() > 0) dweight = torch::empty_like(weight);
     AT_DISPATCH_FLOATING_TYPES(gate.scalar_type(), "SwiGlu", [&] {
-      Backward<scalar_t>(gate, up, weight,
-                         static_cast<scalar_t>(context->saved_data["limit"].toDouble()), dh, out);
+      const auto *g = gate.data_ptr<scalar_t>(), *u = up.data_ptr<scalar_t>(),
+                 *d_out = dh.data_ptr<scalar_t>();
+      const auto* w = weight.numel() > 0 ? weight.data_ptr<scalar_t>() : nullptr;
+      const Gradients<scalar_t> out{dgate.data_ptr<scalar_t>(), dup.data_ptr<scalar_t>(),
+                                    w != nullptr ? dweight.data_ptr<scalar_t>() : nullptr};
+      ParallelRows(gate.size(0), gate.size(1) * 4, [&](std::int64_t begin, std::int64_t end) {
+        Backward({begin, end, gate.size(1)}, g, u, w, static_cast<scalar_t>(limit), d_out, out);
+      });
     });
-    return {out.gate, out.up, out.weight, Tensor()};
+    return {dgate, dup, dweight, Tensor()};
   }
 };
 

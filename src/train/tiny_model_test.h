@@ -43,6 +43,7 @@ inline model::Config TinyConfig() {
 // Every parameter random, the ones that start at zero or one too, so that each has a say.
 inline V4Model TinyModel(const model::Config& config, torch::ScalarType type,
                          std::uint64_t seed = 7) {
+  at::set_num_threads(1);  // nothing here is worth waking a second one for
   const torch::NoGradGuard no_grad;
   V4Model model(config, seed, 0.2);
   torch::manual_seed(seed);

@@ -106,7 +106,7 @@ Output V4ModelImpl::Forward(const Batch& batch, const ForwardOptions& options) {
 
   Output output;
   const std::vector<std::int64_t> shape = {pass.plan.batch, pass.plan.tokens, -1};
-  output.logits = RunHead(streams, w.head, w.head_weight, config_).view(shape);
+  output.logits = RunHead(streams, w.head, w.head_weight, pass).view(shape);
   if (w.mtp && options.mtp) {
     // The last token has no successor here; whatever stands in for it is seen by no other token.
     const MtpResult mtp = RunMtp(streams, batch.ids.roll(-1, 1), w, pass);

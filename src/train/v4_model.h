@@ -13,6 +13,7 @@
 
 #include "io/checkpoint.h"
 #include "model/config.h"
+#include "train/linear.h"
 #include "train/schema.h"
 #include "train/weights.h"
 
@@ -37,6 +38,7 @@ struct ForwardOptions {
   Attention attention = Attention::kDense;
   Quantize quantize = {};
   bool mtp = true;  // also run the MTP block (if the config has one)
+  Products products = Products::kF32;
 };
 
 // One packed batch. Documents lie one after another in a row; each has its own positions (from 0),

@@ -73,6 +73,7 @@ void CheckCase(const std::string& name, const Limits& limits) {
   const Expected expected(io::SafetensorsFile::Open(folder + "/expected.safetensors").value());
   const Tensor prompt = expected.Ints("input_ids"), next = expected.Ints("next_ids");
   const Tensor ids = torch::cat({prompt, next}, 1);
+  at::set_num_threads(1);
   const torch::NoGradGuard no_grad;
   ForwardOptions options;
   options.attention = Attention::kSparse;

@@ -41,32 +41,48 @@ class Gradient : public ::testing::TestWithParam<Attention> {
     value = before;
     return loss;
   }
-  void CheckParameter(const std::string& name, Tensor parameter, bool indexer, Random& random) {
+  // A clamp that turns within the step spoils the difference; within both steps, hardly ever.
+  void CheckAt(const std::string& name, Tensor parameter, std::int64_t index, bool indexer) {
     const Tensor grad = parameter.grad();
-    for (int sample = 0; sample < 2; ++sample) {
-      const auto index =
-          static_cast<std::int64_t>(random.Below(static_cast<std::size_t>(parameter.numel())));
-      constexpr double kStep = 1e-6;
-      const double want =
-          (LossAt(parameter, index, kStep, indexer) - LossAt(parameter, index, -kStep, indexer)) /
-          (2 * kStep);
-      const double got = grad.defined() ? grad.flatten()[index].item<double>() : 0;
-      EXPECT_NEAR(got, want, 1e-8 + 2e-5 * std::fabs(want)) << name << " [" << index << "]";
+    const double got = grad.defined() ? grad.flatten()[index].item<double>() : 0;
+    double want = 0, bound = 0;
+    for (const double step : {1e-6, 1e-7}) {
+      want = (LossAt(parameter, index, step, indexer) - LossAt(parameter, index, -step, indexer)) /
+             (2 * step);
+      bound = 2e-15 / step + 1e-5 * std::fabs(want);
+      if (std::fabs(got - want) <= bound) break;
     }
+    EXPECT_NEAR(got, want, bound) << name << " [" << index << "]";
+    if (std::fabs(want) > 1e-7) ++telling_;
+    ++checked_;
   }
+  // Where the gradient is largest, and anywhere.
+  void CheckParameter(const std::string& name, const Tensor& parameter, bool indexer,
+                      Random& random) {
+    if (parameter.grad().defined())
+      CheckAt(name, parameter, parameter.grad().abs().flatten().argmax().item<std::int64_t>(),
+              indexer);
+    const auto elements = static_cast<std::size_t>(parameter.numel());
+    CheckAt(name, parameter, static_cast<std::int64_t>(random.Below(elements)), indexer);
+  }
+  // Most gradients must be far above the tolerance, or the comparison says nothing.
+  void ExpectTelling() const { EXPECT_GT(telling_, checked_ * 9 / 10); }
 
   model::Config config_ = TinyConfig();
   V4Model model_ = TinyModel(config_, torch::kDouble);
   Batch batch_ = TinyBatch(config_, {{140}, {9, 128, 3}});
   ForwardOptions options_;
   Tensor reading_, mtp_reading_;
+  int checked_ = 0, telling_ = 0;
 };
 
 TEST_P(Gradient, OfTheMainLossAgreesWithFiniteDifferences) {
+  if (GetParam() == Attention::kWarmup) GTEST_SKIP() << "the main loss is that of kDense";
   Loss(/*indexer=*/false).backward();
   Random random(5);
   for (auto& item : model_->named_parameters())
     if (!IsIndexer(item.key())) CheckParameter(item.key(), *item, false, random);
+  ExpectTelling();
 }
 
 TEST_P(Gradient, OfTheIndexerLossAgreesWithFiniteDifferences) {
@@ -75,6 +91,7 @@ TEST_P(Gradient, OfTheIndexerLossAgreesWithFiniteDifferences) {
   Random random(6);
   for (auto& item : model_->named_parameters())
     if (IsIndexer(item.key())) CheckParameter(item.key(), *item, true, random);
+  ExpectTelling();
 }
 
 TEST_P(Gradient, OfEachLossReachesItsOwnParametersOnly) {

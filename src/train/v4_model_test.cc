@@ -73,6 +73,29 @@ TEST(V4Model, SparseIsDenseWhileEverythingVisibleIsChosen) {
   EXPECT_EQ(dense.indexer_loss.item<double>(), 0);
 }
 
+// In BF16 every product rounds its inputs and its result to 8 bits: 2^-9 each time. The signs of a few
+// experts' choices may change, so most positions are compared, not all.
+TEST(V4Model, Bf16ProductsStayNearFloat32) {
+  if (FastestProducts() != Products::kBf16) GTEST_SKIP() << "the processor has no BF16 products";
+  const model::Config config = TinyConfig();
+  V4Model model = TinyModel(config, torch::kFloat);
+  const Batch batch = TinyBatch(config, {{140}, {70, 70}});
+  std::vector<Tensor> logits, gradients;
+  for (const Products products : {Products::kF32, Products::kBf16}) {
+    for (Tensor& parameter : model->parameters()) parameter.mutable_grad() = Tensor();
+    const Output out = model->Forward(batch, {.products = products});
+    torch::nn::functional::cross_entropy(out.logits.flatten(0, 1), batch.ids.flatten()).backward();
+    logits.push_back(out.logits);
+    gradients.push_back(model->named_parameters()["layers.2.attn.wq_b.weight"].grad());
+  }
+  const Tensor error = (logits[1] - logits[0]).norm(2, -1) / logits[0].norm(2, -1).clamp_min(1e-6);
+  EXPECT_GT(error.max().item<double>(), 1e-4);  // they do round
+  EXPECT_LT(error.flatten().median().item<double>(), 0.05);
+  const double cosine = (gradients[0] * gradients[1]).sum().item<double>() /
+                        (gradients[0].norm() * gradients[1].norm()).item<double>();
+  EXPECT_GT(cosine, 0.98);
+}
+
 TEST(V4Model, OutputShapesAndLoads) {
   const model::Config config = TinyConfig();
   V4Model model = TinyModel(config, torch::kFloat);
