@@ -5,6 +5,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/quote.h"
+
 namespace hadal {
 namespace {
 
@@ -48,6 +50,8 @@ class KeySet {
 
 // Builds a Json from the library's parse events, so that depth and repeated keys are seen as they
 // come and no second tree is built.
+constexpr std::size_t kMaxProblemBytes = 200;
+
 class Builder : public nlohmann::json_sax<Library> {
  public:
   explicit Builder(JsonLimits limits) : limits_(limits) {}
@@ -66,7 +70,7 @@ class Builder : public nlohmann::json_sax<Library> {
   bool key(string_t& v) override {
     Level& level = open_.back();
     if (!level.keys.Insert(v, *level.value.AsObject()))
-      return Stop("the key '" + v + "' is given twice");
+      return Stop("the key " + Quote(v) + " is given twice");
     level.key = std::move(v);
     return true;
   }
@@ -74,8 +78,9 @@ class Builder : public nlohmann::json_sax<Library> {
     // The library's text repeats the position and its own name; keep what follows the last ": ".
     const std::string text = e.what();
     const std::size_t cut = text.find("syntax error");
+    // It holds the whole of the word that was read last, which may be megabytes.
     problem_ = fmt::format("not JSON at byte {}: {}", byte,
-                           cut == std::string::npos ? text : text.substr(cut));
+                           text.substr(cut == std::string::npos ? 0 : cut, kMaxProblemBytes));
     return false;
   }
 

@@ -41,6 +41,17 @@ TEST(Json, FindsARepeatedKeyAmongMany) {
   }
 }
 
+TEST(Json, ErrorsStayShortAndOnOneLine) {
+  const std::string odd = std::string(100000, 'x') + "\\n";
+  for (const std::string& text :
+       {"[\"" + odd, "{\"" + odd + "\":1,\"" + odd + "\":2}", "[\n" + odd}) {
+    const auto json = ParseJson(text);
+    ASSERT_FALSE(json.ok());
+    EXPECT_LT(json.error().what.size(), 250u);
+    EXPECT_EQ(json.error().what.find('\n'), std::string::npos);
+  }
+}
+
 TEST(Json, BoundsItsDepth) {
   EXPECT_TRUE(ParseJson(std::string(64, '[') + std::string(64, ']')).ok());
   EXPECT_FALSE(ParseJson(std::string(65, '[') + std::string(65, ']')).ok());

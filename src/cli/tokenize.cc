@@ -10,6 +10,7 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "base/quote.h"
 #include "cli/commands.h"
 #include "cli/model_files.h"
 #include "io/file.h"
@@ -61,8 +62,9 @@ Result<std::vector<TokenId>> ParseIds(const Tokenizer& tokenizer, std::string_vi
     const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), id);
     if (error != std::errc{} || stop != word.data() + word.size()) {
       std::string shown;
-      text::AppendLossy(word.substr(0, 40), &shown);
-      return Fail(Code::kInvalid, "id {}: found '{}', expected a number", ids.size() + 1, shown);
+      text::AppendLossy(word, &shown);
+      return Fail(Code::kInvalid, "id {}: found {}, expected a number", ids.size() + 1,
+                  Quote(shown));
     }
     if (const Status known = CheckId(tokenizer, id); !known.ok())
       return Within(fmt::format("id {}", ids.size() + 1), known.error());

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "base/quote.h"
 #include "text/added_tokens.h"
 #include "text/byte_level.h"
 #include "text/pair_merger.h"
@@ -29,13 +30,13 @@ Status CheckOptions(const BpeTrainOptions& options) {
     for (const std::string& token : *list) {
       if (token.empty()) return Fail(Code::kInvalid, "an added token is empty");
       if (ValidUtf8Prefix(token) != token.size())
-        return Fail(Code::kInvalid, "the added token '{}' is not valid UTF-8", token);
+        return Fail(Code::kInvalid, "the added token {} is not valid UTF-8", Quote(token));
       if (!seen.insert(token).second)
-        return Fail(Code::kInvalid, "the added token '{}' is given twice", token);
+        return Fail(Code::kInvalid, "the added token {} is given twice", Quote(token));
       const auto bytes = FromByteLevel(token);
       if (bytes && bytes->size() == 1)
-        return Fail(Code::kInvalid,
-                    "the added token '{}' is a single byte, which is a token anyway", token);
+        return Fail(Code::kInvalid, "the added token {} is a single byte, which is a token anyway",
+                    Quote(token));
     }
   const std::size_t least = 256 + seen.size();
   if (options.vocab_size < least || options.vocab_size > kMaxTokenIds)

@@ -1,4 +1,5 @@
 // The pre_tokenizer of a tokenizer.json.
+#include "base/quote.h"
 #include "text/tokenizer_json.h"
 
 namespace hadal::text {
@@ -14,8 +15,8 @@ struct Steps {
 Status AddSplit(const Json& step, const std::string& where, Steps* steps) {
   HADAL_TRY(const std::string behavior, StringField(step, "behavior", where));
   if (behavior != "Isolated")
-    return Fail(Code::kUnsupported, "{}.behavior is '{}'; only 'Isolated' is known", where,
-                behavior);
+    return Fail(Code::kUnsupported, "{}.behavior is {}; only 'Isolated' is known", where,
+                Quote(behavior));
   HADAL_TRY(const bool invert, BoolField(step, "invert", false, where));
   if (invert) return Fail(Code::kUnsupported, "{}.invert is true; only false is known", where);
 
@@ -49,8 +50,8 @@ Status AddStep(const Json& step, const std::string& where, Steps* steps) {
   if (type == "Split") return AddSplit(step, where, steps);
   if (type == "ByteLevel") return AddByteLevel(step, where, steps);
   if (type != "Sequence")
-    return Fail(Code::kUnsupported, "{} is of type '{}'; known are Sequence, Split and ByteLevel",
-                where, type);
+    return Fail(Code::kUnsupported, "{} is of type {}; known are Sequence, Split and ByteLevel",
+                where, Quote(type));
   const Json* list = step.Find("pretokenizers");
   if (list == nullptr || list->AsArray() == nullptr)
     return Fail(Code::kCorrupt, "{}.pretokenizers is not a list", where);

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "base/quote.h"
 #include "text/unicode16.h"
 
 namespace hadal::text {
@@ -118,7 +119,7 @@ Result<Regex> Regex::Compile(std::string_view pattern, Options how) {
   if (code == nullptr) {
     std::array<PCRE2_UCHAR, 256> what{};
     pcre2_get_error_message(error, what.data(), what.size());
-    return Fail(Code::kUnsupported, "the pattern '{}' does not compile: {}", pattern,
+    return Fail(Code::kUnsupported, "the pattern {} does not compile: {}", Quote(pattern),
                 reinterpret_cast<const char*>(what.data()));
   }
   const bool jit = pcre2_jit_compile(code, PCRE2_JIT_COMPLETE) == 0;

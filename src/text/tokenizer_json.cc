@@ -6,6 +6,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/quote.h"
 #include "text/byte_level.h"
 #include "text/utf8.h"
 
@@ -63,18 +64,22 @@ const Json& FieldOrNull(const Json& object, std::string_view key) {
   return found == nullptr ? null : *found;
 }
 
+std::string Shown(const Json& value) {  // in an error: short, and on one line
+  if (value.AsString() != nullptr) return Quote(*value.AsString());
+  return value.AsArray() != nullptr || value.AsObject() != nullptr ? value.KindName()
+                                                                   : value.Dump();
+}
+
 Status RefuseUnlessNull(const Json& object, std::string_view key, std::string_view where) {
   const Json& field = FieldOrNull(object, key);
   if (field.is_null() || (field.AsString() != nullptr && field.AsString()->empty())) return Unit{};
-  return Fail(
-      Code::kUnsupported, "{}{} is {}; only null is known", where, key,
-      field.AsArray() != nullptr || field.AsObject() != nullptr ? field.KindName() : field.Dump());
+  return Fail(Code::kUnsupported, "{}{} is {}; only null is known", where, key, Shown(field));
 }
 
 Status CheckFrame(const Json& root) {
   const Json& version = FieldOrNull(root, "version");
   if (!version.is_null() && (version.AsString() == nullptr || *version.AsString() != "1.0"))
-    return Fail(Code::kUnsupported, "version is {}; only \"1.0\" is known", version.Dump());
+    return Fail(Code::kUnsupported, "version is {}; only \"1.0\" is known", Shown(version));
   HADAL_TRY_STATUS(RefuseUnlessNull(root, "truncation", ""));
   HADAL_TRY_STATUS(RefuseUnlessNull(root, "padding", ""));
 
@@ -85,25 +90,26 @@ Status CheckFrame(const Json& root) {
     const bool empty = list != nullptr && list->AsArray() != nullptr && list->AsArray()->empty();
     if (type != "Sequence" || !empty)
       return Fail(Code::kUnsupported,
-                  "normalizer is of type '{}'{}; only none and an empty Sequence are known", type,
-                  type == "Sequence" ? " and not empty" : "");
+                  "normalizer is of type {}{}; only none and an empty Sequence are known",
+                  Quote(type), type == "Sequence" ? " and not empty" : "");
   }
   HADAL_TRY(const std::string decoder,
             StringField(FieldOrNull(root, "decoder"), "type", "decoder"));
   if (decoder != "ByteLevel")
-    return Fail(Code::kUnsupported, "decoder is of type '{}'; only ByteLevel is known", decoder);
+    return Fail(Code::kUnsupported, "decoder is of type {}; only ByteLevel is known",
+                Quote(decoder));
   return Unit{};
 }
 
 Status CheckModel(const Json& model) {
   HADAL_TRY(const std::string type, StringField(model, "type", "model"));
   if (type != "BPE")
-    return Fail(Code::kUnsupported, "model is of type '{}'; only BPE is known", type);
+    return Fail(Code::kUnsupported, "model is of type {}; only BPE is known", Quote(type));
   for (const char* key : {"unk_token", "continuing_subword_prefix", "end_of_word_suffix"})
     HADAL_TRY_STATUS(RefuseUnlessNull(model, key, "model."));
   const Json& dropout = FieldOrNull(model, "dropout");
   if (!dropout.is_null() && dropout.AsNumber() != 0.0)
-    return Fail(Code::kUnsupported, "model.dropout is {}; only null is known", dropout.Dump());
+    return Fail(Code::kUnsupported, "model.dropout is {}; only null is known", Shown(dropout));
   HADAL_TRY(const bool byte_fallback, BoolField(model, "byte_fallback", false, "model"));
   if (byte_fallback)
     return Fail(Code::kUnsupported, "model.byte_fallback is true; only false is known");
@@ -113,9 +119,11 @@ Status CheckModel(const Json& model) {
 Result<TokenId> CheckedId(const Json& value, std::string_view name) {
   const std::int64_t* id = value.AsInt();
   if (id == nullptr)
-    return Fail(Code::kCorrupt, "the id of '{}' is {}, not an integer", name, value.KindName());
+    return Fail(Code::kCorrupt, "the id of {} is {}, not an integer", Quote(name),
+                value.KindName());
   if (*id < 0 || *id >= static_cast<std::int64_t>(kMaxTokenIds))
-    return Fail(Code::kCorrupt, "the id of '{}' is {}; ids are 0..{}", name, *id, kMaxTokenIds - 1);
+    return Fail(Code::kCorrupt, "the id of {} is {}; ids are 0..{}", Quote(name), *id,
+                kMaxTokenIds - 1);
   return static_cast<TokenId>(*id);
 }
 
@@ -131,8 +139,8 @@ Result<Vocabulary> ReadVocabulary(const Json& model, TokenBytesTable* bytes) {
     HADAL_TRY(const TokenId id, CheckedId(value, token));
     if (token.empty()) return Fail(Code::kCorrupt, "model.vocab has an empty token, id {}", id);
     if (!(*bytes)[id].empty())
-      return Fail(Code::kCorrupt, "model.vocab gives the id {} twice, the second time to '{}'", id,
-                  token);
+      return Fail(Code::kCorrupt, "model.vocab gives the id {} twice, the second time to {}", id,
+                  Quote(token));
     vocabulary.Add(token, id);
     const auto raw = FromByteLevel(token);
     bytes->Set(id, raw ? *raw : token);  // special tokens are written as themselves
@@ -184,7 +192,7 @@ Result<MergeTable> ReadMerges(const Json& model, const Vocabulary& vocabulary) {
     std::string_view left, right;
     if (!MergeSides((*merges)[i], &left, &right))
       return Fail(Code::kCorrupt, "model.merges[{}] is {}, not \"left right\" or [left, right]", i,
-                  (*merges)[i].Dump());
+                  Shown((*merges)[i]));
     joined.assign(left).append(right);
     TokenId ids[3];
     const std::string_view names[3] = {left, right, joined};
@@ -192,11 +200,12 @@ Result<MergeTable> ReadMerges(const Json& model, const Vocabulary& vocabulary) {
       ids[k] = vocabulary.Find(names[k]);
       if (ids[k] == kNoToken)
         return Fail(Code::kCorrupt,
-                    "model.merges[{}] needs the token '{}', which is not in the vocabulary", i,
-                    names[k]);
+                    "model.merges[{}] needs the token {}, which is not in the vocabulary", i,
+                    Quote(names[k]));
     }
     if (!table.Add(ids[0], ids[1], ids[2]))
-      return Fail(Code::kCorrupt, "model.merges[{}] repeats the pair '{}' '{}'", i, left, right);
+      return Fail(Code::kCorrupt, "model.merges[{}] repeats the pair {} {}", i, Quote(left),
+                  Quote(right));
   }
   return table;
 }
@@ -211,8 +220,8 @@ Result<AddedToken> ReadAddedToken(const Json& entry, const std::string& where) {
   HADAL_TRY(token.normalized, BoolField(entry, "normalized", true, where));
   HADAL_TRY(const bool single_word, BoolField(entry, "single_word", false, where));
   if (single_word)
-    return Fail(Code::kUnsupported, "{} ('{}') has single_word; only false is known", where,
-                token.content);
+    return Fail(Code::kUnsupported, "{} ({}) has single_word; only false is known", where,
+                Quote(token.content));
   return token;
 }
 
@@ -227,15 +236,15 @@ Result<AddedTokens> ReadAddedTokens(const Json& root, const Vocabulary& vocabula
     const std::string where = fmt::format("added_tokens[{}]", i);
     HADAL_TRY(AddedToken token, ReadAddedToken((*list.AsArray())[i], where));
     if (!seen.insert(token.content).second)
-      return Fail(Code::kCorrupt, "{} repeats '{}'", where, token.content);
+      return Fail(Code::kCorrupt, "{} repeats {}", where, Quote(token.content));
     const TokenId known = vocabulary.Find(token.content);
     if (known != kNoToken && known != token.id)
-      return Fail(Code::kCorrupt, "{} gives '{}' the id {}; in model.vocab it is {}", where,
-                  token.content, token.id, known);
+      return Fail(Code::kCorrupt, "{} gives {} the id {}; in model.vocab it is {}", where,
+                  Quote(token.content), token.id, known);
     if (known == kNoToken) {
       if (!(*bytes)[token.id].empty())
-        return Fail(Code::kCorrupt, "{} gives '{}' the id {}, which another token has", where,
-                    token.content, token.id);
+        return Fail(Code::kCorrupt, "{} gives {} the id {}, which another token has", where,
+                    Quote(token.content), token.id);
       bytes->Set(token.id, token.content);
     }
     tokens.push_back(std::move(token));

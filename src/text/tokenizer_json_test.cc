@@ -50,7 +50,7 @@ TEST(TokenizerJson, NotAnObject) {
 }
 
 TEST(TokenizerJson, PartsThatWouldChangeIdsAreNamed) {
-  ExpectError(With("version", "2.0"), Code::kUnsupported, "version is \"2.0\"");
+  ExpectError(With("version", "2.0"), Code::kUnsupported, "version is '2.0'");
   ExpectError(With("truncation", Json(Json::Object{})), Code::kUnsupported, "truncation");
   ExpectError(With("normalizer", Typed("NFC")), Code::kUnsupported, "'NFC'");
   ExpectError(With("normalizer", Json::MakeObject({{"type", "Sequence"},
@@ -60,7 +60,7 @@ TEST(TokenizerJson, PartsThatWouldChangeIdsAreNamed) {
   ExpectError(With("decoder", nullptr), Code::kCorrupt, "decoder is null");
   ExpectError(WithModel("type", "Unigram"), Code::kUnsupported, "'Unigram'");
   ExpectError(WithModel("byte_fallback", true), Code::kUnsupported, "byte_fallback");
-  ExpectError(WithModel("unk_token", "<unk>"), Code::kUnsupported, "model.unk_token is \"<unk>\"");
+  ExpectError(WithModel("unk_token", "<unk>"), Code::kUnsupported, "model.unk_token is '<unk>'");
   ExpectError(WithModel("dropout", 0.1), Code::kUnsupported, "model.dropout is 0.1");
   ExpectError(WithModel("continuing_subword_prefix", "##"), Code::kUnsupported, "##");
 }
@@ -122,12 +122,27 @@ TEST(TokenizerJson, MergesAreChecked) {
   ExpectError(with_merge("a zz"), Code::kCorrupt, "model.merges[1] needs the token 'zz'");
   ExpectError(with_merge("b a"), Code::kCorrupt, "needs the token 'ba'");
   ExpectError(with_merge("a b"), Code::kCorrupt, "repeats the pair 'a' 'b'");
-  ExpectError(with_merge("ab"), Code::kCorrupt, "model.merges[1] is \"ab\"");
+  ExpectError(with_merge("ab"), Code::kCorrupt, "model.merges[1] is 'ab'");
   ExpectError(with_merge("a b c"), Code::kCorrupt, "model.merges[1]");
   ExpectError(with_merge(7), Code::kCorrupt, "model.merges[1] is 7");
   ExpectError(with_merge(Json::Array{"a"}), Code::kCorrupt, "model.merges[1]");
   ExpectError(with_merge(Json::Array{"a", 1}), Code::kCorrupt, "model.merges[1]");
   ExpectError(WithModel("merges", nullptr), Code::kCorrupt, "model.merges is not a list");
+}
+
+TEST(TokenizerJson, ErrorsStayShortAndOnOneLine) {
+  const std::string odd = "a\nb" + std::string(100000, 'x');
+  Json model = SmallTokenizer{}.Model();
+  model.AsObject()->at(1).second.AsObject()->emplace_back(odd, -1);
+  for (const Json& file :
+       {With("model", model), With("version", odd), With("normalizer", Typed(odd.c_str())),
+        WithModel("merges", Json::Array{odd}), SmallTokenizer{.added = {{odd, 65}}}.File(),
+        With("pre_tokenizer", StepSequence({RegexSplit("(" + odd.substr(0, 1000))}))}) {
+    const auto made = Tokenizer::Parse(file.Dump());
+    ASSERT_FALSE(made.ok());
+    EXPECT_LT(made.error().what.size(), 250u) << made.error().what;
+    EXPECT_EQ(made.error().what.find('\n'), std::string::npos) << made.error().what;
+  }
 }
 
 TEST(TokenizerJson, AddedTokensAreChecked) {
