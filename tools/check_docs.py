@@ -3,9 +3,9 @@
 
     tools/check_docs.py [ROOT] [--program build/hadal]
 
-In every *.md outside build/: relative links and their #anchors; paths in `code spans` that begin with
-a folder of this repository (or, for C++ files, with a layer: `io/file.h`); `make TARGET` in code; and,
-given the program, the subcommands and --flags of `hadal COMMAND ...` in code. Paths may hold * and
+In every *.md outside build/: relative links and their #anchors; paths in `code spans` that begin
+with a folder of this repository (or, for C++ files, with a layer: `io/file.h`); `make TARGET` in
+code; and, given the program, the subcommands and --flags of `hadal COMMAND ...`. Paths may hold * and
 {a,b}; a path with <NAME>, CAPITALS or ... in it is a pattern for the reader and is not checked.
 """
 import argparse
@@ -45,9 +45,8 @@ def anchors(text):
 class Documents:
     def __init__(self, root, program):
         self.root, self.program = root, program
-        self.files = [
-            file for file in sorted(root.rglob("*.md")) if not SKIP & set(file.relative_to(root).parts)
-        ]
+        found = sorted(root.rglob("*.md"))
+        self.files = [file for file in found if not SKIP & set(file.relative_to(root).parts)]
         self.tops = {entry.name for entry in root.iterdir() if entry.name not in SKIP}
         self.layers = {entry.name for entry in (root / "src").glob("*") if entry.is_dir()}
         makefile = root / "Makefile"

@@ -91,7 +91,10 @@ def check_file(root, file):
     for number, line in enumerate(lines, 1):
         if found := INCLUDE.match(line):
             quote, name = found.groups()
-            problems = check_own(root, path, name, layer) if quote == '"' else check_outside(path, name)
+            if quote == '"':
+                problems = check_own(root, path, name, layer)
+            else:
+                problems = check_outside(path, name)
             yield from (f"{path}:{number}: {problem}" for problem in problems)
 
 
@@ -110,8 +113,8 @@ def check_cmake(root, layer):
 
 def has_cycle():
     done = set()
-    while ready := [layer for layer, needs in MAY_INCLUDE.items() if layer not in done and needs <= done]:
-        done.update(ready)
+    while ready := {layer for layer, needs in MAY_INCLUDE.items() if needs <= done} - done:
+        done |= ready
     return len(done) < len(MAY_INCLUDE)
 
 
