@@ -4,6 +4,7 @@
 
 #include <ctime>
 
+#include "text/bpe_trainer.h"
 #include "text/small_tokenizer.h"
 #include "text/tokenizer.h"
 
@@ -64,18 +65,32 @@ double CpuSeconds(const Tokenizer& tokenizer, const std::string& text, std::size
 }
 
 // One line of one kind: four times the text may take about four times as long, not sixteen.
-TEST(TokenizerGolden, LongLinesTakeLinearTime) {
-  if (Published() == nullptr) GTEST_SKIP() << "no shared/tokenizer beside the sources";
-  for (const char* unit : {" ", "a", "\n", "\t ", "7", "thequickbrownfox", "!?", "\u4F60\u597D",
-                           "\x01", " \x01", "<\uFF5C", "<think", "\xE4\xBD", "\r\n "}) {
+void ExpectLinearTime(const Tokenizer& tokenizer) {
+  for (const char* unit :
+       {" ", "a", "\n", "\t ", "7", "thequickbrownfox", "!?", "\u4F60\u597D", "\x01", " \x01",
+        "<\uFF5C", "<think", "\xE4\xBD", "\r\n ", "\U0001FAE8"}) {
     std::string text;
-    while (text.size() < (1 << 19)) text += unit;
+    while (text.size() < (1 << 18)) text += unit;
     std::size_t ids = 0, ids4 = 0;
-    const double once = CpuSeconds(*Published(), text, &ids);
-    const double four = CpuSeconds(*Published(), text + text + text + text, &ids4);
-    EXPECT_LT(four, 10 * once + 0.3) << '\'' << unit << "' " << once << " s";
+    const double once = CpuSeconds(tokenizer, text, &ids);
+    const double four = CpuSeconds(tokenizer, text + text + text + text, &ids4);
+    EXPECT_LT(four, 10 * once + 0.2) << '\'' << unit << "' " << once << " s";
     EXPECT_NEAR(static_cast<double>(ids4), 4.0 * static_cast<double>(ids), 16);
   }
+}
+
+TEST(TokenizerGolden, LongLinesTakeLinearTime) {
+  if (Published() == nullptr) GTEST_SKIP() << "no shared/tokenizer beside the sources";
+  ExpectLinearTime(*Published());
+}
+
+TEST(TokenizerLongLines, TakeLinearTimeWithALearntVocabulary) {
+  std::string text;
+  for (int i = 0; i < 100; ++i)
+    text += "the quick brown fox thequickbrownfox aaaaaaaa !?!?!?        \n\n\n\n \u4F60\u597D\n";
+  const auto json = TrainBpe({text}, {.vocab_size = 320, .added_tokens = {"<think>"}}, {});
+  ASSERT_TRUE(json.ok());
+  ExpectLinearTime(*Tokenizer::Parse(*json));
 }
 
 }  // namespace
