@@ -103,6 +103,11 @@ TEST(PackRows, OrderAndCutsDependOnSeedAndEpochOnly) {
   EXPECT_EQ(tokens(1, 0), tokens(1, 0));
   EXPECT_NE(tokens(1, 0), tokens(1, 1));
   EXPECT_NE(tokens(1, 0), tokens(2, 0));
+  const Corpus whole_rows = MakeCorpus(std::vector<std::size_t>(8, 16));  // nothing to cut
+  const auto order = [&](std::uint64_t epoch) {
+    return MakeSample(whole_rows, PackRows(whole_rows, 16, 1, epoch, true), 16).ids;
+  };
+  EXPECT_NE(order(0), order(1));
   std::set<std::size_t> first_cuts;
   for (std::uint64_t epoch = 0; epoch < 20; ++epoch)
     for (const Row& row : PackRows(corpus, 16, 1, epoch, true))
