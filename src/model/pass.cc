@@ -15,18 +15,18 @@ std::size_t WidestLinearInput(const Config& c) {
 
 }  // namespace
 
-WorkerScratch::WorkerScratch(const Config& c, std::size_t pool_rows)
-    : tile(kernels::kAttentionTile * std::max(c.head_dim, c.index_head_dim)),
-      head_max(c.num_attention_heads),
-      head_sum(c.num_attention_heads),
-      weighted(c.num_attention_heads * c.head_dim),
-      pool_kv(pool_rows * std::max(c.head_dim, c.index_head_dim)),
-      pool_score(pool_rows * std::max(c.head_dim, c.index_head_dim)),
-      entry(std::max(c.head_dim, c.index_head_dim)),
-      cos(c.qk_rope_head_dim / 2),
-      sin(c.qk_rope_head_dim / 2),
+WorkerScratch::WorkerScratch(const Config& config, std::size_t pool_rows)
+    : tile(kernels::kAttentionTile * std::max(config.head_dim, config.index_head_dim)),
+      head_max(config.num_attention_heads),
+      head_sum(config.num_attention_heads),
+      weighted(config.num_attention_heads * config.head_dim),
+      pool_kv(pool_rows * std::max(config.head_dim, config.index_head_dim)),
+      pool_score(pool_rows * std::max(config.head_dim, config.index_head_dim)),
+      entry(std::max(config.head_dim, config.index_head_dim)),
+      cos(config.qk_rope_head_dim / 2),
+      sin(config.qk_rope_head_dim / 2),
       scores(kernels::kAttentionTile),
-      topk(c.index_topk) {}
+      topk(config.index_topk) {}
 
 template <class T>
 void Workspace::Take(Buffer<T>* buffer, std::size_t count) {
@@ -34,7 +34,10 @@ void Workspace::Take(Buffer<T>* buffer, std::size_t count) {
   bytes_ += count * sizeof(T);
 }
 
-Workspace::Workspace(const Config& c, const KvLayout& layout, std::size_t n, std::size_t threads) {
+Workspace::Workspace(const Config& config, const KvLayout& layout, std::size_t max_tokens,
+                     std::size_t threads) {
+  const Config& c = config;
+  const std::size_t n = max_tokens;
   const std::size_t k = c.num_experts_per_tok;
   Take(&streams, n * c.hc_mult * c.hidden_size);
   if (c.num_nextn_predict_layers > 0) Take(&mtp_streams, n * c.hc_mult * c.hidden_size);
