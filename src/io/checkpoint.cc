@@ -335,7 +335,10 @@ Result<std::vector<std::int64_t>> DecodeInts(const TensorView& tensor) {
   std::vector<std::int64_t> out(count);
   switch (tensor.dtype) {
     case DType::kI8:
-      for (std::size_t i = 0; i < count; ++i) out[i] = LoadAt<std::int8_t>(tensor.data, i);
+      for (std::size_t i = 0; i < count; ++i) {
+        // A signed number, not a character.
+        out[i] = LoadAt<std::int8_t>(tensor.data, i);  // NOLINT(bugprone-signed-char-misuse)
+      }
       return out;
     case DType::kU8:
       for (std::size_t i = 0; i < count; ++i) out[i] = LoadAt<std::uint8_t>(tensor.data, i);
