@@ -40,8 +40,7 @@ inline std::vector<reference::CaseSpec> SmallCases() {
                                   .swiglu_limit = 10},
                    .prompt = 150,
                    .steps = 20,
-                   .variants = {"f32", "f32q", "bf16"},
-                   .expert_margin = 0.1});
+                   .variants = {"f32", "f32q", "bf16"}});
   // The published formats in two shards; wo_a's groups start inside a block of 128 rows.
   cases.push_back({.name = "published",
                    .checkpoint = {.seed = 13,
@@ -56,11 +55,12 @@ inline std::vector<reference::CaseSpec> SmallCases() {
                                   .index_dim = 64,
                                   .index_topk = 12,
                                   .inter = 96,
+                                  .experts = 8,
+                                  .topk = 4,
                                   .ratios = {0, 4, 128}},
                    .prompt = 141,
                    .steps = 19,
-                   .variants = {"f32", "f32q", "bf16"},
-                   .expert_margin = 0.1});
+                   .variants = {"f32", "f32q", "bf16"}});
   // A format a matrix, no MTP block, two table-routed layers, more entries wanted than there are, a
   // window longer than the text, and a prompt shorter than a block.
   cases.push_back({.name = "short_mixed",

@@ -87,6 +87,8 @@ TEST(BlockQuant, StoringAndLoadingIsRounding) {
       std::vector<std::byte> entry(shape.bytes() + 1, std::byte{0xA5});
       EncodeKvEntry(shape, kv, std::span(entry).first(shape.bytes()));
       EXPECT_EQ(entry.back(), std::byte{0xA5}) << "wrote past the entry";
+      const std::size_t fields = shape.nope() + 2 * shape.rope_dim + shape.nope() / 64;
+      for (std::size_t i = fields; i < shape.bytes(); ++i) EXPECT_EQ(entry[i], std::byte{0}) << i;
       if (isa == Isa::kRef) first = entry;
       EXPECT_EQ(entry, first) << IsaName(isa);
       Guarded back(shape.head_dim);

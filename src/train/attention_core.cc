@@ -60,7 +60,7 @@ struct Ranges {
 template <class T>
 HADAL_INLINE T Largest(const T* z, std::int64_t begin, std::int64_t end, T top) {
 #pragma omp simd reduction(max : top)
-  for (std::int64_t j = begin; j < end; ++j) top = std::max(top, z[j]);
+  for (std::int64_t j = begin; j < end; ++j) top = Max(top, z[j]);
   return top;
 }
 

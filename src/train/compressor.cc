@@ -52,7 +52,7 @@ HADAL_SIMD void PoolEntry(const PoolShape& s, std::int64_t token, bool has_previ
   ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) HADAL_LAMBDA {
 #pragma omp simd
     for (std::int64_t d = 0; d < s.width; ++d)
-      log_sum[d] = std::max(log_sum[d], gate[at + d] + ape[ape_at + d]);
+      log_sum[d] = Max(log_sum[d], gate[at + d] + ape[ape_at + d]);
   });
   ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) HADAL_LAMBDA {
 #pragma omp simd

@@ -46,7 +46,7 @@ HADAL_INLINE void SoftmaxRows(T* k, std::int64_t n, T eps) {
     std::copy_n(row, kLanes, top);
     for (std::int64_t j = 1; j < n; ++j)
 #pragma omp simd
-      for (std::int64_t l = 0; l < kLanes; ++l) top[l] = std::max(top[l], row[j * kLanes + l]);
+      for (std::int64_t l = 0; l < kLanes; ++l) top[l] = Max(top[l], row[j * kLanes + l]);
     for (std::int64_t j = 0; j < n; ++j)
 #pragma omp simd
       for (std::int64_t l = 0; l < kLanes; ++l) {

@@ -32,7 +32,7 @@ HADAL_SIMD void WeightedRelu(const ScoreShape& s, const T* dots, const T* w, std
     for (std::int64_t h = row * s.heads; h < (row + 1) * s.heads; ++h) {
       const T *dot = dots + h * s.count, weight = w[h];
 #pragma omp simd
-      for (std::int64_t c = 0; c < s.count; ++c) score[c] += weight * std::max(dot[c], T{0});
+      for (std::int64_t c = 0; c < s.count; ++c) score[c] += weight * Max(dot[c], T{0});
     }
   }
 }
@@ -48,8 +48,9 @@ HADAL_SIMD void WeightedReluBackward(const ScoreShape& s, const T* dots, const T
       T *out = ddots + h * s.count, sum = 0;
 #pragma omp simd reduction(+ : sum)
       for (std::int64_t c = 0; c < s.count; ++c) {
-        sum += std::max(dot[c], T{0}) * g[c];
-        out[c] = dot[c] > 0 ? weight * g[c] : T{0};
+        const T open = dot[c] > 0 ? T{1} : T{0};
+        sum += open * dot[c] * g[c];
+        out[c] = open * weight * g[c];
       }
       dw[h] = sum;
     }

@@ -21,13 +21,24 @@
 
 namespace hadal::train {
 
+// Loops over these become vector code; over std::min and std::max, which return references, they do not
+// always. For the same reason write a condition as a factor of 0 or 1, not as a choice of two terms.
+template <class T>
+HADAL_INLINE T Min(T a, T b) {
+  return a < b ? a : b;
+}
+template <class T>
+HADAL_INLINE T Max(T a, T b) {
+  return a < b ? b : a;
+}
+
 HADAL_INLINE double Exp(double x) { return std::exp(x); }
 
 // Within one unit in the last place for x in [-87, 88]; 0 below, e^88 above.
 // n = round(x / ln 2) comes from adding 1.5 * 2^23, which leaves it in the low bits; 2^n is put
 // together from bits, e^(x - n ln 2) is its Taylor series, |x - n ln 2| <= ln(2) / 2.
 HADAL_INLINE float Exp(float v) {
-  const float x = std::min(std::max(v, -87.0f), 88.0f);
+  const float x = Min(Max(v, -87.0f), 88.0f);
   const float shifted = x * 0x1.715476p0f + 0x1.8p23f, n = shifted - 0x1.8p23f;
   const float r = (x - n * 0x1.62ep-1f) - n * 0x1.0bfbe8p-15f;
   float p = 1.0f / 5040;

@@ -1,7 +1,5 @@
 #include "train/swiglu.h"
 
-#include <algorithm>
-
 #include "train/parallel.h"
 #include "train/simd.h"
 
@@ -22,7 +20,7 @@ HADAL_SIMD void Forward(const Shape& s, const T* g, const T* u, const T* weight,
     const T factor = weight != nullptr ? weight[row] : T{1};
 #pragma omp simd
     for (std::int64_t i = row * s.width; i < (row + 1) * s.width; ++i) {
-      const T a = std::min(g[i], limit), b = std::min(std::max(u[i], -limit), limit);
+      const T a = Min(g[i], limit), b = Min(Max(u[i], -limit), limit);
       h[i] = a * Sigmoid(a) * b * factor;
     }
   }
@@ -36,16 +34,18 @@ struct Gradients {
 template <class T>
 HADAL_SIMD void Backward(const Shape& s, const T* g, const T* u, const T* weight, T limit,
                          const T* dh, const Gradients<T>& out) {
+  T *dgate = out.gate, *dup = out.up;
   for (std::int64_t row = s.begin; row < s.end; ++row) {
     const T factor = weight != nullptr ? weight[row] : T{1};
     T dot = 0;
 #pragma omp simd reduction(+ : dot)
     for (std::int64_t i = row * s.width; i < (row + 1) * s.width; ++i) {
-      const T a = std::min(g[i], limit), b = std::min(std::max(u[i], -limit), limit);
+      const T a = Min(g[i], limit), b = Min(Max(u[i], -limit), limit);
       const T sigmoid = Sigmoid(a), silu = a * sigmoid, grad = dh[i] * factor;
       dot += dh[i] * silu * b;
-      out.gate[i] = g[i] < limit ? grad * b * (sigmoid + silu * (1 - sigmoid)) : T{0};
-      out.up[i] = b == u[i] ? grad * silu : T{0};
+      const T gate_moves = g[i] < limit ? T{1} : T{0}, up_moves = b == u[i] ? T{1} : T{0};
+      dgate[i] = gate_moves * grad * b * (sigmoid + silu * (1 - sigmoid));
+      dup[i] = up_moves * grad * silu;
     }
     if (out.weight != nullptr) out.weight[row] = dot;
   }

@@ -1,8 +1,6 @@
 #include "reference/random_case.h"
 
 #include <algorithm>
-#include <cmath>
-#include <map>
 #include <set>
 
 #include "base/json.h"
@@ -17,19 +15,18 @@ constexpr std::size_t kTail = 64, kLayerIo = 136, kTries = 400, kBroadTries = 12
 
 // Which tokens' choices are too close to call. An MTP position's choice is charged to the token it
 // embeds.
-std::vector<std::size_t> CloseTokens(const Model& model, const Outputs& out, const CaseSpec& spec) {
+std::vector<std::size_t> CloseTokens(const Model& model, const Outputs& out) {
   std::set<std::size_t> close;
-  const auto note = [&](double margin, double smallest, std::size_t token) {
-    if (margin < smallest) close.insert(token);
+  const auto note = [&](double margin, std::size_t token) {
+    if (margin < kLeastMargin) close.insert(token);
   };
   for (std::size_t l = 0; l < out.layers.size(); ++l) {
     for (std::size_t p = 0; l >= model.config.hash_layers && p < out.logits.size(); ++p)
-      note(out.layers[l].routes[p].margin, spec.expert_margin, p);
+      note(out.layers[l].routes[p].margin, p);
     for (std::size_t p = 0; p < out.layers[l].selections.size(); ++p)
-      note(out.layers[l].selections[p].margin, spec.entry_margin, p);
+      note(out.layers[l].selections[p].margin, p);
   }
-  for (std::size_t p = 0; p < out.mtp.routes.size(); ++p)
-    note(out.mtp.routes[p].margin, spec.expert_margin, p + 1);
+  for (std::size_t p = 0; p < out.mtp.routes.size(); ++p) note(out.mtp.routes[p].margin, p + 1);
   return {close.begin(), close.end()};
 }
 
@@ -131,28 +128,6 @@ std::vector<std::int64_t> Wide(const std::vector<std::size_t>& positions) {
   return {positions.begin(), positions.end()};
 }
 
-// "<variant>_vs_bf16": how far a variant's logits are from those of bf16, as case.json has it.
-Json DistancesToBf16(const std::map<std::string, Outputs>& outputs) {
-  Json report = Json::MakeObject({});
-  if (!outputs.contains("bf16")) return report;
-  const Rows& bf16 = outputs.at("bf16").logits;
-  for (const auto& [variant, out] : outputs) {
-    if (variant == "bf16") continue;
-    std::vector<double> errors;
-    for (std::size_t p = 0; p < bf16.size(); ++p) {
-      Row difference = out.logits[p];
-      for (std::size_t v = 0; v < difference.size(); ++v) difference[v] -= bf16[p][v];
-      errors.push_back(std::sqrt(MeanOfSquares(difference) / MeanOfSquares(bf16[p])));
-    }
-    std::sort(errors.begin(), errors.end());
-    const Json spread = Json::MakeObject({{"median", errors[errors.size() / 2]},
-                                          {"p95", errors[errors.size() * 95 / 100]},
-                                          {"max", errors.back()}});
-    report.Set(variant + "_vs_bf16", Json::MakeObject({{"logits", spread}}));
-  }
-  return report;
-}
-
 }  // namespace
 
 Rounding RoundingOf(const std::string& variant) {
@@ -166,7 +141,7 @@ Result<std::vector<std::int32_t>> DrawTokens(const Model& model, const CaseSpec&
   std::vector<std::int32_t> tokens(spec.prompt + spec.steps);
   for (std::int32_t& token : tokens) token = draw();
   for (std::size_t i = 0; i < kTries; ++i) {
-    const auto close = CloseTokens(model, model.Run(tokens, Rounding::F32(), true), spec);
+    const auto close = CloseTokens(model, model.Run(tokens, Rounding::F32(), true));
     if (close.empty()) return tokens;
     // All of them at first; then the earliest alone, which leaves what is settled before it alone.
     const std::size_t redrawn = i < kBroadTries ? close.size() : 1;
@@ -195,19 +170,16 @@ Status WriteRandomCase(const CaseSpec& spec, const std::string& directory) {
   const std::size_t traced = std::min(kLayerIo, spec.prompt);
   trace.I64("layer_io_input_ids", {1, traced}, Wide(all.first(traced)));
   Json variants = Json::MakeObject({});
-  std::map<std::string, Outputs> outputs;
   for (const std::string& variant : spec.variants) {
-    outputs[variant] = model.Run(tokens, RoundingOf(variant), true);
-    VariantWriter writer(spec, model, outputs[variant], variant, &expected);
+    const Outputs out = model.Run(tokens, RoundingOf(variant), true);
+    VariantWriter writer(spec, model, out, variant, &expected);
     writer.Write(prefill, hidden);
     if (variant != "bf16") writer.WriteLayerIo(&trace);
     variants.Set(variant, Json::MakeObject({}));
   }
   HADAL_TRY_STATUS(expected.WriteFile(directory + "/expected.safetensors"));
   HADAL_TRY_STATUS(trace.WriteFile(directory + "/trace.safetensors"));
-  const Json json = Json::MakeObject({{"case", spec.name},
-                                      {"variants", std::move(variants)},
-                                      {"report", DistancesToBf16(outputs)}});
+  const Json json = Json::MakeObject({{"case", spec.name}, {"variants", std::move(variants)}});
   return io::WriteFile(directory + "/case.json", json.Dump(1));
 }
 

@@ -21,10 +21,11 @@ struct CaseSpec {
   CheckpointSpec checkpoint = {};
   std::size_t prompt = 1, steps = 0;
   std::vector<std::string> variants = {"f32"};  // of f32, f32q, bf16
-  // The least margin of a choice in the f32 variant, in standard deviations of the scores. With several
-  // variants the experts want more: where rounding picks another one, variants cannot be compared.
-  double expert_margin = 2e-4, entry_margin = 2e-4;
 };
+
+// The least margin of a choice in the f32 variant, in standard deviations of the scores.
+inline constexpr double kLeastMargin = 2e-4;
+
 inline void PrintTo(const CaseSpec& spec, std::ostream* out) { *out << spec.name; }
 
 // Writes into an existing folder.

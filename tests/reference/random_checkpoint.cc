@@ -155,6 +155,8 @@ Json ConfigOf(const CheckpointSpec& s) {
                                 {"rope_theta", 10000},
                                 {"compress_rope_theta", 160000},
                                 {"max_position_embeddings", 4096},
+                                {"bos_token_id", 0},
+                                {"eos_token_id", 1},
                                 {"num_nextn_predict_layers", s.mtp ? 1 : 0},
                                 {"compress_ratios", std::move(ratios)}});
   const std::pair<const char*, std::size_t> sizes[] = {{"vocab_size", s.vocab},
