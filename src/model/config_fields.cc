@@ -92,6 +92,25 @@ void Fields::Choices(std::string_view key, const std::vector<std::string>& allow
   }
 }
 
+void Fields::Choice(std::string_view key, const std::vector<std::string>& allowed,
+                    std::size_t* out) {
+  if (!ok()) return;
+  const Json* value = Find(key);
+  const std::string* text = value == nullptr ? nullptr : value->AsString();
+  const auto place = text == nullptr ? allowed.end() : std::ranges::find(allowed, *text);
+  if (place == allowed.end())
+    return Refuse(Code::kInvalid, key, fmt::format("one of {}", fmt::join(allowed, ", ")));
+  *out = static_cast<std::size_t>(place - allowed.begin());
+}
+
+void Fields::Flag(std::string_view key, bool* out) {
+  if (!ok()) return;
+  const Json* value = Find(key);
+  if (value == nullptr || value->AsBool() == nullptr)
+    return Refuse(Code::kInvalid, key, "true or false");
+  *out = *value->AsBool();
+}
+
 void Fields::Only(std::string_view key, const Json& value) {
   if (!ok() || !Has(key) || Same(*Find(key), value)) return;
   Refuse(Code::kUnsupported, key, fmt::format("{}, the only value hadal implements", value.Dump()));

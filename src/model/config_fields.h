@@ -37,6 +37,9 @@ class Fields {
   // Must be given: an array of strings, each one of `allowed`; *out gets the places in `allowed`.
   void Choices(std::string_view key, const std::vector<std::string>& allowed,
                std::vector<std::size_t>* out);
+  // Must be given: one of `allowed`; *out gets its place there.
+  void Choice(std::string_view key, const std::vector<std::string>& allowed, std::size_t* out);
+  void Flag(std::string_view key, bool* out);  // must be given: true or false
   // May be missing or null, must otherwise be this: the one value that hadal implements.
   void Only(std::string_view key, const Json& value);
 

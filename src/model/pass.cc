@@ -28,14 +28,35 @@ WorkerScratch::WorkerScratch(const Config& config, std::size_t pool_rows)
       scores(kernels::kAttentionTile),
       topk(config.index_topk) {}
 
+std::size_t WorkerScratch::bytes() const {
+  std::size_t floats = 0;
+  for (const Buffer<float>* buffer :
+       {&tile, &head_max, &head_sum, &weighted, &pool_kv, &pool_score, &entry, &cos, &sin, &scores})
+    floats += buffer->size();
+  return floats * sizeof(float);
+}
+
 template <class T>
 void Workspace::Take(Buffer<T>* buffer, std::size_t count) {
-  *buffer = Buffer<T>(count);
+  if (!measure_only_) *buffer = Buffer<T>(count);
   bytes_ += count * sizeof(T);
 }
 
 Workspace::Workspace(const Config& config, const KvLayout& layout, std::size_t max_tokens,
                      std::size_t threads) {
+  TakeAll(config, layout, max_tokens, threads);
+}
+
+std::size_t Workspace::BytesFor(const Config& config, const KvLayout& layout,
+                                std::size_t max_tokens, std::size_t threads) {
+  Workspace measured;
+  measured.measure_only_ = true;
+  measured.TakeAll(config, layout, max_tokens, threads);
+  return measured.bytes();
+}
+
+void Workspace::TakeAll(const Config& config, const KvLayout& layout, std::size_t max_tokens,
+                        std::size_t threads) {
   const Config& c = config;
   const std::size_t n = max_tokens;
   const std::size_t k = c.num_experts_per_tok;
@@ -71,7 +92,9 @@ Workspace::Workspace(const Config& config, const KvLayout& layout, std::size_t m
   Take(&grouped_out, n * k * c.hidden_size);
   Take(&gate, n * (k + 1) * c.moe_intermediate_size);
   Take(&up, n * (k + 1) * c.moe_intermediate_size);
-  for (std::size_t t = 0; t < threads; ++t) workers.emplace_back(c, std::size_t{kHcaRatio});
+  for (std::size_t t = 0; t < (measure_only_ ? 1 : threads); ++t)
+    workers.emplace_back(c, std::size_t{kHcaRatio});
+  bytes_ += threads * workers[0].bytes();
 }
 
 }  // namespace hadal::model

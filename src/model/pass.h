@@ -20,6 +20,7 @@ namespace hadal::model {
 // One thread's scratch.
 struct WorkerScratch {
   WorkerScratch(const Config& config, std::size_t pool_rows);
+  std::size_t bytes() const;          // of the buffers
   Buffer<float> tile;                 // [attention tile, head_dim]: decoded entries
   Buffer<float> head_max, head_sum;   // [heads]
   Buffer<float> weighted;             // [heads, head_dim]
@@ -35,6 +36,9 @@ struct Workspace {
   Workspace(const Config& config, const KvLayout& layout, std::size_t max_tokens,
             std::size_t threads);
   std::size_t bytes() const { return bytes_; }
+  // bytes() of such a Workspace, without allocating it.
+  static std::size_t BytesFor(const Config& config, const KvLayout& layout, std::size_t max_tokens,
+                              std::size_t threads);
 
   Buffer<float> streams, mtp_streams;    // [tokens, streams * dim]
   Buffer<float> mixes;                   // [tokens, 24]
@@ -60,8 +64,12 @@ struct Workspace {
   std::vector<WorkerScratch> workers;
 
  private:
+  Workspace() = default;
+  void TakeAll(const Config& config, const KvLayout& layout, std::size_t max_tokens,
+               std::size_t threads);
   template <class T>
   void Take(Buffer<T>* buffer, std::size_t count);
+  bool measure_only_ = false;
   std::size_t bytes_ = 0;
 };
 

@@ -14,6 +14,7 @@ Row StoreEntry(Row kv, const Config& c, const Rounding& round) {
 // One head's softmax over the keys and its sink.
 void AttendHead(const double* q, double sink, const std::vector<const Row*>& keys, const Config& c,
                 double* out) {
+  CountMacs(2 * keys.size() * c.head_dim);  // logits, then values
   const double scale = 1 / std::sqrt(static_cast<double>(c.head_dim));
   Row logits;
   double largest = sink;

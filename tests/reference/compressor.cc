@@ -91,6 +91,7 @@ double Score(const IndexQuery& query, const Row& key, const Rules& rules, const 
   double sum = 0;
   for (std::size_t h = 0; h < query.heads.size(); ++h) {
     double dot = 0;
+    CountMacs(key.size());
     for (std::size_t d = 0; d < key.size(); ++d) dot += query.heads[h][d] * key[d];
     dot = round(dot);
     if (rules.indexer_relu) dot = std::max(dot, 0.0);

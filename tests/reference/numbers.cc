@@ -6,6 +6,9 @@
 #include "tensor/codec.h"
 
 namespace hadal::reference {
+namespace {
+std::uint64_t macs_done = 0;
+}
 
 double Rounding::operator()(double x) const {
   switch (act) {
@@ -54,7 +57,11 @@ Row RoundFp4(Row x) {
   return x;
 }
 
+std::uint64_t MacsDone() { return macs_done; }
+void CountMacs(std::uint64_t count) { macs_done += count; }
+
 double Dot(const float* w, const double* x, std::size_t count) {
+  CountMacs(count);
   double sum[4] = {};  // four, for speed; the order does not matter in float64
   std::size_t i = 0;
   for (; i + 4 <= count; i += 4)

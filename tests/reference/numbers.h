@@ -3,6 +3,7 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 namespace hadal::reference {
@@ -36,6 +37,11 @@ struct Rounding {
 
 Row RoundFp8(Row x, std::size_t begin, std::size_t end, std::size_t block);
 Row RoundFp4(Row x);
+
+// Multiply-adds done so far by matrix products, by attention's two products per entry and by the
+// indexer's scores: counted where they are done, to check what is planned from formulas.
+std::uint64_t MacsDone();
+void CountMacs(std::uint64_t count);
 
 double Dot(const float* w, const double* x, std::size_t count);
 // y = W x in float64, unrounded.

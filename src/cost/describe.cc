@@ -1,0 +1,43 @@
+#include "cost/describe.h"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "model/config_fields.h"
+
+namespace hadal::cost {
+namespace {
+
+constexpr std::array<std::string_view, 2> kMla = {"deepseek_v3", "deepseek_v32"};
+constexpr std::array<std::string_view, 6> kGqa = {"llama", "mistral", "mixtral",
+                                                  "qwen2", "qwen3",   "qwen3_moe"};
+
+template <std::size_t kCount>
+bool Among(const std::array<std::string_view, kCount>& names, std::string_view name) {
+  for (const std::string_view candidate : names)
+    if (candidate == name) return true;
+  return false;
+}
+
+}  // namespace
+
+Result<CostModel> Describe(const Json& config, std::string name) {
+  model::Fields fields(config, "config.json");
+  if (!fields.ok()) return fields.error();
+  const Json* type = fields.Find("model_type");
+  const std::string* text = type == nullptr ? nullptr : type->AsString();
+  if (text != nullptr && *text == "deepseek_v4") {
+    HADAL_TRY(const model::Config v4, model::ParseConfig(config));
+    HADAL_TRY(const StorageOf storage, StorageByConfig(config));
+    return DescribeV4(v4, storage, std::move(name));
+  }
+  if (text != nullptr && Among(kMla, *text)) return DescribeMla(config, std::move(name));
+  if (text != nullptr && Among(kGqa, *text)) return DescribeGqa(config, std::move(name));
+  fields.Refuse(
+      Code::kUnsupported, "model_type",
+      fmt::format("one of deepseek_v4, {}, {}", fmt::join(kMla, ", "), fmt::join(kGqa, ", ")));
+  return fields.error();
+}
+
+}  // namespace hadal::cost

@@ -1,0 +1,34 @@
+// The cost model of a config.json: one reader per family of architectures.
+//
+//   deepseek_v4                         window, CSA and HCA entries; FP8 + FP4 or plain weights
+//   deepseek_v3, deepseek_v32           a latent of 512 + 64 for all heads; with an indexer in V3.2
+//   llama mistral mixtral qwen2 qwen3 qwen3_moe   keys and values of each KV head
+#pragma once
+#include <functional>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "cost/cost_model.h"
+#include "cost/weight_list.h"
+#include "model/config.h"
+#include "model/inventory.h"
+
+namespace hadal::cost {
+
+// By model_type. kInvalid, kUnsupported: "config.json: <field>: found <value>, expected ...". Fields
+// that change a figure must be given; what follows from others by the architecture's own rule becomes
+// a note of the model.
+Result<CostModel> Describe(const Json& config, std::string name);
+
+// The published form of a V4 tensor, by its storage in model/inventory.h.
+Stored StoredAs(model::Storage storage);
+// How a V4 checkpoint stores a tensor; the default: as config.json says.
+using StorageOf = std::function<Stored(const model::TensorSpec&)>;
+// FP8 and FP4 as published if there is a quantization_config, else everything as torch_dtype says.
+Result<StorageOf> StorageByConfig(const Json& config);
+CostModel DescribeV4(const model::Config& config, const StorageOf& storage, std::string name);
+
+Result<CostModel> DescribeMla(const Json& config, std::string name);
+Result<CostModel> DescribeGqa(const Json& config, std::string name);
+
+}  // namespace hadal::cost

@@ -1,0 +1,228 @@
+// DeepSeek-V4: the list of tensors is model/inventory.h's, the sizes of entries model/kv_layout.h's.
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+#include <utility>
+
+#include "cost/describe.h"
+#include "model/config_fields.h"
+#include "model/kv_layout.h"
+
+namespace hadal::cost {
+namespace {
+
+using model::Config;
+using model::TensorSpec;
+
+Component ComponentOf(std::string_view name) {
+  switch (model::ComponentOf(name)) {
+    case model::Component::kEmbedding:
+      return Component::kEmbedding;
+    case model::Component::kCompressor:
+      return Component::kCompressors;
+    case model::Component::kIndexer:
+      return Component::kIndexer;
+    case model::Component::kExperts:
+      return Component::kExperts;
+    case model::Component::kSharedExperts:
+      return Component::kSharedExperts;
+    case model::Component::kRouter:
+      return Component::kRouter;
+    case model::Component::kHyperConnection:
+      return Component::kHyperConnections;
+    case model::Component::kNorm:
+      return Component::kNorms;
+    case model::Component::kHead:
+      return Component::kHead;
+    case model::Component::kMtp:
+      return Component::kMtp;
+    case model::Component::kAttention:
+    case model::Component::kOther:
+      break;
+  }
+  return Component::kAttention;
+}
+
+bool Contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// layers.12.ffn.experts.7.w1.weight -> ffn.experts.w1
+std::string GroupName(std::string_view name) {
+  std::string out;
+  for (std::size_t begin = 0; begin < name.size();) {
+    const std::size_t end = std::min(name.find('.', begin), name.size());
+    const std::string_view part = name.substr(begin, end - begin);
+    const bool number = std::isdigit(static_cast<unsigned char>(part[0])) != 0;
+    if (!number && part != "layers" && part != "weight") {
+      out += out.empty() ? "" : ".";
+      out += part;
+    }
+    begin = end + 1;
+  }
+  return out;
+}
+
+Work WorkOf(const TensorSpec& spec, Stored stored) {
+  const std::string_view name = spec.name;
+  const bool table = name.ends_with("embed.weight") || name.ends_with("tid2eid");
+  if (spec.shape.size() != 2 || table || name.ends_with(".ape")) return Work::kNone;
+  if (Contains(name, "compressor.")) return Work::kCompressor;
+  if (name.ends_with("attn.wo_a.weight")) return Work::kOutputA;
+  if (stored == Stored::kFp4) return Work::kFp4Experts;
+  return stored == Stored::kFp8 ? Work::kFp8Matrix : Work::kBf16Matrix;
+}
+
+bool ForLogits(std::string_view name) {
+  return name.starts_with("head.") || name.starts_with("norm.") || name.starts_with("hc_head_");
+}
+
+Tensor TensorOf(const Config& c, const TensorSpec& spec, Stored stored, std::string_view name) {
+  Tensor t{.name = name,
+           .component = ComponentOf(spec.name),
+           .work = WorkOf(spec, stored),
+           .rows = spec.shape.size() == 2 ? spec.shape[0] : 1,
+           .cols = spec.shape.back(),
+           .stored = stored,
+           .for_logits = ForLogits(spec.name),
+           .trained = spec.trained()};
+  if (Contains(spec.name, ".experts.")) {
+    t.active = c.num_experts_per_tok;
+    t.of = c.n_routed_experts;
+  } else if (t.component == Component::kEmbedding || !spec.trained()) {
+    t.of = t.rows;  // a lookup
+  }
+  // The block's input: every residual stream through the same matrix.
+  if (spec.name.ends_with(".h_proj.weight")) t.uses = c.hc_mult;
+  return t;
+}
+
+using EntryBytes = std::array<std::uint64_t, kKvFormats>;
+
+EntryBytes MainEntryBytes(const Config& c, const model::KvLayout& layout) {
+  const std::uint64_t payload = c.nope_dim() + 2 * c.qk_rope_head_dim;
+  const std::uint64_t published = layout.entry_bytes, bf16 = 2 * c.head_dim;
+  return {published, payload, published, payload + c.nope_dim() / 64, bf16, bf16};
+}
+
+EntryBytes IndexKeyBytes(const Config& c, const model::KvLayout& layout) {
+  const std::uint64_t dim = c.index_head_dim, published = layout.index_key_bytes;
+  return {published, dim / 2, dim + 4 * ((dim + 127) / 128), published, 2 * dim, published};
+}
+
+class KvList {
+ public:
+  explicit KvList(const Config& config) : c_(config), layout_(config, {}) {}
+
+  std::vector<KvGroup> List() && {
+    AddEntries("window entries", "window", c_.num_hidden_layers, 1, c_.sliding_window, 0);
+    AddEntries("CSA entries", "csa", Layers(model::kCsaRatio), model::kCsaRatio, 0, c_.index_topk);
+    AddIndexKeys();
+    AddEntries("HCA entries", "hca", Layers(model::kHcaRatio), model::kHcaRatio, 0, 0);
+    if (c_.num_nextn_predict_layers > 0) {
+      AddEntries("MTP window entries", "mtp_window", c_.num_nextn_predict_layers, 1,
+                 c_.sliding_window, 0);
+      groups_.back().component = Component::kMtp;
+    }
+    return std::move(groups_);
+  }
+
+ private:
+  std::uint64_t Layers(std::size_t ratio) const {
+    const auto end = c_.compress_ratios.begin() + static_cast<std::ptrdiff_t>(c_.num_hidden_layers);
+    return static_cast<std::uint64_t>(std::count(c_.compress_ratios.begin(), end, ratio));
+  }
+  void AddEntries(const char* name, const char* key, std::uint64_t layers, std::uint64_t ratio,
+                  std::uint64_t kept, std::uint64_t read) {
+    if (layers == 0) return;
+    const std::uint64_t macs = 2 * c_.num_attention_heads * c_.head_dim;  // logits, then values
+    groups_.push_back({.name = name,
+                       .key = key,
+                       .component = Component::kAttentionCore,
+                       .work = Work::kCoreAttention,
+                       .layers = layers,
+                       .tokens_per_entry = ratio,
+                       .max_entries = kept,
+                       .max_read = read,
+                       .macs_per_read = macs,
+                       .prefill_macs_per_read = macs,
+                       .entry_bytes = MainEntryBytes(c_, layout_)});
+  }
+  void AddIndexKeys() {
+    if (Layers(model::kCsaRatio) == 0) return;
+    const std::uint64_t macs = c_.index_n_heads * c_.index_head_dim;
+    groups_.push_back({.name = "index keys",
+                       .key = "index_keys",
+                       .component = Component::kIndexScores,
+                       .work = Work::kIndexFp4,
+                       .layers = Layers(model::kCsaRatio),
+                       .tokens_per_entry = model::kCsaRatio,
+                       .macs_per_read = macs,
+                       .prefill_macs_per_read = macs,
+                       .entry_bytes = IndexKeyBytes(c_, layout_)});
+  }
+
+  const Config& c_;
+  const model::KvLayout layout_;
+  std::vector<KvGroup> groups_;
+};
+
+}  // namespace
+
+Stored StoredAs(model::Storage storage) {
+  switch (storage) {
+    case model::Storage::kF32:
+      return Stored::kF32;
+    case model::Storage::kBf16:
+      return Stored::kHalf;
+    case model::Storage::kFp8Block128:
+      return Stored::kFp8;
+    case model::Storage::kFp4Block32:
+      return Stored::kFp4;
+    case model::Storage::kI64:
+      break;
+  }
+  return Stored::kI64;
+}
+
+Result<StorageOf> StorageByConfig(const Json& config) {
+  model::Fields fields(config, "config.json");
+  if (!fields.ok()) return fields.error();
+  std::size_t choice = 0;
+  if (fields.Has("quantization_config")) {
+    fields.Choice("expert_dtype", {"fp4", "fp8"}, &choice);
+    if (!fields.ok()) return fields.error();
+    return StorageOf([fp8 = choice == 1](const TensorSpec& spec) {
+      const bool expert = spec.storage == model::Storage::kFp4Block32;
+      return expert && fp8 ? Stored::kFp8 : StoredAs(spec.storage);
+    });
+  }
+  fields.Choice("torch_dtype", {"bfloat16", "float16", "float32"}, &choice);
+  if (!fields.ok()) return fields.error();
+  const Stored matrix = choice == 2 ? Stored::kF32 : Stored::kHalf;
+  return StorageOf([matrix](const TensorSpec& spec) {
+    const bool kept = spec.storage == model::Storage::kF32 || spec.storage == model::Storage::kI64;
+    return kept ? StoredAs(spec.storage) : matrix;
+  });
+}
+
+CostModel DescribeV4(const Config& config, const StorageOf& storage, std::string name) {
+  WeightList weights;
+  for (const TensorSpec& spec : model::TensorsOf(config))
+    weights.Add(TensorOf(config, spec, storage(spec), GroupName(spec.name)));
+  CostModel model{.name = std::move(name),
+                  .architecture = "deepseek_v4",
+                  .layers = config.num_hidden_layers,
+                  .hidden_size = config.hidden_size,
+                  .vocab_size = config.vocab_size,
+                  .max_context = config.max_position_embeddings,
+                  .experts = config.n_routed_experts,
+                  .experts_per_token = config.num_experts_per_tok,
+                  .weights = std::move(weights).Take(),
+                  .kv = KvList(config).List()};
+  for (const model::LayerLayout& layer : model::KvLayout(config, {}).layers)
+    model.tail_bytes += layer.tail.bytes() + layer.index_tail.bytes();
+  return model;
+}
+
+}  // namespace hadal::cost

@@ -1,0 +1,30 @@
+// What the engine allocates for a DeepSeek-V4 model, by component: the allocator's own layout
+// (model/kv_layout.h) and scratch (model/pass.h), added up without allocating. Tests compare it with
+// cache::Sequence::bytes and Forward::scratch_bytes.
+//
+// Pages are whole: a sequence of N tokens holds ceil(N / 128) of them, so its compressed entries may
+// be up to 127 tokens ahead of KvBytes.
+#pragma once
+#include <cstdint>
+
+#include "model/config.h"
+#include "model/kv_layout.h"
+
+namespace hadal::cost {
+
+struct StateBytes {  // of one sequence
+  std::uint64_t window = 0, csa = 0, index_keys = 0, hca = 0, tails = 0;
+  std::uint64_t mtp_window = 0;
+  std::uint64_t padding = 0;  // alignment between the above
+  std::uint64_t total() const {
+    return window + csa + index_keys + hca + tails + mtp_window + padding;
+  }
+};
+StateBytes AllocatedState(const model::Config& config, const model::KvLayout& layout,
+                          std::uint64_t tokens);
+
+// Of one Forward for up to max_tokens rows on `threads` threads.
+std::uint64_t ScratchBytes(const model::Config& config, const model::KvLayout& layout,
+                           std::size_t max_tokens, std::size_t threads);
+
+}  // namespace hadal::cost
