@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/progress.h"
-#include "base/units.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "io/folder.h"
@@ -14,13 +13,13 @@
 #include "model/config.h"
 #include "model/encode_weights.h"
 #include "model/inventory.h"
+#include "model/shard_plan.h"
 #include "model/stored_tensor.h"
 
 namespace hadal::model {
 namespace {
 
 namespace fs = std::filesystem;
-using Declared = io::SafetensorsWriter::Declared;
 
 constexpr const char* kFilesToCopy[] = {"tokenizer.json", "tokenizer_config.json",
                                         "generation_config.json", "special_tokens_map.json",
@@ -29,8 +28,8 @@ constexpr const char* kFilesToCopy[] = {"tokenizer.json", "tokenizer_config.json
 struct Item {
   StoredTensor stored;
   Storage to = Storage::kF32;
-  std::vector<Declared> declared;  // the tensor, and its scale if it gets one
-  std::uint64_t bytes = 0;         // of the declared
+  ShardItem declared;       // the tensor, and its scale, if any
+  std::uint64_t bytes = 0;  // of the declared
 };
 
 Storage Target(const TensorSpec& spec, Format format) {
@@ -39,32 +38,6 @@ Storage Target(const TensorSpec& spec, Format format) {
   if (floats && format == Format::kF32) return Storage::kF32;
   if (blocks && format == Format::kBf16) return Storage::kBf16;
   return spec.storage;
-}
-
-std::vector<Declared> Declare(const TensorSpec& spec, Storage to) {
-  const std::vector<std::uint64_t>& shape = spec.shape;
-  switch (to) {
-    case Storage::kF32:
-      return {{spec.name, DType::kF32, shape}};
-    case Storage::kBf16:
-      return {{spec.name, DType::kBF16, shape}};
-    case Storage::kI64:
-      return {{spec.name, DType::kI64, shape}};
-    case Storage::kFp8Block128:
-      return {
-          {spec.name, DType::kF8E4M3, shape},
-          {ScaleName(spec.name), DType::kF8E8M0, {(shape[0] + 127) / 128, (shape[1] + 127) / 128}}};
-    case Storage::kFp4Block32:
-      return {{spec.name, DType::kI8, {shape[0], shape[1] / 2}},
-              {ScaleName(spec.name), DType::kF8E8M0, {shape[0], shape[1] / 32}}};
-  }
-  return {};
-}
-
-std::uint64_t BytesOf(const Declared& tensor) {
-  std::uint64_t bytes = DTypeBytes(tensor.dtype);
-  for (const std::uint64_t dimension : tensor.shape) bytes *= dimension;
-  return bytes;
 }
 
 Result<std::vector<Item>> PlanItems(const io::Checkpoint& checkpoint,
@@ -88,32 +61,11 @@ Result<std::vector<Item>> PlanItems(const io::Checkpoint& checkpoint,
                   "tensor \"{}\": rows of {} numbers, expected a multiple of 32 for FP4", spec.name,
                   spec.shape[1]);
     }
-    item.declared = Declare(spec, item.to);
-    for (const Declared& tensor : item.declared) item.bytes += BytesOf(tensor);
+    item.declared = DeclareStored(spec, item.to);
+    item.bytes = BytesOf(item.declared);
     items.push_back(std::move(item));
   }
   return items;
-}
-
-// Runs of items in the order of the model. Within a file the wide types come first, so that in it
-// every tensor is aligned to its type.
-std::vector<std::vector<const Item*>> CutIntoShards(const std::vector<Item>& items,
-                                                    std::uint64_t shard_bytes) {
-  std::vector<std::vector<const Item*>> shards(1);
-  std::uint64_t bytes = 0;
-  for (const Item& item : items) {
-    if (!shards.back().empty() && bytes + item.bytes > shard_bytes) {
-      shards.emplace_back();
-      bytes = 0;
-    }
-    shards.back().push_back(&item);
-    bytes += item.bytes;
-  }
-  for (auto& shard : shards)
-    std::stable_sort(shard.begin(), shard.end(), [](const Item* a, const Item* b) {
-      return DTypeBytes(a->declared[0].dtype) > DTypeBytes(b->declared[0].dtype);
-    });
-  return shards;
 }
 
 std::span<const std::byte> Bytes(const auto& values) { return std::as_bytes(std::span(values)); }
@@ -173,70 +125,44 @@ class Converter {
             const QuantizeOptions& options)
       : checkpoint_(checkpoint),
         config_(config),
-        shards_(CutIntoShards(items, options.shard_bytes)),
+        items_(items),
+        shards_(DeclaredOf(items), options.shard_bytes),
         to_(options.to),
         chunk_numbers_(options.chunk_numbers),
-        total_(TotalOf(items)),
-        progress_("converting", total_, options.quiet) {}
+        progress_("converting", shards_.total_bytes(), options.quiet) {}
 
   // config.json comes last: without it the folder is no checkpoint.
   Status WriteTo(const io::AtomicFolder& folder) {
-    HADAL_TRY_STATUS(CheckSpace(folder.File("")));
-    for (std::size_t i = 0; i < shards_.size(); ++i) HADAL_TRY_STATUS(WriteShard(folder, i));
-    if (shards_.size() > 1)
-      HADAL_TRY_STATUS(io::WriteFile(folder.File("model.safetensors.index.json"), Index().Dump(2)));
+    HADAL_TRY_STATUS(shards_.CheckSpace(folder.File("")));
+    for (std::size_t i = 0; i < shards_.count(); ++i) HADAL_TRY_STATUS(WriteShard(folder, i));
+    HADAL_TRY_STATUS(shards_.WriteIndex(folder));
     HADAL_TRY_STATUS(CopyFiles(folder));
     return io::WriteFile(folder.File("config.json"), NewConfig().Dump(2) + "\n");
   }
 
-  std::uint64_t written_bytes() const { return total_; }
-  std::uint64_t files() const { return shards_.size(); }
+  std::uint64_t written_bytes() const { return shards_.total_bytes(); }
+  std::uint64_t files() const { return shards_.count(); }
 
  private:
-  static std::uint64_t TotalOf(const std::vector<Item>& items) {
-    std::uint64_t total = 0;
-    for (const Item& item : items) total += item.bytes;
-    return total;
+  static std::vector<ShardItem> DeclaredOf(const std::vector<Item>& items) {
+    std::vector<ShardItem> declared;
+    for (const Item& item : items) declared.push_back(item.declared);
+    return declared;
   }
 
-  std::string ShardName(std::size_t i) const {
-    if (shards_.size() == 1) return "model.safetensors";
-    return fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards_.size());
-  }
-
-  Status CheckSpace(const std::string& folder) const {
-    std::error_code problem;
-    const fs::space_info space = fs::space(folder, problem);
-    if (problem || space.available >= total_) return Unit{};
-    return Fail(Code::kExhausted, "{}: found {} free, expected at least {}", folder,
-                FormatBytes(space.available), FormatBytes(total_));
-  }
-
-  Status WriteShard(const io::AtomicFolder& folder, std::size_t i) {
-    std::vector<Declared> declared;
-    for (const Item* item : shards_[i])
-      declared.insert(declared.end(), item->declared.begin(), item->declared.end());
-    HADAL_TRY(auto writer, io::SafetensorsWriter::Create(folder.File(ShardName(i)), declared,
-                                                         {{"format", "pt"}}));
-    for (const Item* item : shards_[i]) {
-      const std::string& name = item->stored.spec->name;
-      const Status status = CopyOrConvert(*item, config_, chunk_numbers_, writer);
+  Status WriteShard(const io::AtomicFolder& folder, std::size_t shard) {
+    HADAL_TRY(auto writer, shards_.Create(folder, shard));
+    for (const std::size_t i : shards_.ItemsOf(shard)) {
+      const Item& item = items_[i];
+      const std::string& name = item.stored.spec->name;
+      const Status status = CopyOrConvert(item, config_, chunk_numbers_, writer);
       if (!status.ok())
         return Within(fmt::format("{}: tensor \"{}\"", checkpoint_.FileOf(name), name),
                       status.error());
-      done_ += item->bytes;
+      done_ += item.bytes;
       progress_.Set(done_, name);
     }
     return writer.Finish();
-  }
-
-  Json Index() const {
-    Json::Object map;
-    for (std::size_t i = 0; i < shards_.size(); ++i)
-      for (const Item* item : shards_[i])
-        for (const Declared& tensor : item->declared) map.emplace_back(tensor.name, ShardName(i));
-    return Json::MakeObject(
-        {{"metadata", Json::MakeObject({{"total_size", total_}})}, {"weight_map", std::move(map)}});
   }
 
   Status CopyFiles(const io::AtomicFolder& folder) const {
@@ -268,10 +194,11 @@ class Converter {
 
   const io::Checkpoint& checkpoint_;
   const Config& config_;
-  std::vector<std::vector<const Item*>> shards_;
+  const std::vector<Item>& items_;
+  ShardPlan shards_;
   Format to_;
   std::size_t chunk_numbers_;
-  std::uint64_t total_, done_ = 0;
+  std::uint64_t done_ = 0;
   Progress progress_;
 };
 

@@ -1,0 +1,101 @@
+#include "cli/synth.h"
+
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/threads.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "io/file.h"
+#include "model/synth.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Write a random checkpoint in the published format, to measure with.\n"
+    "\n"
+    "Fewer layers than the shape has: its ratios from the first layer on, of two equal first ones\n"
+    "only one (flash in 4 layers: 0,4,128,4), and no MTP block. There is no tokenizer.\n"
+    "The same seed gives the same bytes.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal synth flash-4L --shape flash --layers 4 --experts 64\n"
+    "  hadal synth tiny --shape models/embedded/config.json --seed 7\n"
+    "  hadal synth two --shape pro --ratios 128,4 --vocab 8192 --mtp";
+
+Result<model::Config> ReadShape(const std::string& shape) {
+  if (shape == "flash") return model::FlashShape();
+  if (shape == "pro") return model::ProShape();
+  auto text = io::ReadFile(shape, 1 << 24);
+  if (!text.ok()) {
+    return Fail(text.error().code, "--shape: found '{}', expected flash, pro or a config.json ({})",
+                shape, text.error().what);
+  }
+  auto json = ParseJson(*text);
+  if (!json.ok()) return Within(shape, json.error());
+  auto config = model::ParseConfig(*json);
+  if (!config.ok()) return Within(shape, config.error());
+  return config;
+}
+
+}  // namespace
+
+Result<model::Config> SynthShape(const SynthCommand& command) {
+  HADAL_TRY(const model::Config shape, ReadShape(command.shape));
+  return model::ChangeShape(shape, command.changes);
+}
+
+Status Synth(const SynthCommand& command, std::ostream& out) {
+  HADAL_TRY(const model::Config config, SynthShape(command));
+  const Stopwatch clock;
+  Threads threads(command.threads == 0 ? Threads::HardwareCount() : command.threads);
+  const model::SynthOptions options{
+      .seed = command.seed, .replace = command.force, .quiet = command.quiet || command.json};
+  auto report = model::WriteRandomCheckpoint(config, command.out, options, threads);
+  if (!report.ok()) return report.error();
+  if (command.json) {
+    out << Json::MakeObject({{"tensors", report->tensors},
+                             {"files", report->files},
+                             {"bytes", report->bytes},
+                             {"seconds", clock.seconds()}})
+               .Dump()
+        << '\n';
+  } else {
+    out << fmt::format("{}: {} tensors, {} in {} file{}, {}\n", command.out,
+                       FormatCount(report->tensors), FormatBytes(report->bytes), report->files,
+                       report->files == 1 ? "" : "s", FormatDuration(clock.seconds()));
+  }
+  out.flush();
+  if (!out) return Fail(Code::kIo, "the output cannot be written");
+  return Unit{};
+}
+
+void AddSynth(CLI::App& app, Work* work) {
+  auto command = std::make_shared<SynthCommand>();
+  CLI::App* synth = app.add_subcommand("synth", kAbout);
+  model::ShapeChanges& changes = command->changes;
+  synth->add_option("OUT", command->out, "directory to write")->required();
+  synth->add_option("--shape", command->shape, "flash, pro, or a config.json to take it from")
+      ->capture_default_str();
+  synth->add_option("--layers", changes.layers, "so many layers (default: the shape's)");
+  synth->add_option("--experts", changes.experts, "so many routed experts (default: the shape's)");
+  synth->add_option("--vocab", changes.vocab, "so many tokens (default: the shape's)");
+  synth->add_option("--ratios", changes.ratios, "compress ratio of each layer: 0, 4 or 128")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"0", "4", "128"}));
+  synth->add_flag("--mtp,!--no-mtp", changes.mtp, "with the block that predicts a second token");
+  synth->add_option("--seed", command->seed, "what the numbers are drawn from")
+      ->capture_default_str();
+  synth->add_option("--threads", command->threads, "threads (default: all processors)")
+      ->check(CLI::Range(1, 1024));
+  synth->add_flag("--force", command->force, "replace a model that is in OUT");
+  synth->add_flag("--quiet", command->quiet, "no progress line");
+  synth->add_flag("--json", command->json, "print one JSON object");
+  synth->callback([command, work] { *work = [command] { return Synth(*command, std::cout); }; });
+}
+
+}  // namespace hadal::cli

@@ -1,0 +1,26 @@
+// The work of `hadal synth`: a random checkpoint.
+#pragma once
+#include <ostream>
+#include <string>
+
+#include "base/result.h"
+#include "model/shapes.h"
+
+namespace hadal::cli {
+
+struct SynthCommand {
+  std::string out = {};
+  std::string shape = "flash";  // flash, pro, or a config.json
+  model::ShapeChanges changes = {};
+  std::uint64_t seed = 1;
+  std::size_t threads = 0;  // 0: all processors
+  bool force = false;       // replace a model at `out`
+  bool quiet = false;
+  bool json = false;
+};
+
+// kInvalid: the shape is not known, or what was changed makes no model.
+Result<model::Config> SynthShape(const SynthCommand& command);
+Status Synth(const SynthCommand& command, std::ostream& out);
+
+}  // namespace hadal::cli

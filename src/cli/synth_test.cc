@@ -1,0 +1,105 @@
+#include "cli/synth.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "cli/commands.h"
+#include "cli/inspect.h"
+#include "io/file.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::cli {
+namespace {
+
+model::Config Small() {
+  model::Config c = model::FlashShape();
+  c.vocab_size = 64;
+  c.hidden_size = 128;
+  c.num_attention_heads = 2;
+  c.head_dim = 128;
+  c.q_lora_rank = 64;
+  c.o_groups = 2;
+  c.o_lora_rank = 32;
+  c.moe_intermediate_size = 64;
+  c.n_routed_experts = 8;
+  return c;
+}
+
+class SynthTest : public ::testing::Test {
+ protected:
+  SynthTest() {
+    const Status written =
+        io::WriteFile(folder_.File("c.json"), model::ConfigToJson(Small(), true).Dump());
+    HADAL_CHECK(written.ok());
+  }
+  // Parses as the program does; empty if the flags were refused.
+  static Work Parse(std::vector<std::string> arguments) {
+    CLI::App app;
+    Work work;
+    AddSynth(app, &work);
+    std::reverse(arguments.begin(), arguments.end());
+    try {
+      app.parse(arguments);
+    } catch (const CLI::ParseError&) {
+      return {};
+    }
+    return work;
+  }
+  testing::TempFolder folder_;
+};
+
+TEST_F(SynthTest, WritesACheckpointThatInspectAccepts) {
+  std::ostringstream out, inspected;
+  const Status done = Synth({.out = folder_.File("m"),
+                             .shape = folder_.File("c.json"),
+                             .changes = {.layers = 3, .experts = 12, .vocab = 50},
+                             .json = true},
+                            out);
+  ASSERT_TRUE(done.ok()) << done.error().what;
+  EXPECT_TRUE(Inspect({.directory = folder_.File("m"), .json = true}, inspected).ok());
+  const Json found = ParseJson(inspected.str()).value();
+  EXPECT_EQ(*found.Find("bytes")->AsInt(), *ParseJson(out.str()).value().Find("bytes")->AsInt());
+  EXPECT_EQ(found.Find("config")->Find("compress_ratios")->Dump(), "[0,4,128]");
+  EXPECT_EQ(*found.Find("config")->Find("n_routed_experts")->AsInt(), 12);
+  EXPECT_EQ(*found.Find("config")->Find("vocab_size")->AsInt(), 50);
+}
+
+TEST_F(SynthTest, Flags) {
+  Work work = Parse({"synth", folder_.File("m"), "--shape", folder_.File("c.json"), "--ratios",
+                     "0,128", "--mtp", "--quiet", "--threads", "1"});
+  ASSERT_TRUE(work);
+  ::testing::internal::CaptureStdout();
+  const Status done = work();
+  const std::string said = ::testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(done.ok()) << done.error().what;
+  EXPECT_NE(said.find("in 1 file"), std::string::npos) << said;
+  const Json config = ParseJson(io::ReadFile(folder_.File("m/config.json")).value()).value();
+  EXPECT_EQ(config.Find("compress_ratios")->Dump(), "[0,128,0]");
+  EXPECT_FALSE(Parse({"synth"}));
+  EXPECT_FALSE(Parse({"synth", "x", "--layers", "many"}));
+  EXPECT_FALSE(Parse({"synth", "x", "--ratios", "0,5"}));
+}
+
+TEST_F(SynthTest, SaysWhatIsWrong) {
+  std::ostringstream out;
+  const auto what = [&](const SynthCommand& command) {
+    const Status done = Synth(command, out);
+    return done.ok() ? std::string() : done.error().what;
+  };
+  EXPECT_NE(what({.out = folder_.File("m"), .shape = "flush"}).find("--shape: found 'flush'"),
+            std::string::npos);
+  EXPECT_NE(what({.out = folder_.File("m"),
+                  .shape = folder_.File("c.json"),
+                  .changes = {.layers = 100000}})
+                .find("num_hidden_layers"),
+            std::string::npos);
+  ASSERT_TRUE(io::WriteFile(folder_.File("bad.json"), "{").ok());
+  EXPECT_NE(what({.out = folder_.File("m"), .shape = folder_.File("bad.json")}).find("bad.json"),
+            std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("m")));
+}
+
+}  // namespace
+}  // namespace hadal::cli
