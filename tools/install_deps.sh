@@ -19,6 +19,7 @@ libfmt-dev text formatting
 libspdlog-dev logging
 nlohmann-json3-dev JSON: config.json, tokenizer.json, safetensors headers
 libcli11-dev command-line flags
+libtomlplusplus-dev catalogues of machines and training recipes in TOML
 libpcre2-dev Unicode regular expressions of the tokenizer
 LIST
     test) cat <<'LIST' ;;
@@ -28,7 +29,6 @@ LIST
     train) cat <<'LIST' ;;
 libtorch-dev LibTorch, for `hadal train` only (about 150 MB to download)
 libopenblas0-pthread the fast matrix product behind LibTorch
-libtomlplusplus-dev training recipes in TOML
 LIST
     bench) cat <<'LIST' ;;
 libbenchmark-dev micro-benchmarks

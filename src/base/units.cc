@@ -1,21 +1,34 @@
 #include "base/units.h"
 
-#include <array>
 #include <charconv>
 #include <cmath>
+#include <span>
 
 namespace hadal {
 
-std::string FormatBytes(std::uint64_t bytes) {
-  if (bytes < 1000) return fmt::format("{} B", bytes);
-  constexpr std::array kUnits = {"kB", "MB", "GB", "TB", "PB", "EB"};
-  double value = static_cast<double>(bytes) / 1000;
+namespace {
+
+// The unit in which the value has one to three digits in front of its point.
+std::string Scaled(std::uint64_t bytes, double step, std::span<const char* const> units) {
+  double value = static_cast<double>(bytes) / step;
   std::size_t unit = 0;
-  while (value >= 999.95 && unit + 1 < kUnits.size()) {
-    value /= 1000;
+  while (value >= step - 0.05 && unit + 1 < units.size()) {
+    value /= step;
     ++unit;
   }
-  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : 1, kUnits[unit]);
+  return fmt::format("{:.{}f} {}", value, value < 10 ? 2 : 1, units[unit]);
+}
+
+}  // namespace
+
+std::string FormatBytes(std::uint64_t bytes) {
+  constexpr const char* kUnits[] = {"kB", "MB", "GB", "TB", "PB", "EB"};
+  return bytes < 1000 ? fmt::format("{} B", bytes) : Scaled(bytes, 1000, kUnits);
+}
+
+std::string FormatBytesBinary(std::uint64_t bytes) {
+  constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  return bytes < 1024 ? fmt::format("{} B", bytes) : Scaled(bytes, 1024, kUnits);
 }
 
 std::string FormatCount(std::uint64_t n) {

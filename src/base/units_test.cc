@@ -11,6 +11,9 @@ TEST(Units, FormatsForPeople) {
   EXPECT_EQ(FormatBytes(584), "584 B");
   EXPECT_EQ(FormatBytes(3'688'000'000), "3.69 GB");
   EXPECT_EQ(FormatBytes(999'999'999), "1.00 GB");
+  EXPECT_EQ(FormatBytesBinary(1023), "1023 B");
+  EXPECT_EQ(FormatBytesBinary(3'688'172'544), "3.43 GiB");
+  EXPECT_EQ(FormatBytesBinary((1ull << 30) - 1), "1.00 GiB");
   EXPECT_EQ(FormatCount(1048576), "1,048,576");
   EXPECT_EQ(FormatCount(12), "12");
   EXPECT_EQ(FormatDuration(0.84), "0.8 s");

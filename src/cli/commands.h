@@ -20,6 +20,7 @@ void AddInspect(CLI::App& app, Work* work);
 void AddQuantize(CLI::App& app, Work* work);
 void AddSynth(CLI::App& app, Work* work);
 void AddEval(CLI::App& app, Work* work);   // `eval golden`, `eval perplexity`
+void AddPlan(CLI::App& app, Work* work);   // `plan show`, `claims`, `compare`, ...
 void AddTrain(CLI::App& app, Work* work);  // starts the program hadal-train
 
 // argv[0] is needed to find the embedded model and hadal-train beside the program.

@@ -14,6 +14,7 @@ constexpr const char* kAbout =
     "Examples:\n"
     "  hadal run -p \"Once upon a time\"              the embedded model continues a text\n"
     "  hadal run -m ~/DeepSeek-V4-Flash -f prompt.txt\n"
+    "  hadal plan compare v3.2 v4-flash              what models cost in memory and arithmetic\n"
     "  hadal inspect models/embedded                 what a checkpoint holds\n"
     "  hadal COMMAND --help                          more about a command";
 
@@ -48,6 +49,7 @@ int Main(int argc, char** argv) {
   AddRun(app, &work);
   AddTrain(app, &work);
   AddEval(app, &work);
+  AddPlan(app, &work);
   AddInspect(app, &work);
   AddQuantize(app, &work);
   AddSynth(app, &work);

@@ -1,0 +1,155 @@
+#include "cli/plan.h"
+
+#include <iostream>
+#include <utility>
+#include <vector>
+
+#include "plan/claims.h"
+#include "plan/compare.h"
+#include "plan/show.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "What a model costs in memory, arithmetic, speed and money, from its config alone.\n"
+    "\n"
+    "A MODEL is a preset (v4-flash, v4-pro, v3.2, gqa8, embedded), a config.json, or a checkpoint\n"
+    "folder. Sizes accept 4096, 128K, 1M (binary), 1000000, 96GB and 96GiB.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal plan show v4-flash --context 1M         one model by component\n"
+    "  hadal plan claims                             published figures, recomputed\n"
+    "  hadal plan compare v3.2 v4-pro v4-flash --context 4K..1M";
+
+constexpr const char* kAboutShow =
+    "One model by component: parameters, bytes, KV cache, operations and traffic.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal plan show v4-flash --context 1M\n"
+    "  hadal plan show ~/DeepSeek-V4-Flash --context 128K --gib\n"
+    "  hadal plan show path/to/config.json --json";
+
+constexpr const char* kAboutClaims =
+    "DeepSeek-V4's published headline figures: published, computed here, and what is left over.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal plan claims\n"
+    "  hadal plan claims --flops raw --context 1M    without precision weights, at 2^20 tokens\n"
+    "  hadal plan claims --json | jq .claims";
+
+constexpr const char* kAboutCompare =
+    "Models side by side over context length; the first one is what the others are held against.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal plan compare v3.2 v4-pro v4-flash --context 4K..1M\n"
+    "  hadal plan compare gqa8 v4-flash --context 8K,128K,1000000 --csv";
+
+struct ShowOptions : PlanFlags {
+  std::string model, context = "1M";
+};
+
+struct ClaimsOptions : PlanFlags {
+  std::string context = "1000000";
+};
+
+struct CompareOptions : PlanFlags {
+  std::vector<std::string> models;
+  std::string context = "4K..1M";
+};
+
+Status Show(const ShowOptions& options, std::ostream& out) {
+  HADAL_TRY(const plan::Accounting accounting, AccountingOf(options));
+  HADAL_TRY(const std::uint64_t context, plan::ContextFlag("--context", options.context));
+  HADAL_TRY(const plan::PlannedModel model, plan::FindModel(options.model));
+  return PrintReport(plan::ShowModel(model, context, accounting), options, out);
+}
+
+Status Claims(const ClaimsOptions& options, std::ostream& out) {
+  HADAL_TRY(const plan::Accounting accounting, AccountingOf(options));
+  HADAL_TRY(const std::uint64_t context, plan::ContextFlag("--context", options.context));
+  return PrintReport(plan::Claims(accounting, context), options, out);
+}
+
+Status Compare(const CompareOptions& options, std::ostream& out) {
+  HADAL_TRY(const plan::Accounting accounting, AccountingOf(options));
+  HADAL_TRY(const auto contexts, plan::ContextsFlag("--context", options.context));
+  HADAL_TRY(const auto models, plan::FindModels(options.models));
+  return PrintReport(plan::CompareModels(models, contexts, accounting), options, out);
+}
+
+void AddShow(CLI::App& plan, Work* work) {
+  auto options = std::make_shared<ShowOptions>();
+  CLI::App* show = plan.add_subcommand("show", kAboutShow);
+  show->add_option("MODEL", options->model, "preset, config.json or checkpoint folder")->required();
+  show->add_option("--context", options->context, "tokens, with the new one")
+      ->capture_default_str();
+  AddPlanFlags(*show, options.get(), Accountings::kBoth);
+  show->callback([options, work] { *work = [options] { return Show(*options, std::cout); }; });
+}
+
+void AddClaims(CLI::App& plan, Work* work) {
+  auto options = std::make_shared<ClaimsOptions>();
+  CLI::App* claims = plan.add_subcommand("claims", kAboutClaims);
+  claims->add_option("--context", options->context, "tokens")->capture_default_str();
+  AddPlanFlags(*claims, options.get(), Accountings::kBoth);
+  claims->callback([options, work] { *work = [options] { return Claims(*options, std::cout); }; });
+}
+
+void AddCompare(CLI::App& plan, Work* work) {
+  auto options = std::make_shared<CompareOptions>();
+  CLI::App* compare = plan.add_subcommand("compare", kAboutCompare);
+  compare->add_option("MODEL", options->models, "two or more models")->required();
+  compare->add_option("--context", options->context, "FROM..TO, doubling; or a list")
+      ->capture_default_str();
+  AddPlanFlags(*compare, options.get(), Accountings::kBoth);
+  compare->callback(
+      [options, work] { *work = [options] { return Compare(*options, std::cout); }; });
+}
+
+}  // namespace
+
+void AddPlanFlags(CLI::App& command, PlanFlags* flags, Accountings accountings) {
+  if (accountings != Accountings::kNone)
+    command
+        .add_option("--kv", flags->kv,
+                    "form of cache entries: published, payload, fp8-indexer, "
+                    "unpadded, bf16, bf16-main")
+        ->capture_default_str();
+  if (accountings == Accountings::kBoth)
+    command
+        .add_option("--flops", flags->flops,
+                    "accounting: raw, attention, fp8-equivalent, "
+                    "bf16-outputs, fp32-compressors, fast-fp4, "
+                    "fp8-indexer, fp8-core")
+        ->capture_default_str();
+  command.add_flag("--gib", flags->gib, "bytes in KiB, MiB, GiB (default: kB, MB, GB)");
+  CLI::Option* json = command.add_flag("--json", flags->json, "print one JSON object");
+  command.add_flag("--csv", flags->csv, "print the main table as CSV")->excludes(json);
+}
+
+Result<plan::Accounting> AccountingOf(const PlanFlags& flags) {
+  return plan::MakeAccounting(flags.kv, flags.flops, flags.gib);
+}
+
+Status PrintReport(const plan::Report& report, const PlanFlags& flags, std::ostream& out) {
+  if (flags.json)
+    out << plan::ReportJson(report).Dump(2) << '\n';
+  else if (flags.csv)
+    out << plan::ReportCsv(report);
+  else
+    out << plan::ReportText(report);
+  out.flush();
+  if (!out) return Fail(Code::kIo, "the output cannot be written");
+  return Unit{};
+}
+
+void AddPlan(CLI::App& app, Work* work) {
+  CLI::App* plan = app.add_subcommand("plan", kAbout);
+  plan->require_subcommand(1);
+  AddShow(*plan, work);
+  AddClaims(*plan, work);
+  AddCompare(*plan, work);
+}
+
+}  // namespace hadal::cli

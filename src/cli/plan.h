@@ -1,0 +1,23 @@
+// What the subcommands of `hadal plan` share: their flags, and printing a report.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <ostream>
+#include <string>
+
+#include "cli/commands.h"
+#include "plan/options.h"
+
+namespace hadal::cli {
+
+struct PlanFlags {
+  std::string kv = "published", flops = "fp8-equivalent";
+  bool gib = false, json = false, csv = false;
+};
+// --kv and --flops where the command has accountings, --gib, --json, --csv.
+enum class Accountings { kNone, kKv, kBoth };
+void AddPlanFlags(CLI::App& command, PlanFlags* flags, Accountings accountings);
+Result<plan::Accounting> AccountingOf(const PlanFlags& flags);
+Status PrintReport(const plan::Report& report, const PlanFlags& flags, std::ostream& out);
+
+}  // namespace hadal::cli

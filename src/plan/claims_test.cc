@@ -1,0 +1,66 @@
+#include "plan/claims.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+
+namespace hadal::plan {
+namespace {
+
+Json ClaimsJson(const char* kv, const char* flops, std::uint64_t context) {
+  return ReportJson(Claims(*MakeAccounting(kv, flops, false), context));
+}
+
+std::map<std::string, const Json*> ByName(const Json& json) {
+  std::map<std::string, const Json*> claims;
+  for (const Json& claim : *json.Find("claims")->AsArray())
+    claims[*claim.Find("name")->AsString()] = &claim;
+  return claims;
+}
+
+double Ours(const Json& json, const std::string& name) {
+  const auto claims = ByName(json);
+  return claims.contains(name) ? *claims.at(name)->Find("ours")->AsNumber() : -1;
+}
+
+const std::string kFewer = "FLOPs of a token, times fewer than V3.2's: V4-Flash";
+
+TEST(Claims, AllButV3sCountRoundToWhatWasPublished) {
+  const Json json = ClaimsJson("published", "fp8-equivalent", kClaimedContext);
+  std::string missed;
+  for (const Json& claim : *json.Find("claims")->AsArray()) {
+    for (const char* key : {"published", "ours", "residual"})
+      ASSERT_TRUE(claim.Find(key)->AsNumber()) << claim.Dump();
+    ASSERT_NE(claim.Find("accounting")->AsString(), nullptr);
+    if (!*claim.Find("reproduced")->AsBool()) missed += *claim.Find("name")->AsString() + ";";
+  }
+  EXPECT_EQ(missed, "parameters: V3.2;");
+}
+
+TEST(Claims, HeadlineFigures) {
+  const Json json = ClaimsJson("published", "fp8-equivalent", kClaimedContext);
+  EXPECT_NEAR(Ours(json, "KV cache, times smaller than V3.2's: V4-Pro"), 9.545, 0.001);
+  EXPECT_NEAR(Ours(json, "KV cache, times smaller than V3.2's: V4-Flash"), 13.666, 0.001);
+  EXPECT_NEAR(Ours(json, "FLOPs of a token, share of V3.2's: V4-Pro"), 27.07, 0.005);
+  EXPECT_NEAR(Ours(json, kFewer), 9.83, 0.005);
+  EXPECT_EQ(Ours(json, "checkpoint bytes: V4-Flash"), 159609485896.0);
+}
+
+TEST(Claims, OptionsChangeTheAccountingAndNotTheFormulas) {
+  EXPECT_NEAR(Ours(ClaimsJson("published", "fp8-equivalent", 1 << 20), kFewer), 9.90, 0.005);
+  EXPECT_NEAR(Ours(ClaimsJson("published", "raw", kClaimedContext),
+                   "FLOPs of a token, share of V3.2's: V4-Flash"),
+              12.19, 0.005);
+  EXPECT_NEAR(
+      Ours(ClaimsJson("bf16", "raw", 1 << 20), "KV cache, times smaller than V3.2's: V4-Pro"), 8.71,
+      0.005);
+}
+
+TEST(Claims, TheTablesNameEveryAccounting) {
+  const Json json = ClaimsJson("published", "fp8-equivalent", kClaimedContext);
+  EXPECT_EQ(json.Find("flop_accountings")->AsArray()->size(), 2 * cost::FlopAccountings().size());
+  EXPECT_EQ(json.Find("kv_accountings")->AsArray()->size(), 2 * cost::kKvFormats);
+}
+
+}  // namespace
+}  // namespace hadal::plan

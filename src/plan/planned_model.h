@@ -1,0 +1,44 @@
+// A model to plan for: its costs, and for the models that the engine runs, what it allocates.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "cost/cost_model.h"
+#include "model/config.h"
+
+namespace hadal::plan {
+
+struct PlannedModel {
+  std::string key;  // what the user wrote
+  cost::CostModel cost;
+  std::optional<model::Config> v4;  // an engine for it exists
+
+  // Memory of one sequence of `tokens`: what the engine allocates for a V4 model with published
+  // entries (whole pages of 128 tokens, windows, tails, the MTP block's window), KvBytes and tails
+  // otherwise. fixed + ceil(tokens / page_tokens) * page_bytes, where page_tokens is not 0.
+  std::uint64_t StateBytes(std::uint64_t tokens, cost::KvFormat format) const;
+  // Of the engine for a V4 model; 0 otherwise, which the plan then says.
+  std::uint64_t ScratchBytes(std::size_t rows, std::size_t threads) const;
+};
+
+// A preset's name; a config.json; or a checkpoint folder, of which a V4 model's number formats are
+// then those of its tensors. kNotFound: lists the presets.
+Result<PlannedModel> FindModel(const std::string& name);
+Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& names);
+
+// Everything that the formulas of cost/cost_model.h need, for programs in other languages. Keys are
+// stable; docs/plan.md lists them.
+Json ModelJson(const PlannedModel& model);
+
+// The number that a size argument ("4K", "1M", "96GiB") means, at least 1; the error names the flag.
+Result<std::uint64_t> SizeFlag(const std::string& flag, const std::string& text);
+// The same, for a number of tokens: at most 2^30.
+Result<std::uint64_t> ContextFlag(const std::string& flag, const std::string& text);
+// "4K..1M": doubling; "4K,64K,1000000": these. Ascending, at least one, each at least 1.
+Result<std::vector<std::uint64_t>> ContextsFlag(const std::string& flag, const std::string& text);
+
+}  // namespace hadal::plan
