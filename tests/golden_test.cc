@@ -197,6 +197,17 @@ TEST_F(SpoiltCase, AFileCutShortIsAnErrorNotACrash) {
   EXPECT_NE(Complaint().find("case.json"), std::string::npos) << Complaint();
 }
 
+TEST_F(SpoiltCase, WhatCannotBeReadIsAFailedReport) {
+  ASSERT_TRUE(io::WriteFile(folder_.File("config.json"), "{}").ok());
+  Threads threads(1);
+  const auto report = RunGolden(folder_.path(), threads);
+  ASSERT_FALSE(report.ok());
+  const Json json = ToJson(UnreadCase(folder_.path() + "/", report.error()));
+  EXPECT_EQ(*json.Find("name")->AsString(), std::filesystem::path(folder_.path()).filename());
+  EXPECT_FALSE(*json.Find("pass")->AsBool());
+  EXPECT_NE(json.Find("error")->AsString()->find("config.json"), std::string::npos);
+}
+
 TEST(FindGoldenCases, ThemselvesOrOneFolderDown) {
   testing::TempFolder folder;
   EXPECT_FALSE(FindGoldenCases(folder.path()).ok());

@@ -7,6 +7,7 @@
 #include "base/table.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/model_files.h"
 #include "cli/stop_signal.h"
 #include "engine/golden.h"
@@ -17,22 +18,24 @@ namespace hadal::cli {
 namespace {
 
 constexpr const char* kGoldenAbout =
-    "Compare the engine with golden cases: small checkpoints and what the official code gives for\n"
-    "them. DIR is a case (config.json, model*.safetensors, expected.safetensors) or holds cases.\n"
+    "Compare the engine with golden cases: small checkpoints with the official code's results.\n"
     "\n"
-    "Errors are ||got - want|| / ||want|| of each position. Exit code 1: a case is out of "
-    "tolerance.\n"
+    "DIR is a case (config.json, model*.safetensors, expected.safetensors) or holds cases. Errors "
+    "are\n"
+    "||got - want|| / ||want|| of each position. Exit code 1: a case is out of tolerance, or "
+    "cannot "
+    "be\n"
+    "read; the others are examined all the same.\n"
     "\n"
-    "Example:\n"
-    "  hadal eval golden ../shared/golden";
+    "Examples:\n"
+    "  hadal eval golden cases/\n"
+    "  hadal eval golden cases/tiny-f32 cases/tiny-long --json";
 
 constexpr const char* kPerplexityAbout =
     "How well a model predicts texts: nats a token and bits a byte. Lower is better.\n"
     "\n"
     "Example:\n"
     "  hadal eval perplexity -m models/embedded -f book.txt --context 2048";
-
-std::size_t ThreadCount(std::size_t asked) { return asked == 0 ? Threads::HardwareCount() : asked; }
 
 struct GoldenOptions {
   std::vector<std::string> directories;
@@ -78,6 +81,8 @@ void PrintReports(const std::vector<engine::GoldenReport>& reports, bool verbose
         AddRow(report.name, figure, &table);
     }
   }
+  for (const engine::GoldenReport& report : reports)
+    if (!report.error.empty()) std::fprintf(stderr, "hadal: %s\n", report.error.c_str());
   std::fprintf(stdout, "%s\n%zu of %zu cases within tolerance\n", table.Text().c_str(), passed,
                reports.size());
 }
@@ -88,16 +93,17 @@ Status Golden(const GoldenOptions& options) {
     HADAL_TRY(const std::vector<std::string> found, engine::FindGoldenCases(directory));
     cases.insert(cases.end(), found.begin(), found.end());
   }
-  Threads threads(ThreadCount(options.threads));
+  Threads threads(options.threads);
   std::vector<engine::GoldenReport> reports;
   std::string failed;
   {
     Progress progress("golden cases", cases.size(), options.json);
     for (const std::string& directory : cases) {
       progress.Set(reports.size(), directory);
-      HADAL_TRY(engine::GoldenReport report, engine::RunGolden(directory, threads));
-      if (!report.pass) failed += (failed.empty() ? "" : ", ") + report.name;
-      reports.push_back(std::move(report));
+      auto report = engine::RunGolden(directory, threads);
+      reports.push_back(report.ok() ? std::move(*report)
+                                    : engine::UnreadCase(directory, report.error()));
+      if (!reports.back().pass) failed += (failed.empty() ? "" : ", ") + reports.back().name;
     }
   }
   if (options.json) {
@@ -108,7 +114,7 @@ Status Golden(const GoldenOptions& options) {
   } else {
     PrintReports(reports, options.verbose);
   }
-  if (!failed.empty()) return Fail(Code::kInvalid, "out of tolerance: {}", failed);
+  if (!failed.empty()) return Fail(Code::kInvalid, "out of tolerance, or not read: {}", failed);
   return Unit{};
 }
 
@@ -140,7 +146,7 @@ void PrintPerplexity(const std::vector<std::pair<std::string, engine::Perplexity
 
 Status Perplexity(const PerplexityOptions& options) {
   HADAL_TRY(const ModelFiles files, OpenModel(options.model));
-  Threads threads(ThreadCount(options.threads));
+  Threads threads(options.threads);
   engine::PerplexityOptions engine = options.engine;
   engine.bos = !options.no_bos;
   engine.cancel = &StopRequested();
@@ -174,11 +180,6 @@ Status Perplexity(const PerplexityOptions& options) {
   return Unit{};
 }
 
-void AddThreads(CLI::App* app, std::size_t* threads) {
-  app->add_option("--threads", *threads, "threads (default: all processors)")
-      ->check(CLI::Range(1, 1024));
-}
-
 void AddGolden(CLI::App* eval, Work* work) {
   auto options = std::make_shared<GoldenOptions>();
   CLI::App* golden = eval->add_subcommand("golden", kGoldenAbout);
@@ -199,7 +200,7 @@ void AddPerplexity(CLI::App* eval, Work* work) {
   perplexity
       ->add_option("--context", options->engine.context,
                    "the text is cut into sequences of so many tokens")
-      ->check(CLI::Range(std::size_t{2}, std::size_t{1} << 24))
+      ->check(WholeNumber(2, std::uint64_t{1} << 24))
       ->capture_default_str();
   AddThreads(perplexity, &options->threads);
   perplexity->add_flag("--no-bos", options->no_bos, "no BOS token in front of each sequence");
@@ -210,8 +211,12 @@ void AddPerplexity(CLI::App* eval, Work* work) {
 }  // namespace
 
 void AddEval(CLI::App& app, Work* work) {
-  CLI::App* eval = app.add_subcommand("eval", "Check the engine, or measure a model");
-  eval->require_subcommand(1);
+  CLI::App* eval = app.add_subcommand("eval",
+                                      "Check the engine, or measure a model.\n"
+                                      "\n"
+                                      "Examples:\n"
+                                      "  hadal eval golden cases/\n"
+                                      "  hadal eval perplexity -f book.txt");
   AddGolden(eval, work);
   AddPerplexity(eval, work);
 }

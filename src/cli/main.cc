@@ -27,21 +27,18 @@ int PrintError(const Error& error) {
 // A command's text is one string, its first line the summary. In the list of commands only the summary
 // is shown, in the command's own help all of it.
 void SplitDescriptions(CLI::App& app) {
-  for (CLI::App* command : app.get_subcommands({})) {
-    const std::string text = command->get_description();
-    if (const std::size_t line = text.find('\n'); line != std::string::npos) {
-      command->description(text.substr(0, line));
-      command->footer(text.substr(line + 1));
-    }
-    SplitDescriptions(*command);
+  const std::string text = app.get_description();
+  if (const std::size_t line = text.find('\n'); line != std::string::npos) {
+    app.description(text.substr(0, line));
+    app.footer(text.substr(line + 2));  // an empty line lies between
   }
+  for (CLI::App* command : app.get_subcommands({})) SplitDescriptions(*command);
 }
 
 }  // namespace
 
 int Main(int argc, char** argv) {
   CLI::App app(kAbout, "hadal");
-  app.require_subcommand(1);
   app.set_version_flag("--version", HADAL_VERSION);
   int verbosity = 0;
   app.add_flag("-v,--verbose", verbosity, "log more to stderr (-vv: everything)");
@@ -62,14 +59,16 @@ int Main(int argc, char** argv) {
     // CLI11 has codes of its own; ours are 0 for help and 2 for wrong usage.
     return app.exit(e) == 0 ? 0 : 2;
   }
-  StartLog(verbosity);
-  if (const Status isa = kernels::CheckForcedIsa(); !isa.ok()) return PrintError(isa.error());
-  if (!work) {
+  if (!work) {  // no command, or a group of commands without one of them
     std::fprintf(stderr, "%s", app.help().c_str());
     return 2;
   }
-  if (const Status done = work(); !done.ok()) return PrintError(done.error());
-  return std::fflush(stdout) == 0 ? 0 : 1;
+  StartLog(verbosity);
+  if (const Status isa = kernels::CheckForcedIsa(); !isa.ok()) return PrintError(isa.error());
+  Status done = work();
+  if (done.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0))
+    done = Fail(Code::kIo, "the output cannot be written");
+  return done.ok() ? 0 : PrintError(done.error());
 }
 
 }  // namespace hadal::cli

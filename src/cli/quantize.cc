@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/stop_signal.h"
 #include "model/quantize.h"
 
 namespace hadal::cli {
@@ -43,9 +44,11 @@ Status Quantize(const QuantizeCommand& command, std::ostream& out) {
                 command.out);
   }
   const Stopwatch clock;
-  const auto report = model::QuantizeCheckpoint(
-      command.in, command.out,
-      {.to = *format, .replace = command.force, .quiet = command.quiet || command.json});
+  const auto report = model::QuantizeCheckpoint(command.in, command.out,
+                                                {.to = *format,
+                                                 .replace = command.force,
+                                                 .quiet = command.quiet || command.json,
+                                                 .cancel = &StopRequested()});
   if (!report.ok()) return report.error();
   if (command.json) {
     out << Json::MakeObject({{"tensors", report->tensors},

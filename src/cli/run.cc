@@ -7,10 +7,10 @@
 
 #include "base/json.h"
 #include "base/progress.h"
-#include "base/table.h"
-#include "base/units.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "cli/model_files.h"
+#include "cli/run_stats.h"
 #include "cli/stop_signal.h"
 #include "engine/generator.h"
 #include "io/file.h"
@@ -66,45 +66,10 @@ Status ReadSampleDefaults(const std::string& directory, engine::SampleOptions* s
     return Unit{};
   };
   HADAL_TRY_STATUS(read("temperature", &sample->temperature));
-  return read("top_p", &sample->top_p);
-}
-
-double PerSecond(std::size_t count, double seconds) {
-  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
-}
-
-Json StatsJson(const engine::GenerateResult& r, const ModelFiles& files, std::uint64_t seed) {
-  // The first generated token comes out of the prefill.
-  const std::size_t steps = r.generated_tokens > 0 ? r.generated_tokens - 1 : 0;
-  return Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},
-                           {"seed", seed},
-                           {"prompt_tokens", std::uint64_t{r.prompt_tokens}},
-                           {"generated_tokens", std::uint64_t{r.generated_tokens}},
-                           {"prefill_tokens_per_s", PerSecond(r.prompt_tokens, r.prefill_seconds)},
-                           {"decode_tokens_per_s", PerSecond(steps, r.decode_seconds)},
-                           {"weight_bytes", files.model.checkpoint().tensor_bytes()},
-                           {"state_bytes", std::uint64_t{r.state_bytes}},
-                           {"scratch_bytes", std::uint64_t{r.scratch_bytes}},
-                           {"rss_peak_bytes", PeakResidentBytes()}});
-}
-
-void PrintStats(const engine::GenerateResult& r, const ModelFiles& files, std::uint64_t seed) {
-  const std::size_t steps = r.generated_tokens > 0 ? r.generated_tokens - 1 : 0;
-  Table table({"", ">", ""});
-  const auto rate = [](std::size_t n, double seconds) {
-    return fmt::format("{:.1f}", PerSecond(n, seconds));
-  };
-  table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});
-  table.Row({"prefill", rate(r.prompt_tokens, r.prefill_seconds), "tokens/s"});
-  table.Row({"generated", FormatCount(r.generated_tokens),
-             fmt::format("tokens, ended by {}", engine::FinishReasonName(r.reason))});
-  table.Row({"decode", rate(steps, r.decode_seconds), "tokens/s"});
-  table.Row({"weights", FormatBytes(files.model.checkpoint().tensor_bytes()), "mapped"});
-  table.Row({"state", FormatBytes(r.state_bytes), "pages, window and tails of the sequence"});
-  table.Row({"scratch", FormatBytes(r.scratch_bytes), ""});
-  table.Row({"peak RSS", FormatBytes(PeakResidentBytes()), ""});
-  table.Row({"seed", std::to_string(seed), ""});
-  std::fprintf(stderr, "\n%s", table.Text().c_str());
+  HADAL_TRY_STATUS(read("top_p", &sample->top_p));
+  if (const Status ok = engine::CheckSampleOptions(*sample); !ok.ok())
+    return Within(path, ok.error());
+  return Unit{};
 }
 
 Status Run(RunOptions options) {
@@ -119,13 +84,14 @@ Status Run(RunOptions options) {
   generate.bos = !options.no_bos;
   generate.cancel = &stop;
 
-  Threads threads(options.threads == 0 ? Threads::HardwareCount() : options.threads);
+  Threads threads(options.threads);
   std::optional<Progress> progress;
   std::string whole;
   engine::GenerateCallbacks callbacks;
   callbacks.on_prefill = [&](std::size_t done, std::size_t total) {
     if (!progress) progress.emplace("reading the prompt", total, options.json);
-    progress->Set(done, fmt::format("{:.0f} tokens/s", PerSecond(done, progress->seconds())));
+    progress->Set(done,
+                  fmt::format("{:.0f} tokens/s", static_cast<double>(done) / progress->seconds()));
     if (done == total) progress.reset();
   };
   callbacks.on_text = [&](std::string_view text) {
@@ -141,14 +107,25 @@ Status Run(RunOptions options) {
             engine::Generate(files.model, files.tokenizer, threads, prompt, generate, callbacks));
   if (options.json) {
     Json out = Json::MakeObject({{"text", whole}});
-    out.Set("stats", StatsJson(result, files, generate.sample.seed));
+    out.Set("stats", RunStatsJson(result, files, generate.sample.seed));
     std::fprintf(stdout, "%s\n", out.Dump(2).c_str());
   } else {
     std::fputc('\n', stdout);
-    if (options.stats) PrintStats(result, files, generate.sample.seed);
+    if (options.stats) {
+      std::fprintf(stderr, "\n%s", RunStatsText(result, files, generate.sample.seed).c_str());
+    }
   }
   if (result.reason == engine::FinishReason::kCancelled) return Fail(Code::kCancelled, "stopped");
   return Unit{};
+}
+
+// Values out of range are wrong usage, like those that are no numbers.
+void CheckSampling(const RunOptions& options) {
+  engine::SampleOptions sample = options.generate.sample;
+  sample.temperature = options.temperature.value_or(sample.temperature);
+  sample.top_p = options.top_p.value_or(sample.top_p);
+  if (const Status ok = engine::CheckSampleOptions(sample); !ok.ok())
+    throw CLI::ValidationError(ok.error().what);  // CLI11's own way; caught in Main
 }
 
 }  // namespace
@@ -161,6 +138,7 @@ void AddRun(CLI::App& app, Work* work) {
   run->add_option("-f,--file", options->prompt_file, "a file with the text to continue")
       ->excludes(prompt);
   run->add_option("--max-tokens", options->generate.max_tokens, "stop after so many tokens")
+      ->check(WholeNumber())
       ->capture_default_str();
   run->add_option(
       "--temperature", options->temperature,
@@ -169,23 +147,27 @@ void AddRun(CLI::App& app, Work* work) {
                   "draw from the likeliest tokens that sum to this probability");
   run->add_option("--top-k", options->generate.sample.top_k,
                   "draw from the k likeliest tokens; 0: all")
+      ->check(WholeNumber())
       ->capture_default_str();
   run->add_option("--min-p", options->generate.sample.min_p,
                   "drop tokens less likely than this share of the likeliest")
       ->capture_default_str();
   run->add_option("--seed", options->seed,
-                  "same seed, same text (default: a random one, see --stats)");
+                  "same seed, same text (default: a random one, see --stats)")
+      ->check(WholeNumber());
   run->add_option("--stop", options->generate.stop,
                   "end before this text; may be given several times")
-      ->allow_extra_args(false);
-  run->add_option("--threads", options->threads, "threads (default: all processors)")
-      ->check(CLI::Range(1, 1024));
+      ->allow_extra_args(false)
+      ->check(NotEmpty());
+  AddThreads(run, &options->threads);
   run->add_flag("--no-bos", options->no_bos, "do not put the model's BOS token in front");
   run->add_flag("--echo", options->echo, "print the prompt before its continuation");
-  run->add_flag("--stats", options->stats, "print speed and memory to stderr at the end");
+  run->add_flag("--stats", options->stats,
+                "print speed and bytes by component to stderr at the end");
   run->add_flag("--json", options->json, "print one JSON object with text and stats at the end");
   run->callback([options, work, prompt] {
     options->prompt_given = prompt->count() > 0;
+    CheckSampling(*options);
     *work = [options] { return Run(*options); };
   });
 }

@@ -99,7 +99,19 @@ std::string IdsJson(const std::vector<TokenId>& ids) {
   return fmt::format("{{\"ids\": [{}]}}", fmt::join(ids, ", "));
 }
 
-std::string TextJson(const std::string& text) { return Json::MakeObject({{"text", text}}).Dump(); }
+// Other readers take these characters for the end of a line, as Unicode does; JSON may hold them raw.
+std::string EscapeLineEnds(std::string json) {
+  constexpr std::pair<std::string_view, std::string_view> kEnds[] = {
+      {"\u0085", "\\u0085"}, {"\u2028", "\\u2028"}, {"\u2029", "\\u2029"}};
+  for (const auto& [raw, escaped] : kEnds)
+    for (std::size_t at = json.find(raw); at != std::string::npos; at = json.find(raw, at))
+      json.replace(at, raw.size(), escaped);
+  return json;
+}
+
+std::string TextJson(const std::string& text) {
+  return EscapeLineEnds(Json::MakeObject({{"text", text}}).Dump());
+}
 
 std::string EncodedOutput(const Tokenizer& tokenizer, const std::vector<TokenId>& ids,
                           const TokenizeOptions& options) {
@@ -121,13 +133,14 @@ std::string EncodedOutput(const Tokenizer& tokenizer, const std::vector<TokenId>
 Result<std::string> ConvertLine(const Tokenizer& tokenizer, const std::string& line, bool decode) {
   HADAL_TRY(const Json json, ParseJson(line));
   const Json* field = json.Find(decode ? "ids" : "text");
+  const char* found = field == nullptr ? "nothing" : field->KindName();
   if (!decode) {
     if (field == nullptr || field->AsString() == nullptr)
-      return Fail(Code::kInvalid, "expected {{\"text\": \"...\"}}");
+      return Fail(Code::kInvalid, "text: found {}, expected a string", found);
     return IdsJson(tokenizer.Encode(*field->AsString()));
   }
   if (field == nullptr || field->AsArray() == nullptr)
-    return Fail(Code::kInvalid, "expected {{\"ids\": [...]}}");
+    return Fail(Code::kInvalid, "ids: found {}, expected an array", found);
   std::vector<TokenId> ids;
   for (const Json& item : *field->AsArray()) {
     if (item.AsInt() == nullptr)

@@ -85,13 +85,19 @@ TEST_F(TokenizeTest, JsonLines) {
   const std::string good = "{\"text\": \"a\"}\n";
   const std::string first = "{\"ids\": [67]}\n";
   EXPECT_EQ(Run({.jsonl = true}, good + "{\"text\": 5}"),
-            first + "error: line 2: expected {\"text\": \"...\"}");
+            first + "error: line 2: text: found integer, expected a string");
   EXPECT_EQ(Run({.jsonl = true}, good + "\n").rfind(first + "error: line 2: not JSON", 0), 0u);
   EXPECT_EQ(Run({.decode = true, .jsonl = true}, "{\"ids\": [260, 1.5]}"),
             "error: line 1: ids[1]: found number, expected an integer");
   EXPECT_EQ(Run({.decode = true, .jsonl = true}, "{\"ids\": [263]}"),
             "error: line 1: ids[0]: found the id 263; the vocabulary has ids 0..262");
-  EXPECT_EQ(Run({.decode = true, .jsonl = true}, "[]"), "error: line 1: expected {\"ids\": [...]}");
+  EXPECT_EQ(Run({.decode = true, .jsonl = true}, "[]"),
+            "error: line 1: ids: found nothing, expected an array");
+}
+
+TEST_F(TokenizeTest, NoReaderOfLinesCutsAText) {
+  const std::string out = Run({.jsonl = true}, "{\"text\": \"a\\u2028\\u2029\\u0085b\"}");
+  EXPECT_EQ(Run({.decode = true, .jsonl = true}, out), "{\"text\":\"a\\u2028\\u2029\\u0085b\"}\n");
 }
 
 TEST_F(TokenizeTest, BadFiles) {

@@ -12,6 +12,7 @@
 #include "base/table.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "io/file.h"
 #include "text/bpe_trainer.h"
 #include "text/tokenizer.h"
@@ -21,7 +22,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kAbout = "Make a tokenizer";
+constexpr const char* kAbout =
+    "Make a tokenizer.\n"
+    "\n"
+    "Example:\n"
+    "  hadal tokenizer train --vocab-size 4096 --out models/mine stories.txt";
 constexpr const char* kAboutTrain =
     "Learn a byte-level BPE vocabulary from text and write it as tokenizer.json.\n"
     "\n"
@@ -167,7 +172,6 @@ Status TrainTokenizer(const TrainTokenizerOptions& options, std::ostream& out) {
 
 void AddTokenizer(CLI::App& app, Work* work) {
   CLI::App* tokenizer = app.add_subcommand("tokenizer", kAbout);
-  tokenizer->require_subcommand(1);
   CLI::App* train = tokenizer->add_subcommand("train", kAboutTrain);
   auto options = std::make_shared<TrainTokenizerOptions>();
   auto vocab_size = std::make_shared<std::string>("4096");
@@ -181,6 +185,7 @@ void AddTokenizer(CLI::App& app, Work* work) {
   train->add_option("--special", options->special, "an added token; may be given several times")
       ->allow_extra_args(false);
   train->add_option("--min-count", options->min_count, "merge no pair that is seen less often")
+      ->check(WholeNumber())
       ->capture_default_str();
   train->add_flag("--json", options->json, "print the summary as JSON");
   train->add_option("TEXT", options->inputs, "files of text, and directories of .txt files")

@@ -18,11 +18,11 @@ Result<std::string> FindTrainer() {
   const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
   const fs::path trainer = here / "hadal-train";
   if (!error && ::access(trainer.c_str(), X_OK) == 0) return trainer.string();
-  return Fail(
-      Code::kNotFound,
-      "{}: found no program hadal-train here; training needs LibTorch: install libtorch-dev, "
-      "then build with cmake -DHADAL_WITH_TORCH=ON",
-      here.string());
+  return Fail(Code::kNotFound,
+              "{}: found no program hadal-train here; training needs LibTorch: `make train-deps` "
+              "installs it "
+              "and builds hadal-train",
+              here.string());
 }
 
 Status StartTrainer(std::vector<std::string> arguments) {

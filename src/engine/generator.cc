@@ -50,6 +50,7 @@ class Generation {
     Show(stop_.Push(decoder_.Finish()));
     Show(stop_.Finish());
     result_.state_bytes = sequence_.bytes();
+    result_.fixed_state_bytes = forward_.layout().fixed_bytes;
     result_.scratch_bytes = forward_.scratch_bytes();
     return result_;
   }

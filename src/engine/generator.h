@@ -34,6 +34,7 @@ struct GenerateResult {
   std::size_t prompt_tokens = 0, generated_tokens = 0;
   double prefill_seconds = 0, decode_seconds = 0;
   std::size_t state_bytes = 0, scratch_bytes = 0;
+  std::size_t fixed_state_bytes = 0;  // of state_bytes, what does not grow with the context
 };
 
 struct GenerateCallbacks {

@@ -214,6 +214,13 @@ Result<GoldenReport> RunGolden(const std::string& directory, Threads& threads) {
   return report;
 }
 
+GoldenReport UnreadCase(const std::string& directory, const Error& error) {
+  return {.name = GoldenCaseName(directory),
+          .directory = directory,
+          .pass = false,
+          .error = error.what};
+}
+
 Result<std::vector<std::string>> FindGoldenCases(const std::string& directory) {
   if (IsGoldenCase(directory)) return std::vector<std::string>{directory};
   std::vector<std::string> found;
@@ -232,11 +239,13 @@ Result<std::vector<std::string>> FindGoldenCases(const std::string& directory) {
 Json ToJson(const GoldenReport& report) {
   Json::Array figures;
   for (const GoldenFigure& figure : report.figures) figures.push_back(FigureJson(figure));
-  return Json::MakeObject({{"name", report.name},
-                           {"directory", report.directory},
-                           {"pass", report.pass},
-                           {"seconds", report.seconds},
-                           {"figures", std::move(figures)}});
+  Json json = Json::MakeObject({{"name", report.name},
+                                {"directory", report.directory},
+                                {"pass", report.pass},
+                                {"seconds", report.seconds},
+                                {"figures", std::move(figures)}});
+  if (!report.error.empty()) json.Set("error", report.error);
+  return json;
 }
 
 }  // namespace hadal::engine

@@ -32,11 +32,15 @@ struct GoldenReport {
   bool pass = true;
   double seconds = 0;
   std::vector<GoldenFigure> figures = {};
+  std::string error = {};  // why there are no figures
 };
 
 // kNotFound, kCorrupt, kInvalid: the case cannot be read. A case that reads but is out of tolerance is
 // a report whose pass is false.
 Result<GoldenReport> RunGolden(const std::string& directory, Threads& threads);
+
+// A failed report of a case that cannot be read.
+GoldenReport UnreadCase(const std::string& directory, const Error& error);
 
 // The case directories that `directory` is or holds (one level down), sorted; kNotFound if none.
 Result<std::vector<std::string>> FindGoldenCases(const std::string& directory);

@@ -196,11 +196,16 @@ bool IsGoldenCase(const std::string& directory) {
   return fs::exists(fs::path(directory) / "expected.safetensors", ignored);
 }
 
+std::string GoldenCaseName(const std::string& directory) {
+  std::error_code ignored;
+  const fs::path whole = fs::absolute(directory, ignored).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
 Result<GoldenCase> ReadGoldenCase(const std::string& directory, const model::Config& config) {
   GoldenCase out;
   out.directory = directory;
-  const fs::path normal = fs::path(directory).lexically_normal();
-  out.name = (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+  out.name = GoldenCaseName(directory);
   HADAL_TRY(const Reader reader, OpenReader(fs::path(directory) / "expected.safetensors"));
   Sizes sizes = SizesOf(config);
 

@@ -61,4 +61,7 @@ Result<GoldenCase> ReadGoldenCase(const std::string& directory, const model::Con
 // Whether a directory holds such a case.
 bool IsGoldenCase(const std::string& directory);
 
+// A case is called as its folder.
+std::string GoldenCaseName(const std::string& directory);
+
 }  // namespace hadal::engine

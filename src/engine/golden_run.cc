@@ -71,8 +71,7 @@ class Runner {
  public:
   Runner(const model::Model& model, const GoldenCase& golden, const GoldenRunOptions& options,
          Threads& threads, std::size_t longest_chunk)
-      : model_(model),
-        golden_(golden),
+      : golden_(golden),
         options_(options),
         vocab_(model.config.vocab_size),
         mtp_(model.mtp.has_value()),
@@ -146,7 +145,6 @@ class Runner {
     forward_.Logits(0, Row(run_.decode_logits, step));
   }
 
-  const model::Model& model_;
   const GoldenCase& golden_;
   const GoldenRunOptions& options_;
   std::size_t vocab_;

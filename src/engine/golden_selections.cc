@@ -86,6 +86,7 @@ SelectionFigures CompareExperts(const model::Config& config, const GoldenCase& g
       expected.push_back({static_cast<std::uint32_t>(ids[i]), weights.empty() ? 0 : weights[i]});
     std::ranges::sort(expected, {}, &Expected::id);
     std::vector<std::uint32_t> sorted;
+    sorted.reserve(k);
     for (const Expected& e : expected) sorted.push_back(e.id);
     const std::size_t begin = (layer * all + at) * k;
     const bool equal =

@@ -129,6 +129,7 @@ class Converter {
         shards_(DeclaredOf(items), options.shard_bytes),
         to_(options.to),
         chunk_numbers_(options.chunk_numbers),
+        cancel_(options.cancel),
         progress_("converting", shards_.total_bytes(), options.quiet) {}
 
   // config.json comes last: without it the folder is no checkpoint.
@@ -153,6 +154,8 @@ class Converter {
   Status WriteShard(const io::AtomicFolder& folder, std::size_t shard) {
     HADAL_TRY(auto writer, shards_.Create(folder, shard));
     for (const std::size_t i : shards_.ItemsOf(shard)) {
+      if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed))
+        return Fail(Code::kCancelled, "stopped");
       const Item& item = items_[i];
       const std::string& name = item.stored.spec->name;
       const Status status = CopyOrConvert(item, config_, chunk_numbers_, writer);
@@ -198,6 +201,7 @@ class Converter {
   ShardPlan shards_;
   Format to_;
   std::size_t chunk_numbers_;
+  const std::atomic<bool>* cancel_;
   std::uint64_t done_ = 0;
   Progress progress_;
 };

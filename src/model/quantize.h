@@ -4,6 +4,7 @@
 // Tensors that are already in the wanted format are copied byte for byte. From the published format to
 // either other and back gives the same values.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -26,6 +27,7 @@ struct QuantizeOptions {
   bool quiet = false;                                // no progress line
   std::uint64_t shard_bytes = 5'000'000'000;         // more than this is cut into several files
   std::size_t chunk_numbers = std::size_t{1} << 22;  // held in memory at a time, as float32
+  const std::atomic<bool>* cancel = nullptr;         // looked at between tensors
 };
 
 struct QuantizeReport {
@@ -35,6 +37,7 @@ struct QuantizeReport {
 // Reads the checkpoint `in` and writes config.json, weights and the tokenizer's files to the folder
 // `out`, which appears whole or not at all. Every tensor that the config calls for must be there, and
 // no other. kInvalid: `out` is not empty, and `replace` is not given; numbers that are not finite.
+// kCancelled: asked to stop; nothing is left of `out`.
 Result<QuantizeReport> QuantizeCheckpoint(const std::string& in, const std::string& out,
                                           const QuantizeOptions& options);
 

@@ -1,0 +1,20 @@
+// What the flags of several commands share: checks of their values, and flags that mean the same
+// everywhere. A value that fails is wrong usage: exit code 2.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+namespace hadal::cli {
+
+// A whole number from min to max. By itself CLI11 takes "-1" for 2^64 - 1.
+CLI::Validator WholeNumber(std::uint64_t min = 0,
+                           std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
+
+CLI::Validator NotEmpty();
+
+// --threads; *threads is all processors if it is not given.
+void AddThreads(CLI::App* app, std::size_t* threads);
+
+}  // namespace hadal::cli

@@ -1,0 +1,83 @@
+#include "cli/run_stats.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/progress.h"
+#include "base/table.h"
+#include "base/units.h"
+#include "model/inventory.h"
+
+namespace hadal::cli {
+namespace {
+
+double PerSecond(std::size_t count, double seconds) {
+  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
+}
+
+double PrefillSpeed(const engine::GenerateResult& r) {
+  return PerSecond(r.prompt_tokens, r.prefill_seconds);
+}
+
+double DecodeSpeed(const engine::GenerateResult& r) {
+  // The first generated token comes out of the prefill.
+  return PerSecond(r.generated_tokens > 0 ? r.generated_tokens - 1 : 0, r.decode_seconds);
+}
+
+using Part = std::pair<std::string, std::uint64_t>;
+
+// The model's components, without those that it does not have.
+std::vector<Part> WeightBytes(const io::Checkpoint& checkpoint) {
+  std::vector<Part> parts;
+  for (std::size_t i = 0; i < model::kComponents; ++i)
+    parts.emplace_back(model::ComponentName(static_cast<model::Component>(i)), 0);
+  for (const std::string& name : checkpoint.Names()) {
+    const io::TensorInfo& info = *checkpoint.Info(name);
+    parts[static_cast<std::size_t>(model::ComponentOf(name))].second += info.end - info.begin;
+  }
+  std::erase_if(parts, [](const Part& part) { return part.second == 0; });
+  return parts;
+}
+
+}  // namespace
+
+std::string RunStatsText(const engine::GenerateResult& r, const ModelFiles& files,
+                         std::uint64_t seed) {
+  Table table({"", ">", ""});
+  table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});
+  table.Row({"prefill", fmt::format("{:.1f}", PrefillSpeed(r)), "tokens/s"});
+  table.Row({"generated", FormatCount(r.generated_tokens),
+             fmt::format("tokens, ended by {}", engine::FinishReasonName(r.reason))});
+  table.Row({"decode", fmt::format("{:.1f}", DecodeSpeed(r)), "tokens/s"});
+  const io::Checkpoint& checkpoint = files.model.checkpoint();
+  table.Row({"weights", FormatBytes(checkpoint.tensor_bytes()), "mapped"});
+  for (const auto& [name, bytes] : WeightBytes(checkpoint))
+    table.Row({"  " + name, FormatBytes(bytes), ""});
+  table.Row({"state", FormatBytes(r.state_bytes), "of the sequence"});
+  table.Row({"  window and tails", FormatBytes(r.fixed_state_bytes), ""});
+  table.Row({"  pages", FormatBytes(r.state_bytes - r.fixed_state_bytes), "compressed entries"});
+  table.Row({"scratch", FormatBytes(r.scratch_bytes), ""});
+  table.Row({"peak RSS", FormatBytes(PeakResidentBytes()), ""});
+  table.Row({"seed", std::to_string(seed), ""});
+  return table.Text();
+}
+
+Json RunStatsJson(const engine::GenerateResult& r, const ModelFiles& files, std::uint64_t seed) {
+  Json weights = Json::MakeObject({});
+  for (const auto& [name, bytes] : WeightBytes(files.model.checkpoint())) weights.Set(name, bytes);
+  return Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},
+                           {"seed", seed},
+                           {"prompt_tokens", std::uint64_t{r.prompt_tokens}},
+                           {"generated_tokens", std::uint64_t{r.generated_tokens}},
+                           {"prefill_tokens_per_s", PrefillSpeed(r)},
+                           {"decode_tokens_per_s", DecodeSpeed(r)},
+                           {"weight_bytes", files.model.checkpoint().tensor_bytes()},
+                           {"weight_bytes_by_component", std::move(weights)},
+                           {"state_bytes", std::uint64_t{r.state_bytes}},
+                           {"fixed_state_bytes", std::uint64_t{r.fixed_state_bytes}},
+                           {"page_bytes", std::uint64_t{r.state_bytes - r.fixed_state_bytes}},
+                           {"scratch_bytes", std::uint64_t{r.scratch_bytes}},
+                           {"rss_peak_bytes", PeakResidentBytes()}});
+}
+
+}  // namespace hadal::cli
