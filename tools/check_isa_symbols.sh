@@ -6,7 +6,7 @@
 # A weak symbol elsewhere (an inline function of a shared header, say) is merged by the linker with
 # the copies of other files, and the one that survives may be the AVX-512 one: a crash on machines
 # without it. Code that runs before main has the same fault. So, per object of *_avx2.cc/*_avx512.cc:
-#   - every global or weak symbol lies in hadal::kernels::avx2 or hadal::kernels::avx512;
+#   - every global or weak symbol lies in avx2 or avx512 of hadal::kernels or hadal::machine;
 #   - there is no static initialiser.
 # Check an optimised build without sanitizers; sanitizers add initialisers of their own.
 set -euo pipefail
@@ -26,7 +26,7 @@ while IFS= read -r -d '' object; do
   esac
   # Mangled names: anything of the namespace, its local statics (Z), vtables and type infos (T?),
   # guard variables (GV). DW.ref.* is the compiler's pointer to an exception routine: data.
-  bad=$(nm --defined-only "$object" | awk -v own="^_Z(T[VTIS]|GV)?Z?N[VKRO]*5hadal7kernels$own" '
+  bad=$(nm --defined-only "$object" | awk -v own="^_Z(T[VTIS]|GV)?Z?N[VKRO]*5hadal(7kernels|7machine)$own" '
     $2 ~ /^[A-Zuvw]$/ && $3 !~ own && $3 !~ /^DW\.ref\./ { print $2, $3 }
     $3 ~ /^_GLOBAL__sub_I/ { print "static-initialiser", $3 }' | c++filt)
   if [[ -n $bad ]]; then

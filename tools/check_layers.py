@@ -15,6 +15,7 @@ MAY_INCLUDE = {
     "tensor": "base",
     "io": "base tensor",
     "kernels": "base tensor",
+    "machine": "base kernels",
     "text": "base",
     "model": "base tensor io kernels",
     "cost": "base tensor model",
@@ -22,7 +23,7 @@ MAY_INCLUDE = {
     "engine": "base tensor io kernels text model cost cache",
     "train": "base tensor io text model",
     "plan": "base tensor io model cost",
-    "cli": "base tensor io kernels text model cost cache engine plan",
+    "cli": "base tensor io kernels machine text model cost cache engine plan",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }
 MAY_INCLUDE = {layer: set(others.split()) for layer, others in MAY_INCLUDE.items()}

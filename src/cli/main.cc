@@ -50,6 +50,7 @@ int Main(int argc, char** argv) {
   AddInspect(app, &work);
   AddQuantize(app, &work);
   AddSynth(app, &work);
+  AddDoctor(app, &work);
   AddTokenize(app, &work);
   AddTokenizer(app, &work);
   SplitDescriptions(app);

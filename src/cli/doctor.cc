@@ -1,0 +1,71 @@
+// hadal doctor: what this machine can do.
+#include <filesystem>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include "base/progress.h"
+#include "cli/commands.h"
+#include "machine/report.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Measure this machine: memory, arithmetic, disk.\n"
+    "\n"
+    "Figures are medians of several samples, of all threads together; other load on the machine "
+    "shows\n"
+    "in the spread. Without --quick it takes about half a minute.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal doctor\n"
+    "  hadal doctor --quick --json | jq .read\n"
+    "  hadal doctor --threads 1,2,4 --disk /mnt/models";
+
+struct DoctorOptions {
+  machine::MeasureOptions measure;
+  std::string disk;
+  bool no_disk = false, json = false;
+};
+
+Status Doctor(const DoctorOptions& options) {
+  machine::MeasureOptions measure = options.measure;
+  if (!options.no_disk) {
+    std::error_code ignored;
+    measure.disk_folder = options.disk.empty()
+                              ? std::filesystem::temp_directory_path(ignored).string()
+                              : options.disk;
+  }
+  std::optional<Progress> progress;
+  measure.on_progress = [&](std::size_t done, std::size_t total) {
+    if (!progress) progress.emplace("measuring", total, options.json);
+    progress->Set(done);
+  };
+  const auto report = machine::MeasureMachine(measure);
+  progress.reset();
+  if (!report.ok()) return report.error();
+  std::cout << (options.json ? machine::ToJson(*report).Dump(2) + "\n" : machine::ToText(*report));
+  std::cout.flush();
+  return Unit{};
+}
+
+}  // namespace
+
+void AddDoctor(CLI::App& app, Work* work) {
+  auto options = std::make_shared<DoctorOptions>();
+  CLI::App* doctor = app.add_subcommand("doctor", kAbout);
+  doctor->add_flag("--quick", options->measure.quick, "a few seconds, less exact");
+  doctor
+      ->add_option("--threads", options->measure.threads,
+                   "numbers of threads to measure with (default: 1, 2, 4, ... and all)")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024));
+  CLI::Option* disk = doctor->add_option(
+      "--disk", options->disk, "the folder whose disk is read (default: that for temporary files)");
+  doctor->add_flag("--no-disk", options->no_disk, "leave the disk alone")->excludes(disk);
+  doctor->add_flag("--json", options->json, "print one JSON object");
+  doctor->callback([options, work] { *work = [options] { return Doctor(*options); }; });
+}
+
+}  // namespace hadal::cli

@@ -1,0 +1,268 @@
+#include "machine/measure.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/threads.h"
+#include "base/units.h"
+#include "kernels/isa.h"
+#include "machine/loops.h"
+
+namespace hadal::machine {
+namespace {
+
+using kernels::Isa;
+
+constexpr std::size_t kMaxThreads = 1024;
+constexpr std::size_t kBlock = 4096;  // parts of the buffer are multiples of this
+
+// Results of the loops go here, so that no loop can be left out.
+void Keep(double value) {
+  static std::atomic<double> sink = 0;
+  sink.store(value, std::memory_order_relaxed);
+}
+
+bool Runs(Isa isa) {
+  const auto isas = kernels::RunnableIsas();
+  return std::find(isas.begin(), isas.end(), isa) != isas.end();
+}
+
+struct Loop {
+  Arithmetic arithmetic;
+  const char* instruction;
+  double ops_per_round;
+  double (*run)(std::uint64_t rounds);
+};
+
+std::vector<Loop> RunnableLoops() {
+  const DotInstructions dots = DetectDots();
+  std::vector<Loop> loops;
+  if (Runs(Isa::kAvx2)) {
+    loops.push_back({Arithmetic::kF32Fma, "avx2 vfmadd", OpsPerRound(256, 32),
+                     [](std::uint64_t n) -> double { return avx2::FmaF32(n, 1); }});
+    loops.push_back({Arithmetic::kInt8Dot, "avx2 vpmaddubsw", OpsPerRound(256, 8),
+                     [](std::uint64_t n) -> double { return avx2::DotInt8(n, 1); }});
+  }
+  if (dots.avx_vnni)
+    loops.push_back({Arithmetic::kInt8Dot, "avx_vnni vpdpbusd", OpsPerRound(256, 8),
+                     [](std::uint64_t n) -> double { return avx2::DotInt8Vnni(n, 1); }});
+  if (Runs(Isa::kAvx512))
+    loops.push_back({Arithmetic::kF32Fma, "avx512 vfmadd", OpsPerRound(512, 32),
+                     [](std::uint64_t n) -> double { return avx512::FmaF32(n, 1); }});
+  if (dots.avx512_bf16)
+    loops.push_back({Arithmetic::kBf16Dot, "avx512 vdpbf16ps", OpsPerRound(512, 16),
+                     [](std::uint64_t n) -> double { return avx512::DotBf16(n, 1); }});
+  if (dots.avx512_vnni)
+    loops.push_back({Arithmetic::kInt8Dot, "avx512 vpdpbusd", OpsPerRound(512, 8),
+                     [](std::uint64_t n) -> double { return avx512::DotInt8Vnni(n, 1); }});
+  return loops;
+}
+
+std::uint64_t ReadPlain(const std::byte* data, std::size_t bytes) {
+  std::uint64_t sums[4] = {};
+  for (std::size_t at = 0; at < bytes; at += sizeof(sums)) {
+    std::uint64_t words[4];
+    std::memcpy(words, data + at, sizeof(words));
+    for (std::size_t i = 0; i < 4; ++i) sums[i] ^= words[i];
+  }
+  return sums[0] ^ sums[1] ^ sums[2] ^ sums[3];
+}
+
+using Reader = std::uint64_t (*)(const std::byte*, std::size_t);
+Reader BestReader() {
+  if (Runs(Isa::kAvx512)) return avx512::ReadAll;
+  return Runs(Isa::kAvx2) ? avx2::ReadAll : ReadPlain;
+}
+
+// Memory that is really there, in large pages where the system has them.
+class MappedBuffer {
+ public:
+  static Result<MappedBuffer> Create(std::uint64_t bytes) {
+    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED)
+      return Fail(Code::kExhausted, "no memory for a buffer of {} to read", FormatBytes(bytes));
+    madvise(data, bytes, MADV_HUGEPAGE);
+    return MappedBuffer(static_cast<std::byte*>(data), bytes);
+  }
+  MappedBuffer(MappedBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
+  MappedBuffer& operator=(MappedBuffer&&) = delete;
+  ~MappedBuffer() {
+    if (data_ != nullptr) munmap(data_, bytes_);
+  }
+  std::byte* data() const { return data_; }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  MappedBuffer(std::byte* data, std::uint64_t bytes) : data_(data), bytes_(bytes) {}
+  std::byte* data_;
+  std::uint64_t bytes_;
+};
+
+class Measurer {
+ public:
+  Measurer(const MeasureOptions& options, Computer computer)
+      : options_(options), samples_(options.quick ? 3 : 9), counts_(options.threads) {
+    report_.computer = std::move(computer);
+    const std::size_t all = report_.computer.threads;
+    if (counts_.empty()) {
+      for (std::size_t count = 1; count < all; count *= 2) counts_.push_back(count);
+      counts_.push_back(all);
+    }
+    std::sort(counts_.begin(), counts_.end());
+    counts_.erase(std::unique(counts_.begin(), counts_.end()), counts_.end());
+  }
+
+  Result<MachineReport> Run() {
+    const Stopwatch clock;
+    const std::vector<Loop> loops = options_.arithmetic ? RunnableLoops() : std::vector<Loop>();
+    total_ = samples_ * counts_.size() * (1 + loops.size());
+    {
+      HADAL_TRY(const MappedBuffer buffer, MappedBuffer::Create(BufferBytes()));
+      report_.buffer_bytes = buffer.bytes();
+      Threads filling(report_.computer.threads);
+      ForParts(filling, buffer,
+               [](std::byte* part, std::size_t bytes) { std::memset(part, 1, bytes); });
+      for (const std::size_t count : counts_) Read(buffer, count);
+    }
+    for (const Loop& loop : loops)
+      for (const std::size_t count : counts_) Compute(loop, count);
+    if (options_.disk_folder) {
+      const std::uint64_t bytes = options_.disk_bytes != 0 ? options_.disk_bytes
+                                  : options_.quick         ? std::uint64_t{64} << 20
+                                                           : std::uint64_t{1} << 30;
+      HADAL_TRY(report_.disk, MeasureDisk(*options_.disk_folder, bytes));
+    }
+    report_.seconds = clock.seconds();
+    return std::move(report_);
+  }
+
+ private:
+  std::uint64_t BufferBytes() const {
+    std::uint64_t bytes = options_.buffer_bytes;
+    if (bytes == 0) {
+      const std::uint64_t free = report_.computer.available_bytes;
+      bytes = std::uint64_t{4} << (options_.quick ? 27 : 30);
+      if (free != 0) bytes = std::min(bytes, free / 4);
+    }
+    return std::max<std::uint64_t>(bytes / kBlock * kBlock, kBlock);
+  }
+
+  template <class F>
+  static void ForParts(Threads& threads, const MappedBuffer& buffer, F&& f) {
+    const std::size_t blocks = buffer.bytes() / kBlock, count = threads.count();
+    threads.Run(count, [&](std::size_t w) {
+      const std::size_t begin = blocks * w / count, end = blocks * (w + 1) / count;
+      f(buffer.data() + begin * kBlock, (end - begin) * kBlock);
+    });
+  }
+
+  void Step() {
+    ++done_;
+    if (options_.on_progress) options_.on_progress(done_, total_);
+  }
+
+  void Read(const MappedBuffer& buffer, std::size_t count) {
+    Threads threads(count);
+    const Reader reader = BestReader();
+    std::vector<double> rates;
+    for (std::size_t sample = 0; sample < samples_; ++sample) {
+      const Stopwatch clock;
+      ForParts(threads, buffer, [&](const std::byte* part, std::size_t bytes) {
+        Keep(static_cast<double>(reader(part, bytes)));
+      });
+      rates.push_back(static_cast<double>(buffer.bytes()) / clock.seconds());
+      Step();
+    }
+    report_.reads.push_back({count, Samples::Of(std::move(rates))});
+  }
+
+  void Compute(const Loop& loop, std::size_t count) {
+    Threads threads(count);
+    const double wanted_seconds = options_.quick ? 0.02 : 0.1;
+    const auto run = [&](std::uint64_t rounds) {
+      const Stopwatch clock;
+      threads.Run(count, [&](std::size_t) { Keep(loop.run(rounds)); });
+      return clock.seconds();
+    };
+    // So many rounds that a sample takes the wanted time, whatever the processor.
+    std::uint64_t rounds = 1 << 16;
+    double seconds = run(rounds);
+    while (seconds < wanted_seconds / 4 && rounds < std::uint64_t{1} << 50)
+      seconds = run(rounds *= 4);
+    rounds = static_cast<std::uint64_t>(static_cast<double>(rounds) * wanted_seconds / seconds) + 1;
+    std::vector<double> rates;
+    for (std::size_t sample = 0; sample < samples_; ++sample) {
+      rates.push_back(static_cast<double>(count) * static_cast<double>(rounds) *
+                      loop.ops_per_round / run(rounds));
+      Step();
+    }
+    report_.arithmetic.push_back(
+        {loop.arithmetic, loop.instruction, count, Samples::Of(std::move(rates))});
+  }
+
+  const MeasureOptions& options_;
+  const std::size_t samples_;
+  std::vector<std::size_t> counts_;
+  MachineReport report_;
+  std::size_t done_ = 0, total_ = 0;
+};
+
+std::size_t Distance(std::size_t a, std::size_t b) { return a > b ? a - b : b - a; }
+
+}  // namespace
+
+Samples Samples::Of(std::vector<double> values) {
+  HADAL_CHECK(!values.empty());
+  std::sort(values.begin(), values.end());
+  const std::size_t n = values.size();
+  return {(values[(n - 1) / 2] + values[n / 2]) / 2, values.front(), values.back()};
+}
+
+std::string_view ArithmeticName(Arithmetic arithmetic) {
+  switch (arithmetic) {
+    case Arithmetic::kF32Fma:
+      return "fp32_fma";
+    case Arithmetic::kBf16Dot:
+      return "bf16_dot";
+    case Arithmetic::kInt8Dot:
+      return "int8_dot";
+  }
+  return "?";
+}
+
+double MachineReport::ReadBytesPerSecond(std::size_t threads) const {
+  const ReadRate* best = nullptr;
+  for (const ReadRate& rate : reads)
+    if (best == nullptr || Distance(rate.threads, threads) < Distance(best->threads, threads))
+      best = &rate;
+  return best == nullptr ? 0 : best->bytes_per_s.median;
+}
+
+double MachineReport::OpsPerSecond(Arithmetic kind, std::size_t threads) const {
+  const ArithmeticRate* best = nullptr;
+  for (const ArithmeticRate& rate : arithmetic) {
+    if (rate.arithmetic != kind) continue;
+    const std::size_t distance = Distance(rate.threads, threads);
+    const std::size_t best_distance = best == nullptr ? 0 : Distance(best->threads, threads);
+    if (best == nullptr || distance < best_distance ||
+        (distance == best_distance && rate.ops_per_s.median > best->ops_per_s.median))
+      best = &rate;
+  }
+  return best == nullptr ? 0 : best->ops_per_s.median;
+}
+
+Result<MachineReport> MeasureMachine(const MeasureOptions& options) {
+  for (const std::size_t count : options.threads)
+    if (count < 1 || count > kMaxThreads)
+      return Fail(Code::kInvalid, "threads: found {}, expected 1 to {}", count, kMaxThreads);
+  return Measurer(options, DescribeComputer()).Run();
+}
+
+}  // namespace hadal::machine

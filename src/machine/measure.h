@@ -1,0 +1,84 @@
+// What this machine can do, measured: reading memory, arithmetic, reading the disk. What benchmarks and
+// predictions divide by.
+//
+// A figure is the median of several samples, with the smallest and the largest beside it: other
+// processes take their share, and a virtual machine does not say what it gives. Rates are of all threads
+// together. A read is of a buffer far larger than the caches, from start to end, each thread its own part.
+// Arithmetic runs in registers alone.
+//
+//   HADAL_TRY(const MachineReport report, MeasureMachine({.quick = true}));
+//   report.ReadBytesPerSecond(2);
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "machine/features.h"
+
+namespace hadal::machine {
+
+struct Samples {
+  double median = 0, min = 0, max = 0;
+  static Samples Of(std::vector<double> values);  // at least one
+};
+
+enum class Arithmetic { kF32Fma, kBf16Dot, kInt8Dot };
+std::string_view ArithmeticName(Arithmetic arithmetic);  // "fp32_fma", "bf16_dot", "int8_dot"
+
+struct ReadRate {
+  std::size_t threads = 0;
+  Samples bytes_per_s;
+};
+
+struct ArithmeticRate {
+  Arithmetic arithmetic = Arithmetic::kF32Fma;
+  std::string instruction;  // "avx512 vfmadd", "avx2 vpmaddubsw"
+  std::size_t threads = 0;
+  Samples ops_per_s;  // multiplications and additions
+};
+
+struct DiskRate {
+  std::string folder;
+  std::uint64_t bytes = 0;  // of the file that was read
+  bool direct = false;      // past the page cache
+  double bytes_per_s = 0;
+};
+
+struct MachineReport {
+  Computer computer;
+  std::uint64_t buffer_bytes = 0;
+  std::vector<ReadRate> reads;             // ascending threads
+  std::vector<ArithmeticRate> arithmetic;  // every instruction that runs here
+  std::optional<DiskRate> disk = {};
+  double seconds = 0;  // that measuring took
+
+  // Medians, at the measured number of threads that is nearest to `threads`, of the fastest instruction;
+  // 0: nothing of the kind was measured.
+  double ReadBytesPerSecond(std::size_t threads) const;
+  double OpsPerSecond(Arithmetic arithmetic, std::size_t threads) const;
+};
+
+struct MeasureOptions {
+  bool quick = false;  // fewer and shorter samples, a smaller buffer: a second or two
+  std::vector<std::size_t> threads = {};  // empty: 1, 2, 4, ... and all
+  std::uint64_t buffer_bytes = 0;  // 0: 4 GB or a quarter of the free memory, quick an eighth of it
+  bool arithmetic = true;
+  std::optional<std::string> disk_folder =
+      {};                        // where to write, read and remove a file; none: no disk
+  std::uint64_t disk_bytes = 0;  // 0: 1 GiB, quick 64 MiB
+  std::function<void(std::size_t done, std::size_t total)> on_progress = {};  // samples
+};
+
+// kInvalid: a number of threads that makes no sense. kExhausted: no memory for the buffer, no room on the
+// disk. kIo, kNotFound: the disk's folder.
+Result<MachineReport> MeasureMachine(const MeasureOptions& options);
+
+// The time of one read of a file of `bytes` random bytes in `folder`, several blocks at a time.
+Result<DiskRate> MeasureDisk(const std::string& folder, std::uint64_t bytes);
+
+}  // namespace hadal::machine

@@ -1,0 +1,149 @@
+#include "machine/measure.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "kernels/isa.h"
+#include "machine/loops.h"
+#include "machine/report.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::machine {
+namespace {
+
+MeasureOptions Small() {
+  return {.quick = true, .threads = {1, 2}, .buffer_bytes = std::uint64_t{8} << 20};
+}
+
+TEST(Samples, MedianOfOddAndEven) {
+  EXPECT_EQ(Samples::Of({3, 1, 2}).median, 2);
+  EXPECT_EQ(Samples::Of({4, 1, 2, 3}).median, 2.5);
+  const Samples one = Samples::Of({7});
+  EXPECT_EQ(one.median, 7);
+  EXPECT_EQ(one.min, 7);
+  EXPECT_EQ(one.max, 7);
+}
+
+// Rates that any machine of this century has, and none of this one exceeds.
+TEST(Measure, FindsPlausibleRates) {
+  const MachineReport report = MeasureMachine(Small()).value();
+  ASSERT_EQ(report.reads.size(), 2u);
+  EXPECT_EQ(report.reads[1].threads, 2u);
+  EXPECT_EQ(report.buffer_bytes, std::uint64_t{8} << 20);
+  for (const ReadRate& rate : report.reads) {
+    EXPECT_GT(rate.bytes_per_s.median, 1e7);
+    EXPECT_LT(rate.bytes_per_s.median, 1e13);
+    EXPECT_LE(rate.bytes_per_s.min, rate.bytes_per_s.median);
+    EXPECT_LE(rate.bytes_per_s.median, rate.bytes_per_s.max);
+  }
+  for (const ArithmeticRate& rate : report.arithmetic) {
+    EXPECT_GT(rate.ops_per_s.median, 1e8) << rate.instruction;
+    EXPECT_LT(rate.ops_per_s.median, 1e14) << rate.instruction;
+  }
+  EXPECT_GE(report.computer.threads, 1u);
+  EXPECT_GT(report.computer.ram_bytes, report.computer.available_bytes);
+  EXPECT_FALSE(report.disk.has_value());
+  EXPECT_EQ(report.arithmetic.empty(), kernels::RunnableIsas().size() == 1);
+}
+
+TEST(Measure, TheNearestThreadsAndTheFastestInstructionCount) {
+  MachineReport report;
+  report.reads = {{1, {10, 9, 11}}, {4, {40, 39, 41}}};
+  report.arithmetic = {{Arithmetic::kInt8Dot, "slow", 1, {5, 5, 5}},
+                       {Arithmetic::kInt8Dot, "fast", 1, {6, 6, 6}},
+                       {Arithmetic::kInt8Dot, "slow", 2, {10, 10, 10}},
+                       {Arithmetic::kF32Fma, "fma", 1, {3, 3, 3}}};
+  EXPECT_EQ(report.ReadBytesPerSecond(1), 10);
+  EXPECT_EQ(report.ReadBytesPerSecond(3), 40);
+  EXPECT_EQ(report.OpsPerSecond(Arithmetic::kInt8Dot, 1), 6);
+  EXPECT_EQ(report.OpsPerSecond(Arithmetic::kInt8Dot, 8), 10);
+  EXPECT_EQ(report.OpsPerSecond(Arithmetic::kBf16Dot, 1), 0);
+}
+
+TEST(Measure, SaysWhatIsWrong) {
+  MeasureOptions options = Small();
+  options.threads = {1, 0};
+  const auto refused = MeasureMachine(options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().what, "threads: found 0, expected 1 to 1024");
+  const auto disk = MeasureDisk("/no/such/folder", 1 << 20);
+  ASSERT_FALSE(disk.ok());
+  EXPECT_EQ(disk.error().code, Code::kNotFound);
+  EXPECT_EQ(disk.error().what.find("/no/such/folder: cannot"), 0u) << disk.error().what;
+}
+
+TEST(Measure, TheDiskIsLeftAsItWas) {
+  const testing::TempFolder folder;
+  const DiskRate rate = MeasureDisk(folder.path(), std::uint64_t{9} << 20).value();
+  EXPECT_EQ(rate.bytes, std::uint64_t{8} << 20);
+  EXPECT_GT(rate.bytes_per_s, 1e6);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+// Reading sums up every word: a loop that skipped some would find another sum.
+TEST(Loops, ReadEveryByte) {
+  constexpr std::size_t kBytes = 8192;
+  alignas(64) static std::byte data[kBytes];
+  std::uint64_t want = 0;
+  for (std::size_t i = 0; i < kBytes / 8; ++i) {
+    const std::uint64_t word = (i + 1) * 0x9E3779B97F4A7C15u;
+    std::memcpy(data + 8 * i, &word, 8);
+    want ^= word;
+  }
+  for (const kernels::Isa isa : kernels::RunnableIsas()) {
+    if (isa == kernels::Isa::kAvx2) {
+      EXPECT_EQ(avx2::ReadAll(data, kBytes), want);
+    }
+    if (isa == kernels::Isa::kAvx512) {
+      EXPECT_EQ(avx512::ReadAll(data, kBytes), want);
+    }
+  }
+}
+
+// Every round does the arithmetic that it is counted for.
+TEST(Loops, ComputeWhatTheyCount) {
+  const DotInstructions dots = DetectDots();
+  // A chain starts at x in every lane; a round adds 4 products of bytes, or 2 of BF16 numbers.
+  if (dots.avx512_bf16) {
+    EXPECT_EQ(avx512::DotBf16(5, 1), kChains * (1 + 5 * 2));
+    EXPECT_EQ(avx512::DotBf16(6, 1), kChains * (1 + 6 * 2));
+  }
+  for (const kernels::Isa isa : kernels::RunnableIsas()) {
+    if (isa == kernels::Isa::kAvx2) {
+      EXPECT_FLOAT_EQ(avx2::FmaF32(1 << 10, 1), kChains * (1 + 0x1p-10f));
+    }
+    if (isa == kernels::Isa::kAvx512) {
+      EXPECT_FLOAT_EQ(avx512::FmaF32(1 << 10, 1), kChains * (1 + 0x1p-10f));
+    }
+  }
+}
+
+TEST(Report, HasWhatItSays) {
+  MeasureOptions options = Small();
+  const testing::TempFolder folder;
+  options.disk_folder = folder.path();
+  options.disk_bytes = 4 << 20;
+  std::size_t last = 0, total = 0;
+  options.on_progress = [&](std::size_t done, std::size_t all) {
+    EXPECT_EQ(done, last + 1);
+    last = done;
+    total = all;
+  };
+  const MachineReport report = MeasureMachine(options).value();
+  EXPECT_EQ(last, total);
+  const Json json = ToJson(report);
+  EXPECT_EQ(json.Find("read")->AsArray()->size(), 2u);
+  EXPECT_EQ(*(*json.Find("read")->AsArray())[0].Find("bytes_per_s")->AsNumber(),
+            report.reads[0].bytes_per_s.median);
+  EXPECT_EQ(json.Find("arithmetic")->AsArray()->size(), report.arithmetic.size());
+  EXPECT_EQ(*json.Find("disk")->Find("bytes")->AsInt(), 4 << 20);
+  const std::string text = ToText(report);
+  EXPECT_NE(text.find("memory read"), std::string::npos);
+  EXPECT_NE(text.find("disk read"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hadal::machine

@@ -1,0 +1,88 @@
+#include "machine/report.h"
+
+#include "base/table.h"
+#include "base/units.h"
+
+namespace hadal::machine {
+namespace {
+
+std::string Giga(double per_second) { return fmt::format("{:.1f}", per_second / 1e9); }
+
+const char* Title(Arithmetic arithmetic) {
+  switch (arithmetic) {
+    case Arithmetic::kF32Fma:
+      return "FP32 FMA";
+    case Arithmetic::kBf16Dot:
+      return "BF16 dots";
+    case Arithmetic::kInt8Dot:
+      return "int8 dots";
+  }
+  return "?";
+}
+
+}  // namespace
+
+Json ToJson(const MachineReport& report) {
+  Json::Array features, reads, arithmetic;
+  for (const std::string& feature : report.computer.features) features.emplace_back(feature);
+  for (const ReadRate& rate : report.reads)
+    reads.push_back(Json::MakeObject({{"threads", std::uint64_t{rate.threads}},
+                                      {"bytes_per_s", rate.bytes_per_s.median},
+                                      {"min", rate.bytes_per_s.min},
+                                      {"max", rate.bytes_per_s.max}}));
+  for (const ArithmeticRate& rate : report.arithmetic)
+    arithmetic.push_back(Json::MakeObject({{"op", ArithmeticName(rate.arithmetic)},
+                                           {"instruction", rate.instruction},
+                                           {"threads", std::uint64_t{rate.threads}},
+                                           {"ops_per_s", rate.ops_per_s.median},
+                                           {"min", rate.ops_per_s.min},
+                                           {"max", rate.ops_per_s.max}}));
+  Json json = Json::MakeObject({{"processor", report.computer.processor},
+                                {"threads", std::uint64_t{report.computer.threads}},
+                                {"ram_bytes", report.computer.ram_bytes},
+                                {"available_bytes", report.computer.available_bytes},
+                                {"last_cache_bytes", report.computer.last_cache_bytes},
+                                {"features", std::move(features)},
+                                {"buffer_bytes", report.buffer_bytes},
+                                {"read", std::move(reads)},
+                                {"arithmetic", std::move(arithmetic)}});
+  json.Set("disk", nullptr);
+  if (report.disk)
+    json.Set("disk", Json::MakeObject({{"folder", report.disk->folder},
+                                       {"bytes", report.disk->bytes},
+                                       {"direct", report.disk->direct},
+                                       {"bytes_per_s", report.disk->bytes_per_s}}));
+  json.Set("seconds", report.seconds);
+  return json;
+}
+
+std::string ToText(const MachineReport& report) {
+  const Computer& computer = report.computer;
+  std::string features;
+  for (const std::string& feature : computer.features) features += " " + feature;
+  Table about({"", ""});
+  about.Row({"processor", computer.processor.empty() ? "unknown" : computer.processor});
+  about.Row({"threads", FormatCount(computer.threads)});
+  about.Row({"instructions", features.empty() ? "plain" : features.substr(1)});
+  about.Row({"memory", fmt::format("{}, {} free", FormatBytes(computer.ram_bytes),
+                                   FormatBytes(computer.available_bytes))});
+  if (computer.last_cache_bytes != 0)
+    about.Row({"last cache", FormatBytes(computer.last_cache_bytes)});
+
+  Table rates({"", "with", ">threads", ">median", ">min", ">max", ""});
+  for (const ReadRate& rate : report.reads)
+    rates.Row({"memory read", FormatBytes(report.buffer_bytes) + " buffer",
+               std::to_string(rate.threads), Giga(rate.bytes_per_s.median),
+               Giga(rate.bytes_per_s.min), Giga(rate.bytes_per_s.max), "GB/s"});
+  for (const ArithmeticRate& rate : report.arithmetic)
+    rates.Row({Title(rate.arithmetic), rate.instruction, std::to_string(rate.threads),
+               Giga(rate.ops_per_s.median), Giga(rate.ops_per_s.min), Giga(rate.ops_per_s.max),
+               rate.arithmetic == Arithmetic::kInt8Dot ? "GOP/s" : "GFLOP/s"});
+  if (report.disk)
+    rates.Row({"disk read", FormatBytes(report.disk->bytes) + " file", "8",
+               Giga(report.disk->bytes_per_s), "", "",
+               report.disk->direct ? "GB/s" : "GB/s, perhaps from memory"});
+  return about.Text() + "\n" + rates.Text();
+}
+
+}  // namespace hadal::machine

@@ -1,0 +1,18 @@
+// A MachineReport as text and as JSON.
+//
+// {"processor", "threads", "ram_bytes", "available_bytes", "last_cache_bytes", "features": [...],
+//  "buffer_bytes", "read": [{"threads", "bytes_per_s", "min", "max"}],
+//  "arithmetic": [{"op", "instruction", "threads", "ops_per_s", "min", "max"}],
+//  "disk": {"folder", "bytes", "direct", "bytes_per_s"} or null, "seconds"}
+#pragma once
+#include <string>
+
+#include "base/json.h"
+#include "machine/measure.h"
+
+namespace hadal::machine {
+
+Json ToJson(const MachineReport& report);
+std::string ToText(const MachineReport& report);
+
+}  // namespace hadal::machine
