@@ -20,7 +20,8 @@ constexpr const char* kAbout =
     "Examples:\n"
     "  hadal plan show v4-flash --context 1M         one model by component\n"
     "  hadal plan claims                             published figures, recomputed\n"
-    "  hadal plan compare v3.2 v4-pro v4-flash --context 4K..1M";
+    "  hadal plan compare v3.2 v4-pro v4-flash --context 4K..1M\n"
+    "  hadal plan fit v4-flash --machine server-256gb --context 1M";
 
 constexpr const char* kAboutShow =
     "One model by component: parameters, bytes, KV cache, operations and traffic.\n"
@@ -150,6 +151,9 @@ void AddPlan(CLI::App& app, Work* work) {
   AddShow(*plan, work);
   AddClaims(*plan, work);
   AddCompare(*plan, work);
+  AddFit(*plan, work);
+  AddFleet(*plan, work);
+  AddMachines(*plan, work);
 }
 
 }  // namespace hadal::cli

@@ -20,4 +20,9 @@ void AddPlanFlags(CLI::App& command, PlanFlags* flags, Accountings accountings);
 Result<plan::Accounting> AccountingOf(const PlanFlags& flags);
 Status PrintReport(const plan::Report& report, const PlanFlags& flags, std::ostream& out);
 
+// cli/plan_machines.cc
+void AddFit(CLI::App& plan, Work* work);
+void AddFleet(CLI::App& plan, Work* work);
+void AddMachines(CLI::App& plan, Work* work);
+
 }  // namespace hadal::cli

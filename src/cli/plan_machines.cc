@@ -1,0 +1,174 @@
+// The subcommands of `hadal plan` that ask about machines.
+#include <iostream>
+#include <memory>
+
+#include "cli/plan.h"
+#include "plan/fit.h"
+#include "plan/fleet.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAboutFit =
+    "What fits on a machine, and how fast it runs there.\n"
+    "\n"
+    "Memory is exact. Speeds are rooflines: what the machine's memory and arithmetic allow at "
+    "most,\n"
+    "times the share of it that the engine reaches, where the catalogue says so.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal plan fit v4-flash --machine server-256gb --context 1M\n"
+    "  hadal plan fit v4-pro v3.2 --machine server-256gb --machines 4 --context 128K\n"
+    "  hadal plan fit --machine desktop-64gb         every preset\n"
+    "  hadal plan fit v4-flash --machine doctor.json --context 32K --sequences 8";
+
+constexpr const char* kAboutFleet =
+    "Machines, memory, power and cost for a demand, for a model and for another beside it.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal plan fleet v4-flash --against v3.2 --machine server-768gb --users 100000 \\\n"
+    "      --concurrency 2000 --contexts 8K:0.6,64K:0.3,128K:0.1 --output-tokens 20000 \\\n"
+    "      --prompt-tokens 100000 --peak 2 --context-growth 4";
+
+constexpr const char* kAboutMachines =
+    "The machines that `fit` and `fleet` know.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal plan machines\n"
+    "  hadal plan machines --toml > mine.toml        a file to extend, for --catalogue";
+
+struct MachineOptions : PlanFlags {
+  std::string machine, catalogue, context = "128K";
+  std::uint64_t rows = 512, sequences = 1, machines = 1;
+  double usd_per_hour = 0, usd_per_kwh = 0, years = 0;
+};
+
+struct FitOptions : MachineOptions {
+  std::vector<std::string> models;
+};
+
+struct FleetOptions : MachineOptions {
+  std::string model, against, contexts;
+  plan::Demand demand;
+};
+
+struct MachinesOptions : PlanFlags {
+  std::string catalogue;
+  bool toml = false;
+};
+
+Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
+  HADAL_TRY(const plan::Accounting accounting, AccountingOf(o));
+  plan::FitQuestion question;
+  HADAL_TRY(question.machine, plan::FindMachine(o.machine, o.catalogue));
+  HADAL_TRY(question.load.context, plan::ContextFlag("--context", o.context));
+  question.load.rows = o.rows;
+  question.load.sequences = o.sequences;
+  question.load.machines = o.machines;
+  question.load.kv = accounting.kv;
+  if (o.usd_per_hour > 0) question.prices.usd_per_hour = o.usd_per_hour;
+  if (o.usd_per_kwh > 0) question.prices.usd_per_kwh = o.usd_per_kwh;
+  question.prices.years = o.years;
+  question.units = accounting.units;
+  return question;
+}
+
+Status Fit(const FitOptions& options, std::ostream& out) {
+  HADAL_TRY(const plan::FitQuestion question, QuestionOf(options));
+  std::vector<std::string> names = options.models;
+  if (names.empty()) names = {"v4-flash", "v4-pro", "v3.2", "gqa8", "embedded"};
+  HADAL_TRY(const auto models, plan::FindModels(names));
+  return PrintReport(plan::Fit(models, question), options, out);
+}
+
+Status Fleet(const FleetOptions& options, std::ostream& out) {
+  HADAL_TRY(const plan::FitQuestion question, QuestionOf(options));
+  HADAL_TRY(const plan::PlannedModel model, plan::FindModel(options.model));
+  std::optional<plan::PlannedModel> against;
+  if (!options.against.empty()) {
+    HADAL_TRY(against, plan::FindModel(options.against));
+  }
+  plan::Demand demand = options.demand;
+  HADAL_TRY(demand.contexts, plan::ContextSharesFlag("--contexts", options.contexts));
+  HADAL_TRY_STATUS(plan::CheckDemand(demand));
+  return PrintReport(plan::Fleet(model, against, question, demand), options, out);
+}
+
+Status Machines(const MachinesOptions& options, std::ostream& out) {
+  if (options.toml) {
+    out << plan::BuiltInMachines();
+    return Unit{};
+  }
+  HADAL_TRY(const auto machines, plan::Catalogue(options.catalogue));
+  const plan::ByteUnits units = options.gib ? plan::ByteUnits::kBinary : plan::ByteUnits::kDecimal;
+  return PrintReport(plan::ListMachines(machines, units), options, out);
+}
+
+void AddMachineFlags(CLI::App& command, MachineOptions* o) {
+  command
+      .add_option("--machine", o->machine, "name in the catalogue, or a .json of `hadal doctor`")
+      ->required();
+  command.add_option("--catalogue", o->catalogue, "more machines, a TOML file");
+  command.add_option("--prefill-rows", o->rows, "tokens of a prefill step")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  const auto price = [&](const char* flag, double* value, const char* about) {
+    command.add_option(flag, *value, about)->check(CLI::Range(1e-6, 1e9));
+  };
+  price("--usd-per-hour", &o->usd_per_hour, "what one machine costs");
+  price("--usd-per-kwh", &o->usd_per_kwh, "what power costs, with --years");
+  price("--years", &o->years, "over which the purchase price is written off");
+  AddPlanFlags(command, o, Accountings::kKv);
+}
+
+}  // namespace
+
+void AddFit(CLI::App& plan, Work* work) {
+  auto options = std::make_shared<FitOptions>();
+  CLI::App* fit = plan.add_subcommand("fit", kAboutFit);
+  fit->add_option("MODEL", options->models, "models (default: every preset)");
+  fit->add_option("--context", options->context, "tokens of each sequence")->capture_default_str();
+  fit->add_option("--sequences", options->sequences, "kept and decoded together")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  fit->add_option("--machines", options->machines, "that share one copy of the weights")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  AddMachineFlags(*fit, options.get());
+  fit->callback([options, work] { *work = [options] { return Fit(*options, std::cout); }; });
+}
+
+void AddFleet(CLI::App& plan, Work* work) {
+  auto options = std::make_shared<FleetOptions>();
+  CLI::App* fleet = plan.add_subcommand("fleet", kAboutFleet);
+  plan::Demand& demand = options->demand;
+  fleet->add_option("MODEL", options->model, "the model")->required();
+  fleet->add_option("--against", options->against, "another model, to compare with");
+  fleet->add_option("--users", demand.users, "users")->required();
+  fleet->add_option("--concurrency", demand.concurrency, "sequences under way at the peak")
+      ->required();
+  fleet->add_option("--contexts", options->contexts, "TOKENS:SHARE,...; the shares sum to 1")
+      ->required();
+  fleet->add_option("--output-tokens", demand.output_tokens_a_day, "decoded a user and day")
+      ->required();
+  fleet->add_option("--prompt-tokens", demand.prompt_tokens_a_day, "prefilled a user and day")
+      ->required();
+  fleet->add_option("--peak", demand.peak, "peak demand, times the day's mean")
+      ->capture_default_str();
+  fleet->add_option("--context-growth", demand.context_growth, "what if contexts grew this much")
+      ->capture_default_str();
+  AddMachineFlags(*fleet, options.get());
+  fleet->callback([options, work] { *work = [options] { return Fleet(*options, std::cout); }; });
+}
+
+void AddMachines(CLI::App& plan, Work* work) {
+  auto options = std::make_shared<MachinesOptions>();
+  CLI::App* machines = plan.add_subcommand("machines", kAboutMachines);
+  machines->add_option("--catalogue", options->catalogue, "more machines, a TOML file");
+  machines->add_flag("--toml", options->toml, "print the built-in catalogue as it is");
+  AddPlanFlags(*machines, options.get(), Accountings::kNone);
+  machines->callback(
+      [options, work] { *work = [options] { return Machines(*options, std::cout); }; });
+}
+
+}  // namespace hadal::cli

@@ -1,0 +1,272 @@
+#include "plan/predict.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace hadal::plan {
+namespace {
+
+using cost::Component;
+using cost::Work;
+
+double Double(std::uint64_t n) { return static_cast<double>(n); }
+
+struct Arithmetic {
+  double flops_per_s;
+  const char* name;
+};
+
+Arithmetic RateOf(const Machine& m, Memory where, Work work) {
+  const bool gpu = where == Memory::kGpu;
+  const double gpus = Double(m.gpus);
+  switch (work) {
+    case Work::kCompressor:
+      if (!gpu) return {m.f32_flops, "FP32 arithmetic"};
+      [[fallthrough]];
+    case Work::kBf16Matrix:
+    case Work::kCoreAttention:
+      return gpu ? Arithmetic{gpus * m.gpu_bf16_flops, "BF16 arithmetic (GPU)"}
+                 : Arithmetic{m.bf16_flops, "BF16 arithmetic"};
+    case Work::kFp4Experts:
+    case Work::kIndexFp4:
+      if (!gpu) return {m.int8_ops, "int8 arithmetic"};
+      [[fallthrough]];
+    default:
+      return gpu ? Arithmetic{gpus * m.gpu_fp8_flops, "FP8 arithmetic (GPU)"}
+                 : Arithmetic{m.bf16_flops, "BF16 arithmetic"};
+  }
+}
+
+double BandwidthOf(const Machine& m, Memory where) {
+  switch (where) {
+    case Memory::kGpu:
+      return Double(m.gpus) * m.gpu_bytes_per_s;
+    case Memory::kRam:
+      return m.dram_bytes_per_s;
+    case Memory::kDisk:
+      break;
+  }
+  return m.nvme_bytes_per_s;
+}
+
+PerMemory SharesOf(const PerMemory& bytes) {
+  double all = 0;
+  for (const double part : bytes) all += part;
+  PerMemory shares = {};
+  for (std::size_t i = 0; i < kMemories; ++i) shares[i] = all > 0 ? bytes[i] / all : 0;
+  if (all == 0) shares[static_cast<std::size_t>(Memory::kRam)] = 1;
+  return shares;
+}
+
+// Fills memories in their order.
+class Filler {
+ public:
+  Filler(const Machine& m, std::uint64_t machines) {
+    const double count = Double(machines);
+    free_ = {count * Double(m.gpus * m.gpu_bytes), count * Double(m.ram_bytes - m.reserved_bytes),
+             count * Double(m.nvme_bytes)};
+  }
+  // What found no place.
+  double Put(double bytes, bool disk_allowed, PerMemory* out) {
+    for (std::size_t i = 0; i < (disk_allowed ? kMemories : kMemories - 1); ++i) {
+      const double part = std::min(bytes, free_[i]);
+      (*out)[i] += part;
+      free_[i] -= part;
+      bytes -= part;
+    }
+    return bytes;
+  }
+
+ private:
+  PerMemory free_;
+};
+
+// Adds up the times of one component after another.
+class Clock {
+ public:
+  explicit Clock(const Machine& machine) : machine_(machine) {}
+
+  void Add(Component component, Work work, const PerMemory& shares, double bytes, double macs) {
+    Term& term = terms_[component];
+    for (std::size_t i = 0; i < kMemories; ++i) {
+      if (shares[i] == 0) continue;
+      const auto where = static_cast<Memory>(i);
+      const Arithmetic rate = RateOf(machine_, where, work);
+      const double read = shares[i] * bytes / BandwidthOf(machine_, where);
+      const double computed = shares[i] * 2 * macs / rate.flops_per_s;
+      term.seconds += std::max(read, computed);
+      bounds_[component][read >= computed ? std::string("reading ") + MemoryName(where)
+                                          : rate.name] += std::max(read, computed);
+    }
+    term.bytes += bytes;
+    term.flops += 2 * macs;
+  }
+
+  Prediction Finish(double share) {
+    Prediction prediction;
+    for (auto& [component, term] : terms_) {
+      if (term.seconds == 0) continue;
+      term.name = cost::ComponentName(component);
+      term.seconds /= share;
+      const auto& bounds = bounds_[component];
+      term.bound = std::max_element(bounds.begin(), bounds.end(), [](const auto& a, const auto& b) {
+                     return a.second < b.second;
+                   })->first;
+      prediction.seconds += term.seconds;
+      prediction.terms.push_back(term);
+    }
+    std::ranges::stable_sort(prediction.terms, std::greater<>(), &Term::seconds);
+    return prediction;
+  }
+
+ private:
+  const Machine& machine_;
+  std::map<Component, Term> terms_;
+  std::map<Component, std::map<std::string, double>> bounds_;
+};
+
+struct Shares {
+  PerMemory common, experts, state;
+  explicit Shares(const Placement& p)
+      : common(SharesOf(p.common)), experts(SharesOf(p.experts)), state(SharesOf(p.kept_state)) {}
+};
+
+// `times`: how often the weights are read; `tokens`: how many tokens each time.
+void AddWeights(const cost::CostModel& model, const Shares& shares, double times, double tokens,
+                double logits, Clock* clock) {
+  const double experts_read =
+      model.experts == 0 ? 0
+                         : cost::DistinctExperts(model, tokens) / Double(model.experts_per_token);
+  for (const cost::WeightGroup& group : model.weights) {
+    if (group.component == Component::kMtp) continue;
+    const bool routed = group.component == Component::kExperts;
+    const bool lookup = group.component == Component::kEmbedding;
+    const double reads = group.for_logits ? std::min(times, logits) : times;
+    const double bytes = Double(group.active_bytes) *
+                         (routed   ? experts_read
+                          : lookup ? tokens
+                                   : 1) *
+                         reads;
+    clock->Add(group.component, group.work, routed ? shares.experts : shares.common, bytes,
+               Double(group.macs) * (group.for_logits ? logits : times * tokens));
+  }
+}
+
+std::uint64_t IdleBytes(const cost::CostModel& model) {
+  return cost::WeightBytes(model, cost::Mtp::kWith) - cost::WeightBytes(model, cost::Mtp::kWithout);
+}
+
+}  // namespace
+
+const char* MemoryName(Memory memory) {
+  constexpr const char* kNames[kMemories] = {"GPU memory", "RAM", "disk"};
+  return kNames[static_cast<std::size_t>(memory)];
+}
+
+std::string Prediction::dominated_by() const {
+  return terms.empty() ? "" : terms[0].name + ": " + terms[0].bound;
+}
+
+Placement Place(const PlannedModel& model, const Machine& machine, const Load& load) {
+  Placement p;
+  const std::uint64_t idle = IdleBytes(model.cost), experts = cost::ExpertBytes(model.cost);
+  p.weights = cost::WeightBytes(model.cost);
+  p.state = load.sequences * model.StateBytes(load.context, load.kv);
+  p.scratch = load.machines * model.ScratchBytes(load.rows, machine.cores);
+  p.capacity = load.machines *
+               (machine.gpus * machine.gpu_bytes + machine.ram_bytes - machine.reserved_bytes);
+  Filler filler(machine, load.machines);
+  const bool disk = machine.nvme_bytes > 0;
+  double missing = filler.Put(Double(p.state + p.scratch), false, &p.kept_state);
+  missing += filler.Put(Double(p.weights - idle - experts), false, &p.common);
+  const double wanted = Double(experts) * (disk ? load.experts_in_memory : 1);
+  double rest = filler.Put(wanted, false, &p.experts) + Double(experts) - wanted;
+  rest += filler.Put(Double(idle), false, &p.idle);
+  if (disk) {
+    PerMemory on_disk = {};
+    rest = filler.Put(rest, true, &on_disk);
+    const double left = Double(experts) - p.experts[0] - p.experts[1];
+    p.experts[2] = std::max(0.0, left);
+    p.idle[2] = Double(idle) - p.idle[0] - p.idle[1];
+  }
+  p.missing = static_cast<std::uint64_t>(std::ceil(missing + rest));
+  return p;
+}
+
+Prediction PredictDecode(const PlannedModel& model, const Machine& machine, const Load& load,
+                         const Placement& placement) {
+  const Shares shares(placement);
+  const double sequences = Double(load.sequences);
+  const double in_flight = std::min(sequences, Double(load.machines));
+  const double batch = sequences / in_flight;
+  Clock clock(machine);
+  AddWeights(model.cost, shares, 1, batch, batch, &clock);
+  for (const cost::KvGroup& group : model.cost.kv) {
+    if (group.mtp()) continue;
+    const double reads = batch * Double(group.layers * group.Reads(load.context));
+    clock.Add(group.component, group.work, shares.state, reads * Double(group.Bytes(load.kv)),
+              reads * Double(group.macs_per_read));
+  }
+  Prediction prediction = clock.Finish(machine.decode_share);
+  prediction.tokens_per_s = sequences / prediction.seconds;
+  prediction.distinct_experts = cost::DistinctExperts(model.cost, batch);
+  return prediction;
+}
+
+Prediction PredictPrefill(const PlannedModel& model, const Machine& machine, const Load& load,
+                          const Placement& placement) {
+  const Shares shares(placement);
+  const std::uint64_t steps = (load.context + load.rows - 1) / load.rows;
+  const double rows = Double(load.context) / Double(steps);
+  Clock clock(machine);
+  AddWeights(model.cost, shares, Double(steps), rows, 1, &clock);
+  for (const cost::KvGroup& group : model.cost.kv) {
+    if (group.mtp()) continue;
+    std::uint64_t kept = 0;  // every step reads what is there once
+    for (std::uint64_t end = load.rows; end < load.context + load.rows; end += load.rows)
+      kept += group.Entries(std::min(end, load.context));
+    clock.Add(group.component, group.work, shares.state,
+              Double(group.layers * group.Bytes(load.kv)) * Double(kept),
+              Double(group.layers * group.prefill_macs_per_read) *
+                  Double(group.ReadsOver(0, load.context)));
+  }
+  Prediction prediction = clock.Finish(machine.prefill_share);
+  prediction.tokens_per_s = Double(load.context) / prediction.seconds;
+  prediction.distinct_experts = cost::DistinctExperts(model.cost, rows);
+  return prediction;
+}
+
+std::uint64_t LongestContext(const PlannedModel& model, const Machine& machine, Load load,
+                             bool experts_on_disk) {
+  const auto fits = [&](std::uint64_t context) {
+    load.context = context;
+    const Placement p = Place(model, machine, load);
+    return p.fits() && (experts_on_disk || !p.streams());
+  };
+  if (!fits(1)) return 0;
+  std::uint64_t low = 1, high = model.cost.max_context + 1;  // fits(low), and high is out of bounds
+  while (high - low > 1) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    (fits(middle) ? low : high) = middle;
+  }
+  return low;
+}
+
+std::uint64_t MostSequences(const PlannedModel& model, const Machine& machine, const Load& load) {
+  Load one = load;
+  one.sequences = 1;
+  const Placement p = Place(model, machine, one);
+  const std::uint64_t others = p.weights + p.scratch;
+  return p.capacity <= others ? 0 : (p.capacity - others) / p.state;
+}
+
+std::optional<double> UsdPerHour(const Machine& machine, const Prices& prices) {
+  constexpr double kHoursAYear = 8766;
+  if (prices.usd_per_hour) return prices.usd_per_hour;
+  if (machine.usd_per_hour) return machine.usd_per_hour;
+  if (!machine.usd || prices.years <= 0 || !machine.watts || !prices.usd_per_kwh) return {};
+  return *machine.usd / (prices.years * kHoursAYear) + *machine.watts / 1000 * *prices.usd_per_kwh;
+}
+
+}  // namespace hadal::plan

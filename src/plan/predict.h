@@ -1,0 +1,92 @@
+// How fast a model runs on a machine, as a roofline: every component's time is that of reading its bytes
+// or that of its arithmetic, whichever is longer, and a token passes through the components one after
+// another, so the times add up.
+//
+//   seconds(component) = sum over memories it lies in: max(bytes / bandwidth, flops / rate)
+//   seconds            = sum over components / share of the limits that the engine reaches
+//
+// Where things lie: in the fastest memory that has room, in the order state and scratch, weights that
+// every token reads, experts, MTP block. Experts that fit in no memory are read from disk for each token
+// that wants them. State and other weights are never on disk.
+//
+// Reading in a step of `batch` sequences: the common weights once, each layer's distinct experts once
+// (evenly chosen, cost/cost_model.h), every sequence's own entries.
+//
+// Rates: where a GPU holds a component it computes it; else the processor: FP4 products and FP4 index
+// scores at the int8 rate, compressors at the FP32 rate, all others at the BF16 rate. On GPUs BF16
+// matrices, compressors and attention over entries run at the BF16 rate, all others at the FP8 rate.
+//
+// Several machines hold consecutive layers: memory adds up, a token's time does not shrink, and as many
+// groups of sequences as there are machines are under way at once. Links between machines and between
+// GPUs are not counted.
+#pragma once
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "plan/machine.h"
+#include "plan/planned_model.h"
+
+namespace hadal::plan {
+
+struct Load {
+  std::uint64_t context = 0;    // tokens of each sequence
+  std::uint64_t sequences = 1;  // kept and decoded together
+  std::uint64_t machines = 1;   // that share one copy of the weights
+  std::uint64_t rows = 512;     // tokens of a prefill step
+  cost::KvFormat kv = cost::KvFormat::kPublished;
+  // Share of the experts to keep in memory at most; the rest stay on disk.
+  double experts_in_memory = 1;
+};
+
+enum class Memory { kGpu, kRam, kDisk };
+inline constexpr std::size_t kMemories = 3;
+const char* MemoryName(Memory memory);
+using PerMemory = std::array<double, kMemories>;  // bytes
+
+struct Placement {
+  std::uint64_t weights = 0, state = 0, scratch = 0;  // wanted, in all
+  PerMemory common = {}, experts = {}, kept_state = {}, idle = {};
+  std::uint64_t capacity = 0;  // of GPUs and main memory
+  std::uint64_t missing = 0;   // bytes that found no place at all
+  bool fits() const { return missing == 0; }
+  bool streams() const { return experts[std::size_t(Memory::kDisk)] > 0; }
+};
+Placement Place(const PlannedModel& model, const Machine& machine, const Load& load);
+
+struct Term {
+  std::string name;  // "experts", "attention over entries"
+  double bytes = 0, flops = 0, seconds = 0;
+  std::string bound;  // "reading RAM", "BF16 arithmetic", ...
+};
+
+struct Prediction {
+  double seconds = 0;       // of a step, or of the prefill
+  double tokens_per_s = 0;  // of all sequences together
+  double distinct_experts = 0;
+  std::vector<Term> terms;  // longest first
+  std::string dominated_by() const;
+};
+// One token for each of load.sequences; needs placement.fits().
+Prediction PredictDecode(const PlannedModel& model, const Machine& machine, const Load& load,
+                         const Placement& placement);
+// All of load.context for one sequence.
+Prediction PredictPrefill(const PlannedModel& model, const Machine& machine, const Load& load,
+                          const Placement& placement);
+
+// The most tokens of context for load.sequences (at most the model's own limit), or 0: with every weight
+// in memory, or with experts on disk where there is one.
+std::uint64_t LongestContext(const PlannedModel& model, const Machine& machine, Load load,
+                             bool experts_on_disk);
+// The most sequences of load.context with every weight in memory, 0 for none.
+std::uint64_t MostSequences(const PlannedModel& model, const Machine& machine, const Load& load);
+
+// Of the machine: rent, or purchase over `years` and power. None: no price is known.
+struct Prices {
+  std::optional<double> usd_per_hour, usd_per_kwh;
+  double years = 0;  // over which a purchase is written off; 0: not given
+};
+std::optional<double> UsdPerHour(const Machine& machine, const Prices& prices);
+
+}  // namespace hadal::plan

@@ -1,0 +1,231 @@
+#include "plan/predict.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "cost/accounting.h"
+#include "plan/fit.h"
+
+namespace hadal::plan {
+namespace {
+
+// Arithmetic that takes no time, so that only reading counts; or the other way round.
+Machine ReadingOnly(double bytes_per_s) {
+  Machine m;
+  m.name = "test";
+  m.cores = 2;
+  m.ram_bytes = std::uint64_t{1} << 42;
+  m.dram_bytes_per_s = bytes_per_s;
+  m.f32_flops = m.bf16_flops = m.int8_ops = 1e30;
+  return m;
+}
+
+Machine ComputingOnly(double flops) {
+  Machine m = ReadingOnly(1e30);
+  m.f32_flops = m.bf16_flops = m.int8_ops = flops;
+  return m;
+}
+
+PlannedModel Model(const char* name) { return *FindModel(name); }
+
+double DecodeSeconds(const PlannedModel& model, const Machine& machine, const Load& load) {
+  return PredictDecode(model, machine, load, Place(model, machine, load)).seconds;
+}
+
+TEST(Predict, DecodeReadsEveryByteOnce) {
+  for (const char* name : {"v4-flash", "v3.2", "gqa8", "embedded"}) {
+    const PlannedModel model = Model(name);
+    for (const std::uint64_t context : {1u, 5000u, 100000u}) {
+      const auto bytes = static_cast<double>(cost::ActiveWeightBytes(model.cost) +
+                                             cost::KvBytesRead(model.cost, context));
+      EXPECT_NEAR(DecodeSeconds(model, ReadingOnly(1e9), {.context = context}), bytes / 1e9,
+                  1e-9 * bytes / 1e9);
+    }
+  }
+}
+
+// 186 GB/s of a 32-core EPYC and 11.2 GB a token: at most 16.6 tokens/s.
+TEST(Predict, FlashOnAPublishedServer) {
+  const PlannedModel flash = Model("v4-flash");
+  EXPECT_NEAR(1 / DecodeSeconds(flash, ReadingOnly(186e9), {.context = 512}), 16.6, 0.1);
+}
+
+TEST(Predict, DecodeDoesEveryMultiplication) {
+  for (const char* name : {"v4-flash", "v3.2", "gqa8"}) {
+    const PlannedModel model = Model(name);
+    const auto macs = static_cast<double>(cost::TotalMacs(cost::DecodeMacs(model.cost, 70000)));
+    EXPECT_NEAR(DecodeSeconds(model, ComputingOnly(1e12), {.context = 70000}), 2 * macs / 1e12,
+                1e-9 * macs / 1e12);
+    EXPECT_NEAR(DecodeSeconds(model, ComputingOnly(1e12), {.context = 70000, .sequences = 8}),
+                8 * 2 * macs / 1e12, 1e-8 * macs / 1e12);
+  }
+}
+
+TEST(Predict, ABatchReadsCommonWeightsOnceAndDistinctExperts) {
+  const PlannedModel model = Model("v4-flash");
+  const Load load{.context = 4096, .sequences = 8};
+  const double experts = static_cast<double>(cost::ActiveExpertBytes(model.cost)) *
+                         cost::DistinctExperts(model.cost, 8) / 6;
+  const double row = 2 * 4096;  // of the embedding, one a token
+  const double common = static_cast<double>(cost::ActiveWeightBytes(model.cost) -
+                                            cost::ActiveExpertBytes(model.cost)) +
+                        7 * row;
+  const double entries = 8 * static_cast<double>(cost::KvBytesRead(model.cost, 4096));
+  EXPECT_NEAR(DecodeSeconds(model, ReadingOnly(1e9), load) * 1e9, experts + common + entries, 1e3);
+}
+
+TEST(Predict, PrefillDoesEveryMultiplicationAndReadsTheWeightsOnceAStep) {
+  const PlannedModel model = Model("embedded");
+  const Load load{.context = 10000, .rows = 500};
+  const Machine computing = ComputingOnly(1e12);
+  const auto macs = static_cast<double>(cost::TotalMacs(cost::PrefillMacs(model.cost, 0, 10000)));
+  EXPECT_NEAR(PredictPrefill(model, computing, load, Place(model, computing, load)).seconds,
+              2 * macs / 1e12, 1e-9 * macs / 1e12);
+  const Machine reading = ReadingOnly(1e9);
+  double bytes = 0;
+  for (const cost::WeightGroup& group : model.cost.weights) {
+    if (group.component == cost::Component::kMtp) continue;
+    const bool lookup = group.component == cost::Component::kEmbedding;
+    const double steps = lookup ? 10000 : group.for_logits ? 1 : 20;
+    const double share = group.component == cost::Component::kExperts
+                             ? cost::DistinctExperts(model.cost, 500) / 2
+                             : 1;
+    bytes += static_cast<double>(group.active_bytes) * steps * share;
+  }
+  for (std::uint64_t end = 500; end <= 10000; end += 500)
+    bytes += static_cast<double>(cost::KvBytes(model.cost, end));
+  EXPECT_NEAR(PredictPrefill(model, reading, load, Place(model, reading, load)).seconds * 1e9,
+              bytes, 1e-6 * bytes);
+}
+
+TEST(Predict, TheLongerOfReadingAndArithmeticCounts) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e11);
+  const Load load{.context = 1 << 20};
+  EXPECT_EQ(PredictDecode(model, machine, load, Place(model, machine, load)).dominated_by(),
+            "attention projections: reading RAM");
+  machine.int8_ops = 1e11;
+  const Prediction slow = PredictDecode(model, machine, load, Place(model, machine, load));
+  EXPECT_EQ(slow.dominated_by(), "index scores: int8 arithmetic");
+  double sum = 0;
+  for (const Term& term : slow.terms) sum += term.seconds;
+  EXPECT_NEAR(sum, slow.seconds, 1e-12);
+  machine.decode_share = 0.5;
+  EXPECT_NEAR(PredictDecode(model, machine, load, Place(model, machine, load)).seconds,
+              2 * slow.seconds, 1e-12);
+}
+
+TEST(Predict, ExpertsOnDiskAreReadFromThere) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e12);
+  machine.nvme_bytes = std::uint64_t{1} << 40;
+  machine.nvme_bytes_per_s = 1e9;
+  Load load{.context = 1024};
+  const double all = DecodeSeconds(model, machine, load);
+  load.experts_in_memory = 0.25;
+  const auto experts = static_cast<double>(cost::ActiveExpertBytes(model.cost));
+  EXPECT_NEAR(DecodeSeconds(model, machine, load), all + 0.75 * experts * (1e-9 - 1e-12), 1e-6);
+}
+
+TEST(Place, FillsFastMemoryFirstAndSaysWhatIsTooMuch) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e9);
+  const Load load{.context = 4096};
+  machine.ram_bytes = 100'000'000'000;
+  Placement p = Place(model, machine, load);
+  EXPECT_FALSE(p.fits());
+  EXPECT_EQ(p.missing, p.weights + p.state + p.scratch - machine.ram_bytes);
+  machine.nvme_bytes = 1'000'000'000'000;
+  machine.nvme_bytes_per_s = 1e9;
+  p = Place(model, machine, load);
+  EXPECT_TRUE(p.fits());
+  EXPECT_TRUE(p.streams());
+  machine.gpus = 2;
+  machine.gpu_bytes = 10'000'000'000;
+  machine.gpu_bytes_per_s = 1e12;
+  p = Place(model, machine, load);
+  EXPECT_GT(p.common[0], 0);
+  EXPECT_EQ(p.common[1], 0);
+  EXPECT_NEAR(p.common[0] + p.kept_state[0] + p.experts[0], 20e9, 1);
+  machine.ram_bytes = 1'000'000;
+  machine.gpus = 0;
+  EXPECT_FALSE(Place(model, machine, load).fits());  // common weights are never on disk
+}
+
+TEST(Limits, LongestContextIsTheLastThatFits) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e9);
+  machine.ram_bytes = 161'200'000'000;
+  Load load;
+  const std::uint64_t longest = LongestContext(model, machine, load, false);
+  ASSERT_GT(longest, 1u);
+  ASSERT_LT(longest, model.cost.max_context);
+  load.context = longest;
+  EXPECT_TRUE(Place(model, machine, load).fits());
+  load.context = longest + 1;
+  EXPECT_FALSE(Place(model, machine, load).fits());
+  machine.ram_bytes = 1'000'000'000;
+  EXPECT_EQ(LongestContext(model, machine, {}, false), 0u);
+  EXPECT_EQ(LongestContext(model, ReadingOnly(1), {}, false), model.cost.max_context);
+}
+
+TEST(Limits, MostSequencesIsTheLastNumberThatFits) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e9);
+  machine.ram_bytes = 200'000'000'000;
+  Load load{.context = 100'000};
+  load.sequences = MostSequences(model, machine, load);
+  ASSERT_GT(load.sequences, 1u);
+  EXPECT_TRUE(Place(model, machine, load).fits());
+  ++load.sequences;
+  EXPECT_FALSE(Place(model, machine, load).fits());
+}
+
+TEST(Machines, SeveralShareACopyAndWorkAtOnce) {
+  const PlannedModel model = Model("v4-pro");
+  Machine machine = ReadingOnly(1e11);
+  machine.ram_bytes = 300'000'000'000;
+  Load load{.context = 4096};
+  EXPECT_FALSE(Place(model, machine, load).fits());
+  load.machines = 4;
+  const Placement placement = Place(model, machine, load);
+  ASSERT_TRUE(placement.fits());
+  const Prediction one = PredictDecode(model, machine, load, placement);
+  load.sequences = 4;
+  const Prediction four = PredictDecode(model, machine, load, placement);
+  EXPECT_NEAR(four.seconds, one.seconds, 1e-12);
+  EXPECT_NEAR(four.tokens_per_s, 4 * one.tokens_per_s, 1e-9);
+}
+
+TEST(Prices, RentOrPurchaseAndPower) {
+  Machine machine = ReadingOnly(1);
+  EXPECT_FALSE(UsdPerHour(machine, {}));
+  machine.usd = 8766;
+  machine.watts = 500;
+  EXPECT_FALSE(UsdPerHour(machine, {}));
+  EXPECT_NEAR(*UsdPerHour(machine, {.usd_per_hour = {}, .usd_per_kwh = 0.2, .years = 2}), 0.6,
+              1e-12);
+  EXPECT_EQ(*UsdPerHour(machine, {.usd_per_hour = 3, .usd_per_kwh = {}}), 3);
+}
+
+// No cell of a report is a NaN or an infinity, whatever is asked.
+TEST(Fit, EveryFigureIsFiniteAndSaysItsBasis) {
+  std::vector<PlannedModel> models;
+  for (const char* name : {"v4-flash", "v4-pro", "v3.2", "gqa8", "embedded"})
+    models.push_back(Model(name));
+  const auto machines = *Catalogue("");
+  for (const Machine& machine : machines)
+    for (const std::uint64_t context : {1u, 1u << 20}) {
+      const Json json =
+          ReportJson(Fit(models, {.machine = machine, .load = {.context = context}, .prices = {}}));
+      EXPECT_EQ(json.Find("fit")->AsArray()->size(), models.size());
+      for (const Json& figure : *json.Find("figures")->AsArray()) {
+        EXPECT_FALSE(figure.Find("value")->is_null()) << figure.Dump();
+        EXPECT_FALSE(figure.Find("basis")->AsString()->empty());
+      }
+    }
+}
+
+}  // namespace
+}  // namespace hadal::plan
