@@ -1,16 +1,20 @@
 // A token's logits depend on its own sequence alone, bit for bit: not on how the prompt is cut into
-// chunks, on what else is in the batch, or on the number of threads.
+// chunks, on what else is in the batch, on the number of threads, nor on forks and snapshots on the way.
 //
 // RapidCheck draws sequences, cuts and batches; what comes out is compared with one whole prefill.
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <sstream>
 
+#include "base/random.h"
+#include "cache/random_state.h"
 #include "cache/sequence.h"
+#include "cache/snapshot.h"
 #include "model/forward.h"
 #include "reference/random_checkpoint.h"
 #include "testing/close.h"
@@ -61,6 +65,13 @@ class Walker {
     logits_.main.resize(tokens_.size() * kVocab);
     logits_.mtp.resize((tokens_.size() - 1) * kVocab);
   }
+  // On from where `sequence` is.
+  Walker(const model::KvLayout& layout, Tokens tokens, cache::Sequence sequence)
+      : Walker(layout, std::move(tokens)) {
+    sequence_ = std::move(sequence);
+    HADAL_CHECK(sequence_.Reserve(tokens_.size()).ok());
+  }
+  std::uint64_t position() const { return sequence_.tokens(); }
   std::size_t left() const { return tokens_.size() - at_; }
   model::Chunk Next(std::size_t count) {
     count_ = std::min(count, left());
@@ -77,6 +88,25 @@ class Walker {
       for (std::size_t i = 0; i < pairs; ++i) forward.MtpLogits(i, Row(logits_.mtp, at_ + i));
     }
     at_ += count_;
+  }
+  // Leaves the path and comes back to it: by way of a file, or as a fork, or as what was forked, while
+  // the other of the two goes on with other tokens.
+  void Detour(model::Forward& forward, int kind) {
+    if (kind == 0) {
+      static const testing::TempFolder folder;
+      const std::string path = folder.File("snapshot");
+      HADAL_CHECK(cache::SaveSnapshot(sequence_, 5, "", path).ok());
+      auto pool = std::make_shared<cache::Pool>(forward.layout());
+      sequence_ = cache::LoadSnapshot(path, 5, std::move(pool)).value().sequence;
+    } else {
+      cache::Sequence other = sequence_.Fork().value();
+      if (kind == 1) std::swap(other, sequence_);
+      const Tokens noise(std::min<std::size_t>(forward.max_tokens(), 70), 3);
+      HADAL_CHECK(other.Reserve(noise.size()).ok());
+      const model::Chunk chunk{&other.state(), noise};
+      forward.Run({&chunk, 1});
+    }
+    HADAL_CHECK(sequence_.Reserve(left()).ok());
   }
   const Logits& logits() const { return logits_; }
   const Tokens& tokens() const { return tokens_; }
@@ -125,6 +155,7 @@ void Walk(model::Forward& forward, std::vector<std::unique_ptr<Walker>>& walkers
     std::size_t room = forward.max_tokens();
     for (const auto& walker : walkers) {
       if (walker->left() == 0 || room == 0) continue;
+      if (*rc::gen::inRange(0, 6) == 0) walker->Detour(forward, *rc::gen::inRange(0, 3));
       // Now and then a sequence sits a batch out; the first in line never does.
       if (!batch.empty() && *rc::gen::inRange(0, 4) == 0) continue;
       batch.push_back(walker->Next(std::min(room, *ChunkLength())));
@@ -189,7 +220,45 @@ INSTANTIATE_TEST_SUITE_P(Numerics, BitIdentity,
                                            Setting{"bf16", Numerics::Bf16(), true}),
                          [](const auto& test) { return std::string(test.param.name); });
 
-// The test above would notice: another token somewhere in the past changes bits from there on.
+// The same far out, at positions that no test could read its way to: on from a random state, across the
+// ends of blocks of 4 and pages of 128, up to the last position of a million.
+TEST(BitIdentityFarOut, ChunksForksAndSnapshotsChangeNothing) {
+  const model::Model& model = SmallModel(true);
+  constexpr std::size_t kTokens = 140;
+  for (const std::uint64_t start :
+       {std::uint64_t{131'072 - 70}, std::uint64_t{1'048'576 - kTokens}}) {
+    Tokens tokens(kTokens);
+    for (std::size_t i = 0; i < kTokens; ++i)
+      tokens[i] = static_cast<std::int32_t>(i * 17 % kVocab);
+    const auto filled = [&](const model::KvLayout& layout, Threads& threads) {
+      auto sequence = cache::Sequence::Create(std::make_shared<cache::Pool>(layout)).value();
+      HADAL_CHECK(
+          cache::FillRandom(model.config, Numerics::Stored(), start, 9, threads, &sequence).ok());
+      return sequence;
+    };
+    std::vector<float> want;
+    for (const std::size_t count : {1, 2, 4}) {
+      if (count == 2 && start > 500'000) continue;  // a second or two each
+      Threads threads(count);
+      model::Forward forward(model, Numerics::Stored(), threads, kTokens);
+      Walker walker(forward.layout(), tokens, filled(forward.layout(), threads));
+      Random random(start + count);
+      while (walker.left() > 0) {
+        // The first goes in one piece, undisturbed.
+        const model::Chunk chunk = walker.Next(count == 1 ? kTokens : 1 + random.Below(61));
+        forward.Run({&chunk, 1});
+        walker.Collect(forward, 0);
+        if (count > 1) walker.Detour(forward, static_cast<int>(random.Below(3)));
+      }
+      if (count == 1) want = walker.logits().main;
+      EXPECT_TRUE(testing::SameBits(walker.logits().main, want)) << start << " " << count;
+      EXPECT_EQ(walker.position(), start + kTokens);
+    }
+    for (const float logit : want) ASSERT_TRUE(std::isfinite(logit));
+  }
+}
+
+// The tests above would notice: another token somewhere in the past changes bits from there on.
 TEST(BitIdentityControl, AnotherPastGivesOtherBits) {
   const model::Model& model = SmallModel(true);
   Tokens tokens(20);

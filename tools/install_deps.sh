@@ -21,6 +21,7 @@ nlohmann-json3-dev JSON: config.json, tokenizer.json, safetensors headers
 libcli11-dev command-line flags
 libtomlplusplus-dev catalogues of machines and training recipes in TOML
 libpcre2-dev Unicode regular expressions of the tokenizer
+libxxhash-dev checksums of snapshots
 LIST
     test) cat <<'LIST' ;;
 libgtest-dev unit tests

@@ -1,33 +1,49 @@
-// The memory of sequences: pages from a pool, and one fixed block each.
+// One sequence's state: a fixed block of its own, and pages, of which it may share the full ones.
 //
-// A Sequence owns all of one sequence's state and moves, grows and goes away as one. Not for use from
-// two threads at once.
+// A page is full when the sequence has passed its 128 tokens; from then on nobody writes to it, so that
+// it can belong to any number of sequences. The pages behind it are the sequence's own. A Sequence moves,
+// grows, forks and goes away as one. Not for use from two threads at once; two sequences that share pages
+// may be used from two threads.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
 #include "base/result.h"
+#include "cache/pool.h"
 #include "model/forward.h"
-#include "tensor/buffer.h"
 
 namespace hadal::cache {
 
 class Sequence {
  public:
-  explicit Sequence(const model::KvLayout& layout);  // empty
+  // Empty. kExhausted as of Pool.
+  static Result<Sequence> Create(std::shared_ptr<Pool> pool);
+  // Empty, from an unlimited pool of its own; throws std::bad_alloc.
+  explicit Sequence(const model::KvLayout& layout);
 
   // Makes room for `tokens` more; must come before a Forward::Run that adds them.
-  // kExhausted: out of memory; the sequence is unchanged.
+  // kExhausted: the sequence is unchanged.
   Status Reserve(std::size_t tokens);
+
+  // Another sequence in the same state. Full pages are shared, the rest is copied. kExhausted.
+  Result<Sequence> Fork() const;
+
   model::SequenceState& state() { return state_; }
+  const model::SequenceState& state() const { return state_; }
   std::uint64_t tokens() const { return state_.tokens; }
-  std::size_t bytes() const;  // allocated now
+  const Pool& pool() const { return *pool_; }
+  std::size_t full_pages() const { return state_.tokens / model::kPageTokens; }
+  std::size_t bytes() const;  // of all its blocks, also the shared ones
 
  private:
-  std::size_t page_bytes_;
-  Buffer<std::byte> fixed_;
-  std::vector<Buffer<std::byte>> pages_;
+  Sequence(std::shared_ptr<Pool> pool, BlockRef fixed);
+  void Push(BlockRef page);
+
+  std::shared_ptr<Pool> pool_;
+  BlockRef fixed_;
+  std::vector<BlockRef> pages_;
   std::vector<std::byte*> page_data_;
   model::SequenceState state_;
 };

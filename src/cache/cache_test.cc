@@ -1,0 +1,239 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <set>
+
+#include "base/random.h"
+#include "cache/random_state.h"
+#include "cache/sequence.h"
+#include "cache/snapshot.h"
+#include "io/file.h"
+#include "kernels/block_quant.h"
+#include "model/shapes.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::cache {
+namespace {
+
+model::Config SmallConfig() {
+  model::Config c = model::FlashShape();
+  c.vocab_size = 64;
+  c.hidden_size = 128;
+  c.num_attention_heads = 2;
+  c.head_dim = 128;
+  c.q_lora_rank = 64;
+  c.o_groups = 2;
+  c.o_lora_rank = 32;
+  c.sliding_window = 16;
+  c.index_n_heads = 2;
+  c.index_head_dim = 64;
+  c.index_topk = 8;
+  c.moe_intermediate_size = 64;
+  c.n_routed_experts = 8;
+  return model::ChangeShape(c, {.layers = 4, .mtp = true}).value();
+}
+
+model::KvLayout Layout() { return {SmallConfig(), model::Numerics::Stored()}; }
+
+Sequence Filled(const std::shared_ptr<Pool>& pool, std::uint64_t tokens, std::uint64_t seed = 1) {
+  Threads threads(2);
+  Sequence sequence = Sequence::Create(pool).value();
+  HADAL_CHECK(
+      FillRandom(SmallConfig(), model::Numerics::Stored(), tokens, seed, threads, &sequence).ok());
+  return sequence;
+}
+
+bool SameState(const Sequence& a, const Sequence& b) {
+  const model::SequenceState &x = a.state(), &y = b.state();
+  if (x.tokens != y.tokens || x.mtp_tokens != y.mtp_tokens) return false;
+  if (std::memcmp(x.fixed.data(), y.fixed.data(), x.fixed.size()) != 0) return false;
+  const std::size_t pages = (x.tokens + model::kPageTokens - 1) / model::kPageTokens;
+  for (std::size_t p = 0; p < pages; ++p)
+    if (std::memcmp(x.pages[p], y.pages[p], a.pool().layout().page_bytes) != 0) return false;
+  return true;
+}
+
+TEST(Pool, CountsAndRefuses) {
+  const model::KvLayout layout = Layout();
+  const auto pool = std::make_shared<Pool>(layout, layout.fixed_bytes + 2 * layout.page_bytes);
+  Sequence sequence = Sequence::Create(pool).value();
+  ASSERT_TRUE(sequence.Reserve(256).ok());
+  EXPECT_EQ(pool->used_bytes(), pool->budget_bytes());
+  EXPECT_EQ(sequence.bytes(), pool->budget_bytes());
+  const Status more = sequence.Reserve(257);
+  ASSERT_FALSE(more.ok());
+  EXPECT_EQ(more.error().code, Code::kExhausted);
+  EXPECT_EQ(more.error().what.find("257 tokens of context: "), 0u) << more.error().what;
+  EXPECT_EQ(pool->used_bytes(), pool->budget_bytes());
+  EXPECT_EQ(sequence.state().pages.size(), 2u);
+  EXPECT_FALSE(Sequence::Create(pool).ok());
+  EXPECT_FALSE(sequence.Fork().ok());
+}
+
+TEST(Pool, BlocksOutliveIt) {
+  auto pool = std::make_shared<Pool>(Layout());
+  BlockRef page = pool->TakePage().value();
+  pool.reset();
+  page->bytes()[0] = std::byte{1};
+}
+
+TEST(Fork, SharesFullPagesAndCopiesTheRest) {
+  const auto pool = std::make_shared<Pool>(Layout());
+  const model::KvLayout& layout = pool->layout();
+  Sequence a = Filled(pool, 5 * 128 + 40);
+  const std::uint64_t before = pool->used_bytes();
+  Sequence b = a.Fork().value();
+  EXPECT_TRUE(SameState(a, b));
+  EXPECT_EQ(pool->used_bytes() - before, layout.fixed_bytes + layout.page_bytes);
+  for (std::size_t p = 0; p < 5; ++p) EXPECT_EQ(a.state().pages[p], b.state().pages[p]);
+  // What either goes on to write is its own.
+  EXPECT_NE(a.state().pages[5], b.state().pages[5]);
+  b.state().pages[5][0] ^= std::byte{1};
+  b.state().fixed[0] ^= std::byte{1};
+  EXPECT_NE(a.state().pages[5][0], b.state().pages[5][0]);
+  EXPECT_NE(a.state().fixed[0], b.state().fixed[0]);
+  // The pages live as long as one owner does.
+  { const Sequence gone = std::move(a); }
+  EXPECT_EQ(pool->used_bytes(), before);
+  { const Sequence gone = std::move(b); }
+  EXPECT_EQ(pool->used_bytes(), 0u);
+}
+
+// At a boundary there is nothing to copy; room that was reserved is not shared.
+TEST(Fork, AtAPageBoundary) {
+  const auto pool = std::make_shared<Pool>(Layout());
+  Sequence a = Filled(pool, 256);
+  ASSERT_TRUE(a.Reserve(128).ok());
+  const std::uint64_t before = pool->used_bytes();
+  const Sequence b = a.Fork().value();
+  EXPECT_EQ(pool->used_bytes() - before, pool->layout().fixed_bytes);
+  EXPECT_EQ(b.state().pages.size(), 2u);
+  EXPECT_TRUE(SameState(a, b));
+}
+
+// 100,000 tokens cost two continuations one page and one fixed block each.
+TEST(Fork, ALongPrefixIsStoredOnce) {
+  const auto pool = std::make_shared<Pool>(Layout());
+  const Sequence prefix = Filled(pool, 100'000);
+  const std::uint64_t one = pool->used_bytes();
+  const Sequence a = prefix.Fork().value(), b = prefix.Fork().value();
+  EXPECT_EQ(pool->used_bytes() - one, 2 * (pool->layout().fixed_bytes + pool->layout().page_bytes));
+  EXPECT_LT(pool->used_bytes(), one + one / 20);
+}
+
+TEST(RandomState, IsValidAndVaried) {
+  const auto pool = std::make_shared<Pool>(Layout());
+  const model::KvLayout& layout = pool->layout();
+  const model::Config config = SmallConfig();
+  const Sequence a = Filled(pool, 1000), again = Filled(pool, 1000), other = Filled(pool, 1000, 2);
+  EXPECT_TRUE(SameState(a, again));
+  EXPECT_FALSE(SameState(a, other));
+  EXPECT_EQ(a.state().tokens, 1000u);
+  std::set<float> firsts;
+  std::vector<float> kv(config.head_dim), key(config.index_head_dim);
+  const model::LayerLayout& layer = layout.layers[1];  // CSA: 250 entries
+  for (std::size_t entry = 0; entry < 250; ++entry) {
+    const std::byte* page = a.state().pages[entry / 32];
+    kernels::DecodeKvEntry(
+        {config.head_dim, config.qk_rope_head_dim},
+        {page + layer.entry_offset + entry % 32 * layout.entry_bytes, layout.entry_bytes}, kv);
+    kernels::DecodeIndexKey(
+        {page + layer.index_offset + entry % 32 * layout.index_key_bytes, layout.index_key_bytes},
+        key);
+    for (const float v : kv) ASSERT_TRUE(std::isfinite(v) && std::fabs(v) < 8);
+    for (const float v : key) ASSERT_TRUE(std::isfinite(v) && std::fabs(v) < 8);
+    firsts.insert(kv.back());
+  }
+  EXPECT_GT(firsts.size(), 200u);
+}
+
+class SnapshotTest : public ::testing::Test {
+ protected:
+  std::string Load(const std::string& path, std::uint64_t fingerprint = 77) {
+    const std::uint64_t before = pool_->used_bytes();
+    const auto loaded = LoadSnapshot(path, fingerprint, pool_, 1000);
+    if (loaded.ok()) return "";
+    EXPECT_EQ(pool_->used_bytes(), before);
+    return loaded.error().what;
+  }
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>(Layout());
+  testing::TempFolder folder_;
+  const std::string path_ = folder_.File("s.snap");
+};
+
+TEST_F(SnapshotTest, ComesBack) {
+  for (const std::uint64_t tokens : {0u, 1u, 127u, 128u, 129u, 1000u}) {
+    const Sequence sequence = Filled(pool_, tokens);
+    ASSERT_TRUE(SaveSnapshot(sequence, 77, "a note", path_).ok());
+    const auto loaded = LoadSnapshot(path_, 77, pool_);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().what;
+    EXPECT_TRUE(SameState(sequence, loaded->sequence)) << tokens;
+    EXPECT_EQ(loaded->note, "a note");
+  }
+}
+
+TEST_F(SnapshotTest, EveryFlippedByteIsFoundAndNamed) {
+  const Sequence sequence = Filled(pool_, 300);
+  ASSERT_TRUE(SaveSnapshot(sequence, 77, "note", path_).ok());
+  const std::string good = io::ReadFile(path_).value();
+  const model::KvLayout& layout = pool_->layout();
+  const std::size_t fixed = 72 + 8, note = fixed + layout.fixed_bytes + 8, pages = note + 4 + 8;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < 80; ++i) places.push_back(i);
+  for (std::size_t i = 80; i < good.size(); i += 997) places.push_back(i);
+  for (std::size_t i = note - 10; i < pages + 10; ++i) places.push_back(i);
+  for (std::size_t i = good.size() - 9; i < good.size(); ++i) places.push_back(i);
+  for (const std::size_t place : places) {
+    std::string bad = good;
+    bad[place] = static_cast<char>(bad[place] ^ 0x10);
+    ASSERT_TRUE(io::WriteFile(path_, bad).ok());
+    const std::string what = Load(path_);
+    ASSERT_EQ(what.find(path_ + ": "), 0u) << place << " " << what;
+    const std::size_t page = place < pages ? 0 : (place - pages) / (layout.page_bytes + 8) + 1;
+    const std::string section = place < 16      ? ""  // magic and version have words of their own
+                                : place < fixed ? "header"
+                                : place < note  ? "fixed block"
+                                : place < pages ? "note"
+                                                : fmt::format("page {} of 3", page);
+    EXPECT_NE(what.find(section), std::string::npos) << place << " " << what;
+  }
+}
+
+TEST_F(SnapshotTest, EveryCutIsFound) {
+  const Sequence sequence = Filled(pool_, 200);
+  ASSERT_TRUE(SaveSnapshot(sequence, 77, "note", path_).ok());
+  const std::string good = io::ReadFile(path_).value();
+  for (const std::size_t length :
+       {std::size_t{0}, std::size_t{7}, std::size_t{8}, std::size_t{79}, std::size_t{80},
+        std::size_t{500}, good.size() / 2, good.size() - 1}) {
+    ASSERT_TRUE(io::WriteFile(path_, good.substr(0, length)).ok());
+    EXPECT_EQ(Load(path_).find(path_ + ": "), 0u) << length;
+  }
+  ASSERT_TRUE(io::WriteFile(path_, good + "x").ok());
+  EXPECT_NE(Load(path_).find("found "), std::string::npos);
+  // Two pages that changed places, each with its own checksum.
+  const std::size_t section = pool_->layout().page_bytes + 8;
+  std::string swapped = good.substr(0, good.size() - 2 * section) +
+                        good.substr(good.size() - section) +
+                        good.substr(good.size() - 2 * section, section);
+  ASSERT_TRUE(io::WriteFile(path_, swapped).ok());
+  EXPECT_NE(Load(path_).find("page 1 of 2"), std::string::npos);
+}
+
+TEST_F(SnapshotTest, AnotherModelOrTooLittleRoom) {
+  const Sequence sequence = Filled(pool_, 1000);
+  ASSERT_TRUE(SaveSnapshot(sequence, 77, std::string(2000, 'n'), path_).ok());
+  EXPECT_NE(Load(path_, 78).find("made by another model"), std::string::npos);
+  EXPECT_NE(Load(path_).find("note: found 2.00 kB"), std::string::npos);
+  const auto small = std::make_shared<Pool>(Layout(), 3 * Layout().page_bytes);
+  const auto refused = LoadSnapshot(path_, 77, small);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kExhausted);
+  EXPECT_EQ(small->used_bytes(), 0u);
+  EXPECT_FALSE(SaveSnapshot(sequence, 77, "", folder_.File("none/s.snap")).ok());
+  EXPECT_EQ(Load(folder_.File("absent")).find(folder_.File("absent")), 0u);
+}
+
+}  // namespace
+}  // namespace hadal::cache

@@ -1,0 +1,65 @@
+// The memory that sequences are made of, with a limit.
+//
+// A Block is one page of compressed entries, or the fixed part of one sequence (model/kv_layout.h). Blocks
+// are shared by reference; the last owner gives the memory back to the system and to the pool's budget.
+// Blocks keep their pool's budget alive, not the Pool. Any thread may take and drop blocks.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "base/result.h"
+#include "model/kv_layout.h"
+#include "tensor/buffer.h"
+
+namespace hadal::cache {
+
+class Block;
+using BlockRef = std::shared_ptr<Block>;
+
+class Pool {
+ public:
+  static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
+  explicit Pool(model::KvLayout layout, std::uint64_t budget_bytes = kUnlimited);
+
+  const model::KvLayout& layout() const { return layout_; }
+  std::uint64_t budget_bytes() const { return budget_->limit; }
+  std::uint64_t used_bytes() const { return budget_->used.load(); }  // of blocks; shared ones once
+
+  // Uninitialised. kExhausted: the budget, or the system's memory, does not suffice.
+  Result<BlockRef> TakePage() { return Take(layout_.page_bytes); }
+  Result<BlockRef> TakeFixed() { return Take(layout_.fixed_bytes); }
+
+ private:
+  friend class Block;
+  struct Budget {
+    std::uint64_t limit = kUnlimited;
+    std::atomic<std::uint64_t> used{0};
+  };
+  Result<BlockRef> Take(std::size_t bytes);
+
+  model::KvLayout layout_;
+  std::shared_ptr<Budget> budget_;
+};
+
+class Block {
+ public:
+  ~Block() { budget_->used -= data_.size(); }
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  std::span<std::byte> bytes() const { return data_.span(); }
+
+ private:
+  friend class Pool;
+  // The caller has added the bytes to the budget.
+  Block(Buffer<std::byte> data, std::shared_ptr<Pool::Budget> budget)
+      : data_(std::move(data)), budget_(std::move(budget)) {}
+  Buffer<std::byte> data_;
+  std::shared_ptr<Pool::Budget> budget_;
+};
+
+}  // namespace hadal::cache
