@@ -7,9 +7,13 @@ In every *.md outside build/: relative links and their #anchors; paths in `code 
 with a folder of this repository (or, for C++ files, with a layer: `io/file.h`); `make TARGET` in
 code; and, given the program, the subcommands and --flags of `hadal COMMAND ...`. Paths may hold * and
 {a,b}; a path with <NAME>, CAPITALS or ... in it is a pattern for the reader and is not checked.
+
+A code block that begins with "$ hadal plan ..." shows what that command prints: the program is run, and the
+lines below must be its output. A line "..." stands for any lines left out.
 """
 import argparse
 import re
+import shlex
 import subprocess
 import sys
 from functools import lru_cache
@@ -20,6 +24,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)")
 SPAN = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"^\.?[a-z][\w.*{},-]*(/[\w.*{},+-]+)+/?$|^[\w-]+\.(md|txt|toml|json|sh|py)$")
 PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z][A-Z0-9]*(?![A-Za-z])(?!\.md)|<|\.\.\.")
+SHOWN = re.compile(r"^```[^\n]*\n\$ (hadal plan (?:[^\n]*\\\n)*[^\n]*)\n(.*?)^```", re.M | re.S)
 HADAL = re.compile(r"(?:^|[\s(/])hadal((?: +[a-z][\w-]*){1,2})(?= |$)([^|;&>#]*)")
 
 
@@ -114,8 +119,39 @@ class Documents:
             if not re.search(rf"{re.escape(flag)}\b", page):
                 yield f"names `hadal {' '.join(words)} {flag}`, which its --help does not"
 
+    def check_output(self, command, shown):
+        """The block's lines are the command's, in order; "..." leaves some out."""
+        words = shlex.split(command)[1:]
+        ran = subprocess.run(
+            [str(self.program), *words], capture_output=True, text=True, check=False, cwd=self.root
+        )
+        printed = [line.rstrip() for line in (ran.stdout + ran.stderr).splitlines()]
+        at, skipping = 0, False
+        for line in shown:
+            if line.strip() == "...":
+                skipping = True
+                continue
+            while skipping and at < len(printed) and printed[at] != line:
+                at += 1
+            if at >= len(printed) or printed[at] != line:
+                return f"shows '{line}', which `{command}` does not print there"
+            at, skipping = at + 1, False
+        if at < len(printed) and not skipping:
+            return f"leaves out '{printed[at]}', which `{command}` prints"
+        return None
+
+    def check_outputs(self, text):
+        for block in re.finditer(SHOWN, text):
+            number = text.count("\n", 0, block.start()) + 1
+            shown = [line.rstrip() for line in block.group(2).splitlines()]
+            if problem := self.check_output(block.group(1).replace("\\\n", ""), shown):
+                yield number, problem
+
     def check_file(self, file):
         text = file.read_text(encoding="utf-8")
+        if self.program:
+            for number, problem in self.check_outputs(text):
+                yield f"{file.relative_to(self.root)}:{number}: {problem}"
         fence = False
         for number, line in enumerate(text.splitlines(), 1):
             if line.lstrip().startswith("```"):

@@ -146,7 +146,8 @@ class Docs(CheckTest):
         self.write("Makefile", "build: x  ## b\n")
         self.program = self.write(
             "program",
-            '#!/bin/sh\nif [ "$1" = run ]; then echo "  --prompt TEXT"; else echo "  run  text"; fi\n',
+            '#!/bin/sh\ncase "$1 $2" in "run "*) echo "  --prompt TEXT" ;; "plan x") printf "a\\nb\\nc\\n" ;;\n'
+            '*) printf "  run  text\\n  plan  text\\n" ;; esac\n',
         )
         self.program.chmod(0o755)
 
@@ -154,6 +155,19 @@ class Docs(CheckTest):
         self.expect("# A b\n[x](../src/io/file.h) [y](#a-b) [z](https://x.org/y) `io/file.h`\n", None)
         self.expect("`src/io/*.h` `tools/{a,}*.py` `src/X/Y_avx2.cc` `src/io/NAME_test.cc` `and/or` `make build`\n", None)
         self.expect("```\nhadal run --prompt x\nmake build\n```\n", None, "--program", self.program)
+
+    def test_shown_output(self):
+        def shows(lines, says):
+            self.expect(f"```\n$ hadal plan x\n{lines}```\n", says, "--program", self.program)
+
+        shows("a\nb\nc\n", None)
+        shows("a\n...\n", None)
+        shows("...\nc\n", None)
+        shows("a\nB\nc\n", "docs/page.md:1: shows 'B'")
+        shows("a\nb\n", "leaves out 'c'")
+        shows("...\nb\n", "leaves out 'c'")
+        shows("...\nd\n", "shows 'd'")
+        self.expect("```\n$ hadal plan \\\n  x\na\n```\n", "leaves out 'b'", "--program", self.program)
 
     def test_violations(self):
         self.expect("[x](gone.md)\n", "docs/page.md:1: links to gone.md")

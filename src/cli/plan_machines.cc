@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "cli/plan.h"
+#include "machine/report.h"
 #include "plan/fit.h"
 #include "plan/fleet.h"
 
@@ -20,6 +21,7 @@ constexpr const char* kAboutFit =
     "  hadal plan fit v4-flash --machine server-256gb --context 1M\n"
     "  hadal plan fit v4-pro v3.2 --machine server-256gb --machines 4 --context 128K\n"
     "  hadal plan fit --machine desktop-64gb         every preset\n"
+    "  hadal plan fit v4-flash --machine this        measured first: a few seconds\n"
     "  hadal plan fit v4-flash --machine doctor.json --context 32K --sequences 8";
 
 constexpr const char* kAboutFleet =
@@ -57,10 +59,18 @@ struct MachinesOptions : PlanFlags {
   bool toml = false;
 };
 
+// A quick measurement of memory and arithmetic; `hadal doctor --json` into a file is more exact and
+// knows the disk.
+Result<plan::Machine> MeasureThis() {
+  HADAL_TRY(const machine::MachineReport report, machine::MeasureMachine({.quick = true}));
+  return plan::MachineFromDoctor(machine::ToJson(report), "this");
+}
+
 Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
   HADAL_TRY(const plan::Accounting accounting, AccountingOf(o));
   plan::FitQuestion question;
-  HADAL_TRY(question.machine, plan::FindMachine(o.machine, o.catalogue));
+  HADAL_TRY(question.machine,
+            o.machine == "this" ? MeasureThis() : plan::FindMachine(o.machine, o.catalogue));
   HADAL_TRY(question.load.context, plan::ContextFlag("--context", o.context));
   question.load.rows = o.rows;
   question.load.sequences = o.sequences;
@@ -106,7 +116,8 @@ Status Machines(const MachinesOptions& options, std::ostream& out) {
 
 void AddMachineFlags(CLI::App& command, MachineOptions* o) {
   command
-      .add_option("--machine", o->machine, "name in the catalogue, or a .json of `hadal doctor`")
+      .add_option("--machine", o->machine,
+                  "name in the catalogue, `this`, or a .json of `hadal doctor`")
       ->required();
   command.add_option("--catalogue", o->catalogue, "more machines, a TOML file");
   command.add_option("--prefill-rows", o->rows, "tokens of a prefill step")

@@ -88,7 +88,8 @@ class Figures {
     for (std::size_t i = 0; i < kMemories; ++i) {
       const double bytes = p.common[i] + p.experts[i] + p.kept_state[i] + p.idle[i];
       if (bytes > 0)
-        AddExact(std::string("in ") + MemoryName(static_cast<Memory>(i)),
+        AddExact(fmt::format("{} {}", static_cast<Memory>(i) == Memory::kDisk ? "on" : "in",
+                             MemoryName(static_cast<Memory>(i))),
                  Bytes(Whole(bytes), q_.units));
     }
     AddExact("longest context, all in memory",

@@ -79,19 +79,20 @@ class Sizer {
 
  private:
   struct Speed {
-    double decode = 0, each = 0, busy = 0;
+    double decode = 0, each = 0, busy = 0, prompts = 0;
   };
   Speed SpeedOf(double copies) {
     load_.sequences =
         std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(d_.concurrency / copies)));
-    const double decode =
-        PredictDecode(model_, q_.machine, load_, placement_).tokens_per_s * copies;
+    const Placement placement = Place(model_, q_.machine, load_);
+    const double decode = PredictDecode(model_, q_.machine, load_, placement).tokens_per_s * copies;
     // Machines of a copy work on different steps of a prompt at once.
-    const double prefill = PredictPrefill(model_, q_.machine, load_, placement_).tokens_per_s *
+    const double prefill = PredictPrefill(model_, q_.machine, load_, placement).tokens_per_s *
                            copies * Double(load_.machines);
     const double users = d_.users * d_.peak / kSecondsADay;
+    const double prompts = users * d_.prompt_tokens_a_day / prefill;
     return {decode, decode / (copies * Double(load_.sequences)),
-            users * d_.output_tokens_a_day / decode + users * d_.prompt_tokens_a_day / prefill};
+            users * d_.output_tokens_a_day / decode + prompts, prompts};
   }
   double FewestCopies(double at_least) {
     double low = at_least - 1, high = at_least;  // low: too few
@@ -117,6 +118,7 @@ class Sizer {
     fleet->decode_tokens_per_s = speed.decode;
     fleet->tokens_per_s_each = speed.each;
     fleet->busy = speed.busy;
+    fleet->busy_with_prompts = speed.prompts;
     fleet->limited_by = limited_by;
   }
 
@@ -157,7 +159,8 @@ class Figures {
     if (sizes_.size() > 1) {
       const bool both = sizes_[0].machines > 0 && sizes_[1].machines > 0;
       const double first = both ? value(sizes_[0]) : 0;
-      row.push_back(first > 0 ? Times(value(sizes_[1]) / first) : Nothing());
+      row.push_back(first > 0 && value(sizes_[1]) > 0 ? Times(value(sizes_[1]) / first)
+                                                      : Nothing());
     }
     row.push_back(Text(basis));
     section_.rows.push_back(std::move(row));
@@ -200,6 +203,9 @@ class Figures {
         [](double v) { return Number(v, 2); });
     Add(
         "busy at the peak", speed, [](S s) { return s.busy; }, [](double v) { return Percent(v); });
+    Add(
+        "of that, with prompts", speed, [](S s) { return s.busy_with_prompts; },
+        [](double v) { return Percent(v); });
     AddMoney();
     std::vector<Cell> row = {Text("limited by")};
     for (const FleetSize& size : sizes_)

@@ -43,8 +43,9 @@ struct FleetSize {
   double mean_state_bytes = 0;
   double weight_bytes = 0, state_bytes = 0, scratch_bytes = 0;  // in all
   double disk_bytes = 0;                                        // every user's context kept
-  double decode_tokens_per_s = 0, tokens_per_s_each = 0, busy = 0;
-  std::string limited_by;  // "memory", "speed"
+  double decode_tokens_per_s = 0, tokens_per_s_each = 0;
+  double busy = 0, busy_with_prompts = 0;  // shares of the time at the peak; busy: all of it
+  std::string limited_by;                  // "memory", "speed"
 };
 FleetSize SizeFleet(const PlannedModel& model, const FitQuestion& question, const Demand& demand);
 

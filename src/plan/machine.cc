@@ -118,9 +118,10 @@ Result<Machine> FindMachine(const std::string& name, const std::string& catalogu
     if (machine.name == name) return std::move(machine);
     names += machine.name + ", ";
   }
-  return Fail(Code::kNotFound,
-              "--machine: found {}, expected one of {}or a .json file of `hadal doctor --json`",
-              Quote(name), names);
+  return Fail(
+      Code::kNotFound,
+      "--machine: found {}, expected one of this, {}or a .json file of `hadal doctor --json`",
+      Quote(name), names);
 }
 
 Json MachineJson(const Machine& m) {

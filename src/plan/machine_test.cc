@@ -130,8 +130,9 @@ TEST(Machines, AFileReplacesAndAdds) {
   EXPECT_TRUE(FindMachine("desktop-64gb", path).ok());
   const auto missing = FindMachine("mine", path);
   ASSERT_FALSE(missing.ok());
-  EXPECT_EQ(missing.error().what.find("--machine: found 'mine', expected one of server-256gb, "),
-            0u)
+  EXPECT_EQ(
+      missing.error().what.find("--machine: found 'mine', expected one of this, server-256gb, "),
+      0u)
       << missing.error().what;
 }
 
