@@ -51,7 +51,7 @@ function(hadal_isa_flags)
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimise};-mavx2;-mfma;-mf16c")
     elseif(source MATCHES "_avx512\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-        "${optimise};${quiet}-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx2;-mfma;-mf16c")
+        "${optimise};${quiet}-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vbmi;-mavx512vnni;-mavx2;-mfma;-mf16c")
     endif()
   endforeach()
 endfunction()

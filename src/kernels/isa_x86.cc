@@ -18,7 +18,8 @@ std::vector<Isa> DetectSimd() {
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && HasF16c())
     isas.push_back(Isa::kAvx2);
   if (!isas.empty() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni"))
     isas.push_back(Isa::kAvx512);
   return isas;
 }

@@ -12,6 +12,10 @@ void MatMulF32(const MatMulUnit&) { std::abort(); }
 void MatMulBf16(const MatMulUnit&) { std::abort(); }
 void MatMulFp8Block128(const MatMulUnit&) { std::abort(); }
 void MatMulFp4E8m0x32(const MatMulUnit&) { std::abort(); }
+void QuantizeInt8(const float*, std::size_t, std::uint8_t*) { std::abort(); }
+void QuantizeInt16(const float*, std::size_t, std::uint8_t*) { std::abort(); }
+void MatMulInt8Fp4(const QuantizedUnit&) { std::abort(); }
+void MatMulInt16Fp8(const QuantizedUnit&) { std::abort(); }
 float SquareSum(const float*, std::size_t) { std::abort(); }
 float SquareSumBf16(const float*, std::size_t) { std::abort(); }
 void ScaleRow(const float*, float, const float*, float*, std::size_t) { std::abort(); }
@@ -42,6 +46,10 @@ void MatMulF32(const MatMulUnit&) { std::abort(); }
 void MatMulBf16(const MatMulUnit&) { std::abort(); }
 void MatMulFp8Block128(const MatMulUnit&) { std::abort(); }
 void MatMulFp4E8m0x32(const MatMulUnit&) { std::abort(); }
+void QuantizeInt8(const float*, std::size_t, std::uint8_t*) { std::abort(); }
+void QuantizeInt16(const float*, std::size_t, std::uint8_t*) { std::abort(); }
+void MatMulInt8Fp4(const QuantizedUnit&) { std::abort(); }
+void MatMulInt16Fp8(const QuantizedUnit&) { std::abort(); }
 float SquareSum(const float*, std::size_t) { std::abort(); }
 float SquareSumBf16(const float*, std::size_t) { std::abort(); }
 void ScaleRow(const float*, float, const float*, float*, std::size_t) { std::abort(); }

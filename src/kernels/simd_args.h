@@ -23,6 +23,20 @@ struct MatMulUnit {  // up to kUnitRows weight rows for up to kUnitTokens tokens
   std::size_t code_bytes, scale_bytes;  // from one row's to the next one's
 };
 
+// Thirty-two rows, two panels of sixteen lanes, for a block of tokens whose sums stay in a
+// first-level cache beside the decoded weights.
+inline constexpr std::size_t kQuantizedRows = 32, kQuantizedTokens = 128;
+
+struct QuantizedUnit {  // up to kQuantizedRows weight rows for up to kQuantizedTokens tokens
+  const std::uint8_t* const* x;  // [tokens] quantised rows
+  float* const* y;               // [tokens]: rows of the output, from the unit's first row on
+  const std::uint8_t* codes;     // of the unit's first row
+  const std::uint8_t* scales;    // FP4: of the unit's first row; FP8: of its block of 128 rows
+  std::size_t tokens, rows, cols;
+  std::size_t code_bytes, scale_bytes;  // from one row's to the next one's; FP8: one block row's
+  std::size_t first_row_in_block;       // FP8
+};
+
 struct AttendTileArgs {
   const float* q;
   const float* kv;

@@ -1,0 +1,179 @@
+#include "kernels/quantized_matmul.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "kernels/simd.h"
+#include "tensor/codec.h"
+
+namespace hadal::kernels {
+namespace {
+
+std::size_t CeilDiv(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+
+template <class T>
+T LoadAt(const std::byte* p, std::size_t index) {
+  T v;
+  std::memcpy(&v, p + index * sizeof(T), sizeof(T));
+  return v;
+}
+
+float ScaleAt(const std::byte* scales, std::size_t block) {
+  return E8m0ToF32(std::to_integer<std::uint8_t>(scales[block]));
+}
+
+// Twice the value of an E2M1 code.
+int TwiceFp4(std::uint8_t code) { return static_cast<int>(2 * E2m1ToF32(code)); }
+
+// 512 times the magnitude of an E4M3 code.
+int Fp8Magnitude(std::uint8_t code) {
+  const int e = code >> 3 & 15, m = code & 7;
+  return e == 0 ? m : (8 + m) << (e - 1);
+}
+
+// Where column k lies in a quantised row; see quantized_row.h.
+template <std::size_t kGroup>
+std::size_t Place(std::size_t k) {
+  return k / kGroup * kGroup + k % 2 * (kGroup / 2) + k % kGroup / 2;
+}
+
+float DotFp4(const std::byte* x, const Weight& w, std::size_t n) {
+  const std::size_t blocks = w.cols / kInt8Block, padded = CeilDiv(w.cols, 128) * 128;
+  const std::byte* codes = w.codes + n * w.cols / 2;
+  const std::byte* scales = w.scales + n * blocks;
+  float sums[4] = {};
+  for (std::size_t b = 0; b < blocks; ++b) {
+    std::int32_t block = 0;
+    for (std::size_t k = b * kInt8Block; k < (b + 1) * kInt8Block; ++k) {
+      const auto pair = std::to_integer<std::uint8_t>(codes[k / 2]);
+      const auto code = static_cast<std::uint8_t>(k % 2 == 0 ? pair & 15 : pair >> 4);
+      block += TwiceFp4(code) * LoadAt<std::int8_t>(x, Place<128>(k));
+    }
+    const float scale = LoadAt<float>(x + padded, b) * ScaleAt(scales, b);
+    sums[b % 4] = std::fma(static_cast<float>(block), scale, sums[b % 4]);
+  }
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]) + 0.0f;
+}
+
+float DotFp8(const std::byte* x, const Weight& w, std::size_t n) {
+  const std::size_t blocks = CeilDiv(w.cols, kInt16Block);
+  const std::byte* codes = w.codes + n * w.cols;
+  const std::byte* scales = w.Fp8ScaleRow(n);
+  float sum = 0;
+  for (std::size_t b = 0; b < blocks; ++b) {
+    std::int32_t main = 0, rest = 0;
+    for (std::size_t k = b * kInt16Block; k < std::min((b + 1) * kInt16Block, w.cols); ++k) {
+      const auto code = std::to_integer<std::uint8_t>(codes[k]);
+      const int magnitude = Fp8Magnitude(code), sign = code < 128 ? 1 : -1;
+      const int q = LoadAt<std::int16_t>(x, Place<64>(k)) * sign;
+      main += q * (magnitude >> 3);
+      rest += q * (magnitude & 7);
+    }
+    const float scale = LoadAt<float>(x + 2 * blocks * kInt16Block, b) * ScaleAt(scales, b);
+    sum = std::fma(static_cast<float>(main), scale, sum);
+    if (rest != 0) sum = std::fma(static_cast<float>(rest), 0x1p-3f * scale, sum);
+  }
+  return sum + 0.0f;  // one zero
+}
+
+void MatMulPlain(std::span<const QuantizedMatMulJob> jobs, Threads& threads) {
+  for (const QuantizedMatMulJob& job : jobs)
+    threads.Run(job.w.rows, [&](std::size_t n) {
+      const bool fp4 = job.w.format == WeightFormat::kFp4E8m0x32;
+      for (std::size_t t = 0; t < job.y.rows(); ++t)
+        job.y[t][n] = fp4 ? DotFp4(job.x.Row(t), job.w, n) : DotFp8(job.x.Row(t), job.w, n);
+    });
+}
+
+void CheckJob(const QuantizedMatMulJob& job) {
+  HADAL_CHECK(IsQuantized(job.w.format) && job.x.format == RowFormatFor(job.w.format));
+  HADAL_CHECK(job.x.cols == job.w.cols && job.y.cols() == job.w.rows && job.w.cols > 0);
+  HADAL_CHECK(job.x.pick.empty() || job.x.pick.size() == job.y.rows());
+}
+
+// A job is cut into units: all blocks of tokens for each block of rows, in this order.
+struct Grid {
+  explicit Grid(const QuantizedMatMulJob& job)
+      : rows(CeilDiv(job.w.rows, kQuantizedRows)), tokens(CeilDiv(job.y.rows(), kQuantizedTokens)) {}
+  std::size_t units() const { return rows * tokens; }
+  std::size_t rows, tokens;
+};
+
+// What a unit costs, roughly: decoding a weight is worth some tokens; FP8 is worth two FP4.
+std::size_t UnitCost(const QuantizedMatMulJob& job) {
+  constexpr std::size_t kDecodeTokens = 8;
+  const std::size_t weight = job.w.format == WeightFormat::kFp4E8m0x32 ? 1 : 2;
+  return weight * job.w.cols * (std::min(job.y.rows(), kQuantizedTokens) + kDecodeTokens);
+}
+
+void RunUnit(const QuantizedMatMulJob& job, const Grid& grid, std::size_t index) {
+  const Weight& w = job.w;
+  const std::size_t first_row = index / grid.tokens * kQuantizedRows;
+  const std::size_t first_token = index % grid.tokens * kQuantizedTokens;
+  const std::size_t tokens = std::min(kQuantizedTokens, job.y.rows() - first_token);
+  std::array<const std::uint8_t*, kQuantizedTokens> x;
+  std::array<float*, kQuantizedTokens> y;
+  for (std::size_t t = 0; t < tokens; ++t) {
+    x[t] = reinterpret_cast<const std::uint8_t*>(job.x.Row(first_token + t));
+    y[t] = &job.y[first_token + t][first_row];
+  }
+  const bool fp4 = w.format == WeightFormat::kFp4E8m0x32;
+  const std::size_t code_bytes = fp4 ? w.cols / 2 : w.cols;
+  const std::size_t scale_bytes = fp4 ? w.cols / kInt8Block : CeilDiv(w.cols, kInt16Block);
+  const std::byte* scales = fp4 ? w.scales + first_row * scale_bytes : w.Fp8ScaleRow(first_row);
+  const QuantizedUnit unit{
+      .x = x.data(),
+      .y = y.data(),
+      .codes = reinterpret_cast<const std::uint8_t*>(w.codes) + first_row * code_bytes,
+      .scales = reinterpret_cast<const std::uint8_t*>(scales),
+      .tokens = tokens,
+      .rows = std::min(kQuantizedRows, w.rows - first_row),
+      .cols = w.cols,
+      .code_bytes = code_bytes,
+      .scale_bytes = scale_bytes,
+      .first_row_in_block = (w.first_row_in_block + first_row) % 128};
+  (fp4 ? HADAL_SIMD(MatMulInt8Fp4) : HADAL_SIMD(MatMulInt16Fp8))(unit);
+}
+
+// Runs the units whose costs, summed in order, begin in [begin, end).
+void RunShare(std::span<const QuantizedMatMulJob> jobs, std::size_t begin, std::size_t end) {
+  std::size_t before = 0;
+  for (const QuantizedMatMulJob& job : jobs) {
+    const Grid grid(job);
+    const std::size_t cost = UnitCost(job), after = before + grid.units() * cost;
+    if (after > begin && before < end) {
+      const std::size_t first = begin > before ? CeilDiv(begin - before, cost) : 0;
+      const std::size_t last = std::min(CeilDiv(end - before, cost), grid.units());
+      for (std::size_t unit = first; unit < last; ++unit) RunUnit(job, grid, unit);
+    }
+    before = after;
+  }
+}
+
+}  // namespace
+
+bool IsQuantized(WeightFormat format) {
+  return format == WeightFormat::kFp8Block128 || format == WeightFormat::kFp4E8m0x32;
+}
+
+RowFormat RowFormatFor(WeightFormat format) {
+  return format == WeightFormat::kFp4E8m0x32 ? RowFormat::kInt8Block32 : RowFormat::kInt16Block128;
+}
+
+void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads) {
+  std::size_t cost = 0;
+  for (const QuantizedMatMulJob& job : jobs) {
+    CheckJob(job);
+    cost += Grid(job).units() * UnitCost(job);
+  }
+  if (ActiveIsa() == Isa::kRef) return MatMulPlain(jobs, threads);
+  const std::size_t shares = threads.count();
+  threads.Run(shares, [&](std::size_t share) {
+    RunShare(jobs, cost / shares * share, share + 1 == shares ? cost : cost / shares * (share + 1));
+  });
+}
+
+}  // namespace hadal::kernels

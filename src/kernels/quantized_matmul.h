@@ -1,0 +1,53 @@
+// Matrix products of integer activations (quantized_row.h) with FP8 and FP4 weights, exact but for the
+// sums over blocks.
+//
+//   y[t,n] = sum_b  scale_x[t,b] scale_w[n,b]  sum_{k in b} q[t,k] code[n,k]
+//
+//   x  [rows]          quantised rows, int8 for FP4 and int16 for FP8 weights
+//   w  [n, cols]       stored codes
+//   y  [tokens, n]     f32  every element written; must not overlap x
+//
+// Numbers  the sum over a block of 32 (FP4) or 128 (FP8) columns is exact in 32-bit integers; then, in
+//          f32, sum = fma(float(block), scale_x scale_w, sum), blocks in order; FP4: block b into sum
+//          b mod 4, and (s0 + s1) + (s2 + s3) at the end. An FP8 value times 512 has 18 bits: the upper
+//          15 and the lower 3 are two sums (the second of few columns), added one after the other.
+//          Same bits from every instruction set, for any tokens and threads.
+//          An E4M3 NaN counts as 480; an E8M0 NaN gives NaN.
+// Error    beside the activations' rounding (blocks + 2) * 2^-24 * sum_b |term|.
+// Caller   shapes and formats agree (HADAL_CHECK).
+// Cost     2 * tokens * n * cols operations; a weight's bytes are read once per 128 tokens.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "base/threads.h"
+#include "kernels/matmul.h"
+#include "kernels/quantized_row.h"
+#include "tensor/view.h"
+
+namespace hadal::kernels {
+
+struct QuantizedRows {
+  RowFormat format = RowFormat::kInt8Block32;
+  std::size_t cols = 0;
+  const std::byte* data = nullptr;
+  std::size_t stride = 0;                // bytes
+  std::span<const std::uint32_t> pick;   // token t is row pick[t]; empty: row t
+  const std::byte* Row(std::size_t token) const {
+    return data + (pick.empty() ? token : pick[token]) * stride;
+  }
+};
+
+struct QuantizedMatMulJob {
+  QuantizedRows x;
+  Weight w;
+  View2<float> y;  // [tokens, w.rows]
+};
+
+bool IsQuantized(WeightFormat format);         // FP8 or FP4
+RowFormat RowFormatFor(WeightFormat format);   // the rows that such a weight multiplies
+
+// All jobs in one parallel region.
+void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads);
+
+}  // namespace hadal::kernels

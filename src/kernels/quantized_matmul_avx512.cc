@@ -1,0 +1,4 @@
+#include "kernels/integers_avx512.h"
+#include "kernels/quantized_direct_avx512.h"
+
+#include "kernels/quantized_matmul_simd.inc"

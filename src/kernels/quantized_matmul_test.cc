@@ -1,0 +1,223 @@
+#include "kernels/quantized_matmul.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/test_support.h"
+#include "testing/close.h"
+
+namespace hadal::kernels {
+namespace {
+
+using testing::SameBits;
+
+struct Stored {
+  std::vector<std::byte> codes, scales;
+  Weight weight;
+};
+
+// Every code of the format but E4M3's NaNs, scales from 2^-8 to 2^7.
+Stored MakeWeight(WeightFormat format, std::size_t rows, std::size_t cols, std::uint64_t seed) {
+  Stored s;
+  s.weight = {format, rows, cols, nullptr, nullptr};
+  Random random(seed);
+  for (std::size_t i = 0; i < s.weight.code_bytes(); ++i) {
+    const auto code = static_cast<std::uint8_t>(random.Below(256));
+    const bool nan = format == WeightFormat::kFp8Block128 && (code & 0x7F) == 0x7F;
+    s.codes.push_back(static_cast<std::byte>(nan ? code ^ 1 : code));
+  }
+  for (std::size_t i = 0; i < s.weight.scale_bytes(); ++i)
+    s.scales.push_back(static_cast<std::byte>(119 + random.Below(16)));
+  s.weight.codes = s.codes.data();
+  s.weight.scales = s.scales.data();
+  return s;
+}
+
+struct Quantized {
+  std::vector<float> memory;  // for alignment
+  QuantizedRows rows;
+  Quantized(RowFormat format, View2<const float> x) {
+    const std::size_t bytes = QuantizedRowBytes(format, x.cols());
+    memory.resize(bytes / 4 * x.rows());
+    auto* data = reinterpret_cast<std::byte*>(memory.data());
+    for (std::size_t t = 0; t < x.rows(); ++t) QuantizeRow(format, x[t], data + t * bytes);
+    rows = {format, x.cols(), data, bytes, {}};
+  }
+};
+
+constexpr WeightFormat kFormats[] = {WeightFormat::kFp8Block128, WeightFormat::kFp4E8m0x32};
+
+std::vector<float> Product(const QuantizedRows& x, const Weight& w, std::size_t tokens,
+                           std::size_t threads = 1) {
+  Threads pool(threads);
+  Guarded y(tokens * w.rows);
+  const QuantizedMatMulJob job{x, w, y.As(tokens, w.rows)};
+  MatMul(std::span(&job, 1), pool);
+  EXPECT_TRUE(y.Intact());
+  return {y.span().begin(), y.span().end()};
+}
+
+TEST(QuantizeRow, RoundsToTheNearestStepOfItsBlock) {
+  for (const RowFormat format : {RowFormat::kInt8Block32, RowFormat::kInt16Block128}) {
+    const bool narrow = format == RowFormat::kInt8Block32;
+    const std::size_t block = narrow ? kInt8Block : kInt16Block, cols = 3 * kInt16Block;
+    std::vector<float> x = RandomNormals(cols, 5);
+    for (std::size_t i = 0; i < block; ++i) x[block + i] = 0;
+    OnEveryIsa([&](Isa isa) {
+      const Quantized q(format, AsRows(x, 1, cols));
+      const std::byte* row = q.rows.Row(0);
+      const auto scale_of = [&](std::size_t b) {
+        float v;
+        std::memcpy(&v, row + cols * (narrow ? 1 : 2) + 4 * b, 4);
+        return v;
+      };
+      for (std::size_t k = 0; k < cols; ++k) {
+        int v = 0;
+        if (narrow) {
+          v = std::to_integer<std::int8_t>(row[k / 128 * 128 + k % 2 * 64 + k % 128 / 2]);
+        } else {
+          std::int16_t word;
+          std::memcpy(&word, row + 2 * (k / 64 * 64 + k % 2 * 32 + k % 64 / 2), 2);
+          v = word;
+        }
+        const float amax = *std::max_element(
+            x.begin() + static_cast<std::ptrdiff_t>(k / block * block),
+            x.begin() + static_cast<std::ptrdiff_t>((k / block + 1) * block),
+            [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+        const float scale = scale_of(k / block) * (narrow ? 2 : 64);
+        EXPECT_EQ(scale, std::fabs(amax) / (narrow ? kInt8Limit : kInt16Limit)) << IsaName(isa);
+        EXPECT_LE(std::fabs(static_cast<float>(v) * scale - x[k]), scale * 0.5001f) << k;
+      }
+    });
+  }
+}
+
+TEST(QuantizeRow, HasTheSameBitsEverywhere) {
+  std::vector<float> x = RandomNormals(640, 6);
+  x[40] = kInf;
+  x[200] = kNan;
+  x[300] = 1e-44f;
+  for (std::size_t i = 320; i < 480; ++i) x[i] *= 1e-42f;
+  for (const RowFormat format : {RowFormat::kInt8Block32, RowFormat::kInt16Block128})
+    for (const std::size_t cols : {640, 608, 32}) {
+      std::vector<float> want;
+      OnEveryIsa([&](Isa isa) {
+        const Quantized q(format, View2<const float>(x.data(), 1, cols));
+        if (isa == Isa::kRef) want = q.memory;
+        EXPECT_EQ(std::memcmp(want.data(), q.memory.data(), 4 * want.size()), 0) << IsaName(isa);
+      });
+    }
+}
+
+// Against float64 sums over the values that the integers stand for.
+TEST(QuantizedMatMul, IsTheProductOfWhatItsInputsMean) {
+  constexpr std::size_t kTokens = 3, kRows = 40, kCols = 416;
+  const std::vector<float> x = RandomNormals(kTokens * kCols, 1);
+  for (const WeightFormat format : kFormats) {
+    const Stored w = MakeWeight(format, kRows, kCols, 2);
+    const RowFormat rows = RowFormatFor(format);
+    const Quantized q(rows, AsRows(x, kTokens, kCols));
+    const bool narrow = rows == RowFormat::kInt8Block32;
+    const std::size_t block = narrow ? kInt8Block : kInt16Block;
+    const std::vector<float> y = Product(q.rows, w.weight, kTokens);
+    std::vector<float> decoded(kCols);
+    for (std::size_t n = 0; n < kRows; ++n) {
+      DecodeWeightRow(w.weight, n, decoded);
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        double sum = 0, size = 0;
+        for (std::size_t begin = 0; begin < kCols; begin += block) {
+          float amax = 0;
+          const std::size_t end = std::min(begin + block, kCols);
+          for (std::size_t k = begin; k < end; ++k)
+            amax = std::max(amax, std::fabs(x[t * kCols + k]));
+          const float scale = amax / (narrow ? kInt8Limit : kInt16Limit);
+          for (std::size_t k = begin; k < end; ++k) {
+            const double term =
+                double{scale} * std::nearbyint(double{x[t * kCols + k]} / scale) * decoded[k];
+            sum += term;
+            size += std::fabs(term);
+          }
+        }
+        EXPECT_NEAR(y[t * kRows + n], sum, 1e-6 * size) << t << " " << n;
+      }
+    }
+  }
+}
+
+TEST(QuantizedMatMul, HasTheSameBitsForAnyInstructionSetTokensAndThreads) {
+  constexpr std::size_t kMost = 150;
+  for (const WeightFormat format : kFormats)
+    for (const std::size_t cols : {32, 160, 512, 2592})
+      for (const std::size_t n : {1, 31, 100}) {
+        const std::vector<float> x = RandomNormals(kMost * cols, cols + n);
+        const Stored w = MakeWeight(format, n, cols, n);
+        std::vector<float> want;
+        OnEveryIsa([&](Isa isa) {
+          const Quantized q(RowFormatFor(format), AsRows(x, kMost, cols));
+          const std::size_t tokens = isa == Isa::kRef ? 9 : kMost;
+          const std::vector<float> y = Product(q.rows, w.weight, tokens, 2);
+          if (isa == Isa::kRef) want = y;
+          EXPECT_TRUE(SameBits(std::span(y).first(9 * n), want)) << IsaName(isa) << " " << cols;
+          for (const std::size_t few : {1, 2, 7}) {
+            const std::vector<float> part = Product(q.rows, w.weight, few);
+            EXPECT_TRUE(SameBits(part, std::span(want).first(few * n))) << IsaName(isa);
+          }
+        });
+      }
+}
+
+TEST(QuantizedMatMul, RowsOfAViewKeepTheirScalesAndPicksTheirRows) {
+  constexpr std::size_t kCols = 256, kRows = 300;
+  const std::vector<float> x = RandomNormals(5 * kCols, 3);
+  const std::vector<std::uint32_t> pick = {4, 0, 0, 3};
+  for (const WeightFormat format : kFormats) {
+    const Stored w = MakeWeight(format, kRows, kCols, 4);
+    OnEveryIsa([&](Isa isa) {
+      const Quantized q(RowFormatFor(format), AsRows(x, 5, kCols));
+      const std::vector<float> all = Product(q.rows, w.weight, 5);
+      QuantizedRows picked = q.rows;
+      picked.pick = pick;
+      for (const std::size_t begin : {64, 100}) {
+        const std::vector<float> y = Product(picked, w.weight.Rows(begin, 150), pick.size());
+        for (std::size_t t = 0; t < pick.size(); ++t)
+          EXPECT_TRUE(SameBits(std::span(y).subspan(t * 150, 150),
+                               std::span(all).subspan(pick[t] * kRows + begin, 150)))
+              << IsaName(isa) << " " << begin;
+      }
+    });
+  }
+}
+
+TEST(QuantizedMatMul, SmallValuesBesideLargeOnesCount) {
+  Stored w = MakeWeight(WeightFormat::kFp8Block128, 1, 128, 1);
+  for (std::size_t k = 0; k < 128; ++k) w.codes[k] = static_cast<std::byte>(k % 2 == 0 ? 1 : 0x81);
+  w.codes[0] = std::byte{0x7E};  // 448
+  std::vector<float> x(128, 1.0f);
+  for (std::size_t k = 0; k < 128; ++k) x[k] = k == 0 ? 0.0f : k % 2 == 0 ? 1.0f : -1.0f;
+  const float scale = std::ldexp(1.0f, std::to_integer<int>(w.scales[0]) - 127);
+  OnEveryIsa([&](Isa isa) {
+    const Quantized q(RowFormat::kInt16Block128, AsRows(x, 1, 128));
+    EXPECT_NEAR(Product(q.rows, w.weight, 1)[0] / scale, 127 * 0x1p-9f, 1e-6f) << IsaName(isa);
+  });
+}
+
+TEST(QuantizedMatMul, InfinitiesAndNansStayInTheirToken) {
+  std::vector<float> x = RandomNormals(3 * 256, 9);
+  x[256 + 7] = kInf;
+  for (const WeightFormat format : kFormats) {
+    const Stored w = MakeWeight(format, 20, 256, 8);
+    OnEveryIsa([&](Isa) {
+      const Quantized q(RowFormatFor(format), AsRows(x, 3, 256));
+      const std::vector<float> y = Product(q.rows, w.weight, 3);
+      for (std::size_t n = 0; n < 20; ++n) {
+        EXPECT_TRUE(std::isfinite(y[n]) && std::isfinite(y[40 + n]));
+        EXPECT_TRUE(std::isnan(y[20 + n]));
+      }
+    });
+  }
+}
+
+}  // namespace
+}  // namespace hadal::kernels

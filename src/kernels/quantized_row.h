@@ -1,0 +1,36 @@
+// Activation rows as integers, for exact products with FP8 and FP4 weights (quantized_matmul.h).
+//
+//   kInt8Block32    for FP4 weights: blocks of 32 columns, |q| <= 127
+//   kInt16Block128  for FP8 weights: blocks of 128 columns, |q| <= 546
+//
+//   scale = amax / limit of a block, q = round(x / scale), to nearest, ties to even
+//
+// Error    |x - scale q| <= amax/254 or amax/1092 of the block; the official FP8 activations (blocks of
+//          128) keep 3 bits behind the leading one, an error of up to |x|/16.
+// Numbers  the same bits from every instruction set. A block with an infinity or a NaN has scale NaN.
+//
+// A stored row, with cols rounded up to a multiple of 128, everything zero there:
+//   q       [cols] int8 or int16, the even columns of every 128 (int8) or 64 (int16) before the odd
+//           ones: the order in which unpacking stored codes leaves them
+//   scale   [cols / 32 or cols / 128] f32, of a unit of the integer products: half the above for int8,
+//           whose FP4 partners are doubled; 2^-6 of it for int16, whose FP8 partners are 64-fold
+//   offset  [cols / 32] i32, int8 only: -12 sum of q; its FP4 partners have 12 added, to be unsigned
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace hadal::kernels {
+
+enum class RowFormat { kInt8Block32, kInt16Block128 };
+
+inline constexpr std::size_t kInt8Block = 32, kInt16Block = 128;
+// 546 * 30720 * 128 < 2^31: the sum of a block with any weight codes stays in 32 bits.
+inline constexpr float kInt8Limit = 127, kInt16Limit = 546;
+
+std::size_t QuantizedRowBytes(RowFormat format, std::size_t cols);
+
+// out [QuantizedRowBytes], 4-byte aligned.
+void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out);
+
+}  // namespace hadal::kernels

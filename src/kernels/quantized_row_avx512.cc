@@ -1,0 +1,3 @@
+#include "kernels/integers_avx512.h"
+
+#include "kernels/quantized_row_simd.inc"
