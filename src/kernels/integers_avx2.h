@@ -13,7 +13,6 @@ void DirectFp4(const Unit&);
 template <std::size_t kTokens, class Unit>
 void DirectFp8(const Unit&);
 
-
 struct I16 {
   __m256i lo, hi;
   static I16 Zero() { return {_mm256_setzero_si256(), _mm256_setzero_si256()}; }
@@ -106,20 +105,18 @@ struct Fp8Words {
     const __m256i digits = _mm256_or_si256(_mm256_and_si256(code, all(7)), leading);
     const __m256i e = _mm256_max_epi32(field, all(1));
     const __m256i value = _mm256_sllv_epi32(digits, _mm256_sub_epi32(e, all(1)));
-    const __m256i magnitude =
-        kRest ? _mm256_and_si256(value, all(7)) : _mm256_srli_epi32(value, 3);
+    const __m256i magnitude = kRest ? _mm256_and_si256(value, all(7)) : _mm256_srli_epi32(value, 3);
     const __m256i negative = _mm256_srai_epi32(_mm256_slli_epi32(code, 24), 31);
     return _mm256_sub_epi32(_mm256_xor_si256(magnitude, negative), negative);
   }
 };
 
 inline void TransposeWords(const std::uint8_t* const* rows, std::uint8_t* out) {
-  for (std::size_t half = 0; half < 2; ++half)      // rows 8 half to 8 half + 7
+  for (std::size_t half = 0; half < 2; ++half)          // rows 8 half to 8 half + 7
     for (std::size_t from = 0; from < 16; from += 8) {  // words
       __m256i a[8], b[8];
       for (std::size_t i = 0; i < 8; ++i)
-        a[i] = _mm256_loadu_si256(
-            reinterpret_cast<const __m256i*>(rows[8 * half + i] + 4 * from));
+        a[i] = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows[8 * half + i] + 4 * from));
       for (std::size_t i = 0; i < 8; i += 2) {
         b[i] = _mm256_unpacklo_epi32(a[i], a[i + 1]);
         b[i + 1] = _mm256_unpackhi_epi32(a[i], a[i + 1]);
@@ -131,8 +128,7 @@ inline void TransposeWords(const std::uint8_t* const* rows, std::uint8_t* out) {
         }
       for (std::size_t w = 0; w < 4; ++w) {
         const auto store = [&](std::size_t word, __m256i v) {
-          _mm256_storeu_si256(
-              reinterpret_cast<__m256i*>(out + 64 * (from + word) + 32 * half), v);
+          _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 64 * (from + word) + 32 * half), v);
         };
         store(w, _mm256_permute2x128_si256(a[w], a[4 + w], 0x20));
         store(4 + w, _mm256_permute2x128_si256(a[w], a[4 + w], 0x31));

@@ -29,9 +29,7 @@ struct I16 {
   }
 
   // sum + unsigned bytes . signed bytes; sum + signed words . signed words; both modulo 2^32.
-  static I16 DotBytes(I16 sum, I16 u8, I16 s8) {
-    return {_mm512_dpbusd_epi32(sum.v, u8.v, s8.v)};
-  }
+  static I16 DotBytes(I16 sum, I16 u8, I16 s8) { return {_mm512_dpbusd_epi32(sum.v, u8.v, s8.v)}; }
   static I16 DotWords(I16 sum, I16 a, I16 b) { return {_mm512_dpwssd_epi32(sum.v, a.v, b.v)}; }
 
   // The table's entry for each byte's low (kHigh: high) nibble.
@@ -65,8 +63,8 @@ struct Fp8Words {
   template <unsigned kFirst>
   I16 Rest(I16 codes) const {
     const __m512i twice = Twice<kFirst>(codes.v);
-    const __mmask64 small = _mm512_cmplt_epu8_mask(
-        _mm512_and_si512(twice, _mm512_set1_epi8(0x7F)), _mm512_set1_epi8(32));
+    const __mmask64 small = _mm512_cmplt_epu8_mask(_mm512_and_si512(twice, _mm512_set1_epi8(0x7F)),
+                                                   _mm512_set1_epi8(32));
     return Signed(_mm512_maskz_permutexvar_epi8(small & ~kOdd, twice, rest0), twice);
   }
   // Whether Rest could be other than zero.
@@ -87,8 +85,8 @@ struct Fp8Words {
     return _mm512_shuffle_epi8(codes, _mm512_broadcast_i32x4(pattern));
   }
   static I16 Signed(__m512i words, __m512i codes) {
-    return {_mm512_mask_sub_epi16(words, _mm512_movepi16_mask(codes), _mm512_setzero_si512(),
-                                  words)};
+    return {
+        _mm512_mask_sub_epi16(words, _mm512_movepi16_mask(codes), _mm512_setzero_si512(), words)};
   }
   __m512i low0, low1, high0, high1, rest0;
 };

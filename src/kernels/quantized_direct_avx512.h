@@ -10,7 +10,7 @@
 
 namespace hadal::kernels::avx512 {
 
-inline constexpr std::size_t kDirectMost = 4;      // tokens
+inline constexpr std::size_t kDirectMost = 4;  // tokens
 
 inline __m128 FourScales(const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c,
                          const std::uint8_t* d) {
@@ -41,16 +41,16 @@ struct FourRows {
 inline __m512 BlockScales(__m128i bytes) {
   const __m128i order = _mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const __m512i code = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(bytes, order));
-  const __m512i nan = _mm512_slli_epi32(
-      _mm512_srli_epi32(_mm512_add_epi32(code, _mm512_set1_epi32(1)), 8), 22);
+  const __m512i nan =
+      _mm512_slli_epi32(_mm512_srli_epi32(_mm512_add_epi32(code, _mm512_set1_epi32(1)), 8), 22);
   return _mm512_castsi512_ps(_mm512_or_si512(
       _mm512_max_epu32(_mm512_slli_epi32(code, 23), _mm512_set1_epi32(0x00400000)), nan));
 }
 
 // The dot products of 128 columns of row r, eight columns a lane, without the offsets.
 template <std::size_t kTokens>
-inline void DotFp4Columns(__m512i codes, const QuantizedUnit& unit, std::size_t k,
-                          std::size_t r, __m512i (&dots)[kTokens][4]) {
+inline void DotFp4Columns(__m512i codes, const QuantizedUnit& unit, std::size_t k, std::size_t r,
+                          __m512i (&dots)[kTokens][4]) {
   const __m512i table =
       _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kFp4Bytes)));
   const __m512i low_nibble = _mm512_set1_epi8(15);
@@ -140,8 +140,7 @@ inline __m512i Fp8EvenWords(__m512i codes) {
       _mm512_slli_epi16(codes, 11), _mm512_set1_epi16(0x3800), _mm512_set1_epi16(0x4000), 0xEA);
   const __m512i shift = _mm512_andnot_si512(_mm512_srli_epi16(codes, 3), _mm512_set1_epi16(15));
   const __m512i magnitude = _mm512_srlv_epi16(digits, shift);
-  return _mm512_mask_sub_epi16(magnitude,
-                               _mm512_test_epi16_mask(codes, _mm512_set1_epi16(0x0080)),
+  return _mm512_mask_sub_epi16(magnitude, _mm512_test_epi16_mask(codes, _mm512_set1_epi16(0x0080)),
                                _mm512_setzero_si512(), magnitude);
 }
 inline __m512i Fp8OddWords(__m512i codes) {
@@ -192,18 +191,17 @@ inline void DotFp8Columns(const QuantizedUnit& unit, const std::uint8_t* codes, 
   for (std::size_t t = 0; t < kTokens; ++t) dots[t][r] = _mm512_setzero_si512();
   for (std::size_t half = 0; half < 2; ++half) {
     const std::size_t from = 64 * half;
-    const __m512i v = kWhole ? _mm512_loadu_si512(codes + from)
-                             : _mm512_maskz_loadu_epi8(FirstBytes(unit.cols, 128 * b + from),
-                                                       codes + from);
+    const __m512i v =
+        kWhole ? _mm512_loadu_si512(codes + from)
+               : _mm512_maskz_loadu_epi8(FirstBytes(unit.cols, 128 * b + from), codes + from);
     PrefetchNextRows(unit, codes + from);
     small[half] = _mm512_testn_epi8_mask(v, _mm512_set1_epi8(0x60));
     if (!kWhole) small[half] &= FirstBytes(unit.cols, 128 * b + from);
     const __m512i even = Fp8EvenWords(v), odd = Fp8OddWords(v);
     for (std::size_t t = 0; t < kTokens; ++t) {
       const std::uint8_t* x = unit.x[t] + 2 * (128 * b + from);
-      dots[t][r] = _mm512_dpwssd_epi32(
-          _mm512_dpwssd_epi32(dots[t][r], even, _mm512_loadu_si512(x)), odd,
-          _mm512_loadu_si512(x + 64));
+      dots[t][r] = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(dots[t][r], even, _mm512_loadu_si512(x)),
+                                       odd, _mm512_loadu_si512(x + 64));
     }
   }
 }
@@ -228,8 +226,7 @@ inline void DirectFp8(const QuantizedUnit& unit) {
                                                  small[r]);
         any |= small[r][0] | small[r][1];
       }
-      const __m128 w_scale =
-          FourScales(scales[0] + b, scales[1] + b, scales[2] + b, scales[3] + b);
+      const __m128 w_scale = FourScales(scales[0] + b, scales[1] + b, scales[2] + b, scales[3] + b);
       for (std::size_t t = 0; t < kTokens; ++t) {
         float x_scale;
         __builtin_memcpy(&x_scale, unit.x[t] + scales_at + 4 * b, 4);
@@ -241,8 +238,8 @@ inline void DirectFp8(const QuantizedUnit& unit) {
           return Fp8RestDot(from, small[r][0], x) + Fp8RestDot(from + 64, small[r][1], x + 128);
         };
         const __m128i rests = _mm_setr_epi32(rest(0), rest(1), rest(2), rest(3));
-        sums[t] = _mm_fmadd_ps(_mm_cvtepi32_ps(rests), _mm_mul_ps(_mm_set1_ps(0x1p-3f), scale),
-                               sums[t]);
+        sums[t] =
+            _mm_fmadd_ps(_mm_cvtepi32_ps(rests), _mm_mul_ps(_mm_set1_ps(0x1p-3f), scale), sums[t]);
       }
     };
     std::size_t b = 0;

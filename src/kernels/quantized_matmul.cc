@@ -97,7 +97,8 @@ void CheckJob(const QuantizedMatMulJob& job) {
 // A job is cut into units: all blocks of tokens for each block of rows, in this order.
 struct Grid {
   explicit Grid(const QuantizedMatMulJob& job)
-      : rows(CeilDiv(job.w.rows, kQuantizedRows)), tokens(CeilDiv(job.y.rows(), kQuantizedTokens)) {}
+      : rows(CeilDiv(job.w.rows, kQuantizedRows)),
+        tokens(CeilDiv(job.y.rows(), kQuantizedTokens)) {}
   std::size_t units() const { return rows * tokens; }
   std::size_t rows, tokens;
 };

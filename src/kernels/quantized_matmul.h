@@ -31,8 +31,8 @@ struct QuantizedRows {
   RowFormat format = RowFormat::kInt8Block32;
   std::size_t cols = 0;
   const std::byte* data = nullptr;
-  std::size_t stride = 0;                // bytes
-  std::span<const std::uint32_t> pick;   // token t is row pick[t]; empty: row t
+  std::size_t stride = 0;               // bytes
+  std::span<const std::uint32_t> pick;  // token t is row pick[t]; empty: row t
   const std::byte* Row(std::size_t token) const {
     return data + (pick.empty() ? token : pick[token]) * stride;
   }
@@ -44,8 +44,8 @@ struct QuantizedMatMulJob {
   View2<float> y;  // [tokens, w.rows]
 };
 
-bool IsQuantized(WeightFormat format);         // FP8 or FP4
-RowFormat RowFormatFor(WeightFormat format);   // the rows that such a weight multiplies
+bool IsQuantized(WeightFormat format);        // FP8 or FP4
+RowFormat RowFormatFor(WeightFormat format);  // the rows that such a weight multiplies
 
 // All jobs in one parallel region.
 void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads);

@@ -82,10 +82,10 @@ TEST(QuantizeRow, RoundsToTheNearestStepOfItsBlock) {
           std::memcpy(&word, row + 2 * (k / 64 * 64 + k % 2 * 32 + k % 64 / 2), 2);
           v = word;
         }
-        const float amax = *std::max_element(
-            x.begin() + static_cast<std::ptrdiff_t>(k / block * block),
-            x.begin() + static_cast<std::ptrdiff_t>((k / block + 1) * block),
-            [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+        const float amax =
+            *std::max_element(x.begin() + static_cast<std::ptrdiff_t>(k / block * block),
+                              x.begin() + static_cast<std::ptrdiff_t>((k / block + 1) * block),
+                              [](float a, float b) { return std::fabs(a) < std::fabs(b); });
         const float scale = scale_of(k / block) * (narrow ? 2 : 64);
         EXPECT_EQ(scale, std::fabs(amax) / (narrow ? kInt8Limit : kInt16Limit)) << IsaName(isa);
         EXPECT_LE(std::fabs(static_cast<float>(v) * scale - x[k]), scale * 0.5001f) << k;

@@ -63,8 +63,7 @@ void QuantizeInt16Plain(std::span<const float> x, std::byte* out) {
   auto* scales = reinterpret_cast<float*>(out + 2 * cols);
   std::memset(out, 0, QuantizedRowBytes(RowFormat::kInt16Block128, cols));
   for (std::size_t begin = 0; begin < x.size(); begin += kInt16Block) {
-    const std::span<const float> block =
-        x.subspan(begin, std::min(kInt16Block, x.size() - begin));
+    const std::span<const float> block = x.subspan(begin, std::min(kInt16Block, x.size() - begin));
     const BlockScale s = ScaleOf(block, kInt16Limit);
     for (std::size_t i = 0; i < block.size(); ++i)
       q[Place<64>(begin + i)] = static_cast<std::int16_t>(Rounded(block[i], s.inverse));

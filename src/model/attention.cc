@@ -1,7 +1,6 @@
 #include "model/attention.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -16,11 +15,6 @@ namespace hadal::model {
 namespace {
 
 constexpr std::size_t kTile = kernels::kAttentionTile;
-constexpr std::size_t kMaxGroups = 64;
-
-View2<const float> HeadsOf(std::span<const float> row, std::size_t head_dim) {
-  return {row.data(), row.size() / head_dim, head_dim};
-}
 
 void NormaliseRows(Pass& pass, View2<float> rows, std::span<const float> gain) {
   ForEach(pass, rows.rows(), [&](WorkerScratch&, std::size_t t) {
@@ -108,10 +102,12 @@ class EntryList {
   bool chosen_ = false;
 };
 
+// Some heads of one row.
 void AttendRow(Pass& pass, std::size_t layer, std::size_t row, std::span<const float> sink,
                View2<const float> q, View2<float> out, WorkerScratch& worker) {
   const float scale = 1 / std::sqrt(static_cast<float>(q.cols()));
-  kernels::AttentionState state{worker.head_max.span(), worker.head_sum.span(),
+  kernels::AttentionState state{worker.head_max.span().first(q.rows()),
+                                worker.head_sum.span().first(q.rows()),
                                 worker.weighted.As(q.rows(), q.cols())};
   const EntryList list(pass, layer, row);
   kernels::AttendBegin(state);
@@ -127,13 +123,20 @@ void AttendRow(Pass& pass, std::size_t layer, std::size_t row, std::span<const f
 // values here, so the outputs carry one too).
 void AttendRows(Pass& pass, std::size_t layer, const Attention& attn, View2<const float> q,
                 View2<float> out) {
-  const std::size_t head_dim = pass.config.head_dim;
-  ForEach(pass, pass.rows(), [&](WorkerScratch& worker, std::size_t t) {
-    const View2<float> heads(out[t].data(), pass.config.num_attention_heads, head_dim);
-    AttendRow(pass, layer, t, attn.attn_sink, HeadsOf(q[t], head_dim), heads, worker);
-    RoundActs(pass.numerics, out[t]);
-    for (std::size_t h = 0; h < heads.rows(); ++h)
-      RotateHead(pass, t, heads[h], kernels::Turn::kInverse);
+  const std::size_t head_dim = pass.config.head_dim, heads = pass.config.num_attention_heads;
+  // A single row's heads are shared out.
+  const std::size_t parts = pass.rows() == 1 ? std::min(heads, pass.threads.count()) : 1;
+  ForEach(pass, pass.rows() * parts, [&](WorkerScratch& worker, std::size_t item) {
+    const std::size_t t = item / parts, part = item % parts;
+    const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
+    const View2<const float> query(q[t].data() + first * head_dim, count, head_dim);
+    const View2<float> result(out[t].data() + first * head_dim, count, head_dim);
+    AttendRow(pass, layer, t, std::span(attn.attn_sink).subspan(first, count), query, result,
+              worker);
+    for (std::size_t h = 0; h < count; ++h) {
+      RoundActs(pass.numerics, result[h]);
+      RotateHead(pass, t, result[h], kernels::Turn::kInverse);
+    }
   });
 }
 
@@ -141,12 +144,24 @@ void GroupedOutput(Pass& pass, const Attention& attn, View2<const float> o) {
   const Config& c = pass.config;
   const View2<float> latent = pass.Rows(pass.work.o_latent, c.o_groups * c.o_lora_rank);
   const std::size_t group_dim = o.cols() / c.o_groups;
-  HADAL_CHECK(c.o_groups <= kMaxGroups);
-  std::array<kernels::MatMulJob, kMaxGroups> jobs;
-  for (std::size_t g = 0; g < c.o_groups; ++g)
-    jobs[g] = {o.Cols(g * group_dim, group_dim), attn.wo_a[g],
-               latent.Cols(g * c.o_lora_rank, c.o_lora_rank)};
-  LinearJobs(pass, std::span(jobs).first(c.o_groups));
+  // As many groups together as their inputs' integers have room for.
+  LinearJobs jobs;
+  ForgetIntegers(pass);
+  for (std::size_t g = 0; g < c.o_groups; ++g) {
+    const View2<const float> x = o.Cols(g * group_dim, group_dim);
+    const View2<float> y = latent.Cols(g * c.o_lora_rank, c.o_lora_rank);
+    if (!TakesIntegers(pass.numerics, attn.wo_a[g])) {
+      jobs.floats.push_back({x, attn.wo_a[g], y});
+      continue;
+    }
+    if (!HasRoomForIntegers(pass, x, attn.wo_a[g])) {
+      jobs.Run(pass);
+      jobs = {};
+      ForgetIntegers(pass);
+    }
+    jobs.integers.push_back({IntegerRows(pass, x, attn.wo_a[g]), attn.wo_a[g], y});
+  }
+  jobs.Run(pass);
   Linear(pass, latent, {{&attn.wo_b, pass.Rows(pass.work.sub_out, c.hidden_size)}});
 }
 

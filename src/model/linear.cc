@@ -1,22 +1,42 @@
 #include "model/linear.h"
 
 #include <algorithm>
+#include <array>
 
 namespace hadal::model {
 namespace {
 
 constexpr std::size_t kActivationBlock = 128;
-constexpr std::size_t kMaxOuts = 4;
-
-bool IsQuantized(const Weight& weight) {
-  return weight.format == kernels::WeightFormat::kFp8Block128 ||
-         weight.format == kernels::WeightFormat::kFp4E8m0x32;
-}
 
 }  // namespace
 
+bool TakesIntegers(const Numerics& numerics, const Weight& weight) {
+  return numerics.integer_inputs && kernels::IsQuantized(weight.format);
+}
+
+void ForgetIntegers(Pass& pass) { pass.work.integers_used = 0; }
+
+bool HasRoomForIntegers(const Pass& pass, View2<const float> x, const Weight& weight) {
+  const kernels::RowFormat format = kernels::RowFormatFor(weight.format);
+  return x.rows() * kernels::QuantizedRowBytes(format, x.cols()) <=
+         pass.work.integers.size() - pass.work.integers_used;
+}
+
+kernels::QuantizedRows IntegerRows(Pass& pass, View2<const float> x, const Weight& weight) {
+  const kernels::RowFormat format = kernels::RowFormatFor(weight.format);
+  const std::size_t stride = kernels::QuantizedRowBytes(format, x.cols());
+  Workspace& work = pass.work;
+  HADAL_CHECK(HasRoomForIntegers(pass, x, weight));
+  std::byte* data = work.integers.span().data() + work.integers_used;
+  work.integers_used += x.rows() * stride;
+  ForEach(pass, x.rows(), [&](WorkerScratch&, std::size_t t) {
+    kernels::QuantizeRow(format, x[t], data + t * stride);
+  });
+  return {format, x.cols(), data, stride, {}};
+}
+
 View2<const float> LinearInputOf(Pass& pass, View2<const float> x, const Weight& weight) {
-  if (!pass.numerics.fp8_linear_inputs || !IsQuantized(weight)) return x;
+  if (!pass.numerics.fp8_linear_inputs || !kernels::IsQuantized(weight.format)) return x;
   const View2<float> copy = pass.work.quantized.As(x.rows(), x.cols());
   ForEach(pass, x.rows(), [&](WorkerScratch&, std::size_t t) {
     std::ranges::copy(x[t], copy[t].begin());
@@ -25,26 +45,35 @@ View2<const float> LinearInputOf(Pass& pass, View2<const float> x, const Weight&
   return copy;
 }
 
-void LinearJobs(Pass& pass, std::span<const kernels::MatMulJob> jobs) {
-  kernels::MatMul(jobs, pass.threads);
-  for (const kernels::MatMulJob& job : jobs) RoundActs(pass, job.y);
+void LinearJobs::Run(Pass& pass) {
+  if (!floats.empty()) kernels::MatMul(floats, pass.threads);
+  if (!integers.empty()) kernels::MatMul(integers, pass.threads);
+  for (const kernels::MatMulJob& job : floats) RoundActs(pass, job.y);
+  for (const kernels::QuantizedMatMulJob& job : integers) RoundActs(pass, job.y);
 }
 
 void Linear(Pass& pass, View2<const float> x, std::initializer_list<LinearOut> outs,
             LinearInput input) {
-  HADAL_CHECK(outs.size() <= kMaxOuts);
-  kernels::MatMulJob jobs[kMaxOuts];
-  std::size_t count = 0;
+  LinearJobs jobs;
   View2<const float> quantized;
+  std::array<std::optional<kernels::QuantizedRows>, 2> rows;  // by RowFormat
+  ForgetIntegers(pass);
   for (const LinearOut& out : outs) {
+    const Weight& w = *out.weight;
+    if (TakesIntegers(pass.numerics, w)) {
+      auto& of_format = rows[static_cast<std::size_t>(kernels::RowFormatFor(w.format))];
+      if (!of_format) of_format = IntegerRows(pass, x, w);
+      jobs.integers.push_back({*of_format, w, out.y});
+      continue;
+    }
     View2<const float> in = x;
-    if (input == LinearInput::kQuantize && IsQuantized(*out.weight)) {
-      if (quantized.data() == nullptr) quantized = LinearInputOf(pass, x, *out.weight);
+    if (input == LinearInput::kQuantize && kernels::IsQuantized(w.format)) {
+      if (quantized.data() == nullptr) quantized = LinearInputOf(pass, x, w);
       in = quantized;
     }
-    jobs[count++] = {in, *out.weight, out.y};
+    jobs.floats.push_back({in, w, out.y});
   }
-  LinearJobs(pass, std::span(jobs).first(count));
+  jobs.Run(pass);
 }
 
 void RoundActs(Pass& pass, View2<float> x) {

@@ -1,9 +1,10 @@
 #include "model/moe.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 #include <vector>
 
-#include "kernels/matmul.h"
 #include "kernels/router.h"
 #include "kernels/swiglu.h"
 #include "model/linear.h"
@@ -41,10 +42,10 @@ void Route(Pass& pass, const Moe& moe, View2<const float> x) {
   });
 }
 
-// Sorts the (row, choice) pairs by expert, rows in order, into work.expert_slot.
+// Sorts the (row, choice) pairs by expert, rows in order, into work.expert_slot and work.slot_row.
 Grouping GroupByExpert(Pass& pass) {
-  const std::size_t experts = pass.config.n_routed_experts;
-  const std::size_t pairs = pass.rows() * pass.config.num_experts_per_tok;
+  const std::size_t experts = pass.config.n_routed_experts, k = pass.config.num_experts_per_tok;
+  const std::size_t pairs = pass.rows() * k;
   const std::span<const std::uint32_t> ids = pass.work.expert_ids.span().first(pairs);
   Grouping grouping;
   grouping.begin.assign(experts + 1, 0);
@@ -54,36 +55,74 @@ Grouping GroupByExpert(Pass& pass) {
     grouping.begin[e + 1] += grouping.begin[e];
   }
   std::vector<std::uint32_t> next(grouping.begin.begin(), grouping.begin.end() - 1);
-  for (std::size_t i = 0; i < pairs; ++i) pass.work.expert_slot[i] = next[ids[i]]++;
+  for (std::size_t i = 0; i < pairs; ++i) {
+    const std::uint32_t slot = next[ids[i]]++;
+    pass.work.expert_slot[i] = slot;
+    pass.work.slot_row[slot] = static_cast<std::uint32_t>(i / k);
+  }
   return grouping;
 }
 
-// The grouped input as the experts' weights see it: gathered, and quantised if the numerics say so.
-View2<const float> GatherInput(Pass& pass, const Moe& moe, View2<const float> x) {
-  const std::size_t k = pass.config.num_experts_per_tok;
-  const View2<const float> in = LinearInputOf(pass, x, moe.experts[0].w1);
-  const View2<float> grouped = pass.work.grouped_x.As(pass.rows() * k, x.cols());
-  ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-    for (std::size_t j = 0; j < k; ++j)
-      std::ranges::copy(in[t], grouped[pass.work.expert_slot[t * k + j]].begin());
-  });
-  return grouped;
-}
+// Inputs of routed experts, one row a slot, as integers or in float32, made when first asked for.
+class SlotInputs {
+ public:
+  // Slot s is row pick[s] of x; pick empty: row s. `first` is the first expert's weight: whether float32
+  // inputs are rounded to FP8 goes by it.
+  SlotInputs(Pass& pass, View2<const float> x, const Weight& first,
+             std::span<const std::uint32_t> pick)
+      : pass_(pass), x_(x), first_(first), pick_(pick) {}
+
+  void Add(LinearJobs& jobs, const Weight& w, std::size_t begin, std::size_t count,
+           View2<float> y) {
+    if (!TakesIntegers(pass_.numerics, w)) {
+      jobs.floats.push_back({Floats().Rows(begin, count), w, y});
+      return;
+    }
+    auto& rows = integers_[static_cast<std::size_t>(kernels::RowFormatFor(w.format))];
+    if (!rows) rows = IntegerRows(pass_, x_, w);
+    kernels::QuantizedRows part = *rows;
+    if (pick_.empty())
+      part.data += begin * part.stride;
+    else
+      part.pick = pick_.subspan(begin, count);
+    jobs.integers.push_back({part, w, y});
+  }
+
+ private:
+  View2<const float> Floats() {
+    if (floats_.data() != nullptr) return floats_;
+    const View2<const float> in = LinearInputOf(pass_, x_, first_);
+    if (pick_.empty()) return floats_ = in;
+    const View2<float> grouped = pass_.work.grouped_x.As(pick_.size(), x_.cols());
+    ForEach(pass_, pick_.size(), [&](WorkerScratch&, std::size_t slot) {
+      std::ranges::copy(in[pick_[slot]], grouped[slot].begin());
+    });
+    return floats_ = grouped;
+  }
+
+  Pass& pass_;
+  View2<const float> x_, floats_;
+  const Weight& first_;
+  std::span<const std::uint32_t> pick_;
+  std::array<std::optional<kernels::QuantizedRows>, 2> integers_;
+};
 
 // gate and up of all active experts and of the shared one.
 void ProjectUp(Pass& pass, const Moe& moe, const Grouping& grouping, View2<const float> x,
                View2<float> gate, View2<float> up) {
-  const View2<const float> grouped = GatherInput(pass, moe, x);
-  std::vector<kernels::MatMulJob> jobs;
+  const std::size_t pairs = gate.rows() - pass.rows();
+  ForgetIntegers(pass);
+  SlotInputs inputs(pass, x, moe.experts[0].w1, pass.work.slot_row.span().first(pairs));
+  LinearJobs jobs;
   for (const std::uint32_t e : grouping.active) {
     const std::size_t begin = grouping.begin[e], count = grouping.begin[e + 1] - begin;
-    jobs.push_back({grouped.Rows(begin, count), moe.experts[e].w1, gate.Rows(begin, count)});
-    jobs.push_back({grouped.Rows(begin, count), moe.experts[e].w3, up.Rows(begin, count)});
+    inputs.Add(jobs, moe.experts[e].w1, begin, count, gate.Rows(begin, count));
+    inputs.Add(jobs, moe.experts[e].w3, begin, count, up.Rows(begin, count));
   }
-  const View2<const float> shared_in = LinearInputOf(pass, x, moe.shared_expert.w1);
-  jobs.push_back({shared_in, moe.shared_expert.w1, gate.Rows(grouped.rows(), pass.rows())});
-  jobs.push_back({shared_in, moe.shared_expert.w3, up.Rows(grouped.rows(), pass.rows())});
-  LinearJobs(pass, jobs);
+  jobs.Run(pass);
+  Linear(pass, x,
+         {{&moe.shared_expert.w1, gate.Rows(pairs, pass.rows())},
+          {&moe.shared_expert.w3, up.Rows(pairs, pass.rows())}});
 }
 
 // h, in place of gate: the routing weight comes in here, before w2.
@@ -105,13 +144,14 @@ void Activate(Pass& pass, View2<float> gate, View2<const float> up) {
 void ProjectDown(Pass& pass, const Moe& moe, const Grouping& grouping, View2<const float> h,
                  View2<float> grouped_out, View2<float> shared_out) {
   const std::size_t pairs = grouped_out.rows();
-  std::vector<kernels::MatMulJob> jobs;
-  const View2<const float> routed = LinearInputOf(pass, h.Rows(0, pairs), moe.experts[0].w2);
+  ForgetIntegers(pass);
+  SlotInputs inputs(pass, h.Rows(0, pairs), moe.experts[0].w2, {});
+  LinearJobs jobs;
   for (const std::uint32_t e : grouping.active) {
     const std::size_t begin = grouping.begin[e], count = grouping.begin[e + 1] - begin;
-    jobs.push_back({routed.Rows(begin, count), moe.experts[e].w2, grouped_out.Rows(begin, count)});
+    inputs.Add(jobs, moe.experts[e].w2, begin, count, grouped_out.Rows(begin, count));
   }
-  LinearJobs(pass, jobs);
+  jobs.Run(pass);
   Linear(pass, h.Rows(pairs, pass.rows()), {{&moe.shared_expert.w2, shared_out}});
 }
 

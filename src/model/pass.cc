@@ -4,6 +4,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/hyper_connection.h"
+#include "kernels/quantized_row.h"
 
 namespace hadal::model {
 namespace {
@@ -11,6 +12,22 @@ namespace {
 std::size_t WidestLinearInput(const Config& c) {
   return std::max(
       {c.hidden_size, c.q_lora_rank, c.o_groups * c.o_lora_rank, c.moe_intermediate_size});
+}
+
+// Bytes a token for the integers of any linear layer's inputs: both forms of one input, or the experts'
+// hidden rows.
+std::size_t IntegerBytes(const Config& c) {
+  const auto bytes = [](kernels::RowFormat format, std::size_t cols) {
+    return kernels::QuantizedRowBytes(format, cols);
+  };
+  const auto both = [&](std::size_t cols) {
+    return bytes(kernels::RowFormat::kInt16Block128, cols) +
+           bytes(kernels::RowFormat::kInt8Block32, cols);
+  };
+  const std::size_t group_dim = c.num_attention_heads / c.o_groups * c.head_dim;
+  const std::size_t hidden = c.moe_intermediate_size;
+  return std::max({both(c.hidden_size), both(c.q_lora_rank), both(c.o_groups * c.o_lora_rank),
+                   both(group_dim), both(hidden) * (c.num_experts_per_tok + 1)});
 }
 
 }  // namespace
@@ -68,6 +85,7 @@ void Workspace::TakeAll(const Config& config, const KvLayout& layout, std::size_
   Take(&sub_out, n * c.hidden_size);
   Take(&quantized,
        n * std::max(WidestLinearInput(c), k * std::max(c.hidden_size, c.moe_intermediate_size)));
+  Take(&integers, n * IntegerBytes(c));
   Take(&cos, n * c.qk_rope_head_dim / 2);
   Take(&sin, n * c.qk_rope_head_dim / 2);
   Take(&q_latent, n * c.q_lora_rank);
@@ -88,6 +106,7 @@ void Workspace::TakeAll(const Config& config, const KvLayout& layout, std::size_
   Take(&expert_ids, n * k);
   Take(&expert_weights, n * k);
   Take(&expert_slot, n * k);
+  Take(&slot_row, n * k);
   Take(&grouped_x, n * k * c.hidden_size);
   Take(&grouped_out, n * k * c.hidden_size);
   Take(&gate, n * (k + 1) * c.moe_intermediate_size);

@@ -45,6 +45,8 @@ struct Workspace {
   Buffer<float> hc_weights;              // [tokens, 24]: pre, post, comb
   Buffer<float> x, sub_out;              // [tokens, dim]: a sub-layer's input and output
   Buffer<float> quantized;               // [tokens, widest input]: inputs as FP8 sees them
+  Buffer<std::byte> integers;            // rows of inputs as integers
+  std::size_t integers_used = 0;         // bytes
   Buffer<float> cos, sin;                // [tokens, rope_dim / 2] of the layer's table
   Buffer<float> q_latent, q, attn_out;   // [tokens, q_lora], [tokens, heads * head_dim] twice
   Buffer<float> kv;                      // [tokens, head_dim]
@@ -59,6 +61,7 @@ struct Workspace {
   Buffer<std::uint32_t> expert_ids;      // [tokens, k]
   Buffer<float> expert_weights;          // [tokens, k]
   Buffer<std::uint32_t> expert_slot;     // [tokens, k]: row of the grouped buffers
+  Buffer<std::uint32_t> slot_row;        // [tokens * k]: the batch row of a grouped row
   Buffer<float> grouped_x, grouped_out;  // [tokens * k, dim]
   Buffer<float> gate, up;                // [tokens * (k + 1), inter]: routed, then shared
   std::vector<WorkerScratch> workers;
