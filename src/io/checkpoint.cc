@@ -63,7 +63,7 @@ Result<WeightMap> ReadIndex(const std::string& path) {
       return Fail(Code::kCorrupt,
                   "{}: tensor {}: found shard {}, expected the name of a .safetensors file in the "
                   "same folder",
-                  path, Show(name), shard.AsString() ? Show(*shard.AsString()) : shard.KindName());
+                  path, Show(name), Show(shard.AsString() ? *shard.AsString() : shard.Dump(-1)));
     }
     weights.emplace(name, *shard.AsString());
   }
