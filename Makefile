@@ -2,11 +2,12 @@
 #
 # Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs packages
 # without asking; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run;
-# BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..." for bench.
+# BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..." for bench, HADAL_BENCH="-m DIR ..." for its last step.
 JOBS ?= $(shell nproc)
 export PROMPT ?= Once upon a time
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
+HADAL_BENCH ?= --quick
 RELEASE := build/release
 DEPS := tools/install_deps.sh
 TORCH := $(if $(HADAL_WITH_TORCH),-DHADAL_WITH_TORCH=$(HADAL_WITH_TORCH))
@@ -54,6 +55,7 @@ bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
 	cmake --build $(RELEASE) --target programs $(BENCHES) -j$(JOBS)
 	@$(MAKE) -s links
 	@set -e; for bench in $(BENCHES); do echo "== $$bench"; $(RELEASE)/bench/$$bench $(BENCH_FLAGS); done
+	@echo "== hadal bench"; build/hadal bench $(HADAL_BENCH)
 
 train-deps: deps-engine $(RELEASE)/build.ninja  ## install what `hadal train` needs (LibTorch) and build it
 	@$(DEPS) train

@@ -38,5 +38,7 @@ class Progress {
 bool IsTerminal(int file_descriptor);
 std::uint64_t ResidentBytes();  // this process, now; 0 where unknown
 std::uint64_t PeakResidentBytes();
+// Of those resident now, what is not of files: the process's own memory; 0 where unknown.
+std::uint64_t AnonymousResidentBytes();
 
 }  // namespace hadal

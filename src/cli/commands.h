@@ -18,6 +18,7 @@ void AddTokenize(CLI::App& app, Work* work);
 void AddTokenizer(CLI::App& app, Work* work);  // `tokenizer train`
 void AddInspect(CLI::App& app, Work* work);
 void AddQuantize(CLI::App& app, Work* work);
+void AddBench(CLI::App& app, Work* work);
 void AddDoctor(CLI::App& app, Work* work);
 void AddSynth(CLI::App& app, Work* work);
 void AddEval(CLI::App& app, Work* work);   // `eval golden`, `eval perplexity`

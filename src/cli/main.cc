@@ -51,6 +51,7 @@ int Main(int argc, char** argv) {
   AddQuantize(app, &work);
   AddSynth(app, &work);
   AddDoctor(app, &work);
+  AddBench(app, &work);
   AddTokenize(app, &work);
   AddTokenizer(app, &work);
   SplitDescriptions(app);

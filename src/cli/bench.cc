@@ -1,0 +1,117 @@
+#include "cli/bench.h"
+
+#include <cstdio>
+#include <memory>
+
+#include "base/progress.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "cli/stop_signal.h"
+#include "io/file.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Measure speed and memory of a model on this machine.\n"
+    "\n"
+    "Figures are medians with the smallest and the largest of several samples. Shares are of what\n"
+    "this run measured of the machine (see hadal doctor): of the memory's bandwidth in decoding, "
+    "of\n"
+    "the arithmetic's peak in prefill. A depth is reached by a random state (--fill random) or by\n"
+    "reading so many tokens (--fill real). The model needs no tokenizer.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal bench --quick\n"
+    "  hadal bench -m flash-4L --depth 0,32K,128K,1M --batch 1,8 --json\n"
+    "  hadal bench -m flash-4L --prefill 512 --prefill-depth 0,1M --svg speed.svg";
+
+struct Command {
+  BenchOptions bench;
+  std::vector<std::string> prefill, prefill_depth, depth;
+  std::string fill = "random", format = "text", svg, ram;
+  bool json = false;
+};
+
+Status ReadSizes(const char* flag, const std::vector<std::string>& texts,
+                 std::vector<std::uint64_t>* sizes) {
+  if (texts.empty()) return Unit{};
+  sizes->clear();
+  for (const std::string& text : texts) {
+    auto size = ParseSize(text);
+    if (!size.ok()) return Within(flag, size.error());
+    sizes->push_back(*size);
+  }
+  return Unit{};
+}
+
+Status RunCommand(Command command) {
+  BenchOptions& bench = command.bench;
+  if (bench.quick) {
+    bench.prefill = {64};
+    bench.depth = {0, 4096};
+    bench.sample_seconds = 0.05;
+  }
+  HADAL_TRY_STATUS(ReadSizes("--prefill", command.prefill, &bench.prefill));
+  HADAL_TRY_STATUS(ReadSizes("--prefill-depth", command.prefill_depth, &bench.prefill_depth));
+  HADAL_TRY_STATUS(ReadSizes("--depth", command.depth, &bench.depth));
+  bench.random_fill = command.fill == "random";
+  bench.cancel = &StopRequested();
+  if (!command.ram.empty()) {
+    auto ram = ParseSize(command.ram);
+    if (!ram.ok()) return Within("--ram", ram.error());
+    bench.ram_bytes = *ram;
+  }
+  HADAL_TRY(const BenchReport report, RunBench(bench, [&](const std::string& step) {
+              if (!command.json) std::fprintf(stderr, "%s\n", step.c_str());
+            }));
+  if (!command.svg.empty()) HADAL_TRY_STATUS(io::WriteFile(command.svg, BenchSvg(report)));
+  const BenchForm form = command.format == "csv"        ? BenchForm::kCsv
+                         : command.format == "markdown" ? BenchForm::kMarkdown
+                                                        : BenchForm::kText;
+  const std::string text =
+      command.json ? BenchJson(report).Dump(2) + "\n" : BenchText(report, form);
+  std::fputs(text.c_str(), stdout);
+  return Unit{};
+}
+
+}  // namespace
+
+void AddBench(CLI::App& app, Work* work) {
+  auto command = std::make_shared<Command>();
+  BenchOptions& bench = command->bench;
+  CLI::App* sub = app.add_subcommand("bench", kAbout);
+  const auto list = [&](const char* name, std::vector<std::string>* values, const char* about) {
+    sub->add_option(name, *values, about)->delimiter(',');
+  };
+  sub->add_option("-m,--model", bench.model, "checkpoint directory (default: the embedded model)");
+  list("--prefill", &command->prefill, "prompt lengths (default: 512,2048)");
+  list("--prefill-depth", &command->prefill_depth, "tokens before the prompt (default: 0)");
+  list("--depth", &command->depth, "tokens of context to decode at (default: 0,4K,32K)");
+  sub->add_option("--threads", bench.threads, "numbers of threads (default: all processors)")
+      ->delimiter(',')
+      ->check(WholeNumber(1, 1024));
+  sub->add_option("--batch", bench.batch, "sequences decoded together (default: 1)")
+      ->delimiter(',')
+      ->check(WholeNumber(1, 4096));
+  sub->add_option("--fill", command->fill, "how a depth is reached")
+      ->check(CLI::IsMember({"random", "real"}))
+      ->capture_default_str();
+  sub->add_option("--repeat", bench.repeat, "samples of each figure")
+      ->check(WholeNumber(1, 1000))
+      ->capture_default_str();
+  sub->add_option("--chunk", bench.chunk_tokens, "tokens of a forward pass in prefill")
+      ->check(WholeNumber(1, 65536))
+      ->capture_default_str();
+  sub->add_option("--ram", command->ram, "leave out what would need more memory than this, 8G");
+  sub->add_flag("--quick", bench.quick, "small and short, to see that it works");
+  sub->add_option("--format", command->format, "of the output")
+      ->check(CLI::IsMember({"text", "markdown", "csv"}))
+      ->capture_default_str();
+  sub->add_option("--svg", command->svg, "also write a plot of speed and memory over depth");
+  sub->add_flag("--json", command->json, "print one JSON object");
+  sub->callback([command, work] { *work = [command] { return RunCommand(*command); }; });
+}
+
+}  // namespace hadal::cli

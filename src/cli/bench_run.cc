@@ -1,0 +1,389 @@
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/progress.h"
+#include "base/random.h"
+#include "base/units.h"
+#include "cache/random_state.h"
+#include "cache/sequence.h"
+#include "cli/bench.h"
+#include "cli/model_files.h"
+#include "cost/cost_model.h"
+#include "cost/describe.h"
+#include "cost/engine_memory.h"
+#include "model/forward.h"
+
+namespace hadal::cli {
+namespace {
+
+using machine::Arithmetic;
+using model::Numerics;
+
+constexpr std::uint64_t kReserveBytes =
+    64'000'000;  // the program, its stacks and what malloc rounds up
+
+// The instructions that the kernels use for each kind of product; prefill is measured against their
+// peaks.
+Arithmetic ArithmeticOf(cost::Work) { return Arithmetic::kF32Fma; }
+
+double PeakSeconds(const cost::MacsByWork& macs, const machine::MachineReport& machine,
+                   std::size_t threads) {
+  double seconds = 0;
+  for (std::size_t w = 0; w < cost::kWorks; ++w) {
+    const double peak = machine.OpsPerSecond(ArithmeticOf(static_cast<cost::Work>(w)), threads);
+    if (macs[w] != 0 && peak > 0) seconds += 2 * static_cast<double>(macs[w]) / peak;
+  }
+  return seconds;
+}
+
+double Sum(const cost::MacsByWork& macs) {
+  double sum = 0;
+  for (const std::uint64_t m : macs) sum += static_cast<double>(m);
+  return sum;
+}
+
+class Bench {
+ public:
+  Bench(const BenchOptions& options, const model::Model& model, cost::CostModel cost,
+        const std::function<void(const std::string&)>& on_step, BenchReport& report)
+      : options_(options),
+        model_(model),
+        cost_(std::move(cost)),
+        layout_(model.config, Numerics::Stored()),
+        on_step_(on_step),
+        report_(report) {}
+
+  Status Run() {
+    std::vector<std::uint64_t> counts = options_.threads;
+    if (counts.empty()) counts = {Threads::HardwareCount()};
+    for (const std::uint64_t count : counts) HADAL_TRY_STATUS(RunThreads(count));
+    for (const std::uint64_t depth : options_.depth) AddCosts(depth);
+    return Unit{};
+  }
+
+ private:
+  std::uint64_t MaxRows() const {
+    return std::max(options_.chunk_tokens, *std::ranges::max_element(options_.batch));
+  }
+
+  Status RunThreads(std::size_t count) {
+    Threads threads(count);
+    model::Forward forward(model_, Numerics::Stored(), threads, MaxRows());
+    scratch_bytes_ = forward.scratch_bytes();
+    threads_ = &threads;
+    forward_ = &forward;
+    HADAL_TRY_STATUS(FirstToken());
+    if (!warm_) Warm();
+    for (const std::uint64_t depth : options_.prefill_depth)
+      if (!options_.prefill.empty()) HADAL_TRY_STATUS(Prefill(depth));
+    for (const std::uint64_t depth : options_.depth)
+      for (const std::uint64_t batch : options_.batch) HADAL_TRY_STATUS(Decode(depth, batch));
+    return Unit{};
+  }
+
+  Status CheckCancel() const {
+    if (options_.cancel != nullptr && options_.cancel->load())
+      return Fail(Code::kCancelled, "stopped");
+    return Unit{};
+  }
+
+  // False, with a note, if the sequences would not fit.
+  bool Fits(const std::string& what, std::uint64_t tokens, std::uint64_t sequences) {
+    const std::uint64_t state = sequences * StateBytes(tokens);
+    // Weights are the page cache's: they count against --ram, but not against what is free now.
+    const std::uint64_t own = state + scratch_bytes_ + kReserveBytes;
+    const std::uint64_t weights = model_.checkpoint().tensor_bytes();
+    const std::uint64_t need = options_.ram_bytes ? own + weights : own;
+    const std::uint64_t have =
+        options_.ram_bytes ? *options_.ram_bytes : machine::DescribeComputer().available_bytes;
+    if (need <= have) return true;
+    report_.notes.push_back(fmt::format("{}: left out: needs {}{}, has {}", what, FormatBytes(need),
+                                        options_.ram_bytes ? " with the weights" : "",
+                                        FormatBytes(have)));
+    return false;
+  }
+  std::uint64_t StateBytes(std::uint64_t tokens) const {
+    return cost::AllocatedState(model_.config, layout_, tokens).total();
+  }
+
+  std::vector<std::int32_t> DrawTokens(std::uint64_t count) {
+    std::vector<std::int32_t> tokens(count);
+    for (std::int32_t& token : tokens)
+      token = static_cast<std::int32_t>(random_.Below(model_.config.vocab_size));
+    return tokens;
+  }
+
+  Status Read(cache::Sequence& sequence, std::span<const std::int32_t> tokens) {
+    HADAL_TRY_STATUS(sequence.Reserve(tokens.size()));
+    for (std::size_t at = 0; at < tokens.size(); at += options_.chunk_tokens) {
+      HADAL_TRY_STATUS(CheckCancel());
+      const std::size_t count = std::min<std::size_t>(options_.chunk_tokens, tokens.size() - at);
+      const model::Chunk chunk{&sequence.state(), tokens.subspan(at, count)};
+      forward_->Run({&chunk, 1});
+      last_row_ = count - 1;
+    }
+    return Unit{};
+  }
+
+  Result<cache::Sequence> AtDepth(std::uint64_t depth, std::uint64_t seed) {
+    auto pool = std::make_shared<cache::Pool>(layout_);
+    HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(pool));
+    if (options_.random_fill) {
+      HADAL_TRY_STATUS(
+          cache::FillRandom(model_.config, Numerics::Stored(), depth, seed, *threads_, &sequence));
+    } else {
+      HADAL_TRY_STATUS(Read(sequence, DrawTokens(depth)));
+    }
+    return sequence;
+  }
+
+  Status FirstToken() {
+    if (report_.first_token_seconds > 0) return Unit{};
+    const Stopwatch clock;
+    HADAL_TRY(cache::Sequence sequence, AtDepth(0, 0));
+    HADAL_TRY_STATUS(Read(sequence, DrawTokens(1)));
+    std::vector<float> logits(model_.config.vocab_size);
+    forward_->Logits(0, logits);
+    report_.first_token_seconds = clock.seconds();
+    return Unit{};
+  }
+
+  // Weights are mapped: their first use costs a page fault, or a read from disk, which is not what the
+  // figures are about. Touches a byte of every page.
+  void Warm() {
+    on_step_("reading the weights once");
+    const io::Checkpoint& checkpoint = model_.checkpoint();
+    const std::vector<std::string> names = checkpoint.Names();
+    std::atomic<std::uint64_t> sum{0};
+    threads_->Run(names.size(), [&](std::size_t i) {
+      const auto view = checkpoint.Find(names[i]);
+      std::uint64_t bits = 0;
+      for (std::size_t at = 0; view.ok() && at < view->data.size(); at += 4096)
+        bits ^= std::to_integer<std::uint64_t>(view->data[at]);
+      sum += bits;
+    });
+    warm_ = true;
+  }
+
+  Status Prefill(std::uint64_t depth) {
+    const std::uint64_t longest = *std::ranges::max_element(options_.prefill);
+    if (!Fits(fmt::format("prefill at depth {}", depth), depth + longest, 1)) return Unit{};
+    on_step_(fmt::format("filling to depth {}", FormatCount(depth)));
+    HADAL_TRY(const cache::Sequence prefix, AtDepth(depth, 1));
+    std::vector<float> logits(model_.config.vocab_size);
+    for (const std::uint64_t count : options_.prefill) {
+      on_step_(fmt::format("prefill of {} at depth {}, {} threads", FormatCount(count),
+                           FormatCount(depth), threads_->count()));
+      std::vector<double> rates;
+      for (std::size_t sample = 0; sample <= options_.repeat; ++sample) {
+        HADAL_TRY(cache::Sequence sequence, prefix.Fork());
+        const std::vector<std::int32_t> tokens = DrawTokens(count);
+        const Stopwatch clock;
+        HADAL_TRY_STATUS(Read(sequence, tokens));
+        forward_->Logits(last_row_, logits);
+        // The first one warms up.
+        if (sample > 0) rates.push_back(static_cast<double>(count) / clock.seconds());
+      }
+      const cost::MacsByWork macs = cost::PrefillMacs(cost_, depth, count);
+      PrefillFigure figure{.tokens = count,
+                           .depth = depth,
+                           .threads = threads_->count(),
+                           .tokens_per_s = machine::Samples::Of(std::move(rates))};
+      figure.flops_per_token = 2 * Sum(macs) / static_cast<double>(count);
+      figure.share_of_peak = PeakSeconds(macs, report_.machine, figure.threads) /
+                             (static_cast<double>(count) / figure.tokens_per_s.median);
+      report_.prefill.push_back(figure);
+    }
+    return Unit{};
+  }
+
+  double DecodeBytes(std::uint64_t depth, std::uint64_t batch) const {
+    const double b = static_cast<double>(batch);
+    double experts = 0;
+    if (cost_.experts > 0)
+      experts = static_cast<double>(cost::ExpertBytes(cost_)) * cost::DistinctExperts(cost_, b) /
+                static_cast<double>(cost_.experts);
+    const double shared = static_cast<double>(cost::ActiveWeightBytes(cost_)) -
+                          static_cast<double>(cost::ActiveExpertBytes(cost_));
+    return (shared + experts) / b + static_cast<double>(cost::KvBytesRead(cost_, depth + 1));
+  }
+
+  // One step of all sequences, with the logits of each.
+  void Step(std::vector<cache::Sequence>& sequences, std::span<const std::int32_t> tokens,
+            std::span<float> logits) {
+    std::vector<model::Chunk> batch;
+    for (std::size_t i = 0; i < sequences.size(); ++i)
+      batch.push_back({&sequences[i].state(), tokens.subspan(i, 1)});
+    forward_->Run(batch);
+    for (std::size_t i = 0; i < sequences.size(); ++i) forward_->Logits(i, logits);
+  }
+
+  Result<double> TimeSteps(std::vector<cache::Sequence>& sequences, std::size_t steps,
+                           std::span<float> logits) {
+    HADAL_TRY_STATUS(CheckCancel());
+    const std::vector<std::int32_t> tokens = DrawTokens(steps * sequences.size());
+    for (cache::Sequence& sequence : sequences) HADAL_TRY_STATUS(sequence.Reserve(steps));
+    const Stopwatch clock;
+    for (std::size_t s = 0; s < steps; ++s)
+      Step(sequences, std::span(tokens).subspan(s * sequences.size(), sequences.size()), logits);
+    return clock.seconds();
+  }
+
+  Status Decode(std::uint64_t depth, std::uint64_t batch) {
+    const std::string what = fmt::format("decode at depth {}, batch {}, {} threads",
+                                         FormatCount(depth), batch, threads_->count());
+    constexpr std::uint64_t kMostSteps = 256;  // a sample; so the depth stays about the same
+    const std::uint64_t most = depth + kMostSteps * (options_.repeat + 2);
+    if (!Fits(what, most, batch)) return Unit{};
+    on_step_(what);
+    std::vector<cache::Sequence> sequences;
+    for (std::uint64_t i = 0; i < batch; ++i) {
+      if (i > 0 && !options_.random_fill) {
+        HADAL_TRY(cache::Sequence fork, sequences[0].Fork());
+        sequences.push_back(std::move(fork));
+        continue;
+      }
+      HADAL_TRY(cache::Sequence sequence, AtDepth(depth, 1 + i));
+      sequences.push_back(std::move(sequence));
+    }
+    std::vector<float> logits(model_.config.vocab_size);
+    HADAL_TRY(double seconds, TimeSteps(sequences, 1, logits));
+    HADAL_TRY(seconds, TimeSteps(sequences, 1, logits));
+    const auto steps = static_cast<std::size_t>(
+        std::clamp(std::ceil(options_.sample_seconds / std::max(seconds, 1e-9)), 1.0,
+                   static_cast<double>(kMostSteps)));
+    std::vector<double> rates;
+    for (std::size_t sample = 0; sample < options_.repeat; ++sample) {
+      HADAL_TRY(seconds, TimeSteps(sequences, steps, logits));
+      rates.push_back(static_cast<double>(steps * batch) / seconds);
+    }
+    AddDecode(depth, sequences, std::move(rates));
+    return Unit{};
+  }
+
+  void AddDecode(std::uint64_t depth, const std::vector<cache::Sequence>& sequences,
+                 std::vector<double> rates) {
+    DecodeFigure figure{.depth = depth,
+                        .threads = threads_->count(),
+                        .batch = sequences.size(),
+                        .tokens_per_s = machine::Samples::Of(std::move(rates))};
+    figure.bytes_per_token = DecodeBytes(depth, figure.batch);
+    figure.flops_per_token = 2 * Sum(cost::DecodeMacs(cost_, depth + 1));
+    const double bandwidth = report_.machine.ReadBytesPerSecond(figure.threads);
+    if (bandwidth > 0) figure.share_of_bandwidth = figure.bytes_per_s() / bandwidth;
+    for (const cache::Sequence& sequence : sequences) figure.state_bytes += sequence.bytes();
+    if (!options_.random_fill && sequences.size() > 1)  // forks share their full pages
+      figure.state_bytes -= (sequences.size() - 1) * sequences[0].full_pages() * layout_.page_bytes;
+    figure.rss_bytes = ResidentBytes();
+    report_.decode.push_back(figure);
+    if (depth * figure.batch >= report_.memory_depth * report_.memory_batch)
+      AddMemory(depth, sequences);
+  }
+
+  void AddMemory(std::uint64_t depth, const std::vector<cache::Sequence>& sequences) {
+    report_.memory_depth = depth;
+    report_.memory_batch = sequences.size();
+    cost::StateBytes all;
+    for (const cache::Sequence& sequence : sequences) {
+      const cost::StateBytes one = cost::AllocatedState(
+          model_.config, layout_, sequence.state().pages.size() * model::kPageTokens);
+      all.window += one.window;
+      all.csa += one.csa;
+      all.index_keys += one.index_keys;
+      all.hca += one.hca;
+      all.tails += one.tails;
+      all.mtp_window += one.mtp_window;
+      all.padding += one.padding;
+    }
+    report_.memory = {{"weights, mapped", "weights", model_.checkpoint().tensor_bytes()},
+                      {"window entries", "window", all.window},
+                      {"CSA entries", "csa", all.csa},
+                      {"index keys", "index_keys", all.index_keys},
+                      {"HCA entries", "hca", all.hca},
+                      {"tails", "tails", all.tails},
+                      {"MTP window", "mtp_window", all.mtp_window},
+                      {"alignment", "padding", all.padding},
+                      {"scratch", "scratch", scratch_bytes_},
+                      {"RSS", "rss", ResidentBytes()},
+                      {"RSS without files", "rss_own", AnonymousResidentBytes()},
+                      {"peak RSS", "rss_peak", PeakResidentBytes()}};
+  }
+
+  void AddCosts(std::uint64_t depth) {
+    const cost::BytesByComponent bytes = cost::BytesReadByComponent(cost_, depth + 1);
+    const cost::MacsByComponent macs = cost::DecodeMacsByComponent(cost_, depth + 1);
+    for (std::size_t i = 0; i < cost::kComponents; ++i) {
+      const auto component = static_cast<cost::Component>(i);
+      if (bytes[i] == 0 && macs[i] == 0) continue;
+      report_.costs.push_back({depth, cost::ComponentName(component), cost::ComponentKey(component),
+                               bytes[i], 2 * macs[i]});
+    }
+  }
+
+  const BenchOptions& options_;
+  const model::Model& model_;
+  const cost::CostModel cost_;
+  const model::KvLayout layout_;
+  const std::function<void(const std::string&)>& on_step_;
+  BenchReport& report_;
+  Threads* threads_ = nullptr;
+  model::Forward* forward_ = nullptr;
+  std::uint64_t scratch_bytes_ = 0;
+  std::size_t last_row_ = 0;
+  bool warm_ = false;
+  Random random_{1};
+};
+
+Status Check(const BenchOptions& options, const model::Config& config) {
+  std::uint64_t longest = 0;
+  for (const std::uint64_t depth : options.depth) longest = std::max(longest, depth + 1);
+  for (const std::uint64_t depth : options.prefill_depth)
+    for (const std::uint64_t tokens : options.prefill) {
+      if (tokens == 0) return Fail(Code::kInvalid, "--prefill: found 0, expected at least 1 token");
+      longest = std::max(longest, depth + tokens);
+    }
+  for (const std::uint64_t batch : options.batch)
+    if (batch == 0 || batch > 4096)
+      return Fail(Code::kInvalid, "--batch: found {}, expected 1 to 4096", batch);
+  if (options.repeat == 0 || options.chunk_tokens == 0 || options.batch.empty())
+    return Fail(Code::kInvalid, "--repeat, --chunk and --batch: expected at least 1");
+  // Decoding at the last depth goes a little beyond it.
+  if (longest > config.max_position_embeddings + 1)
+    return Fail(Code::kInvalid, "{} tokens of context are more than the model's {}", longest,
+                config.max_position_embeddings);
+  return Unit{};
+}
+
+}  // namespace
+
+Result<BenchReport> RunBench(const BenchOptions& options,
+                             const std::function<void(const std::string&)>& on_step) {
+  std::string place = options.model;
+  if (place.empty()) {
+    HADAL_TRY(place, EmbeddedModel());
+  }
+  BenchReport report;
+  report.random_fill = options.random_fill;
+  report.chunk_tokens = options.chunk_tokens;
+  report.repeat = options.repeat;
+  report.model = std::filesystem::path(place + "/.").parent_path().filename().string();
+  const Stopwatch clock;
+  HADAL_TRY(io::Checkpoint checkpoint, io::Checkpoint::Open(place));
+  HADAL_TRY(cost::CostModel cost, cost::Describe(checkpoint.config(), report.model));
+  HADAL_TRY(const model::Model model, model::Model::Load(std::move(checkpoint)));
+  report.open_seconds = clock.seconds();
+  HADAL_TRY_STATUS(Check(options, model.config));
+  on_step("measuring the machine");
+  machine::MeasureOptions measure{.quick = options.quick};
+  for (const std::uint64_t count : options.threads) measure.threads.push_back(count);
+  if (measure.threads.empty()) measure.threads = {Threads::HardwareCount()};
+  HADAL_TRY(report.machine, machine::MeasureMachine(measure));
+  HADAL_TRY_STATUS(Bench(options, model, std::move(cost), on_step, report).Run());
+  return report;
+}
+
+}  // namespace hadal::cli

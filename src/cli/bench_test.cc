@@ -1,0 +1,174 @@
+#include "cli/bench.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "cli/commands.h"
+#include "cli/synth.h"
+#include "io/file.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::cli {
+namespace {
+
+class BenchTest : public ::testing::Test {
+ protected:
+  BenchTest() {
+    model::Config c = model::FlashShape();
+    c.vocab_size = 300;
+    c.hidden_size = 128;
+    c.num_attention_heads = 2;
+    c.head_dim = 128;
+    c.q_lora_rank = 64;
+    c.o_groups = 2;
+    c.o_lora_rank = 32;
+    c.sliding_window = 16;
+    c.index_n_heads = 2;
+    c.index_head_dim = 64;
+    c.index_topk = 8;
+    c.moe_intermediate_size = 64;
+    c.n_routed_experts = 8;
+    c.max_position_embeddings = 10000;
+    HADAL_CHECK(io::WriteFile(folder_.File("c.json"), model::ConfigToJson(c, true).Dump()).ok());
+    std::ostringstream out;
+    HADAL_CHECK(Synth({.out = Model(),
+                       .shape = folder_.File("c.json"),
+                       .changes = {.layers = 4},
+                       .quiet = true},
+                      out)
+                    .ok());
+  }
+  std::string Model() const { return folder_.File("m"); }
+  BenchOptions Small() const {
+    return {.model = Model(),
+            .prefill = {40},
+            .depth = {0, 1000},
+            .threads = {1, 2},
+            .batch = {1, 3},
+            .chunk_tokens = 16,
+            .sample_seconds = 0.001,
+            .quick = true};
+  }
+  static Result<BenchReport> Run(const BenchOptions& options) {
+    return RunBench(options, [](const std::string&) {});
+  }
+  static Work Parse(std::vector<std::string> arguments) {
+    CLI::App app;
+    Work work;
+    AddBench(app, &work);
+    std::reverse(arguments.begin(), arguments.end());
+    try {
+      app.parse(arguments);
+    } catch (const CLI::ParseError&) {
+      return {};
+    }
+    return work;
+  }
+  testing::TempFolder folder_;
+};
+
+TEST_F(BenchTest, MeasuresEverySetting) {
+  for (const bool random_fill : {true, false}) {
+    BenchOptions options = Small();
+    options.random_fill = random_fill;
+    options.prefill_depth = {0, 300};
+    const BenchReport report = Run(options).value();
+    EXPECT_EQ(report.prefill.size(), 2u * 2u);
+    ASSERT_EQ(report.decode.size(), 2u * 2u * 2u);
+    for (const DecodeFigure& f : report.decode) {
+      EXPECT_GT(f.tokens_per_s.min, 0);
+      EXPECT_LE(f.tokens_per_s.median, f.tokens_per_s.max);
+      EXPECT_GT(f.share_of_bandwidth, 0);
+      EXPECT_GT(f.flops_per_token, 0);
+    }
+    // A batch shares weights, so a token of three costs fewer bytes than a token alone.
+    EXPECT_LT(report.decode[1].bytes_per_token, report.decode[0].bytes_per_token);
+    // Deeper reads more, and holds more: three times as much, unless pages are shared.
+    EXPECT_GT(report.decode[2].bytes_per_token, report.decode[0].bytes_per_token);
+    EXPECT_GT(report.decode[2].state_bytes, report.decode[0].state_bytes);
+    if (random_fill) {
+      EXPECT_GE(report.decode[3].state_bytes, 3 * report.decode[2].state_bytes * 9 / 10);
+    } else {
+      EXPECT_LT(report.decode[3].state_bytes, 3 * report.decode[2].state_bytes);
+    }
+    EXPECT_EQ(report.memory_depth, 1000u);
+    EXPECT_EQ(report.memory_batch, 3u);
+    EXPECT_TRUE(report.notes.empty());
+    EXPECT_GT(report.first_token_seconds, 0);
+  }
+}
+
+TEST_F(BenchTest, LeavesOutWhatDoesNotFit) {
+  BenchOptions options = Small();
+  options.ram_bytes = 1000;
+  const BenchReport report = Run(options).value();
+  EXPECT_TRUE(report.prefill.empty());
+  EXPECT_TRUE(report.decode.empty());
+  ASSERT_FALSE(report.notes.empty());
+  EXPECT_NE(report.notes[0].find("prefill at depth 0: left out: needs "), std::string::npos);
+  EXPECT_NE(report.notes[0].find("has 1.00 kB"), std::string::npos);
+}
+
+TEST_F(BenchTest, SaysWhatIsWrong) {
+  const auto what = [&](const BenchOptions& options) {
+    const auto report = Run(options);
+    return report.ok() ? std::string() : report.error().what;
+  };
+  BenchOptions options = Small();
+  options.depth = {20000};
+  EXPECT_NE(what(options).find("20001 tokens of context are more than the model's 10000"),
+            std::string::npos);
+  options = Small();
+  options.prefill = {0};
+  EXPECT_NE(what(options).find("--prefill: found 0"), std::string::npos);
+  options = Small();
+  options.model = folder_.File("none");
+  EXPECT_NE(what(options).find(folder_.File("none")), std::string::npos);
+  options = Small();
+  const std::atomic<bool> stop{true};
+  options.cancel = &stop;
+  EXPECT_EQ(what(options), "stopped");
+  EXPECT_FALSE(Parse({"bench", "--fill", "zeros"}));
+  EXPECT_FALSE(Parse({"bench", "--threads", "0"}));
+  EXPECT_FALSE(Parse({"bench", "--format", "xml"}));
+  const Status wrong = Parse({"bench", "--depth", "1X"})();
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ(wrong.error().what.find("--depth: "), 0u) << wrong.error().what;
+}
+
+TEST_F(BenchTest, Forms) {
+  ::testing::internal::CaptureStdout();
+  const std::string svg = folder_.File("plot.svg");
+  const Status done = Parse({"bench", "-m", Model(), "--quick", "--depth", "0,1K", "--prefill",
+                             "20", "--json", "--svg", svg, "--threads", "1"})();
+  const std::string out = ::testing::internal::GetCapturedStdout();
+  ASSERT_TRUE(done.ok()) << done.error().what;
+  const Json json = ParseJson(out).value();
+  for (const char* key : {"machine", "prefill", "decode", "memory"})
+    EXPECT_NE(json.Find(key), nullptr) << key;
+  const Json& prefill = (*json.Find("prefill")->AsArray())[0];
+  for (const char* key : {"tokens", "tokens_per_s", "share_of_peak"})
+    EXPECT_NE(prefill.Find(key), nullptr) << key;
+  const Json& decode = (*json.Find("decode")->AsArray())[1];
+  EXPECT_EQ(*decode.Find("depth")->AsInt(), 1024);
+  for (const char* key : {"threads", "batch", "tokens_per_s", "share_of_bandwidth"})
+    EXPECT_NE(decode.Find(key), nullptr) << key;
+  EXPECT_NE(json.Find("memory")->Find("rss"), nullptr);
+  const std::string plot = io::ReadFile(svg).value();
+  EXPECT_EQ(plot.find("<svg"), 0u);
+  EXPECT_NE(plot.find(">1K<"), std::string::npos);
+
+  BenchReport report = Run(Small()).value();
+  report.notes = {"a note"};
+  EXPECT_NE(BenchText(report, BenchForm::kText).find("share of bandwidth"), std::string::npos);
+  EXPECT_NE(BenchText(report, BenchForm::kMarkdown).find("|"), std::string::npos);
+  EXPECT_NE(BenchText(report, BenchForm::kText).find("a note"), std::string::npos);
+  const std::string csv = BenchText(report, BenchForm::kCsv);
+  EXPECT_EQ(static_cast<std::size_t>(std::count(csv.begin(), csv.end(), '\n')),
+            1 + report.prefill.size() + report.decode.size());
+}
+
+}  // namespace
+}  // namespace hadal::cli
