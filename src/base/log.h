@@ -5,7 +5,7 @@
 
 namespace hadal {
 
-// Call once from main. verbosity 0: warnings and errors; 1: info; 2: debug.
+// Called from main; again: changes the level. verbosity 0: warnings and errors; 1: info; 2: debug.
 void StartLog(int verbosity);
 
 }  // namespace hadal

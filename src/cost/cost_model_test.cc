@@ -131,15 +131,15 @@ struct BadConfig {
 };
 
 TEST(Describe, ErrorsNameTheField) {
-  const std::string v32(FindPreset("v3.2")->config);
+  const std::string v32 = FindPreset("v3.2")->config().Dump();
   const auto without = [](std::string text, const std::string& part, const std::string& with) {
     return text.replace(text.find(part), part.size(), with);
   };
-  const std::string negative = without(v32, "\"kv_lora_rank\": 512", "\"kv_lora_rank\": -1");
-  const std::string missing = without(v32, "\"index_topk\": 2048,", "");
+  const std::string negative = without(v32, "\"kv_lora_rank\":512", "\"kv_lora_rank\":-1");
+  const std::string missing = without(v32, "\"index_topk\":2048,", "");
   const std::string dense =
-      without(v32, "\"first_k_dense_replace\": 3", "\"first_k_dense_replace\": 62");
-  const std::string scheme = without(v32, "\"quant_method\": \"fp8\"", "\"quant_method\": \"awq\"");
+      without(v32, "\"first_k_dense_replace\":3", "\"first_k_dense_replace\":62");
+  const std::string scheme = without(v32, "\"quant_method\":\"fp8\"", "\"quant_method\":\"awq\"");
   const BadConfig cases[] = {
       {"[]", "config.json: found [], expected an object"},
       {"{}", "model_type: found nothing, expected one of deepseek_v4, deepseek_v3, "},

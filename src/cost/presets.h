@@ -3,16 +3,17 @@
 #include <span>
 #include <string_view>
 
+#include "base/json.h"
 #include "base/result.h"
 #include "cost/cost_model.h"
 
 namespace hadal::cost {
 
 struct Preset {
-  std::string_view key;     // "v4-flash", on the command line
-  std::string_view name;    // "V4-Flash"
-  std::string_view about;   // one line
-  std::string_view config;  // config.json
+  std::string_view key;    // "v4-flash", on the command line
+  std::string_view name;   // "V4-Flash"
+  std::string_view about;  // one line
+  Json (*config)();        // config.json
 };
 
 std::span<const Preset> Presets();

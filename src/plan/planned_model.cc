@@ -102,8 +102,7 @@ std::uint64_t PlannedModel::ScratchBytes(std::size_t rows, std::size_t threads) 
 
 Result<PlannedModel> FindModel(const std::string& name) {
   if (const cost::Preset* preset = cost::FindPreset(name); preset != nullptr) {
-    HADAL_TRY(const Json config, ParseJson(preset->config));
-    return FromConfig(name, std::string(preset->name), config);
+    return FromConfig(name, std::string(preset->name), preset->config());
   }
   std::error_code ignored;
   if (fs::exists(name, ignored)) return FromPath(name);

@@ -1,0 +1,107 @@
+// `hadal plan` from its arguments to its exit code.
+#include "cli/plan.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "io/file.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::cli {
+namespace {
+
+struct Ran {
+  int code = 0;
+  std::string out, error;
+};
+
+Ran Plan(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"hadal", "plan"});
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  Ran ran;
+  ran.code = Main(static_cast<int>(argv.size()), argv.data());
+  ran.out = ::testing::internal::GetCapturedStdout();
+  ran.error = ::testing::internal::GetCapturedStderr();
+  return ran;
+}
+
+// A quick look at every subcommand in every form.
+TEST(PlanCommand, TextJsonAndCsv) {
+  const std::vector<std::vector<std::string>> commands = {
+      {"show", "embedded"},
+      {"claims"},
+      {"compare", "v3.2", "v4-flash", "--context", "4K..16K"},
+      {"fit", "v4-flash", "--machine", "server-256gb"},
+      {"fleet", "v4-flash", "--against", "v3.2", "--machine", "8x-h100", "--users", "10",
+       "--concurrency", "2", "--contexts", "4K:1", "--output-tokens", "10", "--prompt-tokens",
+       "10"},
+      {"machines"}};
+  for (std::vector<std::string> command : commands) {
+    SCOPED_TRACE(command[0]);
+    const Ran text = Plan(command);
+    EXPECT_EQ(text.code, 0) << text.error;
+    EXPECT_NE(text.out, "");
+    EXPECT_EQ(text.error, "");
+    command.emplace_back("--json");
+    const Ran json = Plan(command);
+    EXPECT_EQ(json.code, 0);
+    EXPECT_TRUE(ParseJson(json.out).ok());
+    command.back() = "--csv";
+    const Ran csv = Plan(command);
+    EXPECT_EQ(csv.code, 0);
+    EXPECT_NE(csv.out.find("\r\n"), std::string::npos);
+  }
+}
+
+TEST(PlanCommand, OneKindOfUnitsInAnOutput) {
+  const std::vector<std::string> command = {"fit", "v4-flash", "--machine", "server-256gb"};
+  EXPECT_EQ(Plan(command).out.find("iB "), std::string::npos);
+  std::vector<std::string> binary = command;
+  binary.emplace_back("--gib");
+  const std::string out = Plan(binary).out;
+  EXPECT_NE(out.find("148.6 GiB"), std::string::npos) << out;
+  for (const char* unit : {" kB ", " MB ", " GB  ", " TB "})
+    EXPECT_EQ(out.find(unit), std::string::npos) << unit;
+}
+
+struct Bad {
+  std::vector<std::string> arguments;
+  int code;
+  const char* says;
+};
+
+TEST(PlanCommand, ErrorsAreOneLine) {
+  const testing::TempFolder folder;
+  const std::string config = folder.path() + "/config.json";
+  ASSERT_TRUE(io::WriteFile(config, R"({"model_type": "mamba"})").ok());
+  const Bad cases[] = {
+      {{"show", "v5"}, 1, "hadal: model: found 'v5', expected one of v4-flash, "},
+      {{"show", config}, 1, ": config.json: model_type: found \"mamba\", expected one of "},
+      {{"show", "v4-flash", "--context", "0"}, 1, "hadal: --context: found 0, expected 1 or more"},
+      {{"show", "v4-flash", "--kv", "fp2"}, 1, "hadal: --kv: found 'fp2', expected one of "},
+      {{"compare", "v4-flash", "--flops", "x"}, 1, "hadal: --flops: found 'x', expected one of "},
+      {{"fit", "--machine", "abacus"}, 1, "hadal: --machine: found 'abacus', expected one of this"},
+      {{"fit", "--machine", "server-256gb", "--catalogue", config}, 1, config.c_str()},
+      {{"fit", "--machine", "server-256gb", "--sequences", "0"}, 2, "--sequences"},
+      {{"fit"}, 2, "--machine is required"},
+      {{}, 2, "subcommand"},
+      {{"claims", "--json", "--csv"}, 2, "--json excludes --csv"},
+  };
+  for (const Bad& bad : cases) {
+    const Ran ran = Plan(bad.arguments);
+    EXPECT_EQ(ran.code, bad.code) << bad.says;
+    EXPECT_NE(ran.error.find(bad.says), std::string::npos) << ran.error;
+    EXPECT_EQ(ran.out, "");
+    if (ran.code == 1) {
+      EXPECT_EQ(std::count(ran.error.begin(), ran.error.end(), '\n'), 1) << ran.error;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace hadal::cli
