@@ -22,6 +22,7 @@ void ScaleRow(const float*, float, const float*, float*, std::size_t) { std::abo
 void ScaleRowBf16(float*, float, std::size_t) { std::abort(); }
 void AttendTile(const AttendTileArgs&) { std::abort(); }
 void IndexScores(const IndexScoreArgs&) { std::abort(); }
+void PackedIndexScores(const PackedIndexScoreArgs&) { std::abort(); }
 void SwiGlu(const float*, const float*, float, float, float*, std::size_t) { std::abort(); }
 void PoolSoftmax(const float*, std::size_t, const float*, std::size_t, std::size_t, float*,
                  std::size_t) {
@@ -56,6 +57,7 @@ void ScaleRow(const float*, float, const float*, float*, std::size_t) { std::abo
 void ScaleRowBf16(float*, float, std::size_t) { std::abort(); }
 void AttendTile(const AttendTileArgs&) { std::abort(); }
 void IndexScores(const IndexScoreArgs&) { std::abort(); }
+void PackedIndexScores(const PackedIndexScoreArgs&) { std::abort(); }
 void SwiGlu(const float*, const float*, float, float, float*, std::size_t) { std::abort(); }
 void PoolSoftmax(const float*, std::size_t, const float*, std::size_t, std::size_t, float*,
                  std::size_t) {

@@ -56,4 +56,13 @@ struct IndexScoreArgs {
   bool round_bf16;
 };
 
+struct PackedIndexScoreArgs {
+  const std::uint8_t* q;
+  const float* w;
+  const std::uint8_t* keys;
+  float* score;
+  std::size_t heads, count, dim;  // heads <= kQuantizedTokens
+  std::size_t q_bytes, key_bytes;
+};
+
 }  // namespace hadal::kernels

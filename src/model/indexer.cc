@@ -15,7 +15,27 @@
 namespace hadal::model {
 namespace {
 
-constexpr std::size_t kScoreTile = kernels::kAttentionTile;
+constexpr std::size_t kPageEntries = kPageTokens / kCsaRatio;
+static_assert(kPageEntries <= kernels::kAttentionTile);  // WorkerScratch::tile, scores
+
+std::size_t VisibleEntries(const Pass& pass, std::size_t row) {
+  return (pass.batch.positions[row] + 1) / kCsaRatio;
+}
+std::size_t Pages(std::size_t entries) { return (entries + kPageEntries - 1) / kPageEntries; }
+
+// Queries and keys both FP4 as stored, nothing else rounded: the scores can be had in integers.
+bool UsesPackedScores(const Pass& pass) {
+  return pass.numerics.packed_cache && pass.numerics.fp4_indexer &&
+         !pass.numerics.bf16_activations &&
+         pass.config.index_n_heads <= kernels::kPackedIndexHeads &&
+         pass.config.index_head_dim <= kernels::kPackedIndexDim;
+}
+
+std::byte* PackedQuery(Pass& pass, std::size_t row) {
+  const Config& c = pass.config;
+  return pass.work.packed_index_q.span().data() +
+         row * c.index_n_heads * kernels::PackedIndexQueryBytes(c.index_head_dim);
+}
 
 void PrepareQuery(Pass& pass, std::size_t row, std::span<float> heads) {
   const std::size_t dim = pass.config.index_head_dim;
@@ -24,44 +44,75 @@ void PrepareQuery(Pass& pass, std::size_t row, std::span<float> heads) {
     RotateHead(pass, row, head, kernels::Turn::kForward);
     kernels::Hadamard(head);
     RoundActs(pass.numerics, head);
-    if (pass.numerics.fp4_indexer) kernels::RoundFp4(head);
+    if (UsesPackedScores(pass))
+      kernels::PackIndexQuery(head,
+                              PackedQuery(pass, row) + h * kernels::PackedIndexQueryBytes(dim));
+    else if (pass.numerics.fp4_indexer)
+      kernels::RoundFp4(head);
   }
 }
 
-// Scores the visible entries tile by tile and keeps the best.
-std::span<const std::uint32_t> BestEntries(Pass& pass, std::size_t layer, std::size_t row,
-                                           std::size_t visible, WorkerScratch& worker) {
+// The scores of entries [begin, begin + scores.size()), which lie in one page.
+void Score(Pass& pass, std::size_t layer, std::size_t row, std::size_t begin,
+           std::span<float> scores, WorkerScratch& worker) {
   const Config& c = pass.config;
   const SequenceState& sequence = *pass.batch.chunks[pass.batch.chunk_of[row]].sequence;
+  const std::span<const float> w = pass.Rows(pass.work.index_w, c.index_n_heads)[row];
+  if (UsesPackedScores(pass))
+    return kernels::PackedIndexScores(PackedQuery(pass, row), c.index_head_dim, w,
+                                      IndexKey(pass, sequence, layer, begin).data(), scores);
+  const View2<float> keys = worker.tile.As(scores.size(), c.index_head_dim);
+  for (std::size_t j = 0; j < scores.size(); ++j)
+    LoadIndexKey(pass, IndexKey(pass, sequence, layer, begin + j), keys[j]);
   const View2<const float> q(
       pass.Rows(pass.work.index_q, c.index_n_heads * c.index_head_dim)[row].data(), c.index_n_heads,
       c.index_head_dim);
-  const std::span<const float> w = pass.Rows(pass.work.index_w, c.index_n_heads)[row];
   const auto rounding =
       pass.numerics.bf16_activations ? kernels::Rounding::kBf16 : kernels::Rounding::kNone;
+  kernels::IndexScores(q, w, keys, rounding, scores);
+}
+
+// Scores pages [first, end) of the entries that a row sees and keeps the best in worker.topk.
+void KeepBest(Pass& pass, std::size_t layer, std::size_t row, std::size_t first, std::size_t end,
+              WorkerScratch& worker) {
+  const std::size_t visible = VisibleEntries(pass, row);
   worker.topk.Reset();
-  for (std::size_t begin = 0; begin < visible; begin += kScoreTile) {
-    const std::size_t count = std::min(kScoreTile, visible - begin);
-    const View2<float> keys = worker.tile.As(count, c.index_head_dim);
-    for (std::size_t j = 0; j < count; ++j)
-      LoadIndexKey(pass, IndexKey(pass, sequence, layer, begin + j), keys[j]);
-    const std::span<float> scores = worker.scores.span().first(count);
-    kernels::IndexScores(q, w, keys, rounding, scores);
+  for (std::size_t page = first; page < end; ++page) {
+    const std::size_t begin = page * kPageEntries;
+    const std::span<float> scores =
+        worker.scores.span().first(std::min(kPageEntries, visible - begin));
+    Score(pass, layer, row, begin, scores, worker);
     worker.topk.Push(static_cast<std::uint32_t>(begin), scores);
   }
-  return worker.topk.Finish();
+}
+
+std::span<std::uint32_t> Chosen(Pass& pass, std::size_t row) {
+  const std::size_t topk = pass.config.index_topk;
+  return pass.work.selected.span().subspan(row * topk, topk);
 }
 
 void Select(Pass& pass, std::size_t layer, std::size_t row, WorkerScratch& worker) {
-  const std::size_t topk = pass.config.index_topk;
-  const std::size_t visible = (pass.batch.positions[row] + 1) / kCsaRatio;
-  const std::span<std::uint32_t> chosen = pass.work.selected.span().subspan(row * topk, topk);
-  pass.work.selected_count[row] = static_cast<std::uint32_t>(std::min(visible, topk));
-  if (visible <= topk) {
+  const std::size_t visible = VisibleEntries(pass, row);
+  const std::span<std::uint32_t> chosen = Chosen(pass, row);
+  if (visible <= chosen.size()) {
     std::iota(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(visible), 0u);
     return;
   }
-  std::ranges::copy(BestEntries(pass, layer, row, visible, worker), chosen.begin());
+  KeepBest(pass, layer, row, 0, Pages(visible), worker);
+  std::ranges::copy(worker.topk.Finish(), chosen.begin());
+}
+
+// As Select, the pages shared out: which entries are best does not depend on who scored them.
+void SelectTogether(Pass& pass, std::size_t layer, std::size_t row) {
+  const std::size_t visible = VisibleEntries(pass, row), parts = pass.threads.count();
+  if (visible <= pass.config.index_topk) return Select(pass, layer, row, pass.work.workers[0]);
+  pass.threads.Run(parts, [&](std::size_t part) {
+    KeepBest(pass, layer, row, Pages(visible) * part / parts, Pages(visible) * (part + 1) / parts,
+             pass.work.workers[part]);
+  });
+  kernels::TopK& best = pass.work.workers[0].topk;
+  for (std::size_t part = 1; part < parts; ++part) best.Push(pass.work.workers[part].topk);
+  std::ranges::copy(best.Finish(), Chosen(pass, row).begin());
 }
 
 }  // namespace
@@ -77,12 +128,18 @@ void SelectEntries(Pass& pass, std::size_t layer, const Indexer& indexer,
   Linear(pass, x, {{&indexer.weights_proj, w}});
   const auto factor = static_cast<float>(
       1 / std::sqrt(static_cast<double>(c.index_head_dim) * static_cast<double>(c.index_n_heads)));
-  ForEach(pass, pass.rows(), [&](WorkerScratch& worker, std::size_t t) {
+  ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
     PrepareQuery(pass, t, q[t]);
     for (float& v : w[t]) v *= factor;
     RoundActs(pass.numerics, w[t]);
-    Select(pass, layer, t, worker);
+    pass.work.selected_count[t] =
+        static_cast<std::uint32_t>(std::min(VisibleEntries(pass, t), c.index_topk));
   });
+  if (pass.rows() == 1)
+    SelectTogether(pass, layer, 0);
+  else
+    ForEach(pass, pass.rows(),
+            [&](WorkerScratch& worker, std::size_t t) { Select(pass, layer, t, worker); });
   if (pass.observer == nullptr) return;
   for (std::size_t t = 0; t < pass.rows(); ++t)
     pass.observer->Selected(

@@ -99,6 +99,7 @@ void Workspace::TakeAll(const Config& config, const KvLayout& layout, std::size_
   Take(&index_score, n * 2 * c.index_head_dim);
   Take(&index_q, n * c.index_n_heads * c.index_head_dim);
   Take(&index_w, n * c.index_n_heads);
+  Take(&packed_index_q, n * c.index_n_heads * kernels::PackedIndexQueryBytes(c.index_head_dim));
   Take(&selected, n * c.index_topk);
   Take(&selected_count, n);
   Take(&o_latent, n * c.o_groups * c.o_lora_rank);

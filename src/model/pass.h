@@ -54,6 +54,7 @@ struct Workspace {
   Buffer<float> pool_kv, pool_score;     // [tokens, 2 head_dim]
   Buffer<float> index_kv, index_score;   // [tokens, 2 index_head_dim]
   Buffer<float> index_q, index_w;        // [tokens, index heads * dim], [tokens, index heads]
+  Buffer<std::byte> packed_index_q;      // [tokens, index heads, packed query]
   Buffer<std::uint32_t> selected;        // [tokens, topk]
   Buffer<std::uint32_t> selected_count;  // [tokens]
   Buffer<float> o_latent;                // [tokens, groups * o_lora]
