@@ -16,6 +16,7 @@
 #include "cache/sequence.h"
 #include "cache/snapshot.h"
 #include "model/forward.h"
+#include "model/pass.h"
 #include "reference/random_checkpoint.h"
 #include "testing/close.h"
 #include "testing/temp_folder.h"
@@ -219,6 +220,28 @@ INSTANTIATE_TEST_SUITE_P(Numerics, BitIdentity,
                                            Setting{"f32q", Numerics::F32q(), true},
                                            Setting{"bf16", Numerics::Bf16(), true}),
                          [](const auto& test) { return std::string(test.param.name); });
+
+// Batches longer than the parts that attention and experts go over them in (model/pass.h).
+TEST(BitIdentityLongBatch, PartsChangeNothing) {
+  static_assert(700 > 2 * model::kAttentionRows && 700 * 2 > model::kExpertSlots);
+  const model::Model& model = SmallModel(true);
+  Tokens tokens(700);
+  Random random(8);
+  for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.Below(kVocab));
+  for (const Numerics& numerics : {Numerics::Stored(), Numerics::F32()}) {
+    const Logits want = InOnePiece(model, numerics, tokens);
+    Threads threads(2);
+    model::Forward forward(model, numerics, threads, 111);
+    Walker walker(forward.layout(), tokens);
+    while (walker.left() > 0) {
+      const model::Chunk chunk = walker.Next(111);
+      forward.Run({&chunk, 1});
+      walker.Collect(forward, 0);
+    }
+    EXPECT_TRUE(testing::SameBits(walker.logits().main, want.main));
+    EXPECT_TRUE(testing::SameBits(walker.logits().mtp, want.mtp));
+  }
+}
 
 // The same far out, at positions that no test could read its way to: on from a random state, across the
 // ends of blocks of 4 and pages of 128, up to the last position of a million.

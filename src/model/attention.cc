@@ -119,10 +119,9 @@ void AttendRow(Pass& pass, std::size_t layer, std::size_t row, std::span<const f
   kernels::AttendEnd(sink, state, out);
 }
 
-// Attention of every row, then the inverse rotation of the outputs (keys that carry a position are
+// Attention of every row, in place of its queries, then the inverse rotation of the outputs (keys that carry a position are
 // values here, so the outputs carry one too).
-void AttendRows(Pass& pass, std::size_t layer, const Attention& attn, View2<const float> q,
-                View2<float> out) {
+void AttendRows(Pass& pass, std::size_t layer, const Attention& attn, View2<float> q) {
   const std::size_t head_dim = pass.config.head_dim, heads = pass.config.num_attention_heads;
   // A single row's heads are shared out.
   const std::size_t parts = pass.rows() == 1 ? std::min(heads, pass.threads.count()) : 1;
@@ -130,7 +129,7 @@ void AttendRows(Pass& pass, std::size_t layer, const Attention& attn, View2<cons
     const std::size_t t = item / parts, part = item % parts;
     const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
     const View2<const float> query(q[t].data() + first * head_dim, count, head_dim);
-    const View2<float> result(out[t].data() + first * head_dim, count, head_dim);
+    const View2<float> result(q[t].data() + first * head_dim, count, head_dim);
     AttendRow(pass, layer, t, std::span(attn.attn_sink).subspan(first, count), query, result,
               worker);
     for (std::size_t h = 0; h < count; ++h) {
@@ -140,7 +139,7 @@ void AttendRows(Pass& pass, std::size_t layer, const Attention& attn, View2<cons
   });
 }
 
-void GroupedOutput(Pass& pass, const Attention& attn, View2<const float> o) {
+void GroupedOutput(Pass& pass, const Attention& attn, View2<const float> o, View2<float> out) {
   const Config& c = pass.config;
   const View2<float> latent = pass.Rows(pass.work.o_latent, c.o_groups * c.o_lora_rank);
   const std::size_t group_dim = o.cols() / c.o_groups;
@@ -162,19 +161,16 @@ void GroupedOutput(Pass& pass, const Attention& attn, View2<const float> o) {
     jobs.integers.push_back({IntegerRows(pass, x, attn.wo_a[g]), attn.wo_a[g], y});
   }
   jobs.Run(pass);
-  Linear(pass, latent, {{&attn.wo_b, pass.Rows(pass.work.sub_out, c.hidden_size)}});
+  Linear(pass, latent, {{&attn.wo_b, out}});
 }
 
-}  // namespace
-
-void Attend(Pass& pass, std::size_t layer, const Attention& attn, const RopeTables& tables) {
+void AttendPart(Pass& pass, std::size_t layer, const Attention& attn, const RopeTables& tables,
+                View2<const float> x, View2<float> out) {
   const Config& c = pass.config;
   const std::span<const float> frequencies = tables.For(attn.ratio);
-  const View2<const float> x = pass.Rows(pass.work.x, c.hidden_size);
   const View2<float> q_latent = pass.Rows(pass.work.q_latent, c.q_lora_rank);
   const View2<float> q = pass.Rows(pass.work.q, c.num_attention_heads * c.head_dim);
   const View2<float> kv = pass.Rows(pass.work.kv, c.head_dim);
-  const View2<float> o = pass.Rows(pass.work.attn_out, q.cols());
 
   PrepareAngles(pass, frequencies);
   Linear(pass, x, {{&attn.wq_a, q_latent}, {&attn.wkv, kv}});
@@ -186,9 +182,26 @@ void Attend(Pass& pass, std::size_t layer, const Attention& attn, const RopeTabl
   if (attn.compressor)
     Compress(pass, layer, *attn.compressor, EntryKind::kAttention, frequencies, x);
   if (attn.indexer) SelectEntries(pass, layer, *attn.indexer, frequencies, x, q_latent);
-  AttendRows(pass, layer, attn, q, o);
+  AttendRows(pass, layer, attn, q);
   KeepWindow(pass, layer);
-  GroupedOutput(pass, attn, o);
+  GroupedOutput(pass, attn, q, out);
+}
+
+}  // namespace
+
+void Attend(Pass& pass, std::size_t layer, const Attention& attn, const RopeTables& tables) {
+  const View2<const float> x = pass.Rows(pass.work.x, pass.config.hidden_size);
+  const View2<float> out = pass.Rows(pass.work.sub_out, pass.config.hidden_size);
+  if (pass.rows() <= kAttentionRows) return AttendPart(pass, layer, attn, tables, x, out);
+  const Batch whole = std::move(pass.batch);
+  for (std::size_t begin = 0; begin < whole.rows(); begin += kAttentionRows) {
+    const std::size_t count = std::min(kAttentionRows, whole.rows() - begin);
+    pass.batch = whole.Rows(begin, count);
+    pass.first_row = begin;
+    AttendPart(pass, layer, attn, tables, x.Rows(begin, count), out.Rows(begin, count));
+  }
+  pass.batch = whole;
+  pass.first_row = 0;
 }
 
 }  // namespace hadal::model

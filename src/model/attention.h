@@ -13,7 +13,8 @@
 
 namespace hadal::model {
 
-// work.x [rows, dim] -> work.sub_out [rows, dim]; updates the sequences' state of this layer.
+// work.x [rows, dim] -> work.sub_out [rows, dim]; updates the sequences' state of this layer. Goes over
+// the batch in parts (pass.h).
 void Attend(Pass& pass, std::size_t layer, const Attention& attn, const RopeTables& tables);
 
 }  // namespace hadal::model

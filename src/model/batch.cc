@@ -1,5 +1,7 @@
 #include "model/batch.h"
 
+#include <algorithm>
+
 namespace hadal::model {
 
 void Batch::Clear() {
@@ -19,6 +21,18 @@ void Batch::Add(SequenceState& sequence, std::uint64_t first_position,
     positions.push_back(first_position + i);
     chunk_of.push_back(number);
   }
+}
+
+Batch Batch::Rows(std::size_t begin, std::size_t count) const {
+  Batch part;
+  for (const BatchChunk& chunk : chunks) {
+    const std::size_t first = std::max(begin, chunk.first_row);
+    const std::size_t end = std::min(begin + count, chunk.first_row + chunk.rows);
+    if (first < end)
+      part.Add(*chunk.sequence, chunk.first_position + (first - chunk.first_row),
+               std::span(tokens).subspan(first, end - first));
+  }
+  return part;
 }
 
 }  // namespace hadal::model

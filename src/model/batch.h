@@ -21,6 +21,8 @@ struct Batch {
   std::vector<std::uint32_t> chunk_of;   // [rows]
   std::size_t rows() const { return tokens.size(); }
 
+  // Rows [begin, begin + count) as a batch of their own: chunks that continue those before.
+  Batch Rows(std::size_t begin, std::size_t count) const;
   void Clear();
   void Add(SequenceState& sequence, std::uint64_t first_position,
            std::span<const std::int32_t> ids);

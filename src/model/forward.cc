@@ -25,7 +25,7 @@ struct Forward::Impl {
         max_tokens(max),
         tables(m.config),
         work(m.config, layout, max, t.count()),
-        pass{m.config, numerics, layout, t, work, {}, nullptr} {}
+        pass{m.config, numerics, layout, t, work, {}, 0, nullptr} {}
 
   std::size_t StreamCols() const { return model.config.hc_mult * model.config.hidden_size; }
 

@@ -143,7 +143,8 @@ void SelectEntries(Pass& pass, std::size_t layer, const Indexer& indexer,
   if (pass.observer == nullptr) return;
   for (std::size_t t = 0; t < pass.rows(); ++t)
     pass.observer->Selected(
-        layer, t, pass.work.selected.span().subspan(t * c.index_topk, pass.work.selected_count[t]));
+        layer, pass.first_row + t,
+        pass.work.selected.span().subspan(t * c.index_topk, pass.work.selected_count[t]));
 }
 
 }  // namespace hadal::model

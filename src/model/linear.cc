@@ -19,7 +19,7 @@ void ForgetIntegers(Pass& pass) { pass.work.integers_used = 0; }
 bool HasRoomForIntegers(const Pass& pass, View2<const float> x, const Weight& weight) {
   const kernels::RowFormat format = kernels::RowFormatFor(weight.format);
   return x.rows() * kernels::QuantizedRowBytes(format, x.cols()) <=
-         pass.work.integers.size() - pass.work.integers_used;
+         pass.work.inputs.size() * sizeof(float) - pass.work.integers_used;
 }
 
 kernels::QuantizedRows IntegerRows(Pass& pass, View2<const float> x, const Weight& weight) {
@@ -27,7 +27,7 @@ kernels::QuantizedRows IntegerRows(Pass& pass, View2<const float> x, const Weigh
   const std::size_t stride = kernels::QuantizedRowBytes(format, x.cols());
   Workspace& work = pass.work;
   HADAL_CHECK(HasRoomForIntegers(pass, x, weight));
-  std::byte* data = work.integers.span().data() + work.integers_used;
+  std::byte* data = reinterpret_cast<std::byte*>(work.inputs.span().data()) + work.integers_used;
   work.integers_used += x.rows() * stride;
   ForEach(pass, x.rows(), [&](WorkerScratch&, std::size_t t) {
     kernels::QuantizeRow(format, x[t], data + t * stride);
@@ -37,7 +37,7 @@ kernels::QuantizedRows IntegerRows(Pass& pass, View2<const float> x, const Weigh
 
 View2<const float> LinearInputOf(Pass& pass, View2<const float> x, const Weight& weight) {
   if (!pass.numerics.fp8_linear_inputs || !kernels::IsQuantized(weight.format)) return x;
-  const View2<float> copy = pass.work.quantized.As(x.rows(), x.cols());
+  const View2<float> copy = pass.work.inputs.As(x.rows(), x.cols());
   ForEach(pass, x.rows(), [&](WorkerScratch&, std::size_t t) {
     std::ranges::copy(x[t], copy[t].begin());
     kernels::RoundFp8(copy[t], kActivationBlock);

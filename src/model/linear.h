@@ -21,7 +21,7 @@ inline void RoundActs(const Numerics& numerics, std::span<float> x) {
 // Whether the numerics give this weight integer inputs.
 bool TakesIntegers(const Numerics& numerics, const Weight& weight);
 
-// The integer rows of x, in work.integers behind those made since the last ForgetIntegers.
+// The integer rows of x, in work.inputs behind those made since the last ForgetIntegers.
 kernels::QuantizedRows IntegerRows(Pass& pass, View2<const float> x, const Weight& weight);
 void ForgetIntegers(Pass& pass);
 bool HasRoomForIntegers(const Pass& pass, View2<const float> x, const Weight& weight);
@@ -47,7 +47,7 @@ enum class LinearInput {
 void Linear(Pass& pass, View2<const float> x, std::initializer_list<LinearOut> outs,
             LinearInput input = LinearInput::kQuantize);
 
-// x as an FP8 or FP4 weight sees it in float32: x itself, or a quantised copy in work.quantized.
+// x as an FP8 or FP4 weight sees it in float32: x itself, or a quantised copy in work.inputs.
 View2<const float> LinearInputOf(Pass& pass, View2<const float> x, const Weight& weight);
 
 }  // namespace hadal::model

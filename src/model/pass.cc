@@ -9,25 +9,20 @@
 namespace hadal::model {
 namespace {
 
-std::size_t WidestLinearInput(const Config& c) {
-  return std::max(
-      {c.hidden_size, c.q_lora_rank, c.o_groups * c.o_lora_rank, c.moe_intermediate_size});
-}
-
-// Bytes a token for the integers of any linear layer's inputs: both forms of one input, or the experts'
-// hidden rows.
-std::size_t IntegerBytes(const Config& c) {
-  const auto bytes = [](kernels::RowFormat format, std::size_t cols) {
-    return kernels::QuantizedRowBytes(format, cols);
-  };
-  const auto both = [&](std::size_t cols) {
-    return bytes(kernels::RowFormat::kInt16Block128, cols) +
-           bytes(kernels::RowFormat::kInt8Block32, cols);
+// Bytes for the inputs of any linear layer: `n` batch rows in either form, `part` rows of attention's
+// and `slots` of the experts' in float32 or in both integer forms.
+std::size_t InputBytes(const Config& c, std::size_t n, std::size_t part, std::size_t slots) {
+  const auto bytes = [](std::size_t cols) {
+    const std::size_t integers =
+        kernels::QuantizedRowBytes(kernels::RowFormat::kInt16Block128, cols) +
+        kernels::QuantizedRowBytes(kernels::RowFormat::kInt8Block32, cols);
+    return std::max(integers, cols * sizeof(float));
   };
   const std::size_t group_dim = c.num_attention_heads / c.o_groups * c.head_dim;
-  const std::size_t hidden = c.moe_intermediate_size;
-  return std::max({both(c.hidden_size), both(c.q_lora_rank), both(c.o_groups * c.o_lora_rank),
-                   both(group_dim), both(hidden) * (c.num_experts_per_tok + 1)});
+  const std::size_t of_attention =
+      std::max({bytes(c.q_lora_rank), bytes(c.o_groups * c.o_lora_rank), bytes(group_dim)});
+  const std::size_t hidden = bytes(c.moe_intermediate_size);
+  return std::max({n * bytes(c.hidden_size) + slots * hidden, n * hidden, part * of_attention});
 }
 
 }  // namespace
@@ -77,41 +72,41 @@ void Workspace::TakeAll(const Config& config, const KvLayout& layout, std::size_
   const Config& c = config;
   const std::size_t n = max_tokens;
   const std::size_t k = c.num_experts_per_tok;
+  const std::size_t part = std::min(n, kAttentionRows);
+  slots = std::min(n * k, std::max(kExpertSlots, k));
   Take(&streams, n * c.hc_mult * c.hidden_size);
   if (c.num_nextn_predict_layers > 0) Take(&mtp_streams, n * c.hc_mult * c.hidden_size);
   Take(&mixes, n * kernels::kHcMixes);
   Take(&hc_weights, n * kernels::kHcMixes);
   Take(&x, n * c.hidden_size);
   Take(&sub_out, n * c.hidden_size);
-  Take(&quantized,
-       n * std::max(WidestLinearInput(c), k * std::max(c.hidden_size, c.moe_intermediate_size)));
-  Take(&integers, n * IntegerBytes(c));
-  Take(&cos, n * c.qk_rope_head_dim / 2);
-  Take(&sin, n * c.qk_rope_head_dim / 2);
-  Take(&q_latent, n * c.q_lora_rank);
-  Take(&q, n * c.num_attention_heads * c.head_dim);
-  Take(&attn_out, n * c.num_attention_heads * c.head_dim);
-  Take(&kv, n * c.head_dim);
-  Take(&entries, n * layout.entry_bytes);
-  Take(&pool_kv, n * 2 * c.head_dim);
-  Take(&pool_score, n * 2 * c.head_dim);
-  Take(&index_kv, n * 2 * c.index_head_dim);
-  Take(&index_score, n * 2 * c.index_head_dim);
-  Take(&index_q, n * c.index_n_heads * c.index_head_dim);
-  Take(&index_w, n * c.index_n_heads);
-  Take(&packed_index_q, n * c.index_n_heads * kernels::PackedIndexQueryBytes(c.index_head_dim));
-  Take(&selected, n * c.index_topk);
-  Take(&selected_count, n);
-  Take(&o_latent, n * c.o_groups * c.o_lora_rank);
+  Take(&inputs, (InputBytes(c, n, part, slots) + sizeof(float) - 1) / sizeof(float));
+  Take(&cos, part * c.qk_rope_head_dim / 2);
+  Take(&sin, part * c.qk_rope_head_dim / 2);
+  Take(&q_latent, part * c.q_lora_rank);
+  Take(&q, part * c.num_attention_heads * c.head_dim);
+  Take(&kv, part * c.head_dim);
+  Take(&entries, part * layout.entry_bytes);
+  Take(&pool_kv, part * 2 * c.head_dim);
+  Take(&pool_score, part * 2 * c.head_dim);
+  Take(&index_kv, part * 2 * c.index_head_dim);
+  Take(&index_score, part * 2 * c.index_head_dim);
+  Take(&index_q, part * c.index_n_heads * c.index_head_dim);
+  Take(&index_w, part * c.index_n_heads);
+  Take(&packed_index_q, part * c.index_n_heads * kernels::PackedIndexQueryBytes(c.index_head_dim));
+  Take(&selected, part * c.index_topk);
+  Take(&selected_count, part);
+  Take(&o_latent, part * c.o_groups * c.o_lora_rank);
   Take(&router_logits, n * c.n_routed_experts);
   Take(&expert_ids, n * k);
   Take(&expert_weights, n * k);
   Take(&expert_slot, n * k);
   Take(&slot_row, n * k);
-  Take(&grouped_x, n * k * c.hidden_size);
-  Take(&grouped_out, n * k * c.hidden_size);
-  Take(&gate, n * (k + 1) * c.moe_intermediate_size);
-  Take(&up, n * (k + 1) * c.moe_intermediate_size);
+  Take(&slot_weight, n * k);
+  Take(&grouped_x, slots * c.hidden_size);
+  Take(&grouped_out, slots * c.hidden_size);
+  Take(&gate, std::max(n, slots) * c.moe_intermediate_size);
+  Take(&up, std::max(n, slots) * c.moe_intermediate_size);
   for (std::size_t t = 0; t < (measure_only_ ? 1 : threads); ++t)
     workers.emplace_back(c, std::size_t{kHcaRatio});
   bytes_ += threads * workers[0].bytes();

@@ -31,7 +31,13 @@ struct WorkerScratch {
   kernels::TopK topk;
 };
 
-// Scratch for max_tokens batch rows, shared by all layers.
+// Attention goes over a batch in parts of at most so many rows, experts in parts of so many choices, so
+// that the wide intermediate rows (queries: heads * head_dim) take bounded memory. By the contract that
+// chunks change nothing, neither does this.
+inline constexpr std::size_t kAttentionRows = 256, kExpertSlots = 1024;
+
+// Scratch for max_tokens batch rows, shared by all layers. "part": rows of a part of attention; "slots":
+// choices of experts in a part, at least one token's.
 struct Workspace {
   Workspace(const Config& config, const KvLayout& layout, std::size_t max_tokens,
             std::size_t threads);
@@ -40,31 +46,32 @@ struct Workspace {
   static std::size_t BytesFor(const Config& config, const KvLayout& layout, std::size_t max_tokens,
                               std::size_t threads);
 
-  Buffer<float> streams, mtp_streams;    // [tokens, streams * dim]
-  Buffer<float> mixes;                   // [tokens, 24]
-  Buffer<float> hc_weights;              // [tokens, 24]: pre, post, comb
-  Buffer<float> x, sub_out;              // [tokens, dim]: a sub-layer's input and output
-  Buffer<float> quantized;               // [tokens, widest input]: inputs as FP8 sees them
-  Buffer<std::byte> integers;            // rows of inputs as integers
-  std::size_t integers_used = 0;         // bytes
-  Buffer<float> cos, sin;                // [tokens, rope_dim / 2] of the layer's table
-  Buffer<float> q_latent, q, attn_out;   // [tokens, q_lora], [tokens, heads * head_dim] twice
-  Buffer<float> kv;                      // [tokens, head_dim]
-  Buffer<std::byte> entries;             // [tokens, entry_bytes]: the new window entries
-  Buffer<float> pool_kv, pool_score;     // [tokens, 2 head_dim]
-  Buffer<float> index_kv, index_score;   // [tokens, 2 index_head_dim]
-  Buffer<float> index_q, index_w;        // [tokens, index heads * dim], [tokens, index heads]
-  Buffer<std::byte> packed_index_q;      // [tokens, index heads, packed query]
-  Buffer<std::uint32_t> selected;        // [tokens, topk]
-  Buffer<std::uint32_t> selected_count;  // [tokens]
-  Buffer<float> o_latent;                // [tokens, groups * o_lora]
+  Buffer<float> streams, mtp_streams;  // [tokens, streams * dim]
+  Buffer<float> mixes;                 // [tokens, 24]
+  Buffer<float> hc_weights;            // [tokens, 24]: pre, post, comb
+  Buffer<float> x, sub_out;            // [tokens, dim]: a sub-layer's input and output
+  Buffer<float> inputs;                // inputs of linear layers rounded to FP8, or as integers
+  std::size_t integers_used = 0;       // bytes of it
+  std::size_t slots = 0;
+  Buffer<float> cos, sin;                // [part, rope_dim / 2] of the layer's table
+  Buffer<float> q_latent, q;             // [part, q_lora], [part, heads * head_dim]: then outputs
+  Buffer<float> kv;                      // [part, head_dim]
+  Buffer<std::byte> entries;             // [part, entry_bytes]: the new window entries
+  Buffer<float> pool_kv, pool_score;     // [part, 2 head_dim]
+  Buffer<float> index_kv, index_score;   // [part, 2 index_head_dim]
+  Buffer<float> index_q, index_w;        // [part, index heads * dim], [part, index heads]
+  Buffer<std::byte> packed_index_q;      // [part, index heads, packed query]
+  Buffer<std::uint32_t> selected;        // [part, topk]
+  Buffer<std::uint32_t> selected_count;  // [part]
+  Buffer<float> o_latent;                // [part, groups * o_lora]
   Buffer<float> router_logits;           // [tokens, experts]
   Buffer<std::uint32_t> expert_ids;      // [tokens, k]
   Buffer<float> expert_weights;          // [tokens, k]
-  Buffer<std::uint32_t> expert_slot;     // [tokens, k]: row of the grouped buffers
-  Buffer<std::uint32_t> slot_row;        // [tokens * k]: the batch row of a grouped row
-  Buffer<float> grouped_x, grouped_out;  // [tokens * k, dim]
-  Buffer<float> gate, up;                // [tokens * (k + 1), inter]: routed, then shared
+  Buffer<std::uint32_t> expert_slot;     // [tokens, k]: place in the order by experts
+  Buffer<std::uint32_t> slot_row;        // [tokens * k]: the batch row of a slot
+  Buffer<float> slot_weight;             // [tokens * k]
+  Buffer<float> grouped_x, grouped_out;  // [slots, dim]
+  Buffer<float> gate, up;                // [tokens or slots, inter]
   std::vector<WorkerScratch> workers;
 
  private:
@@ -84,6 +91,7 @@ struct Pass {
   Threads& threads;
   Workspace& work;
   Batch batch;
+  std::size_t first_row = 0;  // of the whole batch; not 0 in a later part
   Observer* observer = nullptr;
 
   std::size_t rows() const { return batch.rows(); }
