@@ -114,6 +114,27 @@ Status CheckHeader(const io::MappedFile& file, const Header& header, std::uint64
   return Unit{};
 }
 
+// Everything in front of the pages. Views into the file.
+struct Start {
+  Header header{};
+  std::span<const std::byte> fixed;
+  std::string_view note;
+};
+
+Result<Start> ReadStart(const io::MappedFile& file, Reader& reader, std::uint64_t fingerprint,
+                        const model::KvLayout& layout, std::uint64_t max_note_bytes) {
+  Start start;
+  HADAL_TRY(start.header, ReadHeader(file, reader));
+  HADAL_TRY_STATUS(CheckHeader(file, start.header, fingerprint, layout));
+  if (start.header[kNoteBytes] > max_note_bytes)
+    return Fail(Code::kExhausted, "{}: note: found {}, expected at most {}", file.path(),
+                FormatBytes(start.header[kNoteBytes]), FormatBytes(max_note_bytes));
+  HADAL_TRY(start.fixed, reader.Section(start.header[kFixedBytes], kFixedSeed, "fixed block"));
+  HADAL_TRY(const auto note, reader.Section(start.header[kNoteBytes], kNoteSeed, "note"));
+  start.note = {reinterpret_cast<const char*>(note.data()), note.size()};
+  return start;
+}
+
 }  // namespace
 
 Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::string_view note,
@@ -141,21 +162,24 @@ Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::st
   return file.Commit();
 }
 
+Result<std::string> ReadSnapshotNote(const std::string& path, std::uint64_t fingerprint,
+                                     const model::KvLayout& layout, std::uint64_t max_note_bytes) {
+  HADAL_TRY(const io::MappedFile file, io::MappedFile::Open(path));
+  Reader reader(file);
+  HADAL_TRY(const Start start, ReadStart(file, reader, fingerprint, layout, max_note_bytes));
+  return std::string(start.note);
+}
+
 Result<Snapshot> LoadSnapshot(const std::string& path, std::uint64_t fingerprint,
                               std::shared_ptr<Pool> pool, std::uint64_t max_note_bytes) {
   HADAL_TRY(const io::MappedFile file, io::MappedFile::Open(path));
   Reader reader(file);
-  HADAL_TRY(const Header header, ReadHeader(file, reader));
-  HADAL_TRY_STATUS(CheckHeader(file, header, fingerprint, pool->layout()));
-  if (header[kNoteBytes] > max_note_bytes)
-    return Fail(Code::kExhausted, "{}: note: found {}, expected at most {}", path,
-                FormatBytes(header[kNoteBytes]), FormatBytes(max_note_bytes));
-
+  HADAL_TRY(const Start start,
+            ReadStart(file, reader, fingerprint, pool->layout(), max_note_bytes));
+  const Header& header = start.header;
   HADAL_TRY(Sequence sequence, Sequence::Create(std::move(pool)));
   model::SequenceState& state = sequence.state();
-  HADAL_TRY(const auto fixed, reader.Section(header[kFixedBytes], kFixedSeed, "fixed block"));
-  std::memcpy(state.fixed.data(), fixed.data(), fixed.size());
-  HADAL_TRY(const auto note, reader.Section(header[kNoteBytes], kNoteSeed, "note"));
+  std::memcpy(state.fixed.data(), start.fixed.data(), start.fixed.size());
   if (const Status room = sequence.Reserve(header[kTokens]); !room.ok())
     return Within(path, room.error());
   for (std::uint64_t p = 0; p < header[kPages]; ++p) {
@@ -165,8 +189,7 @@ Result<Snapshot> LoadSnapshot(const std::string& path, std::uint64_t fingerprint
   }
   state.tokens = header[kTokens];
   state.mtp_tokens = header[kMtpTokens];
-  return Snapshot{std::move(sequence),
-                  std::string(reinterpret_cast<const char*>(note.data()), note.size())};
+  return Snapshot{std::move(sequence), std::string(start.note)};
 }
 
 }  // namespace hadal::cache

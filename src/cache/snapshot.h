@@ -19,6 +19,11 @@ namespace hadal::cache {
 Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::string_view note,
                     const std::string& path);
 
+// The note alone, checked as LoadSnapshot does, without reading the pages.
+Result<std::string> ReadSnapshotNote(const std::string& path, std::uint64_t fingerprint,
+                                     const model::KvLayout& layout,
+                                     std::uint64_t max_note_bytes = std::uint64_t{1} << 30);
+
 struct Snapshot {
   Sequence sequence;
   std::string note;

@@ -20,7 +20,8 @@ constexpr const char* kAbout =
     "this run measured of the machine (see hadal doctor): of the memory's bandwidth in decoding, "
     "of\n"
     "the arithmetic's peak in prefill. A depth is reached by a random state (--fill random) or by\n"
-    "reading so many tokens (--fill real). The model needs no tokenizer.\n"
+    "reading so many tokens (--fill real). The model needs no tokenizer. What does not fit into\n"
+    "memory, or into --ram, is left out and said.\n"
     "\n"
     "Examples:\n"
     "  hadal bench --quick\n"
@@ -30,7 +31,7 @@ constexpr const char* kAbout =
 struct Command {
   BenchOptions bench;
   std::vector<std::string> prefill, prefill_depth, depth;
-  std::string fill = "random", format = "text", svg, ram;
+  std::string fill = "random", format = "text", svg;
   bool json = false;
 };
 
@@ -58,11 +59,6 @@ Status RunCommand(Command command) {
   HADAL_TRY_STATUS(ReadSizes("--depth", command.depth, &bench.depth));
   bench.random_fill = command.fill == "random";
   bench.cancel = &StopRequested();
-  if (!command.ram.empty()) {
-    auto ram = ParseSize(command.ram);
-    if (!ram.ok()) return Within("--ram", ram.error());
-    bench.ram_bytes = *ram;
-  }
   HADAL_TRY(const BenchReport report, RunBench(bench, [&](const std::string& step) {
               if (!command.json) std::fprintf(stderr, "%s\n", step.c_str());
             }));
@@ -104,7 +100,7 @@ void AddBench(CLI::App& app, Work* work) {
   sub->add_option("--chunk", bench.chunk_tokens, "tokens of a forward pass in prefill")
       ->check(WholeNumber(1, 65536))
       ->capture_default_str();
-  sub->add_option("--ram", command->ram, "leave out what would need more memory than this, 8G");
+  AddRam(sub, &bench.ram_bytes);
   sub->add_flag("--quick", bench.quick, "small and short, to see that it works");
   sub->add_option("--format", command->format, "of the output")
       ->check(CLI::IsMember({"text", "markdown", "csv"}))

@@ -26,9 +26,19 @@ using model::Numerics;
 constexpr std::uint64_t kReserveBytes =
     64'000'000;  // the program, its stacks and what malloc rounds up
 
-// The instructions that the kernels use for each kind of product; prefill is measured against their
-// peaks.
-Arithmetic ArithmeticOf(cost::Work) { return Arithmetic::kF32Fma; }
+// The instructions that the kernels use for each kind of product of many rows: integer dots for FP4 and
+// FP8 weights (kernels/matmul.h), float32 for the rest. Prefill is measured against their peaks.
+Arithmetic ArithmeticOf(cost::Work work) {
+  switch (work) {
+    case cost::Work::kFp4Experts:
+      return Arithmetic::kInt8Dot;
+    case cost::Work::kFp8Matrix:
+    case cost::Work::kOutputA:
+      return Arithmetic::kInt16Dot;
+    default:
+      return Arithmetic::kF32Fma;
+  }
+}
 
 double PeakSeconds(const cost::MacsByWork& macs, const machine::MachineReport& machine,
                    std::size_t threads) {

@@ -202,6 +202,7 @@ void AddPerplexity(CLI::App* eval, Work* work) {
                    "the text is cut into sequences of so many tokens")
       ->check(WholeNumber(2, std::uint64_t{1} << 24))
       ->capture_default_str();
+  AddRam(perplexity, &options->engine.ram_bytes);
   AddThreads(perplexity, &options->threads);
   perplexity->add_flag("--no-bos", options->no_bos, "no BOS token in front of each sequence");
   perplexity->add_flag("--json", options->json, "print one JSON object");

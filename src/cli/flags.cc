@@ -7,6 +7,7 @@
 
 #include "base/quote.h"
 #include "base/threads.h"
+#include "base/units.h"
 
 namespace hadal::cli {
 
@@ -26,6 +27,17 @@ CLI::Validator NotEmpty() {
     return text.empty() ? "found an empty text" : "";
   };
   return CLI::Validator(check, "", "not empty");
+}
+
+void AddRam(CLI::App* app, std::optional<std::uint64_t>* bytes) {
+  app->add_option_function<std::string>(
+      "--ram",
+      [bytes](const std::string& text) {
+        const auto size = ParseSize(text);
+        if (!size.ok()) throw CLI::ValidationError("--ram", size.error().what);
+        *bytes = *size;
+      },
+      "refuse to start if weights, state and scratch need more memory than this (8G, 8GB)");
 }
 
 void AddThreads(CLI::App* app, std::size_t* threads) {

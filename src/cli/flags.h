@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 
 namespace hadal::cli {
 
@@ -13,6 +14,9 @@ CLI::Validator WholeNumber(std::uint64_t min = 0,
                            std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
 
 CLI::Validator NotEmpty();
+
+// --ram; a size such as 8G or 8GB. *bytes is absent if it is not given.
+void AddRam(CLI::App* app, std::optional<std::uint64_t>* bytes);
 
 // --threads; *threads is all processors if it is not given.
 void AddThreads(CLI::App* app, std::size_t* threads);

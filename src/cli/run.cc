@@ -28,10 +28,12 @@ constexpr const char* kAbout =
     "Examples:\n"
     "  hadal run -p \"Once upon a time\" --max-tokens 100 --seed 1\n"
     "  hadal run -m ~/DeepSeek-V4-Flash -f prompt.txt --temperature 0 --stats\n"
+    "  hadal run -f book.txt --ram 8G --snapshot book.snap      Ctrl-C keeps what was read\n"
+    "  hadal run --resume book.snap --snapshot book.snap\n"
     "  echo \"The king said\" | hadal run --stop \".\" --json";
 
 struct RunOptions {
-  std::string model, prompt, prompt_file;
+  std::string model, prompt, prompt_file, resume;
   std::optional<double> temperature, top_p;
   engine::GenerateOptions generate;
   std::optional<std::uint64_t> seed;
@@ -74,7 +76,10 @@ Status ReadSampleDefaults(const std::string& directory, engine::SampleOptions* s
 
 Status Run(RunOptions options) {
   const std::atomic<bool>& stop = StopRequested();
-  HADAL_TRY(const std::string prompt, ReadPrompt(options));
+  std::string prompt;
+  if (options.resume.empty()) {
+    HADAL_TRY(prompt, ReadPrompt(options));
+  }
   HADAL_TRY(const ModelFiles files, OpenModel(options.model));
   engine::GenerateOptions generate = options.generate;
   HADAL_TRY_STATUS(ReadSampleDefaults(files.directory, &generate.sample));
@@ -102,9 +107,16 @@ Status Run(RunOptions options) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   };
-  if (options.echo) callbacks.on_text(prompt);
+  if (options.echo && !prompt.empty()) callbacks.on_text(prompt);
   HADAL_TRY(const engine::GenerateResult result,
-            engine::Generate(files.model, files.tokenizer, threads, prompt, generate, callbacks));
+            options.resume.empty() ? engine::Generate(files.model, files.tokenizer, threads, prompt,
+                                                      generate, callbacks)
+                                   : engine::ResumeGeneration(files.model, files.tokenizer, threads,
+                                                              options.resume, generate, callbacks));
+  progress.reset();
+  if (result.snapshot_written)
+    std::fprintf(stderr, "hadal: the state is in %s; go on with --resume\n",
+                 generate.snapshot.c_str());
   if (options.json) {
     Json out = Json::MakeObject({{"text", whole}});
     out.Set("stats", RunStatsJson(result, files, generate.sample.seed));
@@ -135,8 +147,9 @@ void AddRun(CLI::App& app, Work* work) {
   CLI::App* run = app.add_subcommand("run", kAbout);
   run->add_option("-m,--model", options->model, "checkpoint directory");
   CLI::Option* prompt = run->add_option("-p,--prompt", options->prompt, "the text to continue");
-  run->add_option("-f,--file", options->prompt_file, "a file with the text to continue")
-      ->excludes(prompt);
+  CLI::Option* file =
+      run->add_option("-f,--file", options->prompt_file, "a file with the text to continue")
+          ->excludes(prompt);
   run->add_option("--max-tokens", options->generate.max_tokens, "stop after so many tokens")
       ->check(WholeNumber())
       ->capture_default_str();
@@ -159,6 +172,20 @@ void AddRun(CLI::App& app, Work* work) {
                   "end before this text; may be given several times")
       ->allow_extra_args(false)
       ->check(NotEmpty());
+  run->add_option("--prompt-tokens", options->generate.prompt_tokens,
+                  "read only so many tokens of a longer prompt")
+      ->check(WholeNumber(1));
+  run->add_option("--chunk", options->generate.prefill_chunk,
+                  "tokens of the prompt read together: speed against scratch memory")
+      ->check(WholeNumber(1, 65536))
+      ->capture_default_str();
+  AddRam(run, &options->generate.ram_bytes);
+  run->add_option("--snapshot", options->generate.snapshot,
+                  "where to write the state if Ctrl-C or --max-tokens ends the run");
+  run->add_option("--resume", options->resume,
+                  "go on from such a file, with its prompt, sampling and text so far")
+      ->excludes(prompt)
+      ->excludes(file);
   AddThreads(run, &options->threads);
   run->add_flag("--no-bos", options->no_bos, "do not put the model's BOS token in front");
   run->add_flag("--echo", options->echo, "print the prompt before its continuation");

@@ -16,7 +16,7 @@ double PerSecond(std::size_t count, double seconds) {
 }
 
 double PrefillSpeed(const engine::GenerateResult& r) {
-  return PerSecond(r.prompt_tokens, r.prefill_seconds);
+  return PerSecond(r.read_tokens, r.prefill_seconds);
 }
 
 double DecodeSpeed(const engine::GenerateResult& r) {

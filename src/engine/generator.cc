@@ -1,8 +1,14 @@
 #include "engine/generator.h"
 
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "base/clock.h"
+#include "cache/snapshot.h"
+#include "engine/footprint.h"
+#include "engine/generation_note.h"
+#include "model/fingerprint.h"
 
 namespace hadal::engine {
 namespace {
@@ -31,22 +37,28 @@ Result<std::vector<std::int32_t>> PromptTokens(const model::Config& config,
 class Generation {
  public:
   Generation(const model::Model& model, const text::Tokenizer& tokenizer, Threads& threads,
-             const GenerateOptions& options, const GenerateCallbacks& callbacks, std::size_t chunk)
+             const GenerateOptions& options, const GenerateCallbacks& callbacks, std::size_t chunk,
+             cache::Sequence sequence, GenerationNote note)
       : model_(model),
         options_(options),
         callbacks_(callbacks),
         forward_(model, model::Numerics::Stored(), threads, chunk),
-        sequence_(forward_.layout()),
-        logits_(model.config.vocab_size),
-        sampler_(options.sample),
+        sequence_(std::move(sequence)),
+        note_(std::move(note)),
+        logits_(std::move(note_.logits)),
+        sampler_(note_.sample),
         decoder_(tokenizer),
-        stop_(options.stop) {}
+        stop_(options.stop) {
+    sampler_.set_draws(note_.draws);
+  }
 
-  Result<GenerateResult> Run(std::span<const std::int32_t> prompt) {
-    result_.prompt_tokens = prompt.size();
-    HADAL_TRY_STATUS(Prefill(prompt));
+  Result<GenerateResult> Run() {
+    result_.prompt_tokens = note_.prompt_tokens;
+    Replay();
+    HADAL_TRY_STATUS(Prefill());
     if (!Cancelled(options_)) HADAL_TRY_STATUS(Decode());
     if (Cancelled(options_)) result_.reason = FinishReason::kCancelled;
+    HADAL_TRY_STATUS(Save());
     Show(stop_.Push(decoder_.Finish()));
     Show(stop_.Finish());
     result_.state_bytes = sequence_.bytes();
@@ -56,24 +68,40 @@ class Generation {
   }
 
  private:
+  // What an earlier run has generated is shown again, so that the text is whole.
+  void Replay() {
+    for (std::size_t i = note_.prompt_tokens; i < note_.tokens.size(); ++i) {
+      ++result_.generated_tokens;
+      Show(stop_.Push(decoder_.Push(note_.tokens[i])));
+    }
+  }
+
+  // All tokens that the sequence has not processed.
+  Status Prefill() {
+    const Stopwatch clock;
+    const std::size_t first = sequence_.tokens(), total = note_.tokens.size();
+    for (std::size_t done = first; done < total && !Cancelled(options_);) {
+      const std::size_t count = std::min(forward_.max_tokens(), total - done);
+      HADAL_TRY_STATUS(Feed(std::span(note_.tokens).subspan(done, count)));
+      done += count;
+      if (callbacks_.on_prefill) callbacks_.on_prefill(done, total);
+      if (done == total) Logits(count - 1);
+    }
+    result_.read_tokens = sequence_.tokens() - first;
+    result_.prefill_seconds = clock.seconds();
+    return Unit{};
+  }
+
   Status Feed(std::span<const std::int32_t> tokens) {
     HADAL_TRY_STATUS(sequence_.Reserve(tokens.size()));
     const model::Chunk chunk{&sequence_.state(), tokens};
     forward_.Run({&chunk, 1});
+    logits_.clear();
     return Unit{};
   }
-
-  Status Prefill(std::span<const std::int32_t> prompt) {
-    const Stopwatch clock;
-    for (std::size_t done = 0; done < prompt.size() && !Cancelled(options_);) {
-      const std::size_t count = std::min(forward_.max_tokens(), prompt.size() - done);
-      HADAL_TRY_STATUS(Feed(prompt.subspan(done, count)));
-      done += count;
-      if (callbacks_.on_prefill) callbacks_.on_prefill(done, prompt.size());
-      if (done == prompt.size()) forward_.Logits(count - 1, logits_);
-    }
-    result_.prefill_seconds = clock.seconds();
-    return Unit{};
+  void Logits(std::size_t row) {
+    logits_.resize(model_.config.vocab_size);
+    forward_.Logits(row, logits_);
   }
 
   Status Decode() {
@@ -86,6 +114,7 @@ class Generation {
         result_.reason = FinishReason::kEos;
         break;
       }
+      note_.tokens.push_back(token);
       Show(stop_.Push(decoder_.Push(token)));
       if (stop_.stopped()) {
         result_.reason = FinishReason::kStop;
@@ -93,10 +122,21 @@ class Generation {
       }
       if (result_.generated_tokens == options_.max_tokens) break;
       HADAL_TRY_STATUS(Feed({&token, 1}));
-      forward_.Logits(0, logits_);
+      Logits(0);
     }
     result_.decode_seconds = clock.seconds();
     return Unit{};
+  }
+
+  Status Save() {
+    const bool unfinished =
+        result_.reason == FinishReason::kCancelled || result_.reason == FinishReason::kMaxTokens;
+    if (options_.snapshot.empty() || !unfinished) return Unit{};
+    note_.draws = sampler_.draws();
+    note_.logits = sequence_.tokens() == note_.tokens.size() ? logits_ : std::vector<float>();
+    result_.snapshot_written = true;
+    return cache::SaveSnapshot(sequence_, model::Fingerprint(model_, forward_.layout()),
+                               WriteNote(note_), options_.snapshot);
   }
 
   void Show(const std::string& text) const {
@@ -108,11 +148,46 @@ class Generation {
   const GenerateCallbacks& callbacks_;
   model::Forward forward_;
   cache::Sequence sequence_;
-  std::vector<float> logits_;
+  GenerationNote note_;
+  std::vector<float> logits_;  // of the last token processed; empty: not asked for
   Sampler sampler_;
   text::StreamDecoder decoder_;
   StopText stop_;
   GenerateResult result_;
+};
+
+// What must hold before a generation starts, and how large its parts are.
+struct Setting {
+  Setting(const model::Model& m, const Threads& t, const GenerateOptions& o,
+          const GenerationNote& note)
+      : model(m),
+        options(o),
+        threads(t.count()),
+        generated(note.tokens.size() - note.prompt_tokens),
+        prompt(note.prompt_tokens),
+        chunk(std::min(o.prefill_chunk, note.tokens.size())) {}
+
+  // Memory for the longest that the context can become, and no more.
+  Result<std::shared_ptr<cache::Pool>> MakePool() const {
+    if (options.prefill_chunk == 0)
+      return Fail(Code::kInvalid, "prefill chunk 0: expected at least 1");
+    const std::size_t most = std::max(generated, options.max_tokens);
+    if (prompt > model.config.max_position_embeddings ||
+        most > model.config.max_position_embeddings - prompt)
+      return Fail(Code::kInvalid,
+                  "{} prompt tokens and {} to generate are more than the model's context of {}",
+                  prompt, most, model.config.max_position_embeddings);
+    const model::KvLayout layout(model.config, model::Numerics::Stored());
+    if (!options.ram_bytes) return std::make_shared<cache::Pool>(layout);
+    const Footprint footprint = PlanFootprint(
+        model, layout, {.tokens = prompt + most, .chunk_tokens = chunk, .threads = threads});
+    HADAL_TRY_STATUS(CheckFootprint(footprint, *options.ram_bytes));
+    return std::make_shared<cache::Pool>(layout, footprint.state());
+  }
+
+  const model::Model& model;
+  const GenerateOptions& options;
+  const std::size_t threads, generated, prompt, chunk;
 };
 
 }  // namespace
@@ -136,18 +211,41 @@ Result<GenerateResult> Generate(const model::Model& model, const text::Tokenizer
                                 const GenerateOptions& options,
                                 const GenerateCallbacks& callbacks) {
   HADAL_TRY_STATUS(CheckSampleOptions(options.sample));
-  if (options.prefill_chunk == 0)
-    return Fail(Code::kInvalid, "prefill chunk 0: expected at least 1");
-  HADAL_TRY(const std::vector<std::int32_t> tokens,
-            PromptTokens(model.config, tokenizer, prompt, options.bos));
-  if (tokens.size() > model.config.max_position_embeddings ||
-      options.max_tokens > model.config.max_position_embeddings - tokens.size())
-    return Fail(Code::kInvalid,
-                "{} prompt tokens and {} to generate are more than the model's context of {}",
-                tokens.size(), options.max_tokens, model.config.max_position_embeddings);
-  const std::size_t chunk = std::min(options.prefill_chunk, tokens.size());
-  Generation generation(model, tokenizer, threads, options, callbacks, chunk);
-  return generation.Run(tokens);
+  GenerationNote note;
+  HADAL_TRY(note.tokens, PromptTokens(model.config, tokenizer, prompt, options.bos));
+  if (options.prompt_tokens && *options.prompt_tokens < note.tokens.size())
+    note.tokens.resize(std::max<std::size_t>(*options.prompt_tokens, 1));
+  note.prompt_tokens = note.tokens.size();
+  note.sample = options.sample;
+  const Setting setting(model, threads, options, note);
+  HADAL_TRY(const auto pool, setting.MakePool());
+  HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(pool));
+  return Generation(model, tokenizer, threads, options, callbacks, setting.chunk,
+                    std::move(sequence), std::move(note))
+      .Run();
+}
+
+Result<GenerateResult> ResumeGeneration(const model::Model& model, const text::Tokenizer& tokenizer,
+                                        Threads& threads, const std::string& snapshot,
+                                        const GenerateOptions& options,
+                                        const GenerateCallbacks& callbacks) {
+  const model::KvLayout layout(model.config, model::Numerics::Stored());
+  const std::uint64_t fingerprint = model::Fingerprint(model, layout);
+  // The note says how much context there will be; the budget is checked before the pages are read.
+  HADAL_TRY(const std::string text, cache::ReadSnapshotNote(snapshot, fingerprint, layout));
+  auto note = ReadNote(text, model.config.vocab_size);
+  if (!note.ok()) return Within(snapshot, note.error());
+  const Setting setting(model, threads, options, *note);
+  HADAL_TRY(const auto pool, setting.MakePool());
+  HADAL_TRY(cache::Snapshot loaded, cache::LoadSnapshot(snapshot, fingerprint, pool));
+  if (loaded.sequence.tokens() > note->tokens.size())
+    return Fail(Code::kCorrupt, "{}: note: found {} tokens, expected the {} processed", snapshot,
+                note->tokens.size(), loaded.sequence.tokens());
+  if (loaded.sequence.tokens() == note->tokens.size() && note->logits.empty())
+    return Fail(Code::kCorrupt, "{}: note: logits: found none", snapshot);
+  return Generation(model, tokenizer, threads, options, callbacks, setting.chunk,
+                    std::move(loaded.sequence), std::move(*note))
+      .Run();
 }
 
 }  // namespace hadal::engine

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +24,10 @@ struct GenerateOptions {
   std::vector<std::string> stop;    // generation ends before any of these texts
   bool bos = true;                  // put the config's BOS in front of the prompt
   std::size_t prefill_chunk = 256;  // tokens a forward pass; changes speed and scratch, not results
+  std::optional<std::size_t> prompt_tokens;  // of a longer prompt only so many are read
+  std::optional<std::uint64_t> ram_bytes;    // what needs more is refused (engine/footprint.h)
+  // Where to write the state when generation is cancelled or has reached max_tokens; empty: nowhere.
+  std::string snapshot = {};
   const std::atomic<bool>* cancel = nullptr;  // looked at between forward passes
 };
 
@@ -32,7 +37,9 @@ const char* FinishReasonName(FinishReason reason);
 struct GenerateResult {
   FinishReason reason = FinishReason::kMaxTokens;
   std::size_t prompt_tokens = 0, generated_tokens = 0;
+  std::size_t read_tokens = 0;  // of the prompt, by this run: what prefill_seconds were spent on
   double prefill_seconds = 0, decode_seconds = 0;
+  bool snapshot_written = false;
   std::size_t state_bytes = 0, scratch_bytes = 0;
   std::size_t fixed_state_bytes = 0;  // of state_bytes, what does not grow with the context
 };
@@ -43,9 +50,18 @@ struct GenerateCallbacks {
 };
 
 // kInvalid: an option out of range, an empty prompt without BOS, a prompt token outside the model's
-// vocabulary, or more context than max_position_embeddings. kExhausted: no memory for the context.
+// vocabulary, or more context than max_position_embeddings. kExhausted: no memory for the context, or
+// more than ram_bytes needed, which is known before anything is computed.
 Result<GenerateResult> Generate(const model::Model& model, const text::Tokenizer& tokenizer,
                                 Threads& threads, std::string_view prompt,
                                 const GenerateOptions& options, const GenerateCallbacks& callbacks);
+
+// Goes on from the file that an earlier generation wrote to options.snapshot. Text and result are those of
+// a generation that was never stopped, with its sampling options and all its text from the beginning of
+// what was generated. kCorrupt, kInvalid as cache/snapshot.h.
+Result<GenerateResult> ResumeGeneration(const model::Model& model, const text::Tokenizer& tokenizer,
+                                        Threads& threads, const std::string& snapshot,
+                                        const GenerateOptions& options,
+                                        const GenerateCallbacks& callbacks);
 
 }  // namespace hadal::engine

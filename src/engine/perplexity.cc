@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cache/sequence.h"
+#include "engine/footprint.h"
 #include "model/forward.h"
 
 namespace hadal::engine {
@@ -90,6 +91,15 @@ Result<PerplexityResult> Perplexity(
   if (tokens.size() < (bos ? 1u : 2u))
     return Fail(Code::kInvalid, "the text has {} tokens: nothing to predict", tokens.size());
 
+  if (options.ram_bytes) {
+    const model::KvLayout layout(config, model::Numerics::Stored());
+    const Footprint footprint =
+        PlanFootprint(model, layout,
+                      {.tokens = std::min(options.context, tokens.size() + 1),
+                       .chunk_tokens = std::min(kBatchTokens, options.context),
+                       .threads = threads.count()});
+    HADAL_TRY_STATUS(CheckFootprint(footprint, *options.ram_bytes));
+  }
   Scorer scorer(model, tokenizer, threads, options);
   const std::size_t piece = bos ? options.context - 1 : options.context;
   std::vector<text::TokenId> sequence;

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "base/result.h"
@@ -19,6 +20,7 @@ namespace hadal::engine {
 struct PerplexityOptions {
   std::size_t context = 2048;  // tokens of a piece, BOS included; at least 2
   bool bos = true;
+  std::optional<std::uint64_t> ram_bytes = {};  // what needs more is refused (engine/footprint.h)
   const std::atomic<bool>* cancel = nullptr;
 };
 

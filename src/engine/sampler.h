@@ -30,6 +30,9 @@ class Sampler {
  public:
   explicit Sampler(const SampleOptions& options) : options_(options), random_(options.seed) {}
   std::int32_t Pick(std::span<const float> logits);
+  // Random numbers drawn so far: all there is to a sampler besides its options.
+  std::uint64_t draws() const { return random_.counter(); }
+  void set_draws(std::uint64_t draws) { random_.set_counter(draws); }
 
  private:
   struct Candidate {

@@ -17,12 +17,14 @@ constexpr double OpsPerRound(std::size_t register_bits, std::size_t number_bits)
 // Each returns a number that depends on everything that it computed or read.
 namespace avx2 {
 float FmaF32(std::uint64_t rounds, float x);
+std::int32_t DotInt16(std::uint64_t rounds, std::int32_t x);  // multiply, add
 std::int32_t DotInt8(std::uint64_t rounds,
                      std::int32_t x);  // multiply, widen, add: three instructions
 std::int32_t DotInt8Vnni(std::uint64_t rounds, std::int32_t x);   // needs avx_vnni
 std::uint64_t ReadAll(const std::byte* data, std::size_t bytes);  // bytes a multiple of 1024
 }  // namespace avx2
 namespace avx512 {
+std::int32_t DotInt16Vnni(std::uint64_t rounds, std::int32_t x);  // needs avx512_vnni
 float FmaF32(std::uint64_t rounds, float x);
 float DotBf16(std::uint64_t rounds, float x);                    // needs avx512_bf16
 std::int32_t DotInt8Vnni(std::uint64_t rounds, std::int32_t x);  // needs avx512_vnni

@@ -34,6 +34,19 @@ float FmaF32(std::uint64_t rounds, float x) {
   return sum;
 }
 
+std::int32_t DotInt16(std::uint64_t rounds, std::int32_t x) {
+  __m256i sums[kChains];
+  const __m256i a = _mm256_set1_epi16(static_cast<short>(x));
+  for (std::size_t half = 0; half < 2; ++half) {
+    __m256i s[kChains / 2];
+    for (auto& v : s) v = _mm256_set1_epi32(x);
+    for (std::uint64_t r = 0; r < rounds; ++r)
+      for (auto& v : s) v = _mm256_add_epi32(v, _mm256_madd_epi16(a, v));  // as below
+    for (std::size_t c = 0; c < kChains / 2; ++c) sums[half * kChains / 2 + c] = s[c];
+  }
+  return SumLanes(sums);
+}
+
 std::int32_t DotInt8(std::uint64_t rounds, std::int32_t x) {
   __m256i sums[kChains];
   const __m256i a = _mm256_set1_epi8(static_cast<char>(x)), ones = _mm256_set1_epi16(1);

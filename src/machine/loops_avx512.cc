@@ -3,6 +3,17 @@
 #include "machine/loops.h"
 
 namespace hadal::machine::avx512 {
+namespace {
+
+std::int32_t XorLanes(__m512i v) {
+  alignas(64) std::int32_t lanes[16];
+  _mm512_store_si512(lanes, v);
+  std::int32_t sum = 0;
+  for (const std::int32_t lane : lanes) sum ^= lane;
+  return sum;
+}
+
+}  // namespace
 
 float FmaF32(std::uint64_t rounds, float x) {
   __m512 sums[kChains];
@@ -36,11 +47,19 @@ __attribute__((target("avx512vnni"))) std::int32_t DotInt8Vnni(std::uint64_t rou
     for (auto& v : sums) v = _mm512_dpbusd_epi32(v, a, a);
   __m512i all = sums[0];
   for (std::size_t c = 1; c < kChains; ++c) all = _mm512_add_epi32(all, sums[c]);
-  alignas(64) std::int32_t lanes[16];
-  _mm512_store_si512(lanes, all);
-  std::int32_t sum = 0;
-  for (const std::int32_t lane : lanes) sum ^= lane;
-  return sum;
+  return XorLanes(all);
+}
+
+__attribute__((target("avx512vnni"))) std::int32_t DotInt16Vnni(std::uint64_t rounds,
+                                                                std::int32_t x) {
+  __m512i sums[kChains];
+  const __m512i a = _mm512_set1_epi16(static_cast<short>(x));
+  for (auto& v : sums) v = _mm512_set1_epi32(x);
+  for (std::uint64_t r = 0; r < rounds; ++r)
+    for (auto& v : sums) v = _mm512_dpwssd_epi32(v, a, a);
+  __m512i all = sums[0];
+  for (std::size_t c = 1; c < kChains; ++c) all = _mm512_add_epi32(all, sums[c]);
+  return XorLanes(all);
 }
 
 std::uint64_t ReadAll(const std::byte* data, std::size_t bytes) {

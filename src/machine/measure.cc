@@ -46,6 +46,8 @@ std::vector<Loop> RunnableLoops() {
   if (Runs(Isa::kAvx2)) {
     loops.push_back({Arithmetic::kF32Fma, "avx2 vfmadd", OpsPerRound(256, 32),
                      [](std::uint64_t n) -> double { return avx2::FmaF32(n, 1); }});
+    loops.push_back({Arithmetic::kInt16Dot, "avx2 vpmaddwd", OpsPerRound(256, 16),
+                     [](std::uint64_t n) -> double { return avx2::DotInt16(n, 1); }});
     loops.push_back({Arithmetic::kInt8Dot, "avx2 vpmaddubsw", OpsPerRound(256, 8),
                      [](std::uint64_t n) -> double { return avx2::DotInt8(n, 1); }});
   }
@@ -58,9 +60,12 @@ std::vector<Loop> RunnableLoops() {
   if (dots.avx512_bf16)
     loops.push_back({Arithmetic::kBf16Dot, "avx512 vdpbf16ps", OpsPerRound(512, 16),
                      [](std::uint64_t n) -> double { return avx512::DotBf16(n, 1); }});
-  if (dots.avx512_vnni)
+  if (dots.avx512_vnni) {
+    loops.push_back({Arithmetic::kInt16Dot, "avx512 vpdpwssd", OpsPerRound(512, 16),
+                     [](std::uint64_t n) -> double { return avx512::DotInt16Vnni(n, 1); }});
     loops.push_back({Arithmetic::kInt8Dot, "avx512 vpdpbusd", OpsPerRound(512, 8),
                      [](std::uint64_t n) -> double { return avx512::DotInt8Vnni(n, 1); }});
+  }
   return loops;
 }
 
@@ -231,6 +236,8 @@ std::string_view ArithmeticName(Arithmetic arithmetic) {
       return "fp32_fma";
     case Arithmetic::kBf16Dot:
       return "bf16_dot";
+    case Arithmetic::kInt16Dot:
+      return "int16_dot";
     case Arithmetic::kInt8Dot:
       return "int8_dot";
   }

@@ -27,8 +27,9 @@ struct Samples {
   static Samples Of(std::vector<double> values);  // at least one
 };
 
-enum class Arithmetic { kF32Fma, kBf16Dot, kInt8Dot };
-std::string_view ArithmeticName(Arithmetic arithmetic);  // "fp32_fma", "bf16_dot", "int8_dot"
+enum class Arithmetic { kF32Fma, kBf16Dot, kInt16Dot, kInt8Dot };
+std::string_view ArithmeticName(
+    Arithmetic arithmetic);  // "fp32_fma", "bf16_dot", "int16_dot", "int8_dot"
 
 struct ReadRate {
   std::size_t threads = 0;

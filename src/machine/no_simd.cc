@@ -10,6 +10,7 @@ DotInstructions DetectDots() { return {}; }
 
 namespace avx2 {
 float FmaF32(std::uint64_t, float) { std::abort(); }
+std::int32_t DotInt16(std::uint64_t, std::int32_t) { std::abort(); }
 std::int32_t DotInt8(std::uint64_t, std::int32_t) { std::abort(); }
 std::int32_t DotInt8Vnni(std::uint64_t, std::int32_t) { std::abort(); }
 std::uint64_t ReadAll(const std::byte*, std::size_t) { std::abort(); }
@@ -17,6 +18,7 @@ std::uint64_t ReadAll(const std::byte*, std::size_t) { std::abort(); }
 namespace avx512 {
 float FmaF32(std::uint64_t, float) { std::abort(); }
 float DotBf16(std::uint64_t, float) { std::abort(); }
+std::int32_t DotInt16Vnni(std::uint64_t, std::int32_t) { std::abort(); }
 std::int32_t DotInt8Vnni(std::uint64_t, std::int32_t) { std::abort(); }
 std::uint64_t ReadAll(const std::byte*, std::size_t) { std::abort(); }
 }  // namespace avx512

@@ -14,6 +14,8 @@ const char* Title(Arithmetic arithmetic) {
       return "FP32 FMA";
     case Arithmetic::kBf16Dot:
       return "BF16 dots";
+    case Arithmetic::kInt16Dot:
+      return "int16 dots";
     case Arithmetic::kInt8Dot:
       return "int8 dots";
   }
@@ -77,7 +79,7 @@ std::string ToText(const MachineReport& report) {
   for (const ArithmeticRate& rate : report.arithmetic)
     rates.Row({Title(rate.arithmetic), rate.instruction, std::to_string(rate.threads),
                Giga(rate.ops_per_s.median), Giga(rate.ops_per_s.min), Giga(rate.ops_per_s.max),
-               rate.arithmetic == Arithmetic::kInt8Dot ? "GOP/s" : "GFLOP/s"});
+               rate.arithmetic >= Arithmetic::kInt16Dot ? "GOP/s" : "GFLOP/s"});
   if (report.disk)
     rates.Row({"disk read", FormatBytes(report.disk->bytes) + " file", "8",
                Giga(report.disk->bytes_per_s), "", "",

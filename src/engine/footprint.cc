@@ -1,0 +1,51 @@
+#include "engine/footprint.h"
+
+#include "base/progress.h"
+#include "base/table.h"
+#include "base/units.h"
+#include "cost/engine_memory.h"
+
+namespace hadal::engine {
+namespace {
+
+constexpr std::uint64_t kReserveBytes = 16'000'000;  // stacks, buffers of text and files
+constexpr std::uint64_t kPerThreadBytes = 1'000'000;
+constexpr std::uint64_t kPerBlockBytes = 4096;  // rounding of an allocation, at most
+
+}  // namespace
+
+Footprint PlanFootprint(const model::Model& model, const model::KvLayout& layout,
+                        const FootprintQuery& query) {
+  const std::uint64_t state =
+      query.sequences * cost::AllocatedState(model.config, layout, query.tokens).total();
+  const std::uint64_t blocks =
+      query.sequences * ((query.tokens + model::kPageTokens - 1) / model::kPageTokens + 1);
+  Footprint f{.tokens = query.tokens, .sequences = query.sequences};
+  f.weights = model.checkpoint().tensor_bytes();
+  f.fixed = query.sequences * layout.fixed_bytes;
+  f.pages = state - f.fixed;
+  f.scratch = cost::ScratchBytes(model.config, layout, query.chunk_tokens, query.threads);
+  f.program = AnonymousResidentBytes() + kReserveBytes + query.threads * kPerThreadBytes +
+              blocks * std::min(kPerBlockBytes, layout.page_bytes / 64 + 64);
+  return f;
+}
+
+std::string FootprintTable(const Footprint& f) {
+  Table table({"needed", ">"});
+  table.Row({"weights, mapped", FormatBytes(f.weights)});
+  table.Row({fmt::format("pages of {} x {} tokens", f.sequences, FormatCount(f.tokens)),
+             FormatBytes(f.pages)});
+  table.Row({"windows and tails", FormatBytes(f.fixed)});
+  table.Row({"scratch", FormatBytes(f.scratch)});
+  table.Row({"program", FormatBytes(f.program)});
+  table.Row({"all", FormatBytes(f.total())});
+  return table.Text();
+}
+
+Status CheckFootprint(const Footprint& footprint, std::uint64_t budget_bytes) {
+  if (footprint.total() <= budget_bytes) return Unit{};
+  return Fail(Code::kExhausted, "this needs {}, the budget is {}\n{}",
+              FormatBytes(footprint.total()), FormatBytes(budget_bytes), FootprintTable(footprint));
+}
+
+}  // namespace hadal::engine

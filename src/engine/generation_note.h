@@ -1,0 +1,26 @@
+// What a snapshot says of the text generation that it interrupts, besides the sequence's state: JSON, see
+// docs/formats/snapshot.md.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/sampler.h"
+
+namespace hadal::engine {
+
+struct GenerationNote {
+  std::vector<std::int32_t> tokens;  // the prompt, and behind it what was generated
+  std::size_t prompt_tokens = 0;
+  SampleOptions sample;
+  std::uint64_t draws = 0;    // of the sampler
+  std::vector<float> logits;  // for the next token; empty: not all tokens have been processed
+};
+
+std::string WriteNote(const GenerationNote& note);
+// kCorrupt: not such a note, or ids outside the vocabulary.
+Result<GenerationNote> ReadNote(std::string_view text, std::size_t vocab_size);
+
+}  // namespace hadal::engine

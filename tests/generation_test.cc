@@ -1,0 +1,197 @@
+// Generation interrupted and resumed equals generation that never stopped, and budgets hold. With the
+// embedded model: the only one with a tokenizer.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include "base/progress.h"
+#include "engine/footprint.h"
+#include "engine/generation_note.h"
+#include "engine/generator.h"
+#include "engine/perplexity.h"
+#include "io/file.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::engine {
+namespace {
+
+constexpr const char* kPrompt =
+    "It was a fine morning, and the old king walked down to the river with his three daughters. "
+    "The eldest carried a basket, the second a book, and the youngest a small grey cat. ";
+
+class GenerationTest : public ::testing::Test {
+ protected:
+  GenerationTest() {
+    const char* source = std::getenv("HADAL_SOURCE_DIR");
+    const std::string place = std::string(source == nullptr ? "." : source) + "/models/embedded";
+    model_.emplace(model::Model::Load(io::Checkpoint::Open(place).value()).value());
+    tokenizer_.emplace(text::Tokenizer::Open(place).value());
+    for (int i = 0; i < 6; ++i) prompt_ += kPrompt;  // beyond a page
+  }
+
+  struct Outcome {
+    std::string text, error;
+    GenerateResult result;
+  };
+  // Cancels before the stop-th forward pass of the prompt, or after so many characters.
+  Outcome Run(GenerateOptions options, const std::string& resume, int stop_pass,
+              std::size_t stop_bytes) {
+    std::atomic<bool> cancel{false};
+    options.cancel = &cancel;
+    Outcome outcome;
+    int passes = 0;
+    const GenerateCallbacks callbacks{.on_prefill =
+                                          [&](std::size_t, std::size_t) {
+                                            if (++passes == stop_pass) cancel = true;
+                                          },
+                                      .on_text =
+                                          [&](std::string_view text) {
+                                            outcome.text += text;
+                                            if (outcome.text.size() >= stop_bytes) cancel = true;
+                                          }};
+    Threads threads(2);
+    auto done = resume.empty()
+                    ? Generate(*model_, *tokenizer_, threads, prompt_, options, callbacks)
+                    : ResumeGeneration(*model_, *tokenizer_, threads, resume, options, callbacks);
+    if (done.ok())
+      outcome.result = *done;
+    else
+      outcome.error = done.error().what;
+    return outcome;
+  }
+  Outcome Run(const GenerateOptions& options, const std::string& resume = "") {
+    return Run(options, resume, 0, 1 << 20);
+  }
+
+  static GenerateOptions Options() {
+    GenerateOptions options;
+    options.sample = {.temperature = 0.9, .top_p = 0.95, .seed = ~std::uint64_t{4}};
+    options.max_tokens = 60;
+    options.prefill_chunk = 50;
+    return options;
+  }
+  std::optional<model::Model> model_;
+  std::optional<text::Tokenizer> tokenizer_;
+  std::string prompt_;
+  testing::TempFolder folder_;
+};
+
+TEST_F(GenerationTest, ResumedInThePromptAndInTheText) {
+  const Outcome whole = Run(Options());
+  ASSERT_EQ(whole.error, "");
+  ASSERT_GT(whole.text.size(), 40u);
+  GenerateOptions options = Options();
+  options.snapshot = folder_.File("a");
+  const Outcome in_prompt = Run(options, "", 2, 1 << 20);
+  ASSERT_EQ(in_prompt.error, "");
+  EXPECT_EQ(in_prompt.result.reason, FinishReason::kCancelled);
+  EXPECT_TRUE(in_prompt.result.snapshot_written);
+  EXPECT_EQ(in_prompt.text, "");
+  // On, in chunks of another size and with other sampling options, which the snapshot overrules.
+  options.prefill_chunk = 31;
+  options.sample = {};
+  const Outcome in_text = Run(options, folder_.File("a"), 0, 30);
+  ASSERT_EQ(in_text.error, "");
+  EXPECT_EQ(in_text.result.reason, FinishReason::kCancelled);
+  options.snapshot.clear();
+  const Outcome end = Run(options, folder_.File("a"));
+  ASSERT_EQ(end.error, "");
+  EXPECT_EQ(end.text, whole.text);
+  EXPECT_EQ(end.result.generated_tokens, whole.result.generated_tokens);
+  EXPECT_EQ(end.result.prompt_tokens, whole.result.prompt_tokens);
+}
+
+TEST_F(GenerationTest, GoesOnBehindMaxTokens) {
+  const Outcome whole = Run(Options());
+  GenerateOptions options = Options();
+  options.max_tokens = 17;
+  options.snapshot = folder_.File("a");
+  const Outcome first = Run(options);
+  ASSERT_TRUE(first.result.snapshot_written) << first.error;
+  EXPECT_EQ(whole.text.find(first.text.substr(0, first.text.size() / 2)), 0u);
+  options.max_tokens = 60;
+  options.snapshot.clear();
+  EXPECT_EQ(Run(options, folder_.File("a")).text, whole.text);
+}
+
+TEST_F(GenerationTest, BudgetsAreCheckedFirstAndKept) {
+  GenerateOptions options = Options();
+  options.ram_bytes = 1'000'000;
+  const Outcome refused = Run(options);
+  EXPECT_EQ(refused.error.find("this needs "), 0u) << refused.error;
+  for (const char* row : {"weights, mapped", "pages of 1 x ", "scratch", "program", "all"})
+    EXPECT_NE(refused.error.find(row), std::string::npos) << row << " in\n" << refused.error;
+  EXPECT_EQ(refused.text, "");
+
+  const Outcome free = Run(Options());
+  Threads threads(2);
+  const model::KvLayout layout(model_->config, model::Numerics::Stored());
+  const Footprint plan =
+      PlanFootprint(*model_, layout,
+                    {.tokens = free.result.prompt_tokens + 60, .chunk_tokens = 50, .threads = 2});
+  EXPECT_EQ(plan.scratch, free.result.scratch_bytes);
+  EXPECT_GE(plan.state(), free.result.state_bytes);
+  EXPECT_LE(plan.state(), free.result.state_bytes + layout.page_bytes);
+  options.ram_bytes = plan.total() + 1'000'000;
+  const Outcome fits = Run(options);
+  EXPECT_EQ(fits.error, "");
+  EXPECT_EQ(fits.text, free.text);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  EXPECT_LE(AnonymousResidentBytes() + plan.weights, *options.ram_bytes);
+#endif
+  // Resuming obeys a budget too.
+  options.snapshot = folder_.File("a");
+  ASSERT_TRUE(Run(options).result.snapshot_written);
+  options.ram_bytes = 1'000'000;
+  EXPECT_EQ(Run(options, folder_.File("a")).error.find("this needs "), 0u);
+  const std::vector<text::TokenId> tokens = tokenizer_->Encode(prompt_);
+  const auto perplexity = Perplexity(*model_, *tokenizer_, threads, tokens,
+                                     {.context = 100, .ram_bytes = 1'000'000}, {});
+  ASSERT_FALSE(perplexity.ok());
+  EXPECT_EQ(perplexity.error().code, Code::kExhausted);
+}
+
+TEST_F(GenerationTest, PromptTokensCutThePrompt) {
+  GenerateOptions options = Options();
+  options.prompt_tokens = 130;
+  options.max_tokens = 1;
+  EXPECT_EQ(Run(options).result.prompt_tokens, 130u);
+}
+
+TEST_F(GenerationTest, DamagedOrForeignSnapshots) {
+  GenerateOptions options = Options();
+  options.max_tokens = 3;
+  options.snapshot = folder_.File("a");
+  ASSERT_TRUE(Run(options).result.snapshot_written);
+  std::string bytes = io::ReadFile(folder_.File("a")).value();
+  bytes[bytes.size() - 100] = static_cast<char>(bytes[bytes.size() - 100] ^ 1);
+  ASSERT_TRUE(io::WriteFile(folder_.File("b"), bytes).ok());
+  const std::string what = Run(options, folder_.File("b")).error;
+  EXPECT_NE(what.find(folder_.File("b") + ": page "), std::string::npos) << what;
+  EXPECT_EQ(Run(options, folder_.File("none")).error.find(folder_.File("none")), 0u);
+}
+
+TEST(GenerationNote, ComesBackAndRefusesOthers) {
+  GenerationNote note{.tokens = {1, 2, 3},
+                      .prompt_tokens = 2,
+                      .sample = {.temperature = 0.7, .top_k = 5, .seed = ~std::uint64_t{0}},
+                      .draws = 9,
+                      .logits = {0.1f, -0.0f, 1e-40f, 3e38f}};
+  const GenerationNote back = ReadNote(WriteNote(note), 4).value();
+  EXPECT_EQ(back.tokens, note.tokens);
+  EXPECT_EQ(back.prompt_tokens, 2u);
+  EXPECT_EQ(back.sample.seed, note.sample.seed);
+  EXPECT_EQ(back.sample.temperature, 0.7);
+  EXPECT_EQ(back.sample.top_k, 5u);
+  EXPECT_EQ(back.draws, 9u);
+  EXPECT_EQ(back.logits, note.logits);
+  EXPECT_FALSE(ReadNote(WriteNote(note), 3).ok());  // a token and the logits of another vocabulary
+  EXPECT_FALSE(ReadNote("{}", 4).ok());
+  EXPECT_FALSE(ReadNote("nonsense", 4).ok());
+  note.prompt_tokens = 4;
+  EXPECT_NE(ReadNote(WriteNote(note), 4).error().what.find("prompt_tokens"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hadal::engine
