@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "kernels/attention.h"
+#include "kernels/block_quant.h"
 #include "kernels/index_scores.h"
 #include "kernels/isa.h"
 
@@ -78,6 +79,29 @@ void Scores(benchmark::State& state, Isa isa, Rounding rounding) {
   SetRate(state, 2.0 * kHeads * kDim * kKeys);
 }
 
+// The same from stored keys, in integers.
+void PackedScores(benchmark::State& state, Isa isa) {
+  constexpr std::size_t kHeads = 64, kDim = 128, kKeys = 4096;
+  const std::vector<float> q = Normals(kHeads * kDim, 1), keys = Normals(kKeys * kDim, 2),
+                           w = Normals(kHeads, 3);
+  const std::size_t key_bytes = IndexKeyBytes(kDim), q_bytes = PackedIndexQueryBytes(kDim);
+  std::vector<std::byte> stored(kKeys * key_bytes);
+  std::vector<float> packed(kHeads * q_bytes / 4), score(kKeys), want(kKeys);
+  auto* rows = reinterpret_cast<std::byte*>(packed.data());
+  for (std::size_t j = 0; j < kKeys; ++j)
+    EncodeIndexKey(std::span(keys).subspan(j * kDim, kDim),
+                   std::span(stored).subspan(j * key_bytes, key_bytes));
+  for (std::size_t h = 0; h < kHeads; ++h)
+    PackIndexQuery(std::span(q).subspan(h * kDim, kDim), rows + h * q_bytes);
+  SetActiveIsa(Isa::kRef);
+  PackedIndexScores(rows, kDim, w, stored.data(), want);
+  SetActiveIsa(isa);
+  PackedIndexScores(rows, kDim, w, stored.data(), score);
+  if (!Close(score, want)) return state.SkipWithError("differs from the reference");
+  for (auto _ : state) PackedIndexScores(rows, kDim, w, stored.data(), score);
+  SetRate(state, 2.0 * kHeads * kDim * kKeys);
+}
+
 const bool kRegistered = [] {
   for (Isa isa : RunnableIsas()) {
     if (isa == Isa::kRef) continue;
@@ -90,6 +114,8 @@ const bool kRegistered = [] {
     benchmark::RegisterBenchmark(("IndexScores/f32/" + name).c_str(), Scores, isa, Rounding::kNone)
         ->Unit(benchmark::kMicrosecond);
     benchmark::RegisterBenchmark(("IndexScores/bf16/" + name).c_str(), Scores, isa, Rounding::kBf16)
+        ->Unit(benchmark::kMicrosecond);
+    benchmark::RegisterBenchmark(("IndexScores/packed/" + name).c_str(), PackedScores, isa)
         ->Unit(benchmark::kMicrosecond);
   }
   return true;

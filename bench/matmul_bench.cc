@@ -2,12 +2,16 @@
 //
 //   build/.../bench/matmul_bench [--benchmark_filter='Fp8.*tokens:1/']
 //
+// "Int" cases have the inputs as integers, which the engine's default numerics give FP8 and FP4 weights.
+// FP8 weights are normally distributed with a block's largest value at 448, as in a checkpoint.
 // Every case is first checked against the reference. Per case: "weights" is weight bytes read per
 // second, "flops" floating-point operations per second. One thread is timed by its processor time,
 // which a busy machine disturbs less; more threads by the clock. "Read" and "Fma" measure what the
 // machine itself can do: the share of them is what matters.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -20,7 +24,9 @@
 #include "base/threads.h"
 #include "kernels/isa.h"
 #include "kernels/matmul.h"
+#include "kernels/quantized_matmul.h"
 #include "tensor/buffer.h"
+#include "tensor/codec.h"
 
 namespace hadal::kernels {
 namespace {
@@ -40,6 +46,8 @@ class ColdWeights {
     copies_ = std::max<std::size_t>(2, kColdBytes / bytes);
     memory_ = Buffer<std::byte>(copies_ * bytes);
     Random random(1);
+    for (std::uint8_t& code : normal_codes_)
+      code = F32ToE4m3(static_cast<float>(std::clamp(70 * random.Normal(), -448.0, 448.0)));
     for (std::size_t i = 0; i < memory_.size(); ++i) memory_[i] = RandomByte(random, i);
     for (std::size_t c = 0; c < copies_; ++c)
       for (std::size_t i = 0; i < one_.scale_bytes(); ++i)
@@ -65,7 +73,7 @@ class ColdWeights {
       case WeightFormat::kBf16:
         return static_cast<std::byte>(i % 2 == 1 ? 0x3D | (b & 0x80) : b);
       case WeightFormat::kFp8Block128:
-        return static_cast<std::byte>((b & 0x7F) == 0x7F ? b ^ 1 : b);
+        return static_cast<std::byte>(normal_codes_[random.Below(normal_codes_.size())]);
       case WeightFormat::kFp4E8m0x32:
         return static_cast<std::byte>(b);
     }
@@ -73,6 +81,7 @@ class ColdWeights {
   }
 
   Weight one_;
+  std::array<std::uint8_t, 4096> normal_codes_;
   Buffer<std::byte> memory_;
   std::size_t copies_ = 0, next_ = 0;
 };
@@ -115,6 +124,38 @@ void MatMulCase(benchmark::State& state, WeightFormat format, Shape shape, std::
   if (!Right(x_view, first, y_view)) return state.SkipWithError("differs from the reference");
   for (auto _ : state) {
     MatMul(x_view, weights.Next(), y_view, pool);
+    benchmark::ClobberMemory();
+  }
+  SetRates(state, static_cast<double>(weights.bytes()),
+           2 * static_cast<double>(tokens * shape.rows * shape.cols));
+}
+
+void IntegerCase(benchmark::State& state, WeightFormat format, Shape shape, std::size_t tokens,
+                 std::size_t threads, Isa isa) {
+  Threads pool(threads);
+  ColdWeights weights(format, shape);
+  const RowFormat rows = RowFormatFor(format);
+  const std::size_t bytes = QuantizedRowBytes(rows, shape.cols);
+  const Buffer<float> x = Inputs(tokens, shape.cols), y(tokens * shape.rows);
+  const Buffer<float> q(tokens * bytes / sizeof(float));
+  auto* data = reinterpret_cast<std::byte*>(q.data());
+  for (std::size_t t = 0; t < tokens; ++t)
+    QuantizeRow(rows, x.As(tokens, shape.cols)[t], data + t * bytes);
+  const auto multiply = [&](const Weight& w, std::size_t count) {
+    const QuantizedMatMulJob job{{rows, shape.cols, data, bytes, {}}, w, y.As(count, shape.rows)};
+    MatMul(std::span(&job, 1), pool);
+  };
+  const Weight first = weights.Next();
+  SetActiveIsa(Isa::kRef);
+  multiply(first, 1);
+  const std::vector<float> want(y.span().begin(),
+                                y.span().begin() + static_cast<std::ptrdiff_t>(shape.rows));
+  SetActiveIsa(isa);
+  multiply(first, tokens);
+  if (!std::equal(want.begin(), want.end(), y.span().begin()))
+    return state.SkipWithError("differs from the reference");
+  for (auto _ : state) {
+    multiply(weights.Next(), tokens);
     benchmark::ClobberMemory();
   }
   SetRates(state, static_cast<double>(weights.bytes()),
@@ -174,6 +215,11 @@ void RegisterAll() {
                                                    tokens, threads, isa);
           one->Unit(benchmark::kMillisecond);
           if (threads > 1) one->UseRealTime();
+          if (!IsQuantized(format)) continue;
+          auto* integers = benchmark::RegisterBenchmark(("Int" + title).c_str(), IntegerCase,
+                                                        format, kShape, tokens, threads, isa);
+          integers->Unit(benchmark::kMillisecond);
+          if (threads > 1) integers->UseRealTime();
         }
   }
 }

@@ -101,7 +101,7 @@ TEST(QuantizeRow, HasTheSameBitsEverywhere) {
   x[300] = 1e-44f;
   for (std::size_t i = 320; i < 480; ++i) x[i] *= 1e-42f;
   for (const RowFormat format : {RowFormat::kInt8Block32, RowFormat::kInt16Block128})
-    for (const std::size_t cols : {640, 608, 32}) {
+    for (const std::size_t cols : {640u, 608u, 32u}) {
       std::vector<float> want;
       OnEveryIsa([&](Isa isa) {
         const Quantized q(format, View2<const float>(x.data(), 1, cols));
@@ -149,8 +149,8 @@ TEST(QuantizedMatMul, IsTheProductOfWhatItsInputsMean) {
 TEST(QuantizedMatMul, HasTheSameBitsForAnyInstructionSetTokensAndThreads) {
   constexpr std::size_t kMost = 150;
   for (const WeightFormat format : kFormats)
-    for (const std::size_t cols : {32, 160, 512, 2592})
-      for (const std::size_t n : {1, 31, 100}) {
+    for (const std::size_t cols : {32u, 160u, 512u, 2592u})
+      for (const std::size_t n : {1u, 31u, 100u}) {
         const std::vector<float> x = RandomNormals(kMost * cols, cols + n);
         const Stored w = MakeWeight(format, n, cols, n);
         std::vector<float> want;
@@ -160,7 +160,7 @@ TEST(QuantizedMatMul, HasTheSameBitsForAnyInstructionSetTokensAndThreads) {
           const std::vector<float> y = Product(q.rows, w.weight, tokens, 2);
           if (isa == Isa::kRef) want = y;
           EXPECT_TRUE(SameBits(std::span(y).first(9 * n), want)) << IsaName(isa) << " " << cols;
-          for (const std::size_t few : {1, 2, 7}) {
+          for (const std::size_t few : {1u, 2u, 7u}) {
             const std::vector<float> part = Product(q.rows, w.weight, few);
             EXPECT_TRUE(SameBits(part, std::span(want).first(few * n))) << IsaName(isa);
           }
@@ -179,7 +179,7 @@ TEST(QuantizedMatMul, RowsOfAViewKeepTheirScalesAndPicksTheirRows) {
       const std::vector<float> all = Product(q.rows, w.weight, 5);
       QuantizedRows picked = q.rows;
       picked.pick = pick;
-      for (const std::size_t begin : {64, 100}) {
+      for (const std::size_t begin : {64u, 100u}) {
         const std::vector<float> y = Product(picked, w.weight.Rows(begin, 150), pick.size());
         for (std::size_t t = 0; t < pick.size(); ++t)
           EXPECT_TRUE(SameBits(std::span(y).subspan(t * 150, 150),
@@ -199,7 +199,7 @@ TEST(QuantizedMatMul, SmallValuesBesideLargeOnesCount) {
   const float scale = std::ldexp(1.0f, std::to_integer<int>(w.scales[0]) - 127);
   OnEveryIsa([&](Isa isa) {
     const Quantized q(RowFormat::kInt16Block128, AsRows(x, 1, 128));
-    EXPECT_NEAR(Product(q.rows, w.weight, 1)[0] / scale, 127 * 0x1p-9f, 1e-6f) << IsaName(isa);
+    EXPECT_NEAR(Product(q.rows, w.weight, 1).front() / scale, 127 * 0x1p-9f, 1e-6f) << IsaName(isa);
   });
 }
 
