@@ -179,11 +179,26 @@ class Bench {
     warm_ = true;
   }
 
+  // A depth so near to the model's longest context that `room` tokens more do not fit is moved back.
+  std::uint64_t Start(std::uint64_t depth, std::uint64_t room) {
+    const std::uint64_t last = model_.config.max_position_embeddings;
+    const std::uint64_t start = std::min(depth, last - std::min(room, last));
+    if (start < depth) {
+      const std::string note =
+          fmt::format("depth {}: measured from {} on, to end within the context",
+                      FormatCount(depth), FormatCount(start));
+      if (std::ranges::find(report_.notes, note) == report_.notes.end())
+        report_.notes.push_back(note);
+    }
+    return start;
+  }
+
   Status Prefill(std::uint64_t depth) {
     const std::uint64_t longest = *std::ranges::max_element(options_.prefill);
+    const std::uint64_t start = Start(depth, longest);
     if (!Fits(fmt::format("prefill at depth {}", depth), depth + longest, 1)) return Unit{};
     on_step_(fmt::format("filling to depth {}", FormatCount(depth)));
-    HADAL_TRY(const cache::Sequence prefix, AtDepth(depth, 1));
+    HADAL_TRY(const cache::Sequence prefix, AtDepth(start, 1));
     std::vector<float> logits(model_.config.vocab_size);
     for (const std::uint64_t count : options_.prefill) {
       on_step_(fmt::format("prefill of {} at depth {}, {} threads", FormatCount(count),
@@ -198,7 +213,7 @@ class Bench {
         // The first one warms up.
         if (sample > 0) rates.push_back(static_cast<double>(count) / clock.seconds());
       }
-      const cost::MacsByWork macs = cost::PrefillMacs(cost_, depth, count);
+      const cost::MacsByWork macs = cost::PrefillMacs(cost_, start, count);
       PrefillFigure figure{.tokens = count,
                            .depth = depth,
                            .threads = threads_->count(),
@@ -247,19 +262,23 @@ class Bench {
     const std::string what = fmt::format("decode at depth {}, batch {}, {} threads",
                                          FormatCount(depth), batch, threads_->count());
     constexpr std::uint64_t kMostSteps = 256;  // a sample; so the depth stays about the same
-    const std::uint64_t most = depth + kMostSteps * (options_.repeat + 2);
+    const std::uint64_t room = kMostSteps * (options_.repeat + 2);
+    const std::uint64_t start = Start(depth, room), most = start + room;
     if (!Fits(what, most, batch)) return Unit{};
     on_step_(what);
     std::vector<cache::Sequence> sequences;
+    const std::uint64_t own_before = AnonymousResidentBytes();
     for (std::uint64_t i = 0; i < batch; ++i) {
       if (i > 0 && !options_.random_fill) {
         HADAL_TRY(cache::Sequence fork, sequences[0].Fork());
         sequences.push_back(std::move(fork));
         continue;
       }
-      HADAL_TRY(cache::Sequence sequence, AtDepth(depth, 1 + i));
+      HADAL_TRY(cache::Sequence sequence, AtDepth(start, 1 + i));
       sequences.push_back(std::move(sequence));
     }
+    const std::uint64_t own_after = AnonymousResidentBytes();
+    state_rss_ = own_after - std::min(own_before, own_after);
     std::vector<float> logits(model_.config.vocab_size);
     HADAL_TRY(double seconds, TimeSteps(sequences, 1, logits));
     HADAL_TRY(seconds, TimeSteps(sequences, 1, logits));
@@ -318,6 +337,7 @@ class Bench {
                       {"MTP window", "mtp_window", all.mtp_window},
                       {"alignment", "padding", all.padding},
                       {"scratch", "scratch", scratch_bytes_},
+                      {"state, as RSS grew by it", "state_rss", state_rss_},
                       {"RSS", "rss", ResidentBytes()},
                       {"RSS without files", "rss_own", AnonymousResidentBytes()},
                       {"peak RSS", "rss_peak", PeakResidentBytes()}};
@@ -342,7 +362,7 @@ class Bench {
   BenchReport& report_;
   Threads* threads_ = nullptr;
   model::Forward* forward_ = nullptr;
-  std::uint64_t scratch_bytes_ = 0;
+  std::uint64_t scratch_bytes_ = 0, state_rss_ = 0;
   std::size_t last_row_ = 0;
   bool warm_ = false;
   Random random_{1};
@@ -350,19 +370,18 @@ class Bench {
 
 Status Check(const BenchOptions& options, const model::Config& config) {
   std::uint64_t longest = 0;
-  for (const std::uint64_t depth : options.depth) longest = std::max(longest, depth + 1);
-  for (const std::uint64_t depth : options.prefill_depth)
-    for (const std::uint64_t tokens : options.prefill) {
-      if (tokens == 0) return Fail(Code::kInvalid, "--prefill: found 0, expected at least 1 token");
-      longest = std::max(longest, depth + tokens);
-    }
+  for (const std::uint64_t depth : options.depth) longest = std::max(longest, depth);
+  for (const std::uint64_t depth : options.prefill_depth) longest = std::max(longest, depth);
+  for (const std::uint64_t tokens : options.prefill) {
+    if (tokens == 0) return Fail(Code::kInvalid, "--prefill: found 0, expected at least 1 token");
+    longest = std::max(longest, tokens);
+  }
   for (const std::uint64_t batch : options.batch)
     if (batch == 0 || batch > 4096)
       return Fail(Code::kInvalid, "--batch: found {}, expected 1 to 4096", batch);
   if (options.repeat == 0 || options.chunk_tokens == 0 || options.batch.empty())
     return Fail(Code::kInvalid, "--repeat, --chunk and --batch: expected at least 1");
-  // Decoding at the last depth goes a little beyond it.
-  if (longest > config.max_position_embeddings + 1)
+  if (longest > config.max_position_embeddings)
     return Fail(Code::kInvalid, "{} tokens of context are more than the model's {}", longest,
                 config.max_position_embeddings);
   return Unit{};

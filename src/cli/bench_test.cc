@@ -100,6 +100,19 @@ TEST_F(BenchTest, MeasuresEverySetting) {
   }
 }
 
+// The last depth there is: what is measured ends with the model's context.
+TEST_F(BenchTest, StaysWithinTheContext) {
+  BenchOptions options = Small();
+  options.depth = options.prefill_depth = {10000};
+  options.threads = options.batch = {1};
+  const BenchReport report = Run(options).value();
+  ASSERT_EQ(report.prefill.size(), 1u);
+  EXPECT_EQ(report.prefill[0].depth, 10000u);
+  ASSERT_EQ(report.decode.size(), 1u);
+  ASSERT_EQ(report.notes.size(), 2u);
+  EXPECT_EQ(report.notes[0], "depth 10,000: measured from 9,960 on, to end within the context");
+}
+
 TEST_F(BenchTest, LeavesOutWhatDoesNotFit) {
   BenchOptions options = Small();
   options.ram_bytes = 1000;
@@ -118,7 +131,7 @@ TEST_F(BenchTest, SaysWhatIsWrong) {
   };
   BenchOptions options = Small();
   options.depth = {20000};
-  EXPECT_NE(what(options).find("20001 tokens of context are more than the model's 10000"),
+  EXPECT_NE(what(options).find("20000 tokens of context are more than the model's 10000"),
             std::string::npos);
   options = Small();
   options.prefill = {0};

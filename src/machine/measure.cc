@@ -249,7 +249,7 @@ double MachineReport::ReadBytesPerSecond(std::size_t threads) const {
   for (const ReadRate& rate : reads)
     if (best == nullptr || Distance(rate.threads, threads) < Distance(best->threads, threads))
       best = &rate;
-  return best == nullptr ? 0 : best->bytes_per_s.median;
+  return best == nullptr ? 0 : best->bytes_per_s.max;
 }
 
 double MachineReport::OpsPerSecond(Arithmetic kind, std::size_t threads) const {
@@ -259,10 +259,10 @@ double MachineReport::OpsPerSecond(Arithmetic kind, std::size_t threads) const {
     const std::size_t distance = Distance(rate.threads, threads);
     const std::size_t best_distance = best == nullptr ? 0 : Distance(best->threads, threads);
     if (best == nullptr || distance < best_distance ||
-        (distance == best_distance && rate.ops_per_s.median > best->ops_per_s.median))
+        (distance == best_distance && rate.ops_per_s.max > best->ops_per_s.max))
       best = &rate;
   }
-  return best == nullptr ? 0 : best->ops_per_s.median;
+  return best == nullptr ? 0 : best->ops_per_s.max;
 }
 
 Result<MachineReport> MeasureMachine(const MeasureOptions& options) {

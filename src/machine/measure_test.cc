@@ -56,8 +56,8 @@ TEST(Measure, TheNearestThreadsAndTheFastestInstructionCount) {
                        {Arithmetic::kInt8Dot, "fast", 1, {6, 6, 6}},
                        {Arithmetic::kInt8Dot, "slow", 2, {10, 10, 10}},
                        {Arithmetic::kF32Fma, "fma", 1, {3, 3, 3}}};
-  EXPECT_EQ(report.ReadBytesPerSecond(1), 10);
-  EXPECT_EQ(report.ReadBytesPerSecond(3), 40);
+  EXPECT_EQ(report.ReadBytesPerSecond(1), 11);
+  EXPECT_EQ(report.ReadBytesPerSecond(3), 41);
   EXPECT_EQ(report.OpsPerSecond(Arithmetic::kInt8Dot, 1), 6);
   EXPECT_EQ(report.OpsPerSecond(Arithmetic::kInt8Dot, 8), 10);
   EXPECT_EQ(report.OpsPerSecond(Arithmetic::kBf16Dot, 1), 0);
