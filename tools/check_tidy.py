@@ -98,7 +98,7 @@ def main():
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=float("inf"))
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     build = options.build.resolve()
     if not (build / "compile_commands.json").exists():
         sys.exit(f"check_tidy: no {build}/compile_commands.json; configure the build first")

@@ -16,7 +16,7 @@
 namespace hadal::engine {
 
 struct GoldenFigure {
-  std::string engine = {};   // numerics the engine ran with: f32, f32q, bf16, stored
+  std::string engine = {};   // the engine's numerics: f32, f32q, bf16, stored; or "official"
   std::string against = {};  // the variant it is compared with, or "itself"
   std::string what = {};     // "logits", "experts", ...
   // Either an error per position, or one number.
