@@ -153,6 +153,7 @@ void AddPlan(CLI::App& app, Work* work) {
   AddCompare(*plan, work);
   AddFit(*plan, work);
   AddFleet(*plan, work);
+  AddCheck(*plan, work);
   AddMachines(*plan, work);
 }
 

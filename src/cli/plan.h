@@ -23,6 +23,7 @@ Status PrintReport(const plan::Report& report, const PlanFlags& flags, std::ostr
 // cli/plan_machines.cc
 void AddFit(CLI::App& plan, Work* work);
 void AddFleet(CLI::App& plan, Work* work);
+void AddCheck(CLI::App& plan, Work* work);
 void AddMachines(CLI::App& plan, Work* work);
 
 }  // namespace hadal::cli

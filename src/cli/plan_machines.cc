@@ -3,7 +3,9 @@
 #include <memory>
 
 #include "cli/plan.h"
+#include "io/file.h"
 #include "machine/report.h"
+#include "plan/check.h"
 #include "plan/fit.h"
 #include "plan/fleet.h"
 
@@ -38,6 +40,17 @@ constexpr const char* kAboutMachines =
     "Examples:\n"
     "  hadal plan machines\n"
     "  hadal plan machines --toml > mine.toml        a file to extend, for --catalogue";
+
+constexpr const char* kAboutCheck =
+    "Predicted decode speed beside what `hadal bench --json` measured.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal bench -m DIR --depth 0,32K,128K --json > bench.json\n"
+    "  hadal plan check DIR bench.json";
+
+struct CheckOptions : PlanFlags {
+  std::string model, bench;
+};
 
 struct MachineOptions : PlanFlags {
   std::string machine, catalogue, context = "128K";
@@ -114,6 +127,16 @@ Status Machines(const MachinesOptions& options, std::ostream& out) {
   return PrintReport(plan::ListMachines(machines, units), options, out);
 }
 
+Status Check(const CheckOptions& options, std::ostream& out) {
+  constexpr std::uint64_t kMaxBytes = 64 << 20;
+  HADAL_TRY(const plan::PlannedModel model, plan::FindModel(options.model));
+  HADAL_TRY(const std::string text, io::ReadFile(options.bench, kMaxBytes));
+  const Result<Json> json = ParseJson(text);
+  if (!json.ok()) return Within(options.bench, json.error());
+  HADAL_TRY(const plan::Report report, plan::CheckAgainstBench(model, *json, options.bench));
+  return PrintReport(report, options, out);
+}
+
 void AddMachineFlags(CLI::App& command, MachineOptions* o) {
   command
       .add_option("--machine", o->machine,
@@ -170,6 +193,15 @@ void AddFleet(CLI::App& plan, Work* work) {
       ->capture_default_str();
   AddMachineFlags(*fleet, options.get());
   fleet->callback([options, work] { *work = [options] { return Fleet(*options, std::cout); }; });
+}
+
+void AddCheck(CLI::App& plan, Work* work) {
+  auto options = std::make_shared<CheckOptions>();
+  CLI::App* check = plan.add_subcommand("check", kAboutCheck);
+  check->add_option("MODEL", options->model, "the model measured")->required();
+  check->add_option("BENCH", options->bench, "what `hadal bench --json` wrote")->required();
+  AddPlanFlags(*check, options.get(), Accountings::kNone);
+  check->callback([options, work] { *work = [options] { return Check(*options, std::cout); }; });
 }
 
 void AddMachines(CLI::App& plan, Work* work) {

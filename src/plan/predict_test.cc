@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "cost/accounting.h"
@@ -126,6 +127,22 @@ TEST(Predict, ExpertsOnDiskAreReadFromThere) {
   load.experts_in_memory = 0.25;
   const auto experts = static_cast<double>(cost::ActiveExpertBytes(model.cost));
   EXPECT_NEAR(DecodeSeconds(model, machine, load), all + 0.75 * experts * (1e-9 - 1e-12), 1e-6);
+}
+
+// The longer of the two counts, and not their sum.
+TEST(Predict, ReadingAndArithmeticOverlap) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(2e11);
+  machine.f32_flops = machine.bf16_flops = machine.int8_ops = 1e12;
+  const Load load{.context = 1 << 20};
+  const Prediction p = PredictDecode(model, machine, load, Place(model, machine, load));
+  std::size_t checked = 0;
+  for (const Term& term : p.terms) {
+    if (term.name != "index scores" && term.name != "experts") continue;
+    EXPECT_NEAR(term.seconds, std::max(term.bytes / 2e11, term.flops / 1e12), 1e-12);
+    ++checked;
+  }
+  EXPECT_EQ(checked, 2u);
 }
 
 TEST(Place, FillsFastMemoryFirstAndSaysWhatIsTooMuch) {
