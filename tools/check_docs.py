@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that the documents name only what exists.
 
-    tools/check_docs.py [ROOT] [--program build/hadal]
+    tools/check_docs.py [ROOT] [--program build/hadal [--fix]]
 
 In every *.md outside build/: relative links and their #anchors; paths in `code spans` that begin
 with a folder of this repository (or, for C++ files, with a layer: `io/file.h`); `make TARGET` in
@@ -9,7 +9,8 @@ code; and, given the program, the subcommands and --flags of `hadal COMMAND ...`
 {a,b}; a path with <NAME>, CAPITALS or ... in it is a pattern for the reader and is not checked.
 
 A code block that begins with "$ hadal plan ..." shows what that command prints: the program is run, and the
-lines below must be its output. A line "..." stands for any lines left out.
+lines below must be its output. A line "..." stands for any lines left out. --fix writes what the
+program prints now into blocks that show all of it or its beginning.
 """
 import argparse
 import re
@@ -119,13 +120,32 @@ class Documents:
             if not re.search(rf"{re.escape(flag)}\b", page):
                 yield f"names `hadal {' '.join(words)} {flag}`, which its --help does not"
 
-    def check_output(self, command, shown):
-        """The block's lines are the command's, in order; "..." leaves some out."""
-        words = shlex.split(command)[1:]
+    def output_of(self, command):
+        words = shlex.split(command.replace("\\\n", ""))[1:]
         ran = subprocess.run(
             [str(self.program), *words], capture_output=True, text=True, check=False, cwd=self.root
         )
-        printed = [line.rstrip() for line in (ran.stdout + ran.stderr).splitlines()]
+        return [line.rstrip() for line in (ran.stdout + ran.stderr).splitlines()]
+
+    def fix_outputs(self):
+        def fixed(block):
+            shown = block.group(2).splitlines()
+            lines = self.output_of(block.group(1))
+            if "..." in shown[:-1]:
+                return block.group(0)
+            if shown[-1:] == ["..."]:
+                lines = lines[: len(shown) - 1] + ["..."]
+            begin, end = (place - block.start() for place in block.span(2))
+            return block.group(0)[:begin] + "".join(f"{line}\n" for line in lines) + block.group(0)[end:]
+
+        for file in self.files:
+            text = file.read_text(encoding="utf-8")
+            if (new := SHOWN.sub(fixed, text)) != text:
+                file.write_text(new, encoding="utf-8")
+
+    def check_output(self, command, shown):
+        """The block's lines are the command's, in order; "..." leaves some out."""
+        printed = self.output_of(command)
         at, skipping = 0, False
         for line in shown:
             if line.strip() == "...":
@@ -134,7 +154,7 @@ class Documents:
             while skipping and at < len(printed) and printed[at] != line:
                 at += 1
             if at >= len(printed) or printed[at] != line:
-                return f"shows '{line}', which `{command}` does not print there"
+                return f"shows '{line}', which `{command}` does not print there (--fix?)"
             at, skipping = at + 1, False
         if at < len(printed) and not skipping:
             return f"leaves out '{printed[at]}', which `{command}` prints"
@@ -144,7 +164,7 @@ class Documents:
         for block in re.finditer(SHOWN, text):
             number = text.count("\n", 0, block.start()) + 1
             shown = [line.rstrip() for line in block.group(2).splitlines()]
-            if problem := self.check_output(block.group(1).replace("\\\n", ""), shown):
+            if problem := self.check_output(block.group(1), shown):
                 yield number, problem
 
     def check_file(self, file):
@@ -173,9 +193,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).parent.parent)
     parser.add_argument("--program", type=Path)
+    parser.add_argument("--fix", action="store_true")
     options = parser.parse_args()
     program = options.program.resolve() if options.program else None
     documents = Documents(options.root.resolve(), program)
+    if options.fix and program:
+        documents.fix_outputs()
     problems = [problem for file in documents.files for problem in documents.check_file(file)]
     for problem in problems:
         print(problem)

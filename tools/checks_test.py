@@ -167,6 +167,9 @@ class Docs(CheckTest):
         shows("a\nb\n", "leaves out 'c'")
         shows("...\nb\n", "leaves out 'c'")
         shows("...\nd\n", "shows 'd'")
+        page = self.write("docs/page.md", "```\n$ hadal plan x\nold\n...\n```\n```\n$ hadal plan x\na\n```\n")
+        self.assertEqual(self.run_tool("check_docs.py", self.root, "--program", self.program, "--fix")[0], 0)
+        self.assertEqual(page.read_text(), "```\n$ hadal plan x\na\n...\n```\n```\n$ hadal plan x\na\nb\nc\n```\n")
         self.expect("```\n$ hadal plan \\\n  x\na\n```\n", "leaves out 'b'", "--program", self.program)
 
     def test_violations(self):
