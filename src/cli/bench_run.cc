@@ -244,7 +244,9 @@ class Bench {
     for (std::size_t i = 0; i < sequences.size(); ++i)
       batch.push_back({&sequences[i].state(), tokens.subspan(i, 1)});
     forward_->Run(batch);
-    for (std::size_t i = 0; i < sequences.size(); ++i) forward_->Logits(i, logits);
+    const std::size_t vocab = logits.size();
+    batch_logits_.resize(sequences.size() * vocab);
+    forward_->Logits(0, View2<float>(batch_logits_.data(), sequences.size(), vocab));
   }
 
   Result<double> TimeSteps(std::vector<cache::Sequence>& sequences, std::size_t steps,
@@ -363,6 +365,7 @@ class Bench {
   Threads* threads_ = nullptr;
   model::Forward* forward_ = nullptr;
   std::uint64_t scratch_bytes_ = 0, state_rss_ = 0;
+  std::vector<float> batch_logits_;
   std::size_t last_row_ = 0;
   bool warm_ = false;
   Random random_{1};

@@ -8,6 +8,7 @@
 #include "cache/sequence.h"
 #include "engine/footprint.h"
 #include "model/forward.h"
+#include "tensor/buffer.h"
 
 namespace hadal::engine {
 namespace {
@@ -21,6 +22,8 @@ double NatsOf(std::span<const float> logits, text::TokenId token) {
   return largest + std::log(sum) - logits[static_cast<std::size_t>(token)];
 }
 
+constexpr std::size_t kLogitRows = 16;  // for which the head's weights are read together
+
 // Scores one piece after another.
 class Scorer {
  public:
@@ -30,7 +33,8 @@ class Scorer {
         options_(options),
         forward_(model, model::Numerics::Stored(), threads,
                  std::min(kBatchTokens, options.context)),
-        logits_(model.config.vocab_size) {}
+        vocab_(model.config.vocab_size),
+        logits_(kLogitRows * vocab_) {}
 
   // sequence[0] is read; the others are predicted. on_done: tokens run so far in this piece.
   template <class F>
@@ -44,9 +48,10 @@ class Scorer {
       const model::Chunk chunk{&state.state(), sequence.subspan(at, count)};
       forward_.Run({&chunk, 1});
       for (std::size_t row = 0; row < count; ++row) {
-        forward_.Logits(row, logits_);
+        if (row % kLogitRows == 0)
+          forward_.Logits(row, logits_.As(std::min(kLogitRows, count - row), vocab_));
         const text::TokenId token = sequence[at + row + 1];
-        result.nats += NatsOf(logits_, token);
+        result.nats += NatsOf(logits_.As(kLogitRows, vocab_)[row % kLogitRows], token);
         result.bytes += tokenizer_.TokenBytes(token).size();
         ++result.tokens;
       }
@@ -62,7 +67,8 @@ class Scorer {
   const text::Tokenizer& tokenizer_;
   const PerplexityOptions& options_;
   model::Forward forward_;
-  std::vector<float> logits_;
+  std::size_t vocab_;
+  Buffer<float> logits_;
 };
 
 }  // namespace

@@ -52,13 +52,12 @@ struct Forward::Impl {
     if (pass.observer != nullptr) pass.observer->Streams(boundary, streams);
   }
 
-  void LogitsOf(const HyperHead& head, std::span<const float> norm, std::span<const float> streams,
-                std::span<float> logits) {
-    // A row of sub_out is free once the layers are done.
-    const std::span<float> y = work.sub_out.span().first(model.config.hidden_size);
-    HcHead(pass, head, norm, streams, y);
-    kernels::MatMul(View2<const float>(y.data(), 1, y.size()), model.head,
-                    View2<float>(logits.data(), 1, logits.size()), pass.threads);
+  void LogitsOf(const HyperHead& head, std::span<const float> norm, View2<const float> streams,
+                View2<float> logits) {
+    // sub_out is free once the layers are done.
+    const View2<float> y = work.sub_out.As(streams.rows(), model.config.hidden_size);
+    for (std::size_t t = 0; t < y.rows(); ++t) HcHead(pass, head, norm, streams[t], y[t]);
+    kernels::MatMul(y, model.head, logits, pass.threads);
   }
 
   // Z[j] = e_proj enorm(embed[next token]) + h_proj hnorm(X[j])
@@ -127,7 +126,12 @@ View2<const float> Forward::streams() const {
 }
 
 void Forward::Logits(std::size_t row, std::span<float> logits) {
-  impl_->LogitsOf(impl_->model.hc_head, impl_->model.norm, streams()[row], logits);
+  Logits(row, View2<float>(logits.data(), 1, logits.size()));
+}
+
+void Forward::Logits(std::size_t first_row, View2<float> logits) {
+  impl_->LogitsOf(impl_->model.hc_head, impl_->model.norm, streams().Rows(first_row, logits.rows()),
+                  logits);
 }
 
 void Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
@@ -147,7 +151,8 @@ void Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
 void Forward::MtpLogits(std::size_t index, std::span<float> logits) {
   Impl& f = *impl_;
   const View2<const float> z = f.work.mtp_streams.As(f.mtp_rows, f.StreamCols());
-  f.LogitsOf(f.model.mtp->hc_head, f.model.mtp->norm, z[index], logits);
+  f.LogitsOf(f.model.mtp->hc_head, f.model.mtp->norm, z.Rows(index, 1),
+             View2<float>(logits.data(), 1, logits.size()));
 }
 
 void Forward::RunLayer(std::size_t layer, std::span<const Chunk> batch, View2<const float> in,

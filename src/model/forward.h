@@ -71,6 +71,9 @@ class Forward {
   View2<const float> streams() const;
   // Next-token logits [vocab_size] of one batch row of the last Run.
   void Logits(std::size_t row, std::span<float> logits);
+  // The same of rows first_row, first_row + 1, ..., one a row of logits [rows, vocab_size]: the head's
+  // weights are read once for several rows.
+  void Logits(std::size_t first_row, View2<float> logits);
 
   // The MTP block over rows [first_row, first_row + next_tokens.size()) of the last Run, which belong
   // to `sequence` and are its positions mtp_tokens, mtp_tokens + 1, ...: next_tokens[i] is the token that
