@@ -12,7 +12,7 @@
 
 namespace hadal::kernels {
 
-static_assert(kPackedIndexHeads <= kQuantizedTokens);
+static_assert(kPackedIndexDim <= kPackedDim);
 
 namespace {
 
@@ -109,7 +109,7 @@ void PackedIndexScoresPlain(const std::byte* q, std::size_t dim, std::span<const
 
 void PackedIndexScores(const std::byte* q, std::size_t dim, std::span<const float> w,
                        const std::byte* keys, std::span<float> score) {
-  HADAL_CHECK(w.size() <= kPackedIndexHeads && dim % kInt8Block == 0);
+  HADAL_CHECK(dim <= kPackedIndexDim && dim % kInt8Block == 0);
   const auto simd = HADAL_SIMD(PackedIndexScores);
   if (simd == nullptr) return PackedIndexScoresPlain(q, dim, w, keys, score);
   simd({.q = reinterpret_cast<const std::uint8_t*>(q),

@@ -56,12 +56,14 @@ struct IndexScoreArgs {
   bool round_bf16;
 };
 
+inline constexpr std::size_t kPackedDim = 1024;  // at most
+
 struct PackedIndexScoreArgs {
   const std::uint8_t* q;
   const float* w;
   const std::uint8_t* keys;
   float* score;
-  std::size_t heads, count, dim;  // heads <= kQuantizedTokens
+  std::size_t heads, count, dim;
   std::size_t q_bytes, key_bytes;
 };
 

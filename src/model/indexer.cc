@@ -26,9 +26,7 @@ std::size_t Pages(std::size_t entries) { return (entries + kPageEntries - 1) / k
 // Queries and keys both FP4 as stored, nothing else rounded: the scores can be had in integers.
 bool UsesPackedScores(const Pass& pass) {
   return pass.numerics.packed_cache && pass.numerics.fp4_indexer &&
-         !pass.numerics.bf16_activations &&
-         pass.config.index_n_heads <= kernels::kPackedIndexHeads &&
-         pass.config.index_head_dim <= kernels::kPackedIndexDim;
+         !pass.numerics.bf16_activations && pass.config.index_head_dim <= kernels::kPackedIndexDim;
 }
 
 std::byte* PackedQuery(Pass& pass, std::size_t row) {
