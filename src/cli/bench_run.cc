@@ -31,6 +31,7 @@ constexpr std::uint64_t kReserveBytes =
 Arithmetic ArithmeticOf(cost::Work work) {
   switch (work) {
     case cost::Work::kFp4Experts:
+    case cost::Work::kIndexFp4:
       return Arithmetic::kInt8Dot;
     case cost::Work::kFp8Matrix:
     case cost::Work::kOutputA:
