@@ -28,7 +28,7 @@ using StorageOf = std::function<Stored(const model::TensorSpec&)>;
 Result<StorageOf> StorageByConfig(const Json& config);
 CostModel DescribeV4(const model::Config& config, const StorageOf& storage, std::string name);
 
-Result<CostModel> DescribeMla(const Json& config, std::string name);
-Result<CostModel> DescribeGqa(const Json& config, std::string name);
+Result<CostModel> DescribeMla(const Json& json, std::string name);
+Result<CostModel> DescribeGqa(const Json& json, std::string name);
 
 }  // namespace hadal::cost

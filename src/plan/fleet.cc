@@ -303,10 +303,8 @@ std::vector<std::string> DemandNotes(const Demand& d) {
       fmt::format("A user's day: {:.0f} tokens decoded, {:.0f} of prompts that no cache holds; the "
                   "peak is {:.3g} times the mean.",
                   d.output_tokens_a_day, d.prompt_tokens_a_day, d.peak),
-      "Every machine of the fleet is alike; each copy of the weights serves any sequence; no "
-      "spares.",
-      "Speed is that of the mean context; state in memory is that of each context, whole pages "
-      "included.",
+      "Every machine of the fleet is alike; a copy of the weights serves any sequence; no spares.",
+      "Speed is that of the mean context; state in memory is that of each context, in whole pages.",
       "Compression makes state smaller; weights, their copies and their reading are as before."};
 }
 

@@ -123,7 +123,7 @@ Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& nam
 }
 
 Result<std::uint64_t> SizeFlag(const std::string& flag, const std::string& text) {
-  const Result<std::uint64_t> size = ParseSize(text);
+  Result<std::uint64_t> size = ParseSize(text);
   if (!size.ok()) return Within(flag, size.error());
   if (*size == 0) return Fail(Code::kInvalid, "{}: found {}, expected 1 or more", flag, text);
   return size;

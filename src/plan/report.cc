@@ -27,7 +27,7 @@ Table TableOf(const Section& section) {
 
 std::string CsvField(const Json& value) {
   if (value.is_null()) return "";
-  const std::string text = value.AsString() != nullptr ? *value.AsString() : value.Dump();
+  std::string text = value.AsString() != nullptr ? *value.AsString() : value.Dump();
   if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -41,7 +41,7 @@ const char* BasisName(Basis basis) {
   return kNames[static_cast<std::size_t>(basis)];
 }
 
-Cell Text(std::string text) { return {text, text}; }
+Cell Text(const std::string& text) { return {text, text}; }
 
 Cell Bytes(std::uint64_t bytes, ByteUnits units) {
   return {bytes, units == ByteUnits::kBinary ? FormatBytesBinary(bytes) : FormatBytes(bytes)};

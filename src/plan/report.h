@@ -21,7 +21,7 @@ struct Cell {
 
 enum class ByteUnits { kDecimal, kBinary };  // GB, or GiB: one of them in a report
 
-Cell Text(std::string text);
+Cell Text(const std::string& text);
 Cell Bytes(std::uint64_t bytes, ByteUnits units);
 Cell Count(std::uint64_t count);
 Cell Number(double value, int digits);  // "12.40"
