@@ -20,6 +20,7 @@ struct Ran {
 Ran Plan(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"hadal", "plan"});
   std::vector<char*> argv;
+  argv.reserve(arguments.size());
   for (std::string& argument : arguments) argv.push_back(argument.data());
   ::testing::internal::CaptureStdout();
   ::testing::internal::CaptureStderr();
