@@ -1,7 +1,7 @@
 # The front door: `make run` and `make test` work from a fresh clone on Debian or Ubuntu.
 #
 # Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs packages
-# without asking; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run;
+# without asking; HADAL_WITH_BROWSER=OFF leaves Chromium and its test out; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run;
 # BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..." for bench, HADAL_BENCH="-m DIR ..." for its last step.
 JOBS ?= $(shell nproc)
 export PROMPT ?= Once upon a time
@@ -12,6 +12,7 @@ RELEASE := build/release
 DEPS := tools/install_deps.sh
 TORCH := $(if $(HADAL_WITH_TORCH),-DHADAL_WITH_TORCH=$(HADAL_WITH_TORCH))
 TRAIN := $(if $(filter OFF off 0 no,$(HADAL_WITH_TORCH)),,train)
+BROWSER := $(if $(filter OFF off 0 no,$(HADAL_WITH_BROWSER)),,browser)
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 # Paths relative to the checkout, so that a fresh clone finds what another one has compiled.
 export CCACHE_BASEDIR := $(CURDIR)
@@ -44,7 +45,7 @@ test-full: test-build  ## as test, with the slow tests too
 	$(CTEST) --test-dir $(RELEASE)
 
 test-build:
-	@$(DEPS) engine test $(TRAIN)
+	@$(DEPS) engine test web $(BROWSER) $(TRAIN)
 	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
 	cmake --build $(RELEASE) -j$(JOBS)
 	@$(MAKE) -s links

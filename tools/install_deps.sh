@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the Debian/Ubuntu packages of the named groups, if any is missing; says what and why.
 #
-#   tools/install_deps.sh engine [test] [train] [bench] [check] [fuzz]
+#   tools/install_deps.sh engine [test] [web] [browser] [train] [bench] [check] [fuzz]
 #
 # Runs apt-get as root, or through sudo. Asks once before it installs when a person is there (stdin
 # is a terminal, CI is unset, ASSUME_YES is not 1). HADAL_SKIP_DEPS=1 skips everything, for systems
@@ -27,6 +27,19 @@ LIST
 libgtest-dev unit tests
 librapidcheck-dev property tests
 LIST
+    web)  # Node.js from elsewhere brings its own npm
+      command -v node >/dev/null || echo "nodejs runs the tests of web/"
+      command -v npm >/dev/null || echo "npm installs what web/package.json names" ;;
+    browser)
+      if command -v chromedriver >/dev/null; then return; fi
+      if [[ $(. /etc/os-release 2>/dev/null && echo "${ID:-}") == ubuntu ]]; then
+        echo "install_deps: Ubuntu has Chromium only as a snap; without it no browser test" >&2
+        return
+      fi
+      cat <<'LIST' ;;
+chromium the browser test of the page that hadal plan --html writes (about 125 MB to download)
+chromium-driver moves that browser
+LIST
     train) cat <<'LIST' ;;
 libtorch-dev LibTorch, for `hadal train` only (about 150 MB to download)
 libopenblas0-pthread the fast matrix product behind LibTorch
@@ -44,15 +57,27 @@ LIST
 clang compiler with libFuzzer
 libclang-rt-dev libFuzzer and the sanitizers' run-time libraries
 LIST
-    *) echo "install_deps: unknown group '$1'; known: engine test train bench check fuzz" >&2
+    *) echo "install_deps: unknown group '$1'; known: engine test web browser train bench check fuzz" >&2
        return 1 ;;
   esac
+}
+
+# uPlot, for the page of `hadal plan ... --html`. A build without it only lacks that page.
+node_packages() {
+  [[ " $groups " == *" web "* ]] || return 0
+  local web
+  web=$(cd "$(dirname "$0")/../web" && pwd)
+  if [[ ! $web/node_modules/.package-lock.json -nt $web/package-lock.json ]]; then
+    echo "hadal needs the npm packages of web/package.json: charts of the planning page"
+    npm ci --prefix "$web" --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null ||
+      echo "install_deps: npm ci failed (see above); this build will have no --html" >&2
+  fi
 }
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]; }
 
 [[ $# -gt 0 ]] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-wanted=""
+groups="$*" wanted=""
 for group in "$@"; do wanted+=$(packages "$group")$'\n'; done
 [[ ${HADAL_SKIP_DEPS:-} != 1 ]] || exit 0
 
@@ -68,7 +93,7 @@ while read -r package reason; do
   [[ -n $package ]] || continue
   installed "$package" || { missing+=("$package"); reasons+="  $package: $reason"$'\n'; }
 done <<<"$wanted"
-[[ ${#missing[@]} -gt 0 ]] || exit 0
+[[ ${#missing[@]} -gt 0 ]] || { node_packages; exit 0; }
 
 printf 'hadal needs %d package(s) that are not installed:\n%s' "${#missing[@]}" "$reasons"
 install=(apt-get install -y --no-install-recommends "${missing[@]}")
@@ -106,3 +131,4 @@ if ! "${as_root[@]}" "${install[@]}" </dev/null; then
     exit 1
   }
 fi
+node_packages

@@ -4,8 +4,10 @@
 #include <utility>
 #include <vector>
 
+#include "io/file.h"
 #include "plan/claims.h"
 #include "plan/compare.h"
+#include "plan/page.h"
 #include "plan/show.h"
 
 namespace hadal::cli {
@@ -44,10 +46,11 @@ constexpr const char* kAboutCompare =
     "\n"
     "Examples:\n"
     "  hadal plan compare v3.2 v4-pro v4-flash --context 4K..1M\n"
-    "  hadal plan compare gqa8 v4-flash --context 8K,128K,1000000 --csv";
+    "  hadal plan compare gqa8 v4-flash --context 8K,128K,1000000 --csv\n"
+    "  hadal plan compare v3.2 v4-pro v4-flash --html plan.html";
 
 struct ShowOptions : PlanFlags {
-  std::string model, context = "1M";
+  std::string model, context = "1M", html;
 };
 
 struct ClaimsOptions : PlanFlags {
@@ -56,13 +59,26 @@ struct ClaimsOptions : PlanFlags {
 
 struct CompareOptions : PlanFlags {
   std::vector<std::string> models;
-  std::string context = "4K..1M";
+  std::string context = "4K..1M", html;
 };
+
+// The page for --html, if it was asked for.
+Status WritePage(const std::string& html, const std::vector<plan::PlannedModel>& models,
+                 const std::vector<std::uint64_t>& contexts, const plan::Accounting& accounting) {
+  if (html.empty()) return Unit{};
+  HADAL_TRY(const std::string page, plan::PlanPage(models, contexts, accounting));
+  return io::WriteFile(html, page);
+}
+
+void AddHtmlFlag(CLI::App& command, std::string* html) {
+  command.add_option("--html", *html, "also write a page of charts for the browser to this file");
+}
 
 Status Show(const ShowOptions& options, std::ostream& out) {
   HADAL_TRY(const plan::Accounting accounting, AccountingOf(options));
   HADAL_TRY(const std::uint64_t context, plan::ContextFlag("--context", options.context));
   HADAL_TRY(const plan::PlannedModel model, plan::FindModel(options.model));
+  HADAL_TRY_STATUS(WritePage(options.html, {model}, {context}, accounting));
   return PrintReport(plan::ShowModel(model, context, accounting), options, out);
 }
 
@@ -76,6 +92,7 @@ Status Compare(const CompareOptions& options, std::ostream& out) {
   HADAL_TRY(const plan::Accounting accounting, AccountingOf(options));
   HADAL_TRY(const auto contexts, plan::ContextsFlag("--context", options.context));
   HADAL_TRY(const auto models, plan::FindModels(options.models));
+  HADAL_TRY_STATUS(WritePage(options.html, models, contexts, accounting));
   return PrintReport(plan::CompareModels(models, contexts, accounting), options, out);
 }
 
@@ -85,6 +102,7 @@ void AddShow(CLI::App& plan, Work* work) {
   show->add_option("MODEL", options->model, "preset, config.json or checkpoint folder")->required();
   show->add_option("--context", options->context, "tokens, with the new one")
       ->capture_default_str();
+  AddHtmlFlag(*show, &options->html);
   AddPlanFlags(*show, options.get(), Accountings::kBoth);
   show->callback([options, work] { *work = [options] { return Show(*options, std::cout); }; });
 }
@@ -103,6 +121,7 @@ void AddCompare(CLI::App& plan, Work* work) {
   compare->add_option("MODEL", options->models, "two or more models")->required();
   compare->add_option("--context", options->context, "FROM..TO, doubling; or a list")
       ->capture_default_str();
+  AddHtmlFlag(*compare, &options->html);
   AddPlanFlags(*compare, options.get(), Accountings::kBoth);
   compare->callback(
       [options, work] { *work = [options] { return Compare(*options, std::cout); }; });

@@ -89,6 +89,7 @@ TEST(PlanCommand, ErrorsAreOneLine) {
       {{"fit", "--machine", "abacus"}, 1, "hadal: --machine: found 'abacus', expected one of this"},
       {{"fit", "--machine", "server-256gb", "--catalogue", config}, 1, config.c_str()},
       {{"fit", "--machine", "server-256gb", "--sequences", "0"}, 2, "--sequences"},
+      {{"show", "embedded", "--html", "/nonexistent/plan.html"}, 1, "hadal: "},
       {{"fit"}, 2, "--machine is required"},
       {{}, 2, "subcommand"},
       {{"claims", "--json", "--csv"}, 2, "--json excludes --csv"},
