@@ -39,9 +39,13 @@ function(hadal_layer name)
   endif()
 endfunction()
 
-# -O3: their loops over register tiles must be unrolled completely.
+# -O3: their loops over register tiles must be unrolled completely. Not with sanitizers, whose checks in
+# unrolled loops take the compiler minutes.
 function(hadal_isa_flags)
   set(optimise "$<$<NOT:$<CONFIG:Debug>>:-O3>")
+  if(HADAL_SANITIZE)
+    set(optimise "-O1")
+  endif()
   set(quiet)  # g++ 12 warns falsely inside its own AVX-512 header (GCC bug 105593)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     set(quiet "-Wno-uninitialized;-Wno-maybe-uninitialized;")

@@ -134,23 +134,32 @@ inline void DirectFp4(const QuantizedUnit& unit) {
   }
 }
 
-// 512 times the value of an E4M3 code, its upper part: 64-fold, cut.
-inline __m512i Fp8EvenWords(__m512i codes) {
-  const __m512i digits = _mm512_ternarylogic_epi32(  // (codes << 11 & 0x3800) | 0x4000
-      _mm512_slli_epi16(codes, 11), _mm512_set1_epi16(0x3800), _mm512_set1_epi16(0x4000), 0xEA);
-  const __m512i shift = _mm512_andnot_si512(_mm512_srli_epi16(codes, 3), _mm512_set1_epi16(15));
-  const __m512i magnitude = _mm512_srlv_epi16(digits, shift);
-  return _mm512_mask_sub_epi16(magnitude, _mm512_test_epi16_mask(codes, _mm512_set1_epi16(0x0080)),
-                               _mm512_setzero_si512(), magnitude);
-}
-inline __m512i Fp8OddWords(__m512i codes) {
-  const __m512i digits = _mm512_ternarylogic_epi32(
-      _mm512_slli_epi16(codes, 3), _mm512_set1_epi16(0x3800), _mm512_set1_epi16(0x4000), 0xEA);
-  const __m512i shift = _mm512_andnot_si512(_mm512_srli_epi16(codes, 11), _mm512_set1_epi16(15));
-  const __m512i magnitude = _mm512_srlv_epi16(digits, shift);
-  return _mm512_mask_sub_epi16(magnitude, _mm512_movepi16_mask(codes), _mm512_setzero_si512(),
-                               magnitude);
-}
+// 64 times the values of sixty-four E4M3 codes, cut to integers: as words, the even codes' and the odd ones'.
+struct Fp8EvenOdd {
+  __m512i even, odd;
+};
+
+// The tables are of the magnitude's low and high byte (codes.inc, kFp8Tables), in two registers each.
+struct Fp8Decoder {
+  __m512i low0 = _mm512_loadu_si512(kFp8Tables.low), low1 = _mm512_loadu_si512(kFp8Tables.low + 64);
+  __m512i high0 = _mm512_loadu_si512(kFp8Tables.high),
+          high1 = _mm512_loadu_si512(kFp8Tables.high + 64);
+
+  Fp8EvenOdd operator()(__m512i codes) const {
+    constexpr __mmask64 kOddBytes = 0xAAAAAAAAAAAAAAAAull;
+    const __m512i low = _mm512_permutex2var_epi8(low0, codes, low1);
+    const __m512i high = _mm512_permutex2var_epi8(high0, codes, high1);
+    const __m512i even = _mm512_mask_blend_epi8(kOddBytes, low, _mm512_slli_epi16(high, 8));
+    const __m512i odd = _mm512_mask_blend_epi8(kOddBytes, _mm512_srli_epi16(low, 8), high);
+    return {Signed(even, _mm512_test_epi16_mask(codes, _mm512_set1_epi16(0x0080))),
+            Signed(odd, _mm512_movepi16_mask(codes))};
+  }
+
+ private:
+  static __m512i Signed(__m512i words, __mmask32 negative) {
+    return _mm512_mask_sub_epi16(words, negative, _mm512_setzero_si512(), words);
+  }
+};
 
 // The lower three bits of 512 times the values of the columns in `small`, times x: rare ones.
 inline std::int32_t Fp8RestDot(const std::uint8_t* codes, std::uint64_t small,
@@ -187,8 +196,10 @@ inline __mmask64 FirstBytes(std::size_t cols, std::size_t k) {
 // The columns of row r in block b of 128, all there if kWhole; `small` are those that may have a rest.
 template <std::size_t kTokens, bool kWhole>
 inline void DotFp8Columns(const QuantizedUnit& unit, const std::uint8_t* codes, std::size_t b,
-                          std::size_t r, __m512i (&dots)[kTokens][4], std::uint64_t (&small)[2]) {
-  for (std::size_t t = 0; t < kTokens; ++t) dots[t][r] = _mm512_setzero_si512();
+                          std::size_t r, const Fp8Decoder& decode, __m512i (&dots)[kTokens][4],
+                          std::uint64_t (&small)[2]) {
+  __m512i sums[kTokens];
+  for (auto& sum : sums) sum = _mm512_setzero_si512();
   for (std::size_t half = 0; half < 2; ++half) {
     const std::size_t from = 64 * half;
     const __m512i v =
@@ -197,17 +208,19 @@ inline void DotFp8Columns(const QuantizedUnit& unit, const std::uint8_t* codes, 
     PrefetchNextRows(unit, codes + from);
     small[half] = _mm512_testn_epi8_mask(v, _mm512_set1_epi8(0x60));
     if (!kWhole) small[half] &= FirstBytes(unit.cols, 128 * b + from);
-    const __m512i even = Fp8EvenWords(v), odd = Fp8OddWords(v);
+    const auto [even, odd] = decode(v);
     for (std::size_t t = 0; t < kTokens; ++t) {
       const std::uint8_t* x = unit.x[t] + 2 * (128 * b + from);
-      dots[t][r] = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(dots[t][r], even, _mm512_loadu_si512(x)),
-                                       odd, _mm512_loadu_si512(x + 64));
+      sums[t] = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sums[t], even, _mm512_loadu_si512(x)), odd,
+                                    _mm512_loadu_si512(x + 64));
     }
   }
+  for (std::size_t t = 0; t < kTokens; ++t) dots[t][r] = sums[t];
 }
 
 template <std::size_t kTokens>
 inline void DirectFp8(const QuantizedUnit& unit) {
+  const Fp8Decoder decode;
   const std::size_t scales_at = (unit.cols + 127) / 128 * 256;
   for (std::size_t row = 0; row < unit.rows; row += 4) {
     const FourRows rows(unit, row);
@@ -222,7 +235,7 @@ inline void DirectFp8(const QuantizedUnit& unit) {
       __m512i dots[kTokens][4];
       std::uint64_t small[4][2], any = 0;
       for (std::size_t r = 0; r < 4; ++r) {
-        DotFp8Columns<kTokens, whole.value != 0>(unit, rows.codes[r] + 128 * b, b, r, dots,
+        DotFp8Columns<kTokens, whole.value != 0>(unit, rows.codes[r] + 128 * b, b, r, decode, dots,
                                                  small[r]);
         any |= small[r][0] | small[r][1];
       }
