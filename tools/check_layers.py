@@ -38,12 +38,12 @@ OUTSIDE = {
     "pcre2.h": r"src/text/",
     "xxhash.h": r"src/io/checksum\.cc$",
     "toml++": r"src/train/|src/plan/",
-    "gtest": r"src/testing/|src/.*_test\.cc$|tests/",
+    "gtest": r"src/testing/|src/.*_test\.(cc|h)$|tests/",
     "rapidcheck": r"src/.*_test\.cc$|tests/",
     "rapidcheck.h": r"src/.*_test\.cc$|tests/",
     "benchmark": r"bench/",
 }
-MAY_TEST = re.compile(r"src/testing/|src/.*_test\.cc$|tests/|bench/")  # may include testing/
+MAY_TEST = re.compile(r"src/testing/|src/.*_test\.(cc|h)$|tests/|bench/")  # may include testing/
 CODE = {".cc", ".h", ".inc", ".py", ".sh", ".cmake"}
 MAX_LINES = 800
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -41,6 +41,7 @@ class Layers(CheckTest):
     def test_allowed(self):
         self.expect("src/io/a.cc", '#include "io/a.h"\n#include "tensor/b.h"\n#include <vector>\n', None)
         self.expect("src/io/a_test.cc", '#include "testing/close.h"\n#include <gtest/gtest.h>\n', None)
+        self.expect("src/io/a_test.h", '#pragma once\n#include "testing/close.h"\n#include <gtest/gtest.h>\n', None)
         self.expect("src/base/json.cc", "#include <nlohmann/json.hpp>\n", None)
         self.expect("src/train/a.cc", "#include <torch/torch.h>\n", None)
         self.expect("tests/a_test.cc", '#include "cli/commands.h"\n#include "testing/close.h"\n', None)

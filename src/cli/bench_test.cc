@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "cli/commands.h"
+#include "cli/call_test.h"
 #include "cli/synth.h"
 #include "io/file.h"
 #include "testing/temp_folder.h"
@@ -53,18 +53,6 @@ class BenchTest : public ::testing::Test {
   }
   static Result<BenchReport> Run(const BenchOptions& options) {
     return RunBench(options, [](const std::string&) {});
-  }
-  static Work Parse(std::vector<std::string> arguments) {
-    CLI::App app;
-    Work work;
-    AddBench(app, &work);
-    std::reverse(arguments.begin(), arguments.end());
-    try {
-      app.parse(arguments);
-    } catch (const CLI::ParseError&) {
-      return {};
-    }
-    return work;
   }
   testing::TempFolder folder_;
 };
@@ -143,22 +131,18 @@ TEST_F(BenchTest, SaysWhatIsWrong) {
   const std::atomic<bool> stop{true};
   options.cancel = &stop;
   EXPECT_EQ(what(options), "stopped");
-  EXPECT_FALSE(Parse({"bench", "--fill", "zeros"}));
-  EXPECT_FALSE(Parse({"bench", "--threads", "0"}));
-  EXPECT_FALSE(Parse({"bench", "--format", "xml"}));
-  const Status wrong = Parse({"bench", "--depth", "1X"})();
-  ASSERT_FALSE(wrong.ok());
-  EXPECT_EQ(wrong.error().what.find("--depth: "), 0u) << wrong.error().what;
+  EXPECT_EQ(Call({"bench", "--fill", "zeros"}).code, 2);
+  EXPECT_EQ(Call({"bench", "--format", "xml"}).code, 2);
+  EXPECT_EQ(Call({"bench", "--threads", "0"}).code, 2);
+  EXPECT_EQ(Call({"bench", "--depth", "1X"}).errors.find("hadal: --depth: "), 0u);
 }
 
 TEST_F(BenchTest, Forms) {
-  ::testing::internal::CaptureStdout();
   const std::string svg = folder_.File("plot.svg");
-  const Status done = Parse({"bench", "-m", Model(), "--quick", "--depth", "0,1K", "--prefill",
-                             "20", "--json", "--svg", svg, "--threads", "1"})();
-  const std::string out = ::testing::internal::GetCapturedStdout();
-  ASSERT_TRUE(done.ok()) << done.error().what;
-  const Json json = ParseJson(out).value();
+  const Outcome done = Call({"bench", "-m", Model(), "--quick", "--depth", "0,1K", "--prefill",
+                             "20", "--json", "--svg", svg, "--threads", "1"});
+  ASSERT_EQ(done.code, 0) << done.errors;
+  const Json json = ParseJson(done.out).value();
   for (const char* key : {"machine", "prefill", "decode", "memory"})
     EXPECT_NE(json.Find(key), nullptr) << key;
   const Json& prefill = (*json.Find("prefill")->AsArray())[0];

@@ -1,47 +1,27 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
-
 #include "base/json.h"
-#include "cli/commands.h"
+#include "cli/call_test.h"
 
 namespace hadal::cli {
 namespace {
 
-Work Parse(std::vector<std::string> arguments) {
-  CLI::App app;
-  Work work;
-  AddDoctor(app, &work);
-  std::reverse(arguments.begin(), arguments.end());
-  try {
-    app.parse(arguments);
-  } catch (const CLI::ParseError&) {
-    return {};
-  }
-  return work;
-}
-
 TEST(Doctor, PrintsOneJsonObject) {
-  const Work work = Parse({"doctor", "--quick", "--threads", "1", "--no-disk", "--json"});
-  ASSERT_TRUE(work);
-  ::testing::internal::CaptureStdout();
-  const Status done = work();
-  const Json json = ParseJson(::testing::internal::GetCapturedStdout()).value();
-  ASSERT_TRUE(done.ok()) << done.error().what;
+  const Outcome done = Call({"doctor", "--quick", "--threads", "1", "--no-disk", "--json"});
+  ASSERT_EQ(done.code, 0) << done.errors;
+  const Json json = ParseJson(done.out).value();
   ASSERT_EQ(json.Find("read")->AsArray()->size(), 1u);
   EXPECT_EQ(*(*json.Find("read")->AsArray())[0].Find("threads")->AsInt(), 1);
   EXPECT_TRUE(json.Find("disk")->is_null());
 }
 
 TEST(Doctor, RefusesWhatMakesNoSense) {
-  EXPECT_FALSE(Parse({"doctor", "--threads", "0"}));
-  EXPECT_FALSE(Parse({"doctor", "--threads", "two"}));
-  EXPECT_FALSE(Parse({"doctor", "--no-disk", "--disk", "/tmp"}));
-  const Work work = Parse({"doctor", "--quick", "--threads", "1", "--disk", "/no/such/folder"});
-  ASSERT_TRUE(work);
-  const Status done = work();
-  ASSERT_FALSE(done.ok());
-  EXPECT_EQ(done.error().what.find("/no/such/folder"), 0u) << done.error().what;
+  EXPECT_EQ(Call({"doctor", "--threads", "0"}).code, 2);
+  EXPECT_EQ(Call({"doctor", "--threads", "two"}).code, 2);
+  EXPECT_EQ(Call({"doctor", "--no-disk", "--disk", "/tmp"}).code, 2);
+  const Outcome done = Call({"doctor", "--quick", "--threads", "1", "--disk", "/no/such/folder"});
+  EXPECT_EQ(done.code, 1);
+  EXPECT_EQ(done.errors.find("hadal: /no/such/folder"), 0u) << done.errors;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include <sstream>
 
 #include "base/json.h"
-#include "cli/commands.h"
+#include "cli/call_test.h"
 #include "cli/quantize.h"
 #include "io/file.h"
 #include "io/safetensors.h"
@@ -195,21 +195,12 @@ TEST_F(InspectTest, QuantizeConvertsAndReports) {
 // The flags reach the options.
 TEST_F(InspectTest, Flags) {
   WriteModel(In());
-  CLI::App app;
-  Work work;
-  AddInspect(app, &work);
-  AddQuantize(app, &work);
-  app.parse("inspect " + In() + " --filter none --json");
-  ASSERT_TRUE(work);
-  ::testing::internal::CaptureStdout();
-  EXPECT_TRUE(work().ok());
-  EXPECT_EQ(ParseJson(::testing::internal::GetCapturedStdout())->Find("tensor_list")->Dump(), "[]");
-  EXPECT_THROW(app.parse("inspect"), CLI::ParseError);
-  EXPECT_THROW(app.parse("quantize a b --to q4"), CLI::ParseError);
-  app.parse("quantize " + In() + " " + folder_.File("out") + " --to bf16 --quiet");
-  ::testing::internal::CaptureStdout();
-  EXPECT_TRUE(work().ok());
-  ::testing::internal::GetCapturedStdout();
+  const Outcome inspected = Call({"inspect", In(), "--filter", "none", "--json"});
+  ASSERT_EQ(inspected.code, 0) << inspected.errors;
+  EXPECT_EQ(ParseJson(inspected.out)->Find("tensor_list")->Dump(), "[]");
+  EXPECT_EQ(Call({"inspect"}).code, 2);
+  EXPECT_EQ(Call({"quantize", "a", "b", "--to", "q4"}).code, 2);
+  EXPECT_EQ(Call({"quantize", In(), folder_.File("out"), "--to", "bf16", "--quiet"}).code, 0);
   EXPECT_TRUE(fs::exists(folder_.File("out") + "/config.json"));
 }
 

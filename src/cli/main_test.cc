@@ -4,27 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.h"
+#include "cli/call_test.h"
 
 namespace hadal::cli {
 namespace {
-
-struct Outcome {
-  int code;
-  std::string errors;
-};
-
-Outcome Call(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), "hadal");
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  ::testing::internal::CaptureStderr();
-  ::testing::internal::CaptureStdout();
-  const int code = Main(static_cast<int>(arguments.size()), argv.data());
-  const std::string out = ::testing::internal::GetCapturedStdout();
-  return {code, ::testing::internal::GetCapturedStderr()};
-}
 
 TEST(Usage, ValuesOutOfRangeAreNamed) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include "cli/commands.h"
+#include "cli/call_test.h"
 #include "cli/inspect.h"
 #include "io/file.h"
 #include "testing/temp_folder.h"
@@ -34,19 +34,6 @@ class SynthTest : public ::testing::Test {
         io::WriteFile(folder_.File("c.json"), model::ConfigToJson(Small(), true).Dump());
     HADAL_CHECK(written.ok());
   }
-  // Parses as the program does; empty if the flags were refused.
-  static Work Parse(std::vector<std::string> arguments) {
-    CLI::App app;
-    Work work;
-    AddSynth(app, &work);
-    std::reverse(arguments.begin(), arguments.end());
-    try {
-      app.parse(arguments);
-    } catch (const CLI::ParseError&) {
-      return {};
-    }
-    return work;
-  }
   testing::TempFolder folder_;
 };
 
@@ -67,19 +54,15 @@ TEST_F(SynthTest, WritesACheckpointThatInspectAccepts) {
 }
 
 TEST_F(SynthTest, Flags) {
-  Work work = Parse({"synth", folder_.File("m"), "--shape", folder_.File("c.json"), "--ratios",
-                     "0,128", "--mtp", "--quiet", "--threads", "1"});
-  ASSERT_TRUE(work);
-  ::testing::internal::CaptureStdout();
-  const Status done = work();
-  const std::string said = ::testing::internal::GetCapturedStdout();
-  ASSERT_TRUE(done.ok()) << done.error().what;
-  EXPECT_NE(said.find("in 1 file"), std::string::npos) << said;
+  const Outcome done = Call({"synth", folder_.File("m"), "--shape", folder_.File("c.json"),
+                             "--ratios", "0,128", "--mtp", "--quiet", "--threads", "1"});
+  ASSERT_EQ(done.code, 0) << done.errors;
+  EXPECT_NE(done.out.find("in 1 file"), std::string::npos) << done.out;
   const Json config = ParseJson(io::ReadFile(folder_.File("m/config.json")).value()).value();
   EXPECT_EQ(config.Find("compress_ratios")->Dump(), "[0,128,0]");
-  EXPECT_FALSE(Parse({"synth"}));
-  EXPECT_FALSE(Parse({"synth", "x", "--layers", "many"}));
-  EXPECT_FALSE(Parse({"synth", "x", "--ratios", "0,5"}));
+  EXPECT_EQ(Call({"synth"}).code, 2);
+  EXPECT_EQ(Call({"synth", "x", "--layers", "many"}).code, 2);
+  EXPECT_EQ(Call({"synth", "x", "--ratios", "0,5"}).code, 2);
 }
 
 TEST_F(SynthTest, SaysWhatIsWrong) {
