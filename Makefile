@@ -20,8 +20,7 @@ export CCACHE_NOHASHDIR := 1
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: help build run test test-full test-build bench train-deps format check asan fuzz install \
-        clean deps-engine links
+.PHONY: help build run test bench train-deps format check asan fuzz install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -38,17 +37,12 @@ run: deps-engine $(RELEASE)/build.ninja  ## generate text with the embedded mode
 	@$(MAKE) -s links
 	build/hadal run --echo --stats --prompt "$$PROMPT"
 
-test: test-build  ## build everything, run the tests; installs LibTorch unless HADAL_WITH_TORCH=OFF
-	$(CTEST) --test-dir $(RELEASE) -LE slow
-
-test-full: test-build  ## as test, with the slow tests too
-	$(CTEST) --test-dir $(RELEASE)
-
-test-build:
+test:  ## build everything, run the tests; installs LibTorch unless HADAL_WITH_TORCH=OFF
 	@$(DEPS) engine test web $(BROWSER) $(TRAIN)
 	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
 	cmake --build $(RELEASE) -j$(JOBS)
 	@$(MAKE) -s links
+	$(CTEST) --test-dir $(RELEASE)
 
 bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
 	@$(DEPS) bench
@@ -77,11 +71,11 @@ check:  ## what CI checks besides tests: layers, format, documents, clang-tidy
 	@test -e $(RELEASE)/build.ninja || cmake --preset release $(TORCH)
 	tools/check_tidy.py $(RELEASE)
 
-asan:  ## fast tests under the address and undefined-behaviour sanitizers
+asan:  ## tests under the address and undefined-behaviour sanitizers
 	@$(DEPS) engine test
 	cmake --preset asan
 	cmake --build build/asan -j$(JOBS)
-	$(CTEST) --test-dir build/asan -L unit -LE slow
+	$(CTEST) --test-dir build/asan -L unit
 
 fuzz:  ## run every fuzz target for FUZZ_SECONDS (60) seconds
 	@$(DEPS) engine fuzz
