@@ -30,33 +30,13 @@ constexpr const char* kAbout =
 
 struct Command {
   BenchOptions bench;
-  std::vector<std::string> prefill, prefill_depth, depth;
   std::string fill = "random", format = "text", svg;
   bool json = false;
 };
 
-Status ReadSizes(const char* flag, const std::vector<std::string>& texts,
-                 std::vector<std::uint64_t>* sizes) {
-  if (texts.empty()) return Unit{};
-  sizes->clear();
-  for (const std::string& text : texts) {
-    auto size = ParseSize(text);
-    if (!size.ok()) return Within(flag, size.error());
-    sizes->push_back(*size);
-  }
-  return Unit{};
-}
-
 Status RunCommand(Command command) {
   BenchOptions& bench = command.bench;
-  if (bench.quick) {
-    bench.prefill = {64};
-    bench.depth = {0, 4096};
-    bench.sample_seconds = 0.05;
-  }
-  HADAL_TRY_STATUS(ReadSizes("--prefill", command.prefill, &bench.prefill));
-  HADAL_TRY_STATUS(ReadSizes("--prefill-depth", command.prefill_depth, &bench.prefill_depth));
-  HADAL_TRY_STATUS(ReadSizes("--depth", command.depth, &bench.depth));
+  if (bench.quick) bench.sample_seconds = 0.05;
   bench.random_fill = command.fill == "random";
   bench.cancel = &StopRequested();
   HADAL_TRY(const BenchReport report, RunBench(bench, [&](const std::string& step) {
@@ -78,13 +58,16 @@ void AddBench(CLI::App& app, Work* work) {
   auto command = std::make_shared<Command>();
   BenchOptions& bench = command->bench;
   CLI::App* sub = app.add_subcommand("bench", kAbout);
-  const auto list = [&](const char* name, std::vector<std::string>* values, const char* about) {
-    sub->add_option(name, *values, about)->delimiter(',');
+  const auto list = [&](const char* name, std::vector<std::uint64_t>* values, std::uint64_t min,
+                        const char* about) {
+    return sub->add_option(name, *values, about)->delimiter(',')->transform(Size(min));
   };
   sub->add_option("-m,--model", bench.model, "checkpoint directory (default: the embedded model)");
-  list("--prefill", &command->prefill, "prompt lengths (default: 512,2048)");
-  list("--prefill-depth", &command->prefill_depth, "tokens before the prompt (default: 0)");
-  list("--depth", &command->depth, "tokens of context to decode at (default: 0,4K,32K)");
+  const CLI::Option* prefill =
+      list("--prefill", &bench.prefill, 1, "prompt lengths (default: 512,2048)");
+  list("--prefill-depth", &bench.prefill_depth, 0, "tokens before the prompt (default: 0)");
+  const CLI::Option* depth =
+      list("--depth", &bench.depth, 0, "tokens of context to decode at (default: 0,4K,32K)");
   sub->add_option("--threads", bench.threads, "numbers of threads (default: all processors)")
       ->delimiter(',')
       ->check(WholeNumber(1, 1024));
@@ -107,7 +90,12 @@ void AddBench(CLI::App& app, Work* work) {
       ->capture_default_str();
   sub->add_option("--svg", command->svg, "also write a plot of speed and memory over depth");
   sub->add_flag("--json", command->json, "print one JSON object");
-  sub->callback([command, work] { *work = [command] { return RunCommand(*command); }; });
+  sub->callback([command, prefill, depth, work] {
+    BenchOptions& options = command->bench;
+    if (options.quick && prefill->empty()) options.prefill = {64};
+    if (options.quick && depth->empty()) options.depth = {0, 4096};
+    *work = [command] { return RunCommand(*command); };
+  });
 }
 
 }  // namespace hadal::cli

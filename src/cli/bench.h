@@ -29,7 +29,7 @@ struct BenchOptions {
   const std::atomic<bool>* cancel = nullptr;
 };
 
-// kInvalid: options out of range, or a context longer than the model's. kCancelled. Settings whose memory
+// kInvalid: a context longer than the model's. kCancelled. Settings whose memory
 // does not fit are left out, with a note that says what they would need.
 Result<BenchReport> RunBench(const BenchOptions& options,
                              const std::function<void(const std::string&)>& on_step);

@@ -372,19 +372,11 @@ class Bench {
   Random random_{1};
 };
 
-Status Check(const BenchOptions& options, const model::Config& config) {
+Status CheckContext(const BenchOptions& options, const model::Config& config) {
   std::uint64_t longest = 0;
   for (const std::uint64_t depth : options.depth) longest = std::max(longest, depth);
   for (const std::uint64_t depth : options.prefill_depth) longest = std::max(longest, depth);
-  for (const std::uint64_t tokens : options.prefill) {
-    if (tokens == 0) return Fail(Code::kInvalid, "--prefill: found 0, expected at least 1 token");
-    longest = std::max(longest, tokens);
-  }
-  for (const std::uint64_t batch : options.batch)
-    if (batch == 0 || batch > 4096)
-      return Fail(Code::kInvalid, "--batch: found {}, expected 1 to 4096", batch);
-  if (options.repeat == 0 || options.chunk_tokens == 0 || options.batch.empty())
-    return Fail(Code::kInvalid, "--repeat, --chunk and --batch: expected at least 1");
+  for (const std::uint64_t tokens : options.prefill) longest = std::max(longest, tokens);
   if (longest > config.max_position_embeddings)
     return Fail(Code::kInvalid, "{} tokens of context are more than the model's {}", longest,
                 config.max_position_embeddings);
@@ -409,7 +401,7 @@ Result<BenchReport> RunBench(const BenchOptions& options,
   HADAL_TRY(cost::CostModel cost, cost::Describe(checkpoint.config(), report.model));
   HADAL_TRY(const model::Model model, model::Model::Load(std::move(checkpoint)));
   report.open_seconds = clock.seconds();
-  HADAL_TRY_STATUS(Check(options, model.config));
+  HADAL_TRY_STATUS(CheckContext(options, model.config));
   on_step("measuring the machine");
   machine::MeasureOptions measure{.quick = options.quick};
   for (const std::uint64_t count : options.threads) measure.threads.push_back(count);

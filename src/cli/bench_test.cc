@@ -122,9 +122,6 @@ TEST_F(BenchTest, SaysWhatIsWrong) {
   EXPECT_NE(what(options).find("20000 tokens of context are more than the model's 10000"),
             std::string::npos);
   options = Small();
-  options.prefill = {0};
-  EXPECT_NE(what(options).find("--prefill: found 0"), std::string::npos);
-  options = Small();
   options.model = folder_.File("none");
   EXPECT_NE(what(options).find(folder_.File("none")), std::string::npos);
   options = Small();
@@ -133,8 +130,6 @@ TEST_F(BenchTest, SaysWhatIsWrong) {
   EXPECT_EQ(what(options), "stopped");
   EXPECT_EQ(Call({"bench", "--fill", "zeros"}).code, 2);
   EXPECT_EQ(Call({"bench", "--format", "xml"}).code, 2);
-  EXPECT_EQ(Call({"bench", "--threads", "0"}).code, 2);
-  EXPECT_EQ(Call({"bench", "--depth", "1X"}).errors.find("hadal: --depth: "), 0u);
 }
 
 TEST_F(BenchTest, Forms) {

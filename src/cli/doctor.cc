@@ -6,6 +6,7 @@
 
 #include "base/progress.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "machine/report.h"
 
 namespace hadal::cli {
@@ -60,7 +61,7 @@ void AddDoctor(CLI::App& app, Work* work) {
       ->add_option("--threads", options->measure.threads,
                    "numbers of threads to measure with (default: 1, 2, 4, ... and all)")
       ->delimiter(',')
-      ->check(CLI::Range(1, 1024));
+      ->check(WholeNumber(1, 1024));
   CLI::Option* disk = doctor->add_option(
       "--disk", options->disk, "the folder whose disk is read (default: that for temporary files)");
   doctor->add_flag("--no-disk", options->no_disk, "leave the disk alone")->excludes(disk);

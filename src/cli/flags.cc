@@ -22,6 +22,31 @@ CLI::Validator WholeNumber(std::uint64_t min, std::uint64_t max) {
   return CLI::Validator(check, "", "whole number");
 }
 
+CLI::Validator Size(std::uint64_t min, std::uint64_t max) {
+  const auto rewrite = [min, max](std::string& text) -> std::string {
+    const auto size = ParseSize(text);
+    if (!size.ok()) return size.error().what;
+    if (*size < min || *size > max)
+      return fmt::format("found {}, expected {} to {}", Quote(text), min, max);
+    text = std::to_string(*size);
+    return {};
+  };
+  return CLI::Validator(rewrite, "", "size");
+}
+
+CLI::Validator Number(const std::function<Status(double)>& check) {
+  const auto read = [check](const std::string& text) -> std::string {
+    double value = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc{} || stop != end)
+      return fmt::format("found {}, expected a number", Quote(text));
+    const Status status = check(value);
+    return status.ok() ? std::string() : status.error().what;
+  };
+  return CLI::Validator(read, "", "number");
+}
+
 CLI::Validator NotEmpty() {
   const auto check = [](const std::string& text) -> std::string {
     return text.empty() ? "found an empty text" : "";
@@ -30,14 +55,10 @@ CLI::Validator NotEmpty() {
 }
 
 void AddRam(CLI::App* app, std::optional<std::uint64_t>* bytes) {
-  app->add_option_function<std::string>(
-      "--ram",
-      [bytes](const std::string& text) {
-        const auto size = ParseSize(text);
-        if (!size.ok()) throw CLI::ValidationError("--ram", size.error().what);
-        *bytes = *size;
-      },
-      "refuse to start if weights, state and scratch need more memory than this (8G, 8GB)");
+  app->add_option(
+         "--ram", *bytes,
+         "refuse to start if weights, state and scratch need more memory than this (8G, 8GB)")
+      ->transform(Size(1));
 }
 
 void AddThreads(CLI::App* app, std::size_t* threads) {

@@ -4,14 +4,23 @@
 #include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
+
+#include "base/result.h"
 
 namespace hadal::cli {
 
 // A whole number from min to max. By itself CLI11 takes "-1" for 2^64 - 1.
 CLI::Validator WholeNumber(std::uint64_t min = 0,
                            std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
+
+// A count such as 4096 or 4K, from min to max, rewritten to plain digits: for transform().
+CLI::Validator Size(std::uint64_t min, std::uint64_t max = std::uint64_t{1} << 62);
+
+// A decimal number, then what `check` says of it.
+CLI::Validator Number(const std::function<Status(double)>& check);
 
 CLI::Validator NotEmpty();
 

@@ -11,22 +11,76 @@ namespace {
 
 TEST(Usage, ValuesOutOfRangeAreNamed) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {
-      {{"run", "-p", "a", "--top-k", "-3"}, "--top-k: found '-3'"},
-      {{"run", "-p", "a", "--max-tokens", "-1"}, "--max-tokens: found '-1'"},
-      {{"run", "-p", "a", "--seed", "1x"}, "--seed: found '1x'"},
-      {{"run", "-p", "a", "--threads", "0"}, "expected a whole number from 1 to 1024"},
-      {{"run", "-p", "a", "--threads", "1025"}, "found '1025'"},
-      {{"run", "-p", "a", "--threads", ""}, "found ''"},
-      {{"run", "-p", "a", "--temperature", "nan"}, "temperature nan is not in [0, 100]"},
-      {{"run", "-p", "a", "--top-p", "0"}, "top-p 0 is not in (0, 1]"},
-      {{"run", "-p", "a", "--min-p", "2"}, "min-p 2 is not in [0, 1]"},
       {{"run", "-p", "a", "--stop", ""}, "--stop: found an empty text"},
-      {{"eval", "perplexity", "-f", "x", "--context", "1"}, "found '1'"},
+      {{"run", "-p", "a", "--threads", "1025"},
+       "--threads: found '1025', expected a whole number from"},
+      {{"run", "-p", "a", "--top-p", "2"}, "--top-p: top-p 2 is not in (0, 1]"},
+      {{"run", "-p", "a", "--ram", "8X"}, "--ram: '8X' is not a size"},
+      {{"eval", "perplexity", "-f", "x", "--context", "1"}, "--context: found '1'"},
+      {{"synth", "x", "--ratios", "4,5"}, "--ratios: 5 not in {0,4,128}"},
   };
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = Call(arguments);
     EXPECT_EQ(outcome.code, 2) << message;
     EXPECT_NE(outcome.errors.find(message), std::string::npos) << outcome.errors;
+  }
+}
+
+struct NumberFlag {
+  std::vector<std::string> command;  // complete but for the flag
+  std::string flag;
+  bool zero = false;  // 0 means something
+};
+
+// Each fails before any work is done: nothing of what the commands name exists.
+TEST(Usage, EveryNumberIsChecked) {
+  const std::vector<std::string> run = {"run", "-p", "a"};
+  const std::vector<std::string> perplexity = {"eval", "perplexity", "-f", "none"};
+  const std::vector<std::string> tokenizer = {"tokenizer", "train", "--out", "none", "none"};
+  const NumberFlag flags[] = {{run, "--max-tokens", true},
+                              {run, "--temperature", true},
+                              {run, "--top-p"},
+                              {run, "--top-k", true},
+                              {run, "--min-p", true},
+                              {run, "--seed", true},
+                              {run, "--prompt-tokens"},
+                              {run, "--chunk"},
+                              {run, "--ram"},
+                              {run, "--threads"},
+                              {perplexity, "--context"},
+                              {perplexity, "--ram"},
+                              {perplexity, "--threads"},
+                              {{"eval", "golden", "none"}, "--threads"},
+                              {{"bench"}, "--prefill"},
+                              {{"bench"}, "--prefill-depth", true},
+                              {{"bench"}, "--depth", true},
+                              {{"bench"}, "--threads"},
+                              {{"bench"}, "--batch"},
+                              {{"bench"}, "--repeat"},
+                              {{"bench"}, "--chunk"},
+                              {{"bench"}, "--ram"},
+                              {{"doctor"}, "--threads"},
+                              {{"synth", "none"}, "--layers"},
+                              {{"synth", "none"}, "--experts"},
+                              {{"synth", "none"}, "--vocab"},
+                              {{"synth", "none"}, "--seed", true},
+                              {{"synth", "none"}, "--threads"},
+                              {tokenizer, "--vocab-size"},
+                              {tokenizer, "--min-count"}};
+  for (const NumberFlag& number : flags) {
+    for (const char* value :
+         {"0", "-1", "99999999999999999999", "1e+30", "nan", "inf", "many", ""}) {
+      if (number.zero && value == std::string("0")) continue;
+      std::vector<std::string> arguments = number.command;
+      arguments.insert(arguments.end(), {number.flag, value});
+      const Outcome outcome = Call(arguments);
+      const std::string where = number.command[0] + " " + number.flag + " '" + value + "'";
+      EXPECT_EQ(outcome.code, 2) << where;
+      EXPECT_EQ(outcome.out, "") << where;
+      EXPECT_EQ(outcome.errors.find(number.flag + ": "), 0u) << where << ": " << outcome.errors;
+      const std::string shown = value == std::string("99999999999999999999") ? "" : value;
+      EXPECT_NE(outcome.errors.find(shown), std::string::npos) << where << ": " << outcome.errors;
+    }
   }
 }
 

@@ -131,13 +131,12 @@ Status Run(RunOptions options) {
   return Unit{};
 }
 
-// Values out of range are wrong usage, like those that are no numbers.
-void CheckSampling(const RunOptions& options) {
-  engine::SampleOptions sample = options.generate.sample;
-  sample.temperature = options.temperature.value_or(sample.temperature);
-  sample.top_p = options.top_p.value_or(sample.top_p);
-  if (const Status ok = engine::CheckSampleOptions(sample); !ok.ok())
-    throw CLI::ValidationError(ok.error().what);  // CLI11's own way; caught in Main
+CLI::Validator Sampling(double engine::SampleOptions::*field) {
+  return Number([field](double value) {
+    engine::SampleOptions sample;
+    sample.*field = value;
+    return engine::CheckSampleOptions(sample);
+  });
 }
 
 }  // namespace
@@ -154,16 +153,19 @@ void AddRun(CLI::App& app, Work* work) {
       ->check(WholeNumber())
       ->capture_default_str();
   run->add_option(
-      "--temperature", options->temperature,
-      "0: always the likeliest token (default: the model's generation_config.json, or 1)");
+         "--temperature", options->temperature,
+         "0: always the likeliest token (default: the model's generation_config.json, or 1)")
+      ->check(Sampling(&engine::SampleOptions::temperature));
   run->add_option("--top-p", options->top_p,
-                  "draw from the likeliest tokens that sum to this probability");
+                  "draw from the likeliest tokens that sum to this probability")
+      ->check(Sampling(&engine::SampleOptions::top_p));
   run->add_option("--top-k", options->generate.sample.top_k,
                   "draw from the k likeliest tokens; 0: all")
       ->check(WholeNumber())
       ->capture_default_str();
   run->add_option("--min-p", options->generate.sample.min_p,
                   "drop tokens less likely than this share of the likeliest")
+      ->check(Sampling(&engine::SampleOptions::min_p))
       ->capture_default_str();
   run->add_option("--seed", options->seed,
                   "same seed, same text (default: a random one, see --stats)")
@@ -194,7 +196,6 @@ void AddRun(CLI::App& app, Work* work) {
   run->add_flag("--json", options->json, "print one JSON object with text and stats at the end");
   run->callback([options, work, prompt] {
     options->prompt_given = prompt->count() > 0;
-    CheckSampling(*options);
     *work = [options] { return Run(*options); };
   });
 }

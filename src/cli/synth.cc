@@ -9,6 +9,7 @@
 #include "base/threads.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/flags.h"
 #include "io/file.h"
 #include "model/synth.h"
 
@@ -81,17 +82,21 @@ void AddSynth(CLI::App& app, Work* work) {
   synth->add_option("OUT", command->out, "directory to write")->required();
   synth->add_option("--shape", command->shape, "flash, pro, or a config.json to take it from")
       ->capture_default_str();
-  synth->add_option("--layers", changes.layers, "so many layers (default: the shape's)");
-  synth->add_option("--experts", changes.experts, "so many routed experts (default: the shape's)");
-  synth->add_option("--vocab", changes.vocab, "so many tokens (default: the shape's)");
+  // Bounds of what can be counted; which shapes make a model, the reader of config.json says.
+  const auto count = [&](const char* name, std::optional<std::size_t>* value, const char* about) {
+    synth->add_option(name, *value, about)->check(WholeNumber(1, std::size_t{1} << 24));
+  };
+  count("--layers", &changes.layers, "so many layers (default: the shape's)");
+  count("--experts", &changes.experts, "so many routed experts (default: the shape's)");
+  count("--vocab", &changes.vocab, "so many tokens (default: the shape's)");
   synth->add_option("--ratios", changes.ratios, "compress ratio of each layer: 0, 4 or 128")
       ->delimiter(',')
       ->check(CLI::IsMember({"0", "4", "128"}));
   synth->add_flag("--mtp,!--no-mtp", changes.mtp, "with the block that predicts a second token");
   synth->add_option("--seed", command->seed, "what the numbers are drawn from")
+      ->check(WholeNumber())
       ->capture_default_str();
-  synth->add_option("--threads", command->threads, "threads (default: all processors)")
-      ->check(CLI::Range(1, 1024));
+  AddThreads(synth, &command->threads);
   synth->add_flag("--force", command->force, "replace a model that is in OUT");
   synth->add_flag("--quiet", command->quiet, "no progress line");
   synth->add_flag("--json", command->json, "print one JSON object");

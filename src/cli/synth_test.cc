@@ -61,7 +61,6 @@ TEST_F(SynthTest, Flags) {
   const Json config = ParseJson(io::ReadFile(folder_.File("m/config.json")).value()).value();
   EXPECT_EQ(config.Find("compress_ratios")->Dump(), "[0,128,0]");
   EXPECT_EQ(Call({"synth"}).code, 2);
-  EXPECT_EQ(Call({"synth", "x", "--layers", "many"}).code, 2);
   EXPECT_EQ(Call({"synth", "x", "--ratios", "0,5"}).code, 2);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <memory>
 
 #include "base/json.h"
@@ -16,6 +17,7 @@
 #include "io/file.h"
 #include "text/bpe_trainer.h"
 #include "text/tokenizer.h"
+#include "text/tokenizer_json.h"
 
 namespace hadal::cli {
 namespace {
@@ -174,28 +176,20 @@ void AddTokenizer(CLI::App& app, Work* work) {
   CLI::App* tokenizer = app.add_subcommand("tokenizer", kAbout);
   CLI::App* train = tokenizer->add_subcommand("train", kAboutTrain);
   auto options = std::make_shared<TrainTokenizerOptions>();
-  auto vocab_size = std::make_shared<std::string>("4096");
-  train->add_option("--vocab-size", *vocab_size, "tokens in all; 32K is 32,768")
-      ->capture_default_str()
-      ->check([](const std::string& text) {
-        const auto size = ParseSize(text);
-        return size.ok() ? std::string() : size.error().what;
-      });
+  train->add_option("--vocab-size", options->vocab_size, "tokens in all; 32K is 32,768")
+      ->transform(Size(256 + LeadingTokens().size(), text::kMaxTokenIds))
+      ->capture_default_str();
   train->add_option("--out", options->out, "a directory, or a file ending in .json")->required();
   train->add_option("--special", options->special, "an added token; may be given several times")
       ->allow_extra_args(false);
   train->add_option("--min-count", options->min_count, "merge no pair that is seen less often")
-      ->check(WholeNumber())
+      ->check(WholeNumber(1, std::numeric_limits<std::int64_t>::max()))
       ->capture_default_str();
   train->add_flag("--json", options->json, "print the summary as JSON");
   train->add_option("TEXT", options->inputs, "files of text, and directories of .txt files")
       ->required();
-  train->callback([options, vocab_size, work] {
-    *work = [options, vocab_size]() -> Status {
-      HADAL_TRY(options->vocab_size, ParseSize(*vocab_size));
-      return TrainTokenizer(*options, std::cout);
-    };
-  });
+  train->callback(
+      [options, work] { *work = [options] { return TrainTokenizer(*options, std::cout); }; });
 }
 
 }  // namespace hadal::cli
