@@ -10,11 +10,11 @@
 
 #include "base/progress.h"
 #include "base/random.h"
+#include "cache/fingerprint.h"
 #include "cache/sequence.h"
+#include "cache/small_shape_test.h"
 #include "cache/snapshot.h"
-#include "model/fingerprint.h"
 #include "model/forward.h"
-#include "model/shapes.h"
 #include "model/synth.h"
 #include "testing/close.h"
 #include "testing/temp_folder.h"
@@ -32,22 +32,8 @@ constexpr std::size_t kOperations = kSanitized ? 1500 : 10000;
 constexpr std::size_t kVocab = 64, kMostSequences = 12, kMostSnapshots = 5, kMostTokens = 700;
 
 model::Model MakeModel(const std::string& path) {
-  model::Config c = model::FlashShape();
-  c.vocab_size = kVocab;
-  c.hidden_size = 64;
-  c.num_attention_heads = 2;
-  c.head_dim = 128;
-  c.q_lora_rank = 32;
-  c.o_groups = 2;
-  c.o_lora_rank = 32;
-  c.sliding_window = 16;
-  c.index_n_heads = 2;
-  c.index_head_dim = 64;
-  c.index_topk = 8;
-  c.moe_intermediate_size = 32;
-  c.n_routed_experts = 8;
   Threads threads(1);
-  const model::Config small = model::ChangeShape(c, {.layers = 3}).value();
+  const model::Config small = model::ChangeShape(cache::SmallShape(), {.layers = 3}).value();
   HADAL_CHECK(model::WriteRandomCheckpoint(small, path, {.quiet = true}, threads).ok());
   return model::Model::Load(io::Checkpoint::Open(path).value()).value();
 }
@@ -64,7 +50,7 @@ class Soak {
         threads_(2),
         forward_(model, model::Numerics::Stored(), threads_, 64),
         pool_(std::make_shared<cache::Pool>(forward_.layout())),
-        fingerprint_(model::Fingerprint(model, forward_.layout())),
+        fingerprint_(cache::Fingerprint(model, forward_.layout())),
         random_(2024) {}
 
   void Run(std::size_t operations) {

@@ -7,31 +7,17 @@
 #include "base/random.h"
 #include "cache/random_state.h"
 #include "cache/sequence.h"
+#include "cache/small_shape_test.h"
 #include "cache/snapshot.h"
 #include "io/file.h"
 #include "kernels/block_quant.h"
-#include "model/shapes.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::cache {
 namespace {
 
 model::Config SmallConfig() {
-  model::Config c = model::FlashShape();
-  c.vocab_size = 64;
-  c.hidden_size = 128;
-  c.num_attention_heads = 2;
-  c.head_dim = 128;
-  c.q_lora_rank = 64;
-  c.o_groups = 2;
-  c.o_lora_rank = 32;
-  c.sliding_window = 16;
-  c.index_n_heads = 2;
-  c.index_head_dim = 64;
-  c.index_topk = 8;
-  c.moe_intermediate_size = 64;
-  c.n_routed_experts = 8;
-  return model::ChangeShape(c, {.layers = 4, .mtp = true}).value();
+  return model::ChangeShape(SmallShape(), {.layers = 4, .mtp = true}).value();
 }
 
 model::KvLayout Layout() { return {SmallConfig(), model::Numerics::Stored()}; }

@@ -12,7 +12,7 @@ namespace hadal::cache {
 namespace {
 
 constexpr char kMagic[8] = {'h', 'a', 'd', 'a', 'l', 's', 'e', 'q'};
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;  // 1 had another fingerprint
 constexpr std::uint64_t kMaxTokens = std::uint64_t{1} << 40;
 
 enum Field : std::size_t {

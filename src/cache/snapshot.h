@@ -3,7 +3,7 @@
 // docs/formats/snapshot.md has every field. Header, fixed block, note and each page carry a checksum of
 // their own, so that damage is named by section; the file appears whole or not at all. A snapshot says
 // which model made it, and can only be read for that one: the fingerprint covers config, layout and
-// weights (model/fingerprint.h).
+// weights (cache/fingerprint.h).
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
+#include "cache/small_shape_test.h"
 #include "cli/call_test.h"
 #include "cli/synth.h"
 #include "io/file.h"
@@ -16,20 +17,8 @@ namespace {
 class BenchTest : public ::testing::Test {
  protected:
   BenchTest() {
-    model::Config c = model::FlashShape();
+    model::Config c = cache::SmallShape();
     c.vocab_size = 300;
-    c.hidden_size = 128;
-    c.num_attention_heads = 2;
-    c.head_dim = 128;
-    c.q_lora_rank = 64;
-    c.o_groups = 2;
-    c.o_lora_rank = 32;
-    c.sliding_window = 16;
-    c.index_n_heads = 2;
-    c.index_head_dim = 64;
-    c.index_topk = 8;
-    c.moe_intermediate_size = 64;
-    c.n_routed_experts = 8;
     c.max_position_embeddings = 10000;
     HADAL_CHECK(io::WriteFile(folder_.File("c.json"), model::ConfigToJson(c, true).Dump()).ok());
     std::ostringstream out;

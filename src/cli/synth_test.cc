@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "cache/small_shape_test.h"
 #include "cli/call_test.h"
 #include "cli/inspect.h"
 #include "io/file.h"
@@ -13,25 +14,11 @@
 namespace hadal::cli {
 namespace {
 
-model::Config Small() {
-  model::Config c = model::FlashShape();
-  c.vocab_size = 64;
-  c.hidden_size = 128;
-  c.num_attention_heads = 2;
-  c.head_dim = 128;
-  c.q_lora_rank = 64;
-  c.o_groups = 2;
-  c.o_lora_rank = 32;
-  c.moe_intermediate_size = 64;
-  c.n_routed_experts = 8;
-  return c;
-}
-
 class SynthTest : public ::testing::Test {
  protected:
   SynthTest() {
-    const Status written =
-        io::WriteFile(folder_.File("c.json"), model::ConfigToJson(Small(), true).Dump());
+    const Status written = io::WriteFile(folder_.File("c.json"),
+                                         model::ConfigToJson(cache::SmallShape(), true).Dump());
     HADAL_CHECK(written.ok());
   }
   testing::TempFolder folder_;

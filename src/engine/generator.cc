@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "cache/fingerprint.h"
 #include "cache/snapshot.h"
 #include "engine/footprint.h"
 #include "engine/generation_note.h"
-#include "model/fingerprint.h"
 
 namespace hadal::engine {
 namespace {
@@ -135,7 +135,7 @@ class Generation {
     note_.draws = sampler_.draws();
     note_.logits = sequence_.tokens() == note_.tokens.size() ? logits_ : std::vector<float>();
     result_.snapshot_written = true;
-    return cache::SaveSnapshot(sequence_, model::Fingerprint(model_, forward_.layout()),
+    return cache::SaveSnapshot(sequence_, cache::Fingerprint(model_, forward_.layout()),
                                WriteNote(note_), options_.snapshot);
   }
 
@@ -230,7 +230,7 @@ Result<GenerateResult> ResumeGeneration(const model::Model& model, const text::T
                                         const GenerateOptions& options,
                                         const GenerateCallbacks& callbacks) {
   const model::KvLayout layout(model.config, model::Numerics::Stored());
-  const std::uint64_t fingerprint = model::Fingerprint(model, layout);
+  const std::uint64_t fingerprint = cache::Fingerprint(model, layout);
   // The note says how much context there will be; the budget is checked before the pages are read.
   HADAL_TRY(const std::string text, cache::ReadSnapshotNote(snapshot, fingerprint, layout));
   auto note = ReadNote(text, model.config.vocab_size);

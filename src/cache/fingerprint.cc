@@ -1,0 +1,39 @@
+#include "cache/fingerprint.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/checksum.h"
+
+namespace hadal::cache {
+namespace {
+
+constexpr std::size_t kSampleBytes = 4096;  // what a page of the file has to be read for anyway
+
+bool IsRoutedExpert(std::string_view name) { return name.find(".experts.") != name.npos; }
+
+}  // namespace
+
+std::uint64_t Fingerprint(const model::Model& model, const model::KvLayout& layout) {
+  std::string text = model::ConfigToJson(model.config, false).Dump();
+  text += fmt::format("|{} {} {} {} {}", layout.window, layout.entry_bytes, layout.index_key_bytes,
+                      layout.page_bytes, layout.fixed_bytes);
+  const io::Checkpoint& checkpoint = model.checkpoint();
+  const std::vector<std::string> names = checkpoint.Names();
+  const auto experts = static_cast<std::size_t>(std::ranges::count_if(names, IsRoutedExpert));
+  std::uint64_t samples = 0;
+  for (const std::string& name : names) {
+    const auto view = checkpoint.Find(name);
+    HADAL_CHECK(view.ok());
+    text += fmt::format("|{} {} {}", name, DTypeName(view->dtype), io::FormatShape(view->shape));
+    // By a hash of the name: every n-th tensor could be the same matrix of each expert.
+    const std::uint64_t hash = io::Checksum(std::as_bytes(std::span(name.data(), name.size())));
+    if (IsRoutedExpert(name) && hash % experts >= kSampledExperts) continue;
+    samples = io::Checksum(view->data.first(std::min(kSampleBytes, view->data.size())), samples);
+  }
+  return io::Checksum(std::as_bytes(std::span(text.data(), text.size())), samples);
+}
+
+}  // namespace hadal::cache
