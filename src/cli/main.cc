@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "cli/commands.h"
+#include "io/bus_error.h"
 #include "kernels/isa.h"
 
 namespace hadal::cli {
@@ -66,6 +67,7 @@ int Main(int argc, char** argv) {
     return 2;
   }
   StartLog(verbosity);
+  io::ExplainBusErrors("hadal");
   if (const Status isa = kernels::CheckForcedIsa(); !isa.ok()) return PrintError(isa.error());
   Status done = work();
   if (done.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0))

@@ -11,11 +11,13 @@
 
 namespace hadal::io {
 
-// kNotFound, kIo; kExhausted if the file is larger than max_bytes.
+// kNotFound, kIo; kExhausted if the file is larger than max_bytes. A pipe is read to its end.
 Result<std::string> ReadFile(const std::string& path,
                              std::uint64_t max_bytes = std::uint64_t{1} << 32);
 
-// A file mapped read-only. Move-only; spans into it are valid while it lives. Any thread may read.
+// A file mapped read-only. Move-only; spans into it are valid while it lives. Any thread may read. Whoever
+// cuts the file short meanwhile makes reading beyond its new end a SIGBUS, see bus_error.h; a file that is
+// replaced by renaming, as AtomicFile does, stays what it was.
 class MappedFile {
  public:
   static Result<MappedFile> Open(const std::string& path);  // kNotFound, kIo; empty files are fine

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "io/bus_error.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::io {
@@ -55,6 +56,48 @@ TEST(ReadFile, SaysWhatIsWrong) {
   const std::string pipe = folder.File("pipe");
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_EQ(MappedFile::Open(pipe).error().code, Code::kIo);
+}
+
+TEST(ReadFile, SaysThatPermissionIsMissing) {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  ASSERT_TRUE(WriteFile(path, "12345").ok());
+  ASSERT_EQ(chmod(path.c_str(), 0), 0);
+  ASSERT_EQ(chmod(folder.path().c_str(), 0755), 0);
+  const pid_t child = fork();  // which, unlike root, may not read everything
+  if (child == 0) {
+    if (getuid() == 0 && setuid(65534) != 0) _exit(3);
+    const std::string what = path + ": cannot open: Permission denied";
+    _exit(ReadFile(path).error().what == what && MappedFile::Open(path).error().what == what ? 0
+                                                                                             : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+// The file ends in the middle of its first page: beyond that page there is nothing to read any more.
+TEST(MappedFile, CutShortWhileInUseIsOneLine) {
+  const TempFolder folder;
+  const std::string path = folder.File("a file");
+  ASSERT_TRUE(WriteFile(path, std::string(100000, 'x')).ok());
+  const MappedFile file = MappedFile::Open(path).value();
+  const auto read_cut = [&] {
+    ExplainBusErrors("program");
+    if (truncate(path.c_str(), 10) != 0) _exit(2);
+    _exit(file.bytes()[50000] == std::byte{'x'} ? 3 : 4);
+  };
+  EXPECT_EXIT(read_cut(), ::testing::ExitedWithCode(1),
+              "program: .*/a file: cannot be read any more: cut short while in use");
+}
+
+TEST(BusError, NotOfAFileEndsTheProgramAsBefore) {
+  const auto raise_bus_error = [] {
+    ExplainBusErrors("program");
+    raise(SIGBUS);
+    raise(SIGBUS);  // the first one came from no instruction that would run again
+  };
+  EXPECT_EXIT(raise_bus_error(), ::testing::KilledBySignal(SIGBUS), "^$");
 }
 
 TEST(MappedFile, Moves) {

@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "base/log.h"
+#include "io/bus_error.h"
 #include "train/trainer.h"
 
 namespace {
@@ -121,6 +122,7 @@ int main(int argc, char** argv) {
   }
   arguments.run.quiet = arguments.quiet;
   hadal::StartLog(arguments.quiet ? 0 : 1);
+  hadal::io::ExplainBusErrors("hadal-train");
   std::signal(SIGINT, HandleSignal);
   std::signal(SIGTERM, HandleSignal);
   const Status status = Work(arguments);
