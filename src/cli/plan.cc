@@ -23,7 +23,8 @@ constexpr const char* kAbout =
     "  hadal plan show v4-flash --context 1M         one model by component\n"
     "  hadal plan claims                             published figures, recomputed\n"
     "  hadal plan compare v3.2 v4-pro v4-flash --context 4K..1M\n"
-    "  hadal plan fit v4-flash --machine server-256gb --context 1M";
+    "  hadal plan fit v4-flash --machine server-256gb --context 1M\n"
+    "  hadal plan check DIR bench.json --rates this  predicted beside measured";
 
 constexpr const char* kAboutShow =
     "One model by component: parameters, bytes, KV cache, operations and traffic.\n"
@@ -118,7 +119,10 @@ void AddClaims(CLI::App& plan, Work* work) {
 void AddCompare(CLI::App& plan, Work* work) {
   auto options = std::make_shared<CompareOptions>();
   CLI::App* compare = plan.add_subcommand("compare", kAboutCompare);
-  compare->add_option("MODEL", options->models, "two or more models")->required();
+  compare
+      ->add_option("MODEL", options->models,
+                   "models; the first is what the others are held against")
+      ->required();
   compare->add_option("--context", options->context, "FROM..TO, doubling; or a list")
       ->capture_default_str();
   AddHtmlFlag(*compare, &options->html);
@@ -166,7 +170,10 @@ Status PrintReport(const plan::Report& report, const PlanFlags& flags, std::ostr
 
 void AddPlan(CLI::App& app, Work* work) {
   CLI::App* plan = app.add_subcommand("plan", kAbout);
-  plan->require_subcommand(1);
+  plan->require_subcommand(0, 1);  // by the callback: so that a wrong name is named
+  plan->callback([plan] {
+    if (plan->get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
+  });
   AddShow(*plan, work);
   AddClaims(*plan, work);
   AddCompare(*plan, work);
@@ -174,6 +181,7 @@ void AddPlan(CLI::App& app, Work* work) {
   AddFleet(*plan, work);
   AddCheck(*plan, work);
   AddMachines(*plan, work);
+  AddRates(*plan, work);
 }
 
 }  // namespace hadal::cli

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "plan/engine_rates.h"
 #include "plan/options.h"
 
 namespace hadal::cli {
@@ -25,5 +26,10 @@ void AddFit(CLI::App& plan, Work* work);
 void AddFleet(CLI::App& plan, Work* work);
 void AddCheck(CLI::App& plan, Work* work);
 void AddMachines(CLI::App& plan, Work* work);
+
+// cli/plan_rates.cc
+void AddRates(CLI::App& plan, Work* work);
+plan::Report RatesReport(std::size_t threads);
+Result<plan::EngineRates> FindRates(const std::string& name);  // "this", measured now; or a file
 
 }  // namespace hadal::cli

@@ -1,7 +1,9 @@
 // The subcommands of `hadal plan` that ask about machines.
 #include <iostream>
 #include <memory>
+#include <optional>
 
+#include "base/quote.h"
 #include "cli/plan.h"
 #include "io/file.h"
 #include "machine/report.h"
@@ -46,14 +48,16 @@ constexpr const char* kAboutCheck =
     "\n"
     "Examples:\n"
     "  hadal bench -m DIR --depth 0,32K,128K --json > bench.json\n"
-    "  hadal plan check DIR bench.json";
+    "  hadal plan check DIR bench.json --rates this      from the kernels, measured now\n"
+    "  hadal plan check DIR bench.json --rates rates.json\n"
+    "  hadal plan check DIR bench.json                   by the share of the first depth";
 
 struct CheckOptions : PlanFlags {
-  std::string model, bench;
+  std::string model, bench, rates;
 };
 
 struct MachineOptions : PlanFlags {
-  std::string machine, catalogue, context = "128K";
+  std::string machine, catalogue, rates, context = "128K";
   std::uint64_t rows = 512, sequences = 1, machines = 1;
   double usd_per_hour = 0, usd_per_kwh = 0, years = 0;
 };
@@ -84,6 +88,12 @@ Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
   plan::FitQuestion question;
   HADAL_TRY(question.machine,
             o.machine == "this" ? MeasureThis() : plan::FindMachine(o.machine, o.catalogue));
+  if (!o.rates.empty()) {
+    HADAL_TRY(question.machine.engine, FindRates(o.rates));
+    if (question.machine.engine->threads != question.machine.cores)
+      return Fail(Code::kInvalid, "--rates: found rates of {} threads, expected {} as {} has",
+                  question.machine.engine->threads, question.machine.cores, question.machine.name);
+  }
   HADAL_TRY(question.load.context, plan::ContextFlag("--context", o.context));
   question.load.rows = o.rows;
   question.load.sequences = o.sequences;
@@ -133,8 +143,16 @@ Status Check(const CheckOptions& options, std::ostream& out) {
   HADAL_TRY(const std::string text, io::ReadFile(options.bench, kMaxBytes));
   const Result<Json> json = ParseJson(text);
   if (!json.ok()) return Within(options.bench, json.error());
-  HADAL_TRY(const plan::Report report, plan::CheckAgainstBench(model, *json, options.bench));
+  std::optional<plan::EngineRates> rates;
+  if (!options.rates.empty()) {
+    HADAL_TRY(rates, FindRates(options.rates));
+  }
+  HADAL_TRY(const plan::Report report, plan::CheckAgainstBench(model, *json, options.bench, rates));
   return PrintReport(report, options, out);
+}
+
+void AddRatesFlag(CLI::App& command, std::string* rates) {
+  command.add_option("--rates", *rates, "what `hadal plan rates --json` wrote, or `this`");
 }
 
 void AddMachineFlags(CLI::App& command, MachineOptions* o) {
@@ -143,11 +161,18 @@ void AddMachineFlags(CLI::App& command, MachineOptions* o) {
                   "name in the catalogue, `this`, or a .json of `hadal doctor`")
       ->required();
   command.add_option("--catalogue", o->catalogue, "more machines, a TOML file");
+  AddRatesFlag(command, &o->rates);
   command.add_option("--prefill-rows", o->rows, "tokens of a prefill step")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
   const auto price = [&](const char* flag, double* value, const char* about) {
-    command.add_option(flag, *value, about)->check(CLI::Range(1e-6, 1e9));
+    // CLI::Range lets NaN pass.
+    command.add_option(flag, *value, about)->check([](const std::string& text) {
+      double number = 0;
+      const bool read = CLI::detail::lexical_cast(text, number);
+      if (read && number >= 1e-6 && number <= 1e9) return std::string();
+      return fmt::format("found {}, expected a number from 0.000001 to 1000000000", Quote(text));
+    });
   };
   price("--usd-per-hour", &o->usd_per_hour, "what one machine costs");
   price("--usd-per-kwh", &o->usd_per_kwh, "what power costs, with --years");
@@ -200,6 +225,7 @@ void AddCheck(CLI::App& plan, Work* work) {
   CLI::App* check = plan.add_subcommand("check", kAboutCheck);
   check->add_option("MODEL", options->model, "the model measured")->required();
   check->add_option("BENCH", options->bench, "what `hadal bench --json` wrote")->required();
+  AddRatesFlag(*check, &options->rates);
   AddPlanFlags(*check, options.get(), Accountings::kNone);
   check->callback([options, work] { *work = [options] { return Check(*options, std::cout); }; });
 }

@@ -91,7 +91,15 @@ TEST(PlanCommand, ErrorsAreOneLine) {
       {{"fit", "--machine", "server-256gb", "--sequences", "0"}, 2, "--sequences"},
       {{"show", "embedded", "--html", "/nonexistent/plan.html"}, 1, "hadal: "},
       {{"fit"}, 2, "--machine is required"},
-      {{}, 2, "subcommand"},
+      {{}, 2, "A subcommand is required"},
+      {{"frob"}, 2, "not expected: frob"},
+      {{"show", "v4-flash", "--context", "96GiB"},
+       1,
+       "found 96GiB, expected at most 1,073,741,824"},
+      {{"compare", "v3.2", "v4-flash", "--context", "4K.."}, 1, "found 4K.., expected FROM..TO"},
+      {{"fit", "--machine", "server-256gb", "--usd-per-hour", "nan"}, 2, "found 'nan', expected"},
+      {{"fit", "--machine", "server-256gb", "--usd-per-kwh", "-1"}, 2, "found '-1', expected"},
+      {{"fit", "--machine", "server-256gb", "--rates", "/nonexistent"}, 1, "/nonexistent"},
       {{"claims", "--json", "--csv"}, 2, "--json excludes --csv"},
   };
   for (const Bad& bad : cases) {

@@ -76,6 +76,7 @@ TEST(Describe, Llama) {
       Describe(Parsed(R"({"model_type": "llama", "torch_dtype": "bfloat16", "vocab_size": 128256,
                  "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
                  "num_key_value_heads": 8, "intermediate_size": 14336, "attention_bias": false,
+                 "mlp_bias": false,
                  "max_position_embeddings": 8192, "tie_word_embeddings": false})"),
                "llama");
   ASSERT_TRUE(model.ok()) << model.error().what;
@@ -155,6 +156,15 @@ TEST(Describe, ErrorsNameTheField) {
            "num_hidden_layers": 1, "num_attention_heads": 3, "num_key_value_heads": 1,
            "max_position_embeddings": 10, "tie_word_embeddings": true, "intermediate_size": 2})",
        "head_dim: found nothing, expected a number"},
+      {R"({"model_type": "mistral", "torch_dtype": "float16", "vocab_size": 10, "hidden_size": 8,
+           "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+           "max_position_embeddings": 10, "tie_word_embeddings": true, "intermediate_size": 2})",
+       "sliding_window: found nothing, expected a number of tokens, or null"},
+      {R"({"model_type": "qwen3", "torch_dtype": "float16", "vocab_size": 10, "hidden_size": 8,
+           "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+           "max_position_embeddings": 10, "tie_word_embeddings": true, "intermediate_size": 2,
+           "layer_types": ["full_attention", "sliding_attention"]})",
+       "layer_types: found "},
   };
   for (const BadConfig& c : cases) {
     const auto model = Describe(Parsed(c.json), "x");

@@ -94,14 +94,24 @@ void ReadBiases(model::Fields& fields, GqaConfig& c) {
   } else if (c.family == Family::kLlama) {
     c.notes.emplace_back("attention_bias is not given: none");
   }
-  if (fields.Has("mlp_bias")) fields.Flag("mlp_bias", &c.mlp_bias);
+  if (fields.Has("mlp_bias"))
+    fields.Flag("mlp_bias", &c.mlp_bias);
+  else if (c.family == Family::kLlama)
+    c.notes.emplace_back("mlp_bias is not given: none");
 }
 
 void ReadWindow(model::Fields& fields, GqaConfig& c) {
   const bool qwen =
       c.family == Family::kQwen2 || c.family == Family::kQwen3 || c.family == Family::kQwen3Moe;
+  if (const Json* types = fields.Find("layer_types"); types && types->AsArray() != nullptr)
+    for (const Json& type : *types->AsArray())
+      if (type.AsString() == nullptr || *type.AsString() != "full_attention")
+        return fields.Refuse(Code::kUnsupported, "layer_types", "full_attention in every layer");
   if (qwen) return fields.Only("use_sliding_window", false);
   if (c.family == Family::kLlama) return;
+  // Mistral's own default is 4,096, Mixtral's none: a file without the field is not read as either.
+  if (fields.ok() && fields.Find("sliding_window") == nullptr)
+    return fields.Refuse(Code::kInvalid, "sliding_window", "a number of tokens, or null for none");
   fields.OptionalSize("sliding_window", 1, kMaxVocab, &c.sliding_window);
 }
 

@@ -1,6 +1,7 @@
 #include "plan/check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "model/config_fields.h"
@@ -13,6 +14,7 @@ constexpr std::size_t kMost = std::size_t{1} << 30;
 struct Measured {
   std::size_t depth = 0, threads = 0, batch = 0;
   double tokens_per_s = 0;
+  std::optional<double> bytes_per_token;
 };
 
 Result<std::vector<Measured>> DecodeFigures(const Json& bench, const std::string& name) {
@@ -29,6 +31,8 @@ Result<std::vector<Measured>> DecodeFigures(const Json& bench, const std::string
     fields.Size("threads", 1, kMost, &figure.threads);
     fields.Size("batch", 1, kMost, &figure.batch);
     fields.Number("tokens_per_s", 1e-9, 1e12, &figure.tokens_per_s);
+    if (fields.Has("bytes_per_token"))
+      fields.Number("bytes_per_token", 1, 1e18, &figure.bytes_per_token.emplace());
     if (!fields.ok()) return fields.error();
     threads = std::max(threads, figure.threads);
     figures.push_back(figure);
@@ -47,7 +51,20 @@ Result<Machine> MeasuredMachine(const Json& bench, const std::string& name) {
   return found;
 }
 
-Result<double> Bound(const PlannedModel& model, const Machine& machine, const Measured& figure) {
+// The bench counts bytes by the same formulas: other bytes, another model.
+Status CheckModel(const PlannedModel& model, const Measured& figure, const std::string& name) {
+  constexpr double kTolerance = 0.001;  // the last tokens of the context are measured a bit earlier
+  if (figure.batch != 1 || !figure.bytes_per_token) return Unit{};
+  const auto bytes = static_cast<double>(cost::ActiveWeightBytes(model.cost) +
+                                         cost::KvBytesRead(model.cost, figure.depth + 1));
+  if (std::abs(*figure.bytes_per_token / bytes - 1) <= kTolerance) return Unit{};
+  return Fail(Code::kInvalid,
+              "{}: decode: bytes_per_token: found {:.0f} at depth {}, expected {:.0f} as {} reads: "
+              "measured of another model?",
+              name, *figure.bytes_per_token, figure.depth, bytes, model.cost.name);
+}
+
+Result<double> Predict(const PlannedModel& model, const Machine& machine, const Measured& figure) {
   const Load load{.context = figure.depth + 1, .sequences = figure.batch};
   const Placement placement = Place(model, machine, load);
   if (!placement.fits())
@@ -56,12 +73,40 @@ Result<double> Bound(const PlannedModel& model, const Machine& machine, const Me
   return PredictDecode(model, machine, load, placement).tokens_per_s;
 }
 
+std::string LimitsNote(const Machine& machine) {
+  return fmt::format(
+      "Bound: limits measured in the same run: {} threads; {:.1f} GB/s, {:.0f} GFLOP/s FP32, "
+      "{:.0f} "
+      "BF16, {:.0f} GOP/s int8.",
+      machine.cores, machine.dram_bytes_per_s / 1e9, machine.f32_flops / 1e9,
+      machine.bf16_flops / 1e9, machine.int8_ops / 1e9);
+}
+
+std::string PredictionNote(const std::optional<EngineRates>& rates) {
+  if (!rates)
+    return "Predicted: the bound times the share reached at the first depth of the same batch. "
+           "With "
+           "--rates the level is predicted too.";
+  return fmt::format(
+      "Predicted: by the engine's kernels as {} measured them, nothing fitted: {:.1f} GB/s BF16, "
+      "{:.1f} FP8, {:.1f} FP4; {:.0f} GOP/s index scores, {:.0f} attention.",
+      rates->source, rates->bf16_bytes_per_s / 1e9, rates->fp8_bytes_per_s / 1e9,
+      rates->fp4_bytes_per_s / 1e9, rates->index_ops_per_s / 1e9, rates->attention_ops_per_s / 1e9);
+}
+
 }  // namespace
 
 Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
-                                 const std::string& name) {
+                                 const std::string& name, const std::optional<EngineRates>& rates) {
   HADAL_TRY(const std::vector<Measured> figures, DecodeFigures(bench, name));
   HADAL_TRY(const Machine machine, MeasuredMachine(bench, name));
+  if (rates && rates->threads != figures[0].threads)
+    return Fail(Code::kInvalid, "{}: threads: found {}, expected {} as in {}", rates->source,
+                rates->threads, figures[0].threads, name);
+  if (rates && !model.v4)
+    return Fail(Code::kUnsupported, "--rates: {} is no model of the engine", model.cost.name);
+  Machine with_kernels = machine;
+  with_kernels.engine = rates;
   Section section{.key = "decode",
                   .title = {},
                   .columns = {{"depth", ">depth"},
@@ -73,10 +118,16 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
                               {"difference", ">difference"}},
                   .rows = {}};
   std::map<std::size_t, double> shares;  // of a batch, at its first depth
+  std::optional<double> decode_share;
   for (const Measured& figure : figures) {
-    HADAL_TRY(const double bound, Bound(model, machine, figure));
+    HADAL_TRY_STATUS(CheckModel(model, figure, name));
+    HADAL_TRY(const double bound, Predict(model, machine, figure));
     const double share = figure.tokens_per_s / bound;
-    const double predicted = bound * shares.try_emplace(figure.batch, share).first->second;
+    if (figure.batch == 1) decode_share = std::min(decode_share.value_or(share), share);
+    double predicted = bound * shares.try_emplace(figure.batch, share).first->second;
+    if (rates) {
+      HADAL_TRY(predicted, Predict(model, with_kernels, figure));
+    }
     const double difference = predicted / figure.tokens_per_s - 1;
     section.rows.push_back({Count(figure.depth),
                             Count(figure.batch),
@@ -88,15 +139,15 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
   }
   Report report;
   report.title = fmt::format("{}: decode measured in {}, and predicted", model.cost.name, name);
-  report.facts.Set("machine", MachineJson(machine));
+  report.facts.Set("machine", MachineJson(with_kernels));
   report.facts.Set("model", ModelJson(model));
+  report.facts.Set("decode_share", decode_share ? Json(*decode_share) : Json());
   report.sections.push_back(std::move(section));
-  report.notes = {
-      fmt::format("{} threads; {:.1f} GB/s, {:.0f} GFLOP/s FP32, {:.0f} BF16, {:.0f} GOP/s int8 "
-                  "measured in the same run.",
-                  machine.cores, machine.dram_bytes_per_s / 1e9, machine.f32_flops / 1e9,
-                  machine.bf16_flops / 1e9, machine.int8_ops / 1e9),
-      "Predicted: the bound times the share reached at the first depth of the same batch."};
+  report.notes = {LimitsNote(machine), PredictionNote(rates)};
+  if (decode_share)
+    report.notes.push_back(
+        fmt::format("For a catalogue: decode_share = {:.3f}, the smallest share of one sequence.",
+                    *decode_share));
   return report;
 }
 

@@ -35,6 +35,59 @@ TEST(Check, TheBoundIsBytesOverBandwidthAndTheShareIsTheFirstDepths) {
   EXPECT_NEAR(*rows[1].Find("difference")->AsNumber(), predicted / 0.4 - 1, 1e-9);
 }
 
+EngineRates Rates(std::size_t threads) {
+  EngineRates rates;
+  rates.source = "rates.json";
+  rates.threads = threads;
+  rates.bf16_bytes_per_s = rates.fp8_bytes_per_s = rates.fp4_bytes_per_s = 5e9;
+  rates.index_ops_per_s = rates.attention_ops_per_s = 1e20;
+  return rates;
+}
+
+// With the kernels' rates nothing of what was measured goes into the prediction.
+TEST(Check, ByTheKernelsTheLevelIsPredicted) {
+  const PlannedModel model = *FindModel("v4-flash");
+  const auto predicted = [&](const char* measured) {
+    const auto report = CheckAgainstBench(
+        model,
+        *ParseJson(Bench(fmt::format(
+            R"({{"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": {}}})", measured))),
+        "bench.json", Rates(2));
+    return *ReportJson(*report).Find("decode")->AsArray()->at(0).Find("predicted")->AsNumber();
+  };
+  // All but the norms and the embedding's row goes at half the bandwidth.
+  const double by_bandwidth = 1e10 / static_cast<double>(cost::ActiveWeightBytes(model.cost));
+  EXPECT_NEAR(predicted("0.1"), by_bandwidth / 2, 1e-3 * by_bandwidth);
+  EXPECT_EQ(predicted("0.1"), predicted("0.4"));
+}
+
+TEST(Check, TheShareForACatalogueIsTheSmallest) {
+  const auto report = CheckAgainstBench(
+      *FindModel("v4-flash"),
+      *ParseJson(Bench(R"({"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 0.5},
+                          {"depth": 9, "threads": 2, "batch": 1, "tokens_per_s": 0.4},
+                          {"depth": 9, "threads": 2, "batch": 2, "tokens_per_s": 0.1})")),
+      "bench.json");
+  const Json json = ReportJson(*report);
+  EXPECT_EQ(json.Find("decode_share")->AsNumber(),
+            json.Find("decode")->AsArray()->at(1).Find("share")->AsNumber());
+}
+
+TEST(Check, RefusesAnotherModelsBenchAndOtherThreads) {
+  const std::string decode =
+      R"({"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1, "bytes_per_token": 5e9})";
+  const auto other =
+      CheckAgainstBench(*FindModel("v4-flash"), *ParseJson(Bench(decode)), "bench.json");
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().what.find("bench.json: decode: bytes_per_token: found 5000000000"), 0u);
+  const auto threads = CheckAgainstBench(
+      *FindModel("v4-flash"),
+      *ParseJson(Bench(R"({"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1})")),
+      "bench.json", Rates(4));
+  ASSERT_FALSE(threads.ok());
+  EXPECT_EQ(threads.error().what, "rates.json: threads: found 4, expected 2 as in bench.json");
+}
+
 TEST(Check, ErrorsNameTheKey) {
   const PlannedModel model = *FindModel("embedded");
   const auto error = [&](const std::string& text) {

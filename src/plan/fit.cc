@@ -51,7 +51,7 @@ Section Summary(const std::vector<PlannedModel>& models, const FitQuestion& q) {
                               {"capacity_bytes", ">there is"},
                               {"fits", "fits"},
                               {"longest_context", ">longest context"},
-                              {"longest_context_with_experts_on_disk", ""},
+                              {"longest_context_with_experts_on_disk", ">experts on disk"},
                               {"most_sequences", ">most sequences"},
                               {"decode_tokens_per_s", ">decode tokens/s"},
                               {"prefill_seconds", ">prefill"}},
@@ -234,10 +234,17 @@ std::vector<std::string> PredictionNotes(const Machine& machine, const Load& loa
   notes.push_back(fmt::format("{}: {}; figures {} ({}).", machine.name, machine.about,
                               machine.measured ? "measured" : "nominal", machine.source));
   for (const std::string& note : machine.notes) notes.push_back(machine.name + ": " + note + ".");
+  if (machine.engine)
+    notes.push_back(
+        fmt::format("Decoding of the engine's models: rates of its kernels, measured ({}), in "
+                    "place of a share; "
+                    "element-wise work is not counted.",
+                    machine.engine->source));
   notes.push_back(fmt::format(
-      "Speeds are rooflines at {:.0f}% of the memory and arithmetic limits in decoding and {:.0f}% "
+      "{} are rooflines at {:.0f}% of the memory and arithmetic limits in decoding and {:.0f}% "
       "in prefill{}.",
-      100 * machine.decode_share, 100 * machine.prefill_share,
+      machine.engine ? "Other speeds" : "Speeds", 100 * machine.decode_share,
+      100 * machine.prefill_share,
       machine.decode_share == 1 && machine.prefill_share == 1 ? ": upper bounds" : ""));
   notes.push_back(
       fmt::format("Prefill in steps of {} tokens, each reading the weights once.", load.rows));

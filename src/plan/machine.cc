@@ -56,6 +56,7 @@ Result<Machine> MachineFromDoctor(const Json& doctor, const std::string& name) {
                   .about = {},
                   .source = "hadal doctor",
                   .measured = true,
+                  .engine = {},
                   .watts = {},
                   .usd = {},
                   .usd_per_hour = {},
@@ -110,7 +111,9 @@ Result<Machine> FindMachine(const std::string& name, const std::string& catalogu
     HADAL_TRY(const std::string text, io::ReadFile(name, kMaxFileBytes));
     const Result<Json> json = ParseJson(text);
     if (!json.ok()) return Within(name, json.error());
-    return MachineFromDoctor(*json, name);
+    // `hadal bench --json` holds the same under a key.
+    const Json* measured = json->Find("machine");
+    return MachineFromDoctor(measured == nullptr ? *json : *measured, name);
   }
   HADAL_TRY(std::vector<Machine> machines, Catalogue(catalogue_path));
   std::string names;
@@ -148,6 +151,7 @@ Json MachineJson(const Machine& m) {
                            {"gpu_bf16_flops", m.gpu_bf16_flops},
                            {"decode_share", m.decode_share},
                            {"prefill_share", m.prefill_share},
+                           {"engine", m.engine ? EngineRatesJson(*m.engine) : Json()},
                            {"watts", optional(m.watts)},
                            {"usd", optional(m.usd)},
                            {"usd_per_hour", optional(m.usd_per_hour)},

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "plan/engine_rates.h"
 
 namespace hadal::plan {
 
@@ -27,6 +28,9 @@ struct Machine {
   std::uint64_t gpu_bytes = 0;
   double gpu_bytes_per_s = 0, gpu_fp8_flops = 0, gpu_bf16_flops = 0;
   double decode_share = 1, prefill_share = 1;  // of the limits above
+  // Of the engine's kernels on this machine: predictions of decoding go by them and not by
+  // decode_share, for the models that the engine runs.
+  std::optional<EngineRates> engine;
   std::optional<double> watts, usd, usd_per_hour;
   std::vector<std::string> notes;  // what was derived
 };

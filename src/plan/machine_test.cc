@@ -72,6 +72,7 @@ TEST(Machines, ErrorsNameTheMachineAndTheKey) {
       {With("", "colour = 1\n"), "unknown key 'colour'; expected one of about, "},
       {With("", "nvme = \"1TB\"\n"), "nvme_gb_per_s: found nothing, expected a value"},
       {With("", "gpus = 2\n"), "gpu_memory: found nothing, expected a value"},
+      {With("", "gpu_gb_per_s = 900\n"), "gpus: found nothing, expected a value"},
       {With("", "decode_share = 1.5\n"), "decode_share: found '1.5', expected a number from"},
       {std::string(kMachine) + kMachine, "machine 'mine': given twice"},
   };
@@ -105,6 +106,16 @@ TEST(Machines, DoctorsFiguresOfAllThreadsAndTheBestInstruction) {
   EXPECT_DOUBLE_EQ(machine->bf16_flops, 495e9);  // none measured: said in a note
   EXPECT_DOUBLE_EQ(machine->int8_ops, 1970e9);
   EXPECT_EQ(machine->notes.size(), 2u);
+}
+
+// `hadal bench --json` holds what doctor prints under a key.
+TEST(Machines, ABenchReportHoldsItsMachine) {
+  const testing::TempFolder folder;
+  const std::string path = folder.path() + "/bench.json";
+  ASSERT_TRUE(io::WriteFile(path, fmt::format(R"({{"machine": {}}})", kDoctor)).ok());
+  const auto machine = FindMachine(path, "");
+  ASSERT_TRUE(machine.ok()) << machine.error().what;
+  EXPECT_DOUBLE_EQ(machine->dram_bytes_per_s, 46e9);
 }
 
 TEST(Machines, DoctorWithoutAFigureIsAnError) {

@@ -126,7 +126,10 @@ Result<Machine> ReadMachine(const toml::table& table, const std::string& file, s
   const bool disk = reader.Has("nvme") || reader.Has("nvme_gb_per_s");
   reader.Size("nvme", disk, &m.nvme_bytes);
   reader.Number("nvme_gb_per_s", disk, 0.001, 1e4, 1e9, &m.nvme_bytes_per_s);
-  const bool gpu = reader.Has("gpus") || reader.Has("gpu_memory");
+  bool gpu = false;
+  for (const char* key :
+       {"gpus", "gpu_memory", "gpu_gb_per_s", "gpu_fp8_tflops", "gpu_bf16_tflops"})
+    gpu = gpu || reader.Has(key);
   reader.Count("gpus", gpu, 1024, &m.gpus);
   reader.Size("gpu_memory", gpu, &m.gpu_bytes);
   reader.Number("gpu_gb_per_s", gpu, 1, 1e6, 1e9, &m.gpu_bytes_per_s);

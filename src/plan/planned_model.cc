@@ -139,6 +139,8 @@ Result<std::uint64_t> ContextFlag(const std::string& flag, const std::string& te
 Result<std::vector<std::uint64_t>> ContextsFlag(const std::string& flag, const std::string& text) {
   std::vector<std::uint64_t> contexts;
   if (const std::size_t dots = text.find(".."); dots != std::string::npos) {
+    if (dots == 0 || dots + 2 == text.size())
+      return Fail(Code::kInvalid, "{}: found {}, expected FROM..TO as 4K..1M", flag, text);
     HADAL_TRY(const std::uint64_t first, SizeFlag(flag, text.substr(0, dots)));
     HADAL_TRY(const std::uint64_t last, SizeFlag(flag, text.substr(dots + 2)));
     if (first > last)
@@ -155,9 +157,12 @@ Result<std::vector<std::uint64_t>> ContextsFlag(const std::string& flag, const s
     std::sort(contexts.begin(), contexts.end());
     contexts.erase(std::unique(contexts.begin(), contexts.end()), contexts.end());
   }
-  if (contexts.back() > kMaxTokens || contexts.size() > kMaxContexts)
-    return Fail(Code::kInvalid, "{}: found {}, expected at most {} contexts of at most {} tokens",
-                flag, text, kMaxContexts, FormatCount(kMaxTokens));
+  if (contexts.back() > kMaxTokens)
+    return Fail(Code::kInvalid, "{}: found {}, expected at most {} tokens", flag, text,
+                FormatCount(kMaxTokens));
+  if (contexts.size() > kMaxContexts)
+    return Fail(Code::kInvalid, "{}: found {} contexts, expected at most {}", flag, contexts.size(),
+                kMaxContexts);
   return contexts;
 }
 

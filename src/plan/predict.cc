@@ -85,19 +85,20 @@ class Filler {
 // Adds up the times of one component after another.
 class Clock {
  public:
-  explicit Clock(const Machine& machine) : machine_(machine) {}
+  // `engine`: the rates of its kernels, in main memory; null: the limits of the machine.
+  explicit Clock(const Machine& machine, const EngineRates* engine = nullptr)
+      : machine_(machine), engine_(engine) {}
 
   void Add(Component component, Work work, const PerMemory& shares, double bytes, double macs) {
     Term& term = terms_[component];
     for (std::size_t i = 0; i < kMemories; ++i) {
       if (shares[i] == 0) continue;
-      const auto where = static_cast<Memory>(i);
-      const Arithmetic rate = RateOf(machine_, where, work);
-      const double read = shares[i] * bytes / BandwidthOf(machine_, where);
-      const double computed = shares[i] * 2 * macs / rate.flops_per_s;
+      const Limits limits = LimitsIn(static_cast<Memory>(i), work);
+      const double read = shares[i] * bytes / limits.bytes_per_s;
+      const double computed = shares[i] * 2 * macs / limits.flops_per_s;
       term.seconds += std::max(read, computed);
-      bounds_[component][read >= computed ? std::string("reading ") + MemoryName(where)
-                                          : rate.name] += std::max(read, computed);
+      bounds_[component][read >= computed ? limits.reading : limits.computing] +=
+          std::max(read, computed);
     }
     term.bytes += bytes;
     term.flops += 2 * macs;
@@ -121,7 +122,29 @@ class Clock {
   }
 
  private:
+  struct Limits {
+    double bytes_per_s, flops_per_s;
+    std::string reading, computing;  // what it is called to be bound by them
+  };
+  Limits LimitsIn(Memory where, Work work) const {
+    const Arithmetic rate = RateOf(machine_, where, work);
+    Limits limits{BandwidthOf(machine_, where), rate.flops_per_s,
+                  std::string("reading ") + MemoryName(where), rate.name};
+    if (engine_ == nullptr || where != Memory::kRam) return limits;
+    const KernelLimits kernel = LimitsOf(*engine_, work);
+    if (kernel.bytes_per_s) {
+      limits.bytes_per_s = *kernel.bytes_per_s;
+      limits.reading = kernel.name;
+    }
+    if (kernel.ops_per_s) {
+      limits.flops_per_s = *kernel.ops_per_s;
+      limits.computing = kernel.name;
+    }
+    return limits;
+  }
+
   const Machine& machine_;
+  const EngineRates* engine_;
   std::map<Component, Term> terms_;
   std::map<Component, std::map<std::string, double>> bounds_;
 };
@@ -200,7 +223,8 @@ Prediction PredictDecode(const PlannedModel& model, const Machine& machine, cons
   const double sequences = Double(load.sequences);
   const double in_flight = std::min(sequences, Double(load.machines));
   const double batch = sequences / in_flight;
-  Clock clock(machine);
+  const bool by_kernels = machine.engine && model.v4;
+  Clock clock(machine, by_kernels ? &*machine.engine : nullptr);
   AddWeights(model.cost, shares, 1, batch, batch, &clock);
   for (const cost::KvGroup& group : model.cost.kv) {
     if (group.mtp()) continue;
@@ -208,7 +232,7 @@ Prediction PredictDecode(const PlannedModel& model, const Machine& machine, cons
     clock.Add(group.component, group.work, shares.state, reads * Double(group.Bytes(load.kv)),
               reads * Double(group.macs_per_read));
   }
-  Prediction prediction = clock.Finish(machine.decode_share);
+  Prediction prediction = clock.Finish(by_kernels ? 1 : machine.decode_share);
   prediction.tokens_per_s = sequences / prediction.seconds;
   prediction.distinct_experts = cost::DistinctExperts(model.cost, batch);
   return prediction;

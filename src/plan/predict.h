@@ -16,6 +16,10 @@
 // scores at the int8 rate, compressors at the FP32 rate, all others at the BF16 rate. On GPUs BF16
 // matrices, compressors and attention over entries run at the BF16 rate, all others at the FP8 rate.
 //
+// Where the rates of the engine's own kernels are known (plan/engine_rates.h), decoding of its models
+// from main memory goes by them: matrices at the bytes a second of their format's kernel, scores and
+// attention at the operations a second of theirs, and no share.
+//
 // Several machines hold consecutive layers: memory adds up, a token's time does not shrink, and as many
 // groups of sequences as there are machines are under way at once. Links between machines and between
 // GPUs are not counted.

@@ -110,11 +110,14 @@ Section WorkKinds(const PlannedModel& model, std::uint64_t context, const Accoun
 Report ShowModel(const PlannedModel& model, std::uint64_t context, const Accounting& a) {
   const cost::Parameters p = cost::ParametersOf(model.cost);
   Report report;
-  report.title = fmt::format(
-      "{} ({}): {:.3f} billion parameters, {:.3f} active (without the embedding), {:.3f} more in "
-      "MTP",
-      model.cost.name, model.cost.architecture, static_cast<double>(p.total) / 1e9,
-      static_cast<double>(p.active) / 1e9, static_cast<double>(p.mtp) / 1e9);
+  const bool billions = p.total >= 1'000'000'000;
+  const double unit = billions ? 1e9 : 1e6;
+  report.title =
+      fmt::format("{} ({}): {:.3f} {} parameters, {:.3f} active (without the embedding)",
+                  model.cost.name, model.cost.architecture, static_cast<double>(p.total) / unit,
+                  billions ? "billion" : "million", static_cast<double>(p.active) / unit);
+  if (p.mtp > 0)
+    report.title += fmt::format(", {:.3f} more in MTP", static_cast<double>(p.mtp) / unit);
   report.facts.Set("model", ModelJson(model));
   report.facts.Set("context", context);
   AddAccounting(a, &report.facts);

@@ -1,0 +1,23 @@
+// How fast the engine's kernels go on this machine: one token's products with weights colder than the
+// caches, index scores and attention over stored entries. What `hadal plan` predicts decoding from.
+#pragma once
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "machine/measure.h"
+
+namespace hadal::cli {
+
+struct KernelRate {
+  std::string_view kernel;  // plan/engine_rates.h
+  const char* unit;         // "bytes" of weights, or "operations"
+  machine::Samples per_s;
+};
+
+// Takes a few seconds, and four times `bytes` of memory: of each weight format so many, or one matrix.
+// Shapes are V4-Flash's.
+std::vector<KernelRate> MeasureKernels(std::size_t threads,
+                                       std::size_t bytes = std::size_t{256} << 20);
+
+}  // namespace hadal::cli

@@ -1,0 +1,71 @@
+#include "plan/engine_rates.h"
+
+#include <gtest/gtest.h>
+
+#include "plan/predict.h"
+
+namespace hadal::plan {
+namespace {
+
+constexpr const char* kRates = R"({"threads": 2, "kernels": [
+  {"kernel": "bf16_matrix", "per_s": 4e10}, {"kernel": "fp8_matrix", "per_s": 2e10},
+  {"kernel": "fp4_matrix", "per_s": 1e10}, {"kernel": "index_scores", "per_s": 5e11},
+  {"kernel": "attention", "per_s": 1e11}]})";
+
+EngineRates Rates() { return *EngineRatesFromJson(*ParseJson(kRates), "rates.json"); }
+
+Machine Fast() {  // its own limits are far away
+  Machine m;
+  m.name = "m";
+  m.cores = 2;
+  m.ram_bytes = std::uint64_t{1} << 42;
+  m.dram_bytes_per_s = 1e16;
+  m.f32_flops = m.bf16_flops = m.int8_ops = 1e20;
+  m.decode_share = 0.5;
+  return m;
+}
+
+TEST(EngineRates, EachKindOfWorkTakesTheTimeOfItsKernel) {
+  const PlannedModel model = *FindModel("v4-flash");
+  Machine machine = Fast();
+  machine.engine = Rates();
+  const Load load{.context = 1'000'000};
+  const Prediction p = PredictDecode(model, machine, load, Place(model, machine, load));
+  std::map<std::string, Term> terms;
+  for (const Term& term : p.terms) terms[term.name] = term;
+  // Bytes and operations of docs/plan.md: experts FP4, head BF16, scores and attention by operations.
+  EXPECT_NEAR(terms["experts"].seconds, terms["experts"].bytes / 1e10, 1e-9);
+  EXPECT_NEAR(terms["shared experts"].seconds, terms["shared experts"].bytes / 2e10, 1e-9);
+  EXPECT_NEAR(terms["head"].seconds, 2.0 * 129280 * 4096 / 4e10, 1e-9);
+  EXPECT_NEAR(terms["index scores"].seconds, 2.0 * 21 * 250'000 * 64 * 128 / 5e11, 1e-9);
+  EXPECT_NEAR(terms["attention over entries"].seconds, 2.0 * 11'304'697'856 / 1e11, 1e-9);
+  EXPECT_EQ(terms["experts"].bound, "the FP4 kernel");
+  EXPECT_EQ(terms["index scores"].bound, "the index kernel");
+}
+
+TEST(EngineRates, AreNotTakenForModelsThatTheEngineDoesNotRun) {
+  const PlannedModel model = *FindModel("gqa8");
+  Machine machine = Fast();
+  const Load load{.context = 1000};
+  const double without =
+      PredictDecode(model, machine, load, Place(model, machine, load)).tokens_per_s;
+  machine.engine = Rates();
+  EXPECT_EQ(PredictDecode(model, machine, load, Place(model, machine, load)).tokens_per_s, without);
+}
+
+TEST(EngineRates, ErrorsNameTheKernel) {
+  const auto error = [](const std::string& text) {
+    const auto rates = EngineRatesFromJson(*ParseJson(text), "r.json");
+    return rates.ok() ? "" : rates.error().what;
+  };
+  EXPECT_EQ(error("{}").find("r.json: threads: found nothing"), 0u);
+  EXPECT_EQ(error(R"({"threads": 2})").find("r.json: kernels: expected"), 0u);
+  EXPECT_EQ(error(R"({"threads": 2, "kernels": []})"),
+            "r.json: kernels: found no bf16_matrix, expected its rate");
+  EXPECT_EQ(error(R"({"threads": 2, "kernels": [{"kernel": "fp8_matrix", "per_s": -1}]})")
+                .find("r.json: fp8_matrix: per_s: found -1"),
+            0u);
+}
+
+}  // namespace
+}  // namespace hadal::plan
