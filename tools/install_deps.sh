@@ -28,7 +28,7 @@ libgtest-dev unit tests
 librapidcheck-dev property tests
 LIST
     web)  # Node.js from elsewhere brings its own npm
-      command -v node >/dev/null || echo "nodejs runs the tests of web/"
+      command -v node >/dev/null || echo "nodejs runs the tests of web/ (Node.js 18 or later)"
       command -v npm >/dev/null || echo "npm installs what web/package.json names" ;;
     browser)
       if command -v chromedriver >/dev/null; then return; fi

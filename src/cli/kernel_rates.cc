@@ -269,6 +269,7 @@ std::vector<KernelRate> MeasureKernels(std::size_t thread_count, std::size_t byt
       if (sample > 0) kernel.rates.push_back(kernel.work->amount() / clock.seconds());
     }
   std::vector<KernelRate> rates;
+  rates.reserve(cases.size());
   for (Kernel& kernel : cases)
     rates.push_back({kernel.name, kernel.unit, machine::Samples::Of(std::move(kernel.rates))});
   return rates;

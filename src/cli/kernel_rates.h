@@ -17,7 +17,7 @@ struct KernelRate {
 
 // Takes a few seconds, and four times `bytes` of memory: of each weight format so many, or one matrix.
 // Shapes are V4-Flash's.
-std::vector<KernelRate> MeasureKernels(std::size_t threads,
+std::vector<KernelRate> MeasureKernels(std::size_t thread_count,
                                        std::size_t bytes = std::size_t{256} << 20);
 
 }  // namespace hadal::cli
