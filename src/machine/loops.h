@@ -11,7 +11,8 @@ namespace hadal::machine {
 // Operations (a multiplication or an addition) of one round of each arithmetic loop.
 inline constexpr std::size_t kChains = 16;  // independent accumulators: covers the latency
 constexpr double OpsPerRound(std::size_t register_bits, std::size_t number_bits) {
-  return 2.0 * static_cast<double>(kChains * register_bits / number_bits);
+  const std::size_t numbers = kChains * (register_bits / number_bits);
+  return 2.0 * static_cast<double>(numbers);
 }
 
 // Each returns a number that depends on everything that it computed or read.

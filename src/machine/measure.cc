@@ -252,10 +252,10 @@ double MachineReport::ReadBytesPerSecond(std::size_t threads) const {
   return best == nullptr ? 0 : best->bytes_per_s.max;
 }
 
-double MachineReport::OpsPerSecond(Arithmetic kind, std::size_t threads) const {
+double MachineReport::OpsPerSecond(Arithmetic wanted, std::size_t threads) const {
   const ArithmeticRate* best = nullptr;
   for (const ArithmeticRate& rate : arithmetic) {
-    if (rate.arithmetic != kind) continue;
+    if (rate.arithmetic != wanted) continue;
     const std::size_t distance = Distance(rate.threads, threads);
     const std::size_t best_distance = best == nullptr ? 0 : Distance(best->threads, threads);
     if (best == nullptr || distance < best_distance ||

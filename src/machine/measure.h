@@ -61,7 +61,7 @@ struct MachineReport {
   // The limit: the largest sample (other load only lowers one), at the measured number of threads that is
   // nearest to `threads`, of the fastest instruction; 0: nothing of the kind was measured.
   double ReadBytesPerSecond(std::size_t threads) const;
-  double OpsPerSecond(Arithmetic arithmetic, std::size_t threads) const;
+  double OpsPerSecond(Arithmetic wanted, std::size_t threads) const;
 };
 
 struct MeasureOptions {

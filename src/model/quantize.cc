@@ -147,6 +147,7 @@ class Converter {
  private:
   static std::vector<ShardItem> DeclaredOf(const std::vector<Item>& items) {
     std::vector<ShardItem> declared;
+    declared.reserve(items.size());
     for (const Item& item : items) declared.push_back(item.declared);
     return declared;
   }

@@ -75,6 +75,7 @@ class Synthesizer {
  private:
   static std::vector<ShardItem> DeclaredOf(const std::vector<TensorSpec>& specs) {
     std::vector<ShardItem> items;
+    items.reserve(specs.size());
     for (const TensorSpec& spec : specs) items.push_back(DeclareStored(spec, spec.storage));
     return items;
   }
