@@ -7,10 +7,10 @@ namespace hadal::kernels::HADAL_ISA {
 
 inline constexpr std::size_t kTileTokens = 4, kPanels = 1;
 // No products straight from memory: nothing calls these.
-inline constexpr std::size_t kDirectMost = 0;
+inline constexpr std::size_t kDirectFp4 = 0, kDirectFp8 = 0;
 template <std::size_t kTokens, class Unit>
 void DirectFp4(const Unit&);
-template <std::size_t kTokens, class Unit>
+template <class Unit>
 void DirectFp8(const Unit&);
 
 struct I16 {

@@ -1,5 +1,5 @@
-// Integer products for a few tokens: weights go from memory through registers once, four rows at a
-// time, their columns in the lanes, at the speed of the memory bus. Bits as in quantized_matmul_simd.inc.
+// Integer products for a few tokens: weights go from memory through registers, four rows at a time,
+// their columns in the lanes, at the speed of the memory bus. Bits as in quantized_matmul_simd.inc.
 //
 // Included only by quantized_matmul_avx512.cc.
 #pragma once
@@ -10,7 +10,8 @@
 
 namespace hadal::kernels::avx512 {
 
-inline constexpr std::size_t kDirectMost = 4;  // tokens
+// Tokens at most; for more, decoding into memory once is faster. FP8 takes kDirectTokens at a time.
+inline constexpr std::size_t kDirectFp4 = 4, kDirectFp8 = 8;
 
 inline __m128 FourScales(const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c,
                          const std::uint8_t* d) {
@@ -161,19 +162,54 @@ struct Fp8Decoder {
   }
 };
 
-// The lower three bits of 512 times the values of the columns in `small`, times x: rare ones.
-inline std::int32_t Fp8RestDot(const std::uint8_t* codes, std::uint64_t small,
-                               const std::uint8_t* x) {
-  std::int32_t sum = 0;
-  for (; small != 0; small &= small - 1) {
-    const auto i = static_cast<std::size_t>(__builtin_ctzll(small));
-    const unsigned code = codes[i], e = code >> 3 & 15, m = code & 7;
-    const std::int32_t rest = static_cast<std::int32_t>(e == 0 ? m : (8 + m) << (e - 1)) & 7;
-    std::int16_t q;
-    __builtin_memcpy(&q, x + 2 * (i % 2 * 32 + i / 2), 2);
-    sum += code < 128 ? rest * q : -rest * q;
+// Groups of 64 columns of four rows where a weight may have a rest: 512 times its value modulo 8, not
+// zero only for tiny values. They are noted without a branch, as every other block of four rows has one
+// somewhere, and added when the list is full or the stretch ends.
+struct RestGroups {
+  static constexpr std::size_t kMost = 256;
+  std::size_t count = 0;
+  std::uint64_t columns[kMost + 8];
+  std::size_t at[kMost + 8];  // 4 * the group's place in its row, + the row
+
+  void Note(std::uint64_t some, std::size_t group, std::size_t row) {
+    columns[count] = some;
+    at[count] = 4 * group + row;
+    count += some != 0 ? 1 : 0;
   }
-  return sum;
+};
+
+// Of four rows, for every token: the blocks' sums but for the rests, and those.
+struct DirectSums {
+  __m128 main[kDirectFp8];
+  alignas(16) float rests[kDirectFp8][4];
+};
+
+template <std::size_t kTokens>
+inline void AddRests(const QuantizedUnit& unit, std::size_t token, const FourRows& rows,
+                     RestGroups& groups, DirectSums& sums) {
+  const std::size_t scales_at = (unit.cols + 127) / 128 * 256;
+  for (std::size_t i = 0; i < groups.count; ++i) {
+    const std::size_t group = groups.at[i] / 4, r = groups.at[i] % 4;
+    std::int32_t rest[kTokens] = {};
+    for (std::uint64_t some = groups.columns[i]; some != 0; some &= some - 1) {  // mostly one
+      const auto k = static_cast<std::size_t>(__builtin_ctzll(some));
+      const std::uint8_t code = rows.codes[r][64 * group + k];
+      const std::int32_t of_code = kFp8Tables.rest[code & 63], sign = code >> 7;
+      for (std::size_t t = 0; t < kTokens; ++t) {
+        std::int16_t q;
+        __builtin_memcpy(&q, unit.x[token + t] + 2 * (64 * group + k % 2 * 32 + k / 2), 2);
+        rest[t] += ((of_code ^ -sign) + sign) * q;
+      }
+    }
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      float x_scale;
+      __builtin_memcpy(&x_scale, unit.x[token + t] + scales_at + 4 * (group / 2), 4);
+      float& sum = sums.rests[token + t][r];
+      const float scale = 0x1p-3f * (x_scale * kE8m0.of[rows.scales[r][group / 2]]);
+      sum = __builtin_fmaf(static_cast<float>(rest[t]), scale, sum);
+    }
+  }
+  groups.count = 0;
 }
 
 // The sum of the sixteen lanes of each.
@@ -193,24 +229,23 @@ inline __mmask64 FirstBytes(std::size_t cols, std::size_t k) {
   return cols >= k + 64 ? ~0ull : cols > k ? (1ull << (cols - k)) - 1 : 0;
 }
 
-// The columns of row r in block b of 128, all there if kWhole; `small` are those that may have a rest.
+// The columns of row r in block b of 128, all there if kWhole.
 template <std::size_t kTokens, bool kWhole>
-inline void DotFp8Columns(const QuantizedUnit& unit, const std::uint8_t* codes, std::size_t b,
-                          std::size_t r, const Fp8Decoder& decode, __m512i (&dots)[kTokens][4],
-                          std::uint64_t (&small)[2]) {
+inline void DotFp8Columns(const QuantizedUnit& unit, std::size_t token, const FourRows& rows,
+                          std::size_t b, std::size_t r, const Fp8Decoder& decode,
+                          __m512i (&dots)[kTokens][4], RestGroups& rests) {
   __m512i sums[kTokens];
   for (auto& sum : sums) sum = _mm512_setzero_si512();
   for (std::size_t half = 0; half < 2; ++half) {
-    const std::size_t from = 64 * half;
-    const __m512i v =
-        kWhole ? _mm512_loadu_si512(codes + from)
-               : _mm512_maskz_loadu_epi8(FirstBytes(unit.cols, 128 * b + from), codes + from);
-    PrefetchNextRows(unit, codes + from);
-    small[half] = _mm512_testn_epi8_mask(v, _mm512_set1_epi8(0x60));
-    if (!kWhole) small[half] &= FirstBytes(unit.cols, 128 * b + from);
+    const std::size_t k = 128 * b + 64 * half;
+    const __mmask64 there = kWhole ? ~0ull : FirstBytes(unit.cols, k);
+    const std::uint8_t* codes = rows.codes[r] + k;
+    const __m512i v = kWhole ? _mm512_loadu_si512(codes) : _mm512_maskz_loadu_epi8(there, codes);
+    PrefetchNextRows(unit, codes);
+    rests.Note(_mm512_testn_epi8_mask(v, _mm512_set1_epi8(0x60)) & there, 2 * b + half, r);
     const auto [even, odd] = decode(v);
     for (std::size_t t = 0; t < kTokens; ++t) {
-      const std::uint8_t* x = unit.x[t] + 2 * (128 * b + from);
+      const std::uint8_t* x = unit.x[token + t] + 2 * k;
       sums[t] = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sums[t], even, _mm512_loadu_si512(x)), odd,
                                     _mm512_loadu_si512(x + 64));
     }
@@ -218,48 +253,57 @@ inline void DotFp8Columns(const QuantizedUnit& unit, const std::uint8_t* codes, 
   for (std::size_t t = 0; t < kTokens; ++t) dots[t][r] = sums[t];
 }
 
+// Adds blocks [begin, end) of four rows for tokens [token, token + kTokens).
 template <std::size_t kTokens>
-inline void DirectFp8(const QuantizedUnit& unit) {
+[[gnu::noinline]] void AddDirectFp8(const QuantizedUnit& unit, std::size_t token, std::size_t row,
+                                    std::size_t begin, std::size_t end, DirectSums& sums) {
   const Fp8Decoder decode;
   const std::size_t scales_at = (unit.cols + 127) / 128 * 256;
-  for (std::size_t row = 0; row < unit.rows; row += 4) {
-    const FourRows rows(unit, row);
-    const std::uint8_t* scales[4];
-    for (std::size_t r = 0; r < 4; ++r) {
-      const std::size_t n = row + r < unit.rows ? row + r : unit.rows - 1;
-      scales[r] = unit.scales + (unit.first_row_in_block + n) / 128 * unit.scale_bytes;
-    }
-    __m128 sums[kTokens];
-    for (auto& sum : sums) sum = _mm_setzero_ps();
-    const auto add = [&](std::size_t b, auto whole) {
-      __m512i dots[kTokens][4];
-      std::uint64_t small[4][2], any = 0;
-      for (std::size_t r = 0; r < 4; ++r) {
-        DotFp8Columns<kTokens, whole.value != 0>(unit, rows.codes[r] + 128 * b, b, r, decode, dots,
-                                                 small[r]);
-        any |= small[r][0] | small[r][1];
-      }
-      const __m128 w_scale = FourScales(scales[0] + b, scales[1] + b, scales[2] + b, scales[3] + b);
-      for (std::size_t t = 0; t < kTokens; ++t) {
-        float x_scale;
-        __builtin_memcpy(&x_scale, unit.x[t] + scales_at + 4 * b, 4);
-        const __m128 scale = _mm_mul_ps(_mm_set1_ps(x_scale), w_scale);
-        sums[t] = _mm_fmadd_ps(_mm_cvtepi32_ps(FourSums(dots[t])), scale, sums[t]);
-        if (any == 0) continue;
-        const auto rest = [&](std::size_t r) {
-          const std::uint8_t *from = rows.codes[r] + 128 * b, *x = unit.x[t] + 256 * b;
-          return Fp8RestDot(from, small[r][0], x) + Fp8RestDot(from + 64, small[r][1], x + 128);
-        };
-        const __m128i rests = _mm_setr_epi32(rest(0), rest(1), rest(2), rest(3));
-        sums[t] =
-            _mm_fmadd_ps(_mm_cvtepi32_ps(rests), _mm_mul_ps(_mm_set1_ps(0x1p-3f), scale), sums[t]);
-      }
-    };
-    std::size_t b = 0;
-    for (; 128 * (b + 1) <= unit.cols; ++b) add(b, Count<1>{});
-    if (128 * b < unit.cols) add(b, Count<0>{});
-    for (std::size_t t = 0; t < kTokens; ++t) StoreRows(unit, row, t, sums[t]);
+  FourRows rows(unit, row);
+  for (std::size_t r = 0; r < 4; ++r) {
+    const std::size_t n = row + r < unit.rows ? row + r : unit.rows - 1;
+    rows.scales[r] = unit.scales + (unit.first_row_in_block + n) / 128 * unit.scale_bytes;
   }
+  RestGroups rests;
+  __m128 main[kTokens];
+  for (std::size_t t = 0; t < kTokens; ++t) main[t] = sums.main[token + t];
+  const auto add = [&](std::size_t b, auto whole) {
+    __m512i dots[kTokens][4];
+    for (std::size_t r = 0; r < 4; ++r)
+      DotFp8Columns<kTokens, whole != 0>(unit, token, rows, b, r, decode, dots, rests);
+    if (rests.count > RestGroups::kMost) AddRests<kTokens>(unit, token, rows, rests, sums);
+    const __m128 w_scale =
+        FourScales(rows.scales[0] + b, rows.scales[1] + b, rows.scales[2] + b, rows.scales[3] + b);
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      float x_scale;
+      __builtin_memcpy(&x_scale, unit.x[token + t] + scales_at + 4 * b, 4);
+      const __m128 scale = _mm_mul_ps(_mm_set1_ps(x_scale), w_scale);
+      main[t] = _mm_fmadd_ps(_mm_cvtepi32_ps(FourSums(dots[t])), scale, main[t]);
+    }
+  };
+  const std::size_t whole = unit.cols / 128 < end ? unit.cols / 128 : end;
+  for (std::size_t b = begin; b < whole; ++b) add(b, Count<1>{});
+  for (std::size_t b = whole; b < end; ++b) add(b, Count<0>{});
+  AddRests<kTokens>(unit, token, rows, rests, sums);
+  for (std::size_t t = 0; t < kTokens; ++t) sums.main[token + t] = main[t];
+}
+
+// In stretches of columns for which the tokens' integers stay in a first-level cache.
+inline void DirectFp8(const QuantizedUnit& unit) {
+  constexpr std::size_t kXBytes = 16384;
+  const std::size_t blocks = (unit.cols + 127) / 128, stretch = kXBytes / (256 * unit.tokens);
+  DirectSums sums[kQuantizedRows / 4] = {};
+  for (std::size_t begin = 0; begin < blocks; begin += stretch)
+    for (std::size_t row = 0; row < unit.rows; row += 4)
+      for (std::size_t t = 0; t < unit.tokens; t += kDirectTokens)
+        WithCount<kDirectTokens>(unit.tokens - t, [&](auto tokens) {
+          const std::size_t end = begin + stretch < blocks ? begin + stretch : blocks;
+          AddDirectFp8<tokens>(unit, t, row, begin, end, sums[row / 4]);
+        });
+  for (std::size_t row = 0; row < unit.rows; row += 4)
+    for (std::size_t t = 0; t < unit.tokens; ++t)
+      StoreRows(unit, row, t,
+                _mm_add_ps(sums[row / 4].main[t], _mm_load_ps(sums[row / 4].rests[t])));
 }
 
 }  // namespace hadal::kernels::avx512

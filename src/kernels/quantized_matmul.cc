@@ -62,21 +62,22 @@ float DotFp8(const std::byte* x, const Weight& w, std::size_t n) {
   const std::size_t blocks = CeilDiv(w.cols, kInt16Block);
   const std::byte* codes = w.codes + n * w.cols;
   const std::byte* scales = w.Fp8ScaleRow(n);
-  float sum = 0;
+  float sum = 0, rests = 0;
   for (std::size_t b = 0; b < blocks; ++b) {
-    std::int32_t main = 0, rest = 0;
+    std::int32_t main = 0, rest[2] = {};  // of 64 columns each
     for (std::size_t k = b * kInt16Block; k < std::min((b + 1) * kInt16Block, w.cols); ++k) {
       const auto code = std::to_integer<std::uint8_t>(codes[k]);
       const int magnitude = Fp8Magnitude(code), sign = code < 128 ? 1 : -1;
       const int q = LoadAt<std::int16_t>(x, Place<64>(k)) * sign;
       main += q * (magnitude >> 3);
-      rest += q * (magnitude & 7);
+      rest[k % kInt16Block / 64] += q * (magnitude & 7);
     }
     const float scale = LoadAt<float>(x + 2 * blocks * kInt16Block, b) * ScaleAt(scales, b);
     sum = std::fma(static_cast<float>(main), scale, sum);
-    if (rest != 0) sum = std::fma(static_cast<float>(rest), 0x1p-3f * scale, sum);
+    for (const std::int32_t r : rest)
+      rests = std::fma(static_cast<float>(r), 0x1p-3f * scale, rests);
   }
-  return sum + 0.0f;  // one zero
+  return sum + rests + 0.0f;  // one zero
 }
 
 void MatMulPlain(std::span<const QuantizedMatMulJob> jobs, Threads& threads) {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/prefetch.h"
 #include "kernels/attention.h"
 #include "kernels/rms_norm.h"
 #include "model/compressor.h"
@@ -80,11 +81,11 @@ class EntryList {
 
   std::size_t size() const { return window_count_ + compressed_count_; }
 
-  void Load(std::size_t index, std::span<float> kv) const {
-    if (index < window_count_) return LoadEntry(pass_, Window(window_begin_ + index), kv);
+  std::span<const std::byte> operator[](std::size_t index) const {
+    if (index < window_count_) return Window(window_begin_ + index);
     std::uint64_t entry = index - window_count_;
     if (chosen_) entry = pass_.work.selected[row_ * pass_.config.index_topk + entry];
-    LoadEntry(pass_, CompressedEntry(pass_, *chunk_.sequence, layer_, entry), kv);
+    return CompressedEntry(pass_, *chunk_.sequence, layer_, entry);
   }
 
  private:
@@ -113,7 +114,9 @@ void AttendRow(Pass& pass, std::size_t layer, std::size_t row, std::span<const f
   kernels::AttendBegin(state);
   for (std::size_t begin = 0; begin < list.size(); begin += kTile) {
     const View2<float> tile = worker.tile.As(std::min(kTile, list.size() - begin), q.cols());
-    for (std::size_t j = 0; j < tile.rows(); ++j) list.Load(begin + j, tile[j]);
+    for (std::size_t j = 0; j < tile.rows(); ++j) LoadEntry(pass, list[begin + j], tile[j]);
+    for (std::size_t j = begin + kTile; j < std::min(begin + 2 * kTile, list.size()); ++j)
+      Prefetch(list[j]);
     kernels::AttendTile(q, tile, scale, state);
   }
   kernels::AttendEnd(sink, state, out);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/prefetch.h"
 #include "kernels/attention.h"
 #include "kernels/block_quant.h"
 #include "kernels/hadamard.h"
@@ -74,9 +75,15 @@ void Score(Pass& pass, std::size_t layer, std::size_t row, std::size_t begin,
 void KeepBest(Pass& pass, std::size_t layer, std::size_t row, std::size_t first, std::size_t end,
               WorkerScratch& worker) {
   const std::size_t visible = VisibleEntries(pass, row);
+  const SequenceState& sequence = *pass.batch.chunks[pass.batch.chunk_of[row]].sequence;
   worker.topk.Reset();
   for (std::size_t page = first; page < end; ++page) {
     const std::size_t begin = page * kPageEntries;
+    // Pages lie apart in memory: no processor finds the next one by itself.
+    if (page + 1 < end)
+      Prefetch(
+          {IndexKey(pass, sequence, layer, begin + kPageEntries).data(),
+           std::min(kPageEntries, visible - begin - kPageEntries) * pass.layout.index_key_bytes});
     const std::span<float> scores =
         worker.scores.span().first(std::min(kPageEntries, visible - begin));
     Score(pass, layer, row, begin, scores, worker);

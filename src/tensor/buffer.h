@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
-#include <new>
 #include <span>
 #include <type_traits>
 
@@ -12,6 +11,10 @@
 #include "tensor/view.h"
 
 namespace hadal {
+
+// At least 64 bytes, 64-byte aligned; above some megabytes in large pages where the system has them.
+// Throws std::bad_alloc. Freed by std::free.
+void* AllocateBuffer(std::size_t bytes);
 
 template <class T>
 class Buffer {
@@ -22,9 +25,7 @@ class Buffer {
   // Throws std::bad_alloc: sizes that come from outside are checked against a budget first.
   explicit Buffer(std::size_t count) : count_(count) {
     HADAL_CHECK(count <= std::numeric_limits<std::size_t>::max() / sizeof(T) - 64);
-    const std::size_t bytes = (count * sizeof(T) + 63) / 64 * 64;
-    data_.reset(static_cast<T*>(std::aligned_alloc(64, bytes == 0 ? 64 : bytes)));
-    if (data_ == nullptr) throw std::bad_alloc();
+    data_.reset(static_cast<T*>(AllocateBuffer(count * sizeof(T))));
   }
 
   T* data() const { return data_.get(); }
