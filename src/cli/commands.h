@@ -1,7 +1,8 @@
 // The commands of `hadal`. Each lives in a file of its own, cli/<command>.cc, with an Add function
 // that declares its flags on the app and, when the command is chosen, sets *run to the work.
 //
-// The work returns Ok (exit code 0) or an Error (printed as one line, exit code 1). Bad flags are
+// The work returns Ok (exit code 0) or an Error (printed as one line, exit code 1); that all its output was
+// written, Main checks. Bad flags are
 // CLI11's matter: exit code 2.
 #pragma once
 #include <CLI/CLI.hpp>

@@ -47,7 +47,6 @@ Status Doctor(const DoctorOptions& options) {
   progress.reset();
   if (!report.ok()) return report.error();
   std::cout << (options.json ? machine::ToJson(*report).Dump(2) + "\n" : machine::ToText(*report));
-  std::cout.flush();
   return Unit{};
 }
 

@@ -30,8 +30,6 @@ Status Inspect(const InspectOptions& options, std::ostream& out) {
     out << InspectionJson(inspection, list).Dump(2) << '\n';
   else
     out << InspectionText(inspection, list);
-  out.flush();
-  if (!out) return Fail(Code::kIo, "the output cannot be written");
   if (inspection.problems.empty()) return Unit{};
   const std::size_t more = inspection.problems.size() + inspection.unlisted_problems - 1;
   return Fail(Code::kCorrupt, "{}{}", inspection.problems[0],

@@ -1,6 +1,8 @@
 // Usage: what is wrong with it is exit code 2, before any work is done.
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -95,6 +97,15 @@ TEST(Usage, WithoutACommandTheHelpIsShown) {
   EXPECT_NE(Call({}).errors.find("tokenize"), std::string::npos);
   EXPECT_EQ(Call({"eval"}).code, 2);
   EXPECT_NE(Call({"eval"}).errors.find("perplexity"), std::string::npos);
+}
+
+TEST(Usage, OutputThatCannotBeWrittenIsAFailure) {
+  const auto measure = [] {
+    if (std::freopen("/dev/full", "w", stdout) == nullptr) std::exit(9);
+    const char* argv[] = {"hadal", "doctor", "--quick", "--no-disk", "--threads", "1", nullptr};
+    std::exit(Main(6, const_cast<char**>(argv)));
+  };
+  EXPECT_EXIT(measure(), ::testing::ExitedWithCode(1), "hadal: the output cannot be written");
 }
 
 TEST(Usage, HelpIsNoFailure) { EXPECT_EQ(Call({"run", "--help"}).code, 0); }

@@ -64,8 +64,6 @@ Status Quantize(const QuantizeCommand& command, std::ostream& out) {
                        FormatBytes(report->read_bytes), report->files,
                        report->files == 1 ? "" : "s", FormatDuration(clock.seconds()));
   }
-  out.flush();
-  if (!out) return Fail(Code::kIo, "the output cannot be written");
   return Unit{};
 }
 

@@ -70,8 +70,6 @@ Status Synth(const SynthCommand& command, std::ostream& out) {
                        FormatCount(report->tensors), FormatBytes(report->bytes), report->files,
                        report->files == 1 ? "" : "s", FormatDuration(clock.seconds()));
   }
-  out.flush();
-  if (!out) return Fail(Code::kIo, "the output cannot be written");
   return Unit{};
 }
 

@@ -194,8 +194,6 @@ Status Tokenize(const TokenizeOptions& options, std::istream& in, std::ostream& 
   const bool from_stream = !options.text_given && options.file.empty();
   if (const Status done = Convert(tokenizer, options, from_stream ? in : given, out); !done.ok())
     return options.file.empty() ? done.error() : Within(options.file, done.error());
-  out.flush();
-  if (!out) return Fail(Code::kIo, "the output cannot be written");
   return Unit{};
 }
 

@@ -44,22 +44,20 @@ std::string FolderOf(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-// A rename is on disk only once its folder is.
-Status FlushFolder(const std::string& path) {
-  const std::string folder = FolderOf(path);
-  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0) return SystemError(folder, "open");
-  // Some file systems cannot flush a folder and say so with EINVAL: nothing more can be done there.
-  if (fsync(fd.get()) != 0 && errno != EINVAL) return SystemError(folder, "flush");
-  return Unit{};
-}
-
 Error TooLarge(const std::string& path, std::uint64_t found, std::uint64_t max_bytes) {
   return Fail(Code::kExhausted, "{}: found {} or more bytes, expected at most {}", path, found,
               max_bytes);
 }
 
 }  // namespace
+
+Status FlushFolder(const std::string& folder) {
+  const Descriptor fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return SystemError(folder, "open");
+  // Some file systems cannot flush a folder and say so with EINVAL: nothing more can be done there.
+  if (fsync(fd.get()) != 0 && errno != EINVAL) return SystemError(folder, "flush");
+  return Unit{};
+}
 
 Result<std::string> ReadFile(const std::string& path, std::uint64_t max_bytes) {
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -173,7 +171,7 @@ Status AtomicFile::Commit() {
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0)
     return SystemError(path_, "rename its temporary to it");
   close(std::exchange(fd_, -1));
-  return FlushFolder(path_);
+  return FlushFolder(FolderOf(path_));
 }
 
 Status WriteFile(const std::string& path, std::string_view text) {

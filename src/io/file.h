@@ -56,5 +56,6 @@ class AtomicFile {
 };
 
 Status WriteFile(const std::string& path, std::string_view text);  // through AtomicFile
+Status FlushFolder(const std::string& folder);  // a rename is on disk only once its folder is
 
 }  // namespace hadal::io

@@ -1,7 +1,6 @@
 #include "io/folder.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -9,6 +8,8 @@
 #include <filesystem>
 #include <system_error>
 #include <utility>
+
+#include "io/file.h"
 
 namespace hadal::io {
 namespace {
@@ -20,16 +21,6 @@ Error SystemError(const std::string& path, const char* action, const std::error_
 }
 
 std::error_code LastError() { return {errno, std::generic_category()}; }
-
-Status FlushFolder(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return SystemError(path, "open", LastError());
-  const bool failed = fsync(fd) != 0 && errno != EINVAL;  // EINVAL: the file system cannot
-  const std::error_code problem = LastError();
-  close(fd);
-  if (failed) return SystemError(path, "flush", problem);
-  return Unit{};
-}
 
 Status CheckReplaceable(const std::string& path, bool replace) {
   std::error_code problem;
