@@ -3,7 +3,7 @@
 #include <memory>
 #include <optional>
 
-#include "base/quote.h"
+#include "cli/flags.h"
 #include "cli/plan.h"
 #include "io/file.h"
 #include "machine/report.h"
@@ -163,16 +163,14 @@ void AddMachineFlags(CLI::App& command, MachineOptions* o) {
   command.add_option("--catalogue", o->catalogue, "more machines, a TOML file");
   AddRatesFlag(command, &o->rates);
   command.add_option("--prefill-rows", o->rows, "tokens of a prefill step")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(WholeNumber(1, 1 << 20))
       ->capture_default_str();
   const auto price = [&](const char* flag, double* value, const char* about) {
-    // CLI::Range lets NaN pass.
-    command.add_option(flag, *value, about)->check([](const std::string& text) {
-      double number = 0;
-      const bool read = CLI::detail::lexical_cast(text, number);
-      if (read && number >= 1e-6 && number <= 1e9) return std::string();
-      return fmt::format("found {}, expected a number from 0.000001 to 1000000000", Quote(text));
-    });
+    command.add_option(flag, *value, about)->check(Number([](double number) -> Status {
+      if (number >= 1e-6 && number <= 1e9) return Unit{};
+      return Fail(Code::kInvalid, "found {}, expected a number from 0.000001 to 1000000000",
+                  number);
+    }));
   };
   price("--usd-per-hour", &o->usd_per_hour, "what one machine costs");
   price("--usd-per-kwh", &o->usd_per_kwh, "what power costs, with --years");
@@ -188,10 +186,10 @@ void AddFit(CLI::App& plan, Work* work) {
   fit->add_option("MODEL", options->models, "models (default: every preset)");
   fit->add_option("--context", options->context, "tokens of each sequence")->capture_default_str();
   fit->add_option("--sequences", options->sequences, "kept and decoded together")
-      ->check(CLI::Range(1, 1 << 20))
+      ->check(WholeNumber(1, 1 << 20))
       ->capture_default_str();
   fit->add_option("--machines", options->machines, "that share one copy of the weights")
-      ->check(CLI::Range(1, 1024))
+      ->check(WholeNumber(1, 1024))
       ->capture_default_str();
   AddMachineFlags(*fit, options.get());
   fit->callback([options, work] { *work = [options] { return Fit(*options, std::cout); }; });

@@ -97,8 +97,8 @@ TEST(PlanCommand, ErrorsAreOneLine) {
        1,
        "found 96GiB, expected at most 1,073,741,824"},
       {{"compare", "v3.2", "v4-flash", "--context", "4K.."}, 1, "found 4K.., expected FROM..TO"},
-      {{"fit", "--machine", "server-256gb", "--usd-per-hour", "nan"}, 2, "found 'nan', expected"},
-      {{"fit", "--machine", "server-256gb", "--usd-per-kwh", "-1"}, 2, "found '-1', expected"},
+      {{"fit", "--machine", "server-256gb", "--usd-per-hour", "nan"}, 2, "found nan, expected"},
+      {{"fit", "--machine", "server-256gb", "--usd-per-kwh", "-1"}, 2, "found -1, expected"},
       {{"fit", "--machine", "server-256gb", "--rates", "/nonexistent"}, 1, "/nonexistent"},
       {{"claims", "--json", "--csv"}, 2, "--json excludes --csv"},
   };

@@ -141,7 +141,10 @@ TEST(Describe, ErrorsNameTheField) {
   const std::string dense =
       without(v32, "\"first_k_dense_replace\":3", "\"first_k_dense_replace\":62");
   const std::string scheme = without(v32, "\"quant_method\":\"fp8\"", "\"quant_method\":\"awq\"");
+  const std::string embedded = FindPreset("embedded")->config().Dump();
+  const std::string plain = without(embedded, "\"quantization_config\"", "\"other\"");
   const BadConfig cases[] = {
+      {plain.c_str(), "expert_dtype: found \"fp4\", expected none where there is no quantization"},
       {"[]", "config.json: found [], expected an object"},
       {"{}", "model_type: found nothing, expected one of deepseek_v4, deepseek_v3, "},
       {R"({"model_type": "gpt2"})", "model_type: found \"gpt2\", expected one of"},

@@ -30,7 +30,11 @@ Result<CostModel> Describe(const Json& config, std::string name) {
   if (text != nullptr && *text == "deepseek_v4") {
     HADAL_TRY(const model::Config v4, model::ParseConfig(config));
     HADAL_TRY(const StorageOf storage, StorageByConfig(config));
-    return DescribeV4(v4, storage, std::move(name));
+    CostModel model = DescribeV4(v4, storage, std::move(name));
+    if (!fields.Has("quantization_config"))
+      model.notes.emplace_back(
+          "quantization_config is not given: matrices are counted as torch_dtype");
+    return model;
   }
   if (text != nullptr && Among(kMla, *text)) return DescribeMla(config, std::move(name));
   if (text != nullptr && Among(kGqa, *text)) return DescribeGqa(config, std::move(name));

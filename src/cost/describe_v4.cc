@@ -197,6 +197,8 @@ Result<StorageOf> StorageByConfig(const Json& config) {
       return expert && fp8 ? Stored::kFp8 : StoredAs(spec.storage);
     });
   }
+  if (fields.Has("expert_dtype"))
+    fields.Refuse(Code::kInvalid, "expert_dtype", "none where there is no quantization_config");
   fields.Choice("torch_dtype", {"bfloat16", "float16", "float32"}, &choice);
   if (!fields.ok()) return fields.error();
   const Stored matrix = choice == 2 ? Stored::kF32 : Stored::kHalf;
