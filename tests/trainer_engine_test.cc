@@ -8,38 +8,30 @@
 #include "cache/sequence.h"
 #include "model/forward.h"
 #include "testing/temp_folder.h"
-#include "train/v4_model.h"
+#include "train/tiny_model_test.h"
 
 namespace hadal {
 namespace {
 
 constexpr std::size_t kTokens = 300;
 
+// Wide enough for the published formats' blocks.
 model::Config SmallConfig() {
-  model::Config c;
+  model::Config c = train::TinyConfig();
   c.vocab_size = 64;
   c.hidden_size = 128;
-  c.num_hidden_layers = 4;
   c.num_attention_heads = 2;
   c.head_dim = 128;
   c.qk_rope_head_dim = 64;
   c.q_lora_rank = 128;
-  c.o_groups = 2;
   c.o_lora_rank = 64;
   c.sliding_window = 16;
-  c.index_n_heads = 2;
   c.index_head_dim = 64;
   c.index_topk = 8;
   c.moe_intermediate_size = 128;
   c.n_routed_experts = 4;
-  c.num_experts_per_tok = 2;
-  c.num_hash_layers = 1;
-  c.routed_scaling_factor = 1.5;
   c.swiglu_limit = 10;
-  c.compress_ratios = {0, 4, 128, 4, 0};
-  c.num_nextn_predict_layers = 1;
   c.max_position_embeddings = 4096;
-  c.rope_scaling.factor = 16;
   c.rope_scaling.original_max_position_embeddings = 65536;
   return c;
 }
