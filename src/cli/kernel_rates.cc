@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/prefetch.h"
 #include "base/random.h"
 #include "base/threads.h"
 #include "kernels/attention.h"
@@ -177,13 +178,16 @@ class IndexCase : public Case {
 
  private:
   static constexpr std::size_t kKeyBytes = kIndexDim / 2 + kIndexDim / 32;
+  static constexpr std::size_t kPageBytes = kIndexPage * kKeyBytes;
   void Score(std::size_t part) {
     std::array<float, kIndexPage> scores;
     best_[part].Reset();
     const std::size_t end = pages_ * (part + 1) / best_.size();
     for (std::size_t page = pages_ * part / best_.size(); page < end; ++page) {
-      kernels::PackedIndexScores(queries_.data(), kIndexDim, w_,
-                                 keys_.data() + page * kIndexPage * kKeyBytes, scores);
+      if (page + 1 < end)  // as the engine does
+        Prefetch(keys_.span().subspan((page + 1) * kPageBytes, kPageBytes));
+      kernels::PackedIndexScores(queries_.data(), kIndexDim, w_, keys_.data() + page * kPageBytes,
+                                 scores);
       best_[part].Push(static_cast<std::uint32_t>(page * kIndexPage), scores);
     }
   }
@@ -230,6 +234,8 @@ class AttentionCase : public Case {
         kernels::DecodeKvEntry(
             kShape, entries_.span().subspan((t * tile + j) * kShape.bytes(), kShape.bytes()),
             kv[j]);
+      if (t + 1 < tiles_)  // as the engine does
+        Prefetch(entries_.span().subspan((t + 1) * tile * kShape.bytes(), tile * kShape.bytes()));
       kernels::AttendTile(query, kv, 0.04F, state);
     }
   }
