@@ -23,14 +23,14 @@ Table PrefillTable(const BenchReport& report) {
 
 Table DecodeTable(const BenchReport& report) {
   Table table({">depth", ">threads", ">batch", ">tokens/s", ">min", ">max", ">GB/token", ">GB/s",
-               ">share of bandwidth", ">GFLOP/s", ">state", ">RSS"});
+               ">memory gave", ">share of bandwidth", ">GFLOP/s", ">state", ">RSS"});
   for (const DecodeFigure& f : report.decode)
     table.Row({FormatCount(f.depth), std::to_string(f.threads), std::to_string(f.batch),
                Number(f.tokens_per_s.median), Number(f.tokens_per_s.min),
                Number(f.tokens_per_s.max), fmt::format("{:.3f}", f.bytes_per_token / 1e9),
-               Number(f.bytes_per_s() / 1e9), Percent(f.share_of_bandwidth),
-               Number(f.flops_per_s() / 1e9), FormatBytes(f.state_bytes),
-               FormatBytes(f.rss_bytes)});
+               Number(f.bytes_per_s() / 1e9), Number(f.read_bytes_per_s.median / 1e9),
+               Percent(f.share_of_bandwidth), Number(f.flops_per_s() / 1e9),
+               FormatBytes(f.state_bytes), FormatBytes(f.rss_bytes)});
   return table;
 }
 
@@ -124,6 +124,7 @@ Json BenchJson(const BenchReport& report) {
                                        {"flops_per_token", f.flops_per_token},
                                        {"bytes_per_s", f.bytes_per_s()},
                                        {"flops_per_s", f.flops_per_s()},
+                                       {"read_bytes_per_s", f.read_bytes_per_s.median},
                                        {"share_of_bandwidth", f.share_of_bandwidth},
                                        {"state_bytes", f.state_bytes},
                                        {"rss", f.rss_bytes}}));

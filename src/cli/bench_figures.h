@@ -21,11 +21,12 @@ struct PrefillFigure {
 struct DecodeFigure {
   std::uint64_t depth = 0;
   std::size_t threads = 0, batch = 0;
-  machine::Samples tokens_per_s;  // of all sequences together
+  machine::Samples tokens_per_s;      // of all sequences together
+  machine::Samples read_bytes_per_s;  // what the memory gave around each sample
   double bytes_per_token =
       0;  // read from memory, by the cost model; experts that a batch shares once
   double flops_per_token = 0;
-  double share_of_bandwidth = 0;
+  double share_of_bandwidth = 0;                 // the median of the samples' own
   std::uint64_t state_bytes = 0, rss_bytes = 0;  // of all sequences; of the process
   double bytes_per_s() const { return bytes_per_token * tokens_per_s.median; }
   double flops_per_s() const { return flops_per_token * tokens_per_s.median; }

@@ -15,6 +15,7 @@
 #include "cost/cost_model.h"
 #include "cost/describe.h"
 #include "cost/engine_memory.h"
+#include "machine/memory_reader.h"
 #include "model/forward.h"
 
 namespace hadal::cli {
@@ -288,25 +289,41 @@ class Bench {
     const auto steps = static_cast<std::size_t>(
         std::clamp(std::ceil(options_.sample_seconds / std::max(seconds, 1e-9)), 1.0,
                    static_cast<double>(kMostSteps)));
-    std::vector<double> rates;
-    for (std::size_t sample = 0; sample < options_.repeat; ++sample) {
-      HADAL_TRY(seconds, TimeSteps(sequences, steps, logits));
-      rates.push_back(static_cast<double>(steps * batch) / seconds);
+    // On a shared machine memory gives half as much in one second as in the next: what a sample is
+    // compared with is measured right before and after it.
+    std::vector<double> rates, reads;
+    {
+      HADAL_TRY(const machine::MemoryReader memory,
+                machine::MemoryReader::Create(ReadBytes(), *threads_));
+      for (std::size_t sample = 0; sample < options_.repeat; ++sample) {
+        const double before = memory.BytesPerSecond(*threads_);
+        HADAL_TRY(seconds, TimeSteps(sequences, steps, logits));
+        rates.push_back(static_cast<double>(steps * batch) / seconds);
+        reads.push_back((before + memory.BytesPerSecond(*threads_)) / 2);
+      }
     }
-    AddDecode(depth, sequences, std::move(rates));
+    AddDecode(depth, sequences, std::move(rates), std::move(reads));
     return Unit{};
   }
 
+  std::uint64_t ReadBytes() const {
+    const std::uint64_t free = machine::DescribeComputer().available_bytes;
+    const std::uint64_t bytes = std::uint64_t{1} << (options_.quick ? 27 : 30);
+    return free == 0 ? bytes : std::min(bytes, free / 4);
+  }
+
   void AddDecode(std::uint64_t depth, const std::vector<cache::Sequence>& sequences,
-                 std::vector<double> rates) {
+                 std::vector<double> rates, std::vector<double> reads) {
     DecodeFigure figure{.depth = depth,
                         .threads = threads_->count(),
                         .batch = sequences.size(),
-                        .tokens_per_s = machine::Samples::Of(std::move(rates))};
+                        .tokens_per_s = machine::Samples::Of(rates),
+                        .read_bytes_per_s = machine::Samples::Of(reads)};
     figure.bytes_per_token = DecodeBytes(depth, figure.batch);
+    report_.machine.AddReads(figure.threads, reads);
+    for (std::size_t i = 0; i < rates.size(); ++i) rates[i] *= figure.bytes_per_token / reads[i];
+    figure.share_of_bandwidth = machine::Samples::Of(std::move(rates)).median;
     figure.flops_per_token = 2 * Sum(cost::DecodeMacs(cost_, depth + 1));
-    const double bandwidth = report_.machine.ReadBytesPerSecond(figure.threads);
-    if (bandwidth > 0) figure.share_of_bandwidth = figure.bytes_per_s() / bandwidth;
     for (const cache::Sequence& sequence : sequences) figure.state_bytes += sequence.bytes();
     if (!options_.random_fill && sequences.size() > 1)  // forks share their full pages
       figure.state_bytes -= (sequences.size() - 1) * sequences[0].full_pages() * layout_.page_bytes;

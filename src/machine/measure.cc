@@ -1,11 +1,8 @@
 #include "machine/measure.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "base/clock.h"
@@ -13,6 +10,7 @@
 #include "base/units.h"
 #include "kernels/isa.h"
 #include "machine/loops.h"
+#include "machine/memory_reader.h"
 
 namespace hadal::machine {
 namespace {
@@ -20,7 +18,6 @@ namespace {
 using kernels::Isa;
 
 constexpr std::size_t kMaxThreads = 1024;
-constexpr std::size_t kBlock = 4096;  // parts of the buffer are multiples of this
 
 // Results of the loops go here, so that no loop can be left out.
 void Keep(double value) {
@@ -69,47 +66,6 @@ std::vector<Loop> RunnableLoops() {
   return loops;
 }
 
-std::uint64_t ReadPlain(const std::byte* data, std::size_t bytes) {
-  std::uint64_t sums[4] = {};
-  for (std::size_t at = 0; at < bytes; at += sizeof(sums)) {
-    std::uint64_t words[4];
-    std::memcpy(words, data + at, sizeof(words));
-    for (std::size_t i = 0; i < 4; ++i) sums[i] ^= words[i];
-  }
-  return sums[0] ^ sums[1] ^ sums[2] ^ sums[3];
-}
-
-using Reader = std::uint64_t (*)(const std::byte*, std::size_t);
-Reader BestReader() {
-  if (Runs(Isa::kAvx512)) return avx512::ReadAll;
-  return Runs(Isa::kAvx2) ? avx2::ReadAll : ReadPlain;
-}
-
-// Memory that is really there, in large pages where the system has them.
-class MappedBuffer {
- public:
-  static Result<MappedBuffer> Create(std::uint64_t bytes) {
-    void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED)
-      return Fail(Code::kExhausted, "no memory for a buffer of {} to read", FormatBytes(bytes));
-    madvise(data, bytes, MADV_HUGEPAGE);
-    return MappedBuffer(static_cast<std::byte*>(data), bytes);
-  }
-  MappedBuffer(MappedBuffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
-  MappedBuffer& operator=(MappedBuffer&&) = delete;
-  ~MappedBuffer() {
-    if (data_ != nullptr) munmap(data_, bytes_);
-  }
-  std::byte* data() const { return data_; }
-  std::uint64_t bytes() const { return bytes_; }
-
- private:
-  MappedBuffer(std::byte* data, std::uint64_t bytes) : data_(data), bytes_(bytes) {}
-  std::byte* data_;
-  std::uint64_t bytes_;
-};
-
 class Measurer {
  public:
   Measurer(const MeasureOptions& options, Computer computer)
@@ -129,12 +85,10 @@ class Measurer {
     const std::vector<Loop> loops = options_.arithmetic ? RunnableLoops() : std::vector<Loop>();
     total_ = samples_ * counts_.size() * (1 + loops.size());
     {
-      HADAL_TRY(const MappedBuffer buffer, MappedBuffer::Create(BufferBytes()));
-      report_.buffer_bytes = buffer.bytes();
       Threads filling(report_.computer.threads);
-      ForParts(filling, buffer,
-               [](std::byte* part, std::size_t bytes) { std::memset(part, 1, bytes); });
-      for (const std::size_t count : counts_) Read(buffer, count);
+      HADAL_TRY(const MemoryReader memory, MemoryReader::Create(BufferBytes(), filling));
+      report_.buffer_bytes = memory.bytes();
+      for (const std::size_t count : counts_) Read(memory, count);
     }
     for (const Loop& loop : loops)
       for (const std::size_t count : counts_) Compute(loop, count);
@@ -156,16 +110,7 @@ class Measurer {
       bytes = std::uint64_t{4} << (options_.quick ? 27 : 30);
       if (free != 0) bytes = std::min(bytes, free / 4);
     }
-    return std::max<std::uint64_t>(bytes / kBlock * kBlock, kBlock);
-  }
-
-  template <class F>
-  static void ForParts(Threads& threads, const MappedBuffer& buffer, F&& f) {
-    const std::size_t blocks = buffer.bytes() / kBlock, count = threads.count();
-    threads.Run(count, [&](std::size_t w) {
-      const std::size_t begin = blocks * w / count, end = blocks * (w + 1) / count;
-      f(buffer.data() + begin * kBlock, (end - begin) * kBlock);
-    });
+    return bytes;
   }
 
   void Step() {
@@ -173,19 +118,14 @@ class Measurer {
     if (options_.on_progress) options_.on_progress(done_, total_);
   }
 
-  void Read(const MappedBuffer& buffer, std::size_t count) {
+  void Read(const MemoryReader& memory, std::size_t count) {
     Threads threads(count);
-    const Reader reader = BestReader();
     std::vector<double> rates;
     for (std::size_t sample = 0; sample < samples_; ++sample) {
-      const Stopwatch clock;
-      ForParts(threads, buffer, [&](const std::byte* part, std::size_t bytes) {
-        Keep(static_cast<double>(reader(part, bytes)));
-      });
-      rates.push_back(static_cast<double>(buffer.bytes()) / clock.seconds());
+      rates.push_back(memory.BytesPerSecond(threads));
       Step();
     }
-    report_.reads.push_back({count, Samples::Of(std::move(rates))});
+    report_.reads.push_back({count, Samples::Of(rates), rates});
   }
 
   void Compute(const Loop& loop, std::size_t count) {
@@ -250,6 +190,14 @@ double MachineReport::ReadBytesPerSecond(std::size_t threads) const {
     if (best == nullptr || Distance(rate.threads, threads) < Distance(best->threads, threads))
       best = &rate;
   return best == nullptr ? 0 : best->bytes_per_s.max;
+}
+
+void MachineReport::AddReads(std::size_t threads, std::span<const double> rates) {
+  for (ReadRate& rate : reads) {
+    if (rate.threads != threads) continue;
+    rate.samples.insert(rate.samples.end(), rates.begin(), rates.end());
+    rate.bytes_per_s = Samples::Of(rate.samples);
+  }
 }
 
 double MachineReport::OpsPerSecond(Arithmetic wanted, std::size_t threads) const {

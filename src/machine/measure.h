@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,7 @@ std::string_view ArithmeticName(
 struct ReadRate {
   std::size_t threads = 0;
   Samples bytes_per_s;
+  std::vector<double> samples = {};  // what bytes_per_s is of
 };
 
 struct ArithmeticRate {
@@ -62,6 +64,9 @@ struct MachineReport {
   // nearest to `threads`, of the fastest instruction; 0: nothing of the kind was measured.
   double ReadBytesPerSecond(std::size_t threads) const;
   double OpsPerSecond(Arithmetic wanted, std::size_t threads) const;
+
+  // More samples of reading with so many threads, from another time.
+  void AddReads(std::size_t threads, std::span<const double> rates);
 };
 
 struct MeasureOptions {

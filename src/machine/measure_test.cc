@@ -63,6 +63,16 @@ TEST(Measure, TheNearestThreadsAndTheFastestInstructionCount) {
   EXPECT_EQ(report.OpsPerSecond(Arithmetic::kBf16Dot, 1), 0);
 }
 
+TEST(Measure, LaterReadsAreMoreSamples) {
+  MachineReport report;
+  report.reads = {{1, {10, 9, 11}, {9, 10, 11}}, {2, {20, 20, 20}, {20}}};
+  report.AddReads(1, std::vector<double>{8, 12, 13, 13});
+  EXPECT_EQ(report.reads[0].bytes_per_s.median, 11);
+  EXPECT_EQ(report.reads[0].bytes_per_s.min, 8);
+  EXPECT_EQ(report.reads[0].bytes_per_s.max, 13);
+  EXPECT_EQ(report.reads[1].bytes_per_s.max, 20);
+}
+
 TEST(Measure, SaysWhatIsWrong) {
   MeasureOptions options = Small();
   options.threads = {1, 0};
