@@ -13,6 +13,7 @@
 #include "kernels/block_quant.h"
 #include "kernels/index_scores.h"
 #include "kernels/quantized_matmul.h"
+#include "machine/memory_reader.h"
 #include "plan/engine_rates.h"
 #include "tensor/buffer.h"
 #include "tensor/codec.h"
@@ -245,6 +246,17 @@ class AttentionCase : public Case {
   Buffer<std::byte> entries_;
 };
 
+class ReadCase : public Case {
+ public:
+  explicit ReadCase(machine::MemoryReader memory) : memory_(std::move(memory)) {
+    amount_ = static_cast<double>(memory_.bytes());
+  }
+  void Call(Threads& threads) override { memory_.BytesPerSecond(threads); }
+
+ private:
+  machine::MemoryReader memory_;
+};
+
 struct Kernel {
   std::string_view name;
   const char* unit;
@@ -254,7 +266,7 @@ struct Kernel {
 
 }  // namespace
 
-std::vector<KernelRate> MeasureKernels(std::size_t thread_count, std::size_t bytes) {
+Result<std::vector<KernelRate>> MeasureKernels(std::size_t thread_count, std::size_t bytes) {
   Threads threads(thread_count);
   const auto quantized = [&](WeightFormat format, std::size_t together) {
     return std::make_unique<QuantizedCase>(format, together, bytes, threads);
@@ -267,6 +279,8 @@ std::vector<KernelRate> MeasureKernels(std::size_t thread_count, std::size_t byt
       {plan::kIndexKernel, "operations", std::make_unique<IndexCase>(bytes / 8, threads)});
   cases.push_back(
       {plan::kAttentionKernel, "operations", std::make_unique<AttentionCase>(bytes / 16, threads)});
+  HADAL_TRY(machine::MemoryReader memory, machine::MemoryReader::Create(bytes, threads));
+  cases.push_back({plan::kMemoryRead, "bytes", std::make_unique<ReadCase>(std::move(memory))});
   // They take turns, so that what else the machine does falls on all of them. The first turn warms up.
   for (std::size_t sample = 0; sample <= kSamples; ++sample)
     for (Kernel& kernel : cases) {

@@ -11,13 +11,14 @@ namespace hadal::cli {
 
 struct KernelRate {
   std::string_view kernel;  // plan/engine_rates.h
-  const char* unit;         // "bytes" of weights, or "operations"
+  const char* unit;         // "bytes", or "operations"
   machine::Samples per_s;
 };
 
-// Takes a few seconds, and four times `bytes` of memory: of each weight format so many, or one matrix.
+// Takes a few seconds, and five times `bytes` of memory: of each weight format so many, or one matrix.
 // Shapes are V4-Flash's.
-std::vector<KernelRate> MeasureKernels(std::size_t thread_count,
-                                       std::size_t bytes = std::size_t{256} << 20);
+// kExhausted: no memory.
+Result<std::vector<KernelRate>> MeasureKernels(std::size_t thread_count,
+                                               std::size_t bytes = std::size_t{256} << 20);
 
 }  // namespace hadal::cli

@@ -29,7 +29,7 @@ void AddMachines(CLI::App& plan, Work* work);
 
 // cli/plan_rates.cc
 void AddRates(CLI::App& plan, Work* work);
-plan::Report RatesReport(std::size_t threads);
+Result<plan::Report> RatesReport(std::size_t threads);
 Result<plan::EngineRates> FindRates(const std::string& name);  // "this", measured now; or a file
 
 }  // namespace hadal::cli

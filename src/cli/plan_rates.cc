@@ -25,12 +25,14 @@ constexpr const char* kAbout =
     "  hadal plan fit v4-flash --machine doctor.json --rates rates.json";
 
 Status Rates(const PlanFlags& flags, std::ostream& out) {
-  return PrintReport(RatesReport(Threads::HardwareCount()), flags, out);
+  HADAL_TRY(const plan::Report report, RatesReport(Threads::HardwareCount()));
+  return PrintReport(report, flags, out);
 }
 
 }  // namespace
 
-plan::Report RatesReport(std::size_t threads) {
+Result<plan::Report> RatesReport(std::size_t threads) {
+  HADAL_TRY(const std::vector<KernelRate> rates, MeasureKernels(threads));
   plan::Section section{.key = "kernels",
                         .title = {},
                         .columns = {{"kernel", "kernel"},
@@ -40,7 +42,7 @@ plan::Report RatesReport(std::size_t threads) {
                                     {"unit", "of"}},
                         .rows = {}};
   const auto giga = [](double v) { return plan::Cell{v, fmt::format("{:.1f}", v / 1e9)}; };
-  for (const KernelRate& rate : MeasureKernels(threads))
+  for (const KernelRate& rate : rates)
     section.rows.push_back({plan::Text(std::string(rate.kernel)), giga(rate.per_s.median),
                             giga(rate.per_s.min), giga(rate.per_s.max), plan::Text(rate.unit)});
   plan::Report report;
@@ -58,8 +60,10 @@ plan::Report RatesReport(std::size_t threads) {
 }
 
 Result<plan::EngineRates> FindRates(const std::string& name) {
-  if (name == "this")
-    return plan::EngineRatesFromJson(plan::ReportJson(RatesReport(Threads::HardwareCount())), name);
+  if (name == "this") {
+    HADAL_TRY(const plan::Report report, RatesReport(Threads::HardwareCount()));
+    return plan::EngineRatesFromJson(plan::ReportJson(report), name);
+  }
   constexpr std::uint64_t kMaxBytes = 1 << 20;
   HADAL_TRY(const std::string text, io::ReadFile(name, kMaxBytes));
   const Result<Json> json = ParseJson(text);

@@ -14,7 +14,7 @@ constexpr std::size_t kMost = std::size_t{1} << 30;
 struct Measured {
   std::size_t depth = 0, threads = 0, batch = 0;
   double tokens_per_s = 0;
-  std::optional<double> bytes_per_token;
+  std::optional<double> bytes_per_token, read_bytes_per_s;
 };
 
 Result<std::vector<Measured>> DecodeFigures(const Json& bench, const std::string& name) {
@@ -33,6 +33,8 @@ Result<std::vector<Measured>> DecodeFigures(const Json& bench, const std::string
     fields.Number("tokens_per_s", 1e-9, 1e12, &figure.tokens_per_s);
     if (fields.Has("bytes_per_token"))
       fields.Number("bytes_per_token", 1, 1e18, &figure.bytes_per_token.emplace());
+    if (fields.Has("read_bytes_per_s"))
+      fields.Number("read_bytes_per_s", 1, 1e18, &figure.read_bytes_per_s.emplace());
     if (!fields.ok()) return fields.error();
     threads = std::max(threads, figure.threads);
     figures.push_back(figure);
@@ -89,9 +91,11 @@ std::string PredictionNote(const std::optional<EngineRates>& rates) {
            "--rates the level is predicted too.";
   return fmt::format(
       "Predicted: by the engine's kernels as {} measured them, nothing fitted: {:.1f} GB/s BF16, "
-      "{:.1f} FP8, {:.1f} FP4; {:.0f} GOP/s index scores, {:.0f} attention.",
+      "{:.1f} FP8, {:.1f} FP4 while memory gave {:.1f}, in proportion to what it gave around each "
+      "row; {:.0f} GOP/s index scores, {:.0f} attention.",
       rates->source, rates->bf16_bytes_per_s / 1e9, rates->fp8_bytes_per_s / 1e9,
-      rates->fp4_bytes_per_s / 1e9, rates->index_ops_per_s / 1e9, rates->attention_ops_per_s / 1e9);
+      rates->fp4_bytes_per_s / 1e9, rates->read_bytes_per_s / 1e9, rates->index_ops_per_s / 1e9,
+      rates->attention_ops_per_s / 1e9);
 }
 
 }  // namespace
@@ -126,6 +130,10 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
     if (figure.batch == 1) decode_share = std::min(decode_share.value_or(share), share);
     double predicted = bound * shares.try_emplace(figure.batch, share).first->second;
     if (rates) {
+      if (figure.read_bytes_per_s) {
+        with_kernels.engine = WhenMemoryGives(*rates, *figure.read_bytes_per_s);
+        with_kernels.dram_bytes_per_s = *figure.read_bytes_per_s;
+      }
       HADAL_TRY(predicted, Predict(model, with_kernels, figure));
     }
     const double difference = predicted / figure.tokens_per_s - 1;
@@ -139,6 +147,8 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
   }
   Report report;
   report.title = fmt::format("{}: decode measured in {}, and predicted", model.cost.name, name);
+  with_kernels = machine;
+  with_kernels.engine = rates;
   report.facts.Set("machine", MachineJson(with_kernels));
   report.facts.Set("model", ModelJson(model));
   report.facts.Set("decode_share", decode_share ? Json(*decode_share) : Json());

@@ -41,6 +41,7 @@ EngineRates Rates(std::size_t threads) {
   rates.threads = threads;
   rates.bf16_bytes_per_s = rates.fp8_bytes_per_s = rates.fp4_bytes_per_s = 5e9;
   rates.index_ops_per_s = rates.attention_ops_per_s = 1e20;
+  rates.read_bytes_per_s = 1e10;
   return rates;
 }
 
@@ -59,6 +60,21 @@ TEST(Check, ByTheKernelsTheLevelIsPredicted) {
   const double by_bandwidth = 1e10 / static_cast<double>(cost::ActiveWeightBytes(model.cost));
   EXPECT_NEAR(predicted("0.1"), by_bandwidth / 2, 1e-3 * by_bandwidth);
   EXPECT_EQ(predicted("0.1"), predicted("0.4"));
+}
+
+TEST(Check, TheKernelsRatesFollowTheMemoryAroundARow) {
+  const PlannedModel model = *FindModel("v4-flash");
+  const auto report = CheckAgainstBench(
+      model,
+      *ParseJson(Bench(
+          R"({"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1, "read_bytes_per_s": 1e10},
+             {"depth": 0, "threads": 2, "batch": 2, "tokens_per_s": 1, "read_bytes_per_s": 1e10},
+             {"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1, "read_bytes_per_s": 7e9})")),
+      "bench.json", Rates(2));
+  const Json json = ReportJson(*report);
+  const Json::Array& rows = *json.Find("decode")->AsArray();
+  const double calm = *rows[0].Find("predicted")->AsNumber();
+  EXPECT_NEAR(*rows[2].Find("predicted")->AsNumber(), 0.7 * calm, 1e-9 * calm);
 }
 
 TEST(Check, TheShareForACatalogueIsTheSmallest) {

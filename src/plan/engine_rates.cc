@@ -15,7 +15,8 @@ constexpr Slot kSlots[] = {{kBf16Kernel, &EngineRates::bf16_bytes_per_s},
                            {kFp8Kernel, &EngineRates::fp8_bytes_per_s},
                            {kFp4Kernel, &EngineRates::fp4_bytes_per_s},
                            {kIndexKernel, &EngineRates::index_ops_per_s},
-                           {kAttentionKernel, &EngineRates::attention_ops_per_s}};
+                           {kAttentionKernel, &EngineRates::attention_ops_per_s},
+                           {kMemoryRead, &EngineRates::read_bytes_per_s}};
 
 }  // namespace
 
@@ -42,6 +43,15 @@ Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& nam
   for (const Slot& slot : kSlots)
     if (rates.*slot.rate == 0)
       return Fail(Code::kInvalid, "{}: kernels: found no {}, expected its rate", name, slot.kernel);
+  return rates;
+}
+
+EngineRates WhenMemoryGives(EngineRates rates, double read_bytes_per_s) {
+  const double ratio = read_bytes_per_s / rates.read_bytes_per_s;
+  rates.bf16_bytes_per_s *= ratio;
+  rates.fp8_bytes_per_s *= ratio;
+  rates.fp4_bytes_per_s *= ratio;
+  rates.read_bytes_per_s = read_bytes_per_s;
   return rates;
 }
 

@@ -3,6 +3,7 @@
 // the rate of the kernel that computes it.
 //
 //   weights      bytes a second of a product with one row, codes and scales read from memory
+//   memory       bytes a second of reading, beside them
 //   index scores, attention over entries
 //                operations a second (2 a multiply-add) over stored entries read from memory
 //
@@ -22,14 +23,18 @@ namespace hadal::plan {
 // The kernels, with their keys in JSON.
 inline constexpr std::string_view kBf16Kernel = "bf16_matrix", kFp8Kernel = "fp8_matrix",
                                   kFp4Kernel = "fp4_matrix", kIndexKernel = "index_scores",
-                                  kAttentionKernel = "attention";
+                                  kAttentionKernel = "attention", kMemoryRead = "memory_read";
 
 struct EngineRates {
   std::string source;  // the file, or "this"
   std::size_t threads = 0;
   double bf16_bytes_per_s = 0, fp8_bytes_per_s = 0, fp4_bytes_per_s = 0;
   double index_ops_per_s = 0, attention_ops_per_s = 0;
+  double read_bytes_per_s = 0;
 };
+
+// At a moment when the memory gives so much: products with one row take their share of it.
+EngineRates WhenMemoryGives(EngineRates rates, double read_bytes_per_s);
 
 // {"threads", "kernels": [{"kernel", "per_s"}]}. kInvalid: names the key, or the kernel that is missing.
 Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& name);

@@ -10,7 +10,7 @@ namespace {
 constexpr const char* kRates = R"({"threads": 2, "kernels": [
   {"kernel": "bf16_matrix", "per_s": 4e10}, {"kernel": "fp8_matrix", "per_s": 2e10},
   {"kernel": "fp4_matrix", "per_s": 1e10}, {"kernel": "index_scores", "per_s": 5e11},
-  {"kernel": "attention", "per_s": 1e11}]})";
+  {"kernel": "attention", "per_s": 1e11}, {"kernel": "memory_read", "per_s": 4e10}]})";
 
 EngineRates Rates() { return *EngineRatesFromJson(*ParseJson(kRates), "rates.json"); }
 
