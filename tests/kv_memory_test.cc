@@ -1,0 +1,166 @@
+// Memory at a million tokens, against the formulas and against what the system says the process holds:
+// the state of the full Flash and Pro models, the scratch of a forward pass, and forks.
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "base/units.h"
+#include "cache/random_state.h"
+#include "cache/sequence.h"
+#include "cache/small_shape_test.h"
+#include "cost/cost_model.h"
+#include "cost/engine_memory.h"
+#include "cost/presets.h"
+#include "machine/features.h"
+#include "model/forward.h"
+#include "model/synth.h"
+#include "testing/temp_folder.h"
+
+namespace hadal {
+namespace {
+
+// Sanitizers add to every allocation and keep what is freed: there only the counters are compared.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+constexpr std::uint64_t kMillion = 1'048'576;
+
+struct Published {
+  const char* preset;
+  model::Config shape;
+  double gigabytes;  // window and compressed entries of a million tokens, without the MTP block
+};
+std::vector<Published> Models() {
+  return {{"v4-flash", model::FlashShape(), 3.688}, {"v4-pro", model::ProShape(), 5.280}};
+}
+
+TEST(KvMemory, OfAMillionTokensIsTheFormulas) {
+  for (const Published& published : Models()) {
+    SCOPED_TRACE(published.preset);
+    const model::KvLayout layout(published.shape, model::Numerics::Stored());
+    const cost::StateBytes state = cost::AllocatedState(published.shape, layout, kMillion);
+    const std::uint64_t kv = state.window + state.csa + state.index_keys + state.hca;
+    EXPECT_EQ(kv, cost::KvBytes(cost::DescribePreset(published.preset), kMillion,
+                                cost::KvFormat::kPublished, cost::Mtp::kWithout));
+    EXPECT_NEAR(static_cast<double>(kv) / 1e9, published.gigabytes, 0.0005);
+    EXPECT_LT(state.total() - kv, 25'000'000u);  // tails and the MTP block's window
+  }
+}
+
+// How much more the process holds than at the start; none where the system does not say.
+class Resident {
+ public:
+  void ExpectGrown(std::uint64_t bytes, double within, const char* what) const {
+    if (kSanitized || start_ == 0) return;
+    EXPECT_NEAR(static_cast<double>(AnonymousResidentBytes()) - start_, static_cast<double>(bytes),
+                within)
+        << what;
+  }
+
+ private:
+  double start_ = static_cast<double>(AnonymousResidentBytes());
+};
+
+// Every page is written to, so that the system gives it. One model after the other: 5.3 GB at most.
+TEST(KvMemory, IsWhatTheProcessHolds) {
+  for (const Published& published : Models()) {
+    SCOPED_TRACE(published.preset);
+    const model::KvLayout layout(published.shape, model::Numerics::Stored());
+    const std::uint64_t tokens = kSanitized ? 8192 : kMillion;
+    const std::uint64_t planned = cost::AllocatedState(published.shape, layout, tokens).total();
+    const std::uint64_t needed = planned + planned / 8;
+    const std::uint64_t free = machine::DescribeComputer().available_bytes;
+    if (free != 0 && free < needed)
+      GTEST_SKIP() << published.preset << " needs " << FormatBytes(needed)
+                   << " of free memory, found " << FormatBytes(free);
+    const auto pool = std::make_shared<cache::Pool>(layout, planned + 2 * layout.fixed_bytes);
+    const double within = 0.02 * static_cast<double>(planned);
+    const Resident resident;
+    {
+      cache::Sequence sequence = cache::Sequence::Create(pool).value();
+      ASSERT_TRUE(sequence.Reserve(tokens).ok());
+      EXPECT_EQ(sequence.bytes(), planned);
+      EXPECT_EQ(pool->used_bytes(), planned);
+      resident.ExpectGrown(planned, within, "one sequence");
+      // Two continuations hold the million tokens once.
+      sequence.state().tokens = tokens;
+      const cache::Sequence a = sequence.Fork().value(), b = sequence.Fork().value();
+      EXPECT_EQ(pool->used_bytes(), pool->budget_bytes());
+      resident.ExpectGrown(pool->used_bytes(), within, "with two forks");
+    }
+    EXPECT_EQ(pool->used_bytes(), 0u);
+    malloc_trim(0);
+    resident.ExpectGrown(0, within, "given back");
+  }
+}
+
+// The most memory that the process has held since the last ForgetPeak; none: the system does not say.
+bool ForgetPeak() {
+  std::ofstream file("/proc/self/clear_refs");
+  return static_cast<bool>(file << "5" << std::flush);
+}
+std::uint64_t Peak() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    std::uint64_t kib = 0;
+    if (word == "VmHWM:" && status >> kib) return kib * 1024;
+  }
+  return 0;
+}
+
+// In chunks as `hadal run` and `hadal bench` read prompts. Pro's rows are nearly twice as wide.
+TEST(Scratch, OfThePublishedShapesIsBounded) {
+  const auto most = [](const model::Config& shape, std::size_t chunk) {
+    return cost::ScratchBytes(shape, {shape, model::Numerics::Stored()}, chunk, 4);
+  };
+  EXPECT_LE(most(model::FlashShape(), 256), 256'000'000u);
+  EXPECT_LE(most(model::FlashShape(), 512), 256'000'000u);
+  EXPECT_LE(most(model::ProShape(), 128), 256'000'000u);
+  EXPECT_LE(most(model::ProShape(), 256), 300'000'000u);
+}
+
+// What a pass of 64 tokens takes beside the sequence's state is the same at no depth and at the last: the
+// scores of all entries for all of its tokens alone would be 67 MB.
+TEST(Scratch, DoesNotGrowWithTheContext) {
+  const testing::TempFolder folder;
+  Threads threads(2);
+  const model::Config small =
+      model::ChangeShape(cache::SmallShape(), {.layers = 4, .ratios = {{0, 4, 128, 4}}}).value();
+  ASSERT_TRUE(model::WriteRandomCheckpoint(small, folder.File("m"), {.quiet = true}, threads).ok());
+  const model::Model model =
+      model::Model::Load(io::Checkpoint::Open(folder.File("m")).value()).value();
+  constexpr std::size_t kTokens = 64;
+  const std::vector<std::int32_t> tokens(kTokens + 1, 7);
+  std::vector<std::uint64_t> taken;
+  for (const std::uint64_t depth : {std::uint64_t{0}, kMillion - tokens.size()}) {
+    auto sequence = cache::Sequence::Create(std::make_shared<cache::Pool>(model::KvLayout(
+                                                model.config, model::Numerics::Stored())))
+                        .value();
+    ASSERT_TRUE(
+        cache::FillRandom(model.config, model::Numerics::Stored(), depth, 3, threads, &sequence)
+            .ok());
+    ASSERT_TRUE(sequence.Reserve(tokens.size()).ok());
+    malloc_trim(0);
+    if (!ForgetPeak()) GTEST_SKIP() << "no /proc/self/clear_refs";
+    const std::uint64_t before = ResidentBytes();
+    model::Forward forward(model, model::Numerics::Stored(), threads, kTokens);
+    for (const auto& part : {std::span(tokens).first(kTokens), std::span(tokens).last(1)}) {
+      const model::Chunk chunk{&sequence.state(), part};
+      forward.Run({&chunk, 1});
+    }
+    taken.push_back(Peak() - before);
+  }
+  if (!kSanitized) {
+    EXPECT_LT(taken[1], taken[0] + 2'000'000);
+  }
+}
+
+}  // namespace
+}  // namespace hadal
