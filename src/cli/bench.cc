@@ -67,7 +67,8 @@ void AddBench(CLI::App& app, Work* work) {
       list("--prefill", &bench.prefill, 1, "prompt lengths (default: 512,2048)");
   list("--prefill-depth", &bench.prefill_depth, 0, "tokens before the prompt (default: 0)");
   const CLI::Option* depth =
-      list("--depth", &bench.depth, 0, "tokens of context to decode at (default: 0,4K,32K)");
+      list("--depth", &bench.depth, 0,
+           "tokens of context to decode at (default: 0,4K,32K,128K,512K,1M)");
   sub->add_option("--threads", bench.threads, "numbers of threads (default: all processors)")
       ->delimiter(',')
       ->check(WholeNumber(1, 1024));

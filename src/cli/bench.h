@@ -12,12 +12,15 @@
 
 namespace hadal::cli {
 
+inline constexpr std::uint64_t kBenchDepths[] = {0, 4096, 32768, 131072, 524288, 1048576};
+
 struct BenchOptions {
-  std::string model = {};                               // a checkpoint; empty: the embedded one
-  std::vector<std::uint64_t> prefill = {512, 2048};     // tokens
-  std::vector<std::uint64_t> prefill_depth = {0};       // after so many others
-  std::vector<std::uint64_t> depth = {0, 4096, 32768};  // of decoding
-  std::vector<std::uint64_t> threads = {};              // empty: all processors
+  std::string model = {};                            // a checkpoint; empty: the embedded one
+  std::vector<std::uint64_t> prefill = {512, 2048};  // tokens
+  std::vector<std::uint64_t> prefill_depth = {0};    // after so many others
+  // Of decoding; empty: those of kBenchDepths that the model's context holds.
+  std::vector<std::uint64_t> depth = {};
+  std::vector<std::uint64_t> threads = {};  // empty: all processors
   std::vector<std::uint64_t> batch = {1};
   bool random_fill = true;
   std::size_t repeat = 5;

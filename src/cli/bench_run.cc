@@ -73,11 +73,19 @@ class Bench {
     std::vector<std::uint64_t> counts = options_.threads;
     if (counts.empty()) counts = {Threads::HardwareCount()};
     for (const std::uint64_t count : counts) HADAL_TRY_STATUS(RunThreads(count));
-    for (const std::uint64_t depth : options_.depth) AddCosts(depth);
+    for (const std::uint64_t depth : Depths()) AddCosts(depth);
     return Unit{};
   }
 
  private:
+  std::vector<std::uint64_t> Depths() const {
+    if (!options_.depth.empty()) return options_.depth;
+    std::vector<std::uint64_t> depths;
+    for (const std::uint64_t depth : kBenchDepths)
+      if (depth <= model_.config.max_position_embeddings) depths.push_back(depth);
+    return depths;
+  }
+
   std::uint64_t MaxRows() const {
     return std::max(options_.chunk_tokens, *std::ranges::max_element(options_.batch));
   }
@@ -92,7 +100,7 @@ class Bench {
     if (!warm_) Warm();
     for (const std::uint64_t depth : options_.prefill_depth)
       if (!options_.prefill.empty()) HADAL_TRY_STATUS(Prefill(depth));
-    for (const std::uint64_t depth : options_.depth)
+    for (const std::uint64_t depth : Depths())
       for (const std::uint64_t batch : options_.batch) HADAL_TRY_STATUS(Decode(depth, batch));
     return Unit{};
   }

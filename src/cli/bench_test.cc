@@ -77,6 +77,18 @@ TEST_F(BenchTest, MeasuresEverySetting) {
   }
 }
 
+TEST_F(BenchTest, TheDefaultDepthsEndWithTheContext) {
+  BenchOptions options = Small();
+  options.depth = {};
+  options.threads = options.batch = {1};
+  const BenchReport report = Run(options).value();
+  ASSERT_EQ(report.decode.size(), 2u);
+  EXPECT_EQ(report.decode[0].depth, 0u);
+  EXPECT_EQ(report.decode[1].depth, 4096u);
+  EXPECT_EQ(report.costs.back().depth, 4096u);
+  EXPECT_EQ(kBenchDepths[5], 1u << 20);
+}
+
 // The last depth there is: what is measured ends with the model's context.
 TEST_F(BenchTest, StaysWithinTheContext) {
   BenchOptions options = Small();
