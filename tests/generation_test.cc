@@ -100,6 +100,24 @@ TEST_F(GenerationTest, ResumedInThePromptAndInTheText) {
   EXPECT_EQ(end.text, whole.text);
   EXPECT_EQ(end.result.generated_tokens, whole.result.generated_tokens);
   EXPECT_EQ(end.result.prompt_tokens, whole.result.prompt_tokens);
+  EXPECT_EQ(end.result.seed, Options().sample.seed);
+}
+
+TEST_F(GenerationTest, ProgressBeginsWhereReadingDoes) {
+  GenerateOptions options = Options();
+  options.snapshot = folder_.File("a");
+  ASSERT_TRUE(Run(options, "", 3, 1 << 20).result.snapshot_written);
+  std::vector<std::size_t> done;
+  Threads threads(2);
+  options.max_tokens = 1;
+  const auto resumed = ResumeGeneration(
+      *model_, *tokenizer_, threads, folder_.File("a"), options,
+      {.on_prefill = [&](std::size_t at, std::size_t) { done.push_back(at); }, .on_text = {}});
+  ASSERT_TRUE(resumed.ok()) << resumed.error().what;
+  ASSERT_GE(done.size(), 2u);
+  EXPECT_EQ(done[0], 100u);  // two passes of 50
+  EXPECT_EQ(done[1], 150u);
+  EXPECT_EQ(resumed->read_tokens, resumed->prompt_tokens - 100);
 }
 
 TEST_F(GenerationTest, GoesOnBehindMaxTokens) {
@@ -131,6 +149,9 @@ TEST_F(GenerationTest, BudgetsAreCheckedFirstAndKept) {
       PlanFootprint(*model_, layout,
                     {.tokens = free.result.prompt_tokens + 60, .chunk_tokens = 50, .threads = 2});
   EXPECT_EQ(plan.scratch, free.result.scratch_bytes);
+  const Footprint longer =
+      PlanFootprint(*model_, layout, {.tokens = 1'000'000, .chunk_tokens = 50, .threads = 2});
+  EXPECT_GE(longer.program, plan.program + 8'000'000);  // ids, and ids in a snapshot
   EXPECT_GE(plan.state(), free.result.state_bytes);
   EXPECT_LE(plan.state(), free.result.state_bytes + layout.page_bytes);
   options.ram_bytes = plan.total() + 1'000'000;
@@ -174,6 +195,20 @@ TEST_F(GenerationTest, DamagedOrForeignSnapshots) {
   EXPECT_EQ(Run(options, folder_.File("none")).error.find(folder_.File("none")), 0u);
 }
 
+// Not after hours of reading.
+TEST_F(GenerationTest, ASnapshotThatCannotBeWrittenIsRefusedFirst) {
+  GenerateOptions options = Options();
+  options.snapshot = folder_.File("none/a");
+  const Outcome refused = Run(options);
+  EXPECT_EQ(refused.error.find(folder_.File("none/a")), 0u) << refused.error;
+  EXPECT_EQ(refused.text, "");
+  options.snapshot = folder_.File("a");
+  ASSERT_TRUE(io::WriteFile(folder_.File("a"), "older").ok());
+  options.prefill_chunk = 0;
+  EXPECT_NE(Run(options).error, "");
+  EXPECT_EQ(io::ReadFile(folder_.File("a")).value(), "older");
+}
+
 TEST(GenerationNote, ComesBackAndRefusesOthers) {
   GenerationNote note{.tokens = {1, 2, 3},
                       .prompt_tokens = 2,
@@ -191,8 +226,22 @@ TEST(GenerationNote, ComesBackAndRefusesOthers) {
   EXPECT_FALSE(ReadNote(WriteNote(note), 3).ok());  // a token and the logits of another vocabulary
   EXPECT_FALSE(ReadNote("{}", 4).ok());
   EXPECT_FALSE(ReadNote("nonsense", 4).ok());
+  const std::string text = WriteNote(note);
+  EXPECT_FALSE(ReadNote(text.substr(0, text.size() - 1), 4).ok());
+  EXPECT_FALSE(ReadNote(text + "x", 4).ok());
+  EXPECT_FALSE(ReadNote(text.substr(0, text.find('\n')), 4).ok());
   note.prompt_tokens = 4;
   EXPECT_NE(ReadNote(WriteNote(note), 4).error().what.find("prompt_tokens"), std::string::npos);
+}
+
+// A million tokens are no more in memory than the budget counts for them.
+TEST(GenerationNote, IsAsSmallAsItsNumbers) {
+  GenerationNote note;
+  note.tokens.assign(1'000'000, 99'999);
+  note.prompt_tokens = 1;
+  const std::string text = WriteNote(note);
+  EXPECT_LT(text.capacity(), 4'001'000u);
+  EXPECT_EQ(ReadNote(text, 100'000).value().tokens, note.tokens);
 }
 
 }  // namespace

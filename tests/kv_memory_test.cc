@@ -13,6 +13,7 @@
 #include "cache/random_state.h"
 #include "cache/sequence.h"
 #include "cache/small_shape_test.h"
+#include "cache/snapshot.h"
 #include "cost/cost_model.h"
 #include "cost/engine_memory.h"
 #include "cost/presets.h"
@@ -113,6 +114,30 @@ std::uint64_t Peak() {
     if (word == "VmHWM:" && status >> kib) return kib * 1024;
   }
   return 0;
+}
+
+// What has been copied out of the file is not held twice.
+TEST(KvMemory, ReadingASnapshotTakesTheStateOnce) {
+  const testing::TempFolder folder;
+  const model::Config config = cache::SmallShape();
+  const auto pool =
+      std::make_shared<cache::Pool>(model::KvLayout(config, model::Numerics::Stored()));
+  {
+    cache::Sequence sequence = cache::Sequence::Create(pool).value();
+    ASSERT_TRUE(sequence.Reserve(100'000).ok());
+    sequence.state().tokens = 100'000;
+    ASSERT_TRUE(cache::SaveSnapshot(sequence, 1, "", folder.File("s")).ok());
+  }
+  malloc_trim(0);
+  if (!ForgetPeak()) GTEST_SKIP() << "no /proc/self/clear_refs";
+  const std::uint64_t before = ResidentBytes();
+  const auto loaded = cache::LoadSnapshot(folder.File("s"), 1, pool);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().what;
+  const std::uint64_t bytes = loaded->sequence.bytes();
+  ASSERT_GT(bytes, 50'000'000u);
+  if (!kSanitized) {
+    EXPECT_LT(Peak(), before + bytes + bytes / 4);
+  }
 }
 
 // In chunks as `hadal run` and `hadal bench` read prompts. Pro's rows are nearly twice as wide.

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -11,9 +12,10 @@
 
 namespace hadal {
 
-Progress::Progress(std::string label, std::uint64_t total, bool quiet)
+Progress::Progress(std::string label, std::uint64_t total, bool quiet, std::uint64_t begin)
     : label_(std::move(label)),
       total_(total),
+      begin_(begin),
       quiet_(quiet),
       terminal_(IsTerminal(STDERR_FILENO)) {}
 
@@ -30,7 +32,8 @@ void Progress::Set(std::uint64_t done, std::string_view note) {
 
 void Progress::Draw(std::uint64_t done, std::string_view note) {
   const double share = total_ == 0 ? 0 : static_cast<double>(done) / static_cast<double>(total_);
-  const double left = share > 0 ? clock_.seconds() * (1 - share) / share : -1;
+  const double rate = PerSecond(done);
+  const double left = rate > 0 ? static_cast<double>(total_ - std::min(done, total_)) / rate : -1;
   const std::string line = fmt::format("{} {:5.1f}%  {} left  {} memory  {}", label_, 100 * share,
                                        FormatDuration(left), FormatBytes(ResidentBytes()), note);
   if (terminal_)
@@ -39,6 +42,11 @@ void Progress::Draw(std::uint64_t done, std::string_view note) {
     std::fprintf(stderr, "%s\n", line.c_str());
   std::fflush(stderr);
   drawn_ = true;
+}
+
+double Progress::PerSecond(std::uint64_t done) const {
+  const double seconds = clock_.seconds();
+  return done > begin_ && seconds > 0 ? static_cast<double>(done - begin_) / seconds : 0;
 }
 
 bool IsTerminal(int file_descriptor) { return isatty(file_descriptor) == 1; }

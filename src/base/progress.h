@@ -16,19 +16,21 @@ namespace hadal {
 
 class Progress {
  public:
-  Progress(std::string label, std::uint64_t total, bool quiet = false);
+  // From `begin` on: of what was done before, neither speed nor the time left know.
+  Progress(std::string label, std::uint64_t total, bool quiet = false, std::uint64_t begin = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   void Set(std::uint64_t done, std::string_view note = {});
   double seconds() const { return clock_.seconds(); }
+  double PerSecond(std::uint64_t done) const;
 
  private:
   void Draw(std::uint64_t done, std::string_view note);
 
   std::string label_;
-  std::uint64_t total_;
+  std::uint64_t total_, begin_;
   bool quiet_, terminal_;
   bool drawn_ = false;
   double next_ = 2;

@@ -12,7 +12,7 @@ namespace hadal::cache {
 namespace {
 
 constexpr char kMagic[8] = {'h', 'a', 'd', 'a', 'l', 's', 'e', 'q'};
-constexpr std::uint64_t kVersion = 2;  // 1 had another fingerprint
+constexpr std::uint64_t kVersion = 3;  // 1 had another fingerprint, 2 other notes
 constexpr std::uint64_t kMaxTokens = std::uint64_t{1} << 40;
 
 enum Field : std::size_t {
@@ -64,10 +64,15 @@ class Reader {
     at_ += size + kSumBytes;
     return bytes;
   }
+  // What has been read so far, and copied, need not be held in memory twice.
+  void Forget() {
+    file_.Forget(forgotten_, at_);
+    forgotten_ = at_;
+  }
 
  private:
   const io::MappedFile& file_;
-  std::uint64_t at_ = 0;
+  std::uint64_t at_ = 0, forgotten_ = 0;
 };
 
 Result<Header> ReadHeader(const io::MappedFile& file, Reader& reader) {
@@ -186,6 +191,7 @@ Result<Snapshot> LoadSnapshot(const std::string& path, std::uint64_t fingerprint
     HADAL_TRY(const auto page, reader.Section(header[kPageBytes], kFirstPageSeed + p,
                                               fmt::format("page {} of {}", p + 1, header[kPages])));
     std::memcpy(state.pages[p], page.data(), page.size());
+    reader.Forget();
   }
   state.tokens = header[kTokens];
   state.mtp_tokens = header[kMtpTokens];

@@ -158,8 +158,7 @@ Status Perplexity(const PerplexityOptions& options) {
     Progress progress(path, tokens.size(), options.json);
     auto result = engine::Perplexity(
         files.model, files.tokenizer, threads, tokens, engine, [&](std::size_t done, std::size_t) {
-          progress.Set(
-              done, fmt::format("{:.0f} tokens/s", static_cast<double>(done) / progress.seconds()));
+          progress.Set(done, fmt::format("{:.0f} tokens/s", progress.PerSecond(done)));
         });
     if (!result.ok()) return Within(path, result.error());
     all.tokens += result->tokens;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::uint64_t kReserveBytes = 16'000'000;  // stacks, buffers of text and files
 constexpr std::uint64_t kPerThreadBytes = 1'000'000;
+constexpr std::uint64_t kPerTokenBytes = 12;    // its id, its text, its id in a snapshot's note
 constexpr std::uint64_t kPerBlockBytes = 4096;  // rounding of an allocation, at most
 
 }  // namespace
@@ -26,6 +27,7 @@ Footprint PlanFootprint(const model::Model& model, const model::KvLayout& layout
   f.pages = state - f.fixed;
   f.scratch = cost::ScratchBytes(model.config, layout, query.chunk_tokens, query.threads);
   f.program = AnonymousResidentBytes() + kReserveBytes + query.threads * kPerThreadBytes +
+              query.sequences * query.tokens * kPerTokenBytes +
               blocks * std::min(kPerBlockBytes, layout.page_bytes / 64 + 64);
   return f;
 }

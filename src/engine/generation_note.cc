@@ -1,7 +1,8 @@
 #include "engine/generation_note.h"
 
-#include <bit>
 #include <charconv>
+#include <cstring>
+#include <span>
 
 #include "base/json.h"
 
@@ -27,38 +28,55 @@ Result<double> ReadNumber(const Json* json, const char* key) {
   return *json->AsNumber();
 }
 
+// Numbers of four bytes, as they lie in memory.
+template <class T>
+void AppendBytes(std::span<const T> values, std::string* text) {
+  text->append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
+}
+
+// As many as `count` says, from the front of `rest`; false if it has not so many.
+template <class T>
+bool TakeBytes(const Json* count, std::string_view* rest, std::vector<T>* values) {
+  const std::int64_t* found = count == nullptr ? nullptr : count->AsInt();
+  if (found == nullptr || *found < 0 ||
+      static_cast<std::uint64_t>(*found) > rest->size() / sizeof(T))
+    return false;
+  values->resize(static_cast<std::size_t>(*found));
+  if (!values->empty()) std::memcpy(values->data(), rest->data(), values->size() * sizeof(T));
+  rest->remove_prefix(values->size() * sizeof(T));
+  return true;
+}
+
 }  // namespace
 
 std::string WriteNote(const GenerationNote& note) {
-  Json::Array tokens, logits;
-  for (const std::int32_t token : note.tokens) tokens.emplace_back(token);
-  for (const float logit : note.logits)
-    logits.emplace_back(std::uint64_t{std::bit_cast<std::uint32_t>(logit)});
-  return Json::MakeObject(
-             {{"tokens", std::move(tokens)},
-              {"prompt_tokens", std::uint64_t{note.prompt_tokens}},
-              {"sample", Json::MakeObject({{"temperature", note.sample.temperature},
-                                           {"top_p", note.sample.top_p},
-                                           {"top_k", std::to_string(note.sample.top_k)},
-                                           {"min_p", note.sample.min_p},
-                                           {"seed", std::to_string(note.sample.seed)}})},
-              {"draws", std::to_string(note.draws)},
-              {"logits", std::move(logits)}})
-      .Dump();
+  std::string text =
+      Json::MakeObject({{"tokens", std::uint64_t{note.tokens.size()}},
+                        {"prompt_tokens", std::uint64_t{note.prompt_tokens}},
+                        {"sample", Json::MakeObject({{"temperature", note.sample.temperature},
+                                                     {"top_p", note.sample.top_p},
+                                                     {"top_k", std::to_string(note.sample.top_k)},
+                                                     {"min_p", note.sample.min_p},
+                                                     {"seed", std::to_string(note.sample.seed)}})},
+                        {"draws", std::to_string(note.draws)},
+                        {"logits", std::uint64_t{note.logits.size()}}})
+          .Dump() +
+      "\n";
+  text.reserve(text.size() + 4 * (note.tokens.size() + note.logits.size()));
+  AppendBytes(std::span(note.tokens), &text);
+  AppendBytes(std::span(note.logits), &text);
+  return text;
 }
 
 Result<GenerationNote> ReadNote(std::string_view text, std::size_t vocab_size) {
-  auto json = ParseJson(text);
+  const std::size_t line = text.find('\n');
+  auto json = ParseJson(text.substr(0, line));
   if (!json.ok()) return Within("note", json.error());
+  std::string_view rest = line == text.npos ? std::string_view() : text.substr(line + 1);
   GenerationNote note;
-  const Json* tokens = json->Find("tokens");
-  if (tokens == nullptr || tokens->AsArray() == nullptr) return Bad("tokens");
-  for (const Json& token : *tokens->AsArray()) {
-    const std::int64_t* id = token.AsInt();
-    if (id == nullptr || *id < 0 || static_cast<std::uint64_t>(*id) >= vocab_size)
-      return Bad("tokens");
-    note.tokens.push_back(static_cast<std::int32_t>(*id));
-  }
+  if (!TakeBytes(json->Find("tokens"), &rest, &note.tokens)) return Bad("tokens");
+  for (const std::int32_t id : note.tokens)
+    if (id < 0 || static_cast<std::size_t>(id) >= vocab_size) return Bad("tokens");
   const Json* prompt = json->Find("prompt_tokens");
   if (prompt == nullptr || prompt->AsInt() == nullptr || *prompt->AsInt() < 1 ||
       static_cast<std::uint64_t>(*prompt->AsInt()) > note.tokens.size())
@@ -74,13 +92,7 @@ Result<GenerationNote> ReadNote(std::string_view text, std::size_t vocab_size) {
   HADAL_TRY(note.sample.seed, ReadUnsigned(sample->Find("seed"), "seed"));
   HADAL_TRY_STATUS(CheckSampleOptions(note.sample));
   HADAL_TRY(note.draws, ReadUnsigned(json->Find("draws"), "draws"));
-  const Json* logits = json->Find("logits");
-  if (logits == nullptr || logits->AsArray() == nullptr) return Bad("logits");
-  for (const Json& bits : *logits->AsArray()) {
-    const std::int64_t* value = bits.AsInt();
-    if (value == nullptr || *value < 0 || *value > 0xFFFFFFFF) return Bad("logits");
-    note.logits.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(*value)));
-  }
+  if (!TakeBytes(json->Find("logits"), &rest, &note.logits) || !rest.empty()) return Bad("logits");
   if (!note.logits.empty() && note.logits.size() != vocab_size) return Bad("logits");
   return note;
 }

@@ -1,5 +1,6 @@
-// What a snapshot says of the text generation that it interrupts, besides the sequence's state: JSON, see
-// docs/formats/snapshot.md.
+// What a snapshot says of the text generation that it interrupts, besides the sequence's state: a line of
+// JSON, and behind it ids and logits as they lie in memory, because of a million ids JSON would take more
+// memory than their text's state. See docs/formats/snapshot.md.
 #pragma once
 #include <cstdint>
 #include <string>

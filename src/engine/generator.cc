@@ -9,6 +9,7 @@
 #include "cache/snapshot.h"
 #include "engine/footprint.h"
 #include "engine/generation_note.h"
+#include "io/file.h"
 
 namespace hadal::engine {
 namespace {
@@ -50,6 +51,9 @@ class Generation {
         decoder_(tokenizer),
         stop_(options.stop) {
     sampler_.set_draws(note_.draws);
+    result_.seed = note_.sample.seed;
+    // At its longest from the start, not twice as long somewhere on the way.
+    note_.tokens.reserve(std::max(note_.tokens.size(), note_.prompt_tokens + options.max_tokens));
   }
 
   Result<GenerateResult> Run() {
@@ -80,6 +84,7 @@ class Generation {
   Status Prefill() {
     const Stopwatch clock;
     const std::size_t first = sequence_.tokens(), total = note_.tokens.size();
+    if (callbacks_.on_prefill && first < total) callbacks_.on_prefill(first, total);
     for (std::size_t done = first; done < total && !Cancelled(options_);) {
       const std::size_t count = std::min(forward_.max_tokens(), total - done);
       HADAL_TRY_STATUS(Feed(std::span(note_.tokens).subspan(done, count)));
@@ -156,6 +161,13 @@ class Generation {
   GenerateResult result_;
 };
 
+// Found out before the work, not after it.
+Status CheckSnapshotPlace(const std::string& path) {
+  if (path.empty()) return Unit{};
+  const auto file = io::AtomicFile::Create(path);
+  return file.ok() ? Status(Unit{}) : Status(file.error());
+}
+
 // What must hold before a generation starts, and how large its parts are.
 struct Setting {
   Setting(const model::Model& m, const Threads& t, const GenerateOptions& o,
@@ -171,6 +183,7 @@ struct Setting {
   Result<std::shared_ptr<cache::Pool>> MakePool() const {
     if (options.prefill_chunk == 0)
       return Fail(Code::kInvalid, "prefill chunk 0: expected at least 1");
+    HADAL_TRY_STATUS(CheckSnapshotPlace(options.snapshot));
     const std::size_t most = std::max(generated, options.max_tokens);
     if (prompt > model.config.max_position_embeddings ||
         most > model.config.max_position_embeddings - prompt)

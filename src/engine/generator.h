@@ -40,18 +40,21 @@ struct GenerateResult {
   std::size_t read_tokens = 0;  // of the prompt, by this run: what prefill_seconds were spent on
   double prefill_seconds = 0, decode_seconds = 0;
   bool snapshot_written = false;
+  std::uint64_t seed = 0;  // that the text was drawn with: a resumed one's is the snapshot's
   std::size_t state_bytes = 0, scratch_bytes = 0;
   std::size_t fixed_state_bytes = 0;  // of state_bytes, what does not grow with the context
 };
 
 struct GenerateCallbacks {
-  std::function<void(std::size_t done, std::size_t total)> on_prefill;  // may be empty
-  std::function<void(std::string_view)> on_text;                        // whole characters
+  // Tokens of the prompt that have been read: once before the first pass, and after every one. May be empty.
+  std::function<void(std::size_t done, std::size_t total)> on_prefill;
+  std::function<void(std::string_view)> on_text;  // whole characters
 };
 
 // kInvalid: an option out of range, an empty prompt without BOS, a prompt token outside the model's
 // vocabulary, or more context than max_position_embeddings. kExhausted: no memory for the context, or
-// more than ram_bytes needed, which is known before anything is computed.
+// more than ram_bytes needed, which is known before anything is computed. kIo: no snapshot could be
+// written where options.snapshot says, likewise.
 Result<GenerateResult> Generate(const model::Model& model, const text::Tokenizer& tokenizer,
                                 Threads& threads, std::string_view prompt,
                                 const GenerateOptions& options, const GenerateCallbacks& callbacks);

@@ -121,6 +121,14 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   return *this;
 }
 
+void MappedFile::Forget(std::uint64_t begin, std::uint64_t end) const {
+  HADAL_CHECK(begin <= end && end <= size_);
+  const auto page = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+  begin = begin / page * page;
+  end = end / page * page;  // the rest of the last page may be wanted next
+  if (begin < end) madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
 }

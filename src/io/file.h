@@ -27,6 +27,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  // Bytes [begin, end) no longer count as this process's memory; who reads them again gets them again.
+  void Forget(std::uint64_t begin, std::uint64_t end) const;
 
  private:
   MappedFile(std::string path, const std::byte* data, std::size_t size)

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "base/progress.h"
 #include "io/bus_error.h"
 #include "testing/temp_folder.h"
 
@@ -56,6 +57,22 @@ TEST(ReadFile, SaysWhatIsWrong) {
   const std::string pipe = folder.File("pipe");
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
   EXPECT_EQ(MappedFile::Open(pipe).error().code, Code::kIo);
+}
+
+TEST(MappedFile, WhatIsForgottenComesBack) {
+  const TempFolder folder;
+  const std::string text(8'000'001, 'x');
+  ASSERT_TRUE(WriteFile(folder.File("a"), text).ok());
+  const MappedFile file = MappedFile::Open(folder.File("a")).value();
+  EXPECT_EQ(TextOf(file), text);
+  const std::uint64_t before = ResidentBytes();
+  file.Forget(0, 7'000'000);
+  file.Forget(7'000'000, text.size());
+  file.Forget(text.size(), text.size());
+  if (before > 0) {
+    EXPECT_LT(ResidentBytes(), before - 7'000'000);
+  }
+  EXPECT_EQ(TextOf(file), text);
 }
 
 TEST(ReadFile, SaysThatPermissionIsMissing) {
