@@ -86,6 +86,21 @@ TEST(Usage, EveryNumberIsChecked) {
   }
 }
 
+// What a snapshot says is not said again, and not silently overruled either.
+TEST(Usage, ResumingTakesNothingOfTheBeginning) {
+  const std::vector<std::vector<std::string>> flags = {
+      {"-p", "a"},      {"-f", "a"},      {"--temperature", "0"}, {"--top-p", "1"},
+      {"--top-k", "1"}, {"--min-p", "0"}, {"--seed", "1"},        {"--prompt-tokens", "1"},
+      {"--no-bos"}};
+  for (const std::vector<std::string>& flag : flags) {
+    std::vector<std::string> arguments = {"run", "--resume", "none"};
+    arguments.insert(arguments.end(), flag.begin(), flag.end());
+    const Outcome outcome = Call(arguments);
+    EXPECT_EQ(outcome.code, 2) << flag[0];
+    EXPECT_NE(outcome.errors.find("excludes"), std::string::npos) << outcome.errors;
+  }
+}
+
 TEST(Usage, AnUnknownCommandIsNamed) {
   EXPECT_NE(Call({"rum"}).errors.find("rum"), std::string::npos);
   EXPECT_EQ(Call({"rum"}).code, 2);

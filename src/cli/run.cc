@@ -94,9 +94,8 @@ Status Run(RunOptions options) {
   std::string whole;
   engine::GenerateCallbacks callbacks;
   callbacks.on_prefill = [&](std::size_t done, std::size_t total) {
-    if (!progress) progress.emplace("reading the prompt", total, options.json);
-    progress->Set(done,
-                  fmt::format("{:.0f} tokens/s", static_cast<double>(done) / progress->seconds()));
+    if (!progress) progress.emplace("reading the prompt", total, options.json, done);
+    progress->Set(done, fmt::format("{:.0f} tokens/s", progress->PerSecond(done)));
     if (done == total) progress.reset();
   };
   callbacks.on_text = [&](std::string_view text) {
@@ -119,12 +118,12 @@ Status Run(RunOptions options) {
                  generate.snapshot.c_str());
   if (options.json) {
     Json out = Json::MakeObject({{"text", whole}});
-    out.Set("stats", RunStatsJson(result, files, generate.sample.seed));
+    out.Set("stats", RunStatsJson(result, files));
     std::fprintf(stdout, "%s\n", out.Dump(2).c_str());
   } else {
     std::fputc('\n', stdout);
     if (options.stats) {
-      std::fprintf(stderr, "\n%s", RunStatsText(result, files, generate.sample.seed).c_str());
+      std::fprintf(stderr, "\n%s", RunStatsText(result, files).c_str());
     }
   }
   if (result.reason == engine::FinishReason::kCancelled) return Fail(Code::kCancelled, "stopped");
@@ -146,9 +145,8 @@ void AddRun(CLI::App& app, Work* work) {
   CLI::App* run = app.add_subcommand("run", kAbout);
   run->add_option("-m,--model", options->model, "checkpoint directory");
   CLI::Option* prompt = run->add_option("-p,--prompt", options->prompt, "the text to continue");
-  CLI::Option* file =
-      run->add_option("-f,--file", options->prompt_file, "a file with the text to continue")
-          ->excludes(prompt);
+  run->add_option("-f,--file", options->prompt_file, "a file with the text to continue")
+      ->excludes(prompt);
   run->add_option("--max-tokens", options->generate.max_tokens, "stop after so many tokens")
       ->check(WholeNumber())
       ->capture_default_str();
@@ -184,12 +182,15 @@ void AddRun(CLI::App& app, Work* work) {
   AddRam(run, &options->generate.ram_bytes);
   run->add_option("--snapshot", options->generate.snapshot,
                   "where to write the state if Ctrl-C or --max-tokens ends the run");
-  run->add_option("--resume", options->resume,
-                  "go on from such a file, with its prompt, sampling and text so far")
-      ->excludes(prompt)
-      ->excludes(file);
+  CLI::Option* resume =
+      run->add_option("--resume", options->resume,
+                      "go on from such a file, with its prompt, sampling and text so far");
   AddThreads(run, &options->threads);
   run->add_flag("--no-bos", options->no_bos, "do not put the model's BOS token in front");
+  // What the file says is not said again.
+  for (const char* name : {"--prompt", "--file", "--temperature", "--top-p", "--top-k", "--min-p",
+                           "--seed", "--prompt-tokens", "--no-bos"})
+    resume->excludes(run->get_option(name));
   run->add_flag("--echo", options->echo, "print the prompt before its continuation");
   run->add_flag("--stats", options->stats,
                 "print speed and bytes by component to stderr at the end");

@@ -41,14 +41,16 @@ std::vector<Part> WeightBytes(const io::Checkpoint& checkpoint) {
 
 }  // namespace
 
-std::string RunStatsText(const engine::GenerateResult& r, const ModelFiles& files,
-                         std::uint64_t seed) {
+std::string RunStatsText(const engine::GenerateResult& r, const ModelFiles& files) {
   Table table({"", ">", ""});
   table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});
-  table.Row({"prefill", fmt::format("{:.1f}", PrefillSpeed(r)), "tokens/s"});
+  table.Row({"prefill", fmt::format("{:.1f}", PrefillSpeed(r)),
+             fmt::format("tokens/s: {} in {}", FormatCount(r.read_tokens),
+                         FormatDuration(r.prefill_seconds))});
   table.Row({"generated", FormatCount(r.generated_tokens),
              fmt::format("tokens, ended by {}", engine::FinishReasonName(r.reason))});
-  table.Row({"decode", fmt::format("{:.1f}", DecodeSpeed(r)), "tokens/s"});
+  table.Row({"decode", fmt::format("{:.1f}", DecodeSpeed(r)),
+             fmt::format("tokens/s, in {}", FormatDuration(r.decode_seconds))});
   const io::Checkpoint& checkpoint = files.model.checkpoint();
   table.Row({"weights", FormatBytes(checkpoint.tensor_bytes()), "mapped"});
   for (const auto& [name, bytes] : WeightBytes(checkpoint))
@@ -58,17 +60,20 @@ std::string RunStatsText(const engine::GenerateResult& r, const ModelFiles& file
   table.Row({"  pages", FormatBytes(r.state_bytes - r.fixed_state_bytes), "compressed entries"});
   table.Row({"scratch", FormatBytes(r.scratch_bytes), ""});
   table.Row({"peak RSS", FormatBytes(PeakResidentBytes()), ""});
-  table.Row({"seed", std::to_string(seed), ""});
+  table.Row({"seed", std::to_string(r.seed), ""});
   return table.Text();
 }
 
-Json RunStatsJson(const engine::GenerateResult& r, const ModelFiles& files, std::uint64_t seed) {
+Json RunStatsJson(const engine::GenerateResult& r, const ModelFiles& files) {
   Json weights = Json::MakeObject({});
   for (const auto& [name, bytes] : WeightBytes(files.model.checkpoint())) weights.Set(name, bytes);
   return Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},
-                           {"seed", seed},
+                           {"seed", r.seed},
                            {"prompt_tokens", std::uint64_t{r.prompt_tokens}},
                            {"generated_tokens", std::uint64_t{r.generated_tokens}},
+                           {"read_tokens", std::uint64_t{r.read_tokens}},
+                           {"prefill_seconds", r.prefill_seconds},
+                           {"decode_seconds", r.decode_seconds},
                            {"prefill_tokens_per_s", PrefillSpeed(r)},
                            {"decode_tokens_per_s", DecodeSpeed(r)},
                            {"weight_bytes", files.model.checkpoint().tensor_bytes()},

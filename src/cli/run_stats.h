@@ -1,6 +1,5 @@
 // What `hadal run` says of itself at the end: speed, and bytes by component.
 #pragma once
-#include <cstdint>
 #include <string>
 
 #include "base/json.h"
@@ -9,9 +8,7 @@
 
 namespace hadal::cli {
 
-std::string RunStatsText(const engine::GenerateResult& result, const ModelFiles& files,
-                         std::uint64_t seed);
-Json RunStatsJson(const engine::GenerateResult& result, const ModelFiles& files,
-                  std::uint64_t seed);
+std::string RunStatsText(const engine::GenerateResult& result, const ModelFiles& files);
+Json RunStatsJson(const engine::GenerateResult& result, const ModelFiles& files);
 
 }  // namespace hadal::cli
