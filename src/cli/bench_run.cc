@@ -27,6 +27,13 @@ using model::Numerics;
 constexpr std::uint64_t kReserveBytes =
     64'000'000;  // the program, its stacks and what malloc rounds up
 
+// A buffer to read memory from: of `wanted` bytes, but of a quarter of what there is at most.
+std::uint64_t BufferBytes(std::uint64_t wanted, const std::optional<std::uint64_t>& ram_bytes) {
+  const std::uint64_t most =
+      ram_bytes ? std::max(*ram_bytes, kReserveBytes) : machine::DescribeComputer().available_bytes;
+  return most == 0 ? wanted : std::min(wanted, most / 4);
+}
+
 // The instructions that the kernels use for each kind of product of many rows: integer dots for FP4 and
 // FP8 weights (kernels/matmul.h), float32 for the rest. Prefill is measured against their peaks.
 Arithmetic ArithmeticOf(cost::Work work) {
@@ -117,7 +124,7 @@ class Bench {
     // Weights are the page cache's: they count against --ram, but not against what is free now.
     const std::uint64_t own = state + scratch_bytes_ + kReserveBytes;
     const std::uint64_t weights = model_.checkpoint().tensor_bytes();
-    const std::uint64_t need = options_.ram_bytes ? own + weights : own;
+    const std::uint64_t need = options_.ram_bytes ? own + weights + ReadBytes() : own;
     const std::uint64_t have =
         options_.ram_bytes ? *options_.ram_bytes : machine::DescribeComputer().available_bytes;
     if (need <= have) return true;
@@ -315,9 +322,7 @@ class Bench {
   }
 
   std::uint64_t ReadBytes() const {
-    const std::uint64_t free = machine::DescribeComputer().available_bytes;
-    const std::uint64_t bytes = std::uint64_t{1} << (options_.quick ? 27 : 30);
-    return free == 0 ? bytes : std::min(bytes, free / 4);
+    return BufferBytes(std::uint64_t{1} << (options_.quick ? 27 : 30), options_.ram_bytes);
   }
 
   void AddDecode(std::uint64_t depth, const std::vector<cache::Sequence>& sequences,
@@ -429,6 +434,9 @@ Result<BenchReport> RunBench(const BenchOptions& options,
   HADAL_TRY_STATUS(CheckContext(options, model.config));
   on_step("measuring the machine");
   machine::MeasureOptions measure{.quick = options.quick};
+  if (options.ram_bytes)
+    measure.buffer_bytes =
+        BufferBytes(std::uint64_t{4} << (options.quick ? 27 : 30), options.ram_bytes);
   for (const std::uint64_t count : options.threads) measure.threads.push_back(count);
   if (measure.threads.empty()) measure.threads = {Threads::HardwareCount()};
   HADAL_TRY(report.machine, machine::MeasureMachine(measure));

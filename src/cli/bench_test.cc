@@ -113,6 +113,18 @@ TEST_F(BenchTest, LeavesOutWhatDoesNotFit) {
   EXPECT_NE(report.notes[0].find("has 1.00 kB"), std::string::npos);
 }
 
+// Also what the machine is measured with counts against a budget.
+TEST_F(BenchTest, KeepsToTheBudget) {
+  BenchOptions options = Small();
+  options.threads = options.batch = {1};
+  options.ram_bytes = 160'000'000;
+  const BenchReport report = Run(options).value();
+  EXPECT_EQ(report.decode.size(), 2u);
+  EXPECT_LE(report.machine.buffer_bytes, 40'000'000u);
+  options.ram_bytes = 80'000'000;  // the reserve, and the buffer of decoding
+  EXPECT_TRUE(Run(options).value().decode.empty());
+}
+
 TEST_F(BenchTest, SaysWhatIsWrong) {
   const auto what = [&](const BenchOptions& options) {
     const auto report = Run(options);

@@ -1,0 +1,128 @@
+// What the tests of bit-identity share: small models, and sequences that walk through their tokens in chunks,
+// batches and detours while all their logits are kept.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cache/sequence.h"
+#include "cache/snapshot.h"
+#include "model/forward.h"
+#include "reference/random_checkpoint.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::tests {
+
+using Tokens = std::vector<std::int32_t>;
+
+inline constexpr std::size_t kVocab = 61;
+
+// Models made once for the program: one of plain weights, one in the published formats.
+inline const model::Model& SmallModel(bool published) {
+  static const testing::TempFolder folders[2];
+  static std::map<bool, model::Model> models;
+  const auto found = models.find(published);
+  if (found != models.end()) return found->second;
+  reference::CheckpointSpec spec;
+  spec.seed = published ? 22 : 21;
+  spec.vocab = kVocab;
+  spec.window = 9;
+  if (published) {
+    spec.storage = reference::Storage::kPublished;
+    spec.dim = 96;
+    spec.o_lora = 64;
+  }
+  const std::string& path = folders[published].path();
+  HADAL_CHECK(reference::WriteRandomCheckpoint(spec, path).ok());
+  auto model = model::Model::Load(*io::Checkpoint::Open(path));
+  HADAL_CHECK(model.ok());
+  return models.emplace(published, std::move(*model)).first->second;
+}
+
+// All logits, main and MTP, of one sequence.
+struct Logits {
+  std::vector<float> main, mtp;
+};
+
+// A sequence on its way through some number of chunks.
+class Walker {
+ public:
+  Walker(const model::KvLayout& layout, Tokens tokens)
+      : tokens_(std::move(tokens)), sequence_(layout) {
+    HADAL_CHECK(sequence_.Reserve(tokens_.size()).ok());
+    logits_.main.resize(tokens_.size() * kVocab);
+    logits_.mtp.resize((tokens_.size() - 1) * kVocab);
+  }
+  // On from where `sequence` is.
+  Walker(const model::KvLayout& layout, Tokens tokens, cache::Sequence sequence)
+      : Walker(layout, std::move(tokens)) {
+    sequence_ = std::move(sequence);
+    HADAL_CHECK(sequence_.Reserve(tokens_.size()).ok());
+  }
+  std::uint64_t position() const { return sequence_.tokens(); }
+  std::size_t left() const { return tokens_.size() - at_; }
+  model::Chunk Next(std::size_t count) {
+    count_ = std::min(count, left());
+    return {&sequence_.state(), std::span<const std::int32_t>(tokens_).subspan(at_, count_)};
+  }
+  std::size_t count() const { return count_; }
+  // After the batch that Next was part of, whose rows begin at `row`.
+  void Collect(model::Forward& forward, std::size_t row) {
+    for (std::size_t i = 0; i < count_; ++i) forward.Logits(row + i, Row(logits_.main, at_ + i));
+    const std::size_t pairs = std::min(count_, tokens_.size() - 1 - at_);
+    if (pairs > 0) {
+      forward.RunMtp(sequence_.state(), row,
+                     std::span<const std::int32_t>(tokens_).subspan(at_ + 1, pairs));
+      for (std::size_t i = 0; i < pairs; ++i) forward.MtpLogits(i, Row(logits_.mtp, at_ + i));
+    }
+    at_ += count_;
+  }
+  // Leaves the path and comes back to it: by way of a file, or as a fork, or as what was forked, while
+  // the other of the two goes on with other tokens.
+  void Detour(model::Forward& forward, int kind) {
+    if (kind == 0) {
+      static const testing::TempFolder folder;
+      const std::string path = folder.File("snapshot");
+      HADAL_CHECK(cache::SaveSnapshot(sequence_, 5, "", path).ok());
+      auto pool = std::make_shared<cache::Pool>(forward.layout());
+      sequence_ = cache::LoadSnapshot(path, 5, std::move(pool)).value().sequence;
+    } else {
+      cache::Sequence other = sequence_.Fork().value();
+      if (kind == 1) std::swap(other, sequence_);
+      const Tokens noise(std::min<std::size_t>(forward.max_tokens(), 70), 3);
+      HADAL_CHECK(other.Reserve(noise.size()).ok());
+      const model::Chunk chunk{&other.state(), noise};
+      forward.Run({&chunk, 1});
+    }
+    HADAL_CHECK(sequence_.Reserve(left()).ok());
+  }
+  const Logits& logits() const { return logits_; }
+  const Tokens& tokens() const { return tokens_; }
+
+ private:
+  static std::span<float> Row(std::vector<float>& rows, std::size_t row) {
+    return std::span<float>(rows).subspan(row * kVocab, kVocab);
+  }
+  Tokens tokens_;
+  cache::Sequence sequence_;
+  std::size_t at_ = 0, count_ = 0;
+  Logits logits_;
+};
+
+inline Logits InOnePiece(const model::Model& model, const model::Numerics& numerics,
+                         const Tokens& tokens) {
+  Threads threads(1);
+  model::Forward forward(model, numerics, threads, tokens.size());
+  Walker walker(forward.layout(), tokens);
+  const model::Chunk chunk = walker.Next(tokens.size());
+  forward.Run({&chunk, 1});
+  walker.Collect(forward, 0);
+  return walker.logits();
+}
+
+}  // namespace hadal::tests
