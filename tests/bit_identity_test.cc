@@ -115,9 +115,10 @@ INSTANTIATE_TEST_SUITE_P(Numerics, BitIdentity,
 
 // Batches longer than the parts that attention and experts go over them in (model/pass.h).
 TEST(BitIdentityLongBatch, PartsChangeNothing) {
-  static_assert(700 > 2 * model::kAttentionRows && 700 * 2 > model::kExpertSlots);
+  constexpr std::size_t kTokens = 700;
+  static_assert(kTokens > 2 * model::kAttentionRows && 2 * kTokens > model::kExpertSlots);
   const model::Model& model = SmallModel(true);
-  Tokens tokens(700);
+  Tokens tokens(kTokens);
   Random random(8);
   for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.Below(kVocab));
   for (const Numerics& numerics : {Numerics::Stored(), Numerics::F32()}) {

@@ -168,7 +168,7 @@ TEST_F(BenchTest, Forms) {
   BenchReport report = Run(Small()).value();
   report.notes = {"a note"};
   EXPECT_NE(BenchText(report, BenchForm::kText).find("share of bandwidth"), std::string::npos);
-  EXPECT_NE(BenchText(report, BenchForm::kMarkdown).find("|"), std::string::npos);
+  EXPECT_NE(BenchText(report, BenchForm::kMarkdown).find('|'), std::string::npos);
   EXPECT_NE(BenchText(report, BenchForm::kText).find("a note"), std::string::npos);
   const std::string csv = BenchText(report, BenchForm::kCsv);
   EXPECT_EQ(static_cast<std::size_t>(std::count(csv.begin(), csv.end(), '\n')),
