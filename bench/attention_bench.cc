@@ -14,6 +14,7 @@
 #include "kernels/block_quant.h"
 #include "kernels/index_scores.h"
 #include "kernels/isa.h"
+#include "kernels/packed_index_scores.h"
 
 namespace hadal::kernels {
 namespace {
@@ -84,21 +85,20 @@ void PackedScores(benchmark::State& state, Isa isa) {
   constexpr std::size_t kHeads = 64, kDim = 128, kKeys = 4096;
   const std::vector<float> q = Normals(kHeads * kDim, 1), keys = Normals(kKeys * kDim, 2),
                            w = Normals(kHeads, 3);
-  const std::size_t key_bytes = IndexKeyBytes(kDim), q_bytes = PackedIndexQueryBytes(kDim);
+  const std::size_t key_bytes = IndexKeyBytes(kDim);
   std::vector<std::byte> stored(kKeys * key_bytes);
-  std::vector<float> packed(kHeads * q_bytes / 4), score(kKeys), want(kKeys);
-  auto* rows = reinterpret_cast<std::byte*>(packed.data());
+  std::vector<float> packed(PackedIndexQueryBytes(kHeads, kDim) / 4), score(kKeys), want(kKeys);
+  auto* query = reinterpret_cast<std::byte*>(packed.data());
   for (std::size_t j = 0; j < kKeys; ++j)
     EncodeIndexKey(std::span(keys).subspan(j * kDim, kDim),
                    std::span(stored).subspan(j * key_bytes, key_bytes));
-  for (std::size_t h = 0; h < kHeads; ++h)
-    PackIndexQuery(std::span(q).subspan(h * kDim, kDim), rows + h * q_bytes);
+  PackIndexQuery({q.data(), kHeads, kDim}, w, query);
   SetActiveIsa(Isa::kRef);
-  PackedIndexScores(rows, kDim, w, stored.data(), want);
+  PackedIndexScores(query, kHeads, kDim, stored.data(), want);
   SetActiveIsa(isa);
-  PackedIndexScores(rows, kDim, w, stored.data(), score);
+  PackedIndexScores(query, kHeads, kDim, stored.data(), score);
   if (!Close(score, want)) return state.SkipWithError("differs from the reference");
-  for (auto _ : state) PackedIndexScores(rows, kDim, w, stored.data(), score);
+  for (auto _ : state) PackedIndexScores(query, kHeads, kDim, stored.data(), score);
   SetRate(state, 2.0 * kHeads * kDim * kKeys);
 }
 

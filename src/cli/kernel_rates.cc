@@ -12,6 +12,7 @@
 #include "kernels/attention.h"
 #include "kernels/block_quant.h"
 #include "kernels/index_scores.h"
+#include "kernels/packed_index_scores.h"
 #include "kernels/quantized_matmul.h"
 #include "machine/memory_reader.h"
 #include "plan/engine_rates.h"
@@ -161,16 +162,14 @@ class IndexCase : public Case {
  public:
   IndexCase(std::size_t bytes, Threads& threads)
       : pages_(std::max<std::size_t>(threads.count(), bytes / kKeyBytes / kIndexPage)),
-        w_(Normals(kIndexHeads, 3)),
-        queries_(kIndexHeads * kernels::PackedIndexQueryBytes(kIndexDim)),
+        query_(kernels::PackedIndexQueryBytes(kIndexHeads, kIndexDim)),
         best_(threads.count(), kernels::TopK(kIndexTopk)) {
     std::vector<std::byte> key(kKeyBytes);
     kernels::EncodeIndexKey(Normals(kIndexDim, 1), key);
     keys_ = Copies(key, pages_ * kIndexPage);
     const std::vector<float> q = Normals(kIndexHeads * kIndexDim, 4);
-    for (std::size_t h = 0; h < kIndexHeads; ++h)
-      kernels::PackIndexQuery(std::span(q).subspan(h * kIndexDim, kIndexDim),
-                              queries_.data() + h * kernels::PackedIndexQueryBytes(kIndexDim));
+    kernels::PackIndexQuery({q.data(), kIndexHeads, kIndexDim}, Normals(kIndexHeads, 3),
+                            query_.data());
     amount_ = 2.0 * kIndexHeads * kIndexDim * static_cast<double>(pages_ * kIndexPage);
   }
   void Call(Threads& threads) override {
@@ -187,15 +186,14 @@ class IndexCase : public Case {
     for (std::size_t page = pages_ * part / best_.size(); page < end; ++page) {
       if (page + 1 < end)  // as the engine does
         Prefetch(keys_.span().subspan((page + 1) * kPageBytes, kPageBytes));
-      kernels::PackedIndexScores(queries_.data(), kIndexDim, w_, keys_.data() + page * kPageBytes,
-                                 scores);
+      kernels::PackedIndexScores(query_.data(), kIndexHeads, kIndexDim,
+                                 keys_.data() + page * kPageBytes, scores);
       best_[part].Push(static_cast<std::uint32_t>(page * kIndexPage), scores);
     }
   }
 
   std::size_t pages_;
-  std::vector<float> w_;
-  Buffer<std::byte> keys_, queries_;
+  Buffer<std::byte> keys_, query_;
   std::vector<kernels::TopK> best_;
 };
 

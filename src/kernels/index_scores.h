@@ -25,18 +25,6 @@ enum class Rounding { kNone, kBf16 };
 void IndexScores(View2<const float> q, std::span<const float> w, View2<const float> keys,
                  Rounding rounding, std::span<float> score);
 
-// The same with FP4 queries and keys as stored (block_quant.h, EncodeIndexKey), in integers: every dot is
-// exact in each block of 32 channels, and the blocks are added in order in float32.
-// Same bits from every vector instruction set.
-inline constexpr std::size_t kPackedIndexDim = 1024;  // at most
-std::size_t PackedIndexQueryBytes(std::size_t dim);   // of one head
-// Rounds a head's query to FP4 and stores it. out [PackedIndexQueryBytes], 4-byte aligned.
-void PackIndexQuery(std::span<const float> head, std::byte* out);
-// q [heads, PackedIndexQueryBytes(dim)]; keys [score.size()], each IndexKeyBytes(dim),
-// one behind the other.
-void PackedIndexScores(const std::byte* q, std::size_t dim, std::span<const float> w,
-                       const std::byte* keys, std::span<float> score);
-
 // Keeps the k best of a stream of scores in O(k) memory. Equal scores: the lower position wins, so the
 // result does not depend on how the stream is cut.
 class TopK {

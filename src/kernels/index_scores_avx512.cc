@@ -1,3 +1,3 @@
-#include "kernels/integers_avx512.h"
+#include "kernels/lanes_avx512.h"
 
 #include "kernels/index_scores_simd.inc"

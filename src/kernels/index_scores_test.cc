@@ -143,40 +143,6 @@ TEST(TopK, NanIsTheWorstAndZeroKeepsNothing) {
   EXPECT_TRUE(none.Finish().empty());
 }
 
-// FP4 products are exact, and these scales are close to each other: the float kernel's result.
-TEST(PackedIndexScores, AreTheScoresOfTheRoundedQueriesAndKeys) {
-  for (const std::size_t dim : {64, 128, 160})
-    for (const std::size_t heads : {4, 6, 64})
-      for (const std::size_t count : {1, 31, 32, 75}) {
-        std::vector<float> q = RandomNormals(heads * dim, 1), keys = RandomNormals(count * dim, 2);
-        const std::vector<float> w = RandomNormals(heads, 3);
-        const std::size_t key_bytes = IndexKeyBytes(dim), q_bytes = PackedIndexQueryBytes(dim);
-        std::vector<std::byte> stored(count * key_bytes);
-        std::vector<float> packed(heads * q_bytes / 4);
-        OnEveryIsa([&](Isa isa) {
-          for (std::size_t j = 0; j < count; ++j) {
-            const std::span<float> key = std::span(keys).subspan(j * dim, dim);
-            const std::span<std::byte> entry = std::span(stored).subspan(j * key_bytes, key_bytes);
-            EncodeIndexKey(key, entry);
-            DecodeIndexKey(entry, key);
-          }
-          auto* rows = reinterpret_cast<std::byte*>(packed.data());
-          for (std::size_t h = 0; h < heads; ++h) {
-            const std::span<float> head = std::span(q).subspan(h * dim, dim);
-            PackIndexQuery(head, rows + h * q_bytes);
-            RoundFp4(head);
-          }
-          Guarded want(count), got(count);
-          IndexScores(AsRows(q, heads, dim), w, AsRows(keys, count, dim), Rounding::kNone,
-                      want.span());
-          PackedIndexScores(rows, dim, w, stored.data(), got.span());
-          EXPECT_TRUE(got.Intact());
-          for (std::size_t j = 0; j < count; ++j)
-            EXPECT_EQ(got.span()[j], want.span()[j]) << IsaName(isa) << " " << dim << " " << j;
-        });
-      }
-}
-
 TEST(TopK, IsTheSameFromParts) {
   const std::vector<float> scores = RandomNormals(1000, 4);
   TopK whole(37), a(37), b(37);

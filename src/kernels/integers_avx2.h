@@ -33,12 +33,22 @@ struct I16 {
   static I16 From(U16 bits) { return {bits.lo, bits.hi}; }
   U16 Bits() const { return {lo, hi}; }
   F16 ToFloat() const { return {_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)}; }
+  friend I16 operator-(I16 a, I16 b) {
+    return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
+  }
+  I16 Left(I16 bits) const {
+    return {_mm256_sllv_epi32(lo, bits.lo), _mm256_sllv_epi32(hi, bits.hi)};
+  }
+  bool IsZero() const {
+    const __m256i all = _mm256_or_si256(lo, hi);
+    return _mm256_testz_si256(all, all) != 0;
+  }
   void StoreWords(std::uint8_t* p) const {  // lanes within int16
     const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(lo, hi), 0xD8);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
   }
 
-  // Pairs of byte products must stay within int16: weights are at most 24.
+  // Pairs of byte products must stay within int16.
   static I16 DotBytes(I16 sum, I16 u8, I16 s8) {
     const __m256i ones = _mm256_set1_epi16(1);
     const auto dot = [&](__m256i s, __m256i a, __m256i b) {
@@ -82,10 +92,6 @@ struct Fp8Words {
       return _mm256_testz_si256(small, magnitude) == 0;
     };
     return any(codes.lo) || any(codes.hi);
-  }
-  static bool IsZero(I16 words) {
-    const __m256i all = _mm256_or_si256(words.lo, words.hi);
-    return _mm256_testz_si256(all, all) != 0;
   }
 
  private:

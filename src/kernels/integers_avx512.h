@@ -24,6 +24,9 @@ struct I16 {
   static I16 From(U16 bits) { return {bits.v}; }
   U16 Bits() const { return {v}; }
   F16 ToFloat() const { return {_mm512_cvtepi32_ps(v)}; }
+  friend I16 operator-(I16 a, I16 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+  I16 Left(I16 bits) const { return {_mm512_sllv_epi32(v, bits.v)}; }  // bits of every lane
+  bool IsZero() const { return _mm512_test_epi32_mask(v, v) == 0; }
   void StoreWords(std::uint8_t* p) const {  // each lane's low 16 bits
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(v));
   }
@@ -73,7 +76,6 @@ struct Fp8Words {
     return _mm512_cmplt_epu8_mask(_mm512_sub_epi8(magnitude, _mm512_set1_epi8(1)),
                                   _mm512_set1_epi8(31)) != 0;
   }
-  static bool IsZero(I16 words) { return _mm512_test_epi32_mask(words.v, words.v) == 0; }
 
  private:
   static constexpr __mmask64 kOdd = 0xAAAAAAAAAAAAAAAAull;

@@ -58,9 +58,16 @@ struct IndexScoreArgs {
 
 inline constexpr std::size_t kPackedDim = 1024;  // at most
 
+// Blocks whose scales lie this many powers of two apart at most, within 2^-24 to 2^24, can share the
+// smallest one: pairs of products stay within int16, and no float of the sums leaves the normal range.
+inline constexpr int kMaxKeyShift = 2, kMaxQueryShift = 3;
+inline constexpr int kLeastFoldedScale = 127 - 24, kMostFoldedScale = 127 + 24;
+
 struct PackedIndexScoreArgs {
-  const std::uint8_t* q;
   const float* w;
+  const std::uint8_t* q;
+  const float* folded_w;         // w times the folded queries' scales
+  const std::uint8_t* folded_q;  // null: the query cannot be folded
   const std::uint8_t* keys;
   float* score;
   std::size_t heads, count, dim;

@@ -8,6 +8,8 @@
 #include "kernels/attention.h"
 #include "kernels/block_quant.h"
 #include "kernels/hadamard.h"
+#include "kernels/index_scores.h"
+#include "kernels/packed_index_scores.h"
 #include "model/compressor.h"
 #include "model/entries.h"
 #include "model/linear.h"
@@ -33,22 +35,27 @@ bool UsesPackedScores(const Pass& pass) {
 std::byte* PackedQuery(Pass& pass, std::size_t row) {
   const Config& c = pass.config;
   return pass.work.packed_index_q.span().data() +
-         row * c.index_n_heads * kernels::PackedIndexQueryBytes(c.index_head_dim);
+         row * kernels::PackedIndexQueryBytes(c.index_n_heads, c.index_head_dim);
 }
 
-void PrepareQuery(Pass& pass, std::size_t row, std::span<float> heads) {
-  const std::size_t dim = pass.config.index_head_dim;
-  for (std::size_t h = 0; h < pass.config.index_n_heads; ++h) {
-    const std::span<float> head = heads.subspan(h * dim, dim);
-    RotateHead(pass, row, head, kernels::Turn::kForward);
-    kernels::Hadamard(head);
-    RoundActs(pass.numerics, head);
-    if (UsesPackedScores(pass))
-      kernels::PackIndexQuery(head,
-                              PackedQuery(pass, row) + h * kernels::PackedIndexQueryBytes(dim));
-    else if (pass.numerics.fp4_indexer)
-      kernels::RoundFp4(head);
+View2<float> Heads(Pass& pass, std::size_t row) {
+  const Config& c = pass.config;
+  return {pass.Rows(pass.work.index_q, c.index_n_heads * c.index_head_dim)[row].data(),
+          c.index_n_heads, c.index_head_dim};
+}
+
+void PrepareQuery(Pass& pass, std::size_t row, View2<float> heads, std::span<float> w) {
+  for (std::size_t h = 0; h < heads.rows(); ++h) {
+    RotateHead(pass, row, heads[h], kernels::Turn::kForward);
+    kernels::Hadamard(heads[h]);
+    RoundActs(pass.numerics, heads[h]);
+    if (pass.numerics.fp4_indexer && !UsesPackedScores(pass)) kernels::RoundFp4(heads[h]);
   }
+  const auto factor = static_cast<float>(
+      1 / std::sqrt(static_cast<double>(heads.cols()) * static_cast<double>(heads.rows())));
+  for (float& v : w) v *= factor;
+  RoundActs(pass.numerics, w);
+  if (UsesPackedScores(pass)) kernels::PackIndexQuery(heads, w, PackedQuery(pass, row));
 }
 
 // The scores of entries [begin, begin + scores.size()), which lie in one page.
@@ -56,16 +63,14 @@ void Score(Pass& pass, std::size_t layer, std::size_t row, std::size_t begin,
            std::span<float> scores, WorkerScratch& worker) {
   const Config& c = pass.config;
   const SequenceState& sequence = *pass.batch.chunks[pass.batch.chunk_of[row]].sequence;
-  const std::span<const float> w = pass.Rows(pass.work.index_w, c.index_n_heads)[row];
   if (UsesPackedScores(pass))
-    return kernels::PackedIndexScores(PackedQuery(pass, row), c.index_head_dim, w,
+    return kernels::PackedIndexScores(PackedQuery(pass, row), c.index_n_heads, c.index_head_dim,
                                       IndexKey(pass, sequence, layer, begin).data(), scores);
   const View2<float> keys = worker.tile.As(scores.size(), c.index_head_dim);
   for (std::size_t j = 0; j < scores.size(); ++j)
     LoadIndexKey(pass, IndexKey(pass, sequence, layer, begin + j), keys[j]);
-  const View2<const float> q(
-      pass.Rows(pass.work.index_q, c.index_n_heads * c.index_head_dim)[row].data(), c.index_n_heads,
-      c.index_head_dim);
+  const View2<const float> q = Heads(pass, row);
+  const std::span<const float> w = pass.Rows(pass.work.index_w, c.index_n_heads)[row];
   const auto rounding =
       pass.numerics.bf16_activations ? kernels::Rounding::kBf16 : kernels::Rounding::kNone;
   kernels::IndexScores(q, w, keys, rounding, scores);
@@ -131,12 +136,8 @@ void SelectEntries(Pass& pass, std::size_t layer, const Indexer& indexer,
   const View2<float> w = pass.Rows(pass.work.index_w, c.index_n_heads);
   Linear(pass, q_latent, {{&indexer.wq_b, q}});
   Linear(pass, x, {{&indexer.weights_proj, w}});
-  const auto factor = static_cast<float>(
-      1 / std::sqrt(static_cast<double>(c.index_head_dim) * static_cast<double>(c.index_n_heads)));
   ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-    PrepareQuery(pass, t, q[t]);
-    for (float& v : w[t]) v *= factor;
-    RoundActs(pass.numerics, w[t]);
+    PrepareQuery(pass, t, Heads(pass, t), w[t]);
     pass.work.selected_count[t] =
         static_cast<std::uint32_t>(std::min(VisibleEntries(pass, t), c.index_topk));
   });

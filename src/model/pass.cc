@@ -4,6 +4,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/hyper_connection.h"
+#include "kernels/packed_index_scores.h"
 #include "kernels/quantized_row.h"
 
 namespace hadal::model {
@@ -93,7 +94,7 @@ void Workspace::TakeAll(const Config& config, const KvLayout& layout, std::size_
   Take(&index_score, part * 2 * c.index_head_dim);
   Take(&index_q, part * c.index_n_heads * c.index_head_dim);
   Take(&index_w, part * c.index_n_heads);
-  Take(&packed_index_q, part * c.index_n_heads * kernels::PackedIndexQueryBytes(c.index_head_dim));
+  Take(&packed_index_q, part * kernels::PackedIndexQueryBytes(c.index_n_heads, c.index_head_dim));
   Take(&selected, part * c.index_topk);
   Take(&selected_count, part);
   Take(&o_latent, part * c.o_groups * c.o_lora_rank);

@@ -60,7 +60,7 @@ struct Workspace {
   Buffer<float> pool_kv, pool_score;     // [part, 2 head_dim]
   Buffer<float> index_kv, index_score;   // [part, 2 index_head_dim]
   Buffer<float> index_q, index_w;        // [part, index heads * dim], [part, index heads]
-  Buffer<std::byte> packed_index_q;      // [part, index heads, packed query]
+  Buffer<std::byte> packed_index_q;      // [part, packed query]
   Buffer<std::uint32_t> selected;        // [part, topk]
   Buffer<std::uint32_t> selected_count;  // [part]
   Buffer<float> o_latent;                // [part, groups * o_lora]

@@ -1,0 +1,32 @@
+// The lightning indexer's scores from FP4 queries and keys as stored (block_quant.h, EncodeIndexKey), in
+// integers.
+//
+//   score[j] = sum_h w[h] * max(0, q[h,:] . key[j,:])
+//
+//   q      [heads, dim]  f32  read, rounded to FP4 when packed
+//   w      [heads]       f32  read
+//   keys   [n] keys of IndexKeyBytes(dim), one behind the other
+//   score  [n]           f32  every element written
+//
+// Numbers  a dot is exact in each block of 32 channels; blocks are added in order in float32, then the
+//          heads. Where the scales of a key's blocks, and of a query's, lie close together - nearly always,
+//          after the Hadamard rotation - the blocks' sum is exact too, and one integer sum computes it:
+//          the same bits, whichever way is taken. The same bits from every vector instruction set.
+// Source   DeepSeek-V4 inference/model.py, Indexer.forward; kernel.py, fp4_quant.
+#pragma once
+#include <cstddef>
+#include <span>
+
+#include "tensor/view.h"
+
+namespace hadal::kernels {
+
+inline constexpr std::size_t kPackedIndexDim = 1024;  // at most; a multiple of 32
+
+std::size_t PackedIndexQueryBytes(std::size_t heads, std::size_t dim);
+// out [PackedIndexQueryBytes], 4-byte aligned.
+void PackIndexQuery(View2<const float> q, std::span<const float> w, std::byte* out);
+void PackedIndexScores(const std::byte* query, std::size_t heads, std::size_t dim,
+                       const std::byte* keys, std::span<float> score);
+
+}  // namespace hadal::kernels
