@@ -10,7 +10,7 @@
 
 namespace hadal::kernels::avx512 {
 
-// Tokens at most; for more, decoding into memory once is faster. FP8 takes kDirectTokens at a time.
+// Tokens at most; for more, decoding into memory once is faster.
 inline constexpr std::size_t kDirectFp4 = 4, kDirectFp8 = 8;
 
 inline __m128 FourScales(const std::uint8_t* a, const std::uint8_t* b, const std::uint8_t* c,
@@ -184,27 +184,28 @@ struct DirectSums {
   alignas(16) float rests[kDirectFp8][4];
 };
 
-template <std::size_t kTokens>
-inline void AddRests(const QuantizedUnit& unit, std::size_t token, const FourRows& rows,
-                     RestGroups& groups, DirectSums& sums) {
+template <bool kOne>
+inline void AddRests(const QuantizedUnit& unit, const FourRows& rows, RestGroups& groups,
+                     DirectSums& sums) {
+  const std::size_t tokens = kOne ? 1 : unit.tokens;
   const std::size_t scales_at = (unit.cols + 127) / 128 * 256;
   for (std::size_t i = 0; i < groups.count; ++i) {
     const std::size_t group = groups.at[i] / 4, r = groups.at[i] % 4;
-    std::int32_t rest[kTokens] = {};
+    std::int32_t rest[kOne ? 1 : kDirectFp8] = {};
     for (std::uint64_t some = groups.columns[i]; some != 0; some &= some - 1) {  // mostly one
       const auto k = static_cast<std::size_t>(__builtin_ctzll(some));
       const std::uint8_t code = rows.codes[r][64 * group + k];
       const std::int32_t of_code = kFp8Tables.rest[code & 63], sign = code >> 7;
-      for (std::size_t t = 0; t < kTokens; ++t) {
+      for (std::size_t t = 0; t < tokens; ++t) {
         std::int16_t q;
-        __builtin_memcpy(&q, unit.x[token + t] + 2 * (64 * group + k % 2 * 32 + k / 2), 2);
+        __builtin_memcpy(&q, unit.x[t] + 2 * (64 * group + k % 2 * 32 + k / 2), 2);
         rest[t] += ((of_code ^ -sign) + sign) * q;
       }
     }
-    for (std::size_t t = 0; t < kTokens; ++t) {
+    for (std::size_t t = 0; t < tokens; ++t) {
       float x_scale;
-      __builtin_memcpy(&x_scale, unit.x[token + t] + scales_at + 4 * (group / 2), 4);
-      float& sum = sums.rests[token + t][r];
+      __builtin_memcpy(&x_scale, unit.x[t] + scales_at + 4 * (group / 2), 4);
+      float& sum = sums.rests[t][r];
       const float scale = 0x1p-3f * (x_scale * kE8m0.of[rows.scales[r][group / 2]]);
       sum = __builtin_fmaf(static_cast<float>(rest[t]), scale, sum);
     }
@@ -229,13 +230,15 @@ inline __mmask64 FirstBytes(std::size_t cols, std::size_t k) {
   return cols >= k + 64 ? ~0ull : cols > k ? (1ull << (cols - k)) - 1 : 0;
 }
 
-// The columns of row r in block b of 128, all there if kWhole.
-template <std::size_t kTokens, bool kWhole>
-inline void DotFp8Columns(const QuantizedUnit& unit, std::size_t token, const FourRows& rows,
-                          std::size_t b, std::size_t r, const Fp8Decoder& decode,
-                          __m512i (&dots)[kTokens][4], RestGroups& rests) {
-  __m512i sums[kTokens];
-  for (auto& sum : sums) sum = _mm512_setzero_si512();
+struct Fp8Row {  // 128 columns
+  Fp8EvenOdd half[2];
+};
+
+// Row r in block b of 128 columns, all there if kWhole.
+template <bool kWhole>
+inline Fp8Row DecodeFp8Row(const QuantizedUnit& unit, const FourRows& rows, std::size_t b,
+                           std::size_t r, const Fp8Decoder& decode, RestGroups& rests) {
+  Fp8Row w;
   for (std::size_t half = 0; half < 2; ++half) {
     const std::size_t k = 128 * b + 64 * half;
     const __mmask64 there = kWhole ? ~0ull : FirstBytes(unit.cols, k);
@@ -243,20 +246,25 @@ inline void DotFp8Columns(const QuantizedUnit& unit, std::size_t token, const Fo
     const __m512i v = kWhole ? _mm512_loadu_si512(codes) : _mm512_maskz_loadu_epi8(there, codes);
     PrefetchNextRows(unit, codes);
     rests.Note(_mm512_testn_epi8_mask(v, _mm512_set1_epi8(0x60)) & there, 2 * b + half, r);
-    const auto [even, odd] = decode(v);
-    for (std::size_t t = 0; t < kTokens; ++t) {
-      const std::uint8_t* x = unit.x[token + t] + 2 * k;
-      sums[t] = _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sums[t], even, _mm512_loadu_si512(x)), odd,
-                                    _mm512_loadu_si512(x + 64));
-    }
+    w.half[half] = decode(v);
   }
-  for (std::size_t t = 0; t < kTokens; ++t) dots[t][r] = sums[t];
+  return w;
 }
 
-// Adds blocks [begin, end) of four rows for tokens [token, token + kTokens).
-template <std::size_t kTokens>
-[[gnu::noinline]] void AddDirectFp8(const QuantizedUnit& unit, std::size_t token, std::size_t row,
-                                    std::size_t begin, std::size_t end, DirectSums& sums) {
+inline __m512i DotFp8Row(const Fp8Row& w, const std::uint8_t* x) {
+  __m512i dot = _mm512_setzero_si512();
+  for (std::size_t half = 0; half < 2; ++half) {
+    const std::uint8_t* at = x + 128 * half;
+    dot = _mm512_dpwssd_epi32(dot, w.half[half].even, _mm512_loadu_si512(at));
+    dot = _mm512_dpwssd_epi32(dot, w.half[half].odd, _mm512_loadu_si512(at + 64));
+  }
+  return dot;
+}
+
+// Adds blocks [begin, end) of four rows. kOne: for one token.
+template <bool kOne>
+[[gnu::noinline]] void AddDirectFp8(const QuantizedUnit& unit, std::size_t row, std::size_t begin,
+                                    std::size_t end, DirectSums& sums) {
   const Fp8Decoder decode;
   const std::size_t scales_at = (unit.cols + 127) / 128 * 256;
   FourRows rows(unit, row);
@@ -265,27 +273,37 @@ template <std::size_t kTokens>
     rows.scales[r] = unit.scales + (unit.first_row_in_block + n) / 128 * unit.scale_bytes;
   }
   RestGroups rests;
-  __m128 main[kTokens];
-  for (std::size_t t = 0; t < kTokens; ++t) main[t] = sums.main[token + t];
   const auto add = [&](std::size_t b, auto whole) {
-    __m512i dots[kTokens][4];
-    for (std::size_t r = 0; r < 4; ++r)
-      DotFp8Columns<kTokens, whole != 0>(unit, token, rows, b, r, decode, dots, rests);
-    if (rests.count > RestGroups::kMost) AddRests<kTokens>(unit, token, rows, rests, sums);
-    const __m128 w_scale =
-        FourScales(rows.scales[0] + b, rows.scales[1] + b, rows.scales[2] + b, rows.scales[3] + b);
-    for (std::size_t t = 0; t < kTokens; ++t) {
+    const auto row_of = [&](std::size_t r) {
+      return DecodeFp8Row<whole != 0>(unit, rows, b, r, decode, rests);
+    };
+    const auto scale_of = [&](std::size_t t) {
+      const auto w = [&](std::size_t r) { return rows.scales[r] + b; };
       float x_scale;
-      __builtin_memcpy(&x_scale, unit.x[token + t] + scales_at + 4 * b, 4);
-      const __m128 scale = _mm_mul_ps(_mm_set1_ps(x_scale), w_scale);
-      main[t] = _mm_fmadd_ps(_mm_cvtepi32_ps(FourSums(dots[t])), scale, main[t]);
+      __builtin_memcpy(&x_scale, unit.x[t] + scales_at + 4 * b, 4);
+      return _mm_mul_ps(_mm_set1_ps(x_scale), FourScales(w(0), w(1), w(2), w(3)));
+    };
+    const auto add_dots = [&](std::size_t t, const __m512i(&dots)[4]) {
+      sums.main[t] = _mm_fmadd_ps(_mm_cvtepi32_ps(FourSums(dots)), scale_of(t), sums.main[t]);
+    };
+    __m512i dots[4];
+    if constexpr (kOne) {  // each row as it comes
+      for (std::size_t r = 0; r < 4; ++r) dots[r] = DotFp8Row(row_of(r), unit.x[0] + 256 * b);
+      add_dots(0, dots);
+    } else {
+      const Fp8Row w[4] = {row_of(0), row_of(1), row_of(2), row_of(3)};
+#pragma GCC unroll 1  // the weights fill the registers
+      for (std::size_t t = 0; t < unit.tokens; ++t) {
+        for (std::size_t r = 0; r < 4; ++r) dots[r] = DotFp8Row(w[r], unit.x[t] + 256 * b);
+        add_dots(t, dots);
+      }
     }
+    if (rests.count > RestGroups::kMost) AddRests<kOne>(unit, rows, rests, sums);
   };
   const std::size_t whole = unit.cols / 128 < end ? unit.cols / 128 : end;
   for (std::size_t b = begin; b < whole; ++b) add(b, Count<1>{});
   for (std::size_t b = whole; b < end; ++b) add(b, Count<0>{});
-  AddRests<kTokens>(unit, token, rows, rests, sums);
-  for (std::size_t t = 0; t < kTokens; ++t) sums.main[token + t] = main[t];
+  AddRests<kOne>(unit, rows, rests, sums);
 }
 
 // In stretches of columns for which the tokens' integers stay in a first-level cache.
@@ -294,12 +312,11 @@ inline void DirectFp8(const QuantizedUnit& unit) {
   const std::size_t blocks = (unit.cols + 127) / 128, stretch = kXBytes / (256 * unit.tokens);
   DirectSums sums[kQuantizedRows / 4] = {};
   for (std::size_t begin = 0; begin < blocks; begin += stretch)
-    for (std::size_t row = 0; row < unit.rows; row += 4)
-      for (std::size_t t = 0; t < unit.tokens; t += kDirectTokens)
-        WithCount<kDirectTokens>(unit.tokens - t, [&](auto tokens) {
-          const std::size_t end = begin + stretch < blocks ? begin + stretch : blocks;
-          AddDirectFp8<tokens>(unit, t, row, begin, end, sums[row / 4]);
-        });
+    for (std::size_t row = 0; row < unit.rows; row += 4) {
+      const std::size_t end = begin + stretch < blocks ? begin + stretch : blocks;
+      const auto add = unit.tokens == 1 ? AddDirectFp8<true> : AddDirectFp8<false>;
+      add(unit, row, begin, end, sums[row / 4]);
+    }
   for (std::size_t row = 0; row < unit.rows; row += 4)
     for (std::size_t t = 0; t < unit.tokens; ++t)
       StoreRows(unit, row, t,
