@@ -5,6 +5,13 @@
 namespace hadal::machine::avx2 {
 namespace {
 
+// Chains begin equal. Behind this the compiler cannot know it and compute only one of them.
+template <class Vector>
+Vector Opaque(Vector v) {
+  asm volatile("" : "+x"(v));
+  return v;
+}
+
 std::int32_t SumLanes(const __m256i* sums) {
   __m256i all = sums[0];
   for (std::size_t c = 1; c < kChains; ++c) all = _mm256_add_epi32(all, sums[c]);
@@ -24,7 +31,7 @@ float FmaF32(std::uint64_t rounds, float x) {
   const __m256 a = _mm256_set1_ps(x), b = _mm256_set1_ps(0x1p-20f);
   for (std::size_t half = 0; half < 2; ++half) {
     __m256 s[kChains / 2];
-    for (auto& v : s) v = a;
+    for (auto& v : s) v = Opaque(a);
     for (std::uint64_t r = 0; r < rounds; ++r)
       for (auto& v : s) v = _mm256_fmadd_ps(a, b, v);
     for (std::size_t c = 0; c < kChains / 2; ++c) sums[half * kChains / 2 + c] = s[c];
@@ -39,7 +46,7 @@ std::int32_t DotInt16(std::uint64_t rounds, std::int32_t x) {
   const __m256i a = _mm256_set1_epi16(static_cast<short>(x));
   for (std::size_t half = 0; half < 2; ++half) {
     __m256i s[kChains / 2];
-    for (auto& v : s) v = _mm256_set1_epi32(x);
+    for (auto& v : s) v = Opaque(_mm256_set1_epi32(x));
     for (std::uint64_t r = 0; r < rounds; ++r)
       for (auto& v : s) v = _mm256_add_epi32(v, _mm256_madd_epi16(a, v));  // as below
     for (std::size_t c = 0; c < kChains / 2; ++c) sums[half * kChains / 2 + c] = s[c];
@@ -52,7 +59,7 @@ std::int32_t DotInt8(std::uint64_t rounds, std::int32_t x) {
   const __m256i a = _mm256_set1_epi8(static_cast<char>(x)), ones = _mm256_set1_epi16(1);
   for (std::size_t half = 0; half < 2; ++half) {
     __m256i s[kChains / 2];
-    for (auto& v : s) v = _mm256_set1_epi32(x);
+    for (auto& v : s) v = Opaque(_mm256_set1_epi32(x));
     for (std::uint64_t r = 0; r < rounds; ++r)
       for (auto& v : s) {
         const __m256i pairs =
@@ -69,7 +76,7 @@ __attribute__((target("avxvnni"))) std::int32_t DotInt8Vnni(std::uint64_t rounds
   const __m256i a = _mm256_set1_epi8(static_cast<char>(x));
   for (std::size_t half = 0; half < 2; ++half) {
     __m256i s[kChains / 2];
-    for (auto& v : s) v = _mm256_set1_epi32(x);
+    for (auto& v : s) v = Opaque(_mm256_set1_epi32(x));
     for (std::uint64_t r = 0; r < rounds; ++r)
       for (auto& v : s) v = _mm256_dpbusd_avx_epi32(v, a, a);
     for (std::size_t c = 0; c < kChains / 2; ++c) sums[half * kChains / 2 + c] = s[c];
