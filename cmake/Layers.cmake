@@ -4,7 +4,7 @@
 #   hadal_layer(NAME [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
-# A file named *_avx2.cc or *_avx512.cc is compiled for that instruction set. With HADAL_SIMD off, the
+# A file named *_avx2.cc, *_avxvnni.cc or *_avx512.cc is compiled for that instruction set. With HADAL_SIMD off, the
 # default on processors other than x86-64, they and *_x86.cc are left out and no_simd.cc stands in.
 set(HADAL_SIMD_DEFAULT OFF)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
@@ -20,7 +20,7 @@ function(hadal_layer name)
   if(HADAL_SIMD)
     list(FILTER sources EXCLUDE REGEX "/no_simd\\.cc$")
   else()
-    list(FILTER sources EXCLUDE REGEX "_(x86|avx2|avx512)\\.cc$")
+    list(FILTER sources EXCLUDE REGEX "_(x86|avx2|avxvnni|avx512)\\.cc$")
   endif()
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(TRANSFORM arg_NEEDS PREPEND hadal_)
@@ -53,6 +53,9 @@ function(hadal_isa_flags)
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_avx2\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimise};-mavx2;-mfma;-mf16c")
+    elseif(source MATCHES "_avxvnni\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+        "${optimise};-mavx2;-mfma;-mf16c;-mavxvnni")
     elseif(source MATCHES "_avx512\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
         "${optimise};${quiet}-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vbmi;-mavx512vnni;-mavx2;-mfma;-mf16c")

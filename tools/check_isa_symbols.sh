@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Files compiled for AVX2 or AVX-512 may define symbols only in their own namespace.
+# Files compiled for an instruction set may define symbols only in their own namespace.
 #
 #   tools/check_isa_symbols.sh BUILD_DIR [SOURCE_DIR]
 #
 # A weak symbol elsewhere (an inline function of a shared header, say) is merged by the linker with
 # the copies of other files, and the one that survives may be the AVX-512 one: a crash on machines
-# without it. Code that runs before main has the same fault. So, per object of *_avx2.cc/*_avx512.cc:
-#   - every global or weak symbol lies in avx2 or avx512 of hadal::kernels or hadal::machine;
+# without it. Code that runs before main has the same fault. So, per object of *_avx*.cc:
+#   - every global or weak symbol lies in the file's namespace (avx2 of
+#     *_avx2.cc) of hadal::kernels or hadal::machine;
 #   - there is no static initialiser.
 # Check an optimised build without sanitizers; sanitizers add initialisers of their own.
 set -euo pipefail
@@ -16,14 +17,11 @@ set -euo pipefail
 }
 
 source_dir=${2:-$(dirname "$0")/../src}
-sources=$(find "$source_dir" -name '*_avx2.cc' -o -name '*_avx512.cc' | wc -l)
+sources=$(find "$source_dir" -name '*_avx*.cc' | wc -l)
 objects=0 problems=0
 while IFS= read -r -d '' object; do
   objects=$((objects + 1))
-  case $object in
-    *_avx512.cc.o) own='6avx512' ;;
-    *) own='4avx2' ;;
-  esac
+  own=${object##*_} own=${own%.cc.o} own=${#own}$own  # as mangled: 4avx2
   # Mangled names: anything of the namespace, its local statics (Z), vtables and type infos (T?),
   # guard variables (GV). DW.ref.* is the compiler's pointer to an exception routine: data.
   bad=$(nm --defined-only "$object" | awk -v own="^_Z(T[VTIS]|GV)?Z?N[VKRO]*5hadal(7kernels|7machine)$own" '
@@ -33,7 +31,7 @@ while IFS= read -r -d '' object; do
     problems=$((problems + $(wc -l <<<"$bad")))
     sed "s|^|${object##*/}: |" <<<"$bad"
   fi
-done < <(find "$1" \( -name '*_avx2.cc.o' -o -name '*_avx512.cc.o' \) -print0)
+done < <(find "$1" -name '*_avx*.cc.o' -print0)
 
 if [[ $objects -lt $sources ]]; then
   echo "check_isa_symbols: $sources source(s) but $objects object(s) in $1; build it first" >&2

@@ -72,10 +72,10 @@ class Layers(CheckTest):
 
 
 class IsaSymbols(CheckTest):
-    def expect(self, body, says):
-        source = self.write("a_avx2.cc", body)
+    def expect(self, body, says, name="a_avx2.cc"):
+        source = self.write(name, body)
         subprocess.run(
-            ["g++", "-std=c++20", "-O0", "-c", source, "-o", self.root / "a_avx2.cc.o"], check=True
+            ["g++", "-std=c++20", "-O0", "-c", source, "-o", self.root / (name + ".o")], check=True
         )
         code, output = self.run_tool("check_isa_symbols.sh", self.root, self.root)
         self.assertEqual(code, 1 if says else 0, output)
@@ -102,6 +102,10 @@ class IsaSymbols(CheckTest):
 
     def test_other_namespace(self):
         self.expect("namespace hadal::kernels::avx512 { int G() { return 1; } }\n", "avx512::G()")
+
+    def test_the_file_names_the_namespace(self):
+        self.expect("namespace hadal::kernels::avxvnni { int G() { return 1; } }\n", None, "a_avxvnni.cc")
+        self.expect("namespace hadal::kernels::avx2 { int G() { return 1; } }\n", "avx2::G()", "a_avxvnni.cc")
 
     def test_standard_library(self):
         self.expect(

@@ -1,5 +1,5 @@
-// Sixteen 32-bit integer lanes for AVX2, each in two registers. The names and the bits of
-// integers_avx512.h; see there.
+// Sixteen 32-bit integer lanes for AVX2, with AVX-VNNI where the file is compiled for it, each in two
+// registers. The names and the bits of integers_avx512.h; see there.
 #pragma once
 #include "kernels/lanes_avx2.h"
 
@@ -48,6 +48,16 @@ struct I16 {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
   }
 
+#ifdef __AVXVNNI__
+  static I16 DotBytes(I16 sum, I16 u8, I16 s8) {
+    return {_mm256_dpbusd_avx_epi32(sum.lo, u8.lo, s8.lo),
+            _mm256_dpbusd_avx_epi32(sum.hi, u8.hi, s8.hi)};
+  }
+  static I16 DotWords(I16 sum, I16 a, I16 b) {
+    return {_mm256_dpwssd_avx_epi32(sum.lo, a.lo, b.lo),
+            _mm256_dpwssd_avx_epi32(sum.hi, a.hi, b.hi)};
+  }
+#else
   // Pairs of byte products must stay within int16.
   static I16 DotBytes(I16 sum, I16 u8, I16 s8) {
     const __m256i ones = _mm256_set1_epi16(1);
@@ -60,6 +70,7 @@ struct I16 {
     return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(a.lo, b.lo)),
             _mm256_add_epi32(sum.hi, _mm256_madd_epi16(a.hi, b.hi))};
   }
+#endif
 
   template <bool kHigh>
   I16 LookUpNibbles(const std::uint8_t* table) const {

@@ -1,5 +1,5 @@
 // Which machine code the kernels run: chosen once at start, the best this processor has.
-// HADAL_FORCE_ISA=ref|avx2|avx512 overrides; CheckForcedIsa says whether that name is usable.
+// HADAL_FORCE_ISA=ref|avx2|avxvnni|avx512 overrides; CheckForcedIsa says whether that name is usable.
 #pragma once
 #include <span>
 #include <string_view>
@@ -8,7 +8,12 @@
 
 namespace hadal::kernels {
 
-enum class Isa { kRef, kAvx2, kAvx512 };  // kRef: plain C++, the definition
+enum class Isa {
+  kRef,      // plain C++, the definition
+  kAvx2,     // with FMA and F16C
+  kAvxVnni,  // kAvx2, its dots of integers with AVX-VNNI
+  kAvx512    // F, BW, DQ, VL, VBMI and VNNI: from Ice Lake and Zen 4 on
+};
 
 std::string_view IsaName(Isa isa);
 std::span<const Isa> RunnableIsas();  // kRef first, the best last

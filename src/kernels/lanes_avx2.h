@@ -6,7 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#ifdef __AVXVNNI__
+#define HADAL_ISA avxvnni
+#else
 #define HADAL_ISA avx2
+#endif
 
 namespace hadal::kernels::HADAL_ISA {
 

@@ -42,6 +42,11 @@ void HcExpand(const float*, const float*, const float*, float*, std::size_t, std
   std::abort();
 }
 }  // namespace avx2
+namespace avxvnni {
+void MatMulInt8Fp4(const QuantizedUnit&) { std::abort(); }
+void MatMulInt16Fp8(const QuantizedUnit&) { std::abort(); }
+void PackedIndexScores(const PackedIndexScoreArgs&) { std::abort(); }
+}  // namespace avxvnni
 namespace avx512 {
 void MatMulF32(const MatMulUnit&) { std::abort(); }
 void MatMulBf16(const MatMulUnit&) { std::abort(); }

@@ -1,6 +1,6 @@
 // The kernels' functions that exist once per instruction set, and the choice between them.
-// Defined in *_avx2.cc and *_avx512.cc; on processors other than x86-64 in no_simd.cc, where nothing
-// calls them because RunnableIsas() holds kRef alone.
+// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc; on processors other than x86-64 in no_simd.cc,
+// where nothing calls them because RunnableIsas() holds kRef alone.
 #pragma once
 #include <vector>
 
@@ -12,6 +12,10 @@ namespace hadal::kernels {
 namespace avx2 {
 #include "kernels/simd_functions.inc"
 }
+namespace avxvnni {
+using namespace avx2;  // NOLINT(google-build-using-namespace): what is not declared here
+#include "kernels/simd_dot_functions.inc"
+}  // namespace avxvnni
 namespace avx512 {
 #include "kernels/simd_functions.inc"
 }
@@ -20,13 +24,23 @@ std::vector<Isa> DetectSimd();  // without kRef, the best last
 
 // The active instruction set's function; null: the plain C++ of kRef is wanted.
 template <class Function>
-Function* ActiveSimd(Function* for_avx2, Function* for_avx512) {
-  const Isa isa = ActiveIsa();
-  return isa == Isa::kAvx512 ? for_avx512 : isa == Isa::kAvx2 ? for_avx2 : nullptr;
+Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_avx512) {
+  switch (ActiveIsa()) {
+    case Isa::kRef:
+      return nullptr;
+    case Isa::kAvx2:
+      return for_avx2;
+    case Isa::kAvxVnni:
+      return for_avxvnni;
+    case Isa::kAvx512:
+      return for_avx512;
+  }
+  return nullptr;
 }
 
 }  // namespace hadal::kernels
 
 // HADAL_SIMD(Name): ActiveSimd of the functions of that name.
-#define HADAL_SIMD(name) \
-  ::hadal::kernels::ActiveSimd(&::hadal::kernels::avx2::name, &::hadal::kernels::avx512::name)
+#define HADAL_SIMD(name)                                                                        \
+  ::hadal::kernels::ActiveSimd(&::hadal::kernels::avx2::name, &::hadal::kernels::avxvnni::name, \
+                               &::hadal::kernels::avx512::name)

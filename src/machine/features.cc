@@ -51,7 +51,6 @@ Computer DescribeComputer() {
   for (const kernels::Isa isa : kernels::RunnableIsas())
     if (isa != kernels::Isa::kRef) computer.features.emplace_back(kernels::IsaName(isa));
   const DotInstructions dots = DetectDots();
-  if (dots.avx_vnni) computer.features.emplace_back("avx_vnni");
   if (dots.avx512_vnni) computer.features.emplace_back("avx512_vnni");
   if (dots.avx512_bf16) computer.features.emplace_back("avx512_bf16");
   if (dots.amx) computer.features.emplace_back("amx");

@@ -7,9 +7,8 @@
 
 namespace hadal::machine {
 
-// Instructions beyond the two sets of kernels/isa.h, usable by this process.
+// Instructions beyond the sets of kernels/isa.h, usable by this process.
 struct DotInstructions {
-  bool avx_vnni = false;     // int8 dots in 256 bits
   bool avx512_vnni = false;  // int8 dots in 512 bits
   bool avx512_bf16 = false;  // BF16 dots
   bool amx = false;          // tiles; reported, not used

@@ -22,7 +22,6 @@ DotInstructions DetectDots() {
   if (__get_cpuid_count(7, 0, &a0, &b0, &c0, &d0) == 0) return {};
   if (a0 >= 1) __get_cpuid_count(7, 1, &a1, &b1, &c1, &d1);
   DotInstructions dots;
-  dots.avx_vnni = Runs(kernels::Isa::kAvx2) && (a1 >> 4 & 1) != 0;
   dots.avx512_vnni = Runs(kernels::Isa::kAvx512) && (c0 >> 11 & 1) != 0;
   dots.avx512_bf16 = Runs(kernels::Isa::kAvx512) && (a1 >> 5 & 1) != 0;
   dots.amx = (d0 >> 24 & 1) != 0;

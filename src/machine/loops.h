@@ -1,7 +1,8 @@
 // Loops that do nothing but one thing, as fast as the processor can.
 //
-// Defined in *_avx2.cc and *_avx512.cc; on processors other than x86-64 in no_simd.cc, where nothing
-// calls them. Some use instructions beyond those of their file's set: the caller asks DetectDots first.
+// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc; on processors other than x86-64 in no_simd.cc,
+// where nothing calls them. Some use instructions beyond those of their file's set: the caller asks
+// DetectDots first.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,9 +22,12 @@ float FmaF32(std::uint64_t rounds, float x);
 std::int32_t DotInt16(std::uint64_t rounds, std::int32_t x);  // multiply, add
 std::int32_t DotInt8(std::uint64_t rounds,
                      std::int32_t x);  // multiply, widen, add: three instructions
-std::int32_t DotInt8Vnni(std::uint64_t rounds, std::int32_t x);   // needs avx_vnni
 std::uint64_t ReadAll(const std::byte* data, std::size_t bytes);  // bytes a multiple of 1024
 }  // namespace avx2
+namespace avxvnni {
+std::int32_t DotInt16(std::uint64_t rounds, std::int32_t x);
+std::int32_t DotInt8(std::uint64_t rounds, std::int32_t x);
+}  // namespace avxvnni
 namespace avx512 {
 std::int32_t DotInt16Vnni(std::uint64_t rounds, std::int32_t x);  // needs avx512_vnni
 float FmaF32(std::uint64_t rounds, float x);

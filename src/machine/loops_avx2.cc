@@ -71,19 +71,6 @@ std::int32_t DotInt8(std::uint64_t rounds, std::int32_t x) {
   return SumLanes(sums);
 }
 
-__attribute__((target("avxvnni"))) std::int32_t DotInt8Vnni(std::uint64_t rounds, std::int32_t x) {
-  __m256i sums[kChains];
-  const __m256i a = _mm256_set1_epi8(static_cast<char>(x));
-  for (std::size_t half = 0; half < 2; ++half) {
-    __m256i s[kChains / 2];
-    for (auto& v : s) v = Opaque(_mm256_set1_epi32(x));
-    for (std::uint64_t r = 0; r < rounds; ++r)
-      for (auto& v : s) v = _mm256_dpbusd_avx_epi32(v, a, a);
-    for (std::size_t c = 0; c < kChains / 2; ++c) sums[half * kChains / 2 + c] = s[c];
-  }
-  return SumLanes(sums);
-}
-
 std::uint64_t ReadAll(const std::byte* data, std::size_t bytes) {
   __m256i sums[8];
   for (auto& sum : sums) sum = _mm256_setzero_si256();

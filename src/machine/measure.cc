@@ -48,9 +48,12 @@ std::vector<Loop> RunnableLoops() {
     loops.push_back({Arithmetic::kInt8Dot, "avx2 vpmaddubsw", OpsPerRound(256, 8),
                      [](std::uint64_t n) -> double { return avx2::DotInt8(n, 1); }});
   }
-  if (dots.avx_vnni)
-    loops.push_back({Arithmetic::kInt8Dot, "avx_vnni vpdpbusd", OpsPerRound(256, 8),
-                     [](std::uint64_t n) -> double { return avx2::DotInt8Vnni(n, 1); }});
+  if (Runs(Isa::kAvxVnni)) {
+    loops.push_back({Arithmetic::kInt16Dot, "avxvnni vpdpwssd", OpsPerRound(256, 16),
+                     [](std::uint64_t n) -> double { return avxvnni::DotInt16(n, 1); }});
+    loops.push_back({Arithmetic::kInt8Dot, "avxvnni vpdpbusd", OpsPerRound(256, 8),
+                     [](std::uint64_t n) -> double { return avxvnni::DotInt8(n, 1); }});
+  }
   if (Runs(Isa::kAvx512))
     loops.push_back({Arithmetic::kF32Fma, "avx512 vfmadd", OpsPerRound(512, 32),
                      [](std::uint64_t n) -> double { return avx512::FmaF32(n, 1); }});

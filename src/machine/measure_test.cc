@@ -116,7 +116,7 @@ TEST(Loops, ReadEveryByte) {
 // Every round does the arithmetic that it is counted for.
 TEST(Loops, ComputeWhatTheyCount) {
   const DotInstructions dots = DetectDots();
-  // A chain starts at x in every lane; a round adds 4 products of bytes, or 2 of BF16 numbers.
+  // A chain starts at x in every lane; a round adds 4 products of bytes, or 2 of words or BF16 numbers.
   if (dots.avx512_bf16) {
     EXPECT_EQ(avx512::DotBf16(5, 1), kChains * (1 + 5 * 2));
     EXPECT_EQ(avx512::DotBf16(6, 1), kChains * (1 + 6 * 2));
@@ -124,6 +124,10 @@ TEST(Loops, ComputeWhatTheyCount) {
   for (const kernels::Isa isa : kernels::RunnableIsas()) {
     if (isa == kernels::Isa::kAvx2) {
       EXPECT_FLOAT_EQ(avx2::FmaF32(1 << 10, 1), kChains * (1 + 0x1p-10f));
+    }
+    if (isa == kernels::Isa::kAvxVnni) {
+      EXPECT_EQ(avxvnni::DotInt16(5, 3), kChains * (3 + 5 * 2 * 9));
+      EXPECT_EQ(avxvnni::DotInt8(5, 3), kChains * (3 + 5 * 4 * 9));
     }
     if (isa == kernels::Isa::kAvx512) {
       EXPECT_FLOAT_EQ(avx512::FmaF32(1 << 10, 1), kChains * (1 + 0x1p-10f));

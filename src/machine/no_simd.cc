@@ -12,9 +12,12 @@ namespace avx2 {
 float FmaF32(std::uint64_t, float) { std::abort(); }
 std::int32_t DotInt16(std::uint64_t, std::int32_t) { std::abort(); }
 std::int32_t DotInt8(std::uint64_t, std::int32_t) { std::abort(); }
-std::int32_t DotInt8Vnni(std::uint64_t, std::int32_t) { std::abort(); }
 std::uint64_t ReadAll(const std::byte*, std::size_t) { std::abort(); }
 }  // namespace avx2
+namespace avxvnni {
+std::int32_t DotInt16(std::uint64_t, std::int32_t) { std::abort(); }
+std::int32_t DotInt8(std::uint64_t, std::int32_t) { std::abort(); }
+}  // namespace avxvnni
 namespace avx512 {
 float FmaF32(std::uint64_t, float) { std::abort(); }
 float DotBf16(std::uint64_t, float) { std::abort(); }
