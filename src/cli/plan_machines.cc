@@ -2,7 +2,9 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
 
+#include "base/units.h"
 #include "cli/flags.h"
 #include "cli/plan.h"
 #include "io/file.h"
@@ -58,7 +60,7 @@ struct CheckOptions : PlanFlags {
 
 struct MachineOptions : PlanFlags {
   std::string machine, catalogue, rates, context = "128K";
-  std::uint64_t rows = 512, sequences = 1, machines = 1;
+  std::uint64_t rows = 512, sequences = 1, machines = 1, ram = 0;
   double usd_per_hour = 0, usd_per_kwh = 0, years = 0;
 };
 
@@ -76,6 +78,30 @@ struct MachinesOptions : PlanFlags {
   bool toml = false;
 };
 
+constexpr std::uint64_t kMostRam = std::uint64_t{1} << 50;
+constexpr std::uint64_t kMostTokensInAll = std::uint64_t{1} << 38;
+
+// --ram in place of what the machine has.
+Status SetRam(std::uint64_t ram, plan::Machine& machine) {
+  if (ram == 0) return Unit{};
+  if (ram <= machine.reserved_bytes)
+    return Fail(Code::kInvalid, "--ram: found {}, expected more than the {} that {} reserves",
+                FormatBytes(ram), FormatBytes(machine.reserved_bytes), machine.name);
+  machine.notes.push_back(fmt::format("main memory by --ram: {} instead of {}", FormatCount(ram),
+                                      FormatCount(machine.ram_bytes)));
+  machine.ram_bytes = ram;
+  return Unit{};
+}
+
+Status CheckPrices(const MachineOptions& o, const plan::Machine& machine) {
+  if (o.years == 0) return Unit{};
+  for (const auto& [key, value] : {std::pair{"usd", machine.usd}, {"watts", machine.watts}})
+    if (!value)
+      return Fail(Code::kInvalid, "--years: {} has no {} in the catalogue, expected usd and watts",
+                  machine.name, key);
+  return Unit{};
+}
+
 // A quick measurement of memory and arithmetic; `hadal doctor --json` into a file is more exact and
 // knows the disk.
 Result<plan::Machine> MeasureThis() {
@@ -88,6 +114,8 @@ Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
   plan::FitQuestion question;
   HADAL_TRY(question.machine,
             o.machine == "this" ? MeasureThis() : plan::FindMachine(o.machine, o.catalogue));
+  HADAL_TRY_STATUS(SetRam(o.ram, question.machine));
+  HADAL_TRY_STATUS(CheckPrices(o, question.machine));
   if (!o.rates.empty()) {
     HADAL_TRY(question.machine.engine, FindRates(o.rates));
     if (question.machine.engine->threads != question.machine.cores)
@@ -95,6 +123,11 @@ Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
                   question.machine.engine->threads, question.machine.cores, question.machine.name);
   }
   HADAL_TRY(question.load.context, plan::ContextFlag("--context", o.context));
+  if (o.sequences > kMostTokensInAll / question.load.context)
+    return Fail(Code::kInvalid,
+                "--sequences: found {} of {} tokens, expected at most {} tokens in all",
+                FormatCount(o.sequences), FormatCount(question.load.context),
+                FormatCount(kMostTokensInAll));
   question.load.rows = o.rows;
   question.load.sequences = o.sequences;
   question.load.machines = o.machines;
@@ -161,20 +194,24 @@ void AddMachineFlags(CLI::App& command, MachineOptions* o) {
                   "name in the catalogue, `this`, or a .json of `hadal doctor`")
       ->required();
   command.add_option("--catalogue", o->catalogue, "more machines, a TOML file");
+  command.add_option("--ram", o->ram, "main memory of one, as 96GiB (default: the machine's)")
+      ->transform(Size(1, kMostRam));
   AddRatesFlag(command, &o->rates);
   command.add_option("--prefill-rows", o->rows, "tokens of a prefill step")
       ->check(WholeNumber(1, 1 << 20))
       ->capture_default_str();
   const auto price = [&](const char* flag, double* value, const char* about) {
-    command.add_option(flag, *value, about)->check(Number([](double number) -> Status {
+    return command.add_option(flag, *value, about)->check(Number([](double number) -> Status {
       if (number >= 1e-6 && number <= 1e9) return Unit{};
       return Fail(Code::kInvalid, "found {}, expected a number from 0.000001 to 1000000000",
                   number);
     }));
   };
-  price("--usd-per-hour", &o->usd_per_hour, "what one machine costs");
-  price("--usd-per-kwh", &o->usd_per_kwh, "what power costs, with --years");
-  price("--years", &o->years, "over which the purchase price is written off");
+  CLI::Option* rent = price("--usd-per-hour", &o->usd_per_hour, "what one machine costs");
+  CLI::Option* power = price("--usd-per-kwh", &o->usd_per_kwh, "what power costs, with --years");
+  CLI::Option* years = price("--years", &o->years, "over which the purchase price is written off");
+  power->needs(years)->excludes(rent);
+  years->needs(power)->excludes(rent);
   AddPlanFlags(command, o, Accountings::kKv);
 }
 

@@ -70,6 +70,16 @@ TEST(PlanCommand, OneKindOfUnitsInAnOutput) {
     EXPECT_EQ(out.find(unit), std::string::npos) << unit;
 }
 
+TEST(PlanCommand, MemoryOfTheMachineCanBeGiven) {
+  const Ran ran =
+      Plan({"fit", "v4-flash", "--machine", "desktop-64gb", "--ram", "192GiB", "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.error;
+  const Json json = *ParseJson(ran.out);
+  EXPECT_EQ(*json.Find("machine")->Find("ram_bytes")->AsInt(), 192ll << 30);
+  EXPECT_EQ(*json.Find("fit")->AsArray()->at(0).Find("fits")->AsString(), "yes");
+  EXPECT_NE(ran.out.find("main memory by --ram"), std::string::npos);
+}
+
 struct Bad {
   std::vector<std::string> arguments;
   int code;
@@ -93,12 +103,25 @@ TEST(PlanCommand, ErrorsAreOneLine) {
       {{"fit"}, 2, "--machine is required"},
       {{}, 2, "A subcommand is required"},
       {{"frob"}, 2, "not expected: frob"},
-      {{"show", "v4-flash", "--context", "96GiB"},
-       1,
-       "found 96GiB, expected at most 1,073,741,824"},
+      {{"show", "v4-flash", "--context", "96GiB"}, 1, "--context: found 96GiB, expected tokens"},
+      {{"show", "v4-flash", "--context", "2G"}, 1, "found 2G, expected at most 1,073,741,824"},
       {{"compare", "v3.2", "v4-flash", "--context", "4K.."}, 1, "found 4K.., expected FROM..TO"},
       {{"fit", "--machine", "server-256gb", "--usd-per-hour", "nan"}, 2, "found nan, expected"},
       {{"fit", "--machine", "server-256gb", "--usd-per-kwh", "-1"}, 2, "found -1, expected"},
+      {{"fit", "--machine", "server-256gb", "--years", "3"}, 2, "--years requires --usd-per-kwh"},
+      {{"fit", "--machine", "server-256gb", "--usd-per-kwh", "3"}, 2, "requires --years"},
+      {{"fit", "--machine", "server-256gb", "--years", "3", "--usd-per-kwh", "1", "--usd-per-hour",
+        "1"},
+       2,
+       "--usd-per-hour excludes --"},
+      {{"fit", "--machine", "server-256gb", "--years", "3", "--usd-per-kwh", "0.3"},
+       1,
+       "--years: server-256gb has no usd in the catalogue, expected usd and watts"},
+      {{"fit", "--machine", "server-256gb", "--ram", "8GiB"}, 1, "--ram: found 8.59 GB, expected"},
+      {{"fit", "--machine", "server-256gb", "--ram", "lots"}, 2, "--ram: 'lots' is not a size"},
+      {{"fit", "--machine", "server-256gb", "--context", "1G", "--sequences", "1000"},
+       1,
+       "--sequences: found 1,000 of 1,073,741,824 tokens, expected at most"},
       {{"fit", "--machine", "server-256gb", "--rates", "/nonexistent"}, 1, "/nonexistent"},
       {{"claims", "--json", "--csv"}, 2, "--json excludes --csv"},
   };

@@ -1,5 +1,6 @@
 #include "cost/accounting.h"
 
+#include <algorithm>
 #include <numeric>
 
 #include "base/quote.h"
@@ -62,6 +63,22 @@ double Flops(const MacsByWork& macs, const FlopAccounting& accounting) {
   double flops = 0;
   for (std::size_t w = 0; w < kWorks; ++w)
     flops += 2 * accounting.weight[w] * static_cast<double>(macs[w]);
+  return flops;
+}
+
+double PrefillFlops(const CostModel& model, std::uint64_t first, std::uint64_t count,
+                    const FlopAccounting& accounting) {
+  double flops = 0;
+  const auto add = [&](Work work, std::uint64_t macs, std::uint64_t times) {
+    flops += 2 * accounting.weight[static_cast<std::size_t>(work)] * static_cast<double>(macs) *
+             static_cast<double>(times);
+  };
+  for (const WeightGroup& group : model.weights)
+    if (group.component != Component::kMtp)
+      add(group.work, group.macs, group.for_logits ? std::min<std::uint64_t>(count, 1) : count);
+  for (const KvGroup& group : model.kv)
+    if (!group.mtp())
+      add(group.work, group.layers * group.prefill_macs_per_read, group.ReadsOver(first, count));
   return flops;
 }
 

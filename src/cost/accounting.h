@@ -22,6 +22,9 @@ std::span<const FlopAccounting> FlopAccountings();
 Result<const FlopAccounting*> FindFlopAccounting(std::string_view name);
 Result<KvFormat> FindKvFormat(std::string_view name);
 
+// Of `count` tokens after `first` others, as Flops(PrefillMacs(...)), where those exceed 64 bits too.
+double PrefillFlops(const CostModel& model, std::uint64_t first, std::uint64_t count,
+                    const FlopAccounting& accounting);
 double Flops(const MacsByWork& macs, const FlopAccounting& accounting);  // 2 * sum of weighted MACs
 std::uint64_t TotalMacs(const MacsByWork& macs);
 

@@ -68,6 +68,19 @@ TEST(CostModel, PrefillAsksForLogitsOnce) {
   EXPECT_EQ(TotalMacs(PrefillMacs(model, 10, 10)), decode - 9 * logits);
 }
 
+// A prompt of 16M tokens is more multiply-adds than 64 bits count.
+TEST(CostModel, PrefillFlopsOfAnyLength) {
+  const FlopAccounting& accounting = **FindFlopAccounting("fp8-equivalent");
+  for (const Preset& preset : Presets()) {
+    const CostModel model = DescribePreset(preset.key);
+    const double exact = Flops(PrefillMacs(model, 0, 1 << 20), accounting);
+    EXPECT_NEAR(PrefillFlops(model, 0, 1 << 20, accounting), exact, 1e-12 * exact) << preset.key;
+  }
+  const double tokens = 1 << 30;
+  EXPECT_NEAR(PrefillFlops(DescribePreset("gqa8"), 0, 1 << 30, accounting),
+              2 * 2 * 2.0 * 61 * 56 * 128 * tokens * tokens / 2, 1e30 * 1e-4);
+}
+
 Json Parsed(std::string_view text) { return *ParseJson(text); }
 
 // Llama 3 8B: 8,030,261,248 parameters; its 32 layers keep 8 KV heads of 128.
@@ -126,6 +139,26 @@ TEST(Describe, SlidingWindowOfMistral) {
   EXPECT_EQ(KvBytes(*model, 100'000), 4096u * 32 * 4096);
 }
 
+// What may be missing is said.
+TEST(Describe, NotesNameTheFieldsThatAreNotGiven) {
+  const auto notes = [](const char* json) {
+    const auto model = Describe(*ParseJson(json), "x");
+    HADAL_CHECK(model.ok());
+    std::string all;
+    for (const std::string& note : model->notes) all += note.substr(0, note.find(' ')) + " ";
+    return all;
+  };
+  EXPECT_EQ(notes(R"({"model_type": "qwen3_moe", "torch_dtype": "bfloat16", "vocab_size": 10,
+      "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+      "head_dim": 8, "num_experts": 4, "num_experts_per_tok": 1, "moe_intermediate_size": 2,
+      "max_position_embeddings": 10, "tie_word_embeddings": true})"),
+            "decoder_sparse_step mlp_only_layers attention_bias use_sliding_window ");
+  std::string v32 = FindPreset("v3.2")->config().Dump();
+  for (const std::string part : {"\"moe_layer_freq\":1,", "\"attention_bias\":false,"})
+    v32.erase(v32.find(part), part.size());
+  EXPECT_EQ(notes(v32.c_str()), "moe_layer_freq attention_bias num_nextn_predict_layers ");
+}
+
 struct BadConfig {
   const char* json;
   const char* says;
@@ -141,10 +174,32 @@ TEST(Describe, ErrorsNameTheField) {
   const std::string dense =
       without(v32, "\"first_k_dense_replace\":3", "\"first_k_dense_replace\":62");
   const std::string scheme = without(v32, "\"quant_method\":\"fp8\"", "\"quant_method\":\"awq\"");
+  const std::string blocks = without(v32, "\"weight_block_size\"", "\"other\"");
+  const std::string sparse = without(v32, "deepseek_v32", "deepseek_v3");
+  const std::string window = R"({"model_type": "llama", "torch_dtype": "bfloat16",
+      "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 4096, "num_attention_heads": 4096,
+      "num_key_value_heads": 1, "head_dim": 256, "intermediate_size": 2,
+      "max_position_embeddings": 10, "tie_word_embeddings": true, "sliding_window": 4096})";
+  const std::string large = without(window, "\"sliding_window\": 4096", "\"x\": null");
+  const std::string mixed = without(window, "\"sliding_window\"", "\"num_local_experts\"");
   const std::string embedded = FindPreset("embedded")->config().Dump();
   const std::string plain = without(embedded, "\"quantization_config\"", "\"other\"");
   const BadConfig cases[] = {
       {plain.c_str(), "expert_dtype: found \"fp4\", expected none where there is no quantization"},
+      {blocks.c_str(), "weight_block_size: found nothing, expected [128,128]"},
+      {sparse.c_str(), "index_topk: found 2048, expected nothing: this model_type has no such"},
+      {window.c_str(), "sliding_window: found 4096, expected nothing: this model_type has no such"},
+      {mixed.c_str(), "num_local_experts: found 4096, expected nothing"},
+      {large.c_str(), "num_hidden_layers: found 4096 with 2097152 multiply-adds and 1024 bytes"},
+      {R"({"model_type": "qwen3", "torch_dtype": "float16", "vocab_size": 10, "hidden_size": 8,
+           "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+           "max_position_embeddings": 10, "tie_word_embeddings": true, "intermediate_size": 2})",
+       "head_dim: found nothing, expected an integer"},
+      {R"({"model_type": "qwen2", "torch_dtype": "float16", "vocab_size": 10, "hidden_size": 8,
+           "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+           "max_position_embeddings": 10, "tie_word_embeddings": true, "intermediate_size": 2,
+           "attention_bias": false})",
+       "attention_bias: found false, expected true"},
       {"[]", "config.json: found [], expected an object"},
       {"{}", "model_type: found nothing, expected one of deepseek_v4, deepseek_v3, "},
       {R"({"model_type": "gpt2"})", "model_type: found \"gpt2\", expected one of"},
@@ -165,6 +220,7 @@ TEST(Describe, ErrorsNameTheField) {
        "sliding_window: found nothing, expected a number of tokens, or null"},
       {R"({"model_type": "qwen3", "torch_dtype": "float16", "vocab_size": 10, "hidden_size": 8,
            "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1,
+           "head_dim": 4,
            "max_position_embeddings": 10, "tie_word_embeddings": true, "intermediate_size": 2,
            "layer_types": ["full_attention", "sliding_attention"]})",
        "layer_types: found "},

@@ -1,5 +1,6 @@
 #include "cost/describe.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <utility>
@@ -13,6 +14,24 @@ constexpr std::array<std::string_view, 2> kMla = {"deepseek_v3", "deepseek_v32"}
 constexpr std::array<std::string_view, 6> kGqa = {"llama", "mistral", "mixtral",
                                                   "qwen2", "qwen3",   "qwen3_moe"};
 
+// Beyond it sums over 2^30 tokens would not fit into 64 bits.
+constexpr std::uint64_t kMostAnEntry = std::uint64_t{1} << 32;
+
+Status CheckSize(const CostModel& model) {
+  for (const KvGroup& group : model.kv) {
+    const std::uint64_t bytes =
+        *std::max_element(group.entry_bytes.begin(), group.entry_bytes.end());
+    const std::uint64_t macs = std::max(group.macs_per_read, group.prefill_macs_per_read);
+    if (group.layers * std::max(bytes, macs) <= kMostAnEntry) continue;
+    return Fail(
+        Code::kInvalid,
+        "config.json: num_hidden_layers: found {} with {} multiply-adds and {} bytes for each "
+        "of its {}, expected at most {} in all layers",
+        model.layers, macs, bytes, group.name, kMostAnEntry);
+  }
+  return Unit{};
+}
+
 template <std::size_t kCount>
 bool Among(const std::array<std::string_view, kCount>& names, std::string_view name) {
   for (const std::string_view candidate : names)
@@ -20,9 +39,7 @@ bool Among(const std::array<std::string_view, kCount>& names, std::string_view n
   return false;
 }
 
-}  // namespace
-
-Result<CostModel> Describe(const Json& config, std::string name) {
+Result<CostModel> DescribeAny(const Json& config, std::string name) {
   model::Fields fields(config, "config.json");
   if (!fields.ok()) return fields.error();
   const Json* type = fields.Find("model_type");
@@ -42,6 +59,20 @@ Result<CostModel> Describe(const Json& config, std::string name) {
       Code::kUnsupported, "model_type",
       fmt::format("one of deepseek_v4, {}, {}", fmt::join(kMla, ", "), fmt::join(kGqa, ", ")));
   return fields.error();
+}
+
+}  // namespace
+
+Result<CostModel> Describe(const Json& config, std::string name) {
+  HADAL_TRY(CostModel model, DescribeAny(config, std::move(name)));
+  HADAL_TRY_STATUS(CheckSize(model));
+  return model;
+}
+
+void RefuseOthers(model::Fields& fields, std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys)
+    if (fields.Has(key))
+      fields.Refuse(Code::kInvalid, key, "nothing: this model_type has no such field");
 }
 
 }  // namespace hadal::cost

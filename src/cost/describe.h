@@ -5,12 +5,15 @@
 //   llama mistral mixtral qwen2 qwen3 qwen3_moe   keys and values of each KV head
 #pragma once
 #include <functional>
+#include <initializer_list>
+#include <string_view>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "cost/cost_model.h"
 #include "cost/weight_list.h"
 #include "model/config.h"
+#include "model/config_fields.h"
 #include "model/inventory.h"
 
 namespace hadal::cost {
@@ -27,6 +30,9 @@ using StorageOf = std::function<Stored(const model::TensorSpec&)>;
 // FP8 and FP4 as published if there is a quantization_config, else everything as torch_dtype says.
 Result<StorageOf> StorageByConfig(const Json& config);
 CostModel DescribeV4(const model::Config& config, const StorageOf& storage, std::string name);
+
+// Fields that belong to other architectures, and would change the figures if they meant anything here.
+void RefuseOthers(model::Fields& fields, std::initializer_list<std::string_view> keys);
 
 Result<CostModel> DescribeMla(const Json& json, std::string name);
 Result<CostModel> DescribeGqa(const Json& json, std::string name);

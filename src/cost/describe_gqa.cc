@@ -11,7 +11,7 @@
 namespace hadal::cost {
 namespace {
 
-constexpr std::size_t kMaxDim = std::size_t{1} << 18, kMaxCount = 4096;
+constexpr std::size_t kMaxDim = std::size_t{1} << 17, kMaxCount = 4096;
 constexpr std::size_t kMaxVocab = std::size_t{1} << 24;
 
 enum class Family { kLlama, kMistral, kMixtral, kQwen2, kQwen3, kQwen3Moe };
@@ -30,7 +30,14 @@ struct GqaConfig {
   std::vector<std::string> notes;
 
   bool moe() const { return experts > 0; }
+  bool qwen3() const { return family == Family::kQwen3 || family == Family::kQwen3Moe; }
 };
+
+// Of a field that may be missing, by the architecture's own rule.
+void NoteIfMissing(const model::Fields& fields, std::string_view key, const char* rule,
+                   GqaConfig& c) {
+  if (!fields.Has(key)) c.notes.push_back(fmt::format("{} is not given: {}", key, rule));
+}
 
 void ReadSizes(model::Fields& fields, GqaConfig& c) {
   std::size_t family = 0, dtype = 0;
@@ -53,7 +60,8 @@ void ReadSizes(model::Fields& fields, GqaConfig& c) {
 
 void ReadHeadDim(model::Fields& fields, GqaConfig& c) {
   if (!fields.ok()) return;
-  if (fields.Has("head_dim")) return fields.Size("head_dim", 1, kMaxDim, &c.head_dim);
+  // Qwen3's heads are wider than hidden_size / num_attention_heads: nothing to derive them from.
+  if (fields.Has("head_dim") || c.qwen3()) return fields.Size("head_dim", 1, kMaxDim, &c.head_dim);
   if (c.hidden_size % c.num_attention_heads != 0) {
     return fields.Refuse(Code::kInvalid, "head_dim",
                          fmt::format("a number: hidden_size {} is no multiple of "
@@ -79,25 +87,27 @@ void ReadExperts(model::Fields& fields, GqaConfig& c) {
   fields.Size("moe_intermediate_size", 1, kMaxDim, &c.expert_inner);
   fields.Only("decoder_sparse_step", 1);
   fields.Only("mlp_only_layers", Json::Array{});
+  NoteIfMissing(fields, "decoder_sparse_step", "experts in every layer", c);
+  NoteIfMissing(fields, "mlp_only_layers", "experts in every layer", c);
 }
 
-// Biases: Qwen2 always has them on queries, keys and values; the others say so.
+// Biases: Qwen2 always has them on queries, keys and values, Mistral and Mixtral never; the others say
+// so.
 void ReadBiases(model::Fields& fields, GqaConfig& c) {
   if (!fields.ok()) return;
+  const bool llama = c.family == Family::kLlama;
+  if (!llama) fields.Only("mlp_bias", false);
   if (c.family == Family::kQwen2) {
     c.qkv_bias = true;
-    return;
+    return fields.Only("attention_bias", true);
   }
-  if (fields.Has("attention_bias")) {
-    fields.Flag("attention_bias", &c.qkv_bias);
-    c.o_bias = c.qkv_bias;
-  } else if (c.family == Family::kLlama) {
-    c.notes.emplace_back("attention_bias is not given: none");
-  }
-  if (fields.Has("mlp_bias"))
-    fields.Flag("mlp_bias", &c.mlp_bias);
-  else if (c.family == Family::kLlama)
-    c.notes.emplace_back("mlp_bias is not given: none");
+  if (!llama && !c.qwen3()) return fields.Only("attention_bias", false);
+  if (fields.Has("attention_bias")) fields.Flag("attention_bias", &c.qkv_bias);
+  NoteIfMissing(fields, "attention_bias", "none", c);
+  c.o_bias = c.qkv_bias;
+  if (!llama) return;
+  if (fields.Has("mlp_bias")) fields.Flag("mlp_bias", &c.mlp_bias);
+  NoteIfMissing(fields, "mlp_bias", "none", c);
 }
 
 void ReadWindow(model::Fields& fields, GqaConfig& c) {
@@ -107,12 +117,23 @@ void ReadWindow(model::Fields& fields, GqaConfig& c) {
     for (const Json& type : *types->AsArray())
       if (type.AsString() == nullptr || *type.AsString() != "full_attention")
         return fields.Refuse(Code::kUnsupported, "layer_types", "full_attention in every layer");
-  if (qwen) return fields.Only("use_sliding_window", false);
-  if (c.family == Family::kLlama) return;
+  if (qwen) {
+    NoteIfMissing(fields, "use_sliding_window", "every layer keeps all tokens", c);
+    return fields.Only("use_sliding_window", false);
+  }
+  fields.Only("use_sliding_window", false);  // Qwen's switch
+  if (c.family == Family::kLlama) return RefuseOthers(fields, {"sliding_window"});
   // Mistral's own default is 4,096, Mixtral's none: a file without the field is not read as either.
   if (fields.ok() && fields.Find("sliding_window") == nullptr)
     return fields.Refuse(Code::kInvalid, "sliding_window", "a number of tokens, or null for none");
   fields.OptionalSize("sliding_window", 1, kMaxVocab, &c.sliding_window);
+}
+
+// What a file cannot mean together with its model_type.
+void RefuseContradictions(model::Fields& fields, const GqaConfig& c) {
+  RefuseOthers(fields, {"kv_lora_rank", "compress_ratios", "index_topk", "n_routed_experts"});
+  if (c.family != Family::kQwen3Moe) RefuseOthers(fields, {"num_experts"});
+  if (c.family != Family::kMixtral) RefuseOthers(fields, {"num_local_experts"});
 }
 
 Result<GqaConfig> Read(const Json& json) {
@@ -123,6 +144,7 @@ Result<GqaConfig> Read(const Json& json) {
   ReadExperts(fields, c);
   ReadBiases(fields, c);
   ReadWindow(fields, c);
+  RefuseContradictions(fields, c);
   if (fields.ok() && c.num_attention_heads % c.num_key_value_heads != 0)
     fields.Refuse(Code::kInvalid, "num_key_value_heads",
                   fmt::format("a divisor of num_attention_heads {}", c.num_attention_heads));
@@ -186,8 +208,7 @@ class GqaWeights {
     Linear("k_proj", attention, kv, c_.hidden_size, layers, c_.qkv_bias);
     Linear("v_proj", attention, kv, c_.hidden_size, layers, c_.qkv_bias);
     Linear("o_proj", attention, c_.hidden_size, q, layers, c_.o_bias);
-    if (c_.family == Family::kQwen3 || c_.family == Family::kQwen3Moe)
-      Vector("q_norm, k_norm", Component::kNorms, 2 * c_.head_dim, layers);
+    if (c_.qwen3()) Vector("q_norm, k_norm", Component::kNorms, 2 * c_.head_dim, layers);
   }
   void AddMlp() {
     const std::uint64_t layers = c_.num_hidden_layers, inner = c_.intermediate_size;

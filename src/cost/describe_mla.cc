@@ -24,6 +24,7 @@ struct MlaConfig {
   std::size_t n_routed_experts = 0, n_shared_experts = 0, num_experts_per_tok = 0;
   std::size_t index_n_heads = 0, index_head_dim = 0, index_topk = 0;
   std::size_t num_nextn_predict_layers = 0, max_position_embeddings = 0;
+  std::vector<std::string> notes;
 
   std::uint64_t moe_layers() const { return num_hidden_layers - first_k_dense_replace; }
 };
@@ -69,15 +70,22 @@ Result<MlaConfig> Read(const Json& json) {
   fields.Choice("model_type", {"deepseek_v3", "deepseek_v32"}, &type);
   c.sparse = type == 1;
   ReadSizes(fields, c);
+  if (!c.sparse) RefuseOthers(fields, {"index_topk", "index_n_heads", "index_head_dim"});
+  RefuseOthers(fields, {"compress_ratios"});
   fields.Only("moe_layer_freq", 1);
   fields.Only("tie_word_embeddings", false);
   fields.Only("attention_bias", false);
+  for (const auto& [key, rule] :
+       {std::pair{"moe_layer_freq", "experts in every layer that is not dense"},
+        std::pair{"tie_word_embeddings", "a head of its own"}, std::pair{"attention_bias", "none"}})
+    if (!fields.Has(key)) c.notes.push_back(fmt::format("{} is not given: {}", key, rule));
   CheckTogether(fields, c);
   c.fp8 = fields.Has("quantization_config");
   if (c.fp8 && fields.ok()) {
     model::Fields sub(*fields.Find("quantization_config"), "config.json: quantization_config");
     std::size_t fp8 = 0;
     sub.Choice("quant_method", {"fp8"}, &fp8);
+    if (!sub.Has("weight_block_size")) sub.Refuse(Code::kInvalid, "weight_block_size", "[128,128]");
     sub.Only("weight_block_size", Json::Array{128, 128});
     fields.Take(sub);
   } else {
@@ -240,7 +248,8 @@ Result<CostModel> DescribeMla(const Json& json, std::string name) {
                   .experts = c.n_routed_experts,
                   .experts_per_token = c.num_experts_per_tok,
                   .weights = MlaWeights(c).List(),
-                  .kv = {Latents(c)}};
+                  .kv = {Latents(c)},
+                  .notes = c.notes};
   if (c.sparse) model.kv.push_back(IndexKeys(c));
   if (c.num_nextn_predict_layers == 0)
     model.notes.emplace_back("num_nextn_predict_layers is 0: weights are counted without MTP");

@@ -18,6 +18,7 @@ constexpr std::string_view kV32 =
  "n_routed_experts": 256, "n_shared_experts": 1, "num_experts_per_tok": 8, "index_n_heads": 64,
  "index_head_dim": 128, "index_topk": 2048,
  "num_nextn_predict_layers": 0, "max_position_embeddings": 163840, "tie_word_embeddings": false,
+ "attention_bias": false,
  "quantization_config": {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}})";
 
 // No published model: V4-Pro's depth, width and vocabulary with attention as most open models have it,

@@ -51,7 +51,9 @@ std::vector<WeightGroup> WeightList::Take() && {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     WeightGroup& group = groups_[i];
     const Share& share = shares_[i];
-    const auto active = [&](std::uint64_t all) { return all * share.active / share.of; };
+    const auto active = [&](std::uint64_t all) {  // all * active / of, without the large product
+      return all / share.of * share.active + all % share.of * share.active / share.of;
+    };
     group.active_parameters = active(group.parameters);
     group.active_bytes = active(group.bytes);
     group.macs = group.work == Work::kNone ? 0 : active(share.elements) * share.uses;
