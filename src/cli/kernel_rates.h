@@ -1,5 +1,5 @@
 // How fast the engine's kernels go on this machine: one token's products with weights colder than the
-// caches, index scores and attention over stored entries. What `hadal plan` predicts decoding from.
+// caches, index scores and attention over stored entries, and reading memory beside them. What `hadal plan` predicts decoding from.
 #pragma once
 #include <string_view>
 #include <vector>

@@ -84,18 +84,20 @@ std::string LimitsNote(const Machine& machine) {
       machine.bf16_flops / 1e9, machine.int8_ops / 1e9);
 }
 
-std::string PredictionNote(const std::optional<EngineRates>& rates) {
+std::string PredictionNote(const std::optional<EngineRates>& rates, bool memory_known) {
   if (!rates)
     return "Predicted: the bound times the share reached at the first depth of the same batch. "
            "With "
            "--rates the level is predicted too.";
   return fmt::format(
       "Predicted: by the engine's kernels as {} measured them, nothing fitted: {:.1f} GB/s BF16, "
-      "{:.1f} FP8, {:.1f} FP4 while memory gave {:.1f}, in proportion to what it gave around each "
-      "row; {:.0f} GOP/s index scores, {:.0f} attention.",
+      "{:.1f} FP8, {:.1f} FP4 while memory gave {:.1f}{}; {:.0f} GOP/s index scores, {:.0f} "
+      "attention.",
       rates->source, rates->bf16_bytes_per_s / 1e9, rates->fp8_bytes_per_s / 1e9,
-      rates->fp4_bytes_per_s / 1e9, rates->read_bytes_per_s / 1e9, rates->index_ops_per_s / 1e9,
-      rates->attention_ops_per_s / 1e9);
+      rates->fp4_bytes_per_s / 1e9, rates->read_bytes_per_s / 1e9,
+      memory_known ? ", times what it gave around each row over that"
+                   : " (rows that do not say what it gave around them: as they are)",
+      rates->index_ops_per_s / 1e9, rates->attention_ops_per_s / 1e9);
 }
 
 }  // namespace
@@ -115,6 +117,7 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
                   .title = {},
                   .columns = {{"depth", ">depth"},
                               {"batch", ">batch"},
+                              {"read_bytes_per_s", ">memory GB/s"},
                               {"measured", ">measured tokens/s"},
                               {"bound", ">bound"},
                               {"share", ">share"},
@@ -122,6 +125,8 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
                               {"difference", ">difference"}},
                   .rows = {}};
   std::map<std::size_t, double> shares;  // of a batch, at its first depth
+  const bool memory_known = std::ranges::all_of(
+      figures, [](const Measured& f) { return f.read_bytes_per_s.has_value(); });
   std::optional<double> decode_share;
   for (const Measured& figure : figures) {
     HADAL_TRY_STATUS(CheckModel(model, figure, name));
@@ -130,6 +135,8 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
     if (figure.batch == 1) decode_share = std::min(decode_share.value_or(share), share);
     double predicted = bound * shares.try_emplace(figure.batch, share).first->second;
     if (rates) {
+      with_kernels = machine;
+      with_kernels.engine = rates;
       if (figure.read_bytes_per_s) {
         with_kernels.engine = WhenMemoryGives(*rates, *figure.read_bytes_per_s);
         with_kernels.dram_bytes_per_s = *figure.read_bytes_per_s;
@@ -137,13 +144,17 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
       HADAL_TRY(predicted, Predict(model, with_kernels, figure));
     }
     const double difference = predicted / figure.tokens_per_s - 1;
-    section.rows.push_back({Count(figure.depth),
-                            Count(figure.batch),
-                            Number(figure.tokens_per_s, 2),
-                            Number(bound, 2),
-                            Percent(share),
-                            Number(predicted, 2),
-                            {difference, fmt::format("{:+.1f}%", 100 * difference)}});
+    section.rows.push_back(
+        {Count(figure.depth),
+         Count(figure.batch),
+         figure.read_bytes_per_s
+             ? Cell{*figure.read_bytes_per_s, fmt::format("{:.1f}", *figure.read_bytes_per_s / 1e9)}
+             : Nothing(),
+         Number(figure.tokens_per_s, 2),
+         Number(bound, 2),
+         Percent(share),
+         Number(predicted, 2),
+         {difference, fmt::format("{:+.1f}%", 100 * difference)}});
   }
   Report report;
   report.title = fmt::format("{}: decode measured in {}, and predicted", model.cost.name, name);
@@ -153,7 +164,7 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
   report.facts.Set("model", ModelJson(model));
   report.facts.Set("decode_share", decode_share ? Json(*decode_share) : Json());
   report.sections.push_back(std::move(section));
-  report.notes = {LimitsNote(machine), PredictionNote(rates)};
+  report.notes = {LimitsNote(machine), PredictionNote(rates, memory_known)};
   if (decode_share)
     report.notes.push_back(
         fmt::format("For a catalogue: decode_share = {:.3f}, the smallest share of one sequence.",

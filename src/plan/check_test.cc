@@ -75,6 +75,23 @@ TEST(Check, TheKernelsRatesFollowTheMemoryAroundARow) {
   const Json::Array& rows = *json.Find("decode")->AsArray();
   const double calm = *rows[0].Find("predicted")->AsNumber();
   EXPECT_NEAR(*rows[2].Find("predicted")->AsNumber(), 0.7 * calm, 1e-9 * calm);
+  EXPECT_EQ(*rows[2].Find("read_bytes_per_s")->AsNumber(), 7e9);
+}
+
+TEST(Check, RowsThatDoNotSayWhatMemoryGaveTakeTheRatesAsTheyAre) {
+  const PlannedModel model = *FindModel("v4-flash");
+  const auto report = CheckAgainstBench(
+      model,
+      *ParseJson(Bench(
+          R"({"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1, "read_bytes_per_s": 5e9},
+             {"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1},
+             {"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1, "read_bytes_per_s": 1e10})")),
+      "bench.json", Rates(2));
+  const Json json = ReportJson(*report);
+  const Json::Array& rows = *json.Find("decode")->AsArray();
+  EXPECT_EQ(*rows[1].Find("predicted")->AsNumber(), *rows[2].Find("predicted")->AsNumber());
+  EXPECT_TRUE(rows[1].Find("read_bytes_per_s")->is_null());
+  EXPECT_NE(ReportText(*report).find("rows that do not say what it gave"), std::string::npos);
 }
 
 TEST(Check, TheShareForACatalogueIsTheSmallest) {
