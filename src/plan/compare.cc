@@ -97,9 +97,7 @@ Report CompareModels(const std::vector<PlannedModel>& models,
   report.facts.Set("models", std::move(described));
   report.facts.Set("contexts", std::move(lengths));
   report.sections = {Points(models, contexts, a), Weights(models, a)};
-  for (const PlannedModel& model : models)
-    for (const std::string& note : model.cost.notes)
-      report.notes.push_back(model.cost.name + ": " + note);
+  report.notes = ModelNotes(models);
   report.notes.push_back(
       "KV cache: entries alone; a sequence's memory: with tails, whole pages and "
       "the MTP block's window, as allocated.");

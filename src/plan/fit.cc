@@ -52,7 +52,7 @@ Section Summary(const std::vector<PlannedModel>& models, const FitQuestion& q) {
                               {"fits", "fits"},
                               {"longest_context", ">longest context"},
                               {"longest_context_with_experts_on_disk", ">experts on disk"},
-                              {"most_sequences", ">most sequences"},
+                              {"most_sequences", ">sequences in memory"},
                               {"decode_tokens_per_s", ">decode tokens/s"},
                               {"prefill_seconds", ">prefill"}},
                   .rows = {}};
@@ -68,7 +68,7 @@ Section Summary(const std::vector<PlannedModel>& models, const FitQuestion& q) {
                             {VerdictKey(p), Verdict(p, q.units)},
                             Context(LongestContext(model, q.machine, q.load, false)),
                             Context(LongestContext(model, q.machine, q.load, true)),
-                            Count(MostSequences(model, q.machine, q.load)),
+                            Count(MostSequences(model, q.machine, q.load, false)),
                             f.decode ? Speed(f.decode->tokens_per_s) : Nothing(),
                             f.prefill ? Seconds(f.prefill->seconds) : Nothing()});
   }
@@ -94,10 +94,15 @@ class Figures {
     }
     AddExact("longest context, all in memory",
              Context(LongestContext(model, q_.machine, q_.load, false)));
-    if (q_.machine.nvme_bytes > 0 && model.cost.experts > 0)
+    const bool streams = q_.machine.nvme_bytes > 0 && model.cost.experts > 0;
+    if (streams)
       AddExact("longest context, experts on disk",
                Context(LongestContext(model, q_.machine, q_.load, true)));
-    AddExact("most sequences at this context", Count(MostSequences(model, q_.machine, q_.load)));
+    AddExact("most sequences, all in memory",
+             Count(MostSequences(model, q_.machine, q_.load, false)));
+    if (streams)
+      AddExact("most sequences, experts on disk",
+               Count(MostSequences(model, q_.machine, q_.load, true)));
     if (!f.decode) return;
     AddSpeed("decode, tokens/s", Speed(f.decode->tokens_per_s), *f.decode);
     AddSpeed("time to first token", Seconds(f.prefill->seconds), *f.prefill);
@@ -260,6 +265,13 @@ std::vector<std::string> PredictionNotes(const Machine& machine, const Load& loa
   return notes;
 }
 
+std::vector<std::string> PriceNotes(const FitQuestion& q) {
+  if (UsdPerHour(q.machine, q.prices)) return {};
+  return {
+      "No price: give --usd-per-hour, or a catalogue with usd and watts, "
+      "--years and --usd-per-kwh."};
+}
+
 Report Fit(const std::vector<PlannedModel>& models, const FitQuestion& q) {
   Report report;
   report.title = fmt::format("{} x {}: {} sequence{} of {} tokens", q.load.machines, q.machine.name,
@@ -276,6 +288,7 @@ Report Fit(const std::vector<PlannedModel>& models, const FitQuestion& q) {
                      ByContext(models, q), ByExperts(models, q)};
   for (Section& section : report.sections) section.in_text = !section.rows.empty();
   report.notes = PredictionNotes(q.machine, q.load);
+  for (std::string& note : ModelNotes(models)) report.notes.push_back(std::move(note));
   for (const PlannedModel& model : models) {
     if (!model.v4)
       report.notes.push_back(model.cost.name + ": no engine of ours: scratch is not counted.");
@@ -284,10 +297,7 @@ Report Fit(const std::vector<PlannedModel>& models, const FitQuestion& q) {
                                          model.cost.name, FormatCount(q.load.context),
                                          FormatCount(model.cost.max_context)));
   }
-  if (!UsdPerHour(q.machine, q.prices))
-    report.notes.push_back(
-        "No price: give --usd-per-hour, or a catalogue with usd and watts, "
-        "--years and --usd-per-kwh.");
+  for (std::string& note : PriceNotes(q)) report.notes.push_back(std::move(note));
   return report;
 }
 

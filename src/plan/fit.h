@@ -25,5 +25,6 @@ Report ListMachines(const std::vector<Machine>& machines, ByteUnits units);
 std::string SpeedBasis(const Machine& machine);
 // What the predictions take for granted, a line each.
 std::vector<std::string> PredictionNotes(const Machine& machine, const Load& load);
+std::vector<std::string> PriceNotes(const FitQuestion& question);  // what is missing for one
 
 }  // namespace hadal::plan

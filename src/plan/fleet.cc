@@ -11,7 +11,7 @@ namespace {
 
 constexpr double kSecondsADay = 86400;
 constexpr std::uint64_t kMostMachinesACopy = 1024;
-constexpr double kMostCopies = 1e9;
+constexpr std::uint32_t kMostCopies = 10'000'000;
 
 double Double(std::uint64_t n) { return static_cast<double>(n); }
 
@@ -66,13 +66,19 @@ class Sizer {
     FleetSize fleet;
     fleet.mean_state_bytes = MeanState(model_, d_, load_.kv);
     fleet.machines_a_copy = load_.machines = MachinesACopy(model_, q_, d_);
+    fleet.limited_by = "does not fit";
     if (fleet.machines_a_copy == 0) return fleet;
     load_.sequences = 1;
     placement_ = Place(model_, q_.machine, load_);
     const double room = Double(placement_.capacity - placement_.weights - placement_.scratch);
     const double held = std::max(1.0, std::floor(room / fleet.mean_state_bytes));
     const double by_memory = std::max(1.0, std::ceil(d_.concurrency / held));
-    const double copies = FewestCopies(by_memory);
+    const double copies = by_memory > kMostCopies ? 0 : FewestCopies(by_memory);
+    if (copies == 0) {
+      fleet.limited_by =
+          fmt::format("more than {} copies", FormatCount(std::uint64_t{kMostCopies}));
+      return fleet;
+    }
     Fill(copies, copies > by_memory ? "speed" : "memory", &fleet);
     return fleet;
   }
@@ -94,11 +100,13 @@ class Sizer {
     return {decode, decode / (copies * Double(load_.sequences)),
             users * d_.output_tokens_a_day / decode + prompts, prompts};
   }
+  // 0: more than kMostCopies.
   double FewestCopies(double at_least) {
+    if (SpeedOf(kMostCopies).busy > 1) return 0;
     double low = at_least - 1, high = at_least;  // low: too few
-    while (SpeedOf(high).busy > 1 && high < kMostCopies) {
+    while (SpeedOf(high).busy > 1) {
       low = high;
-      high *= 2;
+      high = std::min<double>(2 * high, kMostCopies);
     }
     while (high - low > 1) {
       const double middle = std::floor((low + high) / 2);
@@ -130,6 +138,13 @@ class Sizer {
 };
 
 using Models = std::vector<const PlannedModel*>;
+
+// A fleet may hold more than 64 bits count.
+Cell RoundedBytes(double bytes, ByteUnits units) {
+  if (bytes < 0x1p63) return Bytes(static_cast<std::uint64_t>(std::llround(bytes)), units);
+  const bool binary = units == ByteUnits::kBinary;
+  return {bytes, fmt::format("{:.1f} {}", bytes / (binary ? 0x1p60 : 1e18), binary ? "EiB" : "EB")};
+}
 
 // A row for each figure, a column for each model, and how many times the second has of the first.
 class Figures {
@@ -166,9 +181,7 @@ class Figures {
     section_.rows.push_back(std::move(row));
   }
   void Fill() {
-    const auto bytes = [this](double b) {
-      return Bytes(static_cast<std::uint64_t>(std::llround(b)), q_.units);
-    };
+    const auto bytes = [this](double b) { return RoundedBytes(b, q_.units); };
     const auto count = [](double n) { return Count(static_cast<std::uint64_t>(n)); };
     const std::string exact = BasisName(Basis::kExact), speed = SpeedBasis(q_.machine);
     using S = const FleetSize&;
@@ -208,8 +221,7 @@ class Figures {
         [](double v) { return Percent(v); });
     AddMoney();
     std::vector<Cell> row = {Text("limited by")};
-    for (const FleetSize& size : sizes_)
-      row.push_back(size.machines == 0 ? Text("does not fit") : Text(size.limited_by));
+    for (const FleetSize& size : sizes_) row.push_back(Text(size.limited_by));
     if (sizes_.size() > 1) row.push_back(Nothing());
     row.push_back(Text(speed));
     section_.rows.push_back(std::move(row));
@@ -226,6 +238,10 @@ class Figures {
       Add(
           "GPU memory installed", speed,
           [&](S s) { return Double(s.machines) * Double(m.gpus * m.gpu_bytes); }, bytes);
+    if (m.nvme_bytes > 0 && m.nvme_size_known)
+      Add(
+          "disk installed", speed, [&](S s) { return Double(s.machines) * Double(m.nvme_bytes); },
+          bytes);
   }
   void AddMoney() {
     const std::string speed = SpeedBasis(q_.machine);
@@ -273,8 +289,7 @@ Section Sensitivity(const Models& models, const FitQuestion& q, const Demand& de
       const FleetSize size = SizeFleet(*model, q, d);
       const double used = size.state_bytes + size.weight_bytes + size.scratch_bytes;
       const auto bytes = [&](double b) {
-        return size.machines == 0 ? Nothing()
-                                  : Bytes(static_cast<std::uint64_t>(std::llround(b)), q.units);
+        return size.machines == 0 ? Nothing() : RoundedBytes(b, q.units);
       };
       section.rows.push_back({Context(tokens),
                               {model->key, model->cost.name},
@@ -283,7 +298,7 @@ Section Sensitivity(const Models& models, const FitQuestion& q, const Demand& de
                               used > 0 ? Percent(size.state_bytes / used) : Nothing(),
                               size.machines > 0 ? Count(size.machines) : Nothing(),
                               bytes(used),
-                              Text(size.machines > 0 ? size.limited_by : "does not fit")});
+                              Text(size.limited_by)});
     }
   return section;
 }
@@ -304,6 +319,7 @@ std::vector<std::string> DemandNotes(const Demand& d) {
                   "peak is {:.3g} times the mean.",
                   d.output_tokens_a_day, d.prompt_tokens_a_day, d.peak),
       "Every machine of the fleet is alike; a copy of the weights serves any sequence; no spares.",
+      "Disks do not decide how many machines there are: compare those wanted with those installed.",
       "Speed is that of the mean context; state in memory is that of each context, in whole pages.",
       "Compression makes state smaller; weights, their copies and their reading are as before."};
 }
@@ -353,12 +369,27 @@ Status CheckDemand(const Demand& d) {
     if (value >= low && value <= high) return Unit{};
     return Fail(Code::kInvalid, "{}: found {}, expected {} to {}", flag, value, low, high);
   };
-  HADAL_TRY_STATUS(check("--users", d.users, 1, 1e10));
-  HADAL_TRY_STATUS(check("--concurrency", d.concurrency, 1, d.users));
+  const auto whole = [&](const char* flag, double value, double low, double high) -> Status {
+    HADAL_TRY_STATUS(check(flag, value, low, high));
+    if (value == std::floor(value)) return Unit{};
+    return Fail(Code::kInvalid, "{}: found {}, expected a whole number", flag, value);
+  };
+  HADAL_TRY_STATUS(whole("--users", d.users, 1, 1e10));
+  HADAL_TRY_STATUS(whole("--concurrency", d.concurrency, 1, d.users));
   HADAL_TRY_STATUS(check("--output-tokens", d.output_tokens_a_day, 0, 1e9));
   HADAL_TRY_STATUS(check("--prompt-tokens", d.prompt_tokens_a_day, 0, 1e10));
   HADAL_TRY_STATUS(check("--peak", d.peak, 1, 1000));
-  return check("--context-growth", d.context_growth, 0.001, 1000);
+  HADAL_TRY_STATUS(check("--context-growth", d.context_growth, 0.001, 1000));
+  for (const ContextShare& c : d.contexts) {
+    const std::uint64_t grown = Grown(c.tokens, d.context_growth);
+    if (grown >= 1 && grown <= kMostTokens) continue;
+    return Fail(Code::kInvalid,
+                "--context-growth: found {}, which makes {} tokens of {}, expected 1 "
+                "to {}",
+                d.context_growth, FormatCount(grown), FormatCount(c.tokens),
+                FormatCount(kMostTokens));
+  }
+  return Unit{};
 }
 
 FleetSize SizeFleet(const PlannedModel& model, const FitQuestion& question, const Demand& demand) {
@@ -388,6 +419,9 @@ Report Fleet(const PlannedModel& model, const std::optional<PlannedModel>& again
   report.sections.push_back(Sensitivity(models, q, demand));
   report.notes = DemandNotes(now);
   for (std::string& note : PredictionNotes(q.machine, q.load)) report.notes.push_back(note);
+  for (const PlannedModel* m : models)
+    for (std::string& note : ModelNotes({*m})) report.notes.push_back(std::move(note));
+  for (std::string& note : PriceNotes(q)) report.notes.push_back(std::move(note));
   for (const PlannedModel* m : models)
     if (LongestWanted(demand) > m->cost.max_context)
       report.notes.push_back(fmt::format("{}: counted beyond its own limit of {} tokens.",

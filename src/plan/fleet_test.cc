@@ -61,6 +61,19 @@ TEST(Fleet, AModelThatOneMachineCannotHoldTakesSeveral) {
   EXPECT_EQ(SizeFleet(pro, Question(100'000'000, 1e30), Someone()).machines_a_copy, 0u);
 }
 
+TEST(Fleet, ADemandThatNoFleetMeets) {
+  const PlannedModel flash = *FindModel("v4-flash");
+  Demand demand = Someone();
+  demand.users = 1e10;
+  demand.output_tokens_a_day = 1e9;
+  const FleetSize size = SizeFleet(flash, Question(2'000'000'000'000, 1e11), demand);
+  EXPECT_EQ(size.machines, 0u);
+  EXPECT_EQ(size.limited_by, "more than 10,000,000 copies");
+  demand.output_tokens_a_day = 0;
+  demand.concurrency = 1e10;
+  EXPECT_EQ(SizeFleet(flash, Question(163'600'000'000, 1e11), demand).machines, 0u);
+}
+
 TEST(Fleet, GrowthOfContextsGrowsStateAndNotWeights) {
   const PlannedModel flash = *FindModel("v4-flash"), old = *FindModel("v3.2");
   const FitQuestion q = Question(1'000'000'000'000, 1e30);
@@ -103,6 +116,16 @@ TEST(Fleet, ImpossibleDemandsNameTheFlag) {
   demand = Someone();
   demand.peak = std::nan("");
   EXPECT_FALSE(CheckDemand(demand).ok());
+  demand = Someone();
+  demand.concurrency = 1.5;
+  EXPECT_EQ(CheckDemand(demand).error().what, "--concurrency: found 1.5, expected a whole number");
+  demand = Someone();
+  demand.context_growth = 1000;
+  demand.contexts = {{1 << 21, 1}};
+  EXPECT_EQ(
+      CheckDemand(demand).error().what,
+      "--context-growth: found 1000, which makes 2,097,152,000 tokens of 2,097,152, expected 1 "
+      "to 1,073,741,824");
   demand = Someone();
   demand.users = 0;
   EXPECT_FALSE(CheckDemand(demand).ok());

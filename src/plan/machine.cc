@@ -86,6 +86,7 @@ Result<Machine> MachineFromDoctor(const Json& doctor, const std::string& name) {
     machine.nvme_bytes_per_s = rate == nullptr ? 0 : rate->AsNumber().value_or(0);
     if (!(machine.nvme_bytes_per_s > 0)) return Missing(name, "disk: bytes_per_s");
     machine.nvme_bytes = std::uint64_t{1} << 50;
+    machine.nvme_size_known = false;
     machine.notes.push_back("the size of the disk was not measured: counted as large enough");
   }
   return machine;
@@ -142,7 +143,7 @@ Json MachineJson(const Machine& m) {
                            {"f32_flops", m.f32_flops},
                            {"bf16_flops", m.bf16_flops},
                            {"int8_ops", m.int8_ops},
-                           {"nvme_bytes", m.nvme_bytes},
+                           {"nvme_bytes", m.nvme_size_known ? Json(m.nvme_bytes) : Json()},
                            {"nvme_bytes_per_s", m.nvme_bytes_per_s},
                            {"gpus", m.gpus},
                            {"gpu_bytes", m.gpu_bytes},

@@ -23,6 +23,7 @@ struct Machine {
   double dram_bytes_per_s = 0;
   double f32_flops = 0, bf16_flops = 0, int8_ops = 0;  // multiplications and additions a second
   std::uint64_t nvme_bytes = 0;                        // 0: none
+  bool nvme_size_known = true;  // false: its speed was measured, its size was not
   double nvme_bytes_per_s = 0;
   std::uint64_t gpus = 0;  // the figures are those of one
   std::uint64_t gpu_bytes = 0;

@@ -74,6 +74,14 @@ TEST(Machines, ErrorsNameTheMachineAndTheKey) {
       {With("", "gpus = 2\n"), "gpu_memory: found nothing, expected a value"},
       {With("", "gpu_gb_per_s = 900\n"), "gpus: found nothing, expected a value"},
       {With("", "decode_share = 1.5\n"), "decode_share: found '1.5', expected a number from"},
+      {With("\"24GiB\"", "\"24\""), "ram: found '24', expected a size as"},
+      {With("\"24GiB\"", "\"9000000TB\""), "ram: found '9000000TB', expected a size as"},
+      {With("\"mine\"", "\"this\""), "name: found 'this', expected another name"},
+      {With("\"mine\"", "\"a.json\""), "name: found 'a.json', expected another name"},
+      {With("",
+            "gpus = 1\ngpu_memory = \"80\"\ngpu_gb_per_s = 9\ngpu_fp8_tflops = 9\n"
+            "gpu_bf16_tflops = 9\n"),
+       "gpu_memory: found '80', expected a size as"},
       {std::string(kMachine) + kMachine, "machine 'mine': given twice"},
   };
   for (const Bad& bad : cases) {

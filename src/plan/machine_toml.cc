@@ -13,6 +13,9 @@ namespace hadal::plan {
 namespace {
 
 constexpr double kMost = 1e18;
+// Sums over a thousand machines with a thousand GPUs fit into 64 bits.
+constexpr std::uint64_t kLeastSize = 1'000'000, kMostRam = std::uint64_t{1} << 50;
+constexpr std::uint64_t kMostGpuMemory = std::uint64_t{1} << 42;
 
 // Reads the keys of one [[machine]], and remembers the first thing that is wrong.
 class Reader {
@@ -37,13 +40,16 @@ class Reader {
       return Refuse(key, Find(key, true), fmt::format("one of {}", fmt::join(choices, ", ")));
     *out = static_cast<std::size_t>(found - choices.begin());
   }
-  // A size as text with a unit.
-  void Size(const char* key, bool required, std::uint64_t* out) {
+  // A size as text with a unit, from 1 MB.
+  void Size(const char* key, bool required, std::uint64_t most, std::uint64_t* out) {
     const toml::node* node = Find(key, required);
     if (node == nullptr) return;
     const auto text = node->value_exact<std::string>();
     const auto size = ParseSize(text.value_or(""));
-    if (!size.ok() || *size == 0) return Refuse(key, node, "a size as \"256GB\" or \"256GiB\"");
+    if (!size.ok() || !text->ends_with('B') || *size < kLeastSize || *size > most)
+      return Refuse(key, node,
+                    fmt::format("a size as \"256GB\" or \"256GiB\", from {} to {}",
+                                FormatBytes(kLeastSize), FormatBytesBinary(most)));
     *out = *size;
   }
   void Number(const char* key, bool required, double low, double high, double scale, double* out) {
@@ -111,27 +117,30 @@ Result<Machine> ReadMachine(const toml::table& table, const std::string& file, s
   Machine m;
   std::size_t figures = 0;
   reader.Text("name", &m.name);
+  // What --machine takes for something else.
+  reader.Require(m.name != "this" && !m.name.ends_with(".json"), "name",
+                 "another name than \"this\" or a .json file's");
   if (!m.name.empty()) reader.Place(fmt::format("{}: machine {}", file, Quote(m.name)));
   reader.Text("about", &m.about);
   reader.Text("source", &m.source);
   reader.Choice("figures", {"nominal", "measured"}, &figures);
   m.measured = figures == 1;
   reader.Count("cores", true, 1 << 16, &m.cores);
-  reader.Size("ram", true, &m.ram_bytes);
-  reader.Size("reserved", true, &m.reserved_bytes);
+  reader.Size("ram", true, kMostRam, &m.ram_bytes);
+  reader.Size("reserved", true, kMostRam, &m.reserved_bytes);
   reader.Number("dram_gb_per_s", true, 0.1, 1e6, 1e9, &m.dram_bytes_per_s);
   reader.Number("f32_gflops", true, 0.1, 1e8, 1e9, &m.f32_flops);
   reader.Number("bf16_gflops", true, 0.1, 1e8, 1e9, &m.bf16_flops);
   reader.Number("int8_gops", true, 0.1, 1e8, 1e9, &m.int8_ops);
   const bool disk = reader.Has("nvme") || reader.Has("nvme_gb_per_s");
-  reader.Size("nvme", disk, &m.nvme_bytes);
+  reader.Size("nvme", disk, kMostRam, &m.nvme_bytes);
   reader.Number("nvme_gb_per_s", disk, 0.001, 1e4, 1e9, &m.nvme_bytes_per_s);
   bool gpu = false;
   for (const char* key :
        {"gpus", "gpu_memory", "gpu_gb_per_s", "gpu_fp8_tflops", "gpu_bf16_tflops"})
     gpu = gpu || reader.Has(key);
   reader.Count("gpus", gpu, 1024, &m.gpus);
-  reader.Size("gpu_memory", gpu, &m.gpu_bytes);
+  reader.Size("gpu_memory", gpu, kMostGpuMemory, &m.gpu_bytes);
   reader.Number("gpu_gb_per_s", gpu, 1, 1e6, 1e9, &m.gpu_bytes_per_s);
   reader.Number("gpu_fp8_tflops", gpu, 0.1, 1e6, 1e12, &m.gpu_fp8_flops);
   reader.Number("gpu_bf16_tflops", gpu, 0.1, 1e6, 1e12, &m.gpu_bf16_flops);

@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kMaxConfigBytes = 16 << 20;
-constexpr std::uint64_t kMaxTokens = std::uint64_t{1} << 30;
 constexpr std::size_t kMaxContexts = 1000;
 
 Result<PlannedModel> FromConfig(const std::string& key, const std::string& name,
@@ -113,6 +112,14 @@ Result<PlannedModel> FindModel(const std::string& name) {
               Quote(name), keys);
 }
 
+std::vector<std::string> ModelNotes(const std::vector<PlannedModel>& models) {
+  std::vector<std::string> notes;
+  for (const PlannedModel& model : models)
+    for (const std::string& note : model.cost.notes)
+      notes.push_back(fmt::format("{}: {}.", model.cost.name, note));
+  return notes;
+}
+
 Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& names) {
   std::vector<PlannedModel> models;
   for (const std::string& name : names) {
@@ -122,12 +129,18 @@ Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& nam
   return models;
 }
 
-Result<std::uint64_t> SizeFlag(const std::string& flag, const std::string& text) {
+namespace {
+
+Result<std::uint64_t> TokensOf(const std::string& flag, const std::string& text) {
   Result<std::uint64_t> size = ParseSize(text);
   if (!size.ok()) return Within(flag, size.error());
+  if (text.ends_with('B'))
+    return Fail(Code::kInvalid, "{}: found {}, expected tokens, as 4096, 128K or 1M", flag, text);
   if (*size == 0) return Fail(Code::kInvalid, "{}: found {}, expected 1 or more", flag, text);
   return size;
 }
+
+}  // namespace
 
 Result<std::uint64_t> ContextFlag(const std::string& flag, const std::string& text) {
   HADAL_TRY(const std::vector<std::uint64_t> contexts, ContextsFlag(flag, text));
@@ -141,8 +154,8 @@ Result<std::vector<std::uint64_t>> ContextsFlag(const std::string& flag, const s
   if (const std::size_t dots = text.find(".."); dots != std::string::npos) {
     if (dots == 0 || dots + 2 == text.size())
       return Fail(Code::kInvalid, "{}: found {}, expected FROM..TO as 4K..1M", flag, text);
-    HADAL_TRY(const std::uint64_t first, SizeFlag(flag, text.substr(0, dots)));
-    HADAL_TRY(const std::uint64_t last, SizeFlag(flag, text.substr(dots + 2)));
+    HADAL_TRY(const std::uint64_t first, TokensOf(flag, text.substr(0, dots)));
+    HADAL_TRY(const std::uint64_t last, TokensOf(flag, text.substr(dots + 2)));
     if (first > last)
       return Fail(Code::kInvalid, "{}: found {}, expected FROM..TO with FROM below TO", flag, text);
     for (std::uint64_t n = first; n < last; n *= 2) contexts.push_back(n);
@@ -150,16 +163,16 @@ Result<std::vector<std::uint64_t>> ContextsFlag(const std::string& flag, const s
   } else {
     for (std::size_t begin = 0; begin <= text.size();) {
       const std::size_t end = std::min(text.find(',', begin), text.size());
-      HADAL_TRY(const std::uint64_t size, SizeFlag(flag, text.substr(begin, end - begin)));
+      HADAL_TRY(const std::uint64_t size, TokensOf(flag, text.substr(begin, end - begin)));
       contexts.push_back(size);
       begin = end + 1;
     }
     std::sort(contexts.begin(), contexts.end());
     contexts.erase(std::unique(contexts.begin(), contexts.end()), contexts.end());
   }
-  if (contexts.back() > kMaxTokens)
+  if (contexts.back() > kMostTokens)
     return Fail(Code::kInvalid, "{}: found {}, expected at most {} tokens", flag, text,
-                FormatCount(kMaxTokens));
+                FormatCount(kMostTokens));
   if (contexts.size() > kMaxContexts)
     return Fail(Code::kInvalid, "{}: found {} contexts, expected at most {}", flag, contexts.size(),
                 kMaxContexts);

@@ -12,6 +12,8 @@
 
 namespace hadal::plan {
 
+inline constexpr std::uint64_t kMostTokens = std::uint64_t{1} << 30;  // of a context
+
 struct PlannedModel {
   std::string key;  // what the user wrote
   cost::CostModel cost;
@@ -28,15 +30,15 @@ struct PlannedModel {
 // A preset's name; a config.json; or a checkpoint folder, of which a V4 model's number formats are
 // then those of its tensors. kNotFound: lists the presets.
 Result<PlannedModel> FindModel(const std::string& name);
+// What was derived and not said by the configs, a line each: "<name>: <note>".
+std::vector<std::string> ModelNotes(const std::vector<PlannedModel>& models);
 Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& names);
 
 // Everything that the formulas of cost/cost_model.h need, for programs in other languages. Keys are
 // stable; docs/plan.md lists them.
 Json ModelJson(const PlannedModel& model);
 
-// The number that a size argument ("4K", "1M", "96GiB") means, at least 1; the error names the flag.
-Result<std::uint64_t> SizeFlag(const std::string& flag, const std::string& text);
-// The same, for a number of tokens: at most 2^30.
+// The number of tokens that "4K", "1M" or "1000000" means: 1 to kMostTokens. The error names the flag.
 Result<std::uint64_t> ContextFlag(const std::string& flag, const std::string& text);
 // "4K..1M": doubling; "4K,64K,1000000": these. Ascending, at least one, each at least 1.
 Result<std::vector<std::uint64_t>> ContextsFlag(const std::string& flag, const std::string& text);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
 namespace hadal::plan {
 namespace {
@@ -176,6 +177,30 @@ void AddWeights(const cost::CostModel& model, const Shares& shares, double times
   }
 }
 
+// floor(a / m) + floor(2 a / m) + ... + floor(n a / m), as Euclid's algorithm goes.
+std::uint64_t SumOfFloors(std::uint64_t n, std::uint64_t m, std::uint64_t a) {
+  std::uint64_t sum = 0, b = 0;
+  for (++n;;) {  // of floor((a i + b) / m) over i = 0 .. n - 1
+    sum += n * (n - 1) / 2 * (a / m) + n * (b / m);
+    a %= m;
+    b %= m;
+    const std::uint64_t last = a * n + b;
+    if (last < m) return sum;
+    n = last / m;
+    b = last % m;
+    std::swap(m, a);
+  }
+}
+
+// Entries that are there at the ends of all prefill steps, each of which reads them once.
+double EntriesOverSteps(const cost::KvGroup& group, std::uint64_t context, std::uint64_t rows) {
+  const std::uint64_t full = (context - 1) / rows;  // steps before the last
+  const std::uint64_t most = group.max_entries, tokens = group.tokens_per_entry;
+  const std::uint64_t growing = most == 0 ? full : std::min(full, (most * tokens - 1) / rows);
+  return Double(SumOfFloors(growing, tokens, rows)) + Double(full - growing) * Double(most) +
+         Double(group.Entries(context));
+}
+
 std::uint64_t IdleBytes(const cost::CostModel& model) {
   return cost::WeightBytes(model, cost::Mtp::kWith) - cost::WeightBytes(model, cost::Mtp::kWithout);
 }
@@ -247,11 +272,9 @@ Prediction PredictPrefill(const PlannedModel& model, const Machine& machine, con
   AddWeights(model.cost, shares, Double(steps), rows, 1, &clock);
   for (const cost::KvGroup& group : model.cost.kv) {
     if (group.mtp()) continue;
-    std::uint64_t kept = 0;  // every step reads what is there once
-    for (std::uint64_t end = load.rows; end < load.context + load.rows; end += load.rows)
-      kept += group.Entries(std::min(end, load.context));
     clock.Add(group.component, group.work, shares.state,
-              Double(group.layers * group.Bytes(load.kv)) * Double(kept),
+              Double(group.layers * group.Bytes(load.kv)) *
+                  EntriesOverSteps(group, load.context, load.rows),
               Double(group.layers * group.prefill_macs_per_read) *
                   Double(group.ReadsOver(0, load.context)));
   }
@@ -277,19 +300,24 @@ std::uint64_t LongestContext(const PlannedModel& model, const Machine& machine, 
   return low;
 }
 
-std::uint64_t MostSequences(const PlannedModel& model, const Machine& machine, const Load& load) {
+std::uint64_t MostSequences(const PlannedModel& model, const Machine& machine, const Load& load,
+                            bool experts_on_disk) {
   Load one = load;
   one.sequences = 1;
   const Placement p = Place(model, machine, one);
-  const std::uint64_t others = p.weights + p.scratch;
+  if (experts_on_disk && !p.fits()) return 0;
+  const bool streams = experts_on_disk && machine.nvme_bytes > 0;
+  const std::uint64_t movable = streams ? cost::ExpertBytes(model.cost) + IdleBytes(model.cost) : 0;
+  const std::uint64_t on_disk = std::min(movable, load.machines * machine.nvme_bytes);
+  const std::uint64_t others = p.weights - on_disk + p.scratch;
   return p.capacity <= others ? 0 : (p.capacity - others) / p.state;
 }
 
 std::optional<double> UsdPerHour(const Machine& machine, const Prices& prices) {
   constexpr double kHoursAYear = 8766;
   if (prices.usd_per_hour) return prices.usd_per_hour;
-  if (machine.usd_per_hour) return machine.usd_per_hour;
-  if (!machine.usd || prices.years <= 0 || !machine.watts || !prices.usd_per_kwh) return {};
+  if (prices.years <= 0 || !prices.usd_per_kwh) return machine.usd_per_hour;
+  if (!machine.usd || !machine.watts) return {};
   return *machine.usd / (prices.years * kHoursAYear) + *machine.watts / 1000 * *prices.usd_per_kwh;
 }
 

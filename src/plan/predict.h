@@ -83,10 +83,13 @@ Prediction PredictPrefill(const PlannedModel& model, const Machine& machine, con
 // in memory, or with experts on disk where there is one.
 std::uint64_t LongestContext(const PlannedModel& model, const Machine& machine, Load load,
                              bool experts_on_disk);
-// The most sequences of load.context with every weight in memory, 0 for none.
-std::uint64_t MostSequences(const PlannedModel& model, const Machine& machine, const Load& load);
+// The most sequences of load.context, 0 for none: with every weight in memory, or with experts (and the
+// MTP block) on disk where there is one.
+std::uint64_t MostSequences(const PlannedModel& model, const Machine& machine, const Load& load,
+                            bool experts_on_disk);
 
-// Of the machine: rent, or purchase over `years` and power. None: no price is known.
+// Of the machine: `usd_per_hour`; else its purchase over `years` and power, where both are asked for; else
+// the catalogue's rent. None: no price is known.
 struct Prices {
   std::optional<double> usd_per_hour, usd_per_kwh;
   double years = 0;  // over which a purchase is written off; 0: not given

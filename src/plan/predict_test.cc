@@ -100,6 +100,25 @@ TEST(Predict, PrefillDoesEveryMultiplicationAndReadsTheWeightsOnceAStep) {
               bytes, 1e-6 * bytes);
 }
 
+// The bytes read over the steps are a closed form: here against their sum.
+TEST(Predict, PrefillReadsWhatIsThereAtTheEndOfEachStep) {
+  const PlannedModel model = Model("v4-flash");
+  const Machine machine = ReadingOnly(1e9);
+  for (const std::uint64_t rows : {1u, 3u, 4u, 100u, 128u, 512u, 5000u})
+    for (const std::uint64_t context : {1u, 2u, 127u, 128u, 4097u}) {
+      const Load load{.context = context, .rows = rows};
+      double entries = 0;
+      for (std::uint64_t end = rows; end < context + rows; end += rows)
+        entries += static_cast<double>(cost::KvBytes(model.cost, std::min(end, context)));
+      double read = 0;
+      for (const Term& term :
+           PredictPrefill(model, machine, load, Place(model, machine, load)).terms)
+        if (term.name == "attention over entries" || term.name == "index scores")
+          read += term.bytes;
+      EXPECT_NEAR(read, entries, 1e-9 * entries) << rows << " " << context;
+    }
+}
+
 TEST(Predict, TheLongerOfReadingAndArithmeticCounts) {
   const PlannedModel model = Model("v4-flash");
   Machine machine = ReadingOnly(1e11);
@@ -192,7 +211,23 @@ TEST(Limits, MostSequencesIsTheLastNumberThatFits) {
   Machine machine = ReadingOnly(1e9);
   machine.ram_bytes = 200'000'000'000;
   Load load{.context = 100'000};
-  load.sequences = MostSequences(model, machine, load);
+  load.sequences = MostSequences(model, machine, load, false);
+  ASSERT_GT(load.sequences, 1u);
+  EXPECT_TRUE(Place(model, machine, load).fits());
+  ++load.sequences;
+  EXPECT_FALSE(Place(model, machine, load).fits());
+}
+
+TEST(Limits, MostSequencesWithExpertsOnDisk) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e9);
+  machine.ram_bytes = 64'000'000'000;
+  Load load{.context = 100'000};
+  EXPECT_EQ(MostSequences(model, machine, load, true), 0u);  // no disk
+  machine.nvme_bytes = 1'000'000'000'000;
+  machine.nvme_bytes_per_s = 1e9;
+  EXPECT_EQ(MostSequences(model, machine, load, false), 0u);
+  load.sequences = MostSequences(model, machine, load, true);
   ASSERT_GT(load.sequences, 1u);
   EXPECT_TRUE(Place(model, machine, load).fits());
   ++load.sequences;
@@ -224,6 +259,10 @@ TEST(Prices, RentOrPurchaseAndPower) {
   EXPECT_NEAR(*UsdPerHour(machine, {.usd_per_hour = {}, .usd_per_kwh = 0.2, .years = 2}), 0.6,
               1e-12);
   EXPECT_EQ(*UsdPerHour(machine, {.usd_per_hour = 3, .usd_per_kwh = {}}), 3);
+  machine.usd_per_hour = 2;
+  EXPECT_EQ(*UsdPerHour(machine, {}), 2);  // and not where the purchase is asked for
+  EXPECT_NEAR(*UsdPerHour(machine, {.usd_per_hour = {}, .usd_per_kwh = 0.2, .years = 2}), 0.6,
+              1e-12);
 }
 
 // No cell of a report is a NaN or an infinity, whatever is asked.

@@ -1,5 +1,7 @@
 #include "plan/show.h"
 
+#include <optional>
+
 #include "base/units.h"
 
 namespace hadal::plan {
@@ -105,6 +107,19 @@ Section WorkKinds(const PlannedModel& model, std::uint64_t context, const Accoun
   return section;
 }
 
+struct Prefill {
+  double flops = 0;
+  std::optional<std::uint64_t> macs;  // none: more than 64 bits hold
+};
+
+Prefill PrefillOf(const cost::CostModel& model, std::uint64_t tokens, const Accounting& a) {
+  const cost::FlopAccounting& raw = **cost::FindFlopAccounting("raw");
+  if (cost::PrefillFlops(model, 0, tokens, raw) / 2 >= 0x1p63)
+    return {cost::PrefillFlops(model, 0, tokens, *a.flops), {}};
+  const cost::MacsByWork macs = cost::PrefillMacs(model, 0, tokens);
+  return {cost::Flops(macs, *a.flops), cost::TotalMacs(macs)};
+}
+
 }  // namespace
 
 Report ShowModel(const PlannedModel& model, std::uint64_t context, const Accounting& a) {
@@ -121,15 +136,14 @@ Report ShowModel(const PlannedModel& model, std::uint64_t context, const Account
   report.facts.Set("model", ModelJson(model));
   report.facts.Set("context", context);
   AddAccounting(a, &report.facts);
-  const cost::MacsByWork prefill = cost::PrefillMacs(model.cost, 0, context);
-  report.facts.Set("prefill_flops", cost::Flops(prefill, *a.flops));
-  report.facts.Set("prefill_macs", cost::TotalMacs(prefill));
+  const Prefill prefill = PrefillOf(model.cost, context, a);
+  report.facts.Set("prefill_flops", prefill.flops);
+  report.facts.Set("prefill_macs", prefill.macs ? Json(*prefill.macs) : Json());
   report.sections = {Components(model, context, a), Entries(model, context, a),
                      WorkKinds(model, context, a)};
-  report.notes = model.cost.notes;
+  report.notes = ModelNotes({model});
   report.notes.push_back(fmt::format("Prefill of {} tokens: {:.4g} PFLOPs ({}).",
-                                     FormatCount(context), cost::Flops(prefill, *a.flops) / 1e15,
-                                     a.flops->name));
+                                     FormatCount(context), prefill.flops / 1e15, a.flops->name));
   report.notes.push_back(fmt::format("FLOPs: {}: {}.", a.flops->name, a.flops->about));
   report.notes.push_back(
       "Element-wise work (norms, rotations, softmax, pooling) is not counted; every figure here is "
