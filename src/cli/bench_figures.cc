@@ -8,28 +8,30 @@ namespace hadal::cli {
 namespace {
 
 std::string Number(double v) { return fmt::format("{:.{}f}", v, v < 10 ? 2 : 1); }
+std::string Times(double times) { return fmt::format("{:.3f}x", times); }
 std::string Percent(double share) { return fmt::format("{:.1f}%", 100 * share); }
 
 Table PrefillTable(const BenchReport& report) {
   Table table({">tokens", ">at depth", ">threads", ">tokens/s", ">min", ">max", ">GFLOP/token",
-               ">GFLOP/s", ">share of peak"});
+               ">GFLOP/s", ">share of peak", ">of the first"});
   for (const PrefillFigure& f : report.prefill)
     table.Row({FormatCount(f.tokens), FormatCount(f.depth), std::to_string(f.threads),
                Number(f.tokens_per_s.median), Number(f.tokens_per_s.min),
                Number(f.tokens_per_s.max), Number(f.flops_per_token / 1e9),
-               Number(f.flops_per_s() / 1e9), Percent(f.share_of_peak)});
+               Number(f.flops_per_s() / 1e9), Percent(f.share_of_peak), Times(f.times_first)});
   return table;
 }
 
 Table DecodeTable(const BenchReport& report) {
   Table table({">depth", ">threads", ">batch", ">tokens/s", ">min", ">max", ">GB/token", ">GB/s",
-               ">memory gave", ">share of bandwidth", ">GFLOP/s", ">state", ">RSS"});
+               ">memory gave", ">share of bandwidth", ">of the first", ">GFLOP/s", ">state",
+               ">RSS"});
   for (const DecodeFigure& f : report.decode)
     table.Row({FormatCount(f.depth), std::to_string(f.threads), std::to_string(f.batch),
                Number(f.tokens_per_s.median), Number(f.tokens_per_s.min),
                Number(f.tokens_per_s.max), fmt::format("{:.3f}", f.bytes_per_token / 1e9),
                Number(f.bytes_per_s() / 1e9), Number(f.read_bytes_per_s.median / 1e9),
-               Percent(f.share_of_bandwidth), Number(f.flops_per_s() / 1e9),
+               Percent(f.share_of_bandwidth), Times(f.times_first), Number(f.flops_per_s() / 1e9),
                FormatBytes(f.state_bytes), FormatBytes(f.rss_bytes)});
   return table;
 }
@@ -65,15 +67,15 @@ std::string Notes(const BenchReport& report) {
 }
 
 std::string Csv(const BenchReport& report) {
-  std::string text = "phase,tokens,depth,threads,batch,tokens_per_s,min,max,share\n";
+  std::string text = "phase,tokens,depth,threads,batch,tokens_per_s,min,max,share,times_first\n";
   for (const PrefillFigure& f : report.prefill)
-    text +=
-        fmt::format("prefill,{},{},{},1,{},{},{},{}\n", f.tokens, f.depth, f.threads,
-                    f.tokens_per_s.median, f.tokens_per_s.min, f.tokens_per_s.max, f.share_of_peak);
-  for (const DecodeFigure& f : report.decode)
-    text += fmt::format("decode,1,{},{},{},{},{},{},{}\n", f.depth, f.threads, f.batch,
+    text += fmt::format("prefill,{},{},{},1,{},{},{},{},{}\n", f.tokens, f.depth, f.threads,
                         f.tokens_per_s.median, f.tokens_per_s.min, f.tokens_per_s.max,
-                        f.share_of_bandwidth);
+                        f.share_of_peak, f.times_first);
+  for (const DecodeFigure& f : report.decode)
+    text += fmt::format("decode,1,{},{},{},{},{},{},{},{}\n", f.depth, f.threads, f.batch,
+                        f.tokens_per_s.median, f.tokens_per_s.min, f.tokens_per_s.max,
+                        f.share_of_bandwidth, f.times_first);
   return text;
 }
 
@@ -113,7 +115,8 @@ Json BenchJson(const BenchReport& report) {
                                         {"samples", Rates(f.tokens_per_s)},
                                         {"flops_per_token", f.flops_per_token},
                                         {"flops_per_s", f.flops_per_s()},
-                                        {"share_of_peak", f.share_of_peak}}));
+                                        {"share_of_peak", f.share_of_peak},
+                                        {"times_first", f.times_first}}));
   for (const DecodeFigure& f : report.decode)
     decode.push_back(Json::MakeObject({{"depth", f.depth},
                                        {"threads", std::uint64_t{f.threads}},
@@ -126,6 +129,7 @@ Json BenchJson(const BenchReport& report) {
                                        {"flops_per_s", f.flops_per_s()},
                                        {"read_bytes_per_s", f.read_bytes_per_s.median},
                                        {"share_of_bandwidth", f.share_of_bandwidth},
+                                       {"times_first", f.times_first},
                                        {"state_bytes", f.state_bytes},
                                        {"rss", f.rss_bytes}}));
   for (const ComponentCost& c : report.costs)

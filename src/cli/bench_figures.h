@@ -15,6 +15,7 @@ struct PrefillFigure {
   machine::Samples tokens_per_s;
   double flops_per_token = 0;  // of matrix products, attention and index scores
   double share_of_peak = 0;    // time at the measured peaks of the instructions used / time
+  double times_first = 1;      // tokens/s over those at the first depth, sampled in turns
   double flops_per_s() const { return flops_per_token * tokens_per_s.median; }
 };
 
@@ -26,7 +27,8 @@ struct DecodeFigure {
   double bytes_per_token =
       0;  // read from memory, by the cost model; experts that a batch shares once
   double flops_per_token = 0;
-  double share_of_bandwidth = 0;                 // the median of the samples' own
+  double share_of_bandwidth = 0;  // the median of the samples' own
+  double times_first = 1;  // tokens/s over those of the first depth and batch, sampled in turns
   std::uint64_t state_bytes = 0, rss_bytes = 0;  // of all sequences; of the process
   double bytes_per_s() const { return bytes_per_token * tokens_per_s.median; }
   double flops_per_s() const { return flops_per_token * tokens_per_s.median; }

@@ -103,10 +103,13 @@ class Bench {
     scratch_bytes_ = forward.scratch_bytes();
     threads_ = &threads;
     forward_ = &forward;
+    first_prefix_.reset();
+    first_decoded_.clear();
     HADAL_TRY_STATUS(FirstToken());
     if (!warm_) Warm();
     for (const std::uint64_t depth : options_.prefill_depth)
       if (!options_.prefill.empty()) HADAL_TRY_STATUS(Prefill(depth));
+    first_prefix_.reset();
     for (const std::uint64_t depth : Depths())
       for (const std::uint64_t batch : options_.batch) HADAL_TRY_STATUS(Decode(depth, batch));
     return Unit{};
@@ -215,32 +218,45 @@ class Bench {
     const std::uint64_t start = Start(depth, longest);
     if (!Fits(fmt::format("prefill at depth {}", depth), depth + longest, 1)) return Unit{};
     on_step_(fmt::format("filling to depth {}", FormatCount(depth)));
-    HADAL_TRY(const cache::Sequence prefix, AtDepth(start, 1));
-    std::vector<float> logits(model_.config.vocab_size);
+    HADAL_TRY(cache::Sequence prefix, AtDepth(start, 1));
     for (const std::uint64_t count : options_.prefill) {
       on_step_(fmt::format("prefill of {} at depth {}, {} threads", FormatCount(count),
                            FormatCount(depth), threads_->count()));
-      std::vector<double> rates;
-      for (std::size_t sample = 0; sample <= options_.repeat; ++sample) {
-        HADAL_TRY(cache::Sequence sequence, prefix.Fork());
-        const std::vector<std::int32_t> tokens = DrawTokens(count);
-        const Stopwatch clock;
-        HADAL_TRY_STATUS(Read(sequence, tokens));
-        forward_->Logits(last_row_, logits);
-        // The first one warms up.
-        if (sample > 0) rates.push_back(static_cast<double>(count) / clock.seconds());
+      std::vector<double> rates, times;
+      HADAL_TRY(double seconds, TimeRead(prefix, count));  // warms up
+      for (std::size_t sample = 0; sample < options_.repeat; ++sample) {
+        double first_seconds = 0;
+        if (first_prefix_) {
+          HADAL_TRY(first_seconds, TimeRead(*first_prefix_, count));
+        }
+        HADAL_TRY(seconds, TimeRead(prefix, count));
+        rates.push_back(static_cast<double>(count) / seconds);
+        times.push_back(first_prefix_ ? first_seconds / seconds : 1);
       }
       const cost::MacsByWork macs = cost::PrefillMacs(cost_, start, count);
       PrefillFigure figure{.tokens = count,
                            .depth = depth,
                            .threads = threads_->count(),
                            .tokens_per_s = machine::Samples::Of(std::move(rates))};
+      figure.times_first = machine::Samples::Of(std::move(times)).median;
       figure.flops_per_token = 2 * Sum(macs) / static_cast<double>(count);
       figure.share_of_peak = PeakSeconds(macs, report_.machine, figure.threads) /
                              (static_cast<double>(count) / figure.tokens_per_s.median);
       report_.prefill.push_back(figure);
     }
+    if (!first_prefix_) first_prefix_ = std::move(prefix);
     return Unit{};
+  }
+
+  // Of reading `count` tokens behind a prefix, with the logits of the last one.
+  Result<double> TimeRead(const cache::Sequence& prefix, std::uint64_t count) {
+    HADAL_TRY(cache::Sequence sequence, prefix.Fork());
+    std::vector<float> logits(model_.config.vocab_size);
+    const std::vector<std::int32_t> tokens = DrawTokens(count);
+    const Stopwatch clock;
+    HADAL_TRY_STATUS(Read(sequence, tokens));
+    forward_->Logits(last_row_, logits);
+    return clock.seconds();
   }
 
   double DecodeBytes(std::uint64_t depth, std::uint64_t batch) const {
@@ -277,6 +293,10 @@ class Bench {
     return clock.seconds();
   }
 
+  struct DecodeSamples {
+    std::vector<double> rates, reads, times_first;  // tokens/s; bytes/s around; of the first's
+  };
+
   Status Decode(std::uint64_t depth, std::uint64_t batch) {
     const std::string what = fmt::format("decode at depth {}, batch {}, {} threads",
                                          FormatCount(depth), batch, threads_->count());
@@ -306,19 +326,40 @@ class Bench {
                    static_cast<double>(kMostSteps)));
     // On a shared machine memory gives half as much in one second as in the next: what a sample is
     // compared with is measured right before and after it.
-    std::vector<double> rates, reads;
+    DecodeSamples samples;
     {
       HADAL_TRY(const machine::MemoryReader memory,
                 machine::MemoryReader::Create(ReadBytes(), *threads_));
       for (std::size_t sample = 0; sample < options_.repeat; ++sample) {
+        double first_rate = 0;
+        if (!first_decoded_.empty()) {
+          HADAL_TRY(first_rate, FirstDecodeRate(logits));
+        }
         const double before = memory.BytesPerSecond(*threads_);
         HADAL_TRY(seconds, TimeSteps(sequences, steps, logits));
-        rates.push_back(static_cast<double>(steps * batch) / seconds);
-        reads.push_back((before + memory.BytesPerSecond(*threads_)) / 2);
+        const double rate = static_cast<double>(steps * batch) / seconds;
+        samples.rates.push_back(rate);
+        samples.reads.push_back((before + memory.BytesPerSecond(*threads_)) / 2);
+        samples.times_first.push_back(first_rate > 0 ? rate / first_rate : 1);
       }
     }
-    AddDecode(depth, sequences, std::move(rates), std::move(reads));
+    AddDecode(depth, sequences, std::move(samples));
+    if (first_decoded_.empty()) {
+      first_decoded_ = std::move(sequences);
+      first_steps_ = steps;
+    }
     return Unit{};
+  }
+
+  // The first figure's tokens/s now.
+  Result<double> FirstDecodeRate(std::span<float> logits) {
+    std::vector<cache::Sequence> forks;
+    for (const cache::Sequence& sequence : first_decoded_) {
+      HADAL_TRY(cache::Sequence fork, sequence.Fork());
+      forks.push_back(std::move(fork));
+    }
+    HADAL_TRY(const double seconds, TimeSteps(forks, first_steps_, logits));
+    return static_cast<double>(first_steps_ * forks.size()) / seconds;
   }
 
   std::uint64_t ReadBytes() const {
@@ -326,16 +367,19 @@ class Bench {
   }
 
   void AddDecode(std::uint64_t depth, const std::vector<cache::Sequence>& sequences,
-                 std::vector<double> rates, std::vector<double> reads) {
+                 DecodeSamples samples) {
     DecodeFigure figure{.depth = depth,
                         .threads = threads_->count(),
                         .batch = sequences.size(),
-                        .tokens_per_s = machine::Samples::Of(rates),
-                        .read_bytes_per_s = machine::Samples::Of(reads)};
+                        .tokens_per_s = machine::Samples::Of(samples.rates),
+                        .read_bytes_per_s = machine::Samples::Of(samples.reads),
+                        .times_first = machine::Samples::Of(samples.times_first).median};
     figure.bytes_per_token = DecodeBytes(depth, figure.batch);
-    report_.machine.AddReads(figure.threads, reads);
-    for (std::size_t i = 0; i < rates.size(); ++i) rates[i] *= figure.bytes_per_token / reads[i];
-    figure.share_of_bandwidth = machine::Samples::Of(std::move(rates)).median;
+    report_.machine.AddReads(figure.threads, samples.reads);
+    std::vector<double> shares = std::move(samples.rates);
+    for (std::size_t i = 0; i < shares.size(); ++i)
+      shares[i] *= figure.bytes_per_token / samples.reads[i];
+    figure.share_of_bandwidth = machine::Samples::Of(std::move(shares)).median;
     figure.flops_per_token = 2 * Sum(cost::DecodeMacs(cost_, depth + 1));
     for (const cache::Sequence& sequence : sequences) figure.state_bytes += sequence.bytes();
     if (!options_.random_fill && sequences.size() > 1)  // forks share their full pages
@@ -396,6 +440,11 @@ class Bench {
   Threads* threads_ = nullptr;
   model::Forward* forward_ = nullptr;
   std::uint64_t scratch_bytes_ = 0, state_rss_ = 0;
+  // A machine that others share is faster in one minute than in the next: what figures are compared with
+  // is sampled in turns with them.
+  std::optional<cache::Sequence> first_prefix_;
+  std::vector<cache::Sequence> first_decoded_;
+  std::size_t first_steps_ = 0;
   std::vector<float> batch_logits_;
   std::size_t last_row_ = 0;
   bool warm_ = false;

@@ -59,7 +59,12 @@ TEST_F(BenchTest, MeasuresEverySetting) {
       EXPECT_LE(f.tokens_per_s.median, f.tokens_per_s.max);
       EXPECT_GT(f.share_of_bandwidth, 0);
       EXPECT_GT(f.flops_per_token, 0);
+      EXPECT_GT(f.times_first, 0);
     }
+    EXPECT_EQ(report.decode[0].times_first, 1);
+    EXPECT_NE(report.decode[3].times_first, 1);  // three sequences at another depth
+    EXPECT_EQ(report.prefill[0].times_first, 1);
+    EXPECT_NE(report.prefill[3].times_first, 1);
     // A batch shares weights, so a token of three costs fewer bytes than a token alone.
     EXPECT_LT(report.decode[1].bytes_per_token, report.decode[0].bytes_per_token);
     // Deeper reads more, and holds more: three times as much, unless pages are shared.
@@ -158,7 +163,7 @@ TEST_F(BenchTest, Forms) {
     EXPECT_NE(prefill.Find(key), nullptr) << key;
   const Json& decode = (*json.Find("decode")->AsArray())[1];
   EXPECT_EQ(*decode.Find("depth")->AsInt(), 1024);
-  for (const char* key : {"threads", "batch", "tokens_per_s", "share_of_bandwidth"})
+  for (const char* key : {"threads", "batch", "tokens_per_s", "share_of_bandwidth", "times_first"})
     EXPECT_NE(decode.Find(key), nullptr) << key;
   EXPECT_NE(json.Find("memory")->Find("rss"), nullptr);
   const std::string plot = io::ReadFile(svg).value();
