@@ -13,6 +13,8 @@ DEPS := tools/install_deps.sh
 TORCH := $(if $(HADAL_WITH_TORCH),-DHADAL_WITH_TORCH=$(HADAL_WITH_TORCH))
 TRAIN := $(if $(filter OFF off 0 no,$(HADAL_WITH_TORCH)),,train)
 BROWSER := $(if $(filter OFF off 0 no,$(HADAL_WITH_BROWSER)),,browser)
+# What an emulator runs in minutes; the others take it too long.
+AARCH64_TESTS := base tensor io kernels text model cache engine units
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 # Paths relative to the checkout, so that a fresh clone finds what another one has compiled.
 export CCACHE_BASEDIR := $(CURDIR)
@@ -20,13 +22,13 @@ export CCACHE_NOHASHDIR := 1
 export CCACHE_SLOPPINESS := pch_defines,time_macros
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: help build run test bench train-deps format check asan fuzz install clean deps-engine links
+.PHONY: help build run test bench train-deps format check asan test-aarch64 fuzz install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
 	@echo "hadal: run, train and size DeepSeek-V4-architecture models on CPUs"
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 build: deps-engine $(RELEASE)/build.ninja  ## build build/hadal, and build/hadal-train where LibTorch is installed
 	cmake --build $(RELEASE) --target programs -j$(JOBS)
@@ -76,6 +78,12 @@ asan:  ## tests under the address and undefined-behaviour sanitizers
 	cmake --preset asan
 	cmake --build build/asan -j$(JOBS)
 	$(CTEST) --test-dir build/asan -L unit
+
+test-aarch64:  ## build for 64-bit ARM and run tests under qemu; Debian on another processor
+	@$(DEPS) engine test aarch64
+	cmake --preset aarch64
+	cmake --build build/aarch64 --target hadal $(AARCH64_TESTS:%=hadal_%_tests) -j$(JOBS)
+	$(CTEST) --test-dir build/aarch64 -L unit
 
 fuzz:  ## run every fuzz target for FUZZ_SECONDS (60) seconds
 	@$(DEPS) engine fuzz

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs the Debian/Ubuntu packages of the named groups, if any is missing; says what and why.
 #
-#   tools/install_deps.sh engine [test] [web] [browser] [train] [bench] [check] [fuzz]
+#   tools/install_deps.sh engine [test] [web] [browser] [train] [bench] [check] [fuzz] [aarch64]
 #
 # Runs apt-get as root, or through sudo. Asks once before it installs when a person is there (stdin
 # is a terminal, CI is unset, ASSUME_YES is not 1). HADAL_SKIP_DEPS=1 skips everything, for systems
 # where the libraries come from elsewhere. Nothing missing: no output, nothing changed.
 set -euo pipefail
+
+on_ubuntu() { [[ $(. /etc/os-release 2>/dev/null && echo "${ID:-}") == ubuntu ]]; }
 
 packages() {  # GROUP -> lines "package reason"
   case $1 in
@@ -32,7 +34,7 @@ LIST
       command -v npm >/dev/null || echo "npm installs what web/package.json names" ;;
     browser)
       if command -v chromedriver >/dev/null; then return; fi
-      if [[ $(. /etc/os-release 2>/dev/null && echo "${ID:-}") == ubuntu ]]; then
+      if on_ubuntu; then
         echo "install_deps: Ubuntu has Chromium only as a snap; without it no browser test" >&2
         return
       fi
@@ -57,7 +59,17 @@ LIST
 clang compiler with libFuzzer
 libclang-rt-dev libFuzzer and the sanitizers' run-time libraries
 LIST
-    *) echo "install_deps: unknown group '$1'; known: engine test web browser train bench check fuzz" >&2
+    aarch64)  # besides engine and test, whose compiled libraries it needs once more
+      if on_ubuntu; then
+        echo "install_deps: Ubuntu keeps packages for ARM on another server; only Debian here" >&2
+        return 1
+      fi
+      echo "g++-aarch64-linux-gnu compiler for 64-bit ARM"
+      echo "qemu-user runs programs for 64-bit ARM"
+      { packages engine; packages test; } |
+        sed -n '/^libcli11/d; s/^\(lib[^ ]*\) \(.*\)/\1:arm64 \2, for ARM/p' ;;
+    *) echo "install_deps: unknown group '$1'; known: engine test web browser train bench check" \
+         "fuzz aarch64" >&2
        return 1 ;;
   esac
 }
@@ -122,7 +134,12 @@ as_root+=(env DEBIAN_FRONTEND=noninteractive)
 no_candidate() { [[ -z $(apt-cache madison "${missing[@]}" 2>/dev/null) ]]; }
 updated=no
 update() { "${as_root[@]}" apt-get update -qq && updated=yes; }
-if no_candidate; then update; fi
+if [[ ${missing[*]} == *:arm64* ]]; then  # names that are known only with the other lists
+  "${as_root[@]}" dpkg --add-architecture arm64
+  update
+elif no_candidate; then
+  update
+fi
 if ! "${as_root[@]}" "${install[@]}" </dev/null; then
   [[ $updated == no ]] || { echo "install_deps: apt-get install failed (see above)" >&2; exit 1; }
   update
