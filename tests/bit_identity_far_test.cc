@@ -15,7 +15,7 @@
 namespace hadal {
 namespace {
 
-using model::Numerics;
+using arch::Numerics;
 using tests::InOnePiece, tests::kVocab, tests::Logits, tests::SmallModel, tests::Tokens,
     tests::Walker;
 
@@ -33,7 +33,7 @@ class BitIdentityFarOut : public ::testing::Test {
   static constexpr std::size_t kTokens = 140;
   static constexpr std::uint64_t kStarts[] = {0, 131'072 - 70, 1'048'576 - kTokens};
 
-  static std::unique_ptr<Walker> At(std::uint64_t start, const model::KvLayout& layout,
+  static std::unique_ptr<Walker> At(std::uint64_t start, const arch::KvLayout& layout,
                                     Threads& threads) {
     Tokens tokens(kTokens);
     for (std::size_t i = 0; i < kTokens; ++i)
@@ -89,7 +89,7 @@ TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
     want.push_back(walker->logits());
     for (const float logit : want.back().main) ASSERT_TRUE(std::isfinite(logit));
   }
-  const model::KvLayout layout(SmallModel(true).config, Numerics::Stored());
+  const arch::KvLayout layout(SmallModel(true).config, Numerics::Stored());
   for (const std::size_t count : {2u, 3u, 4u}) {
     if (kSanitized && count != 3) continue;
     Threads threads(2);

@@ -18,7 +18,7 @@
 namespace hadal {
 namespace {
 
-using model::Numerics;
+using arch::Numerics;
 using tests::InOnePiece, tests::kVocab, tests::Logits, tests::SmallModel, tests::Tokens,
     tests::Walker;
 

@@ -61,7 +61,7 @@ model::Model Load(const std::string& directory) {
 
 // The file's number formats; everything else of the plan (shapes, scales, counts) is the config's.
 cost::StorageOf StorageByFile(const io::Checkpoint& checkpoint) {
-  return [&checkpoint](const model::TensorSpec& spec) {
+  return [&checkpoint](const arch::TensorSpec& spec) {
     switch (checkpoint.Info(spec.name)->dtype) {
       case DType::kF32:
         return cost::Stored::kF32;
@@ -96,8 +96,8 @@ TEST(CostAgainstEngine, SequenceBytes) {
   for (const Case& c : Cases()) {
     SCOPED_TRACE(c.directory);
     const model::Model model = Load(c.directory);
-    for (const model::Numerics& numerics : {model::Numerics::Stored(), model::Numerics::F32()}) {
-      const model::KvLayout layout(model.config, numerics);
+    for (const arch::Numerics& numerics : {arch::Numerics::Stored(), arch::Numerics::F32()}) {
+      const arch::KvLayout layout(model.config, numerics);
       for (const std::size_t tokens : {1u, 127u, 128u, 129u, 1000u, 4096u}) {
         cache::Sequence sequence(layout);
         ASSERT_TRUE(sequence.Reserve(tokens).ok());
@@ -113,7 +113,7 @@ TEST(CostAgainstEngine, KvFormulaAtWholePages) {
   for (const Case& c : Cases()) {
     SCOPED_TRACE(c.directory);
     const model::Model model = Load(c.directory);
-    const model::KvLayout layout(model.config, {});
+    const arch::KvLayout layout(model.config, {});
     const cost::CostModel plan = Describe(c, model);
     for (const std::uint64_t tokens : {128u, 1024u, 4096u}) {
       const cost::StateBytes state = cost::AllocatedState(model.config, layout, tokens);
@@ -129,7 +129,7 @@ TEST(CostAgainstEngine, ScratchBytes) {
   for (const Case& c : Cases()) {
     const model::Model model = Load(c.directory);
     for (const std::size_t rows : {1u, 17u}) {
-      const model::Forward forward(model, model::Numerics::Stored(), threads, rows);
+      const model::Forward forward(model, arch::Numerics::Stored(), threads, rows);
       EXPECT_EQ(cost::ScratchBytes(model.config, forward.layout(), rows, threads.count()),
                 forward.scratch_bytes())
           << c.directory;

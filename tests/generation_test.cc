@@ -9,7 +9,7 @@
 #include "engine/footprint.h"
 #include "engine/generation_note.h"
 #include "engine/generator.h"
-#include "engine/perplexity.h"
+#include "eval/perplexity.h"
 #include "io/file.h"
 #include "testing/temp_folder.h"
 
@@ -144,7 +144,7 @@ TEST_F(GenerationTest, BudgetsAreCheckedFirstAndKept) {
 
   const Outcome free = Run(Options());
   Threads threads(2);
-  const model::KvLayout layout(model_->config, model::Numerics::Stored());
+  const arch::KvLayout layout(model_->config, arch::Numerics::Stored());
   const Footprint plan =
       PlanFootprint(*model_, layout,
                     {.tokens = free.result.prompt_tokens + 60, .chunk_tokens = 50, .threads = 2});

@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "engine/golden.h"
-#include "engine/golden_case.h"
+#include "eval/golden.h"
+#include "eval/golden_case.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
 #include "reference/tensor_store.h"

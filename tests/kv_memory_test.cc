@@ -14,12 +14,12 @@
 #include "cache/sequence.h"
 #include "cache/small_shape_test.h"
 #include "cache/snapshot.h"
+#include "convert/synth.h"
 #include "cost/cost_model.h"
 #include "cost/engine_memory.h"
 #include "cost/presets.h"
 #include "machine/features.h"
 #include "model/forward.h"
-#include "model/synth.h"
 #include "testing/temp_folder.h"
 
 namespace hadal {
@@ -35,17 +35,17 @@ constexpr std::uint64_t kMillion = 1'048'576;
 
 struct Published {
   const char* preset;
-  model::Config shape;
+  arch::Config shape;
   double gigabytes;  // window and compressed entries of a million tokens, without the MTP block
 };
 std::vector<Published> Models() {
-  return {{"v4-flash", model::FlashShape(), 3.688}, {"v4-pro", model::ProShape(), 5.280}};
+  return {{"v4-flash", arch::FlashShape(), 3.688}, {"v4-pro", arch::ProShape(), 5.280}};
 }
 
 TEST(KvMemory, OfAMillionTokensIsTheFormulas) {
   for (const Published& published : Models()) {
     SCOPED_TRACE(published.preset);
-    const model::KvLayout layout(published.shape, model::Numerics::Stored());
+    const arch::KvLayout layout(published.shape, arch::Numerics::Stored());
     const cost::StateBytes state = cost::AllocatedState(published.shape, layout, kMillion);
     const std::uint64_t kv = state.window + state.csa + state.index_keys + state.hca;
     EXPECT_EQ(kv, cost::KvBytes(cost::DescribePreset(published.preset), kMillion,
@@ -73,7 +73,7 @@ class Resident {
 TEST(KvMemory, IsWhatTheProcessHolds) {
   for (const Published& published : Models()) {
     SCOPED_TRACE(published.preset);
-    const model::KvLayout layout(published.shape, model::Numerics::Stored());
+    const arch::KvLayout layout(published.shape, arch::Numerics::Stored());
     const std::uint64_t tokens = kSanitized ? 8192 : kMillion;
     const std::uint64_t planned = cost::AllocatedState(published.shape, layout, tokens).total();
     const std::uint64_t needed = planned + planned / 8;
@@ -119,9 +119,8 @@ std::uint64_t Peak() {
 // What has been copied out of the file is not held twice.
 TEST(KvMemory, ReadingASnapshotTakesTheStateOnce) {
   const testing::TempFolder folder;
-  const model::Config config = cache::SmallShape();
-  const auto pool =
-      std::make_shared<cache::Pool>(model::KvLayout(config, model::Numerics::Stored()));
+  const arch::Config config = cache::SmallShape();
+  const auto pool = std::make_shared<cache::Pool>(arch::KvLayout(config, arch::Numerics::Stored()));
   {
     cache::Sequence sequence = cache::Sequence::Create(pool).value();
     ASSERT_TRUE(sequence.Reserve(100'000).ok());
@@ -142,13 +141,13 @@ TEST(KvMemory, ReadingASnapshotTakesTheStateOnce) {
 
 // In chunks as `hadal run` and `hadal bench` read prompts. Pro's rows are nearly twice as wide.
 TEST(Scratch, OfThePublishedShapesIsBounded) {
-  const auto most = [](const model::Config& shape, std::size_t chunk) {
-    return cost::ScratchBytes(shape, {shape, model::Numerics::Stored()}, chunk, 4);
+  const auto most = [](const arch::Config& shape, std::size_t chunk) {
+    return cost::ScratchBytes(shape, {shape, arch::Numerics::Stored()}, chunk, 4);
   };
-  EXPECT_LE(most(model::FlashShape(), 256), 256'000'000u);
-  EXPECT_LE(most(model::FlashShape(), 512), 256'000'000u);
-  EXPECT_LE(most(model::ProShape(), 128), 256'000'000u);
-  EXPECT_LE(most(model::ProShape(), 256), 300'000'000u);
+  EXPECT_LE(most(arch::FlashShape(), 256), 256'000'000u);
+  EXPECT_LE(most(arch::FlashShape(), 512), 256'000'000u);
+  EXPECT_LE(most(arch::ProShape(), 128), 256'000'000u);
+  EXPECT_LE(most(arch::ProShape(), 256), 300'000'000u);
 }
 
 // What a pass of 64 tokens takes beside the sequence's state is the same at no depth and at the last: the
@@ -156,26 +155,27 @@ TEST(Scratch, OfThePublishedShapesIsBounded) {
 TEST(Scratch, DoesNotGrowWithTheContext) {
   const testing::TempFolder folder;
   Threads threads(2);
-  const model::Config small =
-      model::ChangeShape(cache::SmallShape(), {.layers = 4, .ratios = {{0, 4, 128, 4}}}).value();
-  ASSERT_TRUE(model::WriteRandomCheckpoint(small, folder.File("m"), {.quiet = true}, threads).ok());
+  const arch::Config small =
+      arch::ChangeShape(cache::SmallShape(), {.layers = 4, .ratios = {{0, 4, 128, 4}}}).value();
+  ASSERT_TRUE(
+      convert::WriteRandomCheckpoint(small, folder.File("m"), {.quiet = true}, threads).ok());
   const model::Model model =
       model::Model::Load(io::Checkpoint::Open(folder.File("m")).value()).value();
   constexpr std::size_t kTokens = 64;
   const std::vector<std::int32_t> tokens(kTokens + 1, 7);
   std::vector<std::uint64_t> taken;
   for (const std::uint64_t depth : {std::uint64_t{0}, kMillion - tokens.size()}) {
-    auto sequence = cache::Sequence::Create(std::make_shared<cache::Pool>(model::KvLayout(
-                                                model.config, model::Numerics::Stored())))
+    auto sequence = cache::Sequence::Create(std::make_shared<cache::Pool>(arch::KvLayout(
+                                                model.config, arch::Numerics::Stored())))
                         .value();
     ASSERT_TRUE(
-        cache::FillRandom(model.config, model::Numerics::Stored(), depth, 3, threads, &sequence)
+        cache::FillRandom(model.config, arch::Numerics::Stored(), depth, 3, threads, &sequence)
             .ok());
     ASSERT_TRUE(sequence.Reserve(tokens.size()).ok());
     malloc_trim(0);
     if (!ForgetPeak()) GTEST_SKIP() << "no /proc/self/clear_refs";
     const std::uint64_t before = ResidentBytes();
-    model::Forward forward(model, model::Numerics::Stored(), threads, kTokens);
+    model::Forward forward(model, arch::Numerics::Stored(), threads, kTokens);
     for (const auto& part : {std::span(tokens).first(kTokens), std::span(tokens).last(1)}) {
       const model::Chunk chunk{&sequence.state(), part};
       forward.Run({&chunk, 1});

@@ -1,5 +1,5 @@
 // Perplexity against the same sum over the reference's logits, on a small random model.
-#include "engine/perplexity.h"
+#include "eval/perplexity.h"
 
 #include <gtest/gtest.h>
 

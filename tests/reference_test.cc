@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "base/random.h"
-#include "engine/golden_case.h"
-#include "engine/golden_stats.h"
+#include "eval/golden_case.h"
+#include "eval/golden_stats.h"
 #include "io/checkpoint.h"
 #include "mutations.h"
 #include "small_cases.h"
@@ -17,11 +17,11 @@
 namespace hadal::reference {
 namespace {
 
-using engine::GoldenCase;
-using engine::GoldenVariant;
-using engine::RowErrors;
-using engine::Spread;
-using engine::SpreadOf;
+using eval::GoldenCase;
+using eval::GoldenVariant;
+using eval::RowErrors;
+using eval::Spread;
+using eval::SpreadOf;
 
 // What separates a mistake from rounding in the f32 variant.
 constexpr double kNoticed = 1e-4;
@@ -52,13 +52,13 @@ struct SharedCase {
 
 std::optional<SharedCase> OpenShared(const std::string& name) {
   const auto shared = tests::SharedGolden();
-  if (!shared || !engine::IsGoldenCase(*shared + "/" + name)) return std::nullopt;
+  if (!shared || !eval::IsGoldenCase(*shared + "/" + name)) return std::nullopt;
   const std::string directory = *shared + "/" + name;
   const auto checkpoint = io::Checkpoint::Open(directory);
   EXPECT_TRUE(checkpoint.ok());
-  const auto config = model::ParseConfig(checkpoint->config());
+  const auto config = arch::ParseConfig(checkpoint->config());
   EXPECT_TRUE(config.ok());
-  auto golden = engine::ReadGoldenCase(directory, *config);
+  auto golden = eval::ReadGoldenCase(directory, *config);
   auto model = LoadModel(directory);
   EXPECT_TRUE(golden.ok() && model.ok());
   SharedCase out{std::move(*model), std::move(*golden), {}};

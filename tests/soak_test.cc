@@ -14,8 +14,8 @@
 #include "cache/sequence.h"
 #include "cache/small_shape_test.h"
 #include "cache/snapshot.h"
+#include "convert/synth.h"
 #include "model/forward.h"
-#include "model/synth.h"
 #include "testing/close.h"
 #include "testing/temp_folder.h"
 
@@ -33,8 +33,8 @@ constexpr std::size_t kVocab = 64, kMostSequences = 12, kMostSnapshots = 5, kMos
 
 model::Model MakeModel(const std::string& path) {
   Threads threads(1);
-  const model::Config small = model::ChangeShape(cache::SmallShape(), {.layers = 3}).value();
-  HADAL_CHECK(model::WriteRandomCheckpoint(small, path, {.quiet = true}, threads).ok());
+  const arch::Config small = arch::ChangeShape(cache::SmallShape(), {.layers = 3}).value();
+  HADAL_CHECK(convert::WriteRandomCheckpoint(small, path, {.quiet = true}, threads).ok());
   return model::Model::Load(io::Checkpoint::Open(path).value()).value();
 }
 
@@ -48,7 +48,7 @@ class Soak {
   explicit Soak(const model::Model& model)
       : model_(model),
         threads_(2),
-        forward_(model, model::Numerics::Stored(), threads_, 64),
+        forward_(model, arch::Numerics::Stored(), threads_, 64),
         pool_(std::make_shared<cache::Pool>(forward_.layout())),
         fingerprint_(cache::Fingerprint(model, forward_.layout())),
         random_(2024) {}

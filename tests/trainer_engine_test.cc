@@ -16,8 +16,8 @@ namespace {
 constexpr std::size_t kTokens = 300;
 
 // Wide enough for the published formats' blocks.
-model::Config SmallConfig() {
-  model::Config c = train::TinyConfig();
+arch::Config SmallConfig() {
+  arch::Config c = train::TinyConfig();
   c.vocab_size = 64;
   c.hidden_size = 128;
   c.num_attention_heads = 2;
@@ -36,7 +36,7 @@ model::Config SmallConfig() {
   return c;
 }
 
-std::vector<std::int32_t> RandomTokens(const model::Config& config) {
+std::vector<std::int32_t> RandomTokens(const arch::Config& config) {
   Random random(5);
   std::vector<std::int32_t> tokens(kTokens);
   for (std::int32_t& token : tokens)
@@ -58,7 +58,7 @@ double TrainerLoss(train::V4Model& model, const std::vector<std::int32_t>& token
 
 double EngineLoss(const model::Model& model, const std::vector<std::int32_t>& tokens) {
   Threads threads(2);
-  model::Forward forward(model, model::Numerics::Stored(), threads, tokens.size());
+  model::Forward forward(model, arch::Numerics::Stored(), threads, tokens.size());
   cache::Sequence sequence(forward.layout());
   EXPECT_TRUE(sequence.Reserve(tokens.size()).ok());
   const model::Chunk chunk{&sequence.state(), tokens};

@@ -52,14 +52,14 @@ struct Logits {
 // A sequence on its way through some number of chunks.
 class Walker {
  public:
-  Walker(const model::KvLayout& layout, Tokens tokens)
+  Walker(const arch::KvLayout& layout, Tokens tokens)
       : tokens_(std::move(tokens)), sequence_(layout) {
     HADAL_CHECK(sequence_.Reserve(tokens_.size()).ok());
     logits_.main.resize(tokens_.size() * kVocab);
     logits_.mtp.resize((tokens_.size() - 1) * kVocab);
   }
   // On from where `sequence` is.
-  Walker(const model::KvLayout& layout, Tokens tokens, cache::Sequence sequence)
+  Walker(const arch::KvLayout& layout, Tokens tokens, cache::Sequence sequence)
       : Walker(layout, std::move(tokens)) {
     sequence_ = std::move(sequence);
     HADAL_CHECK(sequence_.Reserve(tokens_.size()).ok());
@@ -114,7 +114,7 @@ class Walker {
   Logits logits_;
 };
 
-inline Logits InOnePiece(const model::Model& model, const model::Numerics& numerics,
+inline Logits InOnePiece(const model::Model& model, const arch::Numerics& numerics,
                          const Tokens& tokens) {
   Threads threads(1);
   model::Forward forward(model, numerics, threads, tokens.size());

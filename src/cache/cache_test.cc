@@ -16,17 +16,17 @@
 namespace hadal::cache {
 namespace {
 
-model::Config SmallConfig() {
-  return model::ChangeShape(SmallShape(), {.layers = 4, .mtp = true}).value();
+arch::Config SmallConfig() {
+  return arch::ChangeShape(SmallShape(), {.layers = 4, .mtp = true}).value();
 }
 
-model::KvLayout Layout() { return {SmallConfig(), model::Numerics::Stored()}; }
+arch::KvLayout Layout() { return {SmallConfig(), arch::Numerics::Stored()}; }
 
 Sequence Filled(const std::shared_ptr<Pool>& pool, std::uint64_t tokens, std::uint64_t seed = 1) {
   Threads threads(2);
   Sequence sequence = Sequence::Create(pool).value();
   HADAL_CHECK(
-      FillRandom(SmallConfig(), model::Numerics::Stored(), tokens, seed, threads, &sequence).ok());
+      FillRandom(SmallConfig(), arch::Numerics::Stored(), tokens, seed, threads, &sequence).ok());
   return sequence;
 }
 
@@ -34,14 +34,14 @@ bool SameState(const Sequence& a, const Sequence& b) {
   const model::SequenceState &x = a.state(), &y = b.state();
   if (x.tokens != y.tokens || x.mtp_tokens != y.mtp_tokens) return false;
   if (std::memcmp(x.fixed.data(), y.fixed.data(), x.fixed.size()) != 0) return false;
-  const std::size_t pages = (x.tokens + model::kPageTokens - 1) / model::kPageTokens;
+  const std::size_t pages = (x.tokens + arch::kPageTokens - 1) / arch::kPageTokens;
   for (std::size_t p = 0; p < pages; ++p)
     if (std::memcmp(x.pages[p], y.pages[p], a.pool().layout().page_bytes) != 0) return false;
   return true;
 }
 
 TEST(Pool, CountsAndRefuses) {
-  const model::KvLayout layout = Layout();
+  const arch::KvLayout layout = Layout();
   const auto pool = std::make_shared<Pool>(layout, layout.fixed_bytes + 2 * layout.page_bytes);
   Sequence sequence = Sequence::Create(pool).value();
   ASSERT_TRUE(sequence.Reserve(256).ok());
@@ -66,7 +66,7 @@ TEST(Pool, BlocksOutliveIt) {
 
 TEST(Fork, SharesFullPagesAndCopiesTheRest) {
   const auto pool = std::make_shared<Pool>(Layout());
-  const model::KvLayout& layout = pool->layout();
+  const arch::KvLayout& layout = pool->layout();
   Sequence a = Filled(pool, 5 * 128 + 40);
   const std::uint64_t before = pool->used_bytes();
   Sequence b = a.Fork().value();
@@ -110,15 +110,15 @@ TEST(Fork, ALongPrefixIsStoredOnce) {
 
 TEST(RandomState, IsValidAndVaried) {
   const auto pool = std::make_shared<Pool>(Layout());
-  const model::KvLayout& layout = pool->layout();
-  const model::Config config = SmallConfig();
+  const arch::KvLayout& layout = pool->layout();
+  const arch::Config config = SmallConfig();
   const Sequence a = Filled(pool, 1000), again = Filled(pool, 1000), other = Filled(pool, 1000, 2);
   EXPECT_TRUE(SameState(a, again));
   EXPECT_FALSE(SameState(a, other));
   EXPECT_EQ(a.state().tokens, 1000u);
   std::set<float> firsts;
   std::vector<float> kv(config.head_dim), key(config.index_head_dim);
-  const model::LayerLayout& layer = layout.layers[1];  // CSA: 250 entries
+  const arch::LayerLayout& layer = layout.layers[1];  // CSA: 250 entries
   for (std::size_t entry = 0; entry < 250; ++entry) {
     const std::byte* page = a.state().pages[entry / 32];
     kernels::DecodeKvEntry(
@@ -163,7 +163,7 @@ TEST_F(SnapshotTest, EveryFlippedByteIsFoundAndNamed) {
   const Sequence sequence = Filled(pool_, 300);
   ASSERT_TRUE(SaveSnapshot(sequence, 77, "note", path_).ok());
   const std::string good = io::ReadFile(path_).value();
-  const model::KvLayout& layout = pool_->layout();
+  const arch::KvLayout& layout = pool_->layout();
   const std::size_t fixed = 72 + 8, note = fixed + layout.fixed_bytes + 8, pages = note + 4 + 8;
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < 80; ++i) places.push_back(i);

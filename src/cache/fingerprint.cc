@@ -16,8 +16,8 @@ bool IsRoutedExpert(std::string_view name) { return name.find(".experts.") != na
 
 }  // namespace
 
-std::uint64_t Fingerprint(const model::Model& model, const model::KvLayout& layout) {
-  std::string text = model::ConfigToJson(model.config, false).Dump();
+std::uint64_t Fingerprint(const model::Model& model, const arch::KvLayout& layout) {
+  std::string text = arch::ConfigToJson(model.config, false).Dump();
   text += fmt::format("|{} {} {} {} {}", layout.window, layout.entry_bytes, layout.index_key_bytes,
                       layout.page_bytes, layout.fixed_bytes);
   const io::Checkpoint& checkpoint = model.checkpoint();

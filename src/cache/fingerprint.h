@@ -8,7 +8,7 @@
 #pragma once
 #include <cstdint>
 
-#include "model/kv_layout.h"
+#include "arch/kv_layout.h"
 #include "model/weights.h"
 
 namespace hadal::cache {
@@ -16,6 +16,6 @@ namespace hadal::cache {
 inline constexpr std::size_t kSampledExperts = 1024;  // tensors; a model with no more has all read
 
 // Independent of how the tensors are spread over files.
-std::uint64_t Fingerprint(const model::Model& model, const model::KvLayout& layout);
+std::uint64_t Fingerprint(const model::Model& model, const arch::KvLayout& layout);
 
 }  // namespace hadal::cache

@@ -7,7 +7,7 @@
 
 namespace hadal::cache {
 
-Pool::Pool(model::KvLayout layout, std::uint64_t budget_bytes)
+Pool::Pool(arch::KvLayout layout, std::uint64_t budget_bytes)
     : layout_(std::move(layout)), budget_(std::make_shared<Budget>()) {
   budget_->limit = budget_bytes;
 }

@@ -12,8 +12,8 @@
 #include <span>
 #include <utility>
 
+#include "arch/kv_layout.h"
 #include "base/result.h"
-#include "model/kv_layout.h"
 #include "tensor/buffer.h"
 
 namespace hadal::cache {
@@ -24,9 +24,9 @@ using BlockRef = std::shared_ptr<Block>;
 class Pool {
  public:
   static constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
-  explicit Pool(model::KvLayout layout, std::uint64_t budget_bytes = kUnlimited);
+  explicit Pool(arch::KvLayout layout, std::uint64_t budget_bytes = kUnlimited);
 
-  const model::KvLayout& layout() const { return layout_; }
+  const arch::KvLayout& layout() const { return layout_; }
   std::uint64_t budget_bytes() const { return budget_->limit; }
   std::uint64_t used_bytes() const { return budget_->used.load(); }  // of blocks; shared ones once
 
@@ -42,7 +42,7 @@ class Pool {
   };
   Result<BlockRef> Take(std::size_t bytes);
 
-  model::KvLayout layout_;
+  arch::KvLayout layout_;
   std::shared_ptr<Budget> budget_;
 };
 

@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 #include "kernels/block_quant.h"
-#include "model/random_fill.h"
+#include "tensor/random_fill.h"
 
 namespace hadal::cache {
 namespace {
@@ -14,19 +14,19 @@ namespace {
 // Row `index` of an endless matrix of normal numbers, `dim` wide (a multiple of 4).
 class Rows {
  public:
-  Rows(std::uint64_t key, std::size_t dim) : fill_(model::FloatFill(key, 0, 1)), dim_(dim) {}
+  Rows(std::uint64_t key, std::size_t dim) : fill_(FloatFill(key, 0, 1)), dim_(dim) {}
   void Row(std::uint64_t index, std::span<float> out) const {
     fill_(index * dim_ * sizeof(float), std::as_writable_bytes(out));
   }
 
  private:
-  model::NormalFill<float> fill_;
+  NormalFill<float> fill_;
   std::size_t dim_;
 };
 
 class Filler {
  public:
-  Filler(const model::Config& config, const model::Numerics& numerics, std::uint64_t tokens,
+  Filler(const arch::Config& config, const arch::Numerics& numerics, std::uint64_t tokens,
          std::uint64_t seed, Threads& threads, Sequence& sequence)
       : config_(config),
         numerics_(numerics),
@@ -38,7 +38,7 @@ class Filler {
 
   void Fill() {
     for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
-      const model::LayerLayout& layer = layout_.layers[l];
+      const arch::LayerLayout& layer = layout_.layers[l];
       FillWindow(l, layer);
       FillTail(Key(l, 1), layer.tail);
       FillTail(Key(l, 2), layer.index_tail);
@@ -68,7 +68,7 @@ class Filler {
     std::memcpy(to, key.data(), key.size_bytes());
   }
 
-  void FillWindow(std::size_t l, const model::LayerLayout& layer) {
+  void FillWindow(std::size_t l, const arch::LayerLayout& layer) {
     const Rows rows(Key(l, 0), config_.head_dim);
     std::vector<float> kv(config_.head_dim);
     for (std::size_t slot = 0; slot < std::min<std::uint64_t>(layout_.window, tokens_); ++slot) {
@@ -77,15 +77,15 @@ class Filler {
     }
   }
 
-  void FillTail(std::uint64_t key, const model::TailLayout& tail) {
+  void FillTail(std::uint64_t key, const arch::TailLayout& tail) {
     if (tail.rows == 0) return;
-    const model::NormalFill<float> fill = model::FloatFill(key, 0, 1);
+    const NormalFill<float> fill = FloatFill(key, 0, 1);
     const std::size_t bytes = tail.bytes() / 2;
     fill(0, state_.fixed.subspan(tail.kv_offset, bytes));
     fill((bytes + 15) / 16 * 16, state_.fixed.subspan(tail.score_offset, bytes));
   }
 
-  void FillPages(std::size_t l, const model::LayerLayout& layer) {
+  void FillPages(std::size_t l, const arch::LayerLayout& layer) {
     const Rows entries(Key(l, 3), config_.head_dim), keys(Key(l, 4), config_.index_head_dim);
     const std::uint64_t count = tokens_ / layer.ratio;
     const std::size_t per_page = layer.page_entries;
@@ -96,16 +96,16 @@ class Filler {
       for (std::size_t i = 0; i < per_page && page * per_page + i < count; ++i) {
         entries.Row(page * per_page + i, kv);
         PutEntry(kv, state_.pages[page] + layer.entry_offset + i * layout_.entry_bytes);
-        if (layer.ratio != model::kCsaRatio) continue;
+        if (layer.ratio != arch::kCsaRatio) continue;
         keys.Row(page * per_page + i, key);
         PutKey(key, state_.pages[page] + layer.index_offset + i * layout_.index_key_bytes);
       }
     });
   }
 
-  const model::Config& config_;
-  const model::Numerics& numerics_;
-  const model::KvLayout& layout_;
+  const arch::Config& config_;
+  const arch::Numerics& numerics_;
+  const arch::KvLayout& layout_;
   const std::uint64_t tokens_, seed_;
   Threads& threads_;
   model::SequenceState& state_;
@@ -113,8 +113,8 @@ class Filler {
 
 }  // namespace
 
-Status FillRandom(const model::Config& config, const model::Numerics& numerics,
-                  std::uint64_t tokens, std::uint64_t seed, Threads& threads, Sequence* sequence) {
+Status FillRandom(const arch::Config& config, const arch::Numerics& numerics, std::uint64_t tokens,
+                  std::uint64_t seed, Threads& threads, Sequence* sequence) {
   HADAL_CHECK(sequence->tokens() == 0);
   HADAL_TRY_STATUS(sequence->Reserve(tokens));
   Filler(config, numerics, tokens, seed, threads, *sequence).Fill();

@@ -7,16 +7,16 @@
 #pragma once
 #include <cstdint>
 
+#include "arch/config.h"
+#include "arch/numerics.h"
 #include "base/threads.h"
 #include "cache/sequence.h"
-#include "model/config.h"
-#include "model/numerics.h"
 
 namespace hadal::cache {
 
 // The sequence, empty so far, gets `tokens` tokens (the MTP block one less). A pure function of the
 // seed. kExhausted as Reserve.
-Status FillRandom(const model::Config& config, const model::Numerics& numerics,
-                  std::uint64_t tokens, std::uint64_t seed, Threads& threads, Sequence* sequence);
+Status FillRandom(const arch::Config& config, const arch::Numerics& numerics, std::uint64_t tokens,
+                  std::uint64_t seed, Threads& threads, Sequence* sequence);
 
 }  // namespace hadal::cache

@@ -20,7 +20,7 @@ Sequence::Sequence(std::shared_ptr<Pool> pool, BlockRef fixed)
   std::memset(state_.fixed.data(), 0, state_.fixed.size());
 }
 
-Sequence::Sequence(const model::KvLayout& layout) : pool_(std::make_shared<Pool>(layout)) {
+Sequence::Sequence(const arch::KvLayout& layout) : pool_(std::make_shared<Pool>(layout)) {
   *this = Sequence(pool_, OrThrow(pool_->TakeFixed()));
 }
 
@@ -36,7 +36,7 @@ void Sequence::Push(BlockRef page) {
 }
 
 Status Sequence::Reserve(std::size_t tokens) {
-  const std::size_t needed = (state_.tokens + tokens + model::kPageTokens - 1) / model::kPageTokens;
+  const std::size_t needed = (state_.tokens + tokens + arch::kPageTokens - 1) / arch::kPageTokens;
   const std::size_t had = pages_.size();
   while (pages_.size() < needed) {
     auto page = pool_->TakePage();
@@ -60,7 +60,7 @@ Result<Sequence> Sequence::Fork() const {
   const std::size_t full = full_pages();
   for (std::size_t p = 0; p < full; ++p) fork.Push(pages_[p]);
   // The page under way; what is reserved behind it holds nothing yet.
-  if (state_.tokens % model::kPageTokens != 0) {
+  if (state_.tokens % arch::kPageTokens != 0) {
     HADAL_TRY(BlockRef page, pool_->TakePage());
     std::memcpy(page->bytes().data(), page_data_[full], page->bytes().size());
     fork.Push(std::move(page));

@@ -21,7 +21,7 @@ class Sequence {
   // Empty. kExhausted as of Pool.
   static Result<Sequence> Create(std::shared_ptr<Pool> pool);
   // Empty, from an unlimited pool of its own; throws std::bad_alloc.
-  explicit Sequence(const model::KvLayout& layout);
+  explicit Sequence(const arch::KvLayout& layout);
 
   // Makes room for `tokens` more; must come before a Forward::Run that adds them.
   // kExhausted: the sequence is unchanged.
@@ -34,7 +34,7 @@ class Sequence {
   const model::SequenceState& state() const { return state_; }
   std::uint64_t tokens() const { return state_.tokens; }
   const Pool& pool() const { return *pool_; }
-  std::size_t full_pages() const { return state_.tokens / model::kPageTokens; }
+  std::size_t full_pages() const { return state_.tokens / arch::kPageTokens; }
   std::size_t bytes() const;  // of all its blocks, also the shared ones
 
  private:

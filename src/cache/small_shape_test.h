@@ -1,11 +1,11 @@
 // A model that runs in no time and still has every kind of layer: tests only.
 #pragma once
-#include "model/shapes.h"
+#include "arch/shapes.h"
 
 namespace hadal::cache {
 
-inline model::Config SmallShape() {
-  model::Config c = model::FlashShape();
+inline arch::Config SmallShape() {
+  arch::Config c = arch::FlashShape();
   c.vocab_size = 64;
   c.hidden_size = 128;
   c.num_attention_heads = 2;

@@ -94,7 +94,7 @@ Result<Header> ReadHeader(const io::MappedFile& file, Reader& reader) {
 }
 
 Status CheckHeader(const io::MappedFile& file, const Header& header, std::uint64_t fingerprint,
-                   const model::KvLayout& layout) {
+                   const arch::KvLayout& layout) {
   const std::string& path = file.path();
   if (header[kFingerprint] != fingerprint)
     return Fail(Code::kInvalid, "{}: made by another model (fingerprint {:016x}, expected {:016x})",
@@ -105,7 +105,7 @@ Status CheckHeader(const io::MappedFile& file, const Header& header, std::uint64
                 header[kFixedBytes], header[kPageBytes], layout.fixed_bytes, layout.page_bytes);
   const std::uint64_t tokens = header[kTokens];
   if (tokens > kMaxTokens || header[kMtpTokens] > kMaxTokens ||
-      header[kPages] != (tokens + model::kPageTokens - 1) / model::kPageTokens)
+      header[kPages] != (tokens + arch::kPageTokens - 1) / arch::kPageTokens)
     return Fail(Code::kCorrupt, "{}: header: found {} pages of {} tokens", path, header[kPages],
                 tokens);
   std::uint64_t want = kHeaderBytes + header[kFixedBytes] + 3 * kSumBytes, pages = 0;
@@ -127,7 +127,7 @@ struct Start {
 };
 
 Result<Start> ReadStart(const io::MappedFile& file, Reader& reader, std::uint64_t fingerprint,
-                        const model::KvLayout& layout, std::uint64_t max_note_bytes) {
+                        const arch::KvLayout& layout, std::uint64_t max_note_bytes) {
   Start start;
   HADAL_TRY(start.header, ReadHeader(file, reader));
   HADAL_TRY_STATUS(CheckHeader(file, start.header, fingerprint, layout));
@@ -144,9 +144,9 @@ Result<Start> ReadStart(const io::MappedFile& file, Reader& reader, std::uint64_
 
 Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::string_view note,
                     const std::string& path) {
-  const model::KvLayout& layout = sequence.pool().layout();
+  const arch::KvLayout& layout = sequence.pool().layout();
   const model::SequenceState& state = sequence.state();
-  const std::uint64_t pages = (state.tokens + model::kPageTokens - 1) / model::kPageTokens;
+  const std::uint64_t pages = (state.tokens + arch::kPageTokens - 1) / arch::kPageTokens;
   Header header{};
   header[kVersionField] = kVersion;
   header[kFingerprint] = fingerprint;
@@ -168,7 +168,7 @@ Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::st
 }
 
 Result<std::string> ReadSnapshotNote(const std::string& path, std::uint64_t fingerprint,
-                                     const model::KvLayout& layout, std::uint64_t max_note_bytes) {
+                                     const arch::KvLayout& layout, std::uint64_t max_note_bytes) {
   HADAL_TRY(const io::MappedFile file, io::MappedFile::Open(path));
   Reader reader(file);
   HADAL_TRY(const Start start, ReadStart(file, reader, fingerprint, layout, max_note_bytes));

@@ -21,7 +21,7 @@ Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::st
 
 // The note alone, checked as LoadSnapshot does, without reading the pages.
 Result<std::string> ReadSnapshotNote(const std::string& path, std::uint64_t fingerprint,
-                                     const model::KvLayout& layout,
+                                     const arch::KvLayout& layout,
                                      std::uint64_t max_note_bytes = std::uint64_t{1} << 30);
 
 struct Snapshot {

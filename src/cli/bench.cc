@@ -1,4 +1,4 @@
-#include "cli/bench.h"
+#include "measure/bench.h"
 
 #include <cstdio>
 #include <memory>
@@ -29,25 +29,26 @@ constexpr const char* kAbout =
     "  hadal bench -m flash-4L --prefill 512 --prefill-depth 0,1M --svg speed.svg";
 
 struct Command {
-  BenchOptions bench;
+  measure::BenchOptions bench;
   std::string fill = "random", format = "text", svg;
   bool json = false;
 };
 
 Status RunCommand(Command command) {
-  BenchOptions& bench = command.bench;
+  measure::BenchOptions& bench = command.bench;
   if (bench.quick) bench.sample_seconds = 0.05;
   bench.random_fill = command.fill == "random";
   bench.cancel = &StopRequested();
-  HADAL_TRY(const BenchReport report, RunBench(bench, [&](const std::string& step) {
+  HADAL_TRY(const measure::BenchReport report,
+            measure::RunBench(bench, [&](const std::string& step) {
               if (!command.json) std::fprintf(stderr, "%s\n", step.c_str());
             }));
-  if (!command.svg.empty()) HADAL_TRY_STATUS(io::WriteFile(command.svg, BenchSvg(report)));
-  const BenchForm form = command.format == "csv"        ? BenchForm::kCsv
-                         : command.format == "markdown" ? BenchForm::kMarkdown
-                                                        : BenchForm::kText;
+  if (!command.svg.empty()) HADAL_TRY_STATUS(io::WriteFile(command.svg, measure::BenchSvg(report)));
+  const measure::BenchForm form = command.format == "csv"        ? measure::BenchForm::kCsv
+                                  : command.format == "markdown" ? measure::BenchForm::kMarkdown
+                                                                 : measure::BenchForm::kText;
   const std::string text =
-      command.json ? BenchJson(report).Dump(2) + "\n" : BenchText(report, form);
+      command.json ? measure::BenchJson(report).Dump(2) + "\n" : measure::BenchText(report, form);
   std::fputs(text.c_str(), stdout);
   return Unit{};
 }
@@ -56,7 +57,7 @@ Status RunCommand(Command command) {
 
 void AddBench(CLI::App& app, Work* work) {
   auto command = std::make_shared<Command>();
-  BenchOptions& bench = command->bench;
+  measure::BenchOptions& bench = command->bench;
   CLI::App* sub = app.add_subcommand("bench", kAbout);
   const auto list = [&](const char* name, std::vector<std::uint64_t>* values, std::uint64_t min,
                         const char* about) {
@@ -92,7 +93,7 @@ void AddBench(CLI::App& app, Work* work) {
   sub->add_option("--svg", command->svg, "also write a plot of speed and memory over depth");
   sub->add_flag("--json", command->json, "print one JSON object");
   sub->callback([command, prefill, depth, work] {
-    BenchOptions& options = command->bench;
+    measure::BenchOptions& options = command->bench;
     if (options.quick && prefill->empty()) options.prefill = {64};
     if (options.quick && depth->empty()) options.depth = {0, 4096};
     *work = [command] { return RunCommand(*command); };

@@ -1,4 +1,4 @@
-#include "cli/bench.h"
+#include "measure/bench.h"
 
 #include <gtest/gtest.h>
 
@@ -17,10 +17,10 @@ namespace {
 class BenchTest : public ::testing::Test {
  protected:
   BenchTest() {
-    model::Config c = cache::SmallShape();
+    arch::Config c = cache::SmallShape();
     c.vocab_size = 300;
     c.max_position_embeddings = 10000;
-    HADAL_CHECK(io::WriteFile(folder_.File("c.json"), model::ConfigToJson(c, true).Dump()).ok());
+    HADAL_CHECK(io::WriteFile(folder_.File("c.json"), arch::ConfigToJson(c, true).Dump()).ok());
     std::ostringstream out;
     HADAL_CHECK(Synth({.out = Model(),
                        .shape = folder_.File("c.json"),
@@ -30,7 +30,7 @@ class BenchTest : public ::testing::Test {
                     .ok());
   }
   std::string Model() const { return folder_.File("m"); }
-  BenchOptions Small() const {
+  measure::BenchOptions Small() const {
     return {.model = Model(),
             .prefill = {40},
             .depth = {0, 1000},
@@ -40,21 +40,21 @@ class BenchTest : public ::testing::Test {
             .sample_seconds = 0.001,
             .quick = true};
   }
-  static Result<BenchReport> Run(const BenchOptions& options) {
-    return RunBench(options, [](const std::string&) {});
+  static Result<measure::BenchReport> Run(const measure::BenchOptions& options) {
+    return measure::RunBench(options, [](const std::string&) {});
   }
   testing::TempFolder folder_;
 };
 
 TEST_F(BenchTest, MeasuresEverySetting) {
   for (const bool random_fill : {true, false}) {
-    BenchOptions options = Small();
+    measure::BenchOptions options = Small();
     options.random_fill = random_fill;
     options.prefill_depth = {0, 300};
-    const BenchReport report = Run(options).value();
+    const measure::BenchReport report = Run(options).value();
     EXPECT_EQ(report.prefill.size(), 2u * 2u);
     ASSERT_EQ(report.decode.size(), 2u * 2u * 2u);
-    for (const DecodeFigure& f : report.decode) {
+    for (const measure::DecodeFigure& f : report.decode) {
       EXPECT_GT(f.tokens_per_s.min, 0);
       EXPECT_LE(f.tokens_per_s.median, f.tokens_per_s.max);
       EXPECT_GT(f.share_of_bandwidth, 0);
@@ -83,23 +83,23 @@ TEST_F(BenchTest, MeasuresEverySetting) {
 }
 
 TEST_F(BenchTest, TheDefaultDepthsEndWithTheContext) {
-  BenchOptions options = Small();
+  measure::BenchOptions options = Small();
   options.depth = {};
   options.threads = options.batch = {1};
-  const BenchReport report = Run(options).value();
+  const measure::BenchReport report = Run(options).value();
   ASSERT_EQ(report.decode.size(), 2u);
   EXPECT_EQ(report.decode[0].depth, 0u);
   EXPECT_EQ(report.decode[1].depth, 4096u);
   EXPECT_EQ(report.costs.back().depth, 4096u);
-  EXPECT_EQ(kBenchDepths[5], 1u << 20);
+  EXPECT_EQ(measure::kBenchDepths[5], 1u << 20);
 }
 
 // The last depth there is: what is measured ends with the model's context.
 TEST_F(BenchTest, StaysWithinTheContext) {
-  BenchOptions options = Small();
+  measure::BenchOptions options = Small();
   options.depth = options.prefill_depth = {10000};
   options.threads = options.batch = {1};
-  const BenchReport report = Run(options).value();
+  const measure::BenchReport report = Run(options).value();
   ASSERT_EQ(report.prefill.size(), 1u);
   EXPECT_EQ(report.prefill[0].depth, 10000u);
   ASSERT_EQ(report.decode.size(), 1u);
@@ -108,9 +108,9 @@ TEST_F(BenchTest, StaysWithinTheContext) {
 }
 
 TEST_F(BenchTest, LeavesOutWhatDoesNotFit) {
-  BenchOptions options = Small();
+  measure::BenchOptions options = Small();
   options.ram_bytes = 1000;
-  const BenchReport report = Run(options).value();
+  const measure::BenchReport report = Run(options).value();
   EXPECT_TRUE(report.prefill.empty());
   EXPECT_TRUE(report.decode.empty());
   ASSERT_FALSE(report.notes.empty());
@@ -120,10 +120,10 @@ TEST_F(BenchTest, LeavesOutWhatDoesNotFit) {
 
 // Also what the machine is measured with counts against a budget.
 TEST_F(BenchTest, KeepsToTheBudget) {
-  BenchOptions options = Small();
+  measure::BenchOptions options = Small();
   options.threads = options.batch = {1};
   options.ram_bytes = 160'000'000;
-  const BenchReport report = Run(options).value();
+  const measure::BenchReport report = Run(options).value();
   EXPECT_EQ(report.decode.size(), 2u);
   EXPECT_LE(report.machine.buffer_bytes, 40'000'000u);
   options.ram_bytes = 80'000'000;  // the reserve, and the buffer of decoding
@@ -131,11 +131,11 @@ TEST_F(BenchTest, KeepsToTheBudget) {
 }
 
 TEST_F(BenchTest, SaysWhatIsWrong) {
-  const auto what = [&](const BenchOptions& options) {
+  const auto what = [&](const measure::BenchOptions& options) {
     const auto report = Run(options);
     return report.ok() ? std::string() : report.error().what;
   };
-  BenchOptions options = Small();
+  measure::BenchOptions options = Small();
   options.depth = {20000};
   EXPECT_NE(what(options).find("20000 tokens of context are more than the model's 10000"),
             std::string::npos);
@@ -170,12 +170,14 @@ TEST_F(BenchTest, Forms) {
   EXPECT_EQ(plot.find("<svg"), 0u);
   EXPECT_NE(plot.find(">1K<"), std::string::npos);
 
-  BenchReport report = Run(Small()).value();
+  measure::BenchReport report = Run(Small()).value();
   report.notes = {"a note"};
-  EXPECT_NE(BenchText(report, BenchForm::kText).find("share of bandwidth"), std::string::npos);
-  EXPECT_NE(BenchText(report, BenchForm::kMarkdown).find('|'), std::string::npos);
-  EXPECT_NE(BenchText(report, BenchForm::kText).find("a note"), std::string::npos);
-  const std::string csv = BenchText(report, BenchForm::kCsv);
+  EXPECT_NE(measure::BenchText(report, measure::BenchForm::kText).find("share of bandwidth"),
+            std::string::npos);
+  EXPECT_NE(measure::BenchText(report, measure::BenchForm::kMarkdown).find('|'), std::string::npos);
+  EXPECT_NE(measure::BenchText(report, measure::BenchForm::kText).find("a note"),
+            std::string::npos);
+  const std::string csv = measure::BenchText(report, measure::BenchForm::kCsv);
   EXPECT_EQ(static_cast<std::size_t>(std::count(csv.begin(), csv.end(), '\n')),
             1 + report.prefill.size() + report.decode.size());
 }

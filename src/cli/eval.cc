@@ -8,10 +8,10 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
-#include "cli/model_files.h"
 #include "cli/stop_signal.h"
-#include "engine/golden.h"
-#include "engine/perplexity.h"
+#include "engine/model_files.h"
+#include "eval/golden.h"
+#include "eval/perplexity.h"
 #include "io/file.h"
 
 namespace hadal::cli {
@@ -45,7 +45,7 @@ struct GoldenOptions {
 
 std::string Short(double v) { return v == 0 ? "0" : fmt::format("{:.1e}", v); }
 
-std::string LimitText(const engine::GoldenFigure& f) {
+std::string LimitText(const eval::GoldenFigure& f) {
   if (f.error_limit)
     return fmt::format("{} {} {}", Short(f.error_limit->median), Short(f.error_limit->p95),
                        Short(f.error_limit->max));
@@ -53,7 +53,7 @@ std::string LimitText(const engine::GoldenFigure& f) {
   return fmt::format("{} {:.4g}", f.at_least ? ">=" : "<=", *f.value_limit);
 }
 
-void AddRow(const std::string& name, const engine::GoldenFigure& f, Table* table) {
+void AddRow(const std::string& name, const eval::GoldenFigure& f, Table* table) {
   std::string first, second, third;
   if (f.error) {
     first = Short(f.error->median);
@@ -70,18 +70,18 @@ void AddRow(const std::string& name, const engine::GoldenFigure& f, Table* table
                         : ""});
 }
 
-void PrintReports(const std::vector<engine::GoldenReport>& reports, bool verbose) {
+void PrintReports(const std::vector<eval::GoldenReport>& reports, bool verbose) {
   Table table({"case", "engine", "against", "what", ">median", ">95%", ">max", "limit", ""});
   std::size_t passed = 0;
-  for (const engine::GoldenReport& report : reports) {
+  for (const eval::GoldenReport& report : reports) {
     passed += report.pass ? 1 : 0;
-    for (const engine::GoldenFigure& figure : report.figures) {
+    for (const eval::GoldenFigure& figure : report.figures) {
       const bool limited = figure.error_limit || figure.value_limit;
       if (verbose || !figure.pass || (limited && !figure.detail))
         AddRow(report.name, figure, &table);
     }
   }
-  for (const engine::GoldenReport& report : reports)
+  for (const eval::GoldenReport& report : reports)
     if (!report.error.empty()) std::fprintf(stderr, "hadal: %s\n", report.error.c_str());
   std::fprintf(stdout, "%s\n%zu of %zu cases within tolerance\n", table.Text().c_str(), passed,
                reports.size());
@@ -90,25 +90,25 @@ void PrintReports(const std::vector<engine::GoldenReport>& reports, bool verbose
 Status Golden(const GoldenOptions& options) {
   std::vector<std::string> cases;
   for (const std::string& directory : options.directories) {
-    HADAL_TRY(const std::vector<std::string> found, engine::FindGoldenCases(directory));
+    HADAL_TRY(const std::vector<std::string> found, eval::FindGoldenCases(directory));
     cases.insert(cases.end(), found.begin(), found.end());
   }
   Threads threads(options.threads);
-  std::vector<engine::GoldenReport> reports;
+  std::vector<eval::GoldenReport> reports;
   std::string failed;
   {
     Progress progress("golden cases", cases.size(), options.json);
     for (const std::string& directory : cases) {
       progress.Set(reports.size(), directory);
-      auto report = engine::RunGolden(directory, threads);
+      auto report = eval::RunGolden(directory, threads);
       reports.push_back(report.ok() ? std::move(*report)
-                                    : engine::UnreadCase(directory, report.error()));
+                                    : eval::UnreadCase(directory, report.error()));
       if (!reports.back().pass) failed += (failed.empty() ? "" : ", ") + reports.back().name;
     }
   }
   if (options.json) {
     Json::Array array;
-    for (const engine::GoldenReport& report : reports) array.push_back(ToJson(report));
+    for (const eval::GoldenReport& report : reports) array.push_back(ToJson(report));
     const Json all = Json::MakeObject({{"cases", std::move(array)}});
     std::fprintf(stdout, "%s\n", all.Dump(2).c_str());
   } else {
@@ -121,12 +121,12 @@ Status Golden(const GoldenOptions& options) {
 struct PerplexityOptions {
   std::string model;
   std::vector<std::string> files;
-  engine::PerplexityOptions engine;
+  eval::PerplexityOptions engine;
   std::size_t threads = 0;
   bool no_bos = false, json = false;
 };
 
-Json ResultJson(const std::string& name, const engine::PerplexityResult& r) {
+Json ResultJson(const std::string& name, const eval::PerplexityResult& r) {
   return Json::MakeObject({{"file", name},
                            {"tokens", r.tokens},
                            {"bytes", r.bytes},
@@ -135,7 +135,7 @@ Json ResultJson(const std::string& name, const engine::PerplexityResult& r) {
                            {"perplexity", r.perplexity()}});
 }
 
-void PrintPerplexity(const std::vector<std::pair<std::string, engine::PerplexityResult>>& rows) {
+void PrintPerplexity(const std::vector<std::pair<std::string, eval::PerplexityResult>>& rows) {
   Table table({"file", ">tokens", ">bytes", ">nats/token", ">bits/byte", ">perplexity"});
   for (const auto& [name, r] : rows)
     table.Row({name, FormatCount(r.tokens), FormatCount(r.bytes),
@@ -145,18 +145,18 @@ void PrintPerplexity(const std::vector<std::pair<std::string, engine::Perplexity
 }
 
 Status Perplexity(const PerplexityOptions& options) {
-  HADAL_TRY(const ModelFiles files, OpenModel(options.model));
+  HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(options.model));
   Threads threads(options.threads);
-  engine::PerplexityOptions engine = options.engine;
+  eval::PerplexityOptions engine = options.engine;
   engine.bos = !options.no_bos;
   engine.cancel = &StopRequested();
-  std::vector<std::pair<std::string, engine::PerplexityResult>> rows;
-  engine::PerplexityResult all;
+  std::vector<std::pair<std::string, eval::PerplexityResult>> rows;
+  eval::PerplexityResult all;
   for (const std::string& path : options.files) {
     HADAL_TRY(const std::string text, io::ReadFile(path));
     const std::vector<text::TokenId> tokens = files.tokenizer.Encode(text);
     Progress progress(path, tokens.size(), options.json);
-    auto result = engine::Perplexity(
+    auto result = eval::Perplexity(
         files.model, files.tokenizer, threads, tokens, engine, [&](std::size_t done, std::size_t) {
           progress.Set(done, fmt::format("{:.0f} tokens/s", progress.PerSecond(done)));
         });

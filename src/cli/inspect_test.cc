@@ -7,12 +7,12 @@
 #include <functional>
 #include <sstream>
 
+#include "arch/inventory.h"
 #include "base/json.h"
 #include "cli/call_test.h"
 #include "cli/quantize.h"
 #include "io/file.h"
 #include "io/safetensors.h"
-#include "model/inventory.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::cli {
@@ -21,8 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 using Declared = io::SafetensorsWriter::Declared;
 
-model::Config SmallConfig() {
-  model::Config c;
+arch::Config SmallConfig() {
+  arch::Config c;
   c.vocab_size = 40;
   c.hidden_size = 64;
   c.num_hidden_layers = 2;
@@ -50,11 +50,11 @@ model::Config SmallConfig() {
 void WriteModel(const std::string& folder,
                 const std::function<void(std::vector<Declared>&)>& change = {}) {
   fs::create_directories(folder);
-  const model::Config config = SmallConfig();
+  const arch::Config config = SmallConfig();
   ASSERT_TRUE(
-      io::WriteFile(folder + "/config.json", model::ConfigToJson(config, false).Dump()).ok());
+      io::WriteFile(folder + "/config.json", arch::ConfigToJson(config, false).Dump()).ok());
   std::vector<Declared> tensors;
-  for (const model::TensorSpec& spec : model::TensorsOf(config))
+  for (const arch::TensorSpec& spec : arch::TensorsOf(config))
     tensors.push_back({spec.name, spec.trained() ? DType::kF32 : DType::kI64, spec.shape});
   if (change) change(tensors);
   auto writer = io::SafetensorsWriter::Create(folder + "/model.safetensors", tensors);
@@ -90,7 +90,7 @@ TEST_F(InspectTest, AddsUpComponentsAndDtypes) {
   WriteModel(In());
   const Json json = RunJson({.directory = In()});
   const std::int64_t tensors = *json.Find("tensors")->AsInt(), bytes = *json.Find("bytes")->AsInt();
-  EXPECT_EQ(static_cast<std::size_t>(tensors), model::TensorsOf(SmallConfig()).size());
+  EXPECT_EQ(static_cast<std::size_t>(tensors), arch::TensorsOf(SmallConfig()).size());
   for (const char* key : {"components", "dtypes"}) {
     std::int64_t tensor_sum = 0, byte_sum = 0, parameter_sum = 0;
     for (const Json& row : *json.Find(key)->AsArray()) {
@@ -121,7 +121,7 @@ TEST_F(InspectTest, ListsTensorsByName) {
   EXPECT_NE(some.find("[128, 96]"), std::string::npos);
   EXPECT_EQ(some.find("layers.1.attn.wkv"), std::string::npos);
   const Json all = RunJson({.directory = In(), .tensors = true});
-  EXPECT_EQ(all.Find("tensor_list")->AsArray()->size(), model::TensorsOf(SmallConfig()).size());
+  EXPECT_EQ(all.Find("tensor_list")->AsArray()->size(), arch::TensorsOf(SmallConfig()).size());
   const Json one = RunJson({.directory = In(), .filter = "embed"});
   ASSERT_EQ(one.Find("tensor_list")->AsArray()->size(), 1u);
   EXPECT_EQ((*one.Find("tensor_list")->AsArray())[0].Find("shape")->Dump(), "[40,64]");

@@ -5,12 +5,12 @@
 #include <unordered_set>
 #include <utility>
 
-#include "model/stored_tensor.h"
+#include "convert/stored_tensor.h"
 
 namespace hadal::cli {
 namespace {
 
-using model::TensorSpec;
+using arch::TensorSpec;
 
 constexpr std::size_t kMaxProblems = 20;
 
@@ -48,20 +48,20 @@ void Add(TensorTotals& totals, std::uint64_t parameters, std::uint64_t bytes) {
 }
 
 void CheckTensors(const io::Checkpoint& checkpoint, Inspection& inspection) {
-  const std::vector<TensorSpec> specs = model::TensorsOf(*inspection.config);
-  std::vector<model::StoredTensor> stored;
+  const std::vector<TensorSpec> specs = arch::TensorsOf(*inspection.config);
+  std::vector<convert::StoredTensor> stored;
   std::unordered_set<std::string> bad;  // these and their scales were expected, if not like this
   for (const TensorSpec& spec : specs) {
-    Result<model::StoredTensor> found = model::FindStored(checkpoint, spec);
+    Result<convert::StoredTensor> found = convert::FindStored(checkpoint, spec);
     if (found.ok()) {
       stored.push_back(std::move(*found));
       continue;
     }
     AddProblem(inspection, found.error().what);
     bad.insert(spec.name);
-    if (spec.name.ends_with(".weight")) bad.insert(model::ScaleName(spec.name));
+    if (spec.name.ends_with(".weight")) bad.insert(arch::ScaleName(spec.name));
   }
-  for (const std::string& name : model::UnexpectedTensors(checkpoint, stored))
+  for (const std::string& name : convert::UnexpectedTensors(checkpoint, stored))
     if (!bad.contains(name)) {
       AddProblem(inspection, fmt::format("{}: found tensor {}, which config.json does not call for",
                                          checkpoint.FileOf(name), Json(name).Dump()));
@@ -81,7 +81,7 @@ Result<Inspection> InspectCheckpoint(const std::string& directory, const std::st
     const std::uint64_t parameters = ParametersIn(name, info), bytes = info.end - info.begin;
     files.insert(file);
     Add(inspection.all, parameters, bytes);
-    const auto component = static_cast<std::size_t>(model::ComponentOf(name));
+    const auto component = static_cast<std::size_t>(arch::ComponentOf(name));
     Add(inspection.components[component], parameters, bytes);
     Add(inspection.dtypes[std::string(DTypeName(info.dtype))], parameters, bytes);
     if (name.find(filter) != std::string::npos)
@@ -89,7 +89,7 @@ Result<Inspection> InspectCheckpoint(const std::string& directory, const std::st
   }
   inspection.files = files.size();
 
-  Result<model::Config> config = model::ParseConfig(checkpoint.config());
+  Result<arch::Config> config = arch::ParseConfig(checkpoint.config());
   if (config.ok()) {
     inspection.config = std::move(*config);
     CheckTensors(checkpoint, inspection);

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "arch/config.h"
+#include "arch/inventory.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "io/checkpoint.h"
-#include "model/config.h"
-#include "model/inventory.h"
 
 namespace hadal::cli {
 
@@ -29,9 +29,9 @@ struct TensorLine {
 struct Inspection {
   std::string directory;
   std::size_t files = 0;
-  std::optional<model::Config> config;  // none: see problems
+  std::optional<arch::Config> config;  // none: see problems
   TensorTotals all;
-  std::array<TensorTotals, model::kComponents> components;
+  std::array<TensorTotals, arch::kComponents> components;
   std::map<std::string, TensorTotals> dtypes;  // by their names
   std::vector<TensorLine> tensors;             // those whose name contains the filter, by name
   std::vector<std::string> problems;           // with the config, then with each tensor

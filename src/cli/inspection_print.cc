@@ -22,19 +22,19 @@ std::string ShortCount(std::uint64_t n) {
   return fmt::format("{:.2f} B", value / 1e9);
 }
 
-std::size_t LayersOf(const model::Config& c, std::size_t ratio) {
+std::size_t LayersOf(const arch::Config& c, std::size_t ratio) {
   const auto end = c.compress_ratios.begin() + static_cast<std::ptrdiff_t>(c.num_hidden_layers);
   return static_cast<std::size_t>(std::count(c.compress_ratios.begin(), end, ratio));
 }
 
-std::string ConfigText(const model::Config& c) {
+std::string ConfigText(const arch::Config& c) {
   std::string out;
   const auto line = [&](const char* title, const std::string& text) {
     out += fmt::format("  {:<12}{}\n", title, text);
   };
   line("layers", fmt::format("{} + {} MTP: {} window only, {} of ratio 4, {} of ratio 128",
                              c.num_hidden_layers, c.num_nextn_predict_layers, LayersOf(c, 0),
-                             LayersOf(c, model::kCsaRatio), LayersOf(c, model::kHcaRatio)));
+                             LayersOf(c, arch::kCsaRatio), LayersOf(c, arch::kHcaRatio)));
   line("width", fmt::format("{} in {} streams, vocabulary {}", c.hidden_size, c.hc_mult,
                             FormatCount(c.vocab_size)));
   line("attention",
@@ -47,7 +47,7 @@ std::string ConfigText(const model::Config& c) {
        fmt::format("{} of {} + 1 shared, inner {}, {} hash-routed layers", c.num_experts_per_tok,
                    c.n_routed_experts, c.moe_intermediate_size, c.num_hash_layers));
   line("context", fmt::format("{} tokens", FormatCount(c.max_position_embeddings)));
-  const model::ParameterCount count = model::CountParameters(c);
+  const arch::ParameterCount count = arch::CountParameters(c);
   line("parameters",
        fmt::format("{}, {} active for a token, {} more in MTP", ShortCount(count.total),
                    ShortCount(count.active), ShortCount(count.mtp)));
@@ -56,10 +56,10 @@ std::string ConfigText(const model::Config& c) {
 
 std::string ComponentTable(const Inspection& inspection) {
   Table table({"component", ">tensors", ">parameters", ">bytes", ">share"});
-  for (std::size_t i = 0; i < model::kComponents; ++i) {
+  for (std::size_t i = 0; i < arch::kComponents; ++i) {
     const TensorTotals& totals = inspection.components[i];
     if (totals.tensors == 0) continue;
-    table.Row({model::ComponentName(static_cast<model::Component>(i)), FormatCount(totals.tensors),
+    table.Row({arch::ComponentName(static_cast<arch::Component>(i)), FormatCount(totals.tensors),
                FormatCount(totals.parameters), FormatBytes(totals.bytes),
                Share(totals.bytes, inspection.all.bytes)});
   }
@@ -133,10 +133,10 @@ std::string InspectionText(const Inspection& inspection, bool list_tensors) {
 
 Json InspectionJson(const Inspection& inspection, bool list_tensors) {
   Json::Array components, dtypes, problems;
-  for (std::size_t i = 0; i < model::kComponents; ++i)
+  for (std::size_t i = 0; i < arch::kComponents; ++i)
     if (inspection.components[i].tensors > 0) {
       components.push_back(TotalsJson("component",
-                                      model::ComponentName(static_cast<model::Component>(i)),
+                                      arch::ComponentName(static_cast<arch::Component>(i)),
                                       inspection.components[i]));
     }
   for (const auto& [name, totals] : inspection.dtypes)
@@ -148,11 +148,11 @@ Json InspectionJson(const Inspection& inspection, bool list_tensors) {
   json.Set("tensors", inspection.all.tensors);
   json.Set("bytes", inspection.all.bytes);
   if (inspection.config) {
-    const model::ParameterCount count = model::CountParameters(*inspection.config);
+    const arch::ParameterCount count = arch::CountParameters(*inspection.config);
     json.Set(
         "parameters",
         Json::MakeObject({{"total", count.total}, {"active", count.active}, {"mtp", count.mtp}}));
-    json.Set("config", model::ConfigToJson(*inspection.config, false));
+    json.Set("config", arch::ConfigToJson(*inspection.config, false));
   }
   json.Set("components", std::move(components));
   json.Set("dtypes", std::move(dtypes));

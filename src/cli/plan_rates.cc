@@ -5,10 +5,10 @@
 #include <memory>
 
 #include "base/threads.h"
-#include "cli/kernel_rates.h"
 #include "cli/plan.h"
 #include "io/file.h"
 #include "machine/features.h"
+#include "measure/kernel_rates.h"
 
 namespace hadal::cli {
 namespace {
@@ -32,7 +32,7 @@ Status Rates(const PlanFlags& flags, std::ostream& out) {
 }  // namespace
 
 Result<plan::Report> RatesReport(std::size_t threads) {
-  HADAL_TRY(const std::vector<KernelRate> rates, MeasureKernels(threads));
+  HADAL_TRY(const std::vector<measure::KernelRate> rates, measure::MeasureKernels(threads));
   plan::Section section{.key = "kernels",
                         .title = {},
                         .columns = {{"kernel", "kernel"},
@@ -42,7 +42,7 @@ Result<plan::Report> RatesReport(std::size_t threads) {
                                     {"unit", "of"}},
                         .rows = {}};
   const auto giga = [](double v) { return plan::Cell{v, fmt::format("{:.1f}", v / 1e9)}; };
-  for (const KernelRate& rate : rates)
+  for (const measure::KernelRate& rate : rates)
     section.rows.push_back({plan::Text(std::string(rate.kernel)), giga(rate.per_s.median),
                             giga(rate.per_s.min), giga(rate.per_s.max), plan::Text(rate.unit)});
   plan::Report report;

@@ -9,7 +9,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/stop_signal.h"
-#include "model/quantize.h"
+#include "convert/quantize.h"
 
 namespace hadal::cli {
 namespace {
@@ -31,7 +31,7 @@ constexpr const char* kAbout =
 }  // namespace
 
 Status Quantize(const QuantizeCommand& command, std::ostream& out) {
-  const std::optional<model::Format> format = model::FormatFromName(command.to);
+  const std::optional<convert::Format> format = convert::FormatFromName(command.to);
   if (!format) {
     return Fail(Code::kInvalid, "--to: found '{}', expected published, f32 or bf16", command.to);
   }
@@ -44,11 +44,11 @@ Status Quantize(const QuantizeCommand& command, std::ostream& out) {
                 command.out);
   }
   const Stopwatch clock;
-  const auto report = model::QuantizeCheckpoint(command.in, command.out,
-                                                {.to = *format,
-                                                 .replace = command.force,
-                                                 .quiet = command.quiet || command.json,
-                                                 .cancel = &StopRequested()});
+  const auto report = convert::QuantizeCheckpoint(command.in, command.out,
+                                                  {.to = *format,
+                                                   .replace = command.force,
+                                                   .quiet = command.quiet || command.json,
+                                                   .cancel = &StopRequested()});
   if (!report.ok()) return report.error();
   if (command.json) {
     out << Json::MakeObject({{"tensors", report->tensors},

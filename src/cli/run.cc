@@ -9,10 +9,10 @@
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
-#include "cli/model_files.h"
 #include "cli/run_stats.h"
 #include "cli/stop_signal.h"
 #include "engine/generator.h"
+#include "engine/model_files.h"
 #include "io/file.h"
 
 namespace hadal::cli {
@@ -80,7 +80,7 @@ Status Run(RunOptions options) {
   if (options.resume.empty()) {
     HADAL_TRY(prompt, ReadPrompt(options));
   }
-  HADAL_TRY(const ModelFiles files, OpenModel(options.model));
+  HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(options.model));
   engine::GenerateOptions generate = options.generate;
   HADAL_TRY_STATUS(ReadSampleDefaults(files.directory, &generate.sample));
   if (options.temperature) generate.sample.temperature = *options.temperature;

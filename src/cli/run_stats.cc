@@ -3,10 +3,10 @@
 #include <utility>
 #include <vector>
 
+#include "arch/inventory.h"
 #include "base/progress.h"
 #include "base/table.h"
 #include "base/units.h"
-#include "model/inventory.h"
 
 namespace hadal::cli {
 namespace {
@@ -29,11 +29,11 @@ using Part = std::pair<std::string, std::uint64_t>;
 // The model's components, without those that it does not have.
 std::vector<Part> WeightBytes(const io::Checkpoint& checkpoint) {
   std::vector<Part> parts;
-  for (std::size_t i = 0; i < model::kComponents; ++i)
-    parts.emplace_back(model::ComponentName(static_cast<model::Component>(i)), 0);
+  for (std::size_t i = 0; i < arch::kComponents; ++i)
+    parts.emplace_back(arch::ComponentName(static_cast<arch::Component>(i)), 0);
   for (const std::string& name : checkpoint.Names()) {
     const io::TensorInfo& info = *checkpoint.Info(name);
-    parts[static_cast<std::size_t>(model::ComponentOf(name))].second += info.end - info.begin;
+    parts[static_cast<std::size_t>(arch::ComponentOf(name))].second += info.end - info.begin;
   }
   std::erase_if(parts, [](const Part& part) { return part.second == 0; });
   return parts;
@@ -41,7 +41,7 @@ std::vector<Part> WeightBytes(const io::Checkpoint& checkpoint) {
 
 }  // namespace
 
-std::string RunStatsText(const engine::GenerateResult& r, const ModelFiles& files) {
+std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFiles& files) {
   Table table({"", ">", ""});
   table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});
   table.Row({"prefill", fmt::format("{:.1f}", PrefillSpeed(r)),
@@ -64,7 +64,7 @@ std::string RunStatsText(const engine::GenerateResult& r, const ModelFiles& file
   return table.Text();
 }
 
-Json RunStatsJson(const engine::GenerateResult& r, const ModelFiles& files) {
+Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& files) {
   Json weights = Json::MakeObject({});
   for (const auto& [name, bytes] : WeightBytes(files.model.checkpoint())) weights.Set(name, bytes);
   return Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},

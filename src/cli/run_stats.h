@@ -3,12 +3,12 @@
 #include <string>
 
 #include "base/json.h"
-#include "cli/model_files.h"
 #include "engine/generator.h"
+#include "engine/model_files.h"
 
 namespace hadal::cli {
 
-std::string RunStatsText(const engine::GenerateResult& result, const ModelFiles& files);
-Json RunStatsJson(const engine::GenerateResult& result, const ModelFiles& files);
+std::string RunStatsText(const engine::GenerateResult& result, const engine::ModelFiles& files);
+Json RunStatsJson(const engine::GenerateResult& result, const engine::ModelFiles& files);
 
 }  // namespace hadal::cli

@@ -10,8 +10,8 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "convert/synth.h"
 #include "io/file.h"
-#include "model/synth.h"
 
 namespace hadal::cli {
 namespace {
@@ -28,9 +28,9 @@ constexpr const char* kAbout =
     "  hadal synth tiny --shape models/embedded/config.json --seed 7\n"
     "  hadal synth two --shape pro --ratios 128,4 --vocab 8192 --mtp";
 
-Result<model::Config> ReadShape(const std::string& shape) {
-  if (shape == "flash") return model::FlashShape();
-  if (shape == "pro") return model::ProShape();
+Result<arch::Config> ReadShape(const std::string& shape) {
+  if (shape == "flash") return arch::FlashShape();
+  if (shape == "pro") return arch::ProShape();
   auto text = io::ReadFile(shape, 1 << 24);
   if (!text.ok()) {
     return Fail(text.error().code, "--shape: found '{}', expected flash, pro or a config.json ({})",
@@ -38,25 +38,25 @@ Result<model::Config> ReadShape(const std::string& shape) {
   }
   auto json = ParseJson(*text);
   if (!json.ok()) return Within(shape, json.error());
-  auto config = model::ParseConfig(*json);
+  auto config = arch::ParseConfig(*json);
   if (!config.ok()) return Within(shape, config.error());
   return config;
 }
 
 }  // namespace
 
-Result<model::Config> SynthShape(const SynthCommand& command) {
-  HADAL_TRY(const model::Config shape, ReadShape(command.shape));
-  return model::ChangeShape(shape, command.changes);
+Result<arch::Config> SynthShape(const SynthCommand& command) {
+  HADAL_TRY(const arch::Config shape, ReadShape(command.shape));
+  return arch::ChangeShape(shape, command.changes);
 }
 
 Status Synth(const SynthCommand& command, std::ostream& out) {
-  HADAL_TRY(const model::Config config, SynthShape(command));
+  HADAL_TRY(const arch::Config config, SynthShape(command));
   const Stopwatch clock;
   Threads threads(command.threads == 0 ? Threads::HardwareCount() : command.threads);
-  const model::SynthOptions options{
+  const convert::SynthOptions options{
       .seed = command.seed, .replace = command.force, .quiet = command.quiet || command.json};
-  auto report = model::WriteRandomCheckpoint(config, command.out, options, threads);
+  auto report = convert::WriteRandomCheckpoint(config, command.out, options, threads);
   if (!report.ok()) return report.error();
   if (command.json) {
     out << Json::MakeObject({{"tensors", report->tensors},
@@ -76,7 +76,7 @@ Status Synth(const SynthCommand& command, std::ostream& out) {
 void AddSynth(CLI::App& app, Work* work) {
   auto command = std::make_shared<SynthCommand>();
   CLI::App* synth = app.add_subcommand("synth", kAbout);
-  model::ShapeChanges& changes = command->changes;
+  arch::ShapeChanges& changes = command->changes;
   synth->add_option("OUT", command->out, "directory to write")->required();
   synth->add_option("--shape", command->shape, "flash, pro, or a config.json to take it from")
       ->capture_default_str();

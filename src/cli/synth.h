@@ -3,15 +3,15 @@
 #include <ostream>
 #include <string>
 
+#include "arch/shapes.h"
 #include "base/result.h"
-#include "model/shapes.h"
 
 namespace hadal::cli {
 
 struct SynthCommand {
   std::string out = {};
   std::string shape = "flash";  // flash, pro, or a config.json
-  model::ShapeChanges changes = {};
+  arch::ShapeChanges changes = {};
   std::uint64_t seed = 1;
   std::size_t threads = 0;  // 0: all processors
   bool force = false;       // replace a model at `out`
@@ -20,7 +20,7 @@ struct SynthCommand {
 };
 
 // kInvalid: the shape is not known, or what was changed makes no model.
-Result<model::Config> SynthShape(const SynthCommand& command);
+Result<arch::Config> SynthShape(const SynthCommand& command);
 Status Synth(const SynthCommand& command, std::ostream& out);
 
 }  // namespace hadal::cli

@@ -17,8 +17,8 @@ namespace {
 class SynthTest : public ::testing::Test {
  protected:
   SynthTest() {
-    const Status written = io::WriteFile(folder_.File("c.json"),
-                                         model::ConfigToJson(cache::SmallShape(), true).Dump());
+    const Status written =
+        io::WriteFile(folder_.File("c.json"), arch::ConfigToJson(cache::SmallShape(), true).Dump());
     HADAL_CHECK(written.ok());
   }
   testing::TempFolder folder_;

@@ -12,7 +12,7 @@
 #include "base/progress.h"
 #include "base/quote.h"
 #include "cli/commands.h"
-#include "cli/model_files.h"
+#include "engine/model_files.h"
 #include "io/file.h"
 #include "text/tokenizer.h"
 #include "text/utf8.h"
@@ -182,7 +182,7 @@ Status Convert(const Tokenizer& tokenizer, const TokenizeOptions& options, std::
 Status Tokenize(const TokenizeOptions& options, std::istream& in, std::ostream& out) {
   std::string model = options.model;
   if (model.empty()) {
-    HADAL_TRY(model, EmbeddedModel());
+    HADAL_TRY(model, engine::EmbeddedModel());
   }
   HADAL_TRY(const Tokenizer tokenizer, Tokenizer::Open(model));
   std::istringstream given;

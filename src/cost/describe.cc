@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "model/config_fields.h"
+#include "arch/config_fields.h"
 
 namespace hadal::cost {
 namespace {
@@ -40,12 +40,12 @@ bool Among(const std::array<std::string_view, kCount>& names, std::string_view n
 }
 
 Result<CostModel> DescribeAny(const Json& config, std::string name) {
-  model::Fields fields(config, "config.json");
+  arch::Fields fields(config, "config.json");
   if (!fields.ok()) return fields.error();
   const Json* type = fields.Find("model_type");
   const std::string* text = type == nullptr ? nullptr : type->AsString();
   if (text != nullptr && *text == "deepseek_v4") {
-    HADAL_TRY(const model::Config v4, model::ParseConfig(config));
+    HADAL_TRY(const arch::Config v4, arch::ParseConfig(config));
     HADAL_TRY(const StorageOf storage, StorageByConfig(config));
     CostModel model = DescribeV4(v4, storage, std::move(name));
     if (!fields.Has("quantization_config"))
@@ -69,7 +69,7 @@ Result<CostModel> Describe(const Json& config, std::string name) {
   return model;
 }
 
-void RefuseOthers(model::Fields& fields, std::initializer_list<std::string_view> keys) {
+void RefuseOthers(arch::Fields& fields, std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys)
     if (fields.Has(key))
       fields.Refuse(Code::kInvalid, key, "nothing: this model_type has no such field");

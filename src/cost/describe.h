@@ -8,13 +8,13 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "arch/config.h"
+#include "arch/config_fields.h"
+#include "arch/inventory.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "cost/cost_model.h"
 #include "cost/weight_list.h"
-#include "model/config.h"
-#include "model/config_fields.h"
-#include "model/inventory.h"
 
 namespace hadal::cost {
 
@@ -24,15 +24,15 @@ namespace hadal::cost {
 Result<CostModel> Describe(const Json& config, std::string name);
 
 // The published form of a V4 tensor, by its storage in model/inventory.h.
-Stored StoredAs(model::Storage storage);
+Stored StoredAs(arch::Storage storage);
 // How a V4 checkpoint stores a tensor; the default: as config.json says.
-using StorageOf = std::function<Stored(const model::TensorSpec&)>;
+using StorageOf = std::function<Stored(const arch::TensorSpec&)>;
 // FP8 and FP4 as published if there is a quantization_config, else everything as torch_dtype says.
 Result<StorageOf> StorageByConfig(const Json& config);
-CostModel DescribeV4(const model::Config& config, const StorageOf& storage, std::string name);
+CostModel DescribeV4(const arch::Config& config, const StorageOf& storage, std::string name);
 
 // Fields that belong to other architectures, and would change the figures if they meant anything here.
-void RefuseOthers(model::Fields& fields, std::initializer_list<std::string_view> keys);
+void RefuseOthers(arch::Fields& fields, std::initializer_list<std::string_view> keys);
 
 Result<CostModel> DescribeMla(const Json& json, std::string name);
 Result<CostModel> DescribeGqa(const Json& json, std::string name);

@@ -5,8 +5,8 @@
 // qwen3, qwen3_moe (names, shapes, which of them have biases and head norms).
 #include <utility>
 
+#include "arch/config_fields.h"
 #include "cost/describe.h"
-#include "model/config_fields.h"
 
 namespace hadal::cost {
 namespace {
@@ -34,12 +34,12 @@ struct GqaConfig {
 };
 
 // Of a field that may be missing, by the architecture's own rule.
-void NoteIfMissing(const model::Fields& fields, std::string_view key, const char* rule,
+void NoteIfMissing(const arch::Fields& fields, std::string_view key, const char* rule,
                    GqaConfig& c) {
   if (!fields.Has(key)) c.notes.push_back(fmt::format("{} is not given: {}", key, rule));
 }
 
-void ReadSizes(model::Fields& fields, GqaConfig& c) {
+void ReadSizes(arch::Fields& fields, GqaConfig& c) {
   std::size_t family = 0, dtype = 0;
   fields.Choice("model_type", kFamilies, &family);
   c.family = static_cast<Family>(family);
@@ -58,7 +58,7 @@ void ReadSizes(model::Fields& fields, GqaConfig& c) {
     fields.Size("intermediate_size", 1, kMaxDim, &c.intermediate_size);
 }
 
-void ReadHeadDim(model::Fields& fields, GqaConfig& c) {
+void ReadHeadDim(arch::Fields& fields, GqaConfig& c) {
   if (!fields.ok()) return;
   // Qwen3's heads are wider than hidden_size / num_attention_heads: nothing to derive them from.
   if (fields.Has("head_dim") || c.qwen3()) return fields.Size("head_dim", 1, kMaxDim, &c.head_dim);
@@ -73,7 +73,7 @@ void ReadHeadDim(model::Fields& fields, GqaConfig& c) {
       fmt::format("head_dim is not given: hidden_size / num_attention_heads = {}", c.head_dim));
 }
 
-void ReadExperts(model::Fields& fields, GqaConfig& c) {
+void ReadExperts(arch::Fields& fields, GqaConfig& c) {
   if (c.family != Family::kMixtral && c.family != Family::kQwen3Moe) return;
   const bool mixtral = c.family == Family::kMixtral;
   fields.Size(mixtral ? "num_local_experts" : "num_experts", 1, kMaxCount, &c.experts);
@@ -93,7 +93,7 @@ void ReadExperts(model::Fields& fields, GqaConfig& c) {
 
 // Biases: Qwen2 always has them on queries, keys and values, Mistral and Mixtral never; the others say
 // so.
-void ReadBiases(model::Fields& fields, GqaConfig& c) {
+void ReadBiases(arch::Fields& fields, GqaConfig& c) {
   if (!fields.ok()) return;
   const bool llama = c.family == Family::kLlama;
   if (!llama) fields.Only("mlp_bias", false);
@@ -110,7 +110,7 @@ void ReadBiases(model::Fields& fields, GqaConfig& c) {
   NoteIfMissing(fields, "mlp_bias", "none", c);
 }
 
-void ReadWindow(model::Fields& fields, GqaConfig& c) {
+void ReadWindow(arch::Fields& fields, GqaConfig& c) {
   const bool qwen =
       c.family == Family::kQwen2 || c.family == Family::kQwen3 || c.family == Family::kQwen3Moe;
   if (const Json* types = fields.Find("layer_types"); types && types->AsArray() != nullptr)
@@ -130,7 +130,7 @@ void ReadWindow(model::Fields& fields, GqaConfig& c) {
 }
 
 // What a file cannot mean together with its model_type.
-void RefuseContradictions(model::Fields& fields, const GqaConfig& c) {
+void RefuseContradictions(arch::Fields& fields, const GqaConfig& c) {
   RefuseOthers(fields, {"kv_lora_rank", "compress_ratios", "index_topk", "n_routed_experts"});
   if (c.family != Family::kQwen3Moe) RefuseOthers(fields, {"num_experts"});
   if (c.family != Family::kMixtral) RefuseOthers(fields, {"num_local_experts"});
@@ -138,7 +138,7 @@ void RefuseContradictions(model::Fields& fields, const GqaConfig& c) {
 
 Result<GqaConfig> Read(const Json& json) {
   GqaConfig c;
-  model::Fields fields(json, "config.json");
+  arch::Fields fields(json, "config.json");
   ReadSizes(fields, c);
   ReadHeadDim(fields, c);
   ReadExperts(fields, c);

@@ -6,8 +6,8 @@
 // (656 bytes: 512 E4M3, 4 float32 scales, 64 BF16); DeepGEMM (132 bytes: 128 E4M3, one float32 scale).
 #include <utility>
 
+#include "arch/config_fields.h"
 #include "cost/describe.h"
-#include "model/config_fields.h"
 
 namespace hadal::cost {
 namespace {
@@ -29,7 +29,7 @@ struct MlaConfig {
   std::uint64_t moe_layers() const { return num_hidden_layers - first_k_dense_replace; }
 };
 
-void ReadSizes(model::Fields& fields, MlaConfig& c) {
+void ReadSizes(arch::Fields& fields, MlaConfig& c) {
   fields.Size("vocab_size", 1, kMaxVocab, &c.vocab_size);
   fields.Size("hidden_size", 1, kMaxDim, &c.hidden_size);
   fields.Size("num_hidden_layers", 1, kMaxCount, &c.num_hidden_layers);
@@ -53,7 +53,7 @@ void ReadSizes(model::Fields& fields, MlaConfig& c) {
   fields.Size("index_topk", 1, kMaxVocab, &c.index_topk);
 }
 
-void CheckTogether(model::Fields& fields, const MlaConfig& c) {
+void CheckTogether(arch::Fields& fields, const MlaConfig& c) {
   if (!fields.ok()) return;
   if (c.first_k_dense_replace > c.num_hidden_layers)
     fields.Refuse(Code::kInvalid, "first_k_dense_replace",
@@ -65,7 +65,7 @@ void CheckTogether(model::Fields& fields, const MlaConfig& c) {
 
 Result<MlaConfig> Read(const Json& json) {
   MlaConfig c;
-  model::Fields fields(json, "config.json");
+  arch::Fields fields(json, "config.json");
   std::size_t type = 0;
   fields.Choice("model_type", {"deepseek_v3", "deepseek_v32"}, &type);
   c.sparse = type == 1;
@@ -82,7 +82,7 @@ Result<MlaConfig> Read(const Json& json) {
   CheckTogether(fields, c);
   c.fp8 = fields.Has("quantization_config");
   if (c.fp8 && fields.ok()) {
-    model::Fields sub(*fields.Find("quantization_config"), "config.json: quantization_config");
+    arch::Fields sub(*fields.Find("quantization_config"), "config.json: quantization_config");
     std::size_t fp8 = 0;
     sub.Choice("quant_method", {"fp8"}, &fp8);
     if (!sub.Has("weight_block_size")) sub.Refuse(Code::kInvalid, "weight_block_size", "[128,128]");

@@ -4,40 +4,40 @@
 #include <string_view>
 #include <utility>
 
+#include "arch/config_fields.h"
+#include "arch/kv_layout.h"
 #include "cost/describe.h"
-#include "model/config_fields.h"
-#include "model/kv_layout.h"
 
 namespace hadal::cost {
 namespace {
 
-using model::Config;
-using model::TensorSpec;
+using arch::Config;
+using arch::TensorSpec;
 
 Component ComponentOf(std::string_view name) {
-  switch (model::ComponentOf(name)) {
-    case model::Component::kEmbedding:
+  switch (arch::ComponentOf(name)) {
+    case arch::Component::kEmbedding:
       return Component::kEmbedding;
-    case model::Component::kCompressor:
+    case arch::Component::kCompressor:
       return Component::kCompressors;
-    case model::Component::kIndexer:
+    case arch::Component::kIndexer:
       return Component::kIndexer;
-    case model::Component::kExperts:
+    case arch::Component::kExperts:
       return Component::kExperts;
-    case model::Component::kSharedExperts:
+    case arch::Component::kSharedExperts:
       return Component::kSharedExperts;
-    case model::Component::kRouter:
+    case arch::Component::kRouter:
       return Component::kRouter;
-    case model::Component::kHyperConnection:
+    case arch::Component::kHyperConnection:
       return Component::kHyperConnections;
-    case model::Component::kNorm:
+    case arch::Component::kNorm:
       return Component::kNorms;
-    case model::Component::kHead:
+    case arch::Component::kHead:
       return Component::kHead;
-    case model::Component::kMtp:
+    case arch::Component::kMtp:
       return Component::kMtp;
-    case model::Component::kAttention:
-    case model::Component::kOther:
+    case arch::Component::kAttention:
+    case arch::Component::kOther:
       break;
   }
   return Component::kAttention;
@@ -99,13 +99,13 @@ Tensor TensorOf(const Config& c, const TensorSpec& spec, Stored stored, std::str
 
 using EntryBytes = std::array<std::uint64_t, kKvFormats>;
 
-EntryBytes MainEntryBytes(const Config& c, const model::KvLayout& layout) {
+EntryBytes MainEntryBytes(const Config& c, const arch::KvLayout& layout) {
   const std::uint64_t payload = c.nope_dim() + 2 * c.qk_rope_head_dim;
   const std::uint64_t published = layout.entry_bytes, bf16 = 2 * c.head_dim;
   return {published, payload, published, payload + c.nope_dim() / 64, bf16, bf16};
 }
 
-EntryBytes IndexKeyBytes(const Config& c, const model::KvLayout& layout) {
+EntryBytes IndexKeyBytes(const Config& c, const arch::KvLayout& layout) {
   const std::uint64_t dim = c.index_head_dim, published = layout.index_key_bytes;
   return {published, dim / 2, dim + 4 * ((dim + 127) / 128), published, 2 * dim, published};
 }
@@ -116,9 +116,9 @@ class KvList {
 
   std::vector<KvGroup> List() && {
     AddEntries("window entries", "window", c_.num_hidden_layers, 1, c_.sliding_window, 0);
-    AddEntries("CSA entries", "csa", Layers(model::kCsaRatio), model::kCsaRatio, 0, c_.index_topk);
+    AddEntries("CSA entries", "csa", Layers(arch::kCsaRatio), arch::kCsaRatio, 0, c_.index_topk);
     AddIndexKeys();
-    AddEntries("HCA entries", "hca", Layers(model::kHcaRatio), model::kHcaRatio, 0, 0);
+    AddEntries("HCA entries", "hca", Layers(arch::kHcaRatio), arch::kHcaRatio, 0, 0);
     if (c_.num_nextn_predict_layers > 0) {
       AddEntries("MTP window entries", "mtp_window", c_.num_nextn_predict_layers, 1,
                  c_.sliding_window, 0);
@@ -149,51 +149,51 @@ class KvList {
                        .entry_bytes = MainEntryBytes(c_, layout_)});
   }
   void AddIndexKeys() {
-    if (Layers(model::kCsaRatio) == 0) return;
+    if (Layers(arch::kCsaRatio) == 0) return;
     const std::uint64_t macs = c_.index_n_heads * c_.index_head_dim;
     groups_.push_back({.name = "index keys",
                        .key = "index_keys",
                        .component = Component::kIndexScores,
                        .work = Work::kIndexFp4,
-                       .layers = Layers(model::kCsaRatio),
-                       .tokens_per_entry = model::kCsaRatio,
+                       .layers = Layers(arch::kCsaRatio),
+                       .tokens_per_entry = arch::kCsaRatio,
                        .macs_per_read = macs,
                        .prefill_macs_per_read = macs,
                        .entry_bytes = IndexKeyBytes(c_, layout_)});
   }
 
   const Config& c_;
-  const model::KvLayout layout_;
+  const arch::KvLayout layout_;
   std::vector<KvGroup> groups_;
 };
 
 }  // namespace
 
-Stored StoredAs(model::Storage storage) {
+Stored StoredAs(arch::Storage storage) {
   switch (storage) {
-    case model::Storage::kF32:
+    case arch::Storage::kF32:
       return Stored::kF32;
-    case model::Storage::kBf16:
+    case arch::Storage::kBf16:
       return Stored::kHalf;
-    case model::Storage::kFp8Block128:
+    case arch::Storage::kFp8Block128:
       return Stored::kFp8;
-    case model::Storage::kFp4Block32:
+    case arch::Storage::kFp4Block32:
       return Stored::kFp4;
-    case model::Storage::kI64:
+    case arch::Storage::kI64:
       break;
   }
   return Stored::kI64;
 }
 
 Result<StorageOf> StorageByConfig(const Json& config) {
-  model::Fields fields(config, "config.json");
+  arch::Fields fields(config, "config.json");
   if (!fields.ok()) return fields.error();
   std::size_t choice = 0;
   if (fields.Has("quantization_config")) {
     fields.Choice("expert_dtype", {"fp4", "fp8"}, &choice);
     if (!fields.ok()) return fields.error();
     return StorageOf([fp8 = choice == 1](const TensorSpec& spec) {
-      const bool expert = spec.storage == model::Storage::kFp4Block32;
+      const bool expert = spec.storage == arch::Storage::kFp4Block32;
       return expert && fp8 ? Stored::kFp8 : StoredAs(spec.storage);
     });
   }
@@ -203,14 +203,14 @@ Result<StorageOf> StorageByConfig(const Json& config) {
   if (!fields.ok()) return fields.error();
   const Stored matrix = choice == 2 ? Stored::kF32 : Stored::kHalf;
   return StorageOf([matrix](const TensorSpec& spec) {
-    const bool kept = spec.storage == model::Storage::kF32 || spec.storage == model::Storage::kI64;
+    const bool kept = spec.storage == arch::Storage::kF32 || spec.storage == arch::Storage::kI64;
     return kept ? StoredAs(spec.storage) : matrix;
   });
 }
 
 CostModel DescribeV4(const Config& config, const StorageOf& storage, std::string name) {
   WeightList weights;
-  for (const TensorSpec& spec : model::TensorsOf(config))
+  for (const TensorSpec& spec : arch::TensorsOf(config))
     weights.Add(TensorOf(config, spec, storage(spec), GroupName(spec.name)));
   CostModel model{.name = std::move(name),
                   .architecture = "deepseek_v4",
@@ -222,7 +222,7 @@ CostModel DescribeV4(const Config& config, const StorageOf& storage, std::string
                   .experts_per_token = config.num_experts_per_tok,
                   .weights = std::move(weights).Take(),
                   .kv = KvList(config).List()};
-  for (const model::LayerLayout& layer : model::KvLayout(config, {}).layers)
+  for (const arch::LayerLayout& layer : arch::KvLayout(config, {}).layers)
     model.tail_bytes += layer.tail.bytes() + layer.index_tail.bytes();
   return model;
 }

@@ -4,17 +4,17 @@
 
 namespace hadal::cost {
 
-StateBytes AllocatedState(const model::Config& config, const model::KvLayout& layout,
+StateBytes AllocatedState(const arch::Config& config, const arch::KvLayout& layout,
                           std::uint64_t tokens) {
-  const std::uint64_t pages = (tokens + model::kPageTokens - 1) / model::kPageTokens;
+  const std::uint64_t pages = (tokens + arch::kPageTokens - 1) / arch::kPageTokens;
   StateBytes state;
   for (std::size_t l = 0; l < layout.layers.size(); ++l) {
-    const model::LayerLayout& layer = layout.layers[l];
+    const arch::LayerLayout& layer = layout.layers[l];
     const std::uint64_t entries = pages * layer.page_entries * layout.entry_bytes;
     const bool mtp = l >= config.num_hidden_layers;
     (mtp ? state.mtp_window : state.window) += layout.window * layout.entry_bytes;
     state.tails += layer.tail.bytes() + layer.index_tail.bytes();
-    if (layer.ratio == model::kCsaRatio) {
+    if (layer.ratio == arch::kCsaRatio) {
       state.csa += entries;
       state.index_keys += pages * layer.page_entries * layout.index_key_bytes;
     } else {
@@ -25,7 +25,7 @@ StateBytes AllocatedState(const model::Config& config, const model::KvLayout& la
   return state;
 }
 
-std::uint64_t ScratchBytes(const model::Config& config, const model::KvLayout& layout,
+std::uint64_t ScratchBytes(const arch::Config& config, const arch::KvLayout& layout,
                            std::size_t max_tokens, std::size_t threads) {
   return model::Workspace::BytesFor(config, layout, max_tokens, threads);
 }

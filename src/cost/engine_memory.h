@@ -7,8 +7,8 @@
 #pragma once
 #include <cstdint>
 
-#include "model/config.h"
-#include "model/kv_layout.h"
+#include "arch/config.h"
+#include "arch/kv_layout.h"
 
 namespace hadal::cost {
 
@@ -20,11 +20,11 @@ struct StateBytes {  // of one sequence
     return window + csa + index_keys + hca + tails + mtp_window + padding;
   }
 };
-StateBytes AllocatedState(const model::Config& config, const model::KvLayout& layout,
+StateBytes AllocatedState(const arch::Config& config, const arch::KvLayout& layout,
                           std::uint64_t tokens);
 
 // Of one Forward for up to max_tokens rows on `threads` threads.
-std::uint64_t ScratchBytes(const model::Config& config, const model::KvLayout& layout,
+std::uint64_t ScratchBytes(const arch::Config& config, const arch::KvLayout& layout,
                            std::size_t max_tokens, std::size_t threads);
 
 }  // namespace hadal::cost

@@ -2,9 +2,9 @@
 
 #include <string>
 
+#include "arch/shapes.h"
 #include "base/check.h"
 #include "cost/describe.h"
-#include "model/shapes.h"
 
 namespace hadal::cost {
 namespace {
@@ -54,9 +54,9 @@ Json Parsed(std::string_view text) {
 
 constexpr Preset kPresets[] = {
     {"v4-flash", "V4-Flash", "DeepSeek-V4-Flash, 284B, FP8 + FP4",
-     [] { return model::ConfigToJson(model::FlashShape(), true); }},
+     [] { return arch::ConfigToJson(arch::FlashShape(), true); }},
     {"v4-pro", "V4-Pro", "DeepSeek-V4-Pro, 1.6T, FP8 + FP4",
-     [] { return model::ConfigToJson(model::ProShape(), true); }},
+     [] { return arch::ConfigToJson(arch::ProShape(), true); }},
     {"v3.2", "V3.2", "DeepSeek-V3.2, 671B, FP8, without its MTP block",
      [] { return Parsed(kV32); }},
     {"gqa8", "GQA-8 BF16", "a dense baseline: 61 layers, 8 KV heads of 128, BF16",

@@ -15,12 +15,12 @@ constexpr std::uint64_t kPerBlockBytes = 4096;  // rounding of an allocation, at
 
 }  // namespace
 
-Footprint PlanFootprint(const model::Model& model, const model::KvLayout& layout,
+Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
                         const FootprintQuery& query) {
   const std::uint64_t state =
       query.sequences * cost::AllocatedState(model.config, layout, query.tokens).total();
   const std::uint64_t blocks =
-      query.sequences * ((query.tokens + model::kPageTokens - 1) / model::kPageTokens + 1);
+      query.sequences * ((query.tokens + arch::kPageTokens - 1) / arch::kPageTokens + 1);
   Footprint f{.tokens = query.tokens, .sequences = query.sequences};
   f.weights = model.checkpoint().tensor_bytes();
   f.fixed = query.sequences * layout.fixed_bytes;

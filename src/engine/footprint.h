@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "arch/kv_layout.h"
 #include "base/result.h"
-#include "model/kv_layout.h"
 #include "model/weights.h"
 
 namespace hadal::engine {
@@ -24,7 +24,7 @@ struct FootprintQuery {
   std::uint64_t tokens = 0, sequences = 1;
   std::size_t chunk_tokens = 256, threads = 1;
 };
-Footprint PlanFootprint(const model::Model& model, const model::KvLayout& layout,
+Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
                         const FootprintQuery& query);
 
 std::string FootprintTable(const Footprint& footprint);

@@ -18,7 +18,7 @@ bool Cancelled(const GenerateOptions& options) {
   return options.cancel != nullptr && options.cancel->load(std::memory_order_relaxed);
 }
 
-Result<std::vector<std::int32_t>> PromptTokens(const model::Config& config,
+Result<std::vector<std::int32_t>> PromptTokens(const arch::Config& config,
                                                const text::Tokenizer& tokenizer,
                                                std::string_view prompt, bool bos) {
   std::vector<std::int32_t> tokens = tokenizer.Encode(prompt);
@@ -43,7 +43,7 @@ class Generation {
       : model_(model),
         options_(options),
         callbacks_(callbacks),
-        forward_(model, model::Numerics::Stored(), threads, chunk),
+        forward_(model, arch::Numerics::Stored(), threads, chunk),
         sequence_(std::move(sequence)),
         note_(std::move(note)),
         logits_(std::move(note_.logits)),
@@ -190,7 +190,7 @@ struct Setting {
       return Fail(Code::kInvalid,
                   "{} prompt tokens and {} to generate are more than the model's context of {}",
                   prompt, most, model.config.max_position_embeddings);
-    const model::KvLayout layout(model.config, model::Numerics::Stored());
+    const arch::KvLayout layout(model.config, arch::Numerics::Stored());
     if (!options.ram_bytes) return std::make_shared<cache::Pool>(layout);
     const Footprint footprint = PlanFootprint(
         model, layout, {.tokens = prompt + most, .chunk_tokens = chunk, .threads = threads});
@@ -242,7 +242,7 @@ Result<GenerateResult> ResumeGeneration(const model::Model& model, const text::T
                                         Threads& threads, const std::string& snapshot,
                                         const GenerateOptions& options,
                                         const GenerateCallbacks& callbacks) {
-  const model::KvLayout layout(model.config, model::Numerics::Stored());
+  const arch::KvLayout layout(model.config, arch::Numerics::Stored());
   const std::uint64_t fingerprint = cache::Fingerprint(model, layout);
   // The note says how much context there will be; the budget is checked before the pages are read.
   HADAL_TRY(const std::string text, cache::ReadSnapshotNote(snapshot, fingerprint, layout));

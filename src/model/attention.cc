@@ -73,7 +73,7 @@ class EntryList {
     window_begin_ = position + 1 > window ? position + 1 - window : 0;
     window_count_ = position + 1 - window_begin_;
     const std::size_t ratio = pass.layout.layers[layer].ratio;
-    chosen_ = ratio == kCsaRatio;
+    chosen_ = ratio == arch::kCsaRatio;
     compressed_count_ = ratio == 0 ? 0
                         : chosen_  ? pass.work.selected_count[row]
                                    : (position + 1) / ratio;
@@ -143,7 +143,7 @@ void AttendRows(Pass& pass, std::size_t layer, const Attention& attn, View2<floa
 }
 
 void GroupedOutput(Pass& pass, const Attention& attn, View2<const float> o, View2<float> out) {
-  const Config& c = pass.config;
+  const arch::Config& c = pass.config;
   const View2<float> latent = pass.Rows(pass.work.o_latent, c.o_groups * c.o_lora_rank);
   const std::size_t group_dim = o.cols() / c.o_groups;
   // As many groups together as their inputs' integers have room for.
@@ -169,7 +169,7 @@ void GroupedOutput(Pass& pass, const Attention& attn, View2<const float> o, View
 
 void AttendPart(Pass& pass, std::size_t layer, const Attention& attn, const RopeTables& tables,
                 View2<const float> x, View2<float> out) {
-  const Config& c = pass.config;
+  const arch::Config& c = pass.config;
   const std::span<const float> frequencies = tables.For(attn.ratio);
   const View2<float> q_latent = pass.Rows(pass.work.q_latent, c.q_lora_rank);
   const View2<float> q = pass.Rows(pass.work.q, c.num_attention_heads * c.head_dim);

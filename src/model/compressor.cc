@@ -18,7 +18,7 @@ struct TailRows {
   View2<float> kv, score;  // [ring rows, width]; token t in row t mod rows
 };
 
-TailRows TailOf(const SequenceState& sequence, const TailLayout& tail) {
+TailRows TailOf(const SequenceState& sequence, const arch::TailLayout& tail) {
   const auto at = [&](std::size_t offset) {
     return View2<float>(reinterpret_cast<float*>(sequence.fixed.data() + offset), tail.rows,
                         tail.width);
@@ -33,7 +33,7 @@ struct Job {
   const Compressor& weights;
   EntryKind kind;
   std::span<const float> frequencies;
-  const TailLayout& tail;
+  const arch::TailLayout& tail;
   View2<float> kv, score;  // [rows, width] of the batch's tokens
 };
 
@@ -51,7 +51,7 @@ std::pair<std::span<const float>, std::span<const float>> RowsOf(const Job& job,
 
 // Gathers the candidates of entry `block` and pools them into worker.entry.
 void Pool(const Job& job, const BatchChunk& chunk, std::uint64_t block, WorkerScratch& worker) {
-  const bool overlaps = job.ratio == kCsaRatio;
+  const bool overlaps = job.ratio == arch::kCsaRatio;
   const std::uint64_t first = block * job.ratio;
   const std::uint64_t begin = overlaps && block > 0 ? first - job.ratio : first;
   const std::size_t candidates = first + job.ratio - begin;
@@ -119,9 +119,9 @@ void KeepTails(Job& job) {
 
 void Compress(Pass& pass, std::size_t layer, const Compressor& compressor, EntryKind kind,
               std::span<const float> frequencies, View2<const float> x) {
-  const LayerLayout& layout = pass.layout.layers[layer];
+  const arch::LayerLayout& layout = pass.layout.layers[layer];
   const bool main = kind == EntryKind::kAttention;
-  const TailLayout& tail = main ? layout.tail : layout.index_tail;
+  const arch::TailLayout& tail = main ? layout.tail : layout.index_tail;
   const std::size_t dim = main ? pass.config.head_dim : pass.config.index_head_dim;
   Job job{pass,
           layer,

@@ -18,7 +18,7 @@ void Observer::Routed(std::size_t, View2<const std::uint32_t>, View2<const float
 void Observer::Selected(std::size_t, std::size_t, std::span<const std::uint32_t>) {}
 
 struct Forward::Impl {
-  Impl(const Model& m, const Numerics& n, Threads& t, std::size_t max)
+  Impl(const Model& m, const arch::Numerics& n, Threads& t, std::size_t max)
       : model(m),
         numerics(n),
         layout(m.config, n),
@@ -88,8 +88,8 @@ struct Forward::Impl {
   }
 
   const Model& model;
-  const Numerics numerics;
-  const KvLayout layout;
+  const arch::Numerics numerics;
+  const arch::KvLayout layout;
   const std::size_t max_tokens;
   const RopeTables tables;
   Workspace work;
@@ -97,12 +97,12 @@ struct Forward::Impl {
   std::size_t run_rows = 0, mtp_rows = 0;
 };
 
-Forward::Forward(const Model& model, const Numerics& numerics, Threads& threads,
+Forward::Forward(const Model& model, const arch::Numerics& numerics, Threads& threads,
                  std::size_t max_tokens)
     : impl_(std::make_unique<Impl>(model, numerics, threads, max_tokens)) {}
 Forward::~Forward() = default;
 
-const KvLayout& Forward::layout() const { return impl_->layout; }
+const arch::KvLayout& Forward::layout() const { return impl_->layout; }
 std::size_t Forward::max_tokens() const { return impl_->max_tokens; }
 std::size_t Forward::scratch_bytes() const { return impl_->work.bytes(); }
 void Forward::set_observer(Observer* observer) { impl_->pass.observer = observer; }

@@ -16,9 +16,9 @@
 #include <memory>
 #include <span>
 
+#include "arch/kv_layout.h"
+#include "arch/numerics.h"
 #include "base/threads.h"
-#include "model/kv_layout.h"
-#include "model/numerics.h"
 #include "model/weights.h"
 #include "tensor/view.h"
 
@@ -53,12 +53,13 @@ class Observer {
 
 class Forward {
  public:
-  Forward(const Model& model, const Numerics& numerics, Threads& threads, std::size_t max_tokens);
+  Forward(const Model& model, const arch::Numerics& numerics, Threads& threads,
+          std::size_t max_tokens);
   ~Forward();
   Forward(const Forward&) = delete;
   Forward& operator=(const Forward&) = delete;
 
-  const KvLayout& layout() const;
+  const arch::KvLayout& layout() const;
   std::size_t max_tokens() const;
   std::size_t scratch_bytes() const;
   void set_observer(Observer* observer);  // null: none

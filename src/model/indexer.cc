@@ -18,11 +18,11 @@
 namespace hadal::model {
 namespace {
 
-constexpr std::size_t kPageEntries = kPageTokens / kCsaRatio;
+constexpr std::size_t kPageEntries = arch::kPageTokens / arch::kCsaRatio;
 static_assert(kPageEntries <= kernels::kAttentionTile);  // WorkerScratch::tile, scores
 
 std::size_t VisibleEntries(const Pass& pass, std::size_t row) {
-  return (pass.batch.positions[row] + 1) / kCsaRatio;
+  return (pass.batch.positions[row] + 1) / arch::kCsaRatio;
 }
 std::size_t Pages(std::size_t entries) { return (entries + kPageEntries - 1) / kPageEntries; }
 
@@ -33,13 +33,13 @@ bool UsesPackedScores(const Pass& pass) {
 }
 
 std::byte* PackedQuery(Pass& pass, std::size_t row) {
-  const Config& c = pass.config;
+  const arch::Config& c = pass.config;
   return pass.work.packed_index_q.span().data() +
          row * kernels::PackedIndexQueryBytes(c.index_n_heads, c.index_head_dim);
 }
 
 View2<float> Heads(Pass& pass, std::size_t row) {
-  const Config& c = pass.config;
+  const arch::Config& c = pass.config;
   return {pass.Rows(pass.work.index_q, c.index_n_heads * c.index_head_dim)[row].data(),
           c.index_n_heads, c.index_head_dim};
 }
@@ -61,7 +61,7 @@ void PrepareQuery(Pass& pass, std::size_t row, View2<float> heads, std::span<flo
 // The scores of entries [begin, begin + scores.size()), which lie in one page.
 void Score(Pass& pass, std::size_t layer, std::size_t row, std::size_t begin,
            std::span<float> scores, WorkerScratch& worker) {
-  const Config& c = pass.config;
+  const arch::Config& c = pass.config;
   const SequenceState& sequence = *pass.batch.chunks[pass.batch.chunk_of[row]].sequence;
   if (UsesPackedScores(pass))
     return kernels::PackedIndexScores(PackedQuery(pass, row), c.index_n_heads, c.index_head_dim,
@@ -130,7 +130,7 @@ void SelectTogether(Pass& pass, std::size_t layer, std::size_t row) {
 void SelectEntries(Pass& pass, std::size_t layer, const Indexer& indexer,
                    std::span<const float> frequencies, View2<const float> x,
                    View2<const float> q_latent) {
-  const Config& c = pass.config;
+  const arch::Config& c = pass.config;
   Compress(pass, layer, indexer.compressor, EntryKind::kIndexKey, frequencies, x);
   const View2<float> q = pass.Rows(pass.work.index_q, c.index_n_heads * c.index_head_dim);
   const View2<float> w = pass.Rows(pass.work.index_w, c.index_n_heads);

@@ -10,7 +10,7 @@ constexpr std::size_t kActivationBlock = 128;
 
 }  // namespace
 
-bool TakesIntegers(const Numerics& numerics, const Weight& weight) {
+bool TakesIntegers(const arch::Numerics& numerics, const Weight& weight) {
   return numerics.integer_inputs && kernels::IsQuantized(weight.format);
 }
 

@@ -14,12 +14,12 @@ namespace hadal::model {
 
 // Rounds to the activation type: bfloat16, or nothing.
 void RoundActs(Pass& pass, View2<float> x);
-inline void RoundActs(const Numerics& numerics, std::span<float> x) {
+inline void RoundActs(const arch::Numerics& numerics, std::span<float> x) {
   if (numerics.bf16_activations) kernels::RoundBf16(x);
 }
 
 // Whether the numerics give this weight integer inputs.
-bool TakesIntegers(const Numerics& numerics, const Weight& weight);
+bool TakesIntegers(const arch::Numerics& numerics, const Weight& weight);
 
 // The integer rows of x, in work.inputs behind those made since the last ForgetIntegers.
 kernels::QuantizedRows IntegerRows(Pass& pass, View2<const float> x, const Weight& weight);

@@ -26,7 +26,7 @@ View2<float> ExpertWeights(Pass& pass) {
 }
 
 void Route(Pass& pass, const Moe& moe, View2<const float> x) {
-  const Config& c = pass.config;
+  const arch::Config& c = pass.config;
   const std::size_t k = c.num_experts_per_tok;
   const View2<float> logits = pass.Rows(pass.work.router_logits, c.n_routed_experts);
   const View2<std::uint32_t> ids = ExpertIds(pass);

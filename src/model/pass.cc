@@ -12,7 +12,7 @@ namespace {
 
 // Bytes for the inputs of any linear layer: `n` batch rows in either form, `part` rows of attention's
 // and `slots` of the experts' in float32 or in both integer forms.
-std::size_t InputBytes(const Config& c, std::size_t n, std::size_t part, std::size_t slots) {
+std::size_t InputBytes(const arch::Config& c, std::size_t n, std::size_t part, std::size_t slots) {
   const auto bytes = [](std::size_t cols) {
     const std::size_t integers =
         kernels::QuantizedRowBytes(kernels::RowFormat::kInt16Block128, cols) +
@@ -28,7 +28,7 @@ std::size_t InputBytes(const Config& c, std::size_t n, std::size_t part, std::si
 
 }  // namespace
 
-WorkerScratch::WorkerScratch(const Config& config, std::size_t pool_rows)
+WorkerScratch::WorkerScratch(const arch::Config& config, std::size_t pool_rows)
     : tile(kernels::kAttentionTile * std::max(config.head_dim, config.index_head_dim)),
       head_max(config.num_attention_heads),
       head_sum(config.num_attention_heads),
@@ -55,12 +55,12 @@ void Workspace::Take(Buffer<T>* buffer, std::size_t count) {
   bytes_ += count * sizeof(T);
 }
 
-Workspace::Workspace(const Config& config, const KvLayout& layout, std::size_t max_tokens,
-                     std::size_t threads) {
+Workspace::Workspace(const arch::Config& config, const arch::KvLayout& layout,
+                     std::size_t max_tokens, std::size_t threads) {
   TakeAll(config, layout, max_tokens, threads);
 }
 
-std::size_t Workspace::BytesFor(const Config& config, const KvLayout& layout,
+std::size_t Workspace::BytesFor(const arch::Config& config, const arch::KvLayout& layout,
                                 std::size_t max_tokens, std::size_t threads) {
   Workspace measured;
   measured.measure_only_ = true;
@@ -68,9 +68,9 @@ std::size_t Workspace::BytesFor(const Config& config, const KvLayout& layout,
   return measured.bytes();
 }
 
-void Workspace::TakeAll(const Config& config, const KvLayout& layout, std::size_t max_tokens,
-                        std::size_t threads) {
-  const Config& c = config;
+void Workspace::TakeAll(const arch::Config& config, const arch::KvLayout& layout,
+                        std::size_t max_tokens, std::size_t threads) {
+  const arch::Config& c = config;
   const std::size_t n = max_tokens;
   const std::size_t k = c.num_experts_per_tok;
   const std::size_t part = std::min(n, kAttentionRows);
@@ -109,7 +109,7 @@ void Workspace::TakeAll(const Config& config, const KvLayout& layout, std::size_
   Take(&gate, std::max(n, slots) * c.moe_intermediate_size);
   Take(&up, std::max(n, slots) * c.moe_intermediate_size);
   for (std::size_t t = 0; t < (measure_only_ ? 1 : threads); ++t)
-    workers.emplace_back(c, std::size_t{kHcaRatio});
+    workers.emplace_back(c, std::size_t{arch::kHcaRatio});
   bytes_ += threads * workers[0].bytes();
 }
 

@@ -6,20 +6,20 @@
 #include <cstdint>
 #include <vector>
 
+#include "arch/config.h"
+#include "arch/kv_layout.h"
+#include "arch/numerics.h"
 #include "base/threads.h"
 #include "kernels/index_scores.h"
 #include "model/batch.h"
-#include "model/config.h"
 #include "model/forward.h"
-#include "model/kv_layout.h"
-#include "model/numerics.h"
 #include "tensor/buffer.h"
 
 namespace hadal::model {
 
 // One thread's scratch.
 struct WorkerScratch {
-  WorkerScratch(const Config& config, std::size_t pool_rows);
+  WorkerScratch(const arch::Config& config, std::size_t pool_rows);
   std::size_t bytes() const;          // of the buffers
   Buffer<float> tile;                 // [attention tile, head_dim]: decoded entries
   Buffer<float> head_max, head_sum;   // [heads]
@@ -39,12 +39,12 @@ inline constexpr std::size_t kAttentionRows = 256, kExpertSlots = 1024;
 // Scratch for max_tokens batch rows, shared by all layers. "part": rows of a part of attention; "slots":
 // choices of experts in a part, at least one token's.
 struct Workspace {
-  Workspace(const Config& config, const KvLayout& layout, std::size_t max_tokens,
+  Workspace(const arch::Config& config, const arch::KvLayout& layout, std::size_t max_tokens,
             std::size_t threads);
   std::size_t bytes() const { return bytes_; }
   // bytes() of such a Workspace, without allocating it.
-  static std::size_t BytesFor(const Config& config, const KvLayout& layout, std::size_t max_tokens,
-                              std::size_t threads);
+  static std::size_t BytesFor(const arch::Config& config, const arch::KvLayout& layout,
+                              std::size_t max_tokens, std::size_t threads);
 
   Buffer<float> streams, mtp_streams;  // [tokens, streams * dim]
   Buffer<float> mixes;                 // [tokens, 24]
@@ -76,7 +76,7 @@ struct Workspace {
 
  private:
   Workspace() = default;
-  void TakeAll(const Config& config, const KvLayout& layout, std::size_t max_tokens,
+  void TakeAll(const arch::Config& config, const arch::KvLayout& layout, std::size_t max_tokens,
                std::size_t threads);
   template <class T>
   void Take(Buffer<T>* buffer, std::size_t count);
@@ -85,9 +85,9 @@ struct Workspace {
 };
 
 struct Pass {
-  const Config& config;
-  const Numerics& numerics;
-  const KvLayout& layout;
+  const arch::Config& config;
+  const arch::Numerics& numerics;
+  const arch::KvLayout& layout;
   Threads& threads;
   Workspace& work;
   Batch batch;

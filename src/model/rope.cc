@@ -4,7 +4,7 @@
 
 namespace hadal::model {
 
-RopeTables::RopeTables(const Config& c)
+RopeTables::RopeTables(const arch::Config& c)
     : window_only(kernels::RopeFrequencies(c.qk_rope_head_dim, c.rope_theta)),
       compressed(kernels::YarnFrequencies(c.qk_rope_head_dim, c.compress_rope_theta,
                                           c.rope_scaling.factor, c.rope_scaling.beta_fast,

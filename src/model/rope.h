@@ -9,7 +9,7 @@
 namespace hadal::model {
 
 struct RopeTables {
-  explicit RopeTables(const Config& config);
+  explicit RopeTables(const arch::Config& config);
   std::span<const float> For(std::size_t ratio) const {
     return ratio == 0 ? window_only : compressed;
   }

@@ -4,7 +4,7 @@
 #include <set>
 #include <string_view>
 
-#include "model/inventory.h"
+#include "arch/inventory.h"
 
 namespace hadal::model {
 namespace {
@@ -58,7 +58,8 @@ class Binder {
     return io::DecodeFloats(view, nullptr);
   }
 
-  Result<std::vector<std::uint32_t>> ExpertTable(const std::string& name, const Config& config) {
+  Result<std::vector<std::uint32_t>> ExpertTable(const std::string& name,
+                                                 const arch::Config& config) {
     const std::size_t topk = config.num_experts_per_tok;
     HADAL_TRY(const io::TensorView view, Find(name));
     const Shape shape = {config.vocab_size, topk};
@@ -82,7 +83,7 @@ class Binder {
   Status NothingLeft() const {
     std::vector<std::string> left;
     for (const std::string& name : checkpoint_.Names())
-      if (!used_.contains(name) && !IsSharedCopy(name)) left.push_back(name);
+      if (!used_.contains(name) && !arch::IsSharedCopy(name)) left.push_back(name);
     if (left.empty()) return Unit{};
     return Fail(Code::kInvalid, "{}: unexpected tensor '{}'{}; config.json does not call for it",
                 checkpoint_.FileOf(left[0]), left[0],
@@ -112,7 +113,7 @@ class Binder {
 
   Result<Weight> Scaled(const std::string& name, const io::TensorView& view, WeightFormat format,
                         std::size_t rows, std::size_t cols, const Shape& scale_shape) {
-    const std::string scale_name = ScaleName(name);
+    const std::string scale_name = arch::ScaleName(name);
     HADAL_TRY(const io::TensorView scale, Find(scale_name));
     if (scale.shape != scale_shape) return WrongShape(scale_name, scale.shape, scale_shape);
     if (scale.dtype != DType::kF8E8M0) return WrongType(scale_name, scale.dtype, "F8_E8M0");
@@ -129,7 +130,8 @@ class Binder {
 
 // Each Bind function fills one struct; "prefix" ends in a dot.
 
-Result<HyperConnection> BindHyperConnection(Binder& b, const std::string& name, const Config& c) {
+Result<HyperConnection> BindHyperConnection(Binder& b, const std::string& name,
+                                            const arch::Config& c) {
   HyperConnection hc;
   HADAL_TRY(hc.fn, b.BareMatrix(name + "_fn", 24, c.hc_mult * c.hidden_size));
   HADAL_TRY(hc.base, b.Floats(name + "_base", {24}));
@@ -137,7 +139,7 @@ Result<HyperConnection> BindHyperConnection(Binder& b, const std::string& name, 
   return hc;
 }
 
-Result<HyperHead> BindHyperHead(Binder& b, const std::string& prefix, const Config& c) {
+Result<HyperHead> BindHyperHead(Binder& b, const std::string& prefix, const arch::Config& c) {
   HyperHead head;
   HADAL_TRY(head.fn, b.BareMatrix(prefix + "hc_head_fn", c.hc_mult, c.hc_mult * c.hidden_size));
   HADAL_TRY(head.base, b.Floats(prefix + "hc_head_base", {c.hc_mult}));
@@ -146,9 +148,9 @@ Result<HyperHead> BindHyperHead(Binder& b, const std::string& prefix, const Conf
   return head;
 }
 
-Result<Compressor> BindCompressor(Binder& b, const std::string& prefix, const Config& c,
+Result<Compressor> BindCompressor(Binder& b, const std::string& prefix, const arch::Config& c,
                                   std::size_t ratio, std::size_t head_dim) {
-  const std::size_t width = ratio == kCsaRatio ? 2 * head_dim : head_dim;
+  const std::size_t width = ratio == arch::kCsaRatio ? 2 * head_dim : head_dim;
   Compressor compressor;
   HADAL_TRY(compressor.wkv, b.Matrix(prefix + "wkv", width, c.hidden_size));
   HADAL_TRY(compressor.wgate, b.Matrix(prefix + "wgate", width, c.hidden_size));
@@ -157,18 +159,18 @@ Result<Compressor> BindCompressor(Binder& b, const std::string& prefix, const Co
   return compressor;
 }
 
-Result<Indexer> BindIndexer(Binder& b, const std::string& prefix, const Config& c) {
+Result<Indexer> BindIndexer(Binder& b, const std::string& prefix, const arch::Config& c) {
   Indexer indexer;
   HADAL_TRY(indexer.wq_b,
             b.Matrix(prefix + "wq_b", c.index_n_heads * c.index_head_dim, c.q_lora_rank));
   HADAL_TRY(indexer.weights_proj,
             b.Matrix(prefix + "weights_proj", c.index_n_heads, c.hidden_size));
   HADAL_TRY(indexer.compressor,
-            BindCompressor(b, prefix + "compressor.", c, kCsaRatio, c.index_head_dim));
+            BindCompressor(b, prefix + "compressor.", c, arch::kCsaRatio, c.index_head_dim));
   return indexer;
 }
 
-Result<Attention> BindAttention(Binder& b, const std::string& prefix, const Config& c,
+Result<Attention> BindAttention(Binder& b, const std::string& prefix, const arch::Config& c,
                                 std::size_t ratio) {
   const std::size_t q_dim = c.num_attention_heads * c.head_dim;
   Attention attn;
@@ -187,13 +189,13 @@ Result<Attention> BindAttention(Binder& b, const std::string& prefix, const Conf
   if (ratio != 0) {
     HADAL_TRY(attn.compressor, BindCompressor(b, prefix + "compressor.", c, ratio, c.head_dim));
   }
-  if (ratio == kCsaRatio) {
+  if (ratio == arch::kCsaRatio) {
     HADAL_TRY(attn.indexer, BindIndexer(b, prefix + "indexer.", c));
   }
   return attn;
 }
 
-Result<Expert> BindExpert(Binder& b, const std::string& prefix, const Config& c) {
+Result<Expert> BindExpert(Binder& b, const std::string& prefix, const arch::Config& c) {
   Expert expert;
   HADAL_TRY(expert.w1, b.Matrix(prefix + "w1", c.moe_intermediate_size, c.hidden_size));
   HADAL_TRY(expert.w2, b.Matrix(prefix + "w2", c.hidden_size, c.moe_intermediate_size));
@@ -201,7 +203,7 @@ Result<Expert> BindExpert(Binder& b, const std::string& prefix, const Config& c)
   return expert;
 }
 
-Result<Moe> BindMoe(Binder& b, const std::string& prefix, const Config& c, bool hash_routed) {
+Result<Moe> BindMoe(Binder& b, const std::string& prefix, const arch::Config& c, bool hash_routed) {
   Moe moe;
   HADAL_TRY(moe.gate, b.Matrix(prefix + "gate", c.n_routed_experts, c.hidden_size));
   if (hash_routed) {
@@ -217,8 +219,8 @@ Result<Moe> BindMoe(Binder& b, const std::string& prefix, const Config& c, bool 
   return moe;
 }
 
-Result<Layer> BindLayer(Binder& b, const std::string& prefix, const Config& c, std::size_t ratio,
-                        bool hash_routed) {
+Result<Layer> BindLayer(Binder& b, const std::string& prefix, const arch::Config& c,
+                        std::size_t ratio, bool hash_routed) {
   Layer layer;
   HADAL_TRY(layer.hc_attn, BindHyperConnection(b, prefix + "hc_attn", c));
   HADAL_TRY(layer.hc_ffn, BindHyperConnection(b, prefix + "hc_ffn", c));
@@ -229,7 +231,7 @@ Result<Layer> BindLayer(Binder& b, const std::string& prefix, const Config& c, s
   return layer;
 }
 
-Result<Mtp> BindMtp(Binder& b, const std::string& prefix, const Config& c) {
+Result<Mtp> BindMtp(Binder& b, const std::string& prefix, const arch::Config& c) {
   Mtp mtp;
   HADAL_TRY(mtp.layer, BindLayer(b, prefix, c, c.compress_ratios[c.num_hidden_layers], false));
   HADAL_TRY(mtp.e_proj, b.Matrix(prefix + "e_proj", c.hidden_size, c.hidden_size));
@@ -246,10 +248,10 @@ Result<Mtp> BindMtp(Binder& b, const std::string& prefix, const Config& c) {
 Result<Model> Model::Load(io::Checkpoint checkpoint) {
   Model model(std::move(checkpoint));
   Binder b(model.checkpoint_);
-  auto config = ParseConfig(model.checkpoint_.config());
+  auto config = arch::ParseConfig(model.checkpoint_.config());
   if (!config.ok()) return Within(model.checkpoint_.directory(), config.error());
   model.config = *config;
-  const Config& c = model.config;
+  const arch::Config& c = model.config;
   HADAL_TRY(model.embed, b.Matrix("embed", c.vocab_size, c.hidden_size));
   HADAL_TRY(model.head, b.Matrix("head", c.vocab_size, c.hidden_size));
   HADAL_TRY(model.norm, b.Floats("norm.weight", {c.hidden_size}));

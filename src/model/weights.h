@@ -10,10 +10,10 @@
 #include <string>
 #include <vector>
 
+#include "arch/config.h"
 #include "base/result.h"
 #include "io/checkpoint.h"
 #include "kernels/matmul.h"
-#include "model/config.h"
 
 namespace hadal::model {
 
@@ -83,7 +83,7 @@ class Model {
   // kNotFound, kInvalid, kCorrupt: names the tensor, what was found and what the config asks for.
   static Result<Model> Load(io::Checkpoint checkpoint);
 
-  Config config;
+  arch::Config config;
   Weight embed, head;  // [vocab, dim]
   Vector norm;
   HyperHead hc_head;

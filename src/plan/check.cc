@@ -4,7 +4,7 @@
 #include <cmath>
 #include <map>
 
-#include "model/config_fields.h"
+#include "arch/config_fields.h"
 
 namespace hadal::plan {
 namespace {
@@ -25,7 +25,7 @@ Result<std::vector<Measured>> DecodeFigures(const Json& bench, const std::string
   std::vector<Measured> figures;
   std::size_t threads = 0;
   for (const Json& item : *list->AsArray()) {
-    model::Fields fields(item, name + ": decode");
+    arch::Fields fields(item, name + ": decode");
     Measured figure;
     fields.Size("depth", 0, kMost, &figure.depth);
     fields.Size("threads", 1, kMost, &figure.threads);

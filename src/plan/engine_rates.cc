@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "model/config_fields.h"
+#include "arch/config_fields.h"
 
 namespace hadal::plan {
 namespace {
@@ -23,7 +23,7 @@ constexpr Slot kSlots[] = {{kBf16Kernel, &EngineRates::bf16_bytes_per_s},
 Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& name) {
   EngineRates rates;
   rates.source = name;
-  model::Fields fields(json, name);
+  arch::Fields fields(json, name);
   fields.Size("threads", 1, 1 << 16, &rates.threads);
   if (!fields.ok()) return fields.error();
   const Json* list = json.Find("kernels");
@@ -35,7 +35,7 @@ Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& nam
     for (const Slot& slot : kSlots) {
       if (kernel == nullptr || kernel->AsString() == nullptr || *kernel->AsString() != slot.kernel)
         continue;
-      model::Fields row(item, fmt::format("{}: {}", name, slot.kernel));
+      arch::Fields row(item, fmt::format("{}: {}", name, slot.kernel));
       row.Number("per_s", 1, 1e18, &(rates.*slot.rate));
       if (!row.ok()) return row.error();
     }

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <utility>
 
+#include "arch/config_fields.h"
 #include "base/quote.h"
 #include "io/file.h"
-#include "model/config_fields.h"
 
 namespace hadal::plan {
 namespace {
@@ -44,7 +44,7 @@ Error Missing(const std::string& name, const char* what) {
 }  // namespace
 
 Result<Machine> MachineFromDoctor(const Json& doctor, const std::string& name) {
-  model::Fields fields(doctor, name);
+  arch::Fields fields(doctor, name);
   std::size_t threads = 0, ram = 0;
   constexpr std::size_t kMany = std::size_t{1} << 50;
   fields.Size("threads", 1, 1 << 16, &threads);

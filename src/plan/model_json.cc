@@ -1,5 +1,5 @@
+#include "arch/kv_layout.h"
 #include "cost/engine_memory.h"
-#include "model/kv_layout.h"
 #include "plan/planned_model.h"
 
 namespace hadal::plan {
@@ -45,9 +45,9 @@ Json KvJson(const cost::CostModel& model) {
 // What the engine allocates for a sequence of N tokens: fixed + ceil(N / page_tokens) * page_bytes.
 Json StateJson(const PlannedModel& model) {
   if (!model.v4) return nullptr;
-  const model::KvLayout layout(*model.v4, {});
+  const arch::KvLayout layout(*model.v4, {});
   return Json::MakeObject({{"fixed_bytes", std::uint64_t{layout.fixed_bytes}},
-                           {"page_tokens", std::uint64_t{model::kPageTokens}},
+                           {"page_tokens", std::uint64_t{arch::kPageTokens}},
                            {"page_bytes", std::uint64_t{layout.page_bytes}}});
 }
 

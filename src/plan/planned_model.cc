@@ -25,7 +25,7 @@ Result<PlannedModel> FromConfig(const std::string& key, const std::string& name,
   PlannedModel model{.key = key, .cost = {}, .v4 = {}};
   HADAL_TRY(model.cost, cost::Describe(config, name));
   if (model.cost.architecture == "deepseek_v4") {
-    HADAL_TRY(model.v4, model::ParseConfig(config));
+    HADAL_TRY(model.v4, arch::ParseConfig(config));
   }
   return model;
 }
@@ -55,11 +55,11 @@ cost::Stored StoredAs(DType dtype) {
 // A V4 checkpoint's number formats are what its tensors say.
 Status CountByFile(const std::string& directory, PlannedModel& model) {
   HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(directory));
-  for (const model::TensorSpec& spec : model::TensorsOf(*model.v4))
+  for (const arch::TensorSpec& spec : arch::TensorsOf(*model.v4))
     if (checkpoint.Info(spec.name) == nullptr)
       return Fail(Code::kNotFound, "{}: no tensor '{}', which config.json calls for", directory,
                   spec.name);
-  const auto stored = [&](const model::TensorSpec& spec) {
+  const auto stored = [&](const arch::TensorSpec& spec) {
     return StoredAs(checkpoint.Info(spec.name)->dtype);
   };
   model.cost = cost::DescribeV4(*model.v4, stored, model.cost.name);
@@ -91,12 +91,12 @@ Result<PlannedModel> FromPath(const std::string& name) {
 
 std::uint64_t PlannedModel::StateBytes(std::uint64_t tokens, cost::KvFormat format) const {
   if (v4 && format == cost::KvFormat::kPublished)
-    return cost::AllocatedState(*v4, model::KvLayout(*v4, {}), tokens).total();
+    return cost::AllocatedState(*v4, arch::KvLayout(*v4, {}), tokens).total();
   return cost::KvBytes(cost, tokens, format, cost::Mtp::kWith) + cost.tail_bytes;
 }
 
 std::uint64_t PlannedModel::ScratchBytes(std::size_t rows, std::size_t threads) const {
-  return v4 ? cost::ScratchBytes(*v4, model::KvLayout(*v4, {}), rows, threads) : 0;
+  return v4 ? cost::ScratchBytes(*v4, arch::KvLayout(*v4, {}), rows, threads) : 0;
 }
 
 Result<PlannedModel> FindModel(const std::string& name) {

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "arch/config.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "cost/cost_model.h"
-#include "model/config.h"
 
 namespace hadal::plan {
 
@@ -17,7 +17,7 @@ inline constexpr std::uint64_t kMostTokens = std::uint64_t{1} << 30;  // of a co
 struct PlannedModel {
   std::string key;  // what the user wrote
   cost::CostModel cost;
-  std::optional<model::Config> v4;  // an engine for it exists
+  std::optional<arch::Config> v4;  // an engine for it exists
 
   // Memory of one sequence of `tokens`: what the engine allocates for a V4 model with published
   // entries (whole pages of 128 tokens, windows, tails, the MTP block's window), KvBytes and tails

@@ -11,7 +11,7 @@ namespace {
 
 using torch::Tensor;
 
-constexpr auto kCsa = static_cast<std::int64_t>(model::kCsaRatio);
+constexpr auto kCsa = static_cast<std::int64_t>(arch::kCsaRatio);
 
 Tensor Stored(const Tensor& entry, const Pass& pass) {
   if (!pass.options.quantize.kv) return entry;
@@ -45,7 +45,7 @@ Tensor RunIndexer(const Tensor& x, const Tensor& q_r, const AttentionWeights& w,
 }  // namespace
 
 SublayerResult AttentionLayer(const Tensor& x, const AttentionWeights& w, const Pass& pass) {
-  const model::Config& c = pass.config;
+  const arch::Config& c = pass.config;
   const DocumentPlan& plan = pass.plan;
   const auto heads = static_cast<std::int64_t>(c.num_attention_heads),
              head_dim = static_cast<std::int64_t>(c.head_dim);

@@ -18,7 +18,7 @@ namespace hadal::train {
 
 // What every layer of one forward pass shares.
 struct Pass {
-  const model::Config& config;
+  const arch::Config& config;
   const ForwardOptions& options;
   DocumentPlan plan;
   RotaryTable window_rotary, compressed_rotary;  // of ratio-0 layers; of the others

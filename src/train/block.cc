@@ -9,7 +9,7 @@ namespace {
 
 using torch::Tensor;
 
-HyperMixOptions MixOptions(const model::Config& config) {
+HyperMixOptions MixOptions(const arch::Config& config) {
   return {static_cast<std::int64_t>(config.hc_mult),
           static_cast<std::int64_t>(config.hc_sinkhorn_iters), config.hc_eps};
 }
@@ -17,7 +17,7 @@ HyperMixOptions MixOptions(const model::Config& config) {
 // f(normalised input of the sub-layer) -> its output; returns the new streams.
 template <class F>
 Tensor Connected(const Tensor& streams, const HyperWeights& w, const Tensor& norm,
-                 const model::Config& config, F&& f) {
+                 const arch::Config& config, F&& f) {
   const HyperReadResult read = HyperRead(streams, w, config.rms_norm_eps, MixOptions(config));
   return HyperWrite(read.streams, f(RmsNorm(read.input, norm, config.rms_norm_eps)), read.mix);
 }

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "arch/config.h"
 #include "base/check.h"
-#include "model/config.h"
 
 namespace hadal::train {
 namespace {
@@ -78,8 +78,8 @@ DocumentPlan PlanDocuments(const torch::Tensor& documents, std::int64_t window) 
       plan.longest = std::max(plan.longest, position[t] + 1);
     }
   }
-  plan.csa = PlanEntries(plan, static_cast<std::int64_t>(model::kCsaRatio));
-  plan.hca = PlanEntries(plan, static_cast<std::int64_t>(model::kHcaRatio));
+  plan.csa = PlanEntries(plan, static_cast<std::int64_t>(arch::kCsaRatio));
+  plan.hca = PlanEntries(plan, static_cast<std::int64_t>(arch::kHcaRatio));
   return plan;
 }
 

@@ -12,11 +12,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<model::Config> ReadModelConfig(const std::string& path) {
+Result<arch::Config> ReadModelConfig(const std::string& path) {
   HADAL_TRY(const std::string text, io::ReadFile(path, std::uint64_t{1} << 24));
   auto json = ParseJson(text);
   if (!json.ok()) return Within(path, json.error());
-  auto config = model::ParseConfig(*json);
+  auto config = arch::ParseConfig(*json);
   if (!config.ok())  // which names config.json itself
     return Within(fs::path(path).parent_path().string(), config.error());
   return config;
@@ -33,7 +33,7 @@ Status CopyTokenizer(const std::string& from, const std::string& to) {
   return Unit{};
 }
 
-Status FillModel(const TrainConfig& config, const model::Config& shape, V4Model* model) {
+Status FillModel(const TrainConfig& config, const arch::Config& shape, V4Model* model) {
   *model = V4Model(shape, config.seed, config.model.init_std);
   if (!config.model.init.empty()) {
     HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(config.model.init));
@@ -46,7 +46,7 @@ Status FillModel(const TrainConfig& config, const model::Config& shape, V4Model*
 }  // namespace
 
 Result<V4Model> MakeModel(const TrainConfig& config) {
-  HADAL_TRY(const model::Config shape, ReadModelConfig(config.model.config));
+  HADAL_TRY(const arch::Config shape, ReadModelConfig(config.model.config));
   if (config.device == "cuda" && !torch::cuda::is_available())
     return Fail(Code::kUnsupported,
                 "device: found \"cuda\", expected \"cpu\": LibTorch sees no CUDA device here");
@@ -84,7 +84,7 @@ Status ExportNewestState(const TrainConfig& config, const std::string& directory
   fresh.model.init.clear();
   HADAL_TRY(V4Model model, MakeModel(fresh));
   HADAL_TRY(const StateInfo info, ReadStateInfo(states.front()));
-  const std::string shape = model::ConfigToJson(model->config(), false).Dump();
+  const std::string shape = arch::ConfigToJson(model->config(), false).Dump();
   if (info.model != shape)
     return Fail(Code::kInvalid, "{}: holds another model than {} describes", states.front(),
                 config.model.config);

@@ -180,7 +180,7 @@ void Choose(const T* score, std::int64_t begin, std::int64_t end, std::int64_t t
 
 Tensor IndexerScores(const Tensor& x_in, const Tensor& q_r_in, const IndexerWeights& weights,
                      const DocumentPlan& plan, const RotaryTable& rotary,
-                     const model::Config& config, const ForwardOptions& options) {
+                     const arch::Config& config, const ForwardOptions& options) {
   const Tensor x = x_in.detach(), q_r = q_r_in.detach();
   const auto heads = static_cast<std::int64_t>(config.index_n_heads),
              width = static_cast<std::int64_t>(config.index_head_dim);

@@ -16,7 +16,7 @@
 #pragma once
 #include <torch/torch.h>
 
-#include "model/config.h"
+#include "arch/config.h"
 #include "train/document_plan.h"
 #include "train/rotary.h"
 #include "train/v4_model.h"
@@ -27,7 +27,7 @@ namespace hadal::train {
 // x [batch*tokens, dim], q_r [batch*tokens, q_lora_rank] -> [batch, tokens, entries.count].
 torch::Tensor IndexerScores(const torch::Tensor& x, const torch::Tensor& q_r,
                             const IndexerWeights& weights, const DocumentPlan& plan,
-                            const RotaryTable& rotary, const model::Config& config,
+                            const RotaryTable& rotary, const arch::Config& config,
                             const ForwardOptions& options);
 
 // [batch, tokens, count] uint8: 1 for the topk visible entries of highest score (all, if there are no

@@ -54,8 +54,8 @@ torch::Tensor HashTable(std::int64_t vocab, std::int64_t chosen, std::int64_t ex
   return table;
 }
 
-torch::Tensor StartingValues(const ParameterSpec& spec, const model::Config& config,
-                             double init_std, std::uint64_t seed, std::uint64_t place) {
+torch::Tensor StartingValues(const ParameterSpec& spec, const arch::Config& config, double init_std,
+                             std::uint64_t seed, std::uint64_t place) {
   switch (spec.start) {
     case Start::kNormal:
       return Normal(spec.shape, seed, place, init_std);

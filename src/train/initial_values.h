@@ -16,8 +16,8 @@ namespace hadal::train {
 // them, and the streams hardly mix: a plain residual connection.
 //
 // kHashTable: see HashTable.
-torch::Tensor StartingValues(const ParameterSpec& spec, const model::Config& config,
-                             double init_std, std::uint64_t seed, std::uint64_t place);
+torch::Tensor StartingValues(const ParameterSpec& spec, const arch::Config& config, double init_std,
+                             std::uint64_t seed, std::uint64_t place);
 
 // tid2eid of a hash layer, [vocab, chosen] int64: a fixed function of layer and token id. A run of
 // floor(experts / chosen) consecutive ids shares one random permutation of the experts and takes

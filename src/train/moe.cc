@@ -40,7 +40,7 @@ Tensor RoutedExperts(const Tensor& x, const Tensor& routing, const Dispatch& pla
 }  // namespace
 
 MoeResult Moe(const Tensor& x, const Tensor& ids, const MoeWeights& weights,
-              const model::Config& config, Products products) {
+              const arch::Config& config, Products products) {
   const auto experts = static_cast<std::int64_t>(config.n_routed_experts);
   const Tensor scores =
       torch::nn::functional::softplus(Linear(x, weights.gate, Products::kF32)).sqrt();

@@ -12,7 +12,7 @@
 #pragma once
 #include <torch/torch.h>
 
-#include "model/config.h"
+#include "arch/config.h"
 #include "train/linear.h"
 #include "train/weights.h"
 
@@ -26,6 +26,6 @@ struct MoeResult {
 
 // x [batch*tokens, dim]; ids [batch, tokens]: the token ids, for hash layers.
 MoeResult Moe(const torch::Tensor& x, const torch::Tensor& ids, const MoeWeights& weights,
-              const model::Config& config, Products products);
+              const arch::Config& config, Products products);
 
 }  // namespace hadal::train

@@ -106,8 +106,8 @@ TEST(AdamW, FollowsItsFormulaForThreeSteps) {
   EXPECT_EQ(adamw.State().back().second.item<std::int64_t>(), 3);
 }
 
-model::Config SmallConfig() {
-  model::Config config;
+arch::Config SmallConfig() {
+  arch::Config config;
   config.vocab_size = 50;
   config.hidden_size = 16;
   config.num_hidden_layers = 3;
@@ -128,7 +128,7 @@ model::Config SmallConfig() {
 }
 
 TEST(GroupParameters, EveryParameterHasOneOptimizerAndTheRightMatrices) {
-  const model::Config config = SmallConfig();
+  const arch::Config config = SmallConfig();
   NamedTensors parameters;
   for (const ParameterSpec& spec : ParametersOf(config))
     if (spec.trained) parameters.emplace_back(spec.name, torch::zeros(spec.shape));

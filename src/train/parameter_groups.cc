@@ -11,7 +11,7 @@ bool IsForAdamW(const std::string& name, const torch::Tensor& value) {
 }
 
 std::int64_t MatricesIn(const std::string& name, const torch::Tensor& value,
-                        const model::Config& config) {
+                        const arch::Config& config) {
   if (value.dim() == 3) return value.size(0);
   if (name.ends_with("indexer.wq_b.weight")) return static_cast<std::int64_t>(config.index_n_heads);
   if (name.ends_with(".wq_b.weight")) return static_cast<std::int64_t>(config.num_attention_heads);
@@ -21,7 +21,7 @@ std::int64_t MatricesIn(const std::string& name, const torch::Tensor& value,
 
 }  // namespace
 
-ParameterGroups GroupParameters(const NamedTensors& parameters, const model::Config& config) {
+ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Config& config) {
   ParameterGroups groups;
   for (const auto& [name, value] : parameters) {
     if (IsForAdamW(name, value))

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "model/config.h"
+#include "arch/config.h"
 #include "train/muon.h"
 #include "train/train_state.h"
 
@@ -31,7 +31,7 @@ struct ParameterGroups {
 };
 
 // Every parameter is in exactly one of the two.
-ParameterGroups GroupParameters(const NamedTensors& parameters, const model::Config& config);
+ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Config& config);
 
 // The Euclidean length of all gradients together; each is divided so that it is at most max_norm.
 // Returns the length before that (not finite: nothing was changed). Undefined gradients count as zero.

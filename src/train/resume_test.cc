@@ -10,10 +10,10 @@
 #include <filesystem>
 #include <thread>
 
+#include "arch/config.h"
 #include "base/random.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
-#include "model/config.h"
 #include "testing/temp_folder.h"
 #include "text/bpe_trainer.h"
 
@@ -34,8 +34,8 @@ std::string Story(Random* random) {
   return story;
 }
 
-model::Config TinyConfig() {
-  model::Config c;
+arch::Config TinyConfig() {
+  arch::Config c;
   c.vocab_size = 320;
   c.hidden_size = 64;
   c.num_hidden_layers = 3;
@@ -89,7 +89,7 @@ void WriteInputs(const testing::TempFolder& folder) {
   bpe.leading_tokens = {"<bos>", "<eos>", "<pad>"};
   const auto tokenizer = text::TrainBpe({stories}, bpe, {});
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().what;
-  const std::string config = model::ConfigToJson(TinyConfig(), false).Dump(2);
+  const std::string config = arch::ConfigToJson(TinyConfig(), false).Dump(2);
   ASSERT_TRUE(io::WriteFile(folder.File("stories.txt"), stories).ok());
   ASSERT_TRUE(io::WriteFile(folder.File("tokenizer.json"), *tokenizer).ok());
   ASSERT_TRUE(io::WriteFile(folder.File("config.json"), config).ok());

@@ -16,7 +16,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 // 0 for the frequencies that YaRN keeps, 1 for those it divides by the factor.
-std::vector<double> YarnRamp(const model::YarnScaling& yarn, double base, std::size_t rope_dim) {
+std::vector<double> YarnRamp(const arch::YarnScaling& yarn, double base, std::size_t rope_dim) {
   const auto width = static_cast<double>(rope_dim);
   const auto channel_of_turns = [&](double turns) {
     const auto original = static_cast<double>(yarn.original_max_position_embeddings);
@@ -99,7 +99,7 @@ struct RotateFunction : torch::autograd::Function<RotateFunction> {
 
 }  // namespace
 
-std::vector<double> RotaryFrequencies(const model::Config& config, bool compressed) {
+std::vector<double> RotaryFrequencies(const arch::Config& config, bool compressed) {
   const std::size_t rope_dim = config.qk_rope_head_dim;
   const double base = compressed ? config.compress_rope_theta : config.rope_theta;
   std::vector<double> frequencies(rope_dim / 2);

@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "model/config.h"
+#include "arch/config.h"
 
 namespace hadal::train {
 
@@ -20,7 +20,7 @@ struct RotaryTable {
   torch::Tensor cos, sin;  // [positions, rope_dim / 2], the model's float type
 };
 
-std::vector<double> RotaryFrequencies(const model::Config& config, bool compressed);
+std::vector<double> RotaryFrequencies(const arch::Config& config, bool compressed);
 RotaryTable MakeRotaryTable(const std::vector<double>& frequencies, std::int64_t positions,
                             torch::ScalarType type);
 

@@ -23,7 +23,7 @@ Status CheckUsable(const Corpus& corpus, std::size_t row_tokens, const char* whi
 
 }  // namespace
 
-Result<RunData> ReadRunData(const TrainConfig& config, const model::Config& model,
+Result<RunData> ReadRunData(const TrainConfig& config, const arch::Config& model,
                             std::size_t threads) {
   HADAL_TRY(text::Tokenizer tokenizer, text::Tokenizer::Open(config.model.tokenizer));
   if (tokenizer.vocab_size() > model.vocab_size)

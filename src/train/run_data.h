@@ -1,6 +1,6 @@
 // The text of a run, read, split and tokenized.
 #pragma once
-#include "model/config.h"
+#include "arch/config.h"
 #include "train/data.h"
 #include "train/train_config.h"
 
@@ -14,7 +14,7 @@ struct RunData {
 
 // kInvalid: the tokenizer has more tokens than the model, a document mark has no token, too little
 // text; and what reading reports.
-Result<RunData> ReadRunData(const TrainConfig& config, const model::Config& model,
+Result<RunData> ReadRunData(const TrainConfig& config, const arch::Config& model,
                             std::size_t threads);
 
 }  // namespace hadal::train

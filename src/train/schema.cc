@@ -27,7 +27,7 @@ Start StartOf(std::string_view name) {
 }
 
 // "layers.3.": 3; "mtp.0.": the number of layers; anything else: 0.
-std::int64_t LayerOf(const std::string& name, const model::Config& config) {
+std::int64_t LayerOf(const std::string& name, const arch::Config& config) {
   const std::size_t dot = name.find('.');
   std::int64_t layer = 0;
   if (dot != std::string::npos)
@@ -38,7 +38,7 @@ std::int64_t LayerOf(const std::string& name, const model::Config& config) {
 
 }  // namespace
 
-std::vector<ParameterSpec> ParametersOf(const model::Config& config) {
+std::vector<ParameterSpec> ParametersOf(const arch::Config& config) {
   std::vector<ParameterSpec> parameters;
   // A layer's experts are listed expert by expert, so a stack's pieces are up to three apart.
   const auto stack_of = [&](const std::string& name) -> ParameterSpec* {
@@ -47,7 +47,7 @@ std::vector<ParameterSpec> ParametersOf(const model::Config& config) {
         return &parameters[parameters.size() - back];
     return nullptr;
   };
-  for (const model::TensorSpec& tensor : model::TensorsOf(config)) {
+  for (const arch::TensorSpec& tensor : arch::TensorsOf(config)) {
     const std::string name = StackedName(tensor.name);
     if (ParameterSpec* stack = stack_of(name)) {
       stack->published.push_back(tensor);

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "model/config.h"
-#include "model/inventory.h"
+#include "arch/config.h"
+#include "arch/inventory.h"
 
 namespace hadal::train {
 
@@ -26,13 +26,13 @@ enum class Start {
 struct ParameterSpec {
   std::string name;
   std::vector<std::int64_t> shape;
-  model::Storage storage = model::Storage::kF32;  // in the published format
-  std::vector<model::TensorSpec> published;       // one, or one an expert
+  arch::Storage storage = arch::Storage::kF32;  // in the published format
+  std::vector<arch::TensorSpec> published;      // one, or one an expert
   Start start = Start::kNormal;
   bool trained = true;        // false: a buffer (gate.bias, gate.tid2eid)
   std::int64_t sublayer = 0;  // kHyperBase, kHashTable: two a layer, from the bottom of the model
 };
 
-std::vector<ParameterSpec> ParametersOf(const model::Config& config);
+std::vector<ParameterSpec> ParametersOf(const arch::Config& config);
 
 }  // namespace hadal::train

@@ -11,8 +11,8 @@
 
 namespace hadal::train {
 
-inline model::Config TinyConfig() {
-  model::Config c;
+inline arch::Config TinyConfig() {
+  arch::Config c;
   c.vocab_size = 24;
   c.hidden_size = 32;
   c.num_hidden_layers = 4;
@@ -41,7 +41,7 @@ inline model::Config TinyConfig() {
 }
 
 // Every parameter random, the ones that start at zero or one too, so that each has a say.
-inline V4Model TinyModel(const model::Config& config, torch::ScalarType type,
+inline V4Model TinyModel(const arch::Config& config, torch::ScalarType type,
                          std::uint64_t seed = 7) {
   at::set_num_threads(1);  // nothing here is worth waking a second one for
   const torch::NoGradGuard no_grad;
@@ -56,7 +56,7 @@ inline V4Model TinyModel(const model::Config& config, torch::ScalarType type,
 }
 
 // Rows of the given document lengths, with random tokens.
-inline Batch TinyBatch(const model::Config& config,
+inline Batch TinyBatch(const arch::Config& config,
                        const std::vector<std::vector<std::int64_t>>& lengths,
                        std::uint64_t seed = 3) {
   std::vector<torch::Tensor> rows;

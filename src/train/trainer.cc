@@ -56,9 +56,9 @@ NamedTensors ModelParameters(const V4Model& model) {
   return parameters;
 }
 
-bool HasIndexer(const model::Config& config) {
+bool HasIndexer(const arch::Config& config) {
   for (const std::size_t ratio : config.compress_ratios)
-    if (ratio == model::kCsaRatio) return true;
+    if (ratio == arch::kCsaRatio) return true;
   return false;
 }
 
@@ -170,7 +170,7 @@ Status Run::Resume() {
 
 Status Run::RestoreState(const std::string& path) {
   HADAL_TRY(const StateInfo info, ReadStateInfo(path));
-  const std::string shape = model::ConfigToJson(model_->config(), false).Dump();
+  const std::string shape = arch::ConfigToJson(model_->config(), false).Dump();
   if (info.model != shape)
     return Fail(Code::kInvalid, "{}: holds another model than {} describes", path,
                 config_.model.config);
@@ -232,7 +232,7 @@ Status Run::SaveNow() {
                        .log_bytes = log_bytes,
                        .data_fingerprint = fingerprint_,
                        .settings = SettingsText(ListSettings(config_)),
-                       .model = model::ConfigToJson(model_->config(), false).Dump()};
+                       .model = arch::ConfigToJson(model_->config(), false).Dump()};
   HADAL_TRY_STATUS(SaveState(StatePath(config_.out, step_), AllTensors(), info));
   RemoveOldStates(config_.out, 2);
   const std::string title = fs::path(config_.out).lexically_normal().filename().string();

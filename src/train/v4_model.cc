@@ -35,9 +35,9 @@ Tensor Register(torch::nn::Module& root, const ParameterSpec& spec, const Tensor
 // As the published format would store it, where the options ask for that. What is stored in BF16
 // goes with the FP8 matrices.
 Tensor AsStored(const ParameterSpec& spec, const Tensor& values, const Quantize& quantize) {
-  if (spec.storage == model::Storage::kFp4Block32 && quantize.experts) return StoredFp4(values);
-  if (spec.storage == model::Storage::kFp8Block128 && quantize.linears) return StoredFp8(values);
-  if (spec.storage == model::Storage::kBf16 && quantize.linears) return StoredBf16(values);
+  if (spec.storage == arch::Storage::kFp4Block32 && quantize.experts) return StoredFp4(values);
+  if (spec.storage == arch::Storage::kFp8Block128 && quantize.linears) return StoredFp8(values);
+  if (spec.storage == arch::Storage::kBf16 && quantize.linears) return StoredBf16(values);
   return values;
 }
 
@@ -45,7 +45,7 @@ Tensor MeanOrZero(const std::vector<Tensor>& losses, const Tensor& like) {
   return losses.empty() ? torch::zeros({}, like.options()) : torch::stack(losses).mean();
 }
 
-void CheckBatch(const Batch& batch, const model::Config& config) {
+void CheckBatch(const Batch& batch, const arch::Config& config) {
   HADAL_CHECK(batch.ids.dim() == 2 && batch.ids.scalar_type() == torch::kLong);
   HADAL_CHECK(batch.ids.numel() > 0 && batch.documents.sizes() == batch.ids.sizes());
   HADAL_CHECK(batch.ids.min().item<std::int64_t>() >= 0 &&
@@ -62,7 +62,7 @@ ModelWeights V4ModelImpl::Bind(const Quantize& quantize) const {
   });
 }
 
-V4ModelImpl::V4ModelImpl(model::Config config, std::uint64_t seed, double init_std)
+V4ModelImpl::V4ModelImpl(arch::Config config, std::uint64_t seed, double init_std)
     : config_(std::move(config)) {
   std::uint64_t place = 0;
   for (ParameterSpec& spec : ParametersOf(config_)) {

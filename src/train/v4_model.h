@@ -11,8 +11,8 @@
 #include <map>
 #include <string>
 
+#include "arch/config.h"
 #include "io/checkpoint.h"
-#include "model/config.h"
 #include "train/linear.h"
 #include "train/schema.h"
 #include "train/weights.h"
@@ -64,11 +64,11 @@ class V4ModelImpl : public torch::nn::Module {
  public:
   // Initial values: FACTS E (normal, std `init_std`; norms 1; mHC scales 0.01; sinks, ape, biases 0;
   // mHC static biases as in FACTS D1). tid2eid: a fixed balanced hash of the token id.
-  V4ModelImpl(model::Config config, std::uint64_t seed, double init_std);
+  V4ModelImpl(arch::Config config, std::uint64_t seed, double init_std);
 
   Output Forward(const Batch& batch, const ForwardOptions& options);
 
-  const model::Config& config() const { return config_; }
+  const arch::Config& config() const { return config_; }
 
   // Aux-loss-free balancing: bias += speed * sign(mean load - load), for every score-routed layer.
   void UpdateGateBias(const torch::Tensor& expert_load, double speed);
@@ -87,7 +87,7 @@ class V4ModelImpl : public torch::nn::Module {
   };
   ModelWeights Bind(const Quantize& quantize) const;
 
-  model::Config config_;
+  arch::Config config_;
   std::map<std::string, Parameter> tensors_;  // by name; buffers too
 };
 TORCH_MODULE(V4Model);

@@ -64,7 +64,7 @@ void CheckCase(const std::string& name, const Limits& limits) {
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not there";
   auto checkpoint = io::Checkpoint::Open(folder);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().what;
-  auto config = model::ParseConfig(checkpoint->config());
+  auto config = arch::ParseConfig(checkpoint->config());
   ASSERT_TRUE(config.ok()) << config.error().what;
   V4Model model(*config, 1, 0.02);
   const Status loaded = model->Load(*checkpoint);

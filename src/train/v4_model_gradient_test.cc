@@ -68,7 +68,7 @@ class Gradient : public ::testing::TestWithParam<Attention> {
   // Most gradients must be far above the tolerance, or the comparison says nothing.
   void ExpectTelling() const { EXPECT_GT(telling_, checked_ * 9 / 10); }
 
-  model::Config config_ = TinyConfig();
+  arch::Config config_ = TinyConfig();
   V4Model model_ = TinyModel(config_, torch::kDouble);
   Batch batch_ = TinyBatch(config_, {{140}, {9, 128, 3}});
   ForwardOptions options_;

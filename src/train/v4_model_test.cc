@@ -23,7 +23,7 @@ double Largest(const Tensor& difference) { return difference.abs().max().item<do
 
 TEST(V4Model, DocumentsOfARowDoNotSeeEachOther) {
   const torch::NoGradGuard no_grad;
-  const model::Config config = TinyConfig();
+  const arch::Config config = TinyConfig();
   V4Model model = TinyModel(config, torch::kDouble);
   const Batch packed = TinyBatch(config, {{133, 6, 150}});
   for (const Attention mode : kModes) {
@@ -45,7 +45,7 @@ TEST(V4Model, DocumentsOfARowDoNotSeeEachOther) {
 
 TEST(V4Model, LogitsDoNotDependOnLaterTokens) {
   const torch::NoGradGuard no_grad;
-  const model::Config config = TinyConfig();
+  const arch::Config config = TinyConfig();
   V4Model model = TinyModel(config, torch::kDouble);
   const Batch batch = TinyBatch(config, {{260}});
   ForwardOptions options;
@@ -59,7 +59,7 @@ TEST(V4Model, LogitsDoNotDependOnLaterTokens) {
 
 TEST(V4Model, SparseIsDenseWhileEverythingVisibleIsChosen) {
   const torch::NoGradGuard no_grad;
-  model::Config config = TinyConfig();
+  arch::Config config = TinyConfig();
   config.index_topk = 64;
   V4Model model = TinyModel(config, torch::kDouble);
   const Batch batch = TinyBatch(config, {{140}, {70, 70}});
@@ -77,7 +77,7 @@ TEST(V4Model, SparseIsDenseWhileEverythingVisibleIsChosen) {
 // experts' choices may change, so most positions are compared, not all.
 TEST(V4Model, Bf16ProductsStayNearFloat32) {
   if (FastestProducts() != Products::kBf16) GTEST_SKIP() << "the processor has no BF16 products";
-  const model::Config config = TinyConfig();
+  const arch::Config config = TinyConfig();
   V4Model model = TinyModel(config, torch::kFloat);
   const Batch batch = TinyBatch(config, {{140}, {70, 70}});
   std::vector<Tensor> logits, gradients;
@@ -97,7 +97,7 @@ TEST(V4Model, Bf16ProductsStayNearFloat32) {
 }
 
 TEST(V4Model, OutputShapesAndLoads) {
-  const model::Config config = TinyConfig();
+  const arch::Config config = TinyConfig();
   V4Model model = TinyModel(config, torch::kFloat);
   const Batch batch = TinyBatch(config, {{7}, {7}});  // no entry of ratio 128, one of ratio 4
   const Output out = model->Forward(batch, {});

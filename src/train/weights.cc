@@ -26,7 +26,7 @@ AttentionWeights BindAttention(const std::string& at, std::int64_t ratio, const 
   w.wo_b = lookup(at + "wo_b.weight");
   w.ratio = ratio;
   if (ratio != 0) w.compressor = BindCompressor(at + "compressor.", lookup);
-  if (ratio == static_cast<std::int64_t>(model::kCsaRatio)) {
+  if (ratio == static_cast<std::int64_t>(arch::kCsaRatio)) {
     w.indexer.wq_b = lookup(at + "indexer.wq_b.weight");
     w.indexer.weights_proj = lookup(at + "indexer.weights_proj.weight");
     w.indexer.compressor = BindCompressor(at + "indexer.compressor.", lookup);
@@ -56,7 +56,7 @@ BlockWeights BindBlock(const std::string& at, std::size_t ratio, bool hashed,
 
 }  // namespace
 
-ModelWeights BindWeights(const model::Config& config, const Lookup& lookup) {
+ModelWeights BindWeights(const arch::Config& config, const Lookup& lookup) {
   ModelWeights w;
   w.embed = lookup("embed.weight");
   w.head_weight = lookup("head.weight");

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "model/config.h"
+#include "arch/config.h"
 
 namespace hadal::train {
 
@@ -71,6 +71,6 @@ struct ModelWeights {
 
 // lookup: the tensor of a name of the schema.
 using Lookup = std::function<torch::Tensor(const std::string& name)>;
-ModelWeights BindWeights(const model::Config& config, const Lookup& lookup);
+ModelWeights BindWeights(const arch::Config& config, const Lookup& lookup);
 
 }  // namespace hadal::train

@@ -3,10 +3,10 @@
 #include <span>
 #include <vector>
 
+#include "convert/encode_weights.h"
+#include "convert/stored_tensor.h"
 #include "io/file.h"
 #include "io/safetensors.h"
-#include "model/encode_weights.h"
-#include "model/stored_tensor.h"
 #include "train/v4_model.h"
 
 namespace hadal::train {
@@ -17,9 +17,9 @@ using Declared = io::SafetensorsWriter::Declared;
 
 // A published tensor that is part of a parameter, and how to write it.
 struct Piece {
-  const model::TensorSpec* spec;
-  Tensor values;           // of this piece alone
-  model::Storage storage;  // to be written in
+  const arch::TensorSpec* spec;
+  Tensor values;          // of this piece alone
+  arch::Storage storage;  // to be written in
 };
 
 template <class T>
@@ -36,30 +36,30 @@ std::vector<Declared> Declare(const Piece& piece) {
   const std::string& name = piece.spec->name;
   const std::vector<std::uint64_t>& shape = piece.spec->shape;
   switch (piece.storage) {
-    case model::Storage::kF32:
+    case arch::Storage::kF32:
       return {{name, DType::kF32, shape}};
-    case model::Storage::kBf16:
+    case arch::Storage::kBf16:
       return {{name, DType::kBF16, shape}};
-    case model::Storage::kI64:
+    case arch::Storage::kI64:
       return {{name, DType::kI64, shape}};
-    case model::Storage::kFp8Block128:
+    case arch::Storage::kFp8Block128:
       return {{name, DType::kF8E4M3, shape},
-              {model::ScaleName(name), DType::kF8E8M0, Ceil(shape, 128, 128)}};
-    case model::Storage::kFp4Block32:
+              {arch::ScaleName(name), DType::kF8E8M0, Ceil(shape, 128, 128)}};
+    case arch::Storage::kFp4Block32:
       return {{name, DType::kI8, {shape[0], shape[1] / 2}},
-              {model::ScaleName(name), DType::kF8E8M0, Ceil(shape, 1, 32)}};
+              {arch::ScaleName(name), DType::kF8E8M0, Ceil(shape, 1, 32)}};
   }
   HADAL_CHECK(false);
 }
 
-Status AppendBlocks(const Result<model::EncodedBlocks>& blocks, io::SafetensorsWriter& writer) {
+Status AppendBlocks(const Result<convert::EncodedBlocks>& blocks, io::SafetensorsWriter& writer) {
   if (!blocks.ok()) return blocks.error();
   HADAL_TRY_STATUS(writer.Append(std::as_bytes(std::span(blocks->codes))));
   return writer.Append(std::as_bytes(std::span(blocks->scales)));
 }
 
 Status Append(const Piece& piece, io::SafetensorsWriter& writer) {
-  if (piece.storage == model::Storage::kI64) {
+  if (piece.storage == arch::Storage::kI64) {
     const Tensor ids = piece.values.to(torch::kLong).contiguous();
     return writer.Append(
         Bytes(ids.data_ptr<std::int64_t>(), static_cast<std::size_t>(ids.numel())));
@@ -67,14 +67,14 @@ Status Append(const Piece& piece, io::SafetensorsWriter& writer) {
   const Tensor floats = piece.values.to(torch::kFloat).contiguous();
   const std::span<const float> w(floats.data_ptr<float>(),
                                  static_cast<std::size_t>(floats.numel()));
-  if (piece.storage == model::Storage::kF32) return writer.Append(std::as_bytes(w));
+  if (piece.storage == arch::Storage::kF32) return writer.Append(std::as_bytes(w));
   const std::size_t rows = piece.spec->shape.size() == 2 ? piece.spec->shape[0] : 1;
   const std::size_t cols = w.size() / rows;
-  if (piece.storage == model::Storage::kFp8Block128)
-    return AppendBlocks(model::EncodeFp8Block128(w, rows, cols), writer);
-  if (piece.storage == model::Storage::kFp4Block32)
-    return AppendBlocks(model::EncodeFp4Block32(w, rows, cols), writer);
-  HADAL_TRY(const std::vector<std::uint16_t> codes, model::EncodeBf16(w, rows, cols));
+  if (piece.storage == arch::Storage::kFp8Block128)
+    return AppendBlocks(convert::EncodeFp8Block128(w, rows, cols), writer);
+  if (piece.storage == arch::Storage::kFp4Block32)
+    return AppendBlocks(convert::EncodeFp4Block32(w, rows, cols), writer);
+  HADAL_TRY(const std::vector<std::uint16_t> codes, convert::EncodeBf16(w, rows, cols));
   return writer.Append(std::as_bytes(std::span(codes)));
 }
 
@@ -86,8 +86,8 @@ Status CheckIds(const std::vector<std::int64_t>& ids, std::size_t experts) {
 }
 
 // Copies the stored numbers into `to`, whatever its type.
-Status Read(const model::StoredTensor& stored, const model::Config& config, Tensor to) {
-  if (stored.spec->storage == model::Storage::kI64) {
+Status Read(const convert::StoredTensor& stored, const arch::Config& config, Tensor to) {
+  if (stored.spec->storage == arch::Storage::kI64) {
     HADAL_TRY(std::vector<std::int64_t> ids, io::DecodeInts(stored.data));
     HADAL_TRY_STATUS(CheckIds(ids, config.n_routed_experts));
     to.copy_(torch::from_blob(ids.data(), to.sizes(), torch::kLong));
@@ -107,21 +107,21 @@ Tensor PieceOf(const Tensor& values, std::size_t pieces, std::size_t i) {
 Status V4ModelImpl::Load(const io::Checkpoint& checkpoint) {
   const torch::NoGradGuard no_grad;
   struct Found {
-    model::StoredTensor stored;
+    convert::StoredTensor stored;
     Tensor to;
   };
   // Everything is found and checked before anything is changed.
   std::vector<Found> found;
-  std::vector<model::StoredTensor> all;
+  std::vector<convert::StoredTensor> all;
   for (const auto& [name, tensor] : tensors_) {
-    const std::vector<model::TensorSpec>& published = tensor.spec.published;
+    const std::vector<arch::TensorSpec>& published = tensor.spec.published;
     for (std::size_t i = 0; i < published.size(); ++i) {
-      HADAL_TRY(const model::StoredTensor stored, model::FindStored(checkpoint, published[i]));
+      HADAL_TRY(const convert::StoredTensor stored, convert::FindStored(checkpoint, published[i]));
       found.push_back({stored, PieceOf(tensor.values, published.size(), i)});
       all.push_back(stored);
     }
   }
-  if (const auto unexpected = model::UnexpectedTensors(checkpoint, all); !unexpected.empty())
+  if (const auto unexpected = convert::UnexpectedTensors(checkpoint, all); !unexpected.empty())
     return Fail(Code::kInvalid, "{}: found tensor \"{}\", which config.json does not call for",
                 checkpoint.FileOf(unexpected[0]), unexpected[0]);
   for (const Found& item : found) {
@@ -138,12 +138,12 @@ Status V4ModelImpl::Save(const std::string& directory, Format format) const {
   const torch::NoGradGuard no_grad;
   std::vector<Piece> pieces;
   for (const auto& [name, tensor] : tensors_) {
-    const std::vector<model::TensorSpec>& published = tensor.spec.published;
+    const std::vector<arch::TensorSpec>& published = tensor.spec.published;
     for (std::size_t i = 0; i < published.size(); ++i) {
-      const bool floats = published[i].storage != model::Storage::kI64;
+      const bool floats = published[i].storage != arch::Storage::kI64;
       pieces.push_back(
           {&published[i], PieceOf(tensor.values, published.size(), i),
-           format == Format::kF32 && floats ? model::Storage::kF32 : published[i].storage});
+           format == Format::kF32 && floats ? arch::Storage::kF32 : published[i].storage});
     }
   }
   // Wide types first: every tensor is then aligned to its type.
@@ -161,7 +161,7 @@ Status V4ModelImpl::Save(const std::string& directory, Format format) const {
     if (!status.ok()) return Within(fmt::format("tensor \"{}\"", piece.spec->name), status.error());
   }
   HADAL_TRY_STATUS(writer.Finish());
-  const Json config = model::ConfigToJson(config_, format == Format::kFp8Fp4);
+  const Json config = arch::ConfigToJson(config_, format == Format::kFp8Fp4);
   return io::WriteFile((folder / "config.json").string(), config.Dump(2) + "\n");
 }
 

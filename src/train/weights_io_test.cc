@@ -62,7 +62,7 @@ TEST(WeightsIo, AnotherShapeIsRefusedAndChangesNothing) {
   ASSERT_TRUE(saved->Save(folder.path(), V4ModelImpl::Format::kF32).ok());
   auto checkpoint = io::Checkpoint::Open(folder.path());
   ASSERT_TRUE(checkpoint.ok());
-  const auto refused = [&](const model::Config& config, const std::string& word) {
+  const auto refused = [&](const arch::Config& config, const std::string& word) {
     V4Model model = TinyModel(config, torch::kFloat, 8),
             before = TinyModel(config, torch::kFloat, 8);
     const Status status = model->Load(*checkpoint);
@@ -70,17 +70,17 @@ TEST(WeightsIo, AnotherShapeIsRefusedAndChangesNothing) {
     EXPECT_NE(status.error().what.find(word), std::string::npos) << status.error().what;
     ExpectSameTensors(model, before);
   };
-  model::Config wider = TinyConfig();
+  arch::Config wider = TinyConfig();
   wider.q_lora_rank = 64;
   refused(wider, "layers.0.attn");
-  model::Config fewer = TinyConfig();
+  arch::Config fewer = TinyConfig();
   fewer.n_routed_experts = 4;
   refused(fewer, "gate");
-  model::Config without_mtp = TinyConfig();
+  arch::Config without_mtp = TinyConfig();
   without_mtp.num_nextn_predict_layers = 0;
   without_mtp.compress_ratios.pop_back();
   refused(without_mtp, "mtp.0.");
-  model::Config deeper = TinyConfig();
+  arch::Config deeper = TinyConfig();
   deeper.num_hidden_layers = 5;
   deeper.compress_ratios = {0, 4, 128, 4, 0, 0};
   refused(deeper, "layers.4.");

@@ -1,0 +1,56 @@
+// Reads the fields of one JSON object and remembers the first thing that is wrong, so that a parser
+// can be a table of fields with one look at ok() at its end. After a failure every call does nothing.
+//
+//   Fields fields(json, "config.json");
+//   fields.Size("hidden_size", 1, 65536, &config.hidden_size);
+//   if (!fields.ok()) return fields.error();
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace hadal::arch {
+
+class Fields {
+ public:
+  // `json` must be an object (else the first error is that) and outlive this.
+  Fields(const Json& json, std::string place);
+
+  bool ok() const { return !error_; }
+  const Error& error() const { return *error_; }
+  const std::string& place() const { return place_; }
+
+  const Json* Find(std::string_view key) const { return json_.Find(key); }
+  bool Has(std::string_view key) const;  // given, and not null
+
+  // Must be given, an integer, and lo <= value <= hi.
+  void Size(std::string_view key, std::size_t lo, std::size_t hi, std::size_t* out);
+  // Not given or null: *out is left alone.
+  void OptionalSize(std::string_view key, std::size_t lo, std::size_t hi,
+                    std::optional<std::size_t>* out);
+  // Must be given, a finite number, and lo <= value <= hi.
+  void Number(std::string_view key, double lo, double hi, double* out);
+  // Must be given: an array of strings, each one of `allowed`; *out gets the places in `allowed`.
+  void Choices(std::string_view key, const std::vector<std::string>& allowed,
+               std::vector<std::size_t>* out);
+  // Must be given: one of `allowed`; *out gets its place there.
+  void Choice(std::string_view key, const std::vector<std::string>& allowed, std::size_t* out);
+  void Flag(std::string_view key, bool* out);  // must be given: true or false
+  // May be missing or null, must otherwise be this: the one value that hadal implements.
+  void Only(std::string_view key, const Json& value);
+
+  // Records "place: key: found <the value of key>, expected <expected>".
+  void Refuse(Code code, std::string_view key, const std::string& expected);
+  void Take(const Fields& other);  // its error, if this has none
+
+ private:
+  const Json& json_;
+  std::string place_;
+  std::optional<Error> error_;
+};
+
+}  // namespace hadal::arch

@@ -1,0 +1,49 @@
+// Where everything of a sequence's state lies: pages of 128 tokens for the compressed entries, and one
+// fixed block for the rest. The cache allocates by it, the forward pass addresses by it.
+//
+// A page holds, layer after layer, what 128 tokens leave behind:
+//   CSA layer   32 key-value entries, then 32 indexer keys
+//   HCA layer   1 key-value entry
+//   window-only layers and the MTP block: nothing
+// The fixed block holds, layer after layer (the MTP block last):
+//   window      sliding_window key-value entries; position p in slot p mod sliding_window
+//   tail        the compressor's pooling candidates so far, float32 kv and score rows, and for CSA
+//               the indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128 rows
+//
+// Source  report, "Inference systems": state cache and classical cache; FACTS.md B, F.
+#pragma once
+#include <cstddef>
+#include <vector>
+
+#include "arch/config.h"
+#include "arch/numerics.h"
+
+namespace hadal::arch {
+
+inline constexpr std::size_t kPageTokens = 128;
+
+struct TailLayout {                 // of one compressor
+  std::size_t rows = 0, width = 0;  // width: channels of a row of kv (score rows are as wide)
+  std::size_t kv_offset = 0, score_offset = 0;  // bytes, in the fixed block
+  std::size_t bytes() const { return 2 * rows * width * sizeof(float); }
+};
+
+struct LayerLayout {
+  std::size_t ratio = 0;          // 0, 4 or 128
+  std::size_t window_offset = 0;  // bytes, in the fixed block
+  TailLayout tail, index_tail;
+  std::size_t page_entries = 0;                    // kPageTokens / ratio; 0 without compression
+  std::size_t entry_offset = 0, index_offset = 0;  // bytes, in a page
+};
+
+struct KvLayout {
+  std::size_t window = 0;  // tokens
+  std::size_t entry_bytes = 0, index_key_bytes = 0;
+  std::vector<LayerLayout> layers;  // num_hidden_layers, then the MTP block if there is one
+  std::size_t page_bytes = 0, fixed_bytes = 0;
+
+  KvLayout() = default;
+  KvLayout(const Config& config, const Numerics& numerics);
+};
+
+}  // namespace hadal::arch

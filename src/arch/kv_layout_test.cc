@@ -1,0 +1,65 @@
+#include "arch/kv_layout.h"
+
+#include <gtest/gtest.h>
+
+namespace hadal::arch {
+namespace {
+
+// The published shapes that matter for the state (FACTS A).
+Config Published(std::size_t layers, std::vector<std::size_t> first_two) {
+  Config c;
+  c.num_hidden_layers = layers;
+  c.num_nextn_predict_layers = 1;
+  c.head_dim = 512;
+  c.qk_rope_head_dim = 64;
+  c.index_head_dim = 128;
+  c.sliding_window = 128;
+  c.compress_ratios = std::move(first_two);
+  while (c.compress_ratios.size() < layers)
+    c.compress_ratios.push_back(c.compress_ratios.size() % 2 == 0 ? 4 : 128);
+  c.compress_ratios.push_back(0);
+  return c;
+}
+
+TEST(KvLayout, PagesOfThePublishedModels) {
+  // Whole-model bytes of a 128-token block: FACTS F.
+  EXPECT_EQ(KvLayout(Published(43, {0, 0}), Numerics::Stored()).page_bytes, 449824u);
+  EXPECT_EQ(KvLayout(Published(61, {128, 128}), Numerics::Stored()).page_bytes, 644024u);
+}
+
+TEST(KvLayout, FixedStateOfThePublishedModels) {
+  // Windows of 128 x 584 bytes a layer; tails in float32: (8, 2*512) per CSA compressor, (8, 2*128)
+  // per indexer compressor, (128, 512) per HCA compressor, kv and score each (FACTS B).
+  const auto expect = [](std::size_t layers, std::size_t csa, std::size_t hca) {
+    return layers * 128 * 584 + csa * 2 * 4 * (8 * 1024 + 8 * 256) + hca * 2 * 4 * 128 * 512;
+  };
+  EXPECT_EQ(KvLayout(Published(43, {0, 0}), Numerics::Stored()).fixed_bytes, expect(44, 21, 20));
+  EXPECT_EQ(KvLayout(Published(61, {128, 128}), Numerics::Stored()).fixed_bytes,
+            expect(62, 30, 31));
+}
+
+TEST(KvLayout, NothingOverlaps) {
+  const KvLayout layout(Published(4, {0, 128}), Numerics::F32());
+  std::size_t fixed = 0, page = 0;
+  for (const LayerLayout& layer : layout.layers) {
+    EXPECT_EQ(layer.window_offset, fixed);
+    fixed += layout.window * layout.entry_bytes;
+    for (const TailLayout* tail : {&layer.tail, &layer.index_tail}) {
+      if (tail->rows == 0) continue;
+      EXPECT_EQ(tail->kv_offset, fixed);
+      EXPECT_EQ(tail->score_offset, fixed + tail->rows * tail->width * sizeof(float));
+      fixed += tail->bytes();
+    }
+    if (layer.page_entries == 0) continue;
+    EXPECT_EQ(layer.entry_offset, page);
+    page += layer.page_entries * layout.entry_bytes;
+    if (layer.ratio != kCsaRatio) continue;
+    EXPECT_EQ(layer.index_offset, page);
+    page += layer.page_entries * layout.index_key_bytes;
+  }
+  EXPECT_EQ(layout.fixed_bytes, fixed);
+  EXPECT_EQ(layout.page_bytes, page);
+}
+
+}  // namespace
+}  // namespace hadal::arch

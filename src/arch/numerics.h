@@ -1,0 +1,28 @@
+// Which roundings a forward pass makes. Weights always mean exactly what their file says.
+// docs/numerics.md describes every point and its measured cost.
+#pragma once
+#include <optional>
+#include <string_view>
+
+namespace hadal::arch {
+
+struct Numerics {
+  bool bf16_activations = false;  // round to bfloat16 wherever the official code holds bfloat16
+  bool fp8_linear_inputs =
+      false;                 // quantise the inputs of FP8 and FP4 weights, 128 channels a block
+  bool fp8_kv = true;        // NoPE channels of cache entries: FP8, 64 channels a block
+  bool fp4_indexer = true;   // indexer queries and keys: FP4, 32 channels a block
+  bool packed_cache = true;  // entries as published (584 and 68 bytes); false: float32
+  // Inputs of FP8 and FP4 weights as integers with a scale a block (kernels/quantized_row.h).
+  bool integer_inputs = true;
+
+  // The default: float32 activations, finer at the weights than FP8, entries as published.
+  static Numerics Stored() { return {}; }
+  // The golden variants: nothing rounded; every quantisation but no bfloat16; the official code.
+  static Numerics F32() { return {false, false, false, false, false, false}; }
+  static Numerics F32q() { return {false, true, true, true, false, false}; }
+  static Numerics Bf16() { return {true, true, true, true, true, false}; }
+  static std::optional<Numerics> FromName(std::string_view name);  // stored, f32, f32q, bf16
+};
+
+}  // namespace hadal::arch

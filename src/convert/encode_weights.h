@@ -1,0 +1,38 @@
+// Float32 weights into the formats of a published checkpoint. The inverse is io::DecodeFloats.
+//
+// Each block's scale is the smallest power of two that brings its largest magnitude into range
+// (tensor/codec.h); codes are rounded to nearest, ties to even. So encoding what was decoded gives the
+// same values again, wherever the scale was at least codec.h's floor.
+//
+//   w      [rows, cols]                     f32, row-major, finite: kInvalid names the first that is not
+//   codes  [rows, cols] or [rows, cols/2]   E4M3, or two E2M1 a byte, low nibble the even column
+//   scales [ceil(rows/128), ceil(cols/128)] or [rows, cols/32]   E8M0
+//
+// Blocks do not reach over a multiple of 128 rows, so a matrix may be encoded that many at a time.
+// Source: DeepSeek-V4 inference/kernel.py (act_quant, fp4_quant) and convert.py.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hadal::convert {
+
+struct EncodedBlocks {
+  std::vector<std::uint8_t> codes, scales;
+};
+
+Result<EncodedBlocks> EncodeFp8Block128(std::span<const float> w, std::size_t rows,
+                                        std::size_t cols);
+Result<EncodedBlocks> EncodeFp4Block32(std::span<const float> w, std::size_t rows,
+                                       std::size_t cols);  // kInvalid: cols not a multiple of 32
+Result<std::vector<std::uint16_t>> EncodeBf16(std::span<const float> w, std::size_t rows,
+                                              std::size_t cols);
+
+// The codes of tensor/codec.h without its branches: equal for every finite float.
+std::uint8_t FastE4m3(float v);
+std::uint8_t FastE2m1(float v);
+
+}  // namespace hadal::convert

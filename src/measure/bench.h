@@ -1,0 +1,40 @@
+// The work of `hadal bench`: speed and memory of a model on this machine.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "measure/bench_figures.h"
+
+namespace hadal::measure {
+
+inline constexpr std::uint64_t kBenchDepths[] = {0, 4096, 32768, 131072, 524288, 1048576};
+
+struct BenchOptions {
+  std::string model = {};                            // a checkpoint; empty: the embedded one
+  std::vector<std::uint64_t> prefill = {512, 2048};  // tokens
+  std::vector<std::uint64_t> prefill_depth = {0};    // after so many others
+  // Of decoding; empty: those of kBenchDepths that the model's context holds.
+  std::vector<std::uint64_t> depth = {};
+  std::vector<std::uint64_t> threads = {};  // empty: all processors
+  std::vector<std::uint64_t> batch = {1};
+  bool random_fill = true;
+  std::size_t repeat = 5;
+  std::uint64_t chunk_tokens = 512;
+  double sample_seconds = 0.5;  // of decoding, at least; a sample is one token at least
+  bool quick = false;           // also for the machine's own figures
+  std::optional<std::uint64_t> ram_bytes =
+      {};  // what does not fit is left out and said; none: what is free
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+// kInvalid: a context longer than the model's. kCancelled. Settings whose memory
+// does not fit are left out, with a note that says what they would need.
+Result<BenchReport> RunBench(const BenchOptions& options,
+                             const std::function<void(const std::string&)>& on_step);
+
+}  // namespace hadal::measure

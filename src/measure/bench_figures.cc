@@ -1,0 +1,158 @@
+#include "measure/bench_figures.h"
+
+#include "base/table.h"
+#include "base/units.h"
+#include "machine/report.h"
+
+namespace hadal::measure {
+namespace {
+
+std::string Number(double v) { return fmt::format("{:.{}f}", v, v < 10 ? 2 : 1); }
+std::string Times(double times) { return fmt::format("{:.3f}x", times); }
+std::string Percent(double share) { return fmt::format("{:.1f}%", 100 * share); }
+
+Table PrefillTable(const BenchReport& report) {
+  Table table({">tokens", ">at depth", ">threads", ">tokens/s", ">min", ">max", ">GFLOP/token",
+               ">GFLOP/s", ">share of peak", ">of the first"});
+  for (const PrefillFigure& f : report.prefill)
+    table.Row({FormatCount(f.tokens), FormatCount(f.depth), std::to_string(f.threads),
+               Number(f.tokens_per_s.median), Number(f.tokens_per_s.min),
+               Number(f.tokens_per_s.max), Number(f.flops_per_token / 1e9),
+               Number(f.flops_per_s() / 1e9), Percent(f.share_of_peak), Times(f.times_first)});
+  return table;
+}
+
+Table DecodeTable(const BenchReport& report) {
+  Table table({">depth", ">threads", ">batch", ">tokens/s", ">min", ">max", ">GB/token", ">GB/s",
+               ">memory gave", ">share of bandwidth", ">of the first", ">GFLOP/s", ">state",
+               ">RSS"});
+  for (const DecodeFigure& f : report.decode)
+    table.Row({FormatCount(f.depth), std::to_string(f.threads), std::to_string(f.batch),
+               Number(f.tokens_per_s.median), Number(f.tokens_per_s.min),
+               Number(f.tokens_per_s.max), fmt::format("{:.3f}", f.bytes_per_token / 1e9),
+               Number(f.bytes_per_s() / 1e9), Number(f.read_bytes_per_s.median / 1e9),
+               Percent(f.share_of_bandwidth), Times(f.times_first), Number(f.flops_per_s() / 1e9),
+               FormatBytes(f.state_bytes), FormatBytes(f.rss_bytes)});
+  return table;
+}
+
+Table CostTable(const BenchReport& report) {
+  Table table({">depth", "component", ">MB/token", ">MFLOP/token"});
+  for (const ComponentCost& c : report.costs)
+    table.Row({FormatCount(c.depth), c.component,
+               fmt::format("{:.2f}", static_cast<double>(c.bytes) / 1e6),
+               fmt::format("{:.2f}", static_cast<double>(c.flops) / 1e6)});
+  return table;
+}
+
+Table MemoryTable(const BenchReport& report) {
+  Table table({"memory", ">"});
+  for (const MemoryPart& part : report.memory) table.Row({part.name, FormatBytes(part.bytes)});
+  return table;
+}
+
+std::string Heading(const BenchReport& report) {
+  return fmt::format(
+      "{}: median of {} samples, prefill in chunks of {}; depth reached by {}; opened in {:.3f} s, "
+      "first token after {:.3f} s more",
+      report.model, report.repeat, report.chunk_tokens,
+      report.random_fill ? "a random state" : "reading tokens", report.open_seconds,
+      report.first_token_seconds);
+}
+
+std::string Notes(const BenchReport& report) {
+  std::string text;
+  for (const std::string& note : report.notes) text += note + "\n";
+  return text;
+}
+
+std::string Csv(const BenchReport& report) {
+  std::string text = "phase,tokens,depth,threads,batch,tokens_per_s,min,max,share,times_first\n";
+  for (const PrefillFigure& f : report.prefill)
+    text += fmt::format("prefill,{},{},{},1,{},{},{},{},{}\n", f.tokens, f.depth, f.threads,
+                        f.tokens_per_s.median, f.tokens_per_s.min, f.tokens_per_s.max,
+                        f.share_of_peak, f.times_first);
+  for (const DecodeFigure& f : report.decode)
+    text += fmt::format("decode,1,{},{},{},{},{},{},{},{}\n", f.depth, f.threads, f.batch,
+                        f.tokens_per_s.median, f.tokens_per_s.min, f.tokens_per_s.max,
+                        f.share_of_bandwidth, f.times_first);
+  return text;
+}
+
+Json Rates(const machine::Samples& samples) {
+  return Json::MakeObject({{"median", samples.median}, {"min", samples.min}, {"max", samples.max}});
+}
+
+}  // namespace
+
+std::string BenchText(const BenchReport& report, BenchForm form) {
+  if (form == BenchForm::kCsv) return Csv(report);
+  const auto table = [form](const Table& t) {
+    return "\n" + (form == BenchForm::kMarkdown ? t.Markdown() : t.Text());
+  };
+  std::string text = Heading(report) + "\n";
+  if (form == BenchForm::kMarkdown)
+    text += "\n```\n" + machine::ToText(report.machine) + "```\n";
+  else
+    text += "\n" + machine::ToText(report.machine);
+  if (!report.prefill.empty()) text += table(PrefillTable(report));
+  if (!report.decode.empty()) text += table(DecodeTable(report));
+  if (!report.costs.empty()) text += table(CostTable(report));
+  if (!report.memory.empty())
+    text += fmt::format("\nat depth {}, batch {}:\n", FormatCount(report.memory_depth),
+                        report.memory_batch) +
+            table(MemoryTable(report));
+  return text + (report.notes.empty() ? "" : "\n" + Notes(report));
+}
+
+Json BenchJson(const BenchReport& report) {
+  Json::Array prefill, decode, costs, notes;
+  for (const PrefillFigure& f : report.prefill)
+    prefill.push_back(Json::MakeObject({{"tokens", f.tokens},
+                                        {"depth", f.depth},
+                                        {"threads", std::uint64_t{f.threads}},
+                                        {"tokens_per_s", f.tokens_per_s.median},
+                                        {"samples", Rates(f.tokens_per_s)},
+                                        {"flops_per_token", f.flops_per_token},
+                                        {"flops_per_s", f.flops_per_s()},
+                                        {"share_of_peak", f.share_of_peak},
+                                        {"times_first", f.times_first}}));
+  for (const DecodeFigure& f : report.decode)
+    decode.push_back(Json::MakeObject({{"depth", f.depth},
+                                       {"threads", std::uint64_t{f.threads}},
+                                       {"batch", std::uint64_t{f.batch}},
+                                       {"tokens_per_s", f.tokens_per_s.median},
+                                       {"samples", Rates(f.tokens_per_s)},
+                                       {"bytes_per_token", f.bytes_per_token},
+                                       {"flops_per_token", f.flops_per_token},
+                                       {"bytes_per_s", f.bytes_per_s()},
+                                       {"flops_per_s", f.flops_per_s()},
+                                       {"read_bytes_per_s", f.read_bytes_per_s.median},
+                                       {"share_of_bandwidth", f.share_of_bandwidth},
+                                       {"times_first", f.times_first},
+                                       {"state_bytes", f.state_bytes},
+                                       {"rss", f.rss_bytes}}));
+  for (const ComponentCost& c : report.costs)
+    costs.push_back(Json::MakeObject({{"depth", c.depth},
+                                      {"component", c.key},
+                                      {"bytes_per_token", c.bytes},
+                                      {"flops_per_token", c.flops}}));
+  for (const std::string& note : report.notes) notes.emplace_back(note);
+  Json memory = Json::MakeObject(
+      {{"depth", report.memory_depth}, {"batch", std::uint64_t{report.memory_batch}}});
+  for (const MemoryPart& part : report.memory) memory.Set(part.key, part.bytes);
+  return Json::MakeObject({{"model", report.model},
+                           {"fill", report.random_fill ? "random" : "real"},
+                           {"chunk_tokens", report.chunk_tokens},
+                           {"repeat", std::uint64_t{report.repeat}},
+                           {"open_seconds", report.open_seconds},
+                           {"first_token_seconds", report.first_token_seconds},
+                           {"machine", machine::ToJson(report.machine)},
+                           {"prefill", std::move(prefill)},
+                           {"decode", std::move(decode)},
+                           {"components", std::move(costs)},
+                           {"memory", std::move(memory)},
+                           {"notes", std::move(notes)}});
+}
+
+}  // namespace hadal::measure

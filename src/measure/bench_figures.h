@@ -1,0 +1,70 @@
+// What `hadal bench` measures, and its forms: text, Markdown, CSV, JSON, SVG.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "machine/measure.h"
+
+namespace hadal::measure {
+
+struct PrefillFigure {
+  std::uint64_t tokens = 0, depth = 0;  // so many after so many others
+  std::size_t threads = 0;
+  machine::Samples tokens_per_s;
+  double flops_per_token = 0;  // of matrix products, attention and index scores
+  double share_of_peak = 0;    // time at the measured peaks of the instructions used / time
+  double times_first = 1;      // tokens/s over those at the first depth, sampled in turns
+  double flops_per_s() const { return flops_per_token * tokens_per_s.median; }
+};
+
+struct DecodeFigure {
+  std::uint64_t depth = 0;
+  std::size_t threads = 0, batch = 0;
+  machine::Samples tokens_per_s;      // of all sequences together
+  machine::Samples read_bytes_per_s;  // what the memory gave around each sample
+  double bytes_per_token =
+      0;  // read from memory, by the cost model; experts that a batch shares once
+  double flops_per_token = 0;
+  double share_of_bandwidth = 0;  // the median of the samples' own
+  double times_first = 1;  // tokens/s over those of the first depth and batch, sampled in turns
+  std::uint64_t state_bytes = 0, rss_bytes = 0;  // of all sequences; of the process
+  double bytes_per_s() const { return bytes_per_token * tokens_per_s.median; }
+  double flops_per_s() const { return flops_per_token * tokens_per_s.median; }
+};
+
+struct ComponentCost {  // of decoding one token at a depth
+  std::uint64_t depth = 0;
+  std::string component, key;
+  std::uint64_t bytes = 0, flops = 0;
+};
+
+struct MemoryPart {
+  std::string name, key;
+  std::uint64_t bytes = 0;
+};
+
+struct BenchReport {
+  std::string model;
+  bool random_fill = true;
+  std::uint64_t chunk_tokens = 0;
+  std::size_t repeat = 0;
+  double open_seconds = 0, first_token_seconds = 0;
+  machine::MachineReport machine;
+  std::vector<PrefillFigure> prefill;
+  std::vector<DecodeFigure> decode;
+  std::vector<ComponentCost> costs;
+  std::uint64_t memory_depth = 0;  // of the memory figures
+  std::size_t memory_batch = 0;
+  std::vector<MemoryPart> memory;  // by component, then rss, rss_own, rss_peak
+  std::vector<std::string> notes;  // what was left out, and why
+};
+
+enum class BenchForm { kText, kMarkdown, kCsv };
+std::string BenchText(const BenchReport& report, BenchForm form);
+Json BenchJson(const BenchReport& report);
+// Decode speed and state bytes over depth, one line for each number of threads and batch.
+std::string BenchSvg(const BenchReport& report);
+
+}  // namespace hadal::measure
