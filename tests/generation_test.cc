@@ -169,8 +169,8 @@ TEST_F(GenerationTest, BudgetsAreCheckedFirstAndKept) {
   options.ram_bytes = 1'000'000;
   EXPECT_EQ(Run(options, folder_.File("a")).error.find("this needs "), 0u);
   const std::vector<text::TokenId> tokens = tokenizer_->Encode(prompt_);
-  const auto perplexity = Perplexity(*model_, *tokenizer_, threads, tokens,
-                                     {.context = 100, .ram_bytes = 1'000'000}, {});
+  const auto perplexity = eval::Perplexity(*model_, *tokenizer_, threads, tokens,
+                                           {.context = 100, .ram_bytes = 1'000'000}, {});
   ASSERT_FALSE(perplexity.ok());
   EXPECT_EQ(perplexity.error().code, Code::kExhausted);
 }

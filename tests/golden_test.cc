@@ -12,7 +12,7 @@
 #include "small_cases.h"
 #include "testing/temp_folder.h"
 
-namespace hadal::engine {
+namespace hadal::eval {
 namespace {
 
 std::string Show(const GoldenFigure& f) {
@@ -222,4 +222,4 @@ TEST(FindGoldenCases, ThemselvesOrOneFolderDown) {
 }
 
 }  // namespace
-}  // namespace hadal::engine
+}  // namespace hadal::eval

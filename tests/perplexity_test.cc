@@ -10,7 +10,7 @@
 #include "testing/temp_folder.h"
 #include "text/bpe_trainer.h"
 
-namespace hadal::engine {
+namespace hadal::eval {
 namespace {
 
 constexpr std::size_t kVocab = 270;
@@ -114,4 +114,4 @@ TEST_F(PerplexityTest, NothingToPredictAndForeignTokensAreErrors) {
 }
 
 }  // namespace
-}  // namespace hadal::engine
+}  // namespace hadal::eval

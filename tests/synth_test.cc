@@ -63,7 +63,7 @@ TEST(Synth, CutsIntoShardsAndLoads) {
   EXPECT_TRUE(fs::exists(folder.File("m/model.safetensors.index.json")));
   auto checkpoint = io::Checkpoint::Open(folder.File("m"));
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().what;
-  const auto model = Model::Load(std::move(*checkpoint));
+  const auto model = model::Model::Load(std::move(*checkpoint));
   ASSERT_TRUE(model.ok()) << model.error().what;
 }
 
@@ -119,18 +119,19 @@ TEST(Synth, NumbersAreSensible) {
 TEST(Synth, TheModelRuns) {
   const testing::TempFolder folder;
   ASSERT_EQ(Write(folder.File("m"), {.quiet = true}), "");
-  const Model model = Model::Load(io::Checkpoint::Open(folder.File("m")).value()).value();
+  const model::Model model =
+      model::Model::Load(io::Checkpoint::Open(folder.File("m")).value()).value();
   Threads threads(2);
-  Forward forward(model, arch::Numerics::Stored(), threads, 140);
+  model::Forward forward(model, arch::Numerics::Stored(), threads, 140);
   Buffer<std::byte> fixed(forward.layout().fixed_bytes);
   std::memset(fixed.data(), 0, fixed.size());
   Buffer<std::byte> pages[2] = {Buffer<std::byte>(forward.layout().page_bytes),
                                 Buffer<std::byte>(forward.layout().page_bytes)};
   std::byte* const page_data[] = {pages[0].data(), pages[1].data()};
-  SequenceState state{.fixed = fixed.span(), .pages = page_data};
+  model::SequenceState state{.fixed = fixed.span(), .pages = page_data};
   std::vector<std::int32_t> tokens;
   for (std::int32_t i = 0; i < 140; ++i) tokens.push_back(i * 7 % 300);
-  const Chunk chunk{&state, tokens};
+  const model::Chunk chunk{&state, tokens};
   forward.Run({&chunk, 1});
   std::vector<float> logits(300);
   forward.Logits(139, logits);
