@@ -54,7 +54,7 @@ void AttendTile(View2<const float> q, View2<const float> kv, float scale, Attent
   HADAL_CHECK(state.max.size() == q.rows() && state.sum.size() == q.rows());
   HADAL_CHECK(state.weighted.rows() == q.rows() && state.weighted.cols() == q.cols());
   if (kv.rows() == 0) return;
-  const auto simd = HADAL_SIMD(AttendTile);
+  const auto simd = HADAL_ACTIVE(AttendTile);
   if (simd == nullptr) return AttendTilePlain(q, kv, scale, state);
   simd({.q = q.data(),
         .kv = kv.data(),
@@ -73,7 +73,7 @@ void AttendTile(View2<const float> q, View2<const float> kv, float scale, Attent
 void AttendEnd(std::span<const float> sink, const AttentionState& state, View2<float> out) {
   HADAL_CHECK(sink.size() == state.max.size() && out.rows() == sink.size());
   HADAL_CHECK(out.cols() == state.weighted.cols() && state.weighted.rows() == sink.size());
-  const auto scale_row = HADAL_SIMD(ScaleRow);
+  const auto scale_row = HADAL_ACTIVE(ScaleRow);
   for (std::size_t h = 0; h < sink.size(); ++h) {
     // Against the larger of the two, so that neither exponential overflows.
     const float top = std::max(state.max[h], sink[h]);

@@ -28,7 +28,7 @@ float PlainAmax(std::span<const float> x) {
 }
 
 float Amax(std::span<const float> x) {
-  const auto simd = HADAL_SIMD(Amax);
+  const auto simd = HADAL_ACTIVE(Amax);
   return simd == nullptr ? PlainAmax(x) : simd(x.data(), x.size());
 }
 
@@ -47,7 +47,7 @@ void FillNan(std::span<float> x) { std::ranges::fill(x, std::numeric_limits<floa
 void RoundFp8Block(std::span<float> x) {
   const float scale = Fp8Scale(Amax(x));
   if (std::isinf(scale)) return FillNan(x);
-  if (const auto simd = HADAL_SIMD(RoundFp8); simd != nullptr)
+  if (const auto simd = HADAL_ACTIVE(RoundFp8); simd != nullptr)
     return simd(x.data(), x.size(), scale);
   for (float& v : x) v = E4m3ToF32(F32ToE4m3(v / scale)) * scale;
 }
@@ -55,7 +55,7 @@ void RoundFp8Block(std::span<float> x) {
 void RoundFp4Block(std::span<float> x) {
   const float scale = Fp4Scale(Amax(x));
   if (std::isinf(scale)) return FillNan(x);
-  if (const auto simd = HADAL_SIMD(RoundFp4); simd != nullptr)
+  if (const auto simd = HADAL_ACTIVE(RoundFp4); simd != nullptr)
     return simd(x.data(), x.size(), scale);
   for (float& v : x) v = E2m1ToF32(F32ToE2m1(v / scale)) * scale;
 }
@@ -67,7 +67,7 @@ std::byte EncodeFp8Block(std::span<const float> x, std::span<std::byte> codes) {
     std::ranges::fill(codes, std::byte{0});
     return kNanScale;
   }
-  if (const auto simd = HADAL_SIMD(EncodeFp8); simd != nullptr)
+  if (const auto simd = HADAL_ACTIVE(EncodeFp8); simd != nullptr)
     simd(x.data(), x.size(), scale, Bytes(codes));
   else
     for (std::size_t i = 0; i < x.size(); ++i) codes[i] = std::byte{F32ToE4m3(x[i] / scale)};
@@ -80,7 +80,7 @@ std::byte EncodeFp4Block(std::span<const float> x, std::span<std::byte> codes) {
     std::ranges::fill(codes, std::byte{0});
     return kNanScale;
   }
-  if (const auto simd = HADAL_SIMD(EncodeFp4); simd != nullptr) {
+  if (const auto simd = HADAL_ACTIVE(EncodeFp4); simd != nullptr) {
     simd(x.data(), x.size(), scale, Bytes(codes));
   } else {
     for (std::size_t i = 0; i < x.size(); i += 2) {
@@ -92,13 +92,13 @@ std::byte EncodeFp4Block(std::span<const float> x, std::span<std::byte> codes) {
 }
 
 void DecodeFp8Block(std::span<const std::byte> codes, float scale, std::span<float> x) {
-  if (const auto simd = HADAL_SIMD(DecodeFp8); simd != nullptr)
+  if (const auto simd = HADAL_ACTIVE(DecodeFp8); simd != nullptr)
     return simd(Bytes(codes), x.size(), scale, x.data());
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = E4m3ToF32(Bytes(codes)[i]) * scale;
 }
 
 void DecodeFp4Block(std::span<const std::byte> codes, float scale, std::span<float> x) {
-  if (const auto simd = HADAL_SIMD(DecodeFp4); simd != nullptr)
+  if (const auto simd = HADAL_ACTIVE(DecodeFp4); simd != nullptr)
     return simd(Bytes(codes), x.size(), scale, x.data());
   for (std::size_t i = 0; i < x.size(); i += 2) {
     const std::uint8_t pair = Bytes(codes)[i / 2];
@@ -140,7 +140,7 @@ void RoundFp4(std::span<float> x) {
 }
 
 void RoundBf16(std::span<float> x) {
-  if (const auto simd = HADAL_SIMD(RoundBf16); simd != nullptr) return simd(x.data(), x.size());
+  if (const auto simd = HADAL_ACTIVE(RoundBf16); simd != nullptr) return simd(x.data(), x.size());
   for (float& v : x) v = RoundToBf16(v);
 }
 

@@ -27,7 +27,7 @@ void HadamardPlain(std::span<float> x, float scale) {
 void Hadamard(std::span<float> x) {
   HADAL_CHECK(std::has_single_bit(x.size()) && x.size() <= 1024);
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(x.size())));
-  const auto simd = HADAL_SIMD(Hadamard);
+  const auto simd = HADAL_ACTIVE(Hadamard);
   if (simd == nullptr || x.size() < kSmallestSimd) return HadamardPlain(x, scale);
   simd(x.data(), x.size(), scale);
 }

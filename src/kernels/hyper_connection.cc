@@ -95,14 +95,14 @@ void HcHeadWeights(std::span<const float> mixes, float scale, std::span<const fl
 void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y) {
   HADAL_CHECK(streams.rows() == kStreams && weights.size() == kStreams);
   HADAL_CHECK(streams.cols() == y.size());
-  const auto simd = HADAL_SIMD(HcReduce);
+  const auto simd = HADAL_ACTIVE(HcReduce);
   if (simd == nullptr) return HcReducePlain(streams, weights.data(), y);
   simd(streams.data(), streams.stride(), weights.data(), y.data(), y.size());
 }
 
 void HcExpand(const HcWeights& weights, std::span<const float> sublayer_out, View2<float> streams) {
   HADAL_CHECK(streams.rows() == kStreams && streams.cols() == sublayer_out.size());
-  const auto simd = HADAL_SIMD(HcExpand);
+  const auto simd = HADAL_ACTIVE(HcExpand);
   if (simd == nullptr) return HcExpandPlain(weights, sublayer_out, streams);
   simd(weights.post, weights.comb[0], sublayer_out.data(), streams.data(), streams.stride(),
        sublayer_out.size());

@@ -33,7 +33,7 @@ float ScorePlain(View2<const float> q, std::span<const float> w, std::span<const
 void IndexScores(View2<const float> q, std::span<const float> w, View2<const float> keys,
                  Rounding rounding, std::span<float> score) {
   HADAL_CHECK(q.cols() == keys.cols() && w.size() == q.rows() && score.size() == keys.rows());
-  if (const auto simd = HADAL_SIMD(IndexScores); simd != nullptr)
+  if (const auto simd = HADAL_ACTIVE(IndexScores); simd != nullptr)
     return simd({.q = q.data(),
                  .w = w.data(),
                  .keys = keys.data(),

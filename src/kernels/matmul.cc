@@ -131,13 +131,13 @@ using UnitFunction = void (*)(const MatMulUnit&);
 UnitFunction SimdFunction(WeightFormat format) {
   switch (format) {
     case WeightFormat::kF32:
-      return HADAL_SIMD(MatMulF32);
+      return HADAL_ACTIVE(MatMulF32);
     case WeightFormat::kBf16:
-      return HADAL_SIMD(MatMulBf16);
+      return HADAL_ACTIVE(MatMulBf16);
     case WeightFormat::kFp8Block128:
-      return HADAL_SIMD(MatMulFp8Block128);
+      return HADAL_ACTIVE(MatMulFp8Block128);
     case WeightFormat::kFp4E8m0x32:
-      return HADAL_SIMD(MatMulFp4E8m0x32);
+      return HADAL_ACTIVE(MatMulFp4E8m0x32);
   }
   return nullptr;
 }

@@ -157,7 +157,7 @@ void PackedIndexScoresPlain(const std::byte* query, std::size_t heads, std::size
 void PackedIndexScores(const std::byte* query, std::size_t heads, std::size_t dim,
                        const std::byte* keys, std::span<float> score) {
   HADAL_CHECK(dim <= kPackedIndexDim && dim % kInt8Block == 0);
-  const auto simd = HADAL_SIMD(PackedIndexScores);
+  const auto simd = HADAL_ACTIVE(PackedIndexScores);
   if (simd == nullptr) return PackedIndexScoresPlain(query, heads, dim, keys, score);
   const Places at(heads, dim);
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(query);

@@ -27,7 +27,7 @@ void PoolSoftmax(View2<const float> kv, View2<const float> score, std::span<floa
 void PoolSoftmax(View2<const float> kv, View2<const float> score, std::span<float> y) {
   HADAL_CHECK(kv.rows() >= 1 && kv.rows() == score.rows());
   HADAL_CHECK(kv.cols() == y.size() && score.cols() == y.size());
-  const auto simd = HADAL_SIMD(PoolSoftmax);
+  const auto simd = HADAL_ACTIVE(PoolSoftmax);
   if (simd == nullptr) return ref::PoolSoftmax(kv, score, y);
   simd(kv.data(), kv.stride(), score.data(), score.stride(), kv.rows(), y.data(), y.size());
 }

@@ -137,7 +137,7 @@ void RunUnit(const QuantizedMatMulJob& job, const Grid& grid, std::size_t index)
       .code_bytes = code_bytes,
       .scale_bytes = scale_bytes,
       .first_row_in_block = (w.first_row_in_block + first_row) % 128};
-  (fp4 ? HADAL_SIMD(MatMulInt8Fp4) : HADAL_SIMD(MatMulInt16Fp8))(unit);
+  (fp4 ? HADAL_ACTIVE(MatMulInt8Fp4) : HADAL_ACTIVE(MatMulInt16Fp8))(unit);
 }
 
 // Runs the units whose costs, summed in order, begin in [begin, end).

@@ -83,10 +83,10 @@ void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out) {
   auto* bytes = reinterpret_cast<std::uint8_t*>(out);
   if (format == RowFormat::kInt8Block32) {
     HADAL_CHECK(x.size() % kInt8Block == 0);
-    const auto simd = HADAL_SIMD(QuantizeInt8);
+    const auto simd = HADAL_ACTIVE(QuantizeInt8);
     return simd != nullptr ? simd(x.data(), x.size(), bytes) : QuantizeInt8Plain(x, out);
   }
-  const auto simd = HADAL_SIMD(QuantizeInt16);
+  const auto simd = HADAL_ACTIVE(QuantizeInt16);
   return simd != nullptr ? simd(x.data(), x.size(), bytes) : QuantizeInt16Plain(x, out);
 }
 

@@ -37,25 +37,25 @@ void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, s
 
 void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, std::span<float> y) {
   HADAL_CHECK(x.size() == y.size() && (gain.empty() || gain.size() == x.size()));
-  const auto scale_row = HADAL_SIMD(ScaleRow);
+  const auto scale_row = HADAL_ACTIVE(ScaleRow);
   if (scale_row == nullptr) return ref::RmsNorm(x, gain, eps, y);
   scale_row(x.data(), RmsScale(x, eps), gain.empty() ? nullptr : gain.data(), y.data(), x.size());
 }
 
 float RmsScale(std::span<const float> x, float eps) {
   HADAL_CHECK(!x.empty());
-  const auto square_sum = HADAL_SIMD(SquareSum);
+  const auto square_sum = HADAL_ACTIVE(SquareSum);
   if (square_sum == nullptr) return ref::RmsScale(x, eps);
   return 1 / std::sqrt(square_sum(x.data(), x.size()) / static_cast<float>(x.size()) + eps);
 }
 
 void RmsNormBf16Steps(std::span<float> x, float eps) {
   HADAL_CHECK(!x.empty());
-  const auto square_sum = HADAL_SIMD(SquareSumBf16);
+  const auto square_sum = HADAL_ACTIVE(SquareSumBf16);
   const float sum = square_sum == nullptr ? PlainSquareSumBf16(x) : square_sum(x.data(), x.size());
   const float mean = RoundToBf16(sum / static_cast<float>(x.size()));
   const float scale = RoundToBf16(1 / std::sqrt(RoundToBf16(mean + eps)));
-  if (const auto scale_row = HADAL_SIMD(ScaleRowBf16); scale_row != nullptr)
+  if (const auto scale_row = HADAL_ACTIVE(ScaleRowBf16); scale_row != nullptr)
     return scale_row(x.data(), scale, x.size());
   for (float& v : x) v = RoundToBf16(v * scale);
 }

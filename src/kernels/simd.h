@@ -40,7 +40,7 @@ Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_av
 
 }  // namespace hadal::kernels
 
-// HADAL_SIMD(Name): ActiveSimd of the functions of that name.
-#define HADAL_SIMD(name)                                                                        \
+// HADAL_ACTIVE(Name): ActiveSimd of the functions of that name.
+#define HADAL_ACTIVE(name)                                                                      \
   ::hadal::kernels::ActiveSimd(&::hadal::kernels::avx2::name, &::hadal::kernels::avxvnni::name, \
                                &::hadal::kernels::avx512::name)

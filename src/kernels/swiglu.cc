@@ -23,7 +23,7 @@ void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit,
 void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit, float weight,
             std::span<float> h) {
   HADAL_CHECK(gate.size() == h.size() && up.size() == h.size());
-  const auto simd = HADAL_SIMD(SwiGlu);
+  const auto simd = HADAL_ACTIVE(SwiGlu);
   if (simd == nullptr) return ref::SwiGlu(gate, up, limit, weight, h);
   simd(gate.data(), up.data(), limit, weight, h.data(), h.size());
 }

@@ -86,8 +86,8 @@ HADAL_INLINE void Finish(T* z, std::int64_t begin, std::int64_t end, std::int64_
 
 // Scores of one head of one token in, probabilities out; returns the sink's.
 template <class T>
-HADAL_SIMD T SoftmaxRow(T* window, std::int64_t keys, T* entries, std::int64_t count, T sink,
-                        T scale, const Ranges& r, const std::uint8_t* selected) {
+HADAL_TARGET_CLONES T SoftmaxRow(T* window, std::int64_t keys, T* entries, std::int64_t count,
+                                 T sink, T scale, const Ranges& r, const std::uint8_t* selected) {
   if (selected != nullptr)
     for (std::int64_t j = r.entry_begin; j < r.entry_end; ++j)
       entries[j] = selected[j] != 0 ? entries[j] : -std::numeric_limits<T>::infinity();
@@ -164,9 +164,9 @@ struct RowsShape {
 // dp in, dz out, in place: dz = scale * p * (dp - sum(p * dp)) and dsink -= sink_p * sum(p * dp), of
 // tokens [begin, end).
 template <class T>
-HADAL_SIMD void SoftmaxBackward(const RowsShape& s, const T* window_p, const T* entry_p,
-                                const T* sink_p, T scale, std::int64_t begin, std::int64_t end,
-                                T* window_d, T* entry_d, T* dsink) {
+HADAL_TARGET_CLONES void SoftmaxBackward(const RowsShape& s, const T* window_p, const T* entry_p,
+                                         const T* sink_p, T scale, std::int64_t begin,
+                                         std::int64_t end, T* window_d, T* entry_d, T* dsink) {
   for (std::int64_t i = begin * s.heads; i < end * s.heads; ++i) {
     const T *pw = window_p + i * s.keys, *pe = entry_p + i * s.count;
     T *dw = window_d + i * s.keys, *de = entry_d + i * s.count;

@@ -42,8 +42,8 @@ struct PoolGradients {
 
 // sum [width] is room to work in.
 template <class T>
-HADAL_SIMD void PoolEntry(const PoolShape& s, std::int64_t token, bool has_previous,
-                          const PoolValues<T>& in, T* out, T* log_sum, T* sum) {
+HADAL_TARGET_CLONES void PoolEntry(const PoolShape& s, std::int64_t token, bool has_previous,
+                                   const PoolValues<T>& in, T* out, T* log_sum, T* sum) {
   const T *kv = in.kv, *gate = in.gate, *ape = in.ape;
   std::fill_n(log_sum, s.width, -std::numeric_limits<T>::infinity());
   std::fill_n(out, s.width, T{0});
@@ -71,9 +71,10 @@ HADAL_SIMD void PoolEntry(const PoolShape& s, std::int64_t token, bool has_previ
 // With p the softmax weight of a candidate: dkv = p * d, dgate = p * d * (kv - out). A token's half of
 // the channels belongs to one entry only, so entries write apart.
 template <class T>
-HADAL_SIMD void PoolEntryBackward(const PoolShape& s, std::int64_t token, bool has_previous,
-                                  const PoolValues<T>& in, const T* out, const T* log_sum,
-                                  const T* dout, const PoolGradients<T>& grad) {
+HADAL_TARGET_CLONES void PoolEntryBackward(const PoolShape& s, std::int64_t token,
+                                           bool has_previous, const PoolValues<T>& in, const T* out,
+                                           const T* log_sum, const T* dout,
+                                           const PoolGradients<T>& grad) {
   const T *kv = in.kv, *gate = in.gate, *ape = in.ape;
   T *dkv = grad.kv, *dgate = grad.gate, *dape = grad.ape;
   ForCandidates(s, token, has_previous, [&](std::int64_t at, std::int64_t ape_at) HADAL_LAMBDA {

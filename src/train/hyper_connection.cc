@@ -24,7 +24,7 @@ struct Range {
 
 // rsqrt(mean(row^2) + eps)
 template <class T>
-HADAL_SIMD void InverseRms(const T* x, std::int64_t width, T eps, Range rows, T* inverse) {
+HADAL_TARGET_CLONES void InverseRms(const T* x, std::int64_t width, T eps, Range rows, T* inverse) {
   for (std::int64_t row = rows.begin; row < rows.end; ++row) {
     const T* a = x + row * width;
     inverse[row] = 1 / std::sqrt(Dot(a, a, width) / static_cast<T>(width) + eps);
@@ -33,7 +33,7 @@ HADAL_SIMD void InverseRms(const T* x, std::int64_t width, T eps, Range rows, T*
 
 // y = sum_j mix_j * streams_j
 template <class T>
-HADAL_SIMD void Read(const Shape& s, const T* x, const T* mix, Range tokens, T* y) {
+HADAL_TARGET_CLONES void Read(const Shape& s, const T* x, const T* mix, Range tokens, T* y) {
   for (std::int64_t t = tokens.begin; t < tokens.end; ++t) {
     std::fill_n(y + t * s.dim, s.dim, T{0});
     for (std::int64_t j = 0; j < s.n; ++j)
@@ -43,8 +43,8 @@ HADAL_SIMD void Read(const Shape& s, const T* x, const T* mix, Range tokens, T* 
 
 // dmix_j += dinput . streams_j
 template <class T>
-HADAL_SIMD void ReadBackwardMix(const Shape& s, const T* x, const T* dinput, Range tokens,
-                                T* dmix) {
+HADAL_TARGET_CLONES void ReadBackwardMix(const Shape& s, const T* x, const T* dinput, Range tokens,
+                                         T* dmix) {
   for (std::int64_t t = tokens.begin; t < tokens.end; ++t)
     for (std::int64_t j = 0; j < s.n; ++j)
       dmix[t * s.mixes + j] += Dot(dinput + t * s.dim, x + (t * s.n + j) * s.dim, s.dim);
@@ -52,8 +52,9 @@ HADAL_SIMD void ReadBackwardMix(const Shape& s, const T* x, const T* dinput, Ran
 
 // dx += mix_j * dinput + pull * x + dstreams, the last if there is one
 template <class T>
-HADAL_SIMD void ReadBackwardStreams(const Shape& s, const T* x, const T* mix, const T* dinput,
-                                    const T* pull, const T* dstreams, Range tokens, T* dx) {
+HADAL_TARGET_CLONES void ReadBackwardStreams(const Shape& s, const T* x, const T* mix,
+                                             const T* dinput, const T* pull, const T* dstreams,
+                                             Range tokens, T* dx) {
   for (std::int64_t t = tokens.begin; t < tokens.end; ++t)
     for (std::int64_t j = 0; j < s.n; ++j) {
       const std::int64_t at = (t * s.n + j) * s.dim;
@@ -132,8 +133,8 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
 };
 
 template <class T>
-HADAL_SIMD void Write(const Shape& s, const T* x, const T* output, const T* mix, Range tokens,
-                      T* y) {
+HADAL_TARGET_CLONES void Write(const Shape& s, const T* x, const T* output, const T* mix,
+                               Range tokens, T* y) {
   for (std::int64_t t = tokens.begin; t < tokens.end; ++t) {
     const T *post = mix + t * s.mixes + s.n, *comb = post + s.n, *add = output + t * s.dim;
     for (std::int64_t j = 0; j < s.n; ++j) {
@@ -152,8 +153,8 @@ struct WriteGradients {
 };
 
 template <class T>
-HADAL_SIMD void WriteBackward(const Shape& s, const T* x, const T* output, const T* mix,
-                              const T* dy, Range tokens, const WriteGradients<T>& grad) {
+HADAL_TARGET_CLONES void WriteBackward(const Shape& s, const T* x, const T* output, const T* mix,
+                                       const T* dy, Range tokens, const WriteGradients<T>& grad) {
   for (std::int64_t t = tokens.begin; t < tokens.end; ++t) {
     const T *post = mix + t * s.mixes + s.n, *comb = post + s.n, *rows = dy + t * s.n * s.dim;
     T *dpre = grad.mix + t * s.mixes, *dpost = dpre + s.n, *dcomb = dpost + s.n;

@@ -62,7 +62,7 @@ HADAL_INLINE void SoftmaxRows(T* k, std::int64_t n, T eps) {
 
 // The logits are in s.At(0); the result will be in s.At(s.steps).
 template <class T>
-HADAL_SIMD void SinkhornForward(Sinkhorn<T>& s) {
+HADAL_TARGET_CLONES void SinkhornForward(Sinkhorn<T>& s) {
   const std::int64_t n = s.n;
   SoftmaxRows(s.At(0), n, s.eps);
   for (std::int64_t step = 0; step < s.steps; ++step) {
@@ -88,7 +88,7 @@ HADAL_SIMD void SinkhornForward(Sinkhorn<T>& s) {
 // d [n*n][kLanes]: gradient of the result in, of the logits out. A division y = x / (sum x + eps) gives
 // dx = (dy - sum(dy * y)) / (sum x + eps); the softmax likewise, without its eps.
 template <class T>
-HADAL_SIMD void SinkhornBackward(Sinkhorn<T>& s, T* d) {
+HADAL_TARGET_CLONES void SinkhornBackward(Sinkhorn<T>& s, T* d) {
   const std::int64_t n = s.n;
   for (std::int64_t step = s.steps - 1; step >= 0; --step) {
     const T* y = s.At(step + 1);

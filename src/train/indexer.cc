@@ -24,8 +24,8 @@ struct ScoreShape {
 
 // score[r, c] = sum_h w[r, h] * max(0, dots[r, h, c]), of rows [begin, end).
 template <class T>
-HADAL_SIMD void WeightedRelu(const ScoreShape& s, const T* dots, const T* w, std::int64_t begin,
-                             std::int64_t end, T* scores) {
+HADAL_TARGET_CLONES void WeightedRelu(const ScoreShape& s, const T* dots, const T* w,
+                                      std::int64_t begin, std::int64_t end, T* scores) {
   for (std::int64_t row = begin; row < end; ++row) {
     T* score = scores + row * s.count;
     std::fill_n(score, s.count, T{0});
@@ -38,9 +38,9 @@ HADAL_SIMD void WeightedRelu(const ScoreShape& s, const T* dots, const T* w, std
 }
 
 template <class T>
-HADAL_SIMD void WeightedReluBackward(const ScoreShape& s, const T* dots, const T* w,
-                                     const T* dscores, std::int64_t begin, std::int64_t end,
-                                     T* ddots, T* dw) {
+HADAL_TARGET_CLONES void WeightedReluBackward(const ScoreShape& s, const T* dots, const T* w,
+                                              const T* dscores, std::int64_t begin,
+                                              std::int64_t end, T* ddots, T* dw) {
   for (std::int64_t row = begin; row < end; ++row) {
     const T* g = dscores + row * s.count;
     for (std::int64_t h = row * s.heads; h < (row + 1) * s.heads; ++h) {

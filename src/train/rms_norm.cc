@@ -14,8 +14,8 @@ using torch::autograd::variable_list;
 
 // Rows [begin, end); gain may be null.
 template <class T>
-HADAL_SIMD void Forward(const T* x, const T* gain, std::int64_t width, T eps, std::int64_t begin,
-                        std::int64_t end, T* y, T* inverse) {
+HADAL_TARGET_CLONES void Forward(const T* x, const T* gain, std::int64_t width, T eps,
+                                 std::int64_t begin, std::int64_t end, T* y, T* inverse) {
   for (std::int64_t row = begin; row < end; ++row) {
     const T* a = x + row * width;
     T* b = y + row * width;
@@ -33,8 +33,8 @@ HADAL_SIMD void Forward(const T* x, const T* gain, std::int64_t width, T eps, st
 
 // dx = r * (g - x * r^2 * mean(g * x)), g = dy * gain.
 template <class T>
-HADAL_SIMD void BackwardX(const T* x, const T* gain, std::int64_t width, const T* inverse,
-                          const T* dy, std::int64_t begin, std::int64_t end, T* dx) {
+HADAL_TARGET_CLONES void BackwardX(const T* x, const T* gain, std::int64_t width, const T* inverse,
+                                   const T* dy, std::int64_t begin, std::int64_t end, T* dx) {
   for (std::int64_t row = begin; row < end; ++row) {
     const T *a = x + row * width, *g = dy + row * width;
     T* b = dx + row * width;
@@ -51,8 +51,9 @@ HADAL_SIMD void BackwardX(const T* x, const T* gain, std::int64_t width, const T
 }
 
 template <class T>
-HADAL_SIMD void AddWeightGradient(const T* x, std::int64_t width, const T* inverse, const T* dy,
-                                  std::int64_t begin, std::int64_t end, T* sum) {
+HADAL_TARGET_CLONES void AddWeightGradient(const T* x, std::int64_t width, const T* inverse,
+                                           const T* dy, std::int64_t begin, std::int64_t end,
+                                           T* sum) {
   for (std::int64_t row = begin; row < end; ++row) {
     const T *a = x + row * width, *g = dy + row * width, r = inverse[row];
 #pragma omp simd

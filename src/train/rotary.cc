@@ -40,8 +40,8 @@ struct RotaryRows {
 };
 
 template <class T>
-HADAL_SIMD void RotateRows(const RotaryRows<T>& s, const T* x, std::int64_t begin, std::int64_t end,
-                           T* y) {
+HADAL_TARGET_CLONES void RotateRows(const RotaryRows<T>& s, const T* x, std::int64_t begin,
+                                    std::int64_t end, T* y) {
   const std::int64_t plain = s.channels - 2 * s.half;
   for (std::int64_t row = begin; row < end; ++row) {
     const T *c = s.cos + s.positions[row] * s.half, *sine = s.sin + s.positions[row] * s.half;

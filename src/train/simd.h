@@ -1,9 +1,9 @@
 // What the loops written by hand are made of.
 //
-// HADAL_SIMD compiles a function for AVX-512, for AVX2 and for any x86-64, and the loader picks one:
-// put it on functions that loop over raw arrays. Helpers they call are HADAL_INLINE, so that they
-// become part of each version. Other compilers, and sanitizers (which cannot be loaded with such
-// functions), get the plain version.
+// HADAL_TARGET_CLONES compiles a function for AVX-512, for AVX2 and for any x86-64, and the loader
+// picks one: put it on functions that loop over raw arrays. Helpers they call are HADAL_INLINE, so
+// that they become part of each version. Other compilers, and sanitizers (which cannot be loaded with
+// such functions), get the plain version.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -12,9 +12,10 @@
 
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define HADAL_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#define HADAL_TARGET_CLONES \
+  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
-#define HADAL_SIMD
+#define HADAL_TARGET_CLONES
 #endif
 #define HADAL_INLINE inline __attribute__((always_inline))
 #define HADAL_LAMBDA __attribute__((always_inline))  // after a lambda's parameters

@@ -15,7 +15,8 @@ struct Shape {
 };
 
 template <class T>
-HADAL_SIMD void Forward(const Shape& s, const T* g, const T* u, const T* weight, T limit, T* h) {
+HADAL_TARGET_CLONES void Forward(const Shape& s, const T* g, const T* u, const T* weight, T limit,
+                                 T* h) {
   for (std::int64_t row = s.begin; row < s.end; ++row) {
     const T factor = weight != nullptr ? weight[row] : T{1};
 #pragma omp simd
@@ -32,8 +33,8 @@ struct Gradients {
 };
 
 template <class T>
-HADAL_SIMD void Backward(const Shape& s, const T* g, const T* u, const T* weight, T limit,
-                         const T* dh, const Gradients<T>& out) {
+HADAL_TARGET_CLONES void Backward(const Shape& s, const T* g, const T* u, const T* weight, T limit,
+                                  const T* dh, const Gradients<T>& out) {
   T *dgate = out.gate, *dup = out.up;
   for (std::int64_t row = s.begin; row < s.end; ++row) {
     const T factor = weight != nullptr ? weight[row] : T{1};
