@@ -1,7 +1,6 @@
 #include "base/threads.h"
 
-#include <sched.h>
-
+#include "base/allowance.h"
 #include "base/check.h"
 
 namespace hadal {
@@ -32,12 +31,7 @@ Threads::~Threads() {
   for (std::thread& worker : workers_) worker.join();
 }
 
-std::size_t Threads::HardwareCount() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
-    return static_cast<std::size_t>(CPU_COUNT(&set));
-  return 1;
-}
+std::size_t Threads::HardwareCount() { return ReadAllowance().processors; }
 
 void Threads::RunBlock(std::size_t worker) const {
   const std::size_t threads = count();

@@ -33,7 +33,7 @@ class Threads {
         items, [](void* fn, std::size_t item) { (*static_cast<Fn*>(fn))(item); }, &f);
   }
 
-  static std::size_t HardwareCount();  // >= 1; what this process may use
+  static std::size_t HardwareCount();  // >= 1; processors of base/allowance.h, read anew
 
  private:
   using Call = void (*)(void*, std::size_t);

@@ -63,7 +63,8 @@ void AddRam(CLI::App* app, std::optional<std::uint64_t>* bytes) {
 
 void AddThreads(CLI::App* app, std::size_t* threads) {
   *threads = Threads::HardwareCount();
-  app->add_option("--threads", *threads, "threads (default: all processors)")
+  app->add_option("--threads", *threads,
+                  "threads (default: all processors that this process may use)")
       ->check(WholeNumber(1, 1024));
 }
 

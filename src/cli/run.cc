@@ -118,12 +118,12 @@ Status Run(RunOptions options) {
                  generate.snapshot.c_str());
   if (options.json) {
     Json out = Json::MakeObject({{"text", whole}});
-    out.Set("stats", RunStatsJson(result, files));
+    out.Set("stats", RunStatsJson(result, files, threads.count()));
     std::fprintf(stdout, "%s\n", out.Dump(2).c_str());
   } else {
     std::fputc('\n', stdout);
     if (options.stats) {
-      std::fprintf(stderr, "\n%s", RunStatsText(result, files).c_str());
+      std::fprintf(stderr, "\n%s", RunStatsText(result, files, threads.count()).c_str());
     }
   }
   if (result.reason == engine::FinishReason::kCancelled) return Fail(Code::kCancelled, "stopped");

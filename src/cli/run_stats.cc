@@ -41,7 +41,8 @@ std::vector<Part> WeightBytes(const io::Checkpoint& checkpoint) {
 
 }  // namespace
 
-std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFiles& files) {
+std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFiles& files,
+                         std::size_t threads) {
   Table table({"", ">", ""});
   table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});
   table.Row({"prefill", fmt::format("{:.1f}", PrefillSpeed(r)),
@@ -51,6 +52,7 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
              fmt::format("tokens, ended by {}", engine::FinishReasonName(r.reason))});
   table.Row({"decode", fmt::format("{:.1f}", DecodeSpeed(r)),
              fmt::format("tokens/s, in {}", FormatDuration(r.decode_seconds))});
+  table.Row({"threads", FormatCount(threads), ""});
   const io::Checkpoint& checkpoint = files.model.checkpoint();
   table.Row({"weights", FormatBytes(checkpoint.tensor_bytes()), "mapped"});
   for (const auto& [name, bytes] : WeightBytes(checkpoint))
@@ -64,7 +66,8 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
   return table.Text();
 }
 
-Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& files) {
+Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& files,
+                  std::size_t threads) {
   Json weights = Json::MakeObject({});
   for (const auto& [name, bytes] : WeightBytes(files.model.checkpoint())) weights.Set(name, bytes);
   return Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},
@@ -76,6 +79,7 @@ Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& fil
                            {"decode_seconds", r.decode_seconds},
                            {"prefill_tokens_per_s", PrefillSpeed(r)},
                            {"decode_tokens_per_s", DecodeSpeed(r)},
+                           {"threads", std::uint64_t{threads}},
                            {"weight_bytes", files.model.checkpoint().tensor_bytes()},
                            {"weight_bytes_by_component", std::move(weights)},
                            {"state_bytes", std::uint64_t{r.state_bytes}},

@@ -8,7 +8,9 @@
 
 namespace hadal::cli {
 
-std::string RunStatsText(const engine::GenerateResult& result, const engine::ModelFiles& files);
-Json RunStatsJson(const engine::GenerateResult& result, const engine::ModelFiles& files);
+std::string RunStatsText(const engine::GenerateResult& result, const engine::ModelFiles& files,
+                         std::size_t threads);
+Json RunStatsJson(const engine::GenerateResult& result, const engine::ModelFiles& files,
+                  std::size_t threads);
 
 }  // namespace hadal::cli

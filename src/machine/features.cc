@@ -1,12 +1,9 @@
 #include "machine/features.h"
 
-#include <unistd.h>
-
 #include <fstream>
-#include <sstream>
+#include <utility>
 
-#include "base/threads.h"
-#include "base/units.h"
+#include "base/allowance.h"
 #include "kernels/isa.h"
 
 namespace hadal::machine {
@@ -22,12 +19,6 @@ std::string Field(const char* path, const std::string& key) {
     return begin == std::string::npos ? "" : line.substr(begin);
   }
   return "";
-}
-
-std::uint64_t KibField(const char* path, const std::string& key) {
-  std::uint64_t kib = 0;
-  std::istringstream(Field(path, key)) >> kib;
-  return kib * 1024;
 }
 
 // "32768K" in the file of the highest cache level.
@@ -54,9 +45,12 @@ Computer DescribeComputer() {
   if (dots.avx512_vnni) computer.features.emplace_back("avx512_vnni");
   if (dots.avx512_bf16) computer.features.emplace_back("avx512_bf16");
   if (dots.amx) computer.features.emplace_back("amx");
-  computer.threads = Threads::HardwareCount();
-  computer.ram_bytes = KibField("/proc/meminfo", "MemTotal");
-  computer.available_bytes = KibField("/proc/meminfo", "MemAvailable");
+  Allowance allowance = ReadAllowance();
+  computer.threads = allowance.processors;
+  computer.threads_by = std::move(allowance.processors_by);
+  computer.ram_bytes = allowance.memory_bytes;
+  computer.available_bytes = allowance.available_bytes;
+  computer.ram_by = std::move(allowance.memory_by);
   computer.last_cache_bytes = LastCacheBytes();
   return computer;
 }

@@ -18,8 +18,10 @@ DotInstructions DetectDots();
 struct Computer {
   std::string processor;              // "AMD EPYC 9B45"; empty where unknown
   std::vector<std::string> features;  // "avx2", "avx512", "avx512_vnni", ...
-  std::size_t threads = 1;            // that this process may use
+  // What this process may use, and what bounds it (base/allowance.h). 0: unknown.
+  std::size_t threads = 1;
   std::uint64_t ram_bytes = 0, available_bytes = 0;
+  std::string threads_by, ram_by;
   std::uint64_t last_cache_bytes = 0;  // of the last level, as one core sees it; 0: unknown
 };
 Computer DescribeComputer();

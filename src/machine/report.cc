@@ -41,8 +41,10 @@ Json ToJson(const MachineReport& report) {
                                            {"max", rate.ops_per_s.max}}));
   Json json = Json::MakeObject({{"processor", report.computer.processor},
                                 {"threads", std::uint64_t{report.computer.threads}},
+                                {"threads_by", report.computer.threads_by},
                                 {"ram_bytes", report.computer.ram_bytes},
                                 {"available_bytes", report.computer.available_bytes},
+                                {"ram_by", report.computer.ram_by},
                                 {"last_cache_bytes", report.computer.last_cache_bytes},
                                 {"features", std::move(features)},
                                 {"buffer_bytes", report.buffer_bytes},
@@ -64,10 +66,11 @@ std::string ToText(const MachineReport& report) {
   for (const std::string& feature : computer.features) features += " " + feature;
   Table about({"", ""});
   about.Row({"processor", computer.processor.empty() ? "unknown" : computer.processor});
-  about.Row({"threads", FormatCount(computer.threads)});
+  about.Row(
+      {"threads", fmt::format("{}, by {}", FormatCount(computer.threads), computer.threads_by)});
   about.Row({"instructions", features.empty() ? "plain" : features.substr(1)});
-  about.Row({"memory", fmt::format("{}, {} free", FormatBytes(computer.ram_bytes),
-                                   FormatBytes(computer.available_bytes))});
+  about.Row({"memory", fmt::format("{}, {} free, by {}", FormatBytes(computer.ram_bytes),
+                                   FormatBytes(computer.available_bytes), computer.ram_by)});
   if (computer.last_cache_bytes != 0)
     about.Row({"last cache", FormatBytes(computer.last_cache_bytes)});
 

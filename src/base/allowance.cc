@@ -1,0 +1,102 @@
+#include "base/allowance.h"
+
+#include <sched.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <sstream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/cgroup.h"
+
+namespace hadal {
+namespace {
+
+constexpr std::uint64_t kPage = 4096;
+
+// The bytes of a line "key:   1234 kB".
+std::optional<std::uint64_t> KibField(const std::string& path, std::string_view key) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (line.compare(0, key.size(), key) != 0 || line.size() == key.size() ||
+        line[key.size()] != ':')
+      continue;
+    std::uint64_t kib = 0;
+    if (std::istringstream(line.substr(key.size() + 1)) >> kib) return kib * 1024;
+  }
+  return {};
+}
+
+// Machines of more processors than cpu_set_t has bits refuse a mask that is too short.
+std::size_t AffinityCount() {
+  for (std::size_t most = CPU_SETSIZE; most <= std::size_t{1} << 18; most *= 2) {
+    std::vector<cpu_set_t> mask(most / CPU_SETSIZE);
+    const std::size_t bytes = mask.size() * sizeof(cpu_set_t);
+    if (sched_getaffinity(0, bytes, mask.data()) != 0) continue;
+    return static_cast<std::size_t>(std::max(CPU_COUNT_S(bytes, mask.data()), 1));
+  }
+  return 1;
+}
+
+void BoundProcessors(const GroupLimits& groups, Allowance* allowance) {
+  allowance->processors = AffinityCount();
+  allowance->processors_by = "the affinity mask";
+  for (const GroupQuota& quota : groups.quotas) {
+    const double whole = std::max(std::ceil(quota.processors), 1.0);
+    if (whole >= static_cast<double>(allowance->processors)) continue;
+    allowance->processors = static_cast<std::size_t>(whole);
+    allowance->processors_by = "the CPU quota of " + quota.folder;
+  }
+}
+
+// Of `limit` bytes `used` are taken.
+void BoundMemory(std::uint64_t limit, std::uint64_t used, const std::string& by,
+                 Allowance* allowance) {
+  if (allowance->memory_bytes == 0 || limit < allowance->memory_bytes) {
+    allowance->memory_bytes = std::max(limit, kPage);
+    allowance->memory_by = by;
+  }
+  const std::uint64_t left = std::max(limit - std::min(limit, used), kPage);
+  if (allowance->available_bytes == 0 || left < allowance->available_bytes) {
+    allowance->available_bytes = left;
+    allowance->available_by = by;
+  }
+}
+
+std::optional<std::uint64_t> SoftLimit(int resource) {
+  rlimit limit{};
+  if (getrlimit(static_cast<__rlimit_resource>(resource), &limit) != 0) return {};
+  if (limit.rlim_cur == RLIM_INFINITY) return {};
+  return limit.rlim_cur;
+}
+
+}  // namespace
+
+Allowance ReadAllowance(const std::string& root) {
+  const GroupLimits groups = ReadGroupLimits(root);
+  Allowance allowance;
+  BoundProcessors(groups, &allowance);
+  const std::string meminfo = root + "/proc/meminfo", status = root + "/proc/self/status";
+  if (const auto total = KibField(meminfo, "MemTotal"))
+    BoundMemory(*total,
+                *total - std::min(*total, KibField(meminfo, "MemAvailable").value_or(*total)),
+                "the machine's memory", &allowance);
+  for (const GroupMemory& group : groups.memory)
+    BoundMemory(group.limit_bytes, group.claimed_bytes, "the memory limit of " + group.folder,
+                &allowance);
+  if (const auto limit = SoftLimit(RLIMIT_AS))
+    BoundMemory(*limit, KibField(status, "VmSize").value_or(0),
+                "the limit on address space (ulimit -v)", &allowance);
+  if (const auto limit = SoftLimit(RLIMIT_DATA))
+    BoundMemory(*limit, KibField(status, "VmData").value_or(0), "the limit on data (ulimit -d)",
+                &allowance);
+  return allowance;
+}
+
+}  // namespace hadal
