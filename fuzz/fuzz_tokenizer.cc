@@ -16,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   const std::string_view text = cut == std::string_view::npos ? input : input.substr(cut + 1);
-  const auto ids = tokenizer->Encode(text);
+  (void)tokenizer->Encode(text);
+  const auto ids = tokenizer->Encode(text, hadal::text::ControlTokens::kRead);
   for (const hadal::text::TokenId id : ids)
     HADAL_CHECK(id >= 0 && static_cast<std::size_t>(id) < tokenizer->vocab_size());
   (void)tokenizer->Decode(ids);

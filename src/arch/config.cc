@@ -276,7 +276,7 @@ void ReadHashLayers(Fields& fields, Config& c) {
 
 void ReadTokens(Fields& fields, Config& c) {
   fields.OptionalSize("bos_token_id", 0, c.vocab_size - 1, &c.bos_token_id);
-  fields.OptionalSize("eos_token_id", 0, c.vocab_size - 1, &c.eos_token_id);
+  fields.OptionalSizes("eos_token_id", 0, c.vocab_size - 1, &c.eos_token_id);
 }
 
 void CheckTogether(Fields& fields, const Config& c) {

@@ -35,7 +35,8 @@ struct Config {
   std::vector<std::size_t> compress_ratios;  // one a layer, then one an MTP block: 0, 4 or 128
   std::size_t num_nextn_predict_layers = 0;  // MTP blocks: 0 or 1
   std::size_t max_position_embeddings = 0;
-  std::optional<std::size_t> bos_token_id, eos_token_id;
+  std::optional<std::size_t> bos_token_id;
+  std::vector<std::size_t> eos_token_id;  // each of them ends a text; may be empty
 
   // The NoPE channels of a head, the ones stored as FP8.
   std::size_t nope_dim() const { return head_dim - qk_rope_head_dim; }

@@ -63,6 +63,22 @@ void Fields::OptionalSize(std::string_view key, std::size_t lo, std::size_t hi,
   if (ok()) *out = value;
 }
 
+void Fields::OptionalSizes(std::string_view key, std::size_t lo, std::size_t hi,
+                           std::vector<std::size_t>* out) {
+  if (!ok() || !Has(key)) return;
+  const Json& value = *Find(key);
+  const Json::Array one = {value};
+  std::vector<std::size_t> found;
+  for (const Json& item : value.AsArray() != nullptr ? *value.AsArray() : one) {
+    const std::optional<std::uint64_t> number = item.AsUnsigned();
+    if (!number || *number < lo || *number > hi)
+      return Refuse(Code::kInvalid, key,
+                    fmt::format("an integer of {} to {}, or a list of such", lo, hi));
+    found.push_back(static_cast<std::size_t>(*number));
+  }
+  *out = std::move(found);
+}
+
 void Fields::Number(std::string_view key, double lo, double hi, double* out) {
   if (!ok()) return;
   const Json* value = Find(key);

@@ -32,6 +32,9 @@ class Fields {
   // Not given or null: *out is left alone.
   void OptionalSize(std::string_view key, std::size_t lo, std::size_t hi,
                     std::optional<std::size_t>* out);
+  // An integer or a list of integers, each with lo <= value <= hi. Not given or null: *out is left alone.
+  void OptionalSizes(std::string_view key, std::size_t lo, std::size_t hi,
+                     std::vector<std::size_t>* out);
   // Must be given, a finite number, and lo <= value <= hi.
   void Number(std::string_view key, double lo, double hi, double* out);
   // Must be given: an array of strings, each one of `allowed`; *out gets the places in `allowed`.

@@ -58,7 +58,12 @@ Json ConfigToJson(const Config& c, bool fp8_fp4) {
   size("max_position_embeddings", c.max_position_embeddings);
   json.Set("tie_word_embeddings", false);
   if (c.bos_token_id) size("bos_token_id", *c.bos_token_id);
-  if (c.eos_token_id) size("eos_token_id", *c.eos_token_id);
+  if (c.eos_token_id.size() == 1) size("eos_token_id", c.eos_token_id[0]);
+  if (c.eos_token_id.size() > 1) {
+    Json::Array ids;
+    for (const std::size_t id : c.eos_token_id) ids.emplace_back(std::uint64_t{id});
+    json.Set("eos_token_id", std::move(ids));
+  }
   if (fp8_fp4) {
     json.Set("expert_dtype", "fp4");
     json.Set("quantization_config",

@@ -111,7 +111,22 @@ TEST(Config, ReadsEveryField) {
   EXPECT_EQ(c.num_nextn_predict_layers, 1u);
   EXPECT_EQ(c.max_position_embeddings, 1024u);
   EXPECT_EQ(c.bos_token_id, 0u);
-  EXPECT_EQ(c.eos_token_id, 1u);
+  EXPECT_EQ(c.eos_token_id, (std::vector<std::size_t>{1}));
+}
+
+TEST(Config, SeveralTokensMayEndAText) {
+  Json json = Small();
+  const auto ends = [&](Json value) {
+    json.Set("eos_token_id", std::move(value));
+    const Config config = ParseConfig(json).value();
+    const Json written = ConfigToJson(config, false);
+    EXPECT_EQ(ParseConfig(written).value().eos_token_id, config.eos_token_id);
+    return config.eos_token_id;
+  };
+  EXPECT_EQ(ends(7), (std::vector<std::size_t>{7}));
+  EXPECT_EQ(ends(Json::Array{1, 310}), (std::vector<std::size_t>{1, 310}));
+  EXPECT_EQ(ends(Json::Array{}), std::vector<std::size_t>());
+  EXPECT_EQ(ends(nullptr), std::vector<std::size_t>());
 }
 
 TEST(Config, WritesWhatItReads) {
@@ -216,7 +231,8 @@ TEST(Config, RefusesValuesOutOfRangeOrAtOdds) {
       {"swiglu_limit", "0", "a number of"},
       {"rope_theta", "0", "a number of 1 to"},
       {"bos_token_id", "512", "expected an integer of 0 to 511"},
-      {"eos_token_id", "[1]", "expected an integer of 0 to 511"},
+      {"eos_token_id", "[1, 512]", "found [1,512], expected an integer of 0 to 511, or a list"},
+      {"eos_token_id", "\"1\"", "expected an integer of 0 to 511, or a list"},
       {"quantization_config", R"({"quant_method": "gptq"})",
        "quantization_config: quant_method: found \"gptq\", expected \"fp8\""},
       {"quantization_config", R"({"weight_block_size": [32, 32]})", "weight_block_size"},

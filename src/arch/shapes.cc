@@ -23,7 +23,7 @@ Config CommonShape() {
   c.num_nextn_predict_layers = 1;
   c.max_position_embeddings = 1048576;
   c.bos_token_id = 0;
-  c.eos_token_id = 1;
+  c.eos_token_id = {1};
   return c;
 }
 

@@ -141,6 +141,7 @@ Library ToLibrary(const Json& json) {
     for (const auto& [key, item] : *v) object.Container::emplace_back(key, ToLibrary(item));
     return object;
   }
+  if (const auto v = json.AsUnsigned()) return *v;
   if (const auto v = json.AsNumber()) return *v;
   return nullptr;
 }
@@ -151,11 +152,18 @@ Json::Json(std::uint64_t v) {
   if (v <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     value_ = static_cast<std::int64_t>(v);
   else
-    value_ = static_cast<double>(v);
+    value_ = v;
+}
+
+std::optional<std::uint64_t> Json::AsUnsigned() const {
+  if (const auto* v = AsInt(); v != nullptr && *v >= 0) return static_cast<std::uint64_t>(*v);
+  if (const auto* v = std::get_if<std::uint64_t>(&value_)) return *v;
+  return std::nullopt;
 }
 
 std::optional<double> Json::AsNumber() const {
   if (const auto* v = AsInt()) return static_cast<double>(*v);
+  if (const auto v = AsUnsigned()) return static_cast<double>(*v);
   if (const auto* v = std::get_if<double>(&value_)) return *v;
   return std::nullopt;
 }
@@ -181,7 +189,7 @@ void Json::Set(std::string key, Json value) {
 
 const char* Json::KindName() const {
   constexpr const char* kNames[] = {"null",   "boolean", "integer", "number",
-                                    "string", "array",   "object"};
+                                    "string", "array",   "object",  "integer"};
   return kNames[value_.index()];
 }
 

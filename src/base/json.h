@@ -38,9 +38,10 @@ class Json {
 
   bool is_null() const { return value_.index() == 0; }
   const bool* AsBool() const { return std::get_if<bool>(&value_); }
-  // An integer; numbers above 2^63-1 are not integers here and read as a double.
+  // An integer up to 2^63-1.
   const std::int64_t* AsInt() const { return std::get_if<std::int64_t>(&value_); }
-  std::optional<double> AsNumber() const;  // an integer or a double
+  std::optional<std::uint64_t> AsUnsigned() const;  // an integer from 0 to 2^64-1
+  std::optional<double> AsNumber() const;           // an integer or a double
   const std::string* AsString() const { return std::get_if<std::string>(&value_); }
   const Array* AsArray() const { return std::get_if<Array>(&value_); }
   Array* AsArray() { return std::get_if<Array>(&value_); }
@@ -55,7 +56,10 @@ class Json {
   std::string Dump(int indent = -1) const;
 
  private:
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object> value_;
+  // The last kind holds only what is above 2^63-1: an integer has one form.
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, Array, Object,
+               std::uint64_t>
+      value_;
 };
 
 struct JsonLimits {

@@ -14,6 +14,19 @@ TEST(Json, KeepsOrderAndKinds) {
   EXPECT_EQ(json->Find("none"), nullptr);
 }
 
+TEST(Json, KeepsIntegersOf64Bits) {
+  const auto json = ParseJson("[18446744073709551615,9223372036854775807,-1]");
+  ASSERT_TRUE(json.ok());
+  const Json::Array& items = *json->AsArray();
+  EXPECT_EQ(items[0].AsUnsigned(), 18446744073709551615u);
+  EXPECT_EQ(items[0].AsInt(), nullptr);
+  EXPECT_EQ(items[0].AsNumber(), 0x1p64);
+  EXPECT_STREQ(items[0].KindName(), "integer");
+  EXPECT_EQ(items[1].AsUnsigned(), 9223372036854775807u);
+  EXPECT_EQ(items[2].AsUnsigned(), std::nullopt);
+  EXPECT_EQ(json->Dump(), "[18446744073709551615,9223372036854775807,-1]");
+}
+
 TEST(Json, RefusesWhatIsNotJson) {
   for (const char* text : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "nul", "1 2", "\"\xFF\""}) {
     const auto json = ParseJson(text);

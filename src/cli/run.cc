@@ -38,7 +38,8 @@ struct RunOptions {
   engine::GenerateOptions generate;
   std::optional<std::uint64_t> seed;
   std::size_t threads = 0;
-  bool prompt_given = false, no_bos = false, echo = false, stats = false, json = false;
+  bool prompt_given = false, no_bos = false, special = false, echo = false, stats = false,
+       json = false;
 };
 
 Result<std::string> ReadPrompt(const RunOptions& options) {
@@ -87,6 +88,7 @@ Status Run(RunOptions options) {
   if (options.top_p) generate.sample.top_p = *options.top_p;
   generate.sample.seed = options.seed.value_or(std::random_device()());
   generate.bos = !options.no_bos;
+  if (options.special) generate.control = text::ControlTokens::kRead;
   generate.cancel = &stop;
 
   Threads threads(options.threads);
@@ -187,9 +189,13 @@ void AddRun(CLI::App& app, Work* work) {
                       "go on from such a file, with its prompt, sampling and text so far");
   AddThreads(run, &options->threads);
   run->add_flag("--no-bos", options->no_bos, "do not put the model's BOS token in front");
+  run->add_flag(
+      "--special", options->special,
+      "the prompt is in the chat format: control tokens such as <think> in it are read as "
+      "such, not as text");
   // What the file says is not said again.
   for (const char* name : {"--prompt", "--file", "--temperature", "--top-p", "--top-k", "--min-p",
-                           "--seed", "--prompt-tokens", "--no-bos"})
+                           "--seed", "--prompt-tokens", "--no-bos", "--special"})
     resume->excludes(run->get_option(name));
   run->add_flag("--echo", options->echo, "print the prompt before its continuation");
   run->add_flag("--stats", options->stats,

@@ -137,7 +137,7 @@ Result<std::string> ConvertLine(const Tokenizer& tokenizer, const std::string& l
   if (!decode) {
     if (field == nullptr || field->AsString() == nullptr)
       return Fail(Code::kInvalid, "text: found {}, expected a string", found);
-    return IdsJson(tokenizer.Encode(*field->AsString()));
+    return IdsJson(tokenizer.Encode(*field->AsString(), text::ControlTokens::kRead));
   }
   if (field == nullptr || field->AsArray() == nullptr)
     return Fail(Code::kInvalid, "ids: found {}, expected an array", found);
@@ -168,7 +168,7 @@ Status Convert(const Tokenizer& tokenizer, const TokenizeOptions& options, std::
   if (options.jsonl) return ConvertLines(tokenizer, options.decode, in, out);
   const std::string input(std::istreambuf_iterator<char>(in), {});
   if (!options.decode) {
-    out << EncodedOutput(tokenizer, tokenizer.Encode(input), options);
+    out << EncodedOutput(tokenizer, tokenizer.Encode(input, text::ControlTokens::kRead), options);
     return Unit{};
   }
   HADAL_TRY(const std::vector<TokenId> ids, ParseIds(tokenizer, input));

@@ -96,7 +96,7 @@ double BytesPerToken(const text::Tokenizer& tokenizer, const std::vector<std::st
   std::size_t bytes = 0, tokens = 0;
   for (const std::string_view whole : texts) {
     const std::string_view part = whole.substr(0, kSampleBytes - bytes);
-    tokens += tokenizer.Encode(part).size();
+    tokens += tokenizer.Encode(part, text::ControlTokens::kRead).size();
     bytes += part.size();
     if (bytes == kSampleBytes) break;
   }

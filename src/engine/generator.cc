@@ -20,9 +20,10 @@ bool Cancelled(const GenerateOptions& options) {
 
 Result<std::vector<std::int32_t>> PromptTokens(const arch::Config& config,
                                                const text::Tokenizer& tokenizer,
-                                               std::string_view prompt, bool bos) {
-  std::vector<std::int32_t> tokens = tokenizer.Encode(prompt);
-  if (bos && config.bos_token_id)
+                                               std::string_view prompt,
+                                               const GenerateOptions& options) {
+  std::vector<std::int32_t> tokens = tokenizer.Encode(prompt, options.control);
+  if (options.bos && config.bos_token_id)
     tokens.insert(tokens.begin(), static_cast<std::int32_t>(*config.bos_token_id));
   if (tokens.empty()) return Fail(Code::kInvalid, "the prompt is empty");
   for (const std::int32_t id : tokens)
@@ -114,8 +115,7 @@ class Generation {
     while (result_.generated_tokens < options_.max_tokens && !Cancelled(options_)) {
       const std::int32_t token = sampler_.Pick(logits_);
       ++result_.generated_tokens;
-      if (model_.config.eos_token_id &&
-          static_cast<std::size_t>(token) == *model_.config.eos_token_id) {
+      if (std::ranges::count(model_.config.eos_token_id, static_cast<std::size_t>(token)) != 0) {
         result_.reason = FinishReason::kEos;
         break;
       }
@@ -225,7 +225,7 @@ Result<GenerateResult> Generate(const model::Model& model, const text::Tokenizer
                                 const GenerateCallbacks& callbacks) {
   HADAL_TRY_STATUS(CheckSampleOptions(options.sample));
   GenerationNote note;
-  HADAL_TRY(note.tokens, PromptTokens(model.config, tokenizer, prompt, options.bos));
+  HADAL_TRY(note.tokens, PromptTokens(model.config, tokenizer, prompt, options));
   if (options.prompt_tokens && *options.prompt_tokens < note.tokens.size())
     note.tokens.resize(std::max<std::size_t>(*options.prompt_tokens, 1));
   note.prompt_tokens = note.tokens.size();

@@ -21,8 +21,10 @@ namespace hadal::engine {
 struct GenerateOptions {
   SampleOptions sample;
   std::size_t max_tokens = 256;
-  std::vector<std::string> stop;    // generation ends before any of these texts
-  bool bos = true;                  // put the config's BOS in front of the prompt
+  std::vector<std::string> stop;  // generation ends before any of these texts
+  bool bos = true;                // put the config's BOS in front of the prompt
+  // kRead: the prompt is written in the chat format (text/tokenizer.h).
+  text::ControlTokens control = text::ControlTokens::kText;
   std::size_t prefill_chunk = 256;  // tokens a forward pass; changes speed and scratch, not results
   std::optional<std::size_t> prompt_tokens;  // of a longer prompt only so many are read
   std::optional<std::uint64_t> ram_bytes;    // what needs more is refused (engine/footprint.h)

@@ -70,7 +70,8 @@ TEST(BpeTrainer, LaysOutIdsAsPublished) {
   EXPECT_EQ(t->TokenBytes(2), "!");
   EXPECT_EQ(t->TokenBytes(258), "no");
   EXPECT_EQ(t->AddedToken("<think>"), 260);
-  EXPECT_EQ(t->Encode("<bos>no no<think>"), (std::vector<TokenId>{0, 258, 259, 260}));
+  EXPECT_EQ(t->Encode("<bos>no no<think>", ControlTokens::kRead),
+            (std::vector<TokenId>{0, 258, 259, 260}));
 }
 
 TEST(BpeTrainer, IsDeterministicAndReportsProgress) {

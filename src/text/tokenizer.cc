@@ -89,7 +89,7 @@ Result<Tokenizer> Tokenizer::Open(const std::string& path) {
   return Tokenizer(std::make_unique<Impl>(std::move(parts).value()));
 }
 
-std::vector<TokenId> Tokenizer::Encode(std::string_view text) const {
+std::vector<TokenId> Tokenizer::Encode(std::string_view text, ControlTokens control) const {
   std::string repaired;
   if (ValidUtf8Prefix(text) != text.size()) {
     AppendLossy(text, &repaired);
@@ -98,14 +98,15 @@ std::vector<TokenId> Tokenizer::Encode(std::string_view text) const {
   std::vector<TokenId> ids;
   auto scratch = impl_->scratch.Take();
   const TokenizerParts& parts = impl_->parts;
-  parts.added.Cut(
-      text,
-      [&](std::string_view stretch) {
-        parts.pre_tokenizer.Split(stretch, &scratch->regex, [&](std::string_view piece) {
-          parts.bpe.Encode(piece, &scratch->bpe, &ids);
-        });
-      },
-      [&](TokenId id) { ids.push_back(id); });
+  const auto encode = [&](std::string_view stretch) {
+    parts.pre_tokenizer.Split(stretch, &scratch->regex, [&](std::string_view piece) {
+      parts.bpe.Encode(piece, &scratch->bpe, &ids);
+    });
+  };
+  if (control == ControlTokens::kRead)
+    parts.added.Cut(text, encode, [&](TokenId id) { ids.push_back(id); });
+  else if (!text.empty())
+    encode(text);
   impl_->scratch.Give(std::move(scratch));
   return ids;
 }

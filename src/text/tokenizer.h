@@ -1,9 +1,13 @@
 // Byte-level BPE from a published tokenizer.json.
 //
-// Encoding: added tokens are cut out of the text first (leftmost, longest); what is between them goes
-// through the pre-tokenizer's splits (regular expressions, PCRE2 with Unicode properties) and byte
-// pair merges in rank order. Invalid UTF-8 is read as U+FFFD, one per maximal bad sequence, as a lossy
-// decoding does. No BOS is added. A Tokenizer is immutable: any thread may use it.
+// Encoding: text goes through the pre-tokenizer's splits (regular expressions, PCRE2 with Unicode
+// properties) and byte pair merges in rank order. Invalid UTF-8 is read as U+FFFD, one per maximal bad
+// sequence, as a lossy decoding does. No BOS is added. A Tokenizer is immutable: any thread may use it.
+//
+// Added tokens (<think>, <｜User｜>, ...) tell a model who speaks. So text that comes from a user or a
+// file never becomes one: by default their names are text like any other. Who wrote the text in the chat
+// format asks for ControlTokens::kRead, the rule of the published file: they are cut out of the text
+// first (leftmost, longest), and what is between them is encoded.
 // Source: the Hugging Face tokenizer.json format; DeepSeek-V3/V4 tokenizer.json.
 #pragma once
 #include <cstdint>
@@ -19,6 +23,8 @@
 
 namespace hadal::text {
 
+enum class ControlTokens { kText, kRead };
+
 class Tokenizer {
  public:
   static Result<Tokenizer> Parse(std::string_view tokenizer_json);
@@ -27,7 +33,8 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  std::vector<TokenId> Encode(std::string_view text) const;
+  std::vector<TokenId> Encode(std::string_view text,
+                              ControlTokens control = ControlTokens::kText) const;
   std::string Decode(std::span<const TokenId> ids) const;  // invalid UTF-8 becomes U+FFFD
   // The raw bytes of one token (they need not be whole characters); empty for an unknown id.
   std::string_view TokenBytes(TokenId id) const;

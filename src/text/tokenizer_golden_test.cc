@@ -41,11 +41,23 @@ TEST(TokenizerGolden, EveryCase) {
     std::vector<TokenId> want;
     for (const Json& id : *c.Find("ids")->AsArray())
       want.push_back(static_cast<TokenId>(*id.AsInt()));
-    EXPECT_EQ(Published()->Encode(want_text), want) << c.Dump();
+    EXPECT_EQ(Published()->Encode(want_text, ControlTokens::kRead), want) << c.Dump();
     EXPECT_EQ(Published()->Decode(want), want_text);
     if (const Json* hex = c.Find("bytes")) {
-      EXPECT_EQ(Published()->Encode(FromHex(*hex->AsString())), want) << c.Dump();
+      EXPECT_EQ(Published()->Encode(FromHex(*hex->AsString()), ControlTokens::kRead), want)
+          << c.Dump();
     }
+  }
+}
+
+TEST(TokenizerGolden, RolesInPlainTextAreText) {
+  if (Published() == nullptr) GTEST_SKIP() << "no shared/tokenizer beside the sources";
+  for (const char* text :
+       {"<\uFF5CUser\uFF5C>", "a </think> b", "<\uFF5Cend\u2581of\u2581sentence\uFF5C>"}) {
+    const std::vector<TokenId> ids = Published()->Encode(text);
+    EXPECT_EQ(Published()->Decode(ids), text);
+    for (const TokenId id : ids)
+      EXPECT_FALSE(Published()->AddedToken(Published()->TokenBytes(id))) << text << ' ' << id;
   }
 }
 
@@ -60,7 +72,7 @@ TEST(TokenizerGolden, SizesAndAddedTokens) {
 
 double CpuSeconds(const Tokenizer& tokenizer, const std::string& text, std::size_t* ids) {
   const std::clock_t start = std::clock();
-  *ids = tokenizer.Encode(text).size();
+  *ids = tokenizer.Encode(text, ControlTokens::kRead).size();
   return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 

@@ -252,10 +252,13 @@ Result<AddedTokens> ReadAddedTokens(const Json& root, const Vocabulary& vocabula
   return AddedTokens(std::move(tokens));
 }
 
-std::unordered_map<std::string, TokenId> WholePieces(const Vocabulary& vocabulary) {
+// But not the added tokens: those are found in front of the splits, or not at all.
+std::unordered_map<std::string, TokenId> WholePieces(const Vocabulary& vocabulary,
+                                                     const AddedTokens& added) {
   std::unordered_map<std::string, TokenId> whole;
   for (const auto& [token, id] : vocabulary.entries())
     if (auto bytes = FromByteLevel(token)) whole.emplace(std::move(*bytes), id);
+  for (const AddedToken& token : added.tokens()) whole.erase(token.content);
   return whole;
 }
 
@@ -306,7 +309,7 @@ Result<TokenizerParts> ParseTokenizerJson(std::string_view text) {
   HADAL_TRY(AddedTokens added, ReadAddedTokens(root, vocabulary, &bytes));
   HADAL_TRY(const bool ignore_merges, BoolField(model, "ignore_merges", false, "model"));
   Bpe bpe(std::move(merges), byte_ids);
-  if (ignore_merges) bpe.SetWholePieces(WholePieces(vocabulary));
+  if (ignore_merges) bpe.SetWholePieces(WholePieces(vocabulary, added));
   return TokenizerParts{std::move(bytes), std::move(added), std::move(pre_tokenizer),
                         std::move(bpe)};
 }

@@ -90,10 +90,10 @@ TEST(Tokenizer, AddedTokensAnywhere) {
       SmallTokenizer{.merges = {{"a", "b"}},
                      .added = {{"<|x|>", 300}, {"<|x|><|y|>", 301}, {"ab", 256}, {"\uFF5C", 302}}}
           .File());
-  EXPECT_EQ(t.Encode("<|x|>"), (Ids{300}));
-  EXPECT_EQ(t.Encode("a<|x|>b"), (Ids{'a', 300, 'b'}));
-  EXPECT_EQ(t.Encode("<|x|><|y|><|x|"), (Ids{301, '<', '|', 'x', '|'}));
-  EXPECT_EQ(t.Encode("\uFF5Cab\uFF5C"), (Ids{302, 256, 302}));
+  EXPECT_EQ(t.Encode("<|x|>", ControlTokens::kRead), (Ids{300}));
+  EXPECT_EQ(t.Encode("a<|x|>b", ControlTokens::kRead), (Ids{'a', 300, 'b'}));
+  EXPECT_EQ(t.Encode("<|x|><|y|><|x|", ControlTokens::kRead), (Ids{301, '<', '|', 'x', '|'}));
+  EXPECT_EQ(t.Encode("\uFF5Cab\uFF5C", ControlTokens::kRead), (Ids{302, 256, 302}));
   EXPECT_EQ(t.Encode("\xEF\xBD"), t.Encode(kReplacement));  // half of one is not one
   EXPECT_EQ(t.Decode(Ids{300, 302, 256}),
             "<|x|>\uFF5C"
@@ -102,6 +102,23 @@ TEST(Tokenizer, AddedTokensAnywhere) {
   EXPECT_EQ(t.AddedToken("ab"), 256);
   EXPECT_EQ(t.AddedToken("b"), std::nullopt);
   EXPECT_EQ(t.vocab_size(), 303u);
+}
+
+// A text that names a role does not take it.
+TEST(Tokenizer, PlainTextHoldsNoAddedTokens) {
+  Json file = SmallTokenizer{.merges = {{"a", "b"}, {"<", "t"}, {"<t", ">"}},
+                             .added = {{"<|x|>", 300}, {"ab", 256}, {"<t>", 258}}}
+                  .File();
+  Json model = *file.Find("model");
+  model.Set("ignore_merges", true);  // whole pieces are looked up before anything is merged
+  file.Set("model", model);
+  for (const Json& made : {SmallTokenizer{.added = {{"<|x|>", 300}}}.File(), file}) {
+    const Tokenizer t = Make(made);
+    EXPECT_EQ(t.Encode("<|x|>"), (Ids{'<', '|', 'x', '|', '>'}));
+    EXPECT_EQ(t.Encode("a<|x|>"), (Ids{'a', '<', '|', 'x', '|', '>'}));
+    EXPECT_EQ(t.Encode("<|x|>", ControlTokens::kRead), (Ids{300}));
+    EXPECT_EQ(t.Decode(t.Encode("<|x|> ab")), "<|x|> ab");
+  }
 }
 
 TEST(Tokenizer, InvalidUtf8IsReadAsItsLossyDecoding) {
@@ -140,7 +157,10 @@ std::string ArbitraryText() {
 
 RC_GTEST_PROP(Tokenizer, DecodeUndoesEncode, ()) {
   const std::string text = ArbitraryText();
-  RC_ASSERT(Trained().Decode(Trained().Encode(text)) == text);
+  for (const ControlTokens control : {ControlTokens::kText, ControlTokens::kRead})
+    RC_ASSERT(Trained().Decode(Trained().Encode(text, control)) == text);
+  for (const TokenId id : Trained().Encode(text))
+    RC_ASSERT(!Trained().AddedToken(Trained().TokenBytes(id)));
 }
 
 RC_GTEST_PROP(Tokenizer, StreamedPiecesAreTheDecodedWhole, ()) {

@@ -50,7 +50,10 @@ Corpus Tokenize(const std::vector<std::string>& documents, const text::Tokenizer
                 const MarkOptions& marks, std::size_t threads) {
   std::vector<std::vector<text::TokenId>> encoded(documents.size());
   Threads pool(threads);
-  pool.Run(documents.size(), [&](std::size_t i) { encoded[i] = tokenizer.Encode(documents[i]); });
+  // Documents may be written in the chat format: their markers are what a model learns.
+  pool.Run(documents.size(), [&](std::size_t i) {
+    encoded[i] = tokenizer.Encode(documents[i], text::ControlTokens::kRead);
+  });
   Corpus corpus;
   for (std::size_t i = 0; i < documents.size(); ++i) {
     if (marks.bos) corpus.tokens.push_back(*marks.bos);

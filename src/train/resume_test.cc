@@ -59,7 +59,7 @@ arch::Config TinyConfig() {
   c.num_nextn_predict_layers = 1;
   c.max_position_embeddings = 4096;
   c.bos_token_id = 0;
-  c.eos_token_id = 1;
+  c.eos_token_id = {1};
   return c;
 }
 
