@@ -118,6 +118,19 @@ def check_cmake(root, layer):
                 yield f"src/{layer}/CMakeLists.txt: NEEDS {need}, which the table does not allow"
 
 
+# Headers of src/kernels that declare no operation on numbers.
+NOT_OPERATIONS = {"isa", "products"}
+
+
+def check_references(root):
+    """An operation's header declares its definition, what tests compare every other form with."""
+    for header in sorted((root / "src" / "kernels").glob("*.h")):
+        if not header.with_suffix(".cc").exists() or header.stem in NOT_OPERATIONS:
+            continue
+        if "namespace ref {" not in header.read_text(encoding="utf-8"):
+            yield f"src/kernels/{header.name}: an operation without its definition in namespace ref"
+
+
 def has_cycle():
     done = set()
     while ready := {layer for layer, needs in MAY_INCLUDE.items() if needs <= done} - done:
@@ -134,6 +147,7 @@ def check_tree(root):
                 yield from check_file(root, file)
     for layer in MAY_INCLUDE:
         yield from check_cmake(root, layer)
+    yield from check_references(root)
 
 
 def main():

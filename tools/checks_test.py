@@ -49,9 +49,16 @@ class Layers(CheckTest):
         self.write("tests/helper/b.h", "#pragma once\n")
         self.expect("tests/a_test.cc", '#include "helper/b.h"\n', None)
 
+    def test_an_operation_has_its_definition(self):
+        self.write("src/kernels/a.cc", "int a;\n")
+        header = "#pragma once\nvoid A();\n"
+        self.expect("src/kernels/a.h", header, "src/kernels/a.h: an operation without its definition")
+        self.expect("src/kernels/a.h", header + "namespace ref {\nvoid A();\n}\n", None)
+        self.expect("src/kernels/only_a_header.h", header, None)
+
     def test_violations(self):
         self.expect("src/base/a.cc", '#include "tensor/b.h"\n', "src/base/a.cc:1: ")
-        self.expect("src/model/a.h", '#pragma once\n#include "text/b.h"\n', "model may include base io kernels")
+        self.expect("src/model/a.h", '#pragma once\n#include "text/b.h"\n', "model may include arch base io kernels")
         self.expect("src/cli/a.cc", '#include "train/b.h"\n', "cli may include")
         self.expect("src/io/a.cc", '#include "testing/close.h"\n', "for tests only")
         self.expect("src/io/a.cc", '#include "a.h"\n', "not a path from src/")

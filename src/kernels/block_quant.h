@@ -2,7 +2,7 @@
 //
 // A block's scale is the smallest power of two that brings its largest magnitude into range
 // (tensor/codec.h). RoundFp8 and RoundFp4 quantise and decode in place: the result is exactly what
-// storing and loading would give, with the same bits on every instruction set.
+// storing and loading would give.
 //
 // A block that holds a NaN or an infinity has no scale: all of it becomes NaN, stored as E8M0's NaN.
 //
@@ -15,7 +15,12 @@
 //     dim / 2       E2M1 codes, low nibble the even channel
 //     dim / 32      E8M0 scales
 //
-// Source  DeepSeek-V4 inference/kernel.py (act_quant, fp4_quant); FlashMLA tests/quant.py for the fields.
+// Numbers  each number is rounded once, nearest, ties to the even code: the same bits from every
+//          instruction set, which are those of the scalar codecs. Nothing is summed.
+// Caller   sizes agree, blocks are whole where said so: HADAL_CHECK. Any bytes decode to something.
+//          Inputs and outputs must not overlap; what is rounded is rounded in place.
+// Source   DeepSeek-V4 inference/kernel.py (act_quant, fp4_quant); FlashMLA tests/quant.py for the
+//          fields.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -33,11 +38,23 @@ struct KvEntryShape {
   std::size_t nope() const { return head_dim - rope_dim; }
   std::size_t bytes() const { return (nope() + 2 * rope_dim + nope() / 64 + 7) / 8 * 8; }
 };
+// kv [head_dim] f32; entry [shape.bytes()]: every element written.
 void EncodeKvEntry(KvEntryShape shape, std::span<const float> kv, std::span<std::byte> entry);
 void DecodeKvEntry(KvEntryShape shape, std::span<const std::byte> entry, std::span<float> kv);
 
+// key [dim] f32, dim a multiple of 32; entry [IndexKeyBytes(dim)]: every element written.
 inline std::size_t IndexKeyBytes(std::size_t dim) { return dim / 2 + dim / 32; }
 void EncodeIndexKey(std::span<const float> key, std::span<std::byte> entry);
 void DecodeIndexKey(std::span<const std::byte> entry, std::span<float> key);
+
+namespace ref {  // number by number with the codecs of tensor/codec.h
+void RoundFp8(std::span<float> x, std::size_t block);
+void RoundFp4(std::span<float> x);
+void RoundBf16(std::span<float> x);
+void EncodeKvEntry(KvEntryShape shape, std::span<const float> kv, std::span<std::byte> entry);
+void DecodeKvEntry(KvEntryShape shape, std::span<const std::byte> entry, std::span<float> kv);
+void EncodeIndexKey(std::span<const float> key, std::span<std::byte> entry);
+void DecodeIndexKey(std::span<const std::byte> entry, std::span<float> key);
+}  // namespace ref
 
 }  // namespace hadal::kernels

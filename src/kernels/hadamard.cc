@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cmath>
+#include <vector>
 
 #include "base/check.h"
 #include "kernels/simd.h"
@@ -22,10 +23,27 @@ void HadamardPlain(std::span<float> x, float scale) {
   for (float& v : x) v *= scale;
 }
 
+void CheckSize(std::size_t n) { HADAL_CHECK(std::has_single_bit(n) && n <= 1024); }
+
 }  // namespace
 
+namespace ref {
+
 void Hadamard(std::span<float> x) {
-  HADAL_CHECK(std::has_single_bit(x.size()) && x.size() <= 1024);
+  CheckSize(x.size());
+  const std::vector<float> in(x.begin(), x.end());
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    double sum = 0;
+    for (std::size_t j = 0; j < in.size(); ++j)
+      sum += std::popcount(i & j) % 2 == 0 ? double{in[j]} : -double{in[j]};
+    x[i] = static_cast<float>(sum / std::sqrt(static_cast<double>(x.size())));
+  }
+}
+
+}  // namespace ref
+
+void Hadamard(std::span<float> x) {
+  CheckSize(x.size());
   const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(x.size())));
   const auto simd = HADAL_ACTIVE(Hadamard);
   if (simd == nullptr || x.size() < kSmallestSimd) return HadamardPlain(x, scale);

@@ -92,6 +92,30 @@ void HcHeadWeights(std::span<const float> mixes, float scale, std::span<const fl
                                     double{eps});
 }
 
+namespace ref {
+
+void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y) {
+  for (std::size_t d = 0; d < y.size(); ++d) {
+    double sum = 0;
+    for (std::size_t j = 0; j < kStreams; ++j) sum += double{weights[j]} * double{streams[j][d]};
+    y[d] = static_cast<float>(sum);
+  }
+}
+
+void HcExpand(const HcWeights& weights, std::span<const float> sublayer_out, View2<float> streams) {
+  for (std::size_t d = 0; d < sublayer_out.size(); ++d) {
+    double mixed[kStreams];
+    for (std::size_t j = 0; j < kStreams; ++j) {
+      mixed[j] = double{weights.post[j]} * double{sublayer_out[d]};
+      for (std::size_t i = 0; i < kStreams; ++i)
+        mixed[j] += double{weights.comb[i][j]} * double{streams[i][d]};
+    }
+    for (std::size_t j = 0; j < kStreams; ++j) streams[j][d] = static_cast<float>(mixed[j]);
+  }
+}
+
+}  // namespace ref
+
 void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y) {
   HADAL_CHECK(streams.rows() == kStreams && weights.size() == kStreams);
   HADAL_CHECK(streams.cols() == y.size());

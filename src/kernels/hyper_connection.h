@@ -1,15 +1,22 @@
 // Manifold-constrained hyper-connections of one token: S = 4 residual streams X[0..3] of dim channels.
 //
-// From m = (fn . vec(X)) * rsqrt(mean(vec(X)^2) + norm_eps), 24 values ordered pre 4, post 4, comb 4x4:
+// From m = (fn . vec(X)) * rsqrt(mean(vec(X)^2) + norm_eps), 24 values ordered pre 4, post 4,
+// comb 4x4:
 //   pre[j]    = sigmoid(m[j] scale[0] + base[j]) + eps
 //   post[j]   = 2 sigmoid(m[4+j] scale[1] + base[4+j])
-//   comb[i,j] : softmax over j of (m[8+4i+j] scale[2] + base[8+4i+j]), + eps, columns divided by their
-//               sum + eps; then iterations - 1 times rows, then columns, likewise
+//   comb[i,j] : softmax over j of (m[8+4i+j] scale[2] + base[8+4i+j]), + eps, columns divided by
+//               their sum + eps; then iterations - 1 times rows, then columns, likewise
 //   y[d]      = sum_j pre[j] X[j,d]                                        (HcReduce)
 //   X'[j,d]   = post[j] o[d] + sum_i comb[i,j] X[i,d]                      (HcExpand)
 // The first index of comb is the source stream, the second the destination.
 //
-// Source  DeepSeek-V4 inference/kernel.py, hc_split_sinkhorn; inference/model.py, Block.hc_pre, hc_post.
+// Numbers  HcSplit and HcHeadWeights are scalar, in f64, each result rounded once: they are their own
+//          definition. HcReduce and HcExpand multiply and add in f32, not fused, in the order of the
+//          formulas (post first): the same bits from every instruction set.
+// Error    of HcReduce 5 * 2^-24 * sum_j |term|, of HcExpand 6 * 2^-24 * sum |term|.
+// Caller   shapes agree (HADAL_CHECK). y must not overlap the streams, nor o them.
+// Source   DeepSeek-V4 inference/kernel.py, hc_split_sinkhorn; inference/model.py, Block.hc_pre,
+//          Block.hc_post.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -36,5 +43,10 @@ void HcHeadWeights(std::span<const float> mixes, float scale, std::span<const fl
 void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y);
 // sublayer_out [dim]; streams [4, dim] read and replaced in place.
 void HcExpand(const HcWeights& weights, std::span<const float> sublayer_out, View2<float> streams);
+
+namespace ref {  // f64, rounded once
+void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y);
+void HcExpand(const HcWeights& weights, std::span<const float> sublayer_out, View2<float> streams);
+}  // namespace ref
 
 }  // namespace hadal::kernels

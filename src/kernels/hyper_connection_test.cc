@@ -58,28 +58,22 @@ TEST(HyperConnection, HeadWeights) {
       AllClose(weights, std::vector<float>{0.75f, 1.1307971f, 0.51894142f, 1.25f}, {.rel = 1e-6}));
 }
 
-TEST(HyperConnection, ReduceAndExpandByTheFormulaWithTheSameBitsOnEveryIsa) {
+TEST(HyperConnection, ReduceAndExpandAsTheReferenceWithTheSameBitsOnEveryIsa) {
   const HcWeights w = RandomWeights();
   for (std::size_t dim : kDims) {
     const std::vector<float> x = RandomNormals(4 * dim, dim), out = RandomNormals(dim, 5);
-    std::vector<float> reduced(dim), expanded(4 * dim), first_y, first_x;
+    std::vector<float> reduced(dim), expanded = x, first_y, first_x;
+    ref::HcReduce(AsRows(x, 4, dim), w.pre, reduced);
+    ref::HcExpand(w, out, {expanded.data(), 4, dim});
     std::vector<double> reduce_bound(dim), expand_bound(4 * dim);
-    for (std::size_t d = 0; d < dim; ++d) {
-      double sum = 0, size = 0;
+    for (std::size_t d = 0; d < dim; ++d)
       for (std::size_t j = 0; j < 4; ++j) {
-        sum += double{w.pre[j]} * x[j * dim + d];
-        size += std::fabs(double{w.pre[j]} * x[j * dim + d]);
-        double mixed = double{w.post[j]} * out[d], mixed_size = std::fabs(mixed);
-        for (std::size_t i = 0; i < 4; ++i) {
-          mixed += double{w.comb[i][j]} * x[i * dim + d];
-          mixed_size += std::fabs(double{w.comb[i][j]} * x[i * dim + d]);
-        }
-        expanded[j * dim + d] = static_cast<float>(mixed);
-        expand_bound[j * dim + d] = 6 * kStep * mixed_size;
+        reduce_bound[d] += 5 * kStep * std::fabs(double{w.pre[j]} * x[j * dim + d]);
+        double size = std::fabs(double{w.post[j]} * out[d]);
+        for (std::size_t i = 0; i < 4; ++i)
+          size += std::fabs(double{w.comb[i][j]} * x[i * dim + d]);
+        expand_bound[j * dim + d] = 6 * kStep * size;
       }
-      reduced[d] = static_cast<float>(sum);
-      reduce_bound[d] = 5 * kStep * size;
-    }
     OnEveryIsa([&](Isa isa) {
       Guarded y(dim), streams(x);
       HcReduce(AsRows(x, 4, dim), w.pre, y.span());
@@ -98,6 +92,17 @@ TEST(HyperConnection, ReduceAndExpandByTheFormulaWithTheSameBitsOnEveryIsa) {
       EXPECT_TRUE(SameBits(y.span(), first_y) && SameBits(streams.span(), first_x)) << IsaName(isa);
     });
   }
+}
+
+TEST(HyperConnection, TheReferenceIsTheFormula) {
+  HcWeights w = {.pre = {1, 2, 3, 4}, .post = {1, 0, 0, 10}, .comb = {}};
+  w.comb[0][1] = 1;    // stream 1 becomes stream 0
+  w.comb[3][3] = 0.5;  // stream 3 keeps half of itself
+  std::vector<float> x = {1, 10, 100, 1000}, y(1);
+  ref::HcReduce(AsRows(x, 4, 1), w.pre, y);
+  EXPECT_EQ(y[0], 4321);
+  ref::HcExpand(w, std::vector<float>{7}, {x.data(), 4, 1});
+  EXPECT_EQ(x, (std::vector<float>{7, 1, 0, 570}));
 }
 
 TEST(HyperConnection, SourceAndDestinationAreToldApart) {  // negative control

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "kernels/simd.h"
 #include "tensor/codec.h"
 
 namespace hadal::kernels {
-
 namespace {
 
 float ScorePlain(View2<const float> q, std::span<const float> w, std::span<const float> key,
@@ -28,7 +28,32 @@ float ScorePlain(View2<const float> q, std::span<const float> w, std::span<const
   return rounding == Rounding::kBf16 ? RoundToBf16(score) : score;
 }
 
+// NaN has no place in an order: it counts as the worst.
+float Comparable(float score) {
+  return std::isnan(score) ? -std::numeric_limits<float>::infinity() : score;
+}
+
 }  // namespace
+
+namespace ref {
+
+void IndexScores(View2<const float> q, std::span<const float> w, View2<const float> keys,
+                 Rounding rounding, std::span<float> score) {
+  for (std::size_t j = 0; j < keys.rows(); ++j) score[j] = ScorePlain(q, w, keys[j], rounding);
+}
+
+std::vector<std::uint32_t> Best(std::span<const float> scores, std::size_t k) {
+  std::vector<std::uint32_t> order(scores.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::ranges::stable_sort(order, [&](std::uint32_t a, std::uint32_t b) {
+    return Comparable(scores[a]) > Comparable(scores[b]);
+  });
+  order.resize(std::min(k, order.size()));
+  std::ranges::sort(order);
+  return order;
+}
+
+}  // namespace ref
 
 void IndexScores(View2<const float> q, std::span<const float> w, View2<const float> keys,
                  Rounding rounding, std::span<float> score) {
@@ -44,7 +69,7 @@ void IndexScores(View2<const float> q, std::span<const float> w, View2<const flo
                  .q_stride = q.stride(),
                  .key_stride = keys.stride(),
                  .round_bf16 = rounding == Rounding::kBf16});
-  for (std::size_t j = 0; j < keys.rows(); ++j) score[j] = ScorePlain(q, w, keys[j], rounding);
+  ref::IndexScores(q, w, keys, rounding, score);
 }
 
 TopK::TopK(std::size_t k) : k_(k) {
@@ -62,8 +87,7 @@ void TopK::Reset() {
 void TopK::Push(std::uint32_t first_position, std::span<const float> scores) {
   if (k_ == 0) return;
   for (std::size_t i = 0; i < scores.size(); ++i) {
-    // NaN has no place in an order: it counts as the worst.
-    const float score = std::isnan(scores[i]) ? -std::numeric_limits<float>::infinity() : scores[i];
+    const float score = Comparable(scores[i]);
     if (score < worst_kept_) continue;
     candidates_.push_back({score, first_position + static_cast<std::uint32_t>(i)});
     if (candidates_.size() == 2 * k_) Prune();

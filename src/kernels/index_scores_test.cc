@@ -18,34 +18,35 @@ struct Scored {
   std::vector<double> bounds;  // (heads + dim/16 + 8) 2^-24 sum_h |w_h| sum |q k|
 };
 
-Scored ByTheFormula(View2<const float> q, std::span<const float> w, View2<const float> keys) {
-  Scored scored;
+Scored ByTheReference(View2<const float> q, std::span<const float> w, View2<const float> keys) {
+  Scored scored{std::vector<float>(keys.rows()), {}};
+  ref::IndexScores(q, w, keys, Rounding::kNone, scored.want);
   const double steps = static_cast<double>(q.rows()) + static_cast<double>(q.cols()) / 16 + 8;
   for (std::size_t j = 0; j < keys.rows(); ++j) {
-    double score = 0, size = 0;
-    for (std::size_t h = 0; h < q.rows(); ++h) {
-      double dot = 0, dot_size = 0;
-      for (std::size_t d = 0; d < q.cols(); ++d) {
-        dot += double{q[h][d]} * keys[j][d];
-        dot_size += std::fabs(double{q[h][d]} * keys[j][d]);
-      }
-      score += double{w[h]} * std::max(dot, 0.0);
-      size += std::fabs(double{w[h]}) * dot_size;
-    }
-    scored.want.push_back(static_cast<float>(score));
+    double size = 0;
+    for (std::size_t h = 0; h < q.rows(); ++h)
+      for (std::size_t d = 0; d < q.cols(); ++d)
+        size += std::fabs(double{w[h]} * q[h][d] * keys[j][d]);
     scored.bounds.push_back(steps * 0x1p-24 * size);
   }
   return scored;
 }
 
-TEST(IndexScores, MatchTheFormulaOnEveryIsa) {
+TEST(IndexScores, TheReferenceIsTheFormula) {
+  const std::vector<float> q = {1, 2, -1, 0}, w = {10, -1}, keys = {3, 4, -5, 1};
+  std::vector<float> score(2);
+  ref::IndexScores(AsRows(q, 2, 2), w, AsRows(keys, 2, 2), Rounding::kNone, score);
+  EXPECT_EQ(score, (std::vector<float>{110, -5}));  // 10 * 11 - 0; 0 - 5
+}
+
+TEST(IndexScores, MatchTheReferenceOnEveryIsa) {
   for (std::size_t dim : {1u, 16u, 17u, 33u, 64u, 128u})
     for (std::size_t heads : {1u, 4u, 5u, 64u})
       for (std::size_t count : {0u, 1u, 3u, 4u, 5u, 15u, 16u, 17u, 50u}) {
         const std::vector<float> q = RandomNormals(heads * dim, 1), w = RandomNormals(heads, 2),
                                  keys = RandomNormals(count * dim, 3);
         const View2<const float> qs = AsRows(q, heads, dim), ks = AsRows(keys, count, dim);
-        const Scored scored = ByTheFormula(qs, w, ks);
+        const Scored scored = ByTheReference(qs, w, ks);
         const std::vector<float> zeros(count);
         std::vector<float> first;
         OnEveryIsa([&](Isa isa) {
@@ -77,10 +78,9 @@ TEST(IndexScores, Bf16RoundsEveryStep) {
   for (float& v : keys) v = E2m1ToF32(F32ToE2m1(v));
   std::vector<float> w = RandomNormals(heads, 2);
   for (float& v : w) v = RoundToBf16(v);
-  SetActiveIsa(Isa::kRef);
   std::vector<float> want(count), plain(count), first;
-  IndexScores(AsRows(q, heads, dim), w, AsRows(keys, count, dim), Rounding::kBf16, want);
-  IndexScores(AsRows(q, heads, dim), w, AsRows(keys, count, dim), Rounding::kNone, plain);
+  ref::IndexScores(AsRows(q, heads, dim), w, AsRows(keys, count, dim), Rounding::kBf16, want);
+  ref::IndexScores(AsRows(q, heads, dim), w, AsRows(keys, count, dim), Rounding::kNone, plain);
   EXPECT_FALSE(AllClose(want, plain, {.rel = 1e-4}));
   OnEveryIsa([&](Isa isa) {
     Guarded score(count);
@@ -97,21 +97,11 @@ TEST(IndexScores, Bf16RoundsEveryStep) {
 TEST(IndexScores, AMissingHeadIsSeen) {  // negative control
   const std::vector<float> q = RandomNormals(64 * 32, 1), keys = RandomNormals(20 * 32, 3);
   std::vector<float> w = RandomNormals(64, 2), score(20);
-  const Scored scored = ByTheFormula(AsRows(q, 64, 32), w, AsRows(keys, 20, 32));
+  const Scored scored = ByTheReference(AsRows(q, 64, 32), w, AsRows(keys, 20, 32));
   w.back() = 0;
   IndexScores(AsRows(q, 64, 32), w, AsRows(keys, 20, 32), Rounding::kNone, score);
   EXPECT_FALSE(
       AllClose(InBounds(score, scored.want, scored.bounds), std::vector<float>(20), {.abs = 1}));
-}
-
-std::vector<std::uint32_t> BySorting(const std::vector<float>& scores, std::size_t k) {
-  std::vector<std::uint32_t> order(scores.size());
-  for (std::uint32_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order,
-                           [&](std::uint32_t a, std::uint32_t b) { return scores[a] > scores[b]; });
-  order.resize(std::min(k, order.size()));
-  std::ranges::sort(order);
-  return order;
 }
 
 TEST(TopK, KeepsTheBestHoweverTheStreamIsCut) {
@@ -128,7 +118,7 @@ TEST(TopK, KeepsTheBestHoweverTheStreamIsCut) {
             top.Push(static_cast<std::uint32_t>(i),
                      std::span(scores).subspan(i, std::min(cut, count - i)));
           const auto got = top.Finish();
-          EXPECT_EQ(std::vector(got.begin(), got.end()), BySorting(scores, k)) << k << " " << count;
+          EXPECT_EQ(std::vector(got.begin(), got.end()), ref::Best(scores, k)) << k << " " << count;
         }
       }
 }

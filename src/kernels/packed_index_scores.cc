@@ -32,9 +32,6 @@ struct Places {
         end(folded_sums + 4 * heads * ((dim / kInt8Block + 1) / 2)) {}
 };
 
-// Where channel k of a row lies.
-std::size_t Place(std::size_t k) { return k / 128 * 128 + k % 2 * 64 + k % 128 / 2; }
-
 // The scale codes of an encoded head, and its values twice over.
 struct Codes {
   std::byte entry[kPackedIndexDim / 2 + kPackedIndexDim / 32];
@@ -60,7 +57,7 @@ void PackRow(const Codes& codes, std::byte* row) {
   for (std::size_t b = 0; b < codes.dim / kInt8Block; ++b) {
     std::int32_t sum = 0;
     for (std::size_t k = b * kInt8Block; k < (b + 1) * kInt8Block; ++k) {
-      row[Place(k)] = static_cast<std::byte>(codes.Twice(k));
+      row[QuantizedPlace(RowFormat::kInt8Block32, k)] = static_cast<std::byte>(codes.Twice(k));
       sum += codes.Twice(k);
     }
     const float scale = ScaleOf(codes.Scale(b));
@@ -145,7 +142,8 @@ void PackedIndexScoresPlain(const std::byte* query, std::size_t heads, std::size
       double dot = 0;
       for (std::size_t k = 0; k < dim; ++k)
         dot += 2.0 * FloatAt(head + padded, k / kInt8Block) *
-               std::to_integer<std::int8_t>(head[Place(k)]) * key[k];
+               std::to_integer<std::int8_t>(head[QuantizedPlace(RowFormat::kInt8Block32, k)]) *
+               key[k];
       sum += std::max(static_cast<double>(static_cast<float>(dot)), 0.0) * FloatAt(query + at.w, h);
     }
     score[j] = static_cast<float>(sum);
@@ -153,6 +151,29 @@ void PackedIndexScoresPlain(const std::byte* query, std::size_t heads, std::size
 }
 
 }  // namespace
+
+namespace ref {
+
+void PackedIndexScores(View2<const float> q, std::span<const float> w, const std::byte* keys,
+                       std::span<float> score) {
+  const std::size_t dim = q.cols(), bytes = IndexKeyBytes(dim);
+  std::vector<float> rounded(q.rows() * dim), key(dim);
+  for (std::size_t h = 0; h < q.rows(); ++h)
+    std::ranges::copy(q[h], rounded.begin() + static_cast<std::ptrdiff_t>(h * dim));
+  RoundFp4(rounded);
+  for (std::size_t j = 0; j < score.size(); ++j) {
+    DecodeIndexKey({keys + j * bytes, bytes}, key);
+    double sum = 0;
+    for (std::size_t h = 0; h < q.rows(); ++h) {
+      double dot = 0;
+      for (std::size_t k = 0; k < dim; ++k) dot += double{rounded[h * dim + k]} * double{key[k]};
+      sum += std::max(dot, 0.0) * double{w[h]};
+    }
+    score[j] = static_cast<float>(sum);
+  }
+}
+
+}  // namespace ref
 
 void PackedIndexScores(const std::byte* query, std::size_t heads, std::size_t dim,
                        const std::byte* keys, std::span<float> score) {

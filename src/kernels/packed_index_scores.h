@@ -1,17 +1,21 @@
-// The lightning indexer's scores from FP4 queries and keys as stored (block_quant.h, EncodeIndexKey), in
-// integers.
+// The lightning indexer's scores from FP4 queries and keys as stored (block_quant.h, EncodeIndexKey),
+// in integers.
 //
 //   score[j] = sum_h w[h] * max(0, q[h,:] . key[j,:])
 //
-//   q      [heads, dim]  f32  read, rounded to FP4 when packed
+//   q      [heads, dim]  f32  read, rounded to FP4 when packed; dim a multiple of 32
 //   w      [heads]       f32  read
 //   keys   [n] keys of IndexKeyBytes(dim), one behind the other
-//   score  [n]           f32  every element written
+//   score  [n]           f32  every element written; must not overlap the inputs
 //
-// Numbers  a dot is exact in each block of 32 channels; blocks are added in order in float32, then the
-//          heads. Where the scales of a key's blocks, and of a query's, lie close together - nearly always,
-//          after the Hadamard rotation - the blocks' sum is exact too, and one integer sum computes it:
-//          the same bits, whichever way is taken. The same bits from every vector instruction set.
+// Numbers  a dot is exact in each block of 32 channels; blocks are added in order in float32, then
+//          the heads. Where the scales of a key's blocks, and of a query's, lie close together -
+//          nearly always, after the Hadamard rotation - the blocks' sum is exact too, and one integer
+//          sum computes it: the same bits, whichever way is taken. The same bits from every vector
+//          instruction set, for any number of keys at a time.
+// Error    (heads + dim/32 + 3) * 2^-24 * sum_h |w[h]| sum_d |q key|, of the rounded queries and keys.
+// Caller   dim <= kPackedIndexDim, shapes agree: HADAL_CHECK. A query that is not a number has scores
+//          that are not.
 // Source   DeepSeek-V4 inference/model.py, Indexer.forward; kernel.py, fp4_quant.
 #pragma once
 #include <cstddef>
@@ -28,5 +32,10 @@ std::size_t PackedIndexQueryBytes(std::size_t heads, std::size_t dim);
 void PackIndexQuery(View2<const float> q, std::span<const float> w, std::byte* out);
 void PackedIndexScores(const std::byte* query, std::size_t heads, std::size_t dim,
                        const std::byte* keys, std::span<float> score);
+
+namespace ref {  // f64 sums over the rounded queries and decoded keys, rounded once
+void PackedIndexScores(View2<const float> q, std::span<const float> w, const std::byte* keys,
+                       std::span<float> score);
+}
 
 }  // namespace hadal::kernels

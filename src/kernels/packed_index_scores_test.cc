@@ -43,6 +43,33 @@ struct PackedQuery {
   }
 };
 
+TEST(PackedIndexScores, MatchTheReferenceOnEveryIsa) {
+  for (const std::size_t dim : {32, 96, 128, 1024})
+    for (const std::size_t heads : {1, 5, 64}) {
+      const std::size_t count = 37;
+      const std::vector<float> q = RandomNormals(heads * dim, 1), w = RandomNormals(heads, 3);
+      const StoredKeys keys(RandomNormals(count * dim, 2), dim);
+      std::vector<float> want(count), rounded = q;
+      ref::PackedIndexScores(AsRows(q, heads, dim), w, keys.bytes.data(), want);
+      RoundFp4(rounded);
+      const double steps = static_cast<double>(heads) + static_cast<double>(dim) / 32 + 3;
+      std::vector<double> bound(count);
+      for (std::size_t j = 0; j < count; ++j)
+        for (std::size_t i = 0; i < heads * dim; ++i)
+          bound[j] += steps * 0x1p-24 *
+                      std::fabs(double{w[i / dim]} * rounded[i] * keys.values[j * dim + i % dim]);
+      const PackedQuery packed(q, w);
+      OnEveryIsa([&](Isa isa) {
+        Guarded got(count);
+        packed.Score(keys.bytes.data(), got.span());
+        EXPECT_TRUE(got.Intact());
+        EXPECT_TRUE(
+            AllClose(InBounds(got.span(), want, bound), std::vector<float>(count), {.abs = 1}))
+            << IsaName(isa) << " " << dim << " " << heads;
+      });
+    }
+}
+
 void Scale(std::vector<float>& values, std::size_t begin, std::size_t end, float factor) {
   for (std::size_t i = begin; i < end; ++i) values[i] *= factor;
 }
@@ -109,8 +136,7 @@ TEST(PackedIndexScores, AreRightWhateverTheScales) {
       const StoredKeys stored(keys, dim);
       const PackedQuery query(q, w);
       std::vector<float> want(count);
-      SetActiveIsa(Isa::kRef);
-      query.Score(stored.bytes.data(), want);
+      ref::PackedIndexScores(AsRows(q, heads, dim), w, stored.bytes.data(), want);
       OnEveryIsa([&](Isa isa) {
         Guarded got(count);
         query.Score(stored.bytes.data(), got.span());

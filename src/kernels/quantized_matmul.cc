@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "base/check.h"
 #include "kernels/simd.h"
@@ -34,24 +36,24 @@ int Fp8Magnitude(std::uint8_t code) {
   return e == 0 ? m : (8 + m) << (e - 1);
 }
 
-// Where column k lies in a quantised row; see quantized_row.h.
-template <std::size_t kGroup>
-std::size_t Place(std::size_t k) {
-  return k / kGroup * kGroup + k % 2 * (kGroup / 2) + k % kGroup / 2;
+// Of an E4M3 or E2M1 code at column k of row n, in units of 2^-9 or 2^-1.
+int CodeAt(const Weight& w, std::size_t n, std::size_t k) {
+  if (w.format == WeightFormat::kFp4E8m0x32) {
+    const auto pair = std::to_integer<std::uint8_t>(w.codes[n * (w.cols / 2) + k / 2]);
+    return TwiceFp4(static_cast<std::uint8_t>(k % 2 == 0 ? pair & 15 : pair >> 4));
+  }
+  const auto code = std::to_integer<std::uint8_t>(w.codes[n * w.cols + k]);
+  return code < 128 ? Fp8Magnitude(code) : -Fp8Magnitude(code);
 }
 
 float DotFp4(const std::byte* x, const Weight& w, std::size_t n) {
   const std::size_t blocks = w.cols / kInt8Block, padded = CeilDiv(w.cols, 128) * 128;
-  const std::byte* codes = w.codes + n * w.cols / 2;
   const std::byte* scales = w.scales + n * blocks;
   float sums[4] = {};
   for (std::size_t b = 0; b < blocks; ++b) {
     std::int32_t block = 0;
-    for (std::size_t k = b * kInt8Block; k < (b + 1) * kInt8Block; ++k) {
-      const auto pair = std::to_integer<std::uint8_t>(codes[k / 2]);
-      const auto code = static_cast<std::uint8_t>(k % 2 == 0 ? pair & 15 : pair >> 4);
-      block += TwiceFp4(code) * LoadAt<std::int8_t>(x, Place<128>(k));
-    }
+    for (std::size_t k = b * kInt8Block; k < (b + 1) * kInt8Block; ++k)
+      block += CodeAt(w, n, k) * LoadAt<std::int8_t>(x, QuantizedPlace(RowFormat::kInt8Block32, k));
     const float scale = LoadAt<float>(x + padded, b) * ScaleAt(scales, b);
     sums[b % 4] = std::fma(static_cast<float>(block), scale, sums[b % 4]);
   }
@@ -60,17 +62,15 @@ float DotFp4(const std::byte* x, const Weight& w, std::size_t n) {
 
 float DotFp8(const std::byte* x, const Weight& w, std::size_t n) {
   const std::size_t blocks = CeilDiv(w.cols, kInt16Block);
-  const std::byte* codes = w.codes + n * w.cols;
   const std::byte* scales = w.Fp8ScaleRow(n);
   float sum = 0, rests = 0;
   for (std::size_t b = 0; b < blocks; ++b) {
     std::int32_t main = 0, rest[2] = {};  // of 64 columns each
     for (std::size_t k = b * kInt16Block; k < std::min((b + 1) * kInt16Block, w.cols); ++k) {
-      const auto code = std::to_integer<std::uint8_t>(codes[k]);
-      const int magnitude = Fp8Magnitude(code), sign = code < 128 ? 1 : -1;
-      const int q = LoadAt<std::int16_t>(x, Place<64>(k)) * sign;
-      main += q * (magnitude >> 3);
-      rest[k % kInt16Block / 64] += q * (magnitude & 7);
+      const int code = CodeAt(w, n, k), magnitude = std::abs(code);
+      const int q = LoadAt<std::int16_t>(x, QuantizedPlace(RowFormat::kInt16Block128, k));
+      main += (code < 0 ? -q : q) * (magnitude >> 3);
+      rest[k % kInt16Block / 64] += (code < 0 ? -q : q) * (magnitude & 7);
     }
     const float scale = LoadAt<float>(x + 2 * blocks * kInt16Block, b) * ScaleAt(scales, b);
     sum = std::fma(static_cast<float>(main), scale, sum);
@@ -164,6 +164,28 @@ bool IsQuantized(WeightFormat format) {
 RowFormat RowFormatFor(WeightFormat format) {
   return format == WeightFormat::kFp4E8m0x32 ? RowFormat::kInt8Block32 : RowFormat::kInt16Block128;
 }
+
+namespace ref {
+
+void MatMul(const QuantizedMatMulJob& job) {
+  CheckJob(job);
+  const Weight& w = job.w;
+  const bool fp4 = w.format == WeightFormat::kFp4E8m0x32;
+  std::vector<double> x(w.cols);
+  for (std::size_t t = 0; t < job.y.rows(); ++t) {
+    DequantizeRow(job.x.format, job.x.Row(t), x);
+    for (std::size_t n = 0; n < w.rows; ++n) {
+      const std::byte* scales = fp4 ? w.scales + n * (w.cols / kInt8Block) : w.Fp8ScaleRow(n);
+      double sum = 0;
+      for (std::size_t k = 0; k < w.cols; ++k)
+        sum += x[k] * CodeAt(w, n, k) * (fp4 ? 0x1p-1 : 0x1p-9) *
+               double{ScaleAt(scales, k / (fp4 ? kInt8Block : kInt16Block))};
+      job.y[t][n] = static_cast<float>(sum);
+    }
+  }
+}
+
+}  // namespace ref
 
 void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads) {
   std::size_t cost = 0;

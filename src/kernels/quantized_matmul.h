@@ -1,5 +1,5 @@
-// Matrix products of integer activations (quantized_row.h) with FP8 and FP4 weights, exact but for the
-// sums over blocks.
+// Matrix products of integer activations (quantized_row.h) with FP8 and FP4 weights, exact but for
+// the sums over blocks.
 //
 //   y[t,n] = sum_b  scale_x[t,b] scale_w[n,b]  sum_{k in b} q[t,k] code[n,k]
 //
@@ -7,16 +7,19 @@
 //   w  [n, cols]       stored codes
 //   y  [tokens, n]     f32  every element written; must not overlap x
 //
-// Numbers  the sum over a block of 32 (FP4) or 128 (FP8) columns is exact in 32-bit integers; then, in
-//          f32, sum = fma(float(block), scale_x scale_w, sum), blocks in order; FP4: block b into sum
-//          b mod 4, and (s0 + s1) + (s2 + s3) at the end. An FP8 value times 512 has 18 bits: the upper
-//          15 and the lower 3, which few columns have, are two sums, the second over 64 columns at a time;
-//          they are added at the end.
-//          Same bits from every instruction set, for any tokens and threads.
+// Numbers  the sum over a block of 32 (FP4) or 128 (FP8) columns is exact in 32-bit integers; then,
+//          in f32, sum = fma(float(block), scale_x scale_w, sum), blocks in order; FP4: block b into
+//          sum b mod 4, and (s0 + s1) + (s2 + s3) at the end. An FP8 value times 512 has 18 bits: the
+//          upper 15 and the lower 3, which few columns have, are two sums, the second over 64 columns
+//          at a time; they are added at the end.
+//          Same bits from every instruction set and from plain C++, for any tokens and threads.
 //          An E4M3 NaN counts as 480; an E8M0 NaN gives NaN.
-// Error    beside the activations' rounding (blocks + 2) * 2^-24 * sum_b |term|.
+// Error    beside the activations' rounding (blocks + 2) * 2^-24 * sum_b |term|, a block of FP8 being
+//          three terms.
 // Caller   shapes and formats agree (HADAL_CHECK).
 // Cost     2 * tokens * n * cols operations; a weight's bytes are read once per 128 tokens.
+// Source   the products are those of DeepSeek-V4 inference/kernel.py, fp8_gemm and fp4_gemm, whose
+//          activations are E4M3; integers instead of them are this project's (docs/numerics.md).
 #pragma once
 #include <cstdint>
 #include <span>
@@ -48,7 +51,11 @@ struct QuantizedMatMulJob {
 bool IsQuantized(WeightFormat format);        // FP8 or FP4
 RowFormat RowFormatFor(WeightFormat format);  // the rows that such a weight multiplies
 
-// All jobs in one parallel region.
+// All jobs in one parallel region: their weight rows are divided evenly among the threads.
 void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads);
+
+namespace ref {  // f64 sums over what the integers and codes mean, rounded once
+void MatMul(const QuantizedMatMulJob& job);
+}
 
 }  // namespace hadal::kernels

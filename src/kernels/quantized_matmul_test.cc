@@ -11,6 +11,7 @@
 namespace hadal::kernels {
 namespace {
 
+using testing::AllClose;
 using testing::SameBits;
 
 struct Stored {
@@ -111,38 +112,52 @@ TEST(QuantizeRow, HasTheSameBitsEverywhere) {
     }
 }
 
-// Against float64 sums over the values that the integers stand for.
-TEST(QuantizedMatMul, IsTheProductOfWhatItsInputsMean) {
+// The reference itself: what it reads from a stored row, and one product by hand.
+TEST(QuantizedMatMul, TheReferenceReadsRowsAndCodesAsTheyAreMeant) {
+  constexpr std::size_t kCols = 160;
+  const std::vector<float> x = RandomNormals(kCols, 1);
+  for (const WeightFormat format : kFormats) {
+    const Stored w = MakeWeight(format, 3, kCols, 2);
+    const Quantized q(RowFormatFor(format), AsRows(x, 1, kCols));
+    std::vector<double> means(kCols);
+    ref::DequantizeRow(q.rows.format, q.rows.Row(0), means);
+    const double step = format == WeightFormat::kFp4E8m0x32 ? kInt8Limit : kInt16Limit;
+    for (std::size_t k = 0; k < kCols; ++k) EXPECT_NEAR(means[k], x[k], 4 * 0.5 / step) << k;
+    std::vector<float> decoded(kCols), y(3);
+    ref::MatMul({q.rows, w.weight, {y.data(), 1, 3}});
+    for (std::size_t n = 0; n < 3; ++n) {
+      DecodeWeightRow(w.weight, n, decoded);
+      double sum = 0;
+      for (std::size_t k = 0; k < kCols; ++k) sum += means[k] * double{decoded[k]};
+      EXPECT_EQ(y[n], static_cast<float>(sum));
+    }
+  }
+}
+
+TEST(QuantizedMatMul, MatchesTheReferenceOnEveryIsa) {
   constexpr std::size_t kTokens = 3, kRows = 40, kCols = 416;
   const std::vector<float> x = RandomNormals(kTokens * kCols, 1);
   for (const WeightFormat format : kFormats) {
     const Stored w = MakeWeight(format, kRows, kCols, 2);
-    const RowFormat rows = RowFormatFor(format);
-    const Quantized q(rows, AsRows(x, kTokens, kCols));
-    const bool narrow = rows == RowFormat::kInt8Block32;
-    const std::size_t block = narrow ? kInt8Block : kInt16Block;
-    const std::vector<float> y = Product(q.rows, w.weight, kTokens);
-    std::vector<float> decoded(kCols);
-    for (std::size_t n = 0; n < kRows; ++n) {
-      DecodeWeightRow(w.weight, n, decoded);
-      for (std::size_t t = 0; t < kTokens; ++t) {
-        double sum = 0, size = 0;
-        for (std::size_t begin = 0; begin < kCols; begin += block) {
-          float amax = 0;
-          const std::size_t end = std::min(begin + block, kCols);
-          for (std::size_t k = begin; k < end; ++k)
-            amax = std::max(amax, std::fabs(x[t * kCols + k]));
-          const float scale = amax / (narrow ? kInt8Limit : kInt16Limit);
-          for (std::size_t k = begin; k < end; ++k) {
-            const double term =
-                double{scale} * std::nearbyint(double{x[t * kCols + k]} / scale) * decoded[k];
-            sum += term;
-            size += std::fabs(term);
-          }
-        }
-        EXPECT_NEAR(y[t * kRows + n], sum, 1e-6 * size) << t << " " << n;
+    const Quantized q(RowFormatFor(format), AsRows(x, kTokens, kCols));
+    std::vector<float> want(kTokens * kRows), decoded(kCols);
+    ref::MatMul({q.rows, w.weight, {want.data(), kTokens, kRows}});
+    const std::size_t block = format == WeightFormat::kFp4E8m0x32 ? kInt8Block : kInt16Block;
+    const double steps = 3 * static_cast<double>((kCols + block - 1) / block) + 2;
+    std::vector<double> bound(want.size()), means(kCols);
+    for (std::size_t t = 0; t < kTokens; ++t) {
+      ref::DequantizeRow(q.rows.format, q.rows.Row(t), means);
+      for (std::size_t n = 0; n < kRows; ++n) {
+        DecodeWeightRow(w.weight, n, decoded);
+        for (std::size_t k = 0; k < kCols; ++k)
+          bound[t * kRows + n] += steps * 0x1p-24 * std::fabs(means[k] * double{decoded[k]});
       }
     }
+    OnEveryIsa([&](Isa isa) {
+      const std::vector<float> y = Product(q.rows, w.weight, kTokens);
+      EXPECT_TRUE(AllClose(InBounds(y, want, bound), std::vector<float>(y.size()), {.abs = 1}))
+          << IsaName(isa);
+    });
   }
 }
 

@@ -27,17 +27,11 @@ BlockScale ScaleOf(std::span<const float> block, float limit) {
   return {amax / limit, std::min(limit / amax, std::numeric_limits<float>::max())};
 }
 
-// Where column k of a row lies: even columns of a group first.
-template <std::size_t kGroup>
-std::size_t Place(std::size_t k) {
-  return k / kGroup * kGroup + k % 2 * (kGroup / 2) + k % kGroup / 2;
-}
-
 float Rounded(float v, float inverse) {
   return std::isfinite(v) ? std::nearbyint(v * inverse) : 0.0f;
 }
 
-void QuantizeInt8Plain(std::span<const float> x, std::byte* out) {
+void QuantizeInt8(std::span<const float> x, std::byte* out) {
   const std::size_t cols = PaddedCols(x.size()), blocks = cols / kInt8Block;
   auto* q = reinterpret_cast<std::int8_t*>(out);
   auto* scales = reinterpret_cast<float*>(out + cols);
@@ -49,7 +43,7 @@ void QuantizeInt8Plain(std::span<const float> x, std::byte* out) {
     std::int32_t sum = 0;
     for (std::size_t i = 0; i < kInt8Block; ++i) {
       const auto v = static_cast<std::int8_t>(Rounded(block[i], s.inverse));
-      q[Place<128>(begin + i)] = v;
+      q[QuantizedPlace(RowFormat::kInt8Block32, begin + i)] = v;
       sum += v;
     }
     scales[begin / kInt8Block] = 0.5f * s.scale;
@@ -57,7 +51,7 @@ void QuantizeInt8Plain(std::span<const float> x, std::byte* out) {
   }
 }
 
-void QuantizeInt16Plain(std::span<const float> x, std::byte* out) {
+void QuantizeInt16(std::span<const float> x, std::byte* out) {
   const std::size_t cols = PaddedCols(x.size());
   auto* q = reinterpret_cast<std::int16_t*>(out);
   auto* scales = reinterpret_cast<float*>(out + 2 * cols);
@@ -66,12 +60,42 @@ void QuantizeInt16Plain(std::span<const float> x, std::byte* out) {
     const std::span<const float> block = x.subspan(begin, std::min(kInt16Block, x.size() - begin));
     const BlockScale s = ScaleOf(block, kInt16Limit);
     for (std::size_t i = 0; i < block.size(); ++i)
-      q[Place<64>(begin + i)] = static_cast<std::int16_t>(Rounded(block[i], s.inverse));
+      q[QuantizedPlace(RowFormat::kInt16Block128, begin + i)] =
+          static_cast<std::int16_t>(Rounded(block[i], s.inverse));
     scales[begin / kInt16Block] = 0x1p-6f * s.scale;
   }
 }
 
+template <class T>
+T LoadAt(const std::byte* p, std::size_t index) {
+  T v;
+  std::memcpy(&v, p + index * sizeof(T), sizeof(T));
+  return v;
+}
+
 }  // namespace
+
+namespace ref {
+
+void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out) {
+  if (format == RowFormat::kInt8Block32)
+    QuantizeInt8(x, out);
+  else
+    QuantizeInt16(x, out);
+}
+
+void DequantizeRow(RowFormat format, const std::byte* row, std::span<double> x) {
+  const bool int8 = format == RowFormat::kInt8Block32;
+  const std::byte* scales = row + PaddedCols(x.size()) * (int8 ? 1 : 2);
+  for (std::size_t k = 0; k < x.size(); ++k) {
+    const std::size_t at = QuantizedPlace(format, k);
+    const int q = int8 ? LoadAt<std::int8_t>(row, at) : LoadAt<std::int16_t>(row, at);
+    const std::size_t block = k / (int8 ? kInt8Block : kInt16Block);
+    x[k] = q * double{LoadAt<float>(scales, block)} * (int8 ? 2 : 64);
+  }
+}
+
+}  // namespace ref
 
 std::size_t QuantizedRowBytes(RowFormat format, std::size_t cols) {
   const std::size_t padded = PaddedCols(cols);
@@ -80,14 +104,11 @@ std::size_t QuantizedRowBytes(RowFormat format, std::size_t cols) {
 }
 
 void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out) {
-  auto* bytes = reinterpret_cast<std::uint8_t*>(out);
-  if (format == RowFormat::kInt8Block32) {
-    HADAL_CHECK(x.size() % kInt8Block == 0);
-    const auto simd = HADAL_ACTIVE(QuantizeInt8);
-    return simd != nullptr ? simd(x.data(), x.size(), bytes) : QuantizeInt8Plain(x, out);
-  }
-  const auto simd = HADAL_ACTIVE(QuantizeInt16);
-  return simd != nullptr ? simd(x.data(), x.size(), bytes) : QuantizeInt16Plain(x, out);
+  const bool int8 = format == RowFormat::kInt8Block32;
+  HADAL_CHECK(!int8 || x.size() % kInt8Block == 0);
+  const auto simd = int8 ? HADAL_ACTIVE(QuantizeInt8) : HADAL_ACTIVE(QuantizeInt16);
+  if (simd == nullptr) return ref::QuantizeRow(format, x, out);
+  simd(x.data(), x.size(), reinterpret_cast<std::uint8_t*>(out));
 }
 
 }  // namespace hadal::kernels

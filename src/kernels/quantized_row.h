@@ -5,16 +5,21 @@
 //
 //   scale = amax / limit of a block, q = round(x / scale), to nearest, ties to even
 //
-// Error    |x - scale q| <= amax/254 or amax/1092 of the block; the official FP8 activations (blocks of
-//          128) keep 3 bits behind the leading one, an error of up to |x|/16.
-// Numbers  the same bits from every instruction set. A block with an infinity or a NaN has scale NaN.
+//   x    [cols]  f32  read; kInt8Block32: cols a multiple of 32
+//   out  a stored row, every byte written; must not overlap x
 //
 // A stored row, with cols rounded up to a multiple of 128, everything zero there:
 //   q       [cols] int8 or int16, the even columns of every 128 (int8) or 64 (int16) before the odd
 //           ones: the order in which unpacking stored codes leaves them
-//   scale   [cols / 32 or cols / 128] f32, of a unit of the integer products: half the above for int8,
-//           whose FP4 partners are doubled; 2^-6 of it for int16, whose FP8 partners are 64-fold
+//   scale   [cols / 32 or cols / 128] f32, of a unit of the integer products: half the above for
+//           int8, whose FP4 partners are doubled; 2^-6 of it for int16, whose FP8 partners are
+//           64-fold
 //   offset  [cols / 32] i32, int8 only: -12 sum of q; its FP4 partners have 12 added, to be unsigned
+//
+// Numbers  the same bits from every instruction set. A block with an infinity or a NaN has scale NaN.
+// Error    |x - scale q| <= amax/254 or amax/1092 of the block; the official FP8 activations (blocks
+//          of 128) keep 3 bits behind the leading one, an error of up to |x|/16.
+// Source   this project's: docs/numerics.md says what it costs beside the official rounding.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -30,7 +35,19 @@ inline constexpr float kInt8Limit = 127, kInt16Limit = 546;
 
 std::size_t QuantizedRowBytes(RowFormat format, std::size_t cols);
 
+// Which of a row's q column k is.
+constexpr std::size_t QuantizedPlace(RowFormat format, std::size_t k) {
+  const std::size_t group = format == RowFormat::kInt8Block32 ? 128 : 64;
+  return k / group * group + k % 2 * (group / 2) + k % group / 2;
+}
+
 // out [QuantizedRowBytes], 4-byte aligned.
 void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out);
+
+namespace ref {
+void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out);  // the same bits
+// What a stored row means: x[k] = scale q[k], exactly.
+void DequantizeRow(RowFormat format, const std::byte* row, std::span<double> x);
+}  // namespace ref
 
 }  // namespace hadal::kernels

@@ -9,10 +9,10 @@
 namespace hadal::kernels {
 namespace {
 
-float PlainSquareSumBf16(std::span<const float> x) {
-  double sum = 0;
-  for (float v : x) sum += RoundToBf16(v * v);
-  return static_cast<float>(sum);
+// From a row's sum of rounded squares.
+float ScaleBf16(float square_sum, std::size_t dim, float eps) {
+  const float mean = RoundToBf16(square_sum / static_cast<float>(dim));
+  return RoundToBf16(1 / std::sqrt(RoundToBf16(mean + eps)));
 }
 
 }  // namespace
@@ -31,6 +31,13 @@ void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, s
   const double scale = 1 / std::sqrt(sum / static_cast<double>(x.size()) + double{eps});
   for (std::size_t d = 0; d < x.size(); ++d)
     y[d] = static_cast<float>(x[d] * scale * (gain.empty() ? 1.0 : double{gain[d]}));
+}
+
+void RmsNormBf16Steps(std::span<float> x, float eps) {
+  double sum = 0;
+  for (float v : x) sum += RoundToBf16(v * v);
+  const float scale = ScaleBf16(static_cast<float>(sum), x.size(), eps);
+  for (float& v : x) v = RoundToBf16(v * scale);
 }
 
 }  // namespace ref
@@ -52,12 +59,9 @@ float RmsScale(std::span<const float> x, float eps) {
 void RmsNormBf16Steps(std::span<float> x, float eps) {
   HADAL_CHECK(!x.empty());
   const auto square_sum = HADAL_ACTIVE(SquareSumBf16);
-  const float sum = square_sum == nullptr ? PlainSquareSumBf16(x) : square_sum(x.data(), x.size());
-  const float mean = RoundToBf16(sum / static_cast<float>(x.size()));
-  const float scale = RoundToBf16(1 / std::sqrt(RoundToBf16(mean + eps)));
-  if (const auto scale_row = HADAL_ACTIVE(ScaleRowBf16); scale_row != nullptr)
-    return scale_row(x.data(), scale, x.size());
-  for (float& v : x) v = RoundToBf16(v * scale);
+  if (square_sum == nullptr) return ref::RmsNormBf16Steps(x, eps);
+  const float scale = ScaleBf16(square_sum(x.data(), x.size()), x.size(), eps);
+  HADAL_ACTIVE(ScaleRowBf16)(x.data(), scale, x.size());
 }
 
 }  // namespace hadal::kernels

@@ -6,8 +6,10 @@
 //   gain  [dim]  f32  read; empty: no gain
 //   y     [dim]  f32  every element written
 //
-// Numbers  f32 sums in 16 lanes, fixed tree; the row scaled first, then times the gain.
+// Numbers  f32 sums in 16 lanes, fixed tree; the row scaled first, then times the gain. The same bits
+//          from every vector instruction set.
 // Error    |y - ref| <= (dim/32 + 8) * 2^-24 * |ref|.
+// Caller   sizes agree, dim > 0: HADAL_CHECK. Rows are independent.
 // Source   arXiv:1910.07467; DeepSeek-V4 inference/model.py, RMSNorm.
 #pragma once
 #include <span>
@@ -20,12 +22,15 @@ void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, s
 float RmsScale(std::span<const float> x, float eps);
 
 // The weightless norm of query heads as the official bfloat16 code computes it: squares, mean, sum
-// with eps, root and product each rounded to bfloat16. x holds bfloat16 values; in place.
+// with eps, root and product each rounded to bfloat16. x holds bfloat16 values; in place. The order
+// of the sum may move the rounded mean by one step, and so a result by two.
+// Source: DeepSeek-V4 inference/model.py, Attention.forward (q *= rsqrt(...)).
 void RmsNormBf16Steps(std::span<float> x, float eps);
 
-namespace ref {
+namespace ref {  // f64 sums, rounded once
 void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, std::span<float> y);
 float RmsScale(std::span<const float> x, float eps);
+void RmsNormBf16Steps(std::span<float> x, float eps);  // the sum of squares in f64
 }  // namespace ref
 
 }  // namespace hadal::kernels

@@ -59,6 +59,19 @@ void RopeAngles(std::uint64_t position, std::span<const float> frequencies, std:
   }
 }
 
+namespace ref {
+
+void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn) {
+  for (std::size_t i = 0; i < cos.size(); ++i) {
+    const double even = x[2 * i], odd = x[2 * i + 1], c = cos[i];
+    const double s = turn == Turn::kForward ? sin[i] : -sin[i];
+    x[2 * i] = static_cast<float>(even * c - odd * s);
+    x[2 * i + 1] = static_cast<float>(even * s + odd * c);
+  }
+}
+
+}  // namespace ref
+
 void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn) {
   HADAL_CHECK(x.size() == 2 * cos.size() && sin.size() == cos.size());
   const float sign = turn == Turn::kForward ? 1.0f : -1.0f;

@@ -5,7 +5,12 @@
 // Inverse turns back (s negated). Angles are float32 as in the official code: float32(position) * f_i
 // rounded to float32, then cosine and sine of that rounded angle.
 //
-// Source  DeepSeek-V4 inference/model.py: precompute_freqs_cis, apply_rotary_emb.
+// Numbers  frequencies and angles round where the official code rounds: they are their own definition.
+//          Rotate multiplies and adds in f32, not fused; it has no vector form, one set of bits.
+// Error    of Rotate 3 * 2^-24 * (|x[2i]| + |x[2i+1]|).
+// Caller   sizes agree, dim even: HADAL_CHECK. cos and sin must not overlap x.
+// Source   DeepSeek-V4 inference/model.py: precompute_freqs_cis, apply_rotary_emb; YaRN
+//          arXiv:2309.00071.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -27,5 +32,9 @@ void RopeAngles(std::uint64_t position, std::span<const float> frequencies, std:
 enum class Turn { kForward, kInverse };
 // x [2 * cos.size()], in place.
 void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn);
+
+namespace ref {  // f64, rounded once
+void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn);
+}
 
 }  // namespace hadal::kernels

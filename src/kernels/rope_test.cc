@@ -43,6 +43,25 @@ TEST(Rope, TurnsInterleavedPairsAndBack) {
   EXPECT_TRUE(AllClose(y.span(), x, {.abs = 1e-6}));
 }
 
+TEST(Rope, RotatesAsTheReference) {
+  const std::vector<float> frequencies = RopeFrequencies(64, 10000);
+  for (const Turn turn : {Turn::kForward, Turn::kInverse})
+    for (const std::uint64_t position : {1u, 1000u, 1048575u}) {
+      const std::vector<float> x = RandomNormals(64, position);
+      std::vector<float> cos(32), sin(32), want = x;
+      RopeAngles(position, frequencies, cos, sin);
+      ref::Rotate(want, cos, sin, turn);
+      Guarded y(x);
+      Rotate(y.span(), cos, sin, turn);
+      EXPECT_TRUE(y.Intact());
+      std::vector<double> bound(64);
+      for (std::size_t i = 0; i < 64; ++i)
+        bound[i] = 3 * 0x1p-24 * (std::fabs(double{x[i]}) + std::fabs(double{x[i ^ 1]}));
+      EXPECT_TRUE(AllClose(InBounds(y.span(), want, bound), std::vector<float>(64), {.abs = 1}))
+          << position;
+    }
+}
+
 TEST(Rope, PositionZeroTurnsNothing) {
   const std::vector<float> frequencies = RopeFrequencies(32, 10000);
   std::vector<float> cos(16), sin(16), x = RandomNormals(32, 1);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <vector>
 
 #include "base/check.h"
 
@@ -28,6 +30,21 @@ void WeighChosen(std::span<const float> logits, float scaling, std::span<const s
 }
 
 }  // namespace
+
+namespace ref {
+
+void RouteByScore(std::span<const float> logits, std::span<const float> bias, float scaling,
+                  std::span<std::uint32_t> ids, std::span<float> weights) {
+  std::vector<std::uint32_t> order(logits.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::ranges::stable_sort(order, [&](std::uint32_t a, std::uint32_t b) {
+    return ChoiceScore(logits[a], bias[a]) > ChoiceScore(logits[b], bias[b]);
+  });
+  std::copy_n(order.begin(), ids.size(), ids.begin());
+  RouteGiven(logits, scaling, ids, weights);
+}
+
+}  // namespace ref
 
 void RouteByScore(std::span<const float> logits, std::span<const float> bias, float scaling,
                   std::span<std::uint32_t> ids, std::span<float> weights) {

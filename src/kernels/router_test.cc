@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/test_support.h"
+#include "testing/close.h"
 
 namespace hadal::kernels {
 namespace {
@@ -34,6 +35,25 @@ TEST(Router, ChoosesTheLargestBiasedAndWeighsTheUnbiased) {
       for (std::size_t i = 0; i < k; ++i)
         EXPECT_NEAR(weights[i], Score(logits[order[i]]) / sum * 2.5, 1e-6);
     }
+}
+
+// With ties, infinities and NaN among the logits.
+TEST(Router, ChoosesAsTheReferenceWithTheSameBits) {
+  Random random(7);
+  for (int repeat = 0; repeat < 200; ++repeat) {
+    const std::size_t experts = 1 + random.Below(40), k = random.Below(experts + 1);
+    std::vector<float> logits(experts), bias(experts);
+    for (float& v : logits) v = static_cast<float>(random.Below(5));
+    for (float& v : bias) v = static_cast<float>(random.Below(3));
+    if (repeat % 4 == 0) logits[random.Below(experts)] = kNan;
+    if (repeat % 5 == 0) logits[random.Below(experts)] = -kInf;
+    std::vector<std::uint32_t> ids(k), want_ids(k);
+    std::vector<float> weights(k), want(k);
+    RouteByScore(logits, bias, 1.5f, ids, weights);
+    ref::RouteByScore(logits, bias, 1.5f, want_ids, want);
+    EXPECT_EQ(ids, want_ids);
+    EXPECT_TRUE(testing::SameBits(weights, want));
+  }
 }
 
 TEST(Router, TiesGoToTheLowerExpert) {
