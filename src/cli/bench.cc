@@ -4,10 +4,10 @@
 #include <memory>
 
 #include "base/progress.h"
+#include "base/stop_signal.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
-#include "cli/stop_signal.h"
 #include "io/file.h"
 
 namespace hadal::cli {

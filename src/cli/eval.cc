@@ -4,11 +4,11 @@
 #include <optional>
 
 #include "base/progress.h"
+#include "base/stop_signal.h"
 #include "base/table.h"
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
-#include "cli/stop_signal.h"
 #include "engine/model_files.h"
 #include "eval/golden.h"
 #include "eval/perplexity.h"

@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/stop_signal.h"
 #include "base/units.h"
 #include "cli/commands.h"
-#include "cli/stop_signal.h"
 #include "convert/quantize.h"
 
 namespace hadal::cli {

@@ -7,10 +7,10 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "base/stop_signal.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/run_stats.h"
-#include "cli/stop_signal.h"
 #include "engine/generator.h"
 #include "engine/model_files.h"
 #include "io/file.h"

@@ -4,13 +4,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
 
 #include "base/log.h"
+#include "base/stop_signal.h"
 #include "io/bus_error.h"
 #include "train/trainer.h"
 
@@ -19,14 +18,6 @@ namespace {
 using hadal::Result;
 using hadal::Status;
 using hadal::Unit;
-
-std::atomic<bool> stop_requested{false};
-
-// The first Ctrl-C asks the run to finish its step; the second ends the program.
-void HandleSignal(int signal) {
-  stop_requested.store(true);
-  std::signal(signal, SIG_DFL);
-}
 
 // OpenBLAS before 0.3.27 does not know AMD's Zen 5 and takes kernels for Haswell, at half the speed;
 // the ones for Skylake-X are right for any AVX-512 machine. It chooses when it is loaded, which is
@@ -95,7 +86,7 @@ Status Work(const Arguments& a) {
   if (a.threads > 0) config.threads = a.threads;
   if (!a.export_directory.empty())
     return hadal::train::ExportNewestState(config, a.export_directory);
-  HADAL_TRY(const hadal::train::RunSummary run, RunTraining(config, a.run, stop_requested));
+  HADAL_TRY(const hadal::train::RunSummary run, RunTraining(config, a.run, hadal::StopRequested()));
   if (!run.finished)
     return hadal::Fail(hadal::Code::kCancelled,
                        "stopped after step {} of {}; continue with: hadal-train {} --resume{}",
@@ -123,8 +114,6 @@ int main(int argc, char** argv) {
   arguments.run.quiet = arguments.quiet;
   hadal::StartLog(arguments.quiet ? 0 : 1);
   hadal::io::ExplainBusErrors("hadal-train");
-  std::signal(SIGINT, HandleSignal);
-  std::signal(SIGTERM, HandleSignal);
   const Status status = Work(arguments);
   if (status.ok()) return 0;
   std::fprintf(stderr, "hadal-train: %s\n", status.error().what.c_str());
