@@ -99,7 +99,7 @@ TEST(CostAgainstEngine, SequenceBytes) {
     for (const arch::Numerics& numerics : {arch::Numerics::Stored(), arch::Numerics::F32()}) {
       const arch::KvLayout layout(model.config, numerics);
       for (const std::size_t tokens : {1u, 127u, 128u, 129u, 1000u, 4096u}) {
-        cache::Sequence sequence(layout);
+        cache::Sequence sequence = cache::Sequence::Create(layout).value();
         ASSERT_TRUE(sequence.Reserve(tokens).ok());
         const cost::StateBytes planned = cost::AllocatedState(model.config, layout, tokens);
         EXPECT_EQ(planned.total(), sequence.bytes()) << tokens;

@@ -59,7 +59,7 @@ double TrainerLoss(train::V4Model& model, const std::vector<std::int32_t>& token
 double EngineLoss(const model::Model& model, const std::vector<std::int32_t>& tokens) {
   Threads threads(2);
   model::Forward forward(model, arch::Numerics::Stored(), threads, tokens.size());
-  cache::Sequence sequence(forward.layout());
+  cache::Sequence sequence = cache::Sequence::Create(forward.layout()).value();
   EXPECT_TRUE(sequence.Reserve(tokens.size()).ok());
   const model::Chunk chunk{&sequence.state(), tokens};
   forward.Run({&chunk, 1});

@@ -53,7 +53,7 @@ struct Logits {
 class Walker {
  public:
   Walker(const arch::KvLayout& layout, Tokens tokens)
-      : tokens_(std::move(tokens)), sequence_(layout) {
+      : tokens_(std::move(tokens)), sequence_(cache::Sequence::Create(layout).value()) {
     HADAL_CHECK(sequence_.Reserve(tokens_.size()).ok());
     logits_.main.resize(tokens_.size() * kVocab);
     logits_.mtp.resize((tokens_.size() - 1) * kVocab);

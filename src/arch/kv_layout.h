@@ -13,6 +13,7 @@
 // Source  report, "Inference systems": state cache and classical cache; FACTS.md B, F.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "arch/config.h"
@@ -21,6 +22,11 @@
 namespace hadal::arch {
 
 inline constexpr std::size_t kPageTokens = 128;
+
+// Pages that so many tokens take: the last may be under way.
+constexpr std::uint64_t PagesOf(std::uint64_t tokens) {
+  return (tokens + kPageTokens - 1) / kPageTokens;
+}
 
 struct TailLayout {                 // of one compressor
   std::size_t rows = 0, width = 0;  // width: channels of a row of kv (score rows are as wide)

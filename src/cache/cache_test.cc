@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <set>
 
 #include "base/random.h"
@@ -34,8 +35,7 @@ bool SameState(const Sequence& a, const Sequence& b) {
   const model::SequenceState &x = a.state(), &y = b.state();
   if (x.tokens != y.tokens || x.mtp_tokens != y.mtp_tokens) return false;
   if (std::memcmp(x.fixed.data(), y.fixed.data(), x.fixed.size()) != 0) return false;
-  const std::size_t pages = (x.tokens + arch::kPageTokens - 1) / arch::kPageTokens;
-  for (std::size_t p = 0; p < pages; ++p)
+  for (std::size_t p = 0; p < arch::PagesOf(x.tokens); ++p)
     if (std::memcmp(x.pages[p], y.pages[p], a.pool().layout().page_bytes) != 0) return false;
   return true;
 }
@@ -55,6 +55,26 @@ TEST(Pool, CountsAndRefuses) {
   EXPECT_EQ(sequence.state().pages.size(), 2u);
   EXPECT_FALSE(Sequence::Create(pool).ok());
   EXPECT_FALSE(sequence.Fork().ok());
+}
+
+// What the system does not have is an error too, and nothing stays counted.
+TEST(Pool, SaysWhenTheSystemHasNoMemory) {
+  arch::KvLayout layout = Layout();
+  layout.page_bytes = std::size_t{1} << 60;
+  const auto pool = std::make_shared<Pool>(layout);
+  Sequence sequence = Sequence::Create(pool).value();
+  const Status more = sequence.Reserve(1);
+  ASSERT_FALSE(more.ok());
+  EXPECT_EQ(more.error().code, Code::kExhausted);
+  EXPECT_EQ(more.error().what.find("1 tokens of context: no memory for another "), 0u)
+      << more.error().what;
+  EXPECT_EQ(pool->used_bytes(), layout.fixed_bytes);
+  EXPECT_EQ(sequence.Reserve(std::numeric_limits<std::size_t>::max()).error().code,
+            Code::kExhausted);
+  layout.fixed_bytes = layout.page_bytes;
+  const auto none = Sequence::Create(layout);
+  ASSERT_FALSE(none.ok());
+  EXPECT_EQ(none.error().code, Code::kExhausted);
 }
 
 TEST(Pool, BlocksOutliveIt) {

@@ -13,19 +13,18 @@ Pool::Pool(arch::KvLayout layout, std::uint64_t budget_bytes)
 }
 
 Result<BlockRef> Pool::Take(std::size_t bytes) {
-  const std::uint64_t used = budget_->used.fetch_add(bytes) + bytes;
-  if (used > budget_->limit) {
-    budget_->used -= bytes;
-    return Fail(Code::kExhausted, "sequences need {}, the budget is {}", FormatBytes(used),
-                FormatBytes(budget_->limit));
-  }
   try {
-    Buffer<std::byte> data(bytes);
-    return BlockRef(new Block(std::move(data), budget_));
+    // From here on the block gives back what it has charged, also when what follows throws.
+    std::unique_ptr<Block> block(new Block(budget_));
+    const std::uint64_t used = block->Charge(bytes);
+    if (used > budget_->limit)
+      return Fail(Code::kExhausted, "sequences need {}, the budget is {}", FormatBytes(used),
+                  FormatBytes(budget_->limit));
+    block->data_ = Buffer<std::byte>(bytes);
+    return BlockRef(std::move(block));
   } catch (const std::bad_alloc&) {
-    budget_->used -= bytes;
     return Fail(Code::kExhausted, "no memory for another {}: sequences have {}", FormatBytes(bytes),
-                FormatBytes(used - bytes));
+                FormatBytes(budget_->used.load()));
   }
 }
 

@@ -1,6 +1,6 @@
 // The memory that sequences are made of, with a limit.
 //
-// A Block is one page of compressed entries, or the fixed part of one sequence (model/kv_layout.h). Blocks
+// A Block is one page of compressed entries, or the fixed part of one sequence (arch/kv_layout.h). Blocks
 // are shared by reference; the last owner gives the memory back to the system and to the pool's budget.
 // Blocks keep their pool's budget alive, not the Pool. Any thread may take and drop blocks.
 #pragma once
@@ -48,17 +48,21 @@ class Pool {
 
 class Block {
  public:
-  ~Block() { budget_->used -= data_.size(); }
+  ~Block() { budget_->used -= charged_; }
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
   std::span<std::byte> bytes() const { return data_.span(); }
 
  private:
   friend class Pool;
-  // The caller has added the bytes to the budget.
-  Block(Buffer<std::byte> data, std::shared_ptr<Pool::Budget> budget)
-      : data_(std::move(data)), budget_(std::move(budget)) {}
+  explicit Block(std::shared_ptr<Pool::Budget> budget) : budget_(std::move(budget)) {}
+  // Once. Returns what the budget's blocks hold with it.
+  std::uint64_t Charge(std::size_t bytes) {
+    charged_ = bytes;
+    return budget_->used.fetch_add(bytes) + bytes;
+  }
   Buffer<std::byte> data_;
+  std::size_t charged_ = 0;
   std::shared_ptr<Pool::Budget> budget_;
 };
 

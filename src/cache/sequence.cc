@@ -1,18 +1,11 @@
 #include "cache/sequence.h"
 
+#include <algorithm>
 #include <cstring>
 #include <new>
 #include <utility>
 
 namespace hadal::cache {
-namespace {
-
-BlockRef OrThrow(Result<BlockRef> block) {
-  if (!block.ok()) throw std::bad_alloc();
-  return std::move(*block);
-}
-
-}  // namespace
 
 Sequence::Sequence(std::shared_ptr<Pool> pool, BlockRef fixed)
     : pool_(std::move(pool)), fixed_(std::move(fixed)) {
@@ -20,13 +13,13 @@ Sequence::Sequence(std::shared_ptr<Pool> pool, BlockRef fixed)
   std::memset(state_.fixed.data(), 0, state_.fixed.size());
 }
 
-Sequence::Sequence(const arch::KvLayout& layout) : pool_(std::make_shared<Pool>(layout)) {
-  *this = Sequence(pool_, OrThrow(pool_->TakeFixed()));
-}
-
 Result<Sequence> Sequence::Create(std::shared_ptr<Pool> pool) {
   HADAL_TRY(BlockRef fixed, pool->TakeFixed());
   return Sequence(std::move(pool), std::move(fixed));
+}
+
+Result<Sequence> Sequence::Create(const arch::KvLayout& layout) {
+  return Create(std::make_shared<Pool>(layout));
 }
 
 void Sequence::Push(BlockRef page) {
@@ -35,18 +28,38 @@ void Sequence::Push(BlockRef page) {
   state_.pages = page_data_;
 }
 
+void Sequence::KeepPages(std::size_t count) {
+  pages_.resize(std::min(count, pages_.size()));
+  page_data_.resize(pages_.size());
+  state_.pages = page_data_;
+}
+
+Status Sequence::ListPages(std::size_t count) {
+  if (count <= pages_.capacity()) return Unit{};
+  try {
+    pages_.reserve(std::max(count, 2 * pages_.capacity()));
+    page_data_.reserve(pages_.capacity());
+  } catch (const std::bad_alloc&) {
+    return Fail(Code::kExhausted, "no memory for a list of {} pages", count);
+  }
+  state_.pages = page_data_;
+  return Unit{};
+}
+
 Status Sequence::Reserve(std::size_t tokens) {
-  const std::size_t needed = (state_.tokens + tokens + arch::kPageTokens - 1) / arch::kPageTokens;
+  if (tokens > kMostTokens - state_.tokens)
+    return Fail(Code::kExhausted, "{} more tokens of context: expected at most {}", tokens,
+                kMostTokens - state_.tokens);
+  const std::size_t needed = arch::PagesOf(state_.tokens + tokens);
   const std::size_t had = pages_.size();
+  const auto refuse = [&](const Error& error) {
+    KeepPages(had);
+    return Within(fmt::format("{} tokens of context", state_.tokens + tokens), error);
+  };
+  if (const Status room = ListPages(needed); !room.ok()) return refuse(room.error());
   while (pages_.size() < needed) {
     auto page = pool_->TakePage();
-    if (!page.ok()) {
-      pages_.resize(had);
-      page_data_.resize(had);
-      state_.pages = page_data_;
-      return Fail(page.error().code, "{} tokens of context: {}", state_.tokens + tokens,
-                  page.error().what);
-    }
+    if (!page.ok()) return refuse(page.error());
     // What is not written yet is zero: a snapshot's bytes are then the state's alone.
     std::memset((*page)->bytes().data(), 0, (*page)->bytes().size());
     Push(std::move(*page));
@@ -58,6 +71,7 @@ Result<Sequence> Sequence::Fork() const {
   HADAL_TRY(Sequence fork, Create(pool_));
   std::memcpy(fork.state_.fixed.data(), state_.fixed.data(), state_.fixed.size());
   const std::size_t full = full_pages();
+  HADAL_TRY_STATUS(fork.ListPages(arch::PagesOf(state_.tokens)));
   for (std::size_t p = 0; p < full; ++p) fork.Push(pages_[p]);
   // The page under way; what is reserved behind it holds nothing yet.
   if (state_.tokens % arch::kPageTokens != 0) {

@@ -16,12 +16,14 @@
 
 namespace hadal::cache {
 
+inline constexpr std::uint64_t kMostTokens = std::uint64_t{1} << 40;  // of a sequence
+
 class Sequence {
  public:
   // Empty. kExhausted as of Pool.
   static Result<Sequence> Create(std::shared_ptr<Pool> pool);
-  // Empty, from an unlimited pool of its own; throws std::bad_alloc.
-  explicit Sequence(const arch::KvLayout& layout);
+  // The same from an unlimited pool of its own.
+  static Result<Sequence> Create(const arch::KvLayout& layout);
 
   // Makes room for `tokens` more; must come before a Forward::Run that adds them.
   // kExhausted: the sequence is unchanged.
@@ -39,7 +41,10 @@ class Sequence {
 
  private:
   Sequence(std::shared_ptr<Pool> pool, BlockRef fixed);
+  Status ListPages(
+      std::size_t count);  // room for so many in the lists below: Push then never fails
   void Push(BlockRef page);
+  void KeepPages(std::size_t count);
 
   std::shared_ptr<Pool> pool_;
   BlockRef fixed_;

@@ -13,7 +13,6 @@ namespace {
 
 constexpr char kMagic[8] = {'h', 'a', 'd', 'a', 'l', 's', 'e', 'q'};
 constexpr std::uint64_t kVersion = 3;  // 1 had another fingerprint, 2 other notes
-constexpr std::uint64_t kMaxTokens = std::uint64_t{1} << 40;
 
 enum Field : std::size_t {
   kVersionField,
@@ -104,8 +103,8 @@ Status CheckHeader(const io::MappedFile& file, const Header& header, std::uint64
                 "{}: found a fixed block of {} and pages of {} bytes, expected {} and {}", path,
                 header[kFixedBytes], header[kPageBytes], layout.fixed_bytes, layout.page_bytes);
   const std::uint64_t tokens = header[kTokens];
-  if (tokens > kMaxTokens || header[kMtpTokens] > kMaxTokens ||
-      header[kPages] != (tokens + arch::kPageTokens - 1) / arch::kPageTokens)
+  if (tokens > kMostTokens || header[kMtpTokens] > kMostTokens ||
+      header[kPages] != arch::PagesOf(tokens))
     return Fail(Code::kCorrupt, "{}: header: found {} pages of {} tokens", path, header[kPages],
                 tokens);
   std::uint64_t want = kHeaderBytes + header[kFixedBytes] + 3 * kSumBytes, pages = 0;
@@ -146,7 +145,7 @@ Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::st
                     const std::string& path) {
   const arch::KvLayout& layout = sequence.pool().layout();
   const model::SequenceState& state = sequence.state();
-  const std::uint64_t pages = (state.tokens + arch::kPageTokens - 1) / arch::kPageTokens;
+  const std::uint64_t pages = arch::PagesOf(state.tokens);
   Header header{};
   header[kVersionField] = kVersion;
   header[kFingerprint] = fingerprint;

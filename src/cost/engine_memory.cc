@@ -6,7 +6,7 @@ namespace hadal::cost {
 
 StateBytes AllocatedState(const arch::Config& config, const arch::KvLayout& layout,
                           std::uint64_t tokens) {
-  const std::uint64_t pages = (tokens + arch::kPageTokens - 1) / arch::kPageTokens;
+  const std::uint64_t pages = arch::PagesOf(tokens);
   StateBytes state;
   for (std::size_t l = 0; l < layout.layers.size(); ++l) {
     const arch::LayerLayout& layer = layout.layers[l];

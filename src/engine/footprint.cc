@@ -19,8 +19,7 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
                         const FootprintQuery& query) {
   const std::uint64_t state =
       query.sequences * cost::AllocatedState(model.config, layout, query.tokens).total();
-  const std::uint64_t blocks =
-      query.sequences * ((query.tokens + arch::kPageTokens - 1) / arch::kPageTokens + 1);
+  const std::uint64_t blocks = query.sequences * (arch::PagesOf(query.tokens) + 1);
   Footprint f{.tokens = query.tokens, .sequences = query.sequences};
   f.weights = model.checkpoint().tensor_bytes();
   f.fixed = query.sequences * layout.fixed_bytes;

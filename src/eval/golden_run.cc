@@ -1,6 +1,7 @@
 #include "eval/golden_run.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "cache/sequence.h"
 
@@ -70,14 +71,14 @@ class Recorder : public model::Observer {
 class Runner {
  public:
   Runner(const model::Model& model, const GoldenCase& golden, const GoldenRunOptions& options,
-         Threads& threads, std::size_t longest_chunk)
+         Threads& threads, std::size_t longest_chunk, cache::Sequence sequence)
       : golden_(golden),
         options_(options),
         vocab_(model.config.vocab_size),
         mtp_(model.mtp.has_value()),
         recorder_(model.config, golden, &run_),
         forward_(model, options.numerics, threads, longest_chunk),
-        sequence_(forward_.layout()) {
+        sequence_(std::move(sequence)) {
     forward_.set_observer(&recorder_);
     run_.prefill_logits.resize(golden.prefill_positions.size() * vocab_);
     run_.decode_logits.resize(golden.next.size() * vocab_);
@@ -163,7 +164,9 @@ Result<GoldenRun> RunGoldenCase(const model::Model& model, const GoldenCase& gol
   std::size_t longest = std::min(golden.prompt.size(), kLongestChunk);
   if (!options.chunks.empty()) longest = *std::ranges::max_element(options.chunks);
   HADAL_CHECK(longest >= 1 && longest <= kLongestChunk);
-  return Runner(model, golden, options, threads, longest).Run();
+  HADAL_TRY(cache::Sequence sequence,
+            cache::Sequence::Create(arch::KvLayout(model.config, options.numerics)));
+  return Runner(model, golden, options, threads, longest, std::move(sequence)).Run();
 }
 
 Result<std::vector<float>> RunGoldenLayers(const model::Model& model,
@@ -174,7 +177,7 @@ Result<std::vector<float>> RunGoldenLayers(const model::Model& model,
   std::vector<float> out(model.config.num_hidden_layers * count * width);
   model::Forward forward(model, numerics, threads, count);
   for (std::size_t l = 0; l < model.config.num_hidden_layers; ++l) {
-    cache::Sequence sequence(forward.layout());
+    HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(forward.layout()));
     HADAL_TRY_STATUS(sequence.Reserve(count));
     const model::Chunk chunk{&sequence.state(), tokens};
     forward.RunLayer(l, {&chunk, 1}, {layer_io.data() + l * count * width, count, width},

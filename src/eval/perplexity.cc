@@ -38,7 +38,7 @@ class Scorer {
   // sequence[0] is read; the others are predicted. on_done: tokens run so far in this piece.
   template <class F>
   Status Add(std::span<const text::TokenId> sequence, F&& on_done) {
-    cache::Sequence state(forward_.layout());
+    HADAL_TRY(cache::Sequence state, cache::Sequence::Create(forward_.layout()));
     HADAL_TRY_STATUS(state.Reserve(sequence.size()));
     for (std::size_t at = 0; at + 1 < sequence.size();) {
       if (options_.cancel != nullptr && options_.cancel->load())
@@ -100,9 +100,9 @@ Result<PerplexityResult> Perplexity(
     const arch::KvLayout layout(config, arch::Numerics::Stored());
     const engine::Footprint footprint =
         engine::PlanFootprint(model, layout,
-                      {.tokens = std::min(options.context, tokens.size() + 1),
-                       .chunk_tokens = std::min(kBatchTokens, options.context),
-                       .threads = threads.count()});
+                              {.tokens = std::min(options.context, tokens.size() + 1),
+                               .chunk_tokens = std::min(kBatchTokens, options.context),
+                               .threads = threads.count()});
     HADAL_TRY_STATUS(engine::CheckFootprint(footprint, *options.ram_bytes));
   }
   Scorer scorer(model, tokenizer, threads, options);
