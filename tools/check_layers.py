@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "kernels": "base tensor",
     "machine": "base kernels",
     "text": "base",
+    "chat": "base",
     "arch": "base tensor io kernels",
     "convert": "base tensor io arch",
     "model": "base tensor io kernels arch",
@@ -27,7 +28,7 @@ MAY_INCLUDE = {
     "train": "base tensor io text arch convert model",
     "plan": "base tensor io arch model cost",
     "measure": "base tensor io kernels machine text arch model cost cache engine plan",
-    "cli": "base tensor io kernels machine text arch convert model cost cache engine eval plan measure",
+    "cli": "base tensor io kernels machine text chat arch convert model cost cache engine eval plan measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }
 MAY_INCLUDE = {layer: set(others.split()) for layer, others in MAY_INCLUDE.items()}

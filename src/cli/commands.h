@@ -17,6 +17,7 @@ using Work = std::function<Status()>;
 void AddRun(CLI::App& app, Work* work);
 void AddTokenize(CLI::App& app, Work* work);
 void AddTokenizer(CLI::App& app, Work* work);  // `tokenizer train`
+void AddChat(CLI::App& app, Work* work);  // `chat encode`, `chat parse`
 void AddInspect(CLI::App& app, Work* work);
 void AddQuantize(CLI::App& app, Work* work);
 void AddBench(CLI::App& app, Work* work);

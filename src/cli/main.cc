@@ -55,6 +55,7 @@ int Main(int argc, char** argv) {
   AddBench(app, &work);
   AddTokenize(app, &work);
   AddTokenizer(app, &work);
+  AddChat(app, &work);
   SplitDescriptions(app);
   try {
     app.parse(argc, argv);

@@ -1,11 +1,6 @@
 // Tests only: a tokenizer.json of the 256 bytes and what a test adds, with every part in reach.
 #pragma once
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <optional>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,19 +70,5 @@ struct SmallTokenizer {
                              {"model", Model()}});
   }
 };
-
-// A file of the data shared beside the source tree; nullopt where it is not there.
-inline std::optional<std::string> SharedFile(const std::string& name) {
-  std::vector<std::filesystem::path> roots;
-  if (const char* shared = std::getenv("HADAL_SHARED_DIR")) roots.emplace_back(shared);
-  if (const char* source = std::getenv("HADAL_SOURCE_DIR"))
-    roots.push_back(std::filesystem::path(source) / ".." / "shared");
-  for (const auto& root : roots) {
-    std::ifstream file(root / name, std::ios::binary);
-    std::ostringstream text;
-    if (file && text << file.rdbuf()) return text.str();
-  }
-  return std::nullopt;
-}
 
 }  // namespace hadal::text

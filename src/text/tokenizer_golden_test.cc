@@ -4,12 +4,15 @@
 
 #include <ctime>
 
+#include "testing/shared_file.h"
 #include "text/bpe_trainer.h"
 #include "text/small_tokenizer.h"
 #include "text/tokenizer.h"
 
 namespace hadal::text {
 namespace {
+
+using testing::SharedFile;
 
 const Tokenizer* Published() {
   static const std::optional<Tokenizer> tokenizer = []() -> std::optional<Tokenizer> {

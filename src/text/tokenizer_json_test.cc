@@ -1,6 +1,7 @@
 // What a tokenizer.json may not say, and how the refusal reads.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 
 #include "testing/temp_folder.h"

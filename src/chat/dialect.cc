@@ -1,0 +1,68 @@
+#include "chat/dialect.h"
+
+namespace hadal::chat {
+
+constexpr Dialect kDeepSeekV4{
+    .bos = "<\uFF5Cbegin\u2581of\u2581sentence\uFF5C>",
+    .eos = "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
+    .user = "<\uFF5CUser\uFF5C>",
+    .assistant = "<\uFF5CAssistant\uFF5C>",
+    .latest_reminder = "<\uFF5Clatest_reminder\uFF5C>",
+    .think_begin = "<think>",
+    .think_end = "</think>",
+    .dsml = "\uFF5CDSML\uFF5C",
+    .task_begin = "<\uFF5C",
+    .task_end = "\uFF5C>",
+    .reply_task = "action",
+    .tool_calls = "tool_calls",
+    .result_begin = "<tool_result>",
+    .result_end = "</tool_result>",
+    .max_effort =
+        "Reasoning Effort: Absolute maximum with no shortcuts permitted.\n"
+        "You MUST be very thorough in your thinking and comprehensively decompose the "
+        "problem to resolve the root cause, rigorously stress-testing your logic against "
+        "all potential paths, edge cases, and adversarial scenarios.\n"
+        "Explicitly write out your entire deliberation process, documenting every "
+        "intermediate step, considered alternative, and rejected hypothesis to ensure "
+        "absolutely no assumption is left unchecked.\n"
+        "\n",
+    .tools_before =
+        "## Tools\n"
+        "\n"
+        "You have access to a set of tools to help answer the user's question. You can "
+        "invoke tools by writing a \"<{dsml}tool_calls>\" block like the following:\n"
+        "\n"
+        "<{dsml}tool_calls>\n"
+        "<{dsml}invoke name=\"$TOOL_NAME\">\n"
+        "<{dsml}parameter name=\"$PARAMETER_NAME\" "
+        "string=\"true|false\">$PARAMETER_VALUE</{dsml}parameter>\n"
+        "...\n"
+        "</{dsml}invoke>\n"
+        "<{dsml}invoke name=\"$TOOL_NAME2\">\n"
+        "...\n"
+        "</{dsml}invoke>\n"
+        "</{dsml}tool_calls>\n"
+        "\n"
+        "String parameters should be specified as is and set `string=\"true\"`. For all "
+        "other types (numbers, booleans, arrays, objects), pass the value in JSON format "
+        "and set `string=\"false\"`.\n"
+        "\n"
+        "If thinking_mode is enabled (triggered by {think_begin}), you MUST output your "
+        "complete reasoning inside {think_begin}...{think_end} BEFORE any tool calls or final "
+        "response.\n"
+        "\n"
+        "Otherwise, output directly after {think_end} with tool calls or final response.\n"
+        "\n"
+        "### Available Tool Schemas\n"
+        "\n",
+    .tools_after =
+        "\n"
+        "\n"
+        "You MUST strictly follow the above defined tool name and parameter schemas to "
+        "invoke tool calls.\n",
+    .format_before =
+        "## Response Format:\n\n"
+        "You MUST strictly adhere to the following schema to reply:\n",
+};
+
+}  // namespace hadal::chat

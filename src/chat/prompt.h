@@ -1,0 +1,37 @@
+// A prompt as pieces of two kinds: control tokens, which the encoding puts there, and text, which people
+// and models wrote. A tokenizer must look for control tokens in pieces of the first kind alone, so that
+// nobody forges a role by writing "<｜User｜>".
+#pragma once
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace hadal::chat {
+
+struct PromptPiece {
+  bool control = false;
+  std::string text;
+};
+
+class Prompt {
+ public:
+  void Control(std::string_view token) { pieces_.push_back({true, std::string(token)}); }
+  // Neighbouring text is one piece: how it is tokenized must not depend on how it was put together.
+  void Text(std::string_view text) {
+    if (text.empty()) return;
+    if (pieces_.empty() || pieces_.back().control) pieces_.push_back({false, {}});
+    pieces_.back().text += text;
+  }
+
+  const std::vector<PromptPiece>& pieces() const { return pieces_; }
+  std::string Whole() const {
+    std::string whole;
+    for (const PromptPiece& piece : pieces_) whole += piece.text;
+    return whole;
+  }
+
+ private:
+  std::vector<PromptPiece> pieces_;
+};
+
+}  // namespace hadal::chat

@@ -1,0 +1,75 @@
+#include "chat/turns.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace hadal::chat {
+namespace {
+
+using CallIds = std::vector<std::string>;
+
+// The results change places among themselves; texts stay where they are. Unknown ids count as the first.
+void SortResults(const CallIds& calls, std::vector<TurnPart>* parts) {
+  const auto place = [&](const TurnPart& part) {
+    const auto found = std::ranges::find(calls, part.call_id);
+    return found == calls.end() ? 0 : found - calls.begin();
+  };
+  std::vector<TurnPart> results;
+  std::ranges::copy_if(*parts, std::back_inserter(results), &TurnPart::result);
+  std::ranges::stable_sort(results, {}, place);
+  auto next = results.begin();
+  for (TurnPart& part : *parts)
+    if (part.result) part = std::move(*next++);
+}
+
+// A turn with a task is complete: what follows begins another.
+bool TakesMore(const std::vector<Turn>& turns) {
+  return !turns.empty() && turns.back().message.role == Role::kUser &&
+         turns.back().message.task.empty();
+}
+
+}  // namespace
+
+std::vector<Turn> MakeTurns(std::span<const Message> messages) {
+  std::vector<Turn> turns;
+  CallIds calls;  // of the last assistant that made any
+  for (const Message& message : messages) {
+    if (!message.tool_calls.empty()) {
+      calls.clear();
+      for (const ToolCall& call : message.tool_calls) calls.push_back(call.id);
+    }
+    const bool result = message.role == Role::kTool;
+    if (!result && message.role != Role::kUser) {
+      turns.push_back({message, {}});
+      continue;
+    }
+    if (!TakesMore(turns)) {
+      turns.push_back({message, {}});
+      turns.back().message.role = Role::kUser;
+    } else if (!message.task.empty()) {
+      turns.back().message.task = message.task;
+    }
+    turns.back().parts.push_back({result, message.content, message.tool_call_id});
+    SortResults(calls, &turns.back().parts);
+  }
+  return turns;
+}
+
+std::optional<std::size_t> LastAsked(const std::vector<Turn>& turns) {
+  for (std::size_t i = turns.size(); i-- > 0;)
+    if (turns[i].message.role == Role::kUser || turns[i].message.role == Role::kDeveloper) return i;
+  return std::nullopt;
+}
+
+std::vector<Turn> DropOldThinking(std::vector<Turn> turns) {
+  const std::size_t last = LastAsked(turns).value_or(0);
+  std::vector<Turn> kept;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    if (i < last && turns[i].message.role == Role::kDeveloper) continue;
+    if (i < last) turns[i].message.reasoning.clear();
+    kept.push_back(std::move(turns[i]));
+  }
+  return kept;
+}
+
+}  // namespace hadal::chat
