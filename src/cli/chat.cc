@@ -87,7 +87,7 @@ Status ConvertLines(std::istream& in, std::ostream& out, Result<Json> (*convert)
 void AddLines(CLI::App& group, const char* name, const char* about, Work* work,
               Status (*convert)(std::istream&, std::ostream&)) {
   CLI::App* command = group.add_subcommand(name, about);
-  command->add_flag("--jsonl", "a JSON object a line, in and out")->required();
+  command->add_flag("--jsonl")->description("a JSON object a line, in and out")->required();
   command->callback(
       [work, convert] { *work = [convert] { return convert(std::cin, std::cout); }; });
 }
