@@ -16,10 +16,6 @@ BROWSER := $(if $(filter OFF off 0 no,$(HADAL_WITH_BROWSER)),,browser)
 # What an emulator runs in minutes; the others take it too long.
 AARCH64_TESTS := base tensor io kernels text model cache engine units
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
-# Paths relative to the checkout, so that a fresh clone finds what another one has compiled.
-export CCACHE_BASEDIR := $(CURDIR)
-export CCACHE_NOHASHDIR := 1
-export CCACHE_SLOPPINESS := pch_defines,time_macros
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
 .PHONY: help build run test bench train-deps format check asan test-aarch64 fuzz install clean deps-engine links

@@ -1,11 +1,12 @@
 # One layer = one folder of src/ = one library, linking only the layers named in NEEDS.
 # tools/check_layers.py checks the includes against the same table.
 #
-#   hadal_layer(NAME [NEEDS layer...] [LIBS target...])
+#   hadal_layer(NAME [OWN_HEADERS] [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
 # A file named *_avx2.cc, *_avxvnni.cc or *_avx512.cc is compiled for that instruction set. With HADAL_SIMD off, the
 # default on processors other than x86-64, they and *_x86.cc are left out and no_simd.cc stands in.
+# OWN_HEADERS: the layer says itself which headers are precompiled (cmake/Precompile.cmake).
 set(HADAL_SIMD_DEFAULT OFF)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(HADAL_SIMD_DEFAULT ON)
@@ -13,7 +14,7 @@ endif()
 option(HADAL_SIMD "the vector kernels for x86-64" ${HADAL_SIMD_DEFAULT})
 
 function(hadal_layer name)
-  cmake_parse_arguments(arg "" "" "NEEDS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "OWN_HEADERS" "" "NEEDS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
@@ -33,9 +34,15 @@ function(hadal_layer name)
     target_link_libraries(hadal_${name} INTERFACE hadal_flags ${arg_NEEDS} ${arg_LIBS})
   endif()
   hadal_isa_flags(${sources})
+  set(own_headers)
+  if(arg_OWN_HEADERS)
+    set(own_headers OWN_HEADERS)
+  elseif(sources)
+    hadal_precompile(hadal_${name} hadal_headers)
+  endif()
 
   if(HADAL_BUILD_TESTS AND tests)
-    hadal_test(hadal_${name}_tests SOURCES ${tests} NEEDS ${name})
+    hadal_test(hadal_${name}_tests ${own_headers} SOURCES ${tests} NEEDS ${name})
   endif()
 endfunction()
 
@@ -51,6 +58,9 @@ function(hadal_isa_flags)
     set(quiet "-Wno-uninitialized;-Wno-maybe-uninitialized;")
   endif()
   foreach(source IN LISTS ARGN)
+    if(source MATCHES "_avx[^/]*\\.cc$")
+      set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+    endif()
     if(source MATCHES "_avx2\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimise};-mavx2;-mfma;-mf16c")
     elseif(source MATCHES "_avxvnni\\.cc$")
@@ -63,12 +73,15 @@ function(hadal_isa_flags)
   endforeach()
 endfunction()
 
-# hadal_test(PROGRAM SOURCES file... NEEDS layer... [LIBS target...])
+# hadal_test(PROGRAM [OWN_HEADERS] SOURCES file... NEEDS layer... [LIBS target...])
 function(hadal_test program)
-  cmake_parse_arguments(arg "" "" "SOURCES;NEEDS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "OWN_HEADERS" "" "SOURCES;NEEDS;LIBS" ${ARGN})
   list(TRANSFORM arg_NEEDS PREPEND hadal_)
   add_executable(${program} ${arg_SOURCES})
   target_link_libraries(${program} PRIVATE ${arg_NEEDS} hadal_testing ${arg_LIBS} GTest::gtest_main)
+  if(NOT arg_OWN_HEADERS)
+    hadal_precompile(${program} hadal_test_headers)
+  endif()
   gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60
     PROPERTIES LABELS unit ENVIRONMENT "HADAL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
 endfunction()
