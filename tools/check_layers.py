@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "kernels": "base tensor",
     "machine": "base kernels",
     "text": "base",
-    "chat": "base",
+    "chat": "base text",
     "arch": "base tensor io kernels",
     "convert": "base tensor io arch",
     "model": "base tensor io kernels arch",
