@@ -40,7 +40,7 @@ constexpr std::size_t kColdBytes = 192u << 20;  // above any last-level cache he
 // As many weights of one shape, behind each other, as are colder than the caches.
 class ColdWeights {
  public:
-  ColdWeights(WeightFormat format, Shape shape)
+  ColdWeights(StoredFormat format, Shape shape)
       : one_{format, shape.rows, shape.cols, nullptr, nullptr} {
     const std::size_t bytes = one_.code_bytes() + one_.scale_bytes();
     copies_ = std::max<std::size_t>(2, kColdBytes / bytes);
@@ -68,13 +68,13 @@ class ColdWeights {
   std::byte RandomByte(Random& random, std::size_t i) const {
     const auto b = static_cast<std::uint8_t>(random.Below(256));
     switch (one_.format) {
-      case WeightFormat::kF32:
+      case StoredFormat::kF32:
         return static_cast<std::byte>(i % 4 == 3 ? 0x3D | (b & 0x80) : b);
-      case WeightFormat::kBf16:
+      case StoredFormat::kBf16:
         return static_cast<std::byte>(i % 2 == 1 ? 0x3D | (b & 0x80) : b);
-      case WeightFormat::kFp8Block128:
+      case StoredFormat::kFp8Block128:
         return static_cast<std::byte>(normal_codes_[random.Below(normal_codes_.size())]);
-      case WeightFormat::kFp4E8m0x32:
+      case StoredFormat::kFp4Block32:
         return static_cast<std::byte>(b);
     }
     return {};
@@ -111,7 +111,7 @@ void SetRates(benchmark::State& state, double bytes, double flops) {
   state.counters["flops"] = Counter(flops, Counter::kIsIterationInvariantRate, Counter::kIs1000);
 }
 
-void MatMulCase(benchmark::State& state, WeightFormat format, Shape shape, std::size_t tokens,
+void MatMulCase(benchmark::State& state, StoredFormat format, Shape shape, std::size_t tokens,
                 std::size_t threads, Isa isa) {
   SetActiveIsa(isa);
   Threads pool(threads);
@@ -130,7 +130,7 @@ void MatMulCase(benchmark::State& state, WeightFormat format, Shape shape, std::
            2 * static_cast<double>(tokens * shape.rows * shape.cols));
 }
 
-void IntegerCase(benchmark::State& state, WeightFormat format, Shape shape, std::size_t tokens,
+void IntegerCase(benchmark::State& state, StoredFormat format, Shape shape, std::size_t tokens,
                  std::size_t threads, Isa isa) {
   Threads pool(threads);
   ColdWeights weights(format, shape);
@@ -189,17 +189,17 @@ void Fma(benchmark::State& state, Isa isa) {
   SetActiveIsa(isa);
   Threads pool(1);
   const Buffer<float> x = Inputs(16, 512), w = Inputs(16, 512), y(16 * 16);
-  const Weight weight{WeightFormat::kF32, 16, 512, reinterpret_cast<const std::byte*>(w.data()),
+  const Weight weight{StoredFormat::kF32, 16, 512, reinterpret_cast<const std::byte*>(w.data()),
                       nullptr};
   for (auto _ : state) MatMul(x.As(16, 512), weight, y.As(16, 16), pool);
   SetRates(state, 0, 2.0 * 16 * 16 * 512);
 }
 
 void RegisterAll() {
-  const std::pair<const char*, WeightFormat> formats[] = {{"F32", WeightFormat::kF32},
-                                                          {"Bf16", WeightFormat::kBf16},
-                                                          {"Fp8", WeightFormat::kFp8Block128},
-                                                          {"Fp4", WeightFormat::kFp4E8m0x32}};
+  const std::pair<const char*, StoredFormat> formats[] = {{"F32", StoredFormat::kF32},
+                                                          {"Bf16", StoredFormat::kBf16},
+                                                          {"Fp8", StoredFormat::kFp8Block128},
+                                                          {"Fp4", StoredFormat::kFp4Block32}};
   constexpr Shape kShape{2048, 4096};
   for (Isa isa : RunnableIsas()) {
     if (isa == Isa::kRef) continue;

@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "io/checkpoint.h"
+#include "io/decode.h"
 #include "io/safetensors.h"
 
 namespace {

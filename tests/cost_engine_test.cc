@@ -62,18 +62,7 @@ model::Model Load(const std::string& directory) {
 // The file's number formats; everything else of the plan (shapes, scales, counts) is the config's.
 cost::StorageOf StorageByFile(const io::Checkpoint& checkpoint) {
   return [&checkpoint](const arch::TensorSpec& spec) {
-    switch (checkpoint.Info(spec.name)->dtype) {
-      case DType::kF32:
-        return cost::Stored::kF32;
-      case DType::kBF16:
-        return cost::Stored::kHalf;
-      case DType::kF8E4M3:
-        return cost::Stored::kFp8;
-      case DType::kI8:
-        return cost::Stored::kFp4;
-      default:
-        return cost::Stored::kI64;
-    }
+    return FormatOfCodes(checkpoint.Info(spec.name)->dtype).value();
   };
 }
 

@@ -7,6 +7,7 @@
 #include "eval/golden.h"
 #include "eval/golden_case.h"
 #include "io/checkpoint.h"
+#include "io/decode.h"
 #include "io/file.h"
 #include "reference/tensor_store.h"
 #include "small_cases.h"

@@ -10,6 +10,7 @@
 #include "arch/inventory.h"
 #include "arch/shapes.h"
 #include "convert/stored_tensor.h"
+#include "io/decode.h"
 #include "io/file.h"
 #include "model/forward.h"
 #include "tensor/buffer.h"
@@ -82,12 +83,12 @@ TEST(Synth, NumbersAreSensible) {
   const testing::TempFolder folder;
   ASSERT_EQ(Write(folder.File("m"), {.quiet = true}), "");
   const auto checkpoint = io::Checkpoint::Open(folder.File("m"));
-  std::set<arch::Storage> seen;
+  std::set<StoredFormat> seen;
   double log_ratio = 0, matrices = 0;
   for (const arch::TensorSpec& spec : arch::TensorsOf(SmallConfig())) {
     const StoredTensor stored = FindStored(*checkpoint, spec).value();
-    seen.insert(spec.storage);
-    if (spec.storage == arch::Storage::kI64) {
+    seen.insert(spec.format);
+    if (spec.format == StoredFormat::kI64) {
       const auto ids = io::DecodeInts(stored.data).value();
       for (std::size_t row = 0; row < ids.size(); row += 6) {
         const std::set<std::int64_t> row_ids(ids.begin() + static_cast<std::ptrdiff_t>(row),
@@ -101,7 +102,7 @@ TEST(Synth, NumbersAreSensible) {
     const auto values = io::DecodeFloats(stored.data, stored.scale_or_null()).value();
     for (const float v : values) ASSERT_TRUE(std::isfinite(v)) << spec.name;
     const bool matrix =
-        spec.storage == arch::Storage::kFp8Block128 || spec.storage == arch::Storage::kFp4Block32;
+        spec.format == StoredFormat::kFp8Block128 || spec.format == StoredFormat::kFp4Block32;
     if (!matrix) continue;
     // The scale is a power of two within a factor of sqrt(2), and some are twice or half of that: of a
     // matrix of few blocks perhaps all.

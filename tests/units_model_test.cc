@@ -24,7 +24,7 @@ std::vector<float> Product(const std::vector<float>& x, const std::vector<float>
                            std::size_t cols) {
   Threads threads(1);
   std::vector<float> y = Poisoned(x.size() / cols * (w.size() / cols));
-  const kernels::Weight weight{kernels::WeightFormat::kF32, w.size() / cols, cols,
+  const kernels::Weight weight{StoredFormat::kF32, w.size() / cols, cols,
                                std::as_bytes(std::span(w)).data(), nullptr};
   kernels::MatMul(Rows(x, cols), weight, Rows(y, weight.rows), threads);
   return y;

@@ -13,7 +13,6 @@ namespace hadal {
 namespace {
 
 using kernels::Weight;
-using kernels::WeightFormat;
 using testing::AllClose;
 using testing::RelativeError;
 using testing::SameBits;
@@ -116,8 +115,8 @@ struct StoredWeight {
 };
 
 TEST_F(Units, WeightsAndQuantisedProducts) {
-  const std::pair<std::string, WeightFormat> formats[] = {{"fp8", WeightFormat::kFp8Block128},
-                                                          {"fp4", WeightFormat::kFp4E8m0x32}};
+  const std::pair<std::string, StoredFormat> formats[] = {{"fp8", StoredFormat::kFp8Block128},
+                                                          {"fp4", StoredFormat::kFp4Block32}};
   OnEveryIsa([&] {
     for (const auto& [format, id] : formats) {
       const std::string weight = "weight_" + format, linear = "linear_" + format;
@@ -128,7 +127,7 @@ TEST_F(Units, WeightsAndQuantisedProducts) {
                      scales.data()};
       for (std::size_t row = 0; row < w.rows; ++row) {
         std::vector<float> decoded = Poisoned(w.cols);
-        kernels::DecodeWeightRow(w, row, decoded);
+        DecodeRow(w, row, decoded);
         EXPECT_TRUE(SameBits(decoded, std::span(dequant).subspan(row * w.cols, w.cols))) << row;
       }
       std::vector<float> x = Floats(linear + ".x"), y = Poisoned(5 * w.rows);

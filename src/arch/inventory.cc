@@ -14,46 +14,46 @@ class Lister {
   explicit Lister(const Config& config) : c_(config) {}
 
   std::vector<TensorSpec> List() && {
-    Add("embed.weight", {c_.vocab_size, c_.hidden_size}, Storage::kBf16);
+    Add("embed.weight", {c_.vocab_size, c_.hidden_size}, StoredFormat::kBf16);
     for (std::size_t layer = 0; layer < c_.num_hidden_layers; ++layer)
       AddLayer(fmt::format("layers.{}.", layer), c_.compress_ratios[layer],
                layer < c_.num_hash_layers);
     AddNorm("norm", c_.hidden_size);
     AddHyperHead("");
-    Add("head.weight", {c_.vocab_size, c_.hidden_size}, Storage::kBf16);
+    Add("head.weight", {c_.vocab_size, c_.hidden_size}, StoredFormat::kBf16);
     for (std::size_t i = 0; i < c_.num_nextn_predict_layers; ++i)
       AddMtp(fmt::format("mtp.{}.", i), c_.compress_ratios[c_.num_hidden_layers + i]);
     return std::move(specs_);
   }
 
  private:
-  void Add(std::string name, std::vector<std::uint64_t> shape, Storage storage) {
-    specs_.push_back({std::move(name), std::move(shape), storage});
+  void Add(std::string name, std::vector<std::uint64_t> shape, StoredFormat format) {
+    specs_.push_back({std::move(name), std::move(shape), format});
   }
   void AddNorm(const std::string& name, std::uint64_t dim) {
-    Add(name + ".weight", {dim}, Storage::kBf16);
+    Add(name + ".weight", {dim}, StoredFormat::kBf16);
   }
   void AddFp8(const std::string& name, std::uint64_t rows, std::uint64_t cols) {
-    Add(name + ".weight", {rows, cols}, Storage::kFp8Block128);
+    Add(name + ".weight", {rows, cols}, StoredFormat::kFp8Block128);
   }
   void AddBf16(const std::string& name, std::uint64_t rows, std::uint64_t cols) {
-    Add(name + ".weight", {rows, cols}, Storage::kBf16);
+    Add(name + ".weight", {rows, cols}, StoredFormat::kBf16);
   }
 
   void AddHyperConnection(const std::string& name) {
     const std::uint64_t mixes = c_.hc_mult * (c_.hc_mult + 2);  // pre, post, comb
-    Add(name + "_fn", {mixes, c_.hc_mult * c_.hidden_size}, Storage::kF32);
-    Add(name + "_base", {mixes}, Storage::kF32);
-    Add(name + "_scale", {3}, Storage::kF32);
+    Add(name + "_fn", {mixes, c_.hc_mult * c_.hidden_size}, StoredFormat::kF32);
+    Add(name + "_base", {mixes}, StoredFormat::kF32);
+    Add(name + "_scale", {3}, StoredFormat::kF32);
   }
   void AddHyperHead(const std::string& prefix) {
-    Add(prefix + "hc_head_fn", {c_.hc_mult, c_.hc_mult * c_.hidden_size}, Storage::kF32);
-    Add(prefix + "hc_head_base", {c_.hc_mult}, Storage::kF32);
-    Add(prefix + "hc_head_scale", {1}, Storage::kF32);
+    Add(prefix + "hc_head_fn", {c_.hc_mult, c_.hc_mult * c_.hidden_size}, StoredFormat::kF32);
+    Add(prefix + "hc_head_base", {c_.hc_mult}, StoredFormat::kF32);
+    Add(prefix + "hc_head_scale", {1}, StoredFormat::kF32);
   }
   void AddCompressor(const std::string& prefix, std::size_t ratio, std::size_t dim) {
     const std::uint64_t width = ratio == kCsaRatio ? 2 * dim : dim;
-    Add(prefix + "ape", {ratio, width}, Storage::kF32);
+    Add(prefix + "ape", {ratio, width}, StoredFormat::kF32);
     AddBf16(prefix + "wkv", width, c_.hidden_size);
     AddBf16(prefix + "wgate", width, c_.hidden_size);
     AddNorm(prefix + "norm", dim);
@@ -61,7 +61,7 @@ class Lister {
   void AddAttention(const std::string& prefix, std::size_t ratio) {
     const std::uint64_t q_dim = c_.num_attention_heads * c_.head_dim;
     const std::uint64_t o_dim = c_.o_groups * c_.o_lora_rank;
-    Add(prefix + "attn_sink", {c_.num_attention_heads}, Storage::kF32);
+    Add(prefix + "attn_sink", {c_.num_attention_heads}, StoredFormat::kF32);
     AddFp8(prefix + "wq_a", c_.q_lora_rank, c_.hidden_size);
     AddNorm(prefix + "q_norm", c_.q_lora_rank);
     AddFp8(prefix + "wq_b", q_dim, c_.q_lora_rank);
@@ -76,21 +76,21 @@ class Lister {
     AddBf16(prefix + "indexer.weights_proj", c_.index_n_heads, c_.hidden_size);
     AddCompressor(prefix + "indexer.compressor.", ratio, c_.index_head_dim);
   }
-  void AddExpert(const std::string& prefix, Storage storage) {
+  void AddExpert(const std::string& prefix, StoredFormat format) {
     const std::uint64_t inner = c_.moe_intermediate_size;
-    Add(prefix + "w1.weight", {inner, c_.hidden_size}, storage);
-    Add(prefix + "w2.weight", {c_.hidden_size, inner}, storage);
-    Add(prefix + "w3.weight", {inner, c_.hidden_size}, storage);
+    Add(prefix + "w1.weight", {inner, c_.hidden_size}, format);
+    Add(prefix + "w2.weight", {c_.hidden_size, inner}, format);
+    Add(prefix + "w3.weight", {inner, c_.hidden_size}, format);
   }
   void AddMoe(const std::string& prefix, bool hashed) {
     AddBf16(prefix + "gate", c_.n_routed_experts, c_.hidden_size);
     if (hashed)
-      Add(prefix + "gate.tid2eid", {c_.vocab_size, c_.num_experts_per_tok}, Storage::kI64);
+      Add(prefix + "gate.tid2eid", {c_.vocab_size, c_.num_experts_per_tok}, StoredFormat::kI64);
     else
-      Add(prefix + "gate.bias", {c_.n_routed_experts}, Storage::kF32);
+      Add(prefix + "gate.bias", {c_.n_routed_experts}, StoredFormat::kF32);
     for (std::size_t expert = 0; expert < c_.n_routed_experts; ++expert)
-      AddExpert(fmt::format("{}experts.{}.", prefix, expert), Storage::kFp4Block32);
-    AddExpert(prefix + "shared_experts.", Storage::kFp8Block128);
+      AddExpert(fmt::format("{}experts.{}.", prefix, expert), StoredFormat::kFp4Block32);
+    AddExpert(prefix + "shared_experts.", StoredFormat::kFp8Block128);
   }
   void AddLayer(const std::string& prefix, std::size_t ratio, bool hashed) {
     AddHyperConnection(prefix + "hc_attn");
@@ -160,7 +160,7 @@ std::uint64_t TensorSpec::elements() const {
   return count;
 }
 
-bool TensorSpec::trained() const { return storage != Storage::kI64; }
+bool TensorSpec::trained() const { return format != StoredFormat::kI64; }
 
 std::vector<TensorSpec> TensorsOf(const Config& config) { return Lister(config).List(); }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "arch/config.h"
+#include "tensor/stored_format.h"
 
 namespace hadal::arch {
 
@@ -30,18 +31,10 @@ inline constexpr std::size_t kComponents = 12;
 const char* ComponentName(Component component);  // "attention projections"
 Component ComponentOf(std::string_view tensor_name);
 
-enum class Storage {
-  kF32,
-  kBf16,
-  kFp8Block128,  // F8_E4M3 with a scale per 128x128
-  kFp4Block32,   // I8 of two FP4 codes, with a scale per 1x32
-  kI64,
-};
-
 struct TensorSpec {
   std::string name;
-  std::vector<std::uint64_t> shape;  // of the numbers: FP4 weights are not counted in pairs
-  Storage storage = Storage::kF32;
+  std::vector<std::uint64_t> shape;          // of the numbers: FP4 weights are not counted in pairs
+  StoredFormat format = StoredFormat::kF32;  // as published
 
   std::uint64_t elements() const;
   bool trained() const;  // a parameter, as opposed to the hash layers' tables

@@ -52,34 +52,16 @@ struct Totals {
 // What the files hold: FP4 in pairs, and the scales.
 Totals TotalsOf(const Config& config) {
   Totals totals;
-  const auto add = [&](const TensorSpec& spec, std::uint64_t elements,
-                       std::uint64_t element_bytes) {
-    totals.tensors += 1;
-    totals.mtp_tensors += spec.name.starts_with("mtp.") ? 1 : 0;
-    totals.stored_elements += elements;
-    totals.bytes += elements * element_bytes;
-  };
   for (const TensorSpec& spec : TensorsOf(config)) {
-    const std::uint64_t elements = spec.elements();
-    switch (spec.storage) {
-      case Storage::kF32:
-        add(spec, elements, 4);
-        break;
-      case Storage::kBf16:
-        add(spec, elements, 2);
-        break;
-      case Storage::kI64:
-        add(spec, elements, 8);
-        break;
-      case Storage::kFp8Block128:
-        add(spec, elements, 1);
-        add(spec, elements / 16384, 1);
-        break;
-      case Storage::kFp4Block32:
-        add(spec, elements / 2, 1);
-        add(spec, elements / 32, 1);
-        break;
-    }
+    const bool matrix = spec.shape.size() == 2;
+    const std::uint64_t rows = matrix ? spec.shape[0] : 1, cols = spec.shape.back();
+    const StoredLayout& layout = LayoutOf(spec.format);
+    const std::uint64_t codes = CodeBytes(spec.format, rows, cols),
+                        scales = ScaleBytes(spec.format, rows, cols);
+    totals.tensors += layout.scaled() ? 2 : 1;
+    totals.mtp_tensors += !spec.name.starts_with("mtp.") ? 0 : layout.scaled() ? 2 : 1;
+    totals.stored_elements += codes / DTypeBytes(layout.codes) + scales;
+    totals.bytes += codes + scales;
   }
   return totals;
 }

@@ -12,24 +12,8 @@ using Ratios = std::vector<std::size_t>;
 std::uint64_t PublishedBytes(const Config& config) {
   std::uint64_t bytes = 0;
   for (const TensorSpec& spec : TensorsOf(config)) {
-    const std::uint64_t n = spec.elements();
-    switch (spec.storage) {
-      case Storage::kF32:
-        bytes += 4 * n;
-        break;
-      case Storage::kBf16:
-        bytes += 2 * n;
-        break;
-      case Storage::kI64:
-        bytes += 8 * n;
-        break;
-      case Storage::kFp8Block128:
-        bytes += n + (spec.shape[0] + 127) / 128 * ((spec.shape[1] + 127) / 128);
-        break;
-      case Storage::kFp4Block32:
-        bytes += n / 2 + n / 32;
-        break;
-    }
+    const bool matrix = spec.shape.size() == 2;
+    bytes += StoredBytes(spec.format, matrix ? spec.shape[0] : 1, spec.shape.back());
   }
   return bytes;
 }

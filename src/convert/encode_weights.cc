@@ -11,25 +11,6 @@ namespace {
 
 constexpr std::size_t kTile = 128, kGroup = 32;
 
-// The code of a magnitude in a small format with `mantissa` stored mantissa bits and exponent bias
-// `bias`. Normal values: round the float's own bits to that many, and shift its bias away. Subnormal
-// ones: adding 2^23 makes the float unit round to a whole number of the format's smallest steps.
-template <unsigned mantissa, unsigned bias>
-std::uint32_t Magnitude(float a) {
-  constexpr unsigned kShift = 23 - mantissa;
-  constexpr float kSmallestNormal =
-      std::bit_cast<float>(static_cast<std::uint32_t>(128 - bias) << 23);
-  constexpr float kStepsPerOne =
-      std::bit_cast<float>(static_cast<std::uint32_t>(126 + bias + mantissa) << 23);
-  const auto bits = std::bit_cast<std::uint32_t>(a);
-  const std::uint32_t rounded = bits + (1u << (kShift - 1)) - 1 + ((bits >> kShift) & 1);
-  const std::uint32_t normal = (rounded >> kShift) - ((127 - bias) << mantissa);
-  const std::uint32_t subnormal = std::bit_cast<std::uint32_t>(a * kStepsPerOne + 0x1p23f) & 0xFF;
-  return a >= kSmallestNormal ? normal : subnormal;
-}
-
-std::uint32_t SignBit(float v) { return std::bit_cast<std::uint32_t>(v) >> 31; }
-
 // The largest magnitude; a NaN or an infinity shows as one not below 2^128.
 float MaxMagnitude(const float* w, std::size_t count, float so_far) {
   std::uint32_t most = std::bit_cast<std::uint32_t>(so_far);
@@ -48,16 +29,6 @@ Status CheckFinite(std::span<const float> w, std::size_t cols) {
 }
 
 }  // namespace
-
-std::uint8_t FastE4m3(float v) {
-  const std::uint32_t code = Magnitude<3, 7>(std::min(std::fabs(v), kE4m3Max));
-  return static_cast<std::uint8_t>(code | SignBit(v) << 7);
-}
-
-std::uint8_t FastE2m1(float v) {
-  const std::uint32_t code = Magnitude<1, 1>(std::min(std::fabs(v), kE2m1Max));
-  return static_cast<std::uint8_t>(code | SignBit(v) << 3);
-}
 
 Result<EncodedBlocks> EncodeFp8Block128(std::span<const float> w, std::size_t rows,
                                         std::size_t cols) {
@@ -78,7 +49,7 @@ Result<EncodedBlocks> EncodeFp8Block128(std::span<const float> w, std::size_t ro
       out.scales.push_back(PowerOfTwoToE8m0(scale));
       for (std::size_t row = row0; row < row1; ++row)
         for (std::size_t i = row * cols + col0; i < row * cols + col0 + width; ++i)
-          out.codes[i] = FastE4m3(w[i] * inverse);
+          out.codes[i] = F32ToE4m3(w[i] * inverse);
     }
   return out;
 }
@@ -101,7 +72,7 @@ Result<EncodedBlocks> EncodeFp4Block32(std::span<const float> w, std::size_t row
     const float inverse = 1 / scale;
     out.scales[group] = PowerOfTwoToE8m0(scale);
     for (std::size_t i = 0; i < kGroup; i += 2) {
-      const unsigned low = FastE2m1(block[i] * inverse), high = FastE2m1(block[i + 1] * inverse);
+      const unsigned low = F32ToE2m1(block[i] * inverse), high = F32ToE2m1(block[i + 1] * inverse);
       out.codes[(group * kGroup + i) / 2] = static_cast<std::uint8_t>(low | high << 4);
     }
   }

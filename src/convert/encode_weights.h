@@ -31,8 +31,4 @@ Result<EncodedBlocks> EncodeFp4Block32(std::span<const float> w, std::size_t row
 Result<std::vector<std::uint16_t>> EncodeBf16(std::span<const float> w, std::size_t rows,
                                               std::size_t cols);
 
-// The codes of tensor/codec.h without its branches: equal for every finite float.
-std::uint8_t FastE4m3(float v);
-std::uint8_t FastE2m1(float v);
-
 }  // namespace hadal::convert

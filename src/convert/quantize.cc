@@ -12,6 +12,7 @@
 #include "convert/shard_plan.h"
 #include "convert/stored_tensor.h"
 #include "io/checkpoint.h"
+#include "io/decode.h"
 #include "io/file.h"
 #include "io/folder.h"
 #include "io/safetensors.h"
@@ -27,18 +28,18 @@ constexpr const char* kFilesToCopy[] = {"tokenizer.json", "tokenizer_config.json
 
 struct Item {
   StoredTensor stored;
-  arch::Storage to = arch::Storage::kF32;
+  StoredFormat to = StoredFormat::kF32;
   ShardItem declared;       // the tensor, and its scale, if any
   std::uint64_t bytes = 0;  // of the declared
 };
 
-arch::Storage Target(const arch::TensorSpec& spec, Format format) {
-  const bool floats = spec.storage != arch::Storage::kI64;
+StoredFormat Target(const arch::TensorSpec& spec, Format format) {
+  const bool floats = spec.format != StoredFormat::kI64;
   const bool blocks =
-      spec.storage == arch::Storage::kFp8Block128 || spec.storage == arch::Storage::kFp4Block32;
-  if (floats && format == Format::kF32) return arch::Storage::kF32;
-  if (blocks && format == Format::kBf16) return arch::Storage::kBf16;
-  return spec.storage;
+      spec.format == StoredFormat::kFp8Block128 || spec.format == StoredFormat::kFp4Block32;
+  if (floats && format == Format::kF32) return StoredFormat::kF32;
+  if (blocks && format == Format::kBf16) return StoredFormat::kBf16;
+  return spec.format;
 }
 
 Result<std::vector<Item>> PlanItems(const io::Checkpoint& checkpoint,
@@ -57,7 +58,7 @@ Result<std::vector<Item>> PlanItems(const io::Checkpoint& checkpoint,
   for (StoredTensor& stored : found) {
     const arch::TensorSpec& spec = *stored.spec;
     Item item{std::move(stored), Target(spec, format), {}, 0};
-    if (item.to == arch::Storage::kFp4Block32 && spec.shape[1] % 32 != 0) {
+    if (item.to == StoredFormat::kFp4Block32 && spec.shape[1] % 32 != 0) {
       return Fail(Code::kInvalid,
                   "tensor \"{}\": rows of {} numbers, expected a multiple of 32 for FP4", spec.name,
                   spec.shape[1]);
@@ -73,14 +74,14 @@ std::span<const std::byte> Bytes(const auto& values) { return std::as_bytes(std:
 
 // Appends `count` rows of `cols` numbers in the format `to`; a block format's scales go to *scales.
 Status AppendFloats(const std::vector<float>& w, std::size_t count, std::size_t cols,
-                    arch::Storage to, io::SafetensorsWriter& writer,
+                    StoredFormat to, io::SafetensorsWriter& writer,
                     std::vector<std::uint8_t>* scales) {
-  if (to == arch::Storage::kF32) return writer.Append(Bytes(w));
-  if (to == arch::Storage::kBf16) {
+  if (to == StoredFormat::kF32) return writer.Append(Bytes(w));
+  if (to == StoredFormat::kBf16) {
     HADAL_TRY(const std::vector<std::uint16_t> codes, EncodeBf16(w, count, cols));
     return writer.Append(Bytes(codes));
   }
-  HADAL_TRY(const EncodedBlocks blocks, to == arch::Storage::kFp8Block128
+  HADAL_TRY(const EncodedBlocks blocks, to == StoredFormat::kFp8Block128
                                             ? EncodeFp8Block128(w, count, cols)
                                             : EncodeFp4Block32(w, count, cols));
   scales->insert(scales->end(), blocks.scales.begin(), blocks.scales.end());
@@ -107,7 +108,7 @@ Status ConvertFloats(const Item& item, std::size_t chunk_numbers, io::Safetensor
 Status CopyOrConvert(const Item& item, const arch::Config& config, std::size_t chunk_numbers,
                      io::SafetensorsWriter& writer) {
   const StoredTensor& stored = item.stored;
-  if (item.to == arch::Storage::kI64) {
+  if (item.to == StoredFormat::kI64) {
     HADAL_TRY(const std::vector<std::int64_t> ids, io::DecodeInts(stored.data));
     for (const std::int64_t id : ids)
       if (id < 0 || static_cast<std::uint64_t>(id) >= config.n_routed_experts) {
@@ -116,7 +117,8 @@ Status CopyOrConvert(const Item& item, const arch::Config& config, std::size_t c
       }
     return writer.Append(Bytes(ids));
   }
-  if (StorageOf(stored.data.dtype) != item.to) return ConvertFloats(item, chunk_numbers, writer);
+  if (FormatOfCodes(stored.data.dtype) != item.to)
+    return ConvertFloats(item, chunk_numbers, writer);
   HADAL_TRY_STATUS(writer.Append(stored.data.data));
   return stored.scale ? writer.Append(stored.scale->data) : Status(Unit{});
 }

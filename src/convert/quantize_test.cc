@@ -14,6 +14,7 @@
 #include "convert/encode_weights.h"
 #include "convert/stored_tensor.h"
 #include "io/checkpoint.h"
+#include "io/decode.h"
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "testing/close.h"
@@ -83,7 +84,7 @@ Draft MakeDraft(const arch::Config& config) {
   Random random(7);
   for (const arch::TensorSpec& spec : arch::TensorsOf(config)) {
     std::string bytes;
-    if (spec.storage == arch::Storage::kI64) {
+    if (spec.format == StoredFormat::kI64) {
       for (std::uint64_t i = 0; i < spec.elements(); ++i) {
         const std::uint64_t id = random.Below(config.n_routed_experts);
         bytes.append(reinterpret_cast<const char*>(&id), sizeof(id));
@@ -156,17 +157,17 @@ TEST_F(QuantizeTest, StoresEachTensorAsPublished) {
   for (const arch::TensorSpec& spec : arch::TensorsOf(*config)) {
     const auto stored = FindStored(*out, spec);
     ASSERT_TRUE(stored.ok()) << stored.error().what;
-    EXPECT_EQ(StorageOf(stored->data.dtype), spec.storage) << spec.name;
-    if (spec.storage == arch::Storage::kI64) continue;
+    EXPECT_EQ(FormatOfCodes(stored->data.dtype), spec.format) << spec.name;
+    if (spec.format == StoredFormat::kI64) continue;
     // Each row group was encoded as the whole matrix would have been.
     const std::vector<float> w = Floats(*in, spec);
-    if (spec.storage == arch::Storage::kFp8Block128) {
+    if (spec.format == StoredFormat::kFp8Block128) {
       const auto blocks = EncodeFp8Block128(w, spec.shape[0], spec.shape[1]);
       EXPECT_EQ(std::memcmp(blocks->codes.data(), stored->data.data.data(), blocks->codes.size()),
                 0);
       EXPECT_EQ(
           std::memcmp(blocks->scales.data(), stored->scale->data.data(), blocks->scales.size()), 0);
-    } else if (spec.storage == arch::Storage::kF32) {
+    } else if (spec.format == StoredFormat::kF32) {
       EXPECT_TRUE(testing::SameBits(Floats(*out, spec), w));
     }
   }
@@ -182,7 +183,7 @@ TEST_F(QuantizeTest, ThereAndBackAgainIsTheSame) {
     EXPECT_EQ(b->config().Find("expert_dtype"), nullptr);
     for (const arch::TensorSpec& spec : arch::TensorsOf(SmallConfig())) {
       const DType dtype = b->Info(spec.name)->dtype;
-      if (spec.storage == arch::Storage::kI64) {
+      if (spec.format == StoredFormat::kI64) {
         EXPECT_EQ(dtype, DType::kI64);
         continue;
       }

@@ -10,25 +10,12 @@
 
 namespace hadal::convert {
 
-ShardItem DeclareStored(const arch::TensorSpec& spec, arch::Storage storage) {
-  const std::vector<std::uint64_t>& shape = spec.shape;
-  switch (storage) {
-    case arch::Storage::kF32:
-      return {{spec.name, DType::kF32, shape}};
-    case arch::Storage::kBf16:
-      return {{spec.name, DType::kBF16, shape}};
-    case arch::Storage::kI64:
-      return {{spec.name, DType::kI64, shape}};
-    case arch::Storage::kFp8Block128:
-      return {{spec.name, DType::kF8E4M3, shape},
-              {arch::ScaleName(spec.name),
-               DType::kF8E8M0,
-               {(shape[0] + 127) / 128, (shape[1] + 127) / 128}}};
-    case arch::Storage::kFp4Block32:
-      return {{spec.name, DType::kI8, {shape[0], shape[1] / 2}},
-              {arch::ScaleName(spec.name), DType::kF8E8M0, {shape[0], shape[1] / 32}}};
-  }
-  return {};
+ShardItem DeclareStored(const arch::TensorSpec& spec, StoredFormat format) {
+  const StoredLayout& layout = LayoutOf(format);
+  ShardItem item = {{spec.name, layout.codes, CodeShape(format, spec.shape)}};
+  if (layout.scaled())
+    item.push_back({arch::ScaleName(spec.name), layout.scales, ScaleShape(format, spec.shape)});
+  return item;
 }
 
 std::uint64_t BytesOf(const ShardItem& item) {

@@ -15,7 +15,7 @@ namespace hadal::convert {
 // What must lie in one file: a tensor, and the tensor of its scales if it has one.
 using ShardItem = std::vector<io::SafetensorsWriter::Declared>;
 
-ShardItem DeclareStored(const arch::TensorSpec& spec, arch::Storage storage);
+ShardItem DeclareStored(const arch::TensorSpec& spec, StoredFormat format);
 std::uint64_t BytesOf(const ShardItem& item);
 
 // Items keep the order in which they are given, a run of them a file: no file is larger than

@@ -27,7 +27,4 @@ Result<StoredTensor> FindStored(const io::Checkpoint& checkpoint, const arch::Te
 std::vector<std::string> UnexpectedTensors(const io::Checkpoint& checkpoint,
                                            const std::vector<StoredTensor>& stored);
 
-// The format a tensor of this dtype is in; none for scales and bytes.
-std::optional<arch::Storage> StorageOf(DType dtype);
-
 }  // namespace hadal::convert

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arch/inventory.h"
+#include "base/check.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "base/units.h"
@@ -77,30 +78,33 @@ class Synthesizer {
   static std::vector<ShardItem> DeclaredOf(const std::vector<arch::TensorSpec>& specs) {
     std::vector<ShardItem> items;
     items.reserve(specs.size());
-    for (const arch::TensorSpec& spec : specs) items.push_back(DeclareStored(spec, spec.storage));
+    for (const arch::TensorSpec& spec : specs) items.push_back(DeclareStored(spec, spec.format));
     return items;
   }
 
   Status WriteTensor(const arch::TensorSpec& spec, io::SafetensorsWriter& writer) {
     const std::uint64_t key = NameKey(seed_, spec.name);
-    const std::uint64_t n = spec.elements();
     const Normal normal = DistributionOf(spec);
-    switch (spec.storage) {
-      case arch::Storage::kF32:
-        return WriteFilled(4 * n, FloatFill(key, normal.mean, normal.deviation), writer);
-      case arch::Storage::kBf16:
-        return WriteFilled(2 * n, Bf16Fill(key, normal.mean, normal.deviation), writer);
-      case arch::Storage::kI64:
+    const std::uint64_t cols = spec.shape.back(), rows = spec.elements() / cols;
+    const std::uint64_t bytes = CodeBytes(spec.format, rows, cols);
+    const std::uint64_t scale_bytes = ScaleBytes(spec.format, rows, cols);
+    switch (spec.format) {
+      case StoredFormat::kF32:
+        return WriteFilled(bytes, FloatFill(key, normal.mean, normal.deviation), writer);
+      case StoredFormat::kBf16:
+        return WriteFilled(bytes, Bf16Fill(key, normal.mean, normal.deviation), writer);
+      case StoredFormat::kI64:
         return WriteTable(key, spec, writer);
-      case arch::Storage::kFp8Block128:
-        HADAL_TRY_STATUS(WriteFilled(n, Fp8CodeFill(key), writer));
-        return WriteFilled((spec.shape[0] + 127) / 128 * ((spec.shape[1] + 127) / 128),
-                           Fp8ScaleFill(key + 1, normal.deviation), writer);
-      case arch::Storage::kFp4Block32:
-        HADAL_TRY_STATUS(WriteFilled(n / 2, Fp4CodeFill(key), writer));
-        return WriteFilled(n / 32, Fp4ScaleFill(key + 1, normal.deviation), writer);
+      case StoredFormat::kFp8Block128:
+        HADAL_TRY_STATUS(WriteFilled(bytes, Fp8CodeFill(key), writer));
+        return WriteFilled(scale_bytes, Fp8ScaleFill(key + 1, normal.deviation), writer);
+      case StoredFormat::kFp4Block32:
+        HADAL_TRY_STATUS(WriteFilled(bytes, Fp4CodeFill(key), writer));
+        return WriteFilled(scale_bytes, Fp4ScaleFill(key + 1, normal.deviation), writer);
+      case StoredFormat::kFp8Block128F32:
+        break;  // no published V4 tensor
     }
-    return Unit{};
+    HADAL_CHECK(false);
   }
 
   template <class Fill>

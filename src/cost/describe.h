@@ -23,10 +23,8 @@ namespace hadal::cost {
 // a note of the model.
 Result<CostModel> Describe(const Json& config, std::string name);
 
-// The published form of a V4 tensor, by its storage in model/inventory.h.
-Stored StoredAs(arch::Storage storage);
 // How a V4 checkpoint stores a tensor; the default: as config.json says.
-using StorageOf = std::function<Stored(const arch::TensorSpec&)>;
+using StorageOf = std::function<StoredFormat(const arch::TensorSpec&)>;
 // FP8 and FP4 as published if there is a quantization_config, else everything as torch_dtype says.
 Result<StorageOf> StorageByConfig(const Json& config);
 CostModel DescribeV4(const arch::Config& config, const StorageOf& storage, std::string name);

@@ -20,7 +20,7 @@ const std::vector<std::string> kFamilies = {"llama", "mistral", "mixtral",
 
 struct GqaConfig {
   Family family = Family::kLlama;
-  Stored stored = Stored::kHalf;
+  StoredFormat stored = StoredFormat::kBf16;
   std::size_t vocab_size = 0, hidden_size = 0, num_hidden_layers = 0, intermediate_size = 0;
   std::size_t num_attention_heads = 0, num_key_value_heads = 0, head_dim = 0;
   std::size_t experts = 0, experts_per_token = 0, expert_inner = 0;
@@ -46,7 +46,7 @@ void ReadSizes(arch::Fields& fields, GqaConfig& c) {
   // Later releases of the library write "dtype".
   fields.Choice(fields.Has("dtype") ? "dtype" : "torch_dtype", {"bfloat16", "float16", "float32"},
                 &dtype);
-  c.stored = dtype == 2 ? Stored::kF32 : Stored::kHalf;
+  c.stored = dtype == 2 ? StoredFormat::kF32 : StoredFormat::kBf16;
   fields.Size("vocab_size", 1, kMaxVocab, &c.vocab_size);
   fields.Size("hidden_size", 1, kMaxDim, &c.hidden_size);
   fields.Size("num_hidden_layers", 1, kMaxCount, &c.num_hidden_layers);
@@ -229,7 +229,7 @@ class GqaWeights {
 };
 
 KvGroup KeysAndValues(const GqaConfig& c) {
-  const std::uint64_t number = c.stored == Stored::kF32 ? 4 : 2;
+  const std::uint64_t number = c.stored == StoredFormat::kF32 ? 4 : 2;
   const std::uint64_t bytes = 2 * c.num_key_value_heads * c.head_dim * number;
   const std::uint64_t macs = 2 * c.num_attention_heads * c.head_dim;
   KvGroup group{.name = "keys and values",

@@ -126,7 +126,7 @@ class MlaWeights {
                .for_logits = component == Component::kHead});
   }
   void Vector(const char* name, Component component, std::uint64_t size, std::uint64_t count,
-              Stored stored = Stored::kHalf) {
+              StoredFormat stored = StoredFormat::kBf16) {
     list_.Add(
         {.name = name, .component = Or(component), .cols = size, .stored = stored, .count = count});
   }
@@ -138,7 +138,7 @@ class MlaWeights {
   }
   void LinearAs(Work work, const char* name, Component component, std::uint64_t rows,
                 std::uint64_t cols, std::uint64_t count, std::uint64_t active, std::uint64_t of) {
-    const Stored stored = c_.fp8 ? Stored::kFp8F32Scale : Stored::kHalf;
+    const StoredFormat stored = c_.fp8 ? StoredFormat::kFp8Block128F32 : StoredFormat::kBf16;
     list_.Add({.name = name,
                .component = Or(component),
                .work = work,
@@ -169,7 +169,8 @@ class MlaWeights {
     Linear("indexer.wq_b", Component::kIndexer, c_.index_n_heads * c_.index_head_dim,
            c_.q_lora_rank, layers);
     Linear("indexer.wk", Component::kIndexer, c_.index_head_dim, c_.hidden_size, layers);
-    Vector("indexer.k_norm", Component::kIndexer, 2 * c_.index_head_dim, layers, Stored::kF32);
+    Vector("indexer.k_norm", Component::kIndexer, 2 * c_.index_head_dim, layers,
+           StoredFormat::kF32);
     Plain("indexer.weights_proj", Component::kIndexer, Work::kBf16Matrix, c_.index_n_heads,
           c_.hidden_size, layers, 1);
   }
@@ -182,7 +183,8 @@ class MlaWeights {
     const std::uint64_t experts = c_.n_routed_experts, inner = c_.moe_intermediate_size;
     const std::uint64_t active = c_.num_experts_per_tok, shared = inner * c_.n_shared_experts;
     Plain("mlp.gate", Component::kRouter, Work::kBf16Matrix, experts, c_.hidden_size, layers, 1);
-    Vector("mlp.gate.e_score_correction_bias", Component::kRouter, experts, layers, Stored::kF32);
+    Vector("mlp.gate.e_score_correction_bias", Component::kRouter, experts, layers,
+           StoredFormat::kF32);
     Linear("mlp.experts.gate_up", Component::kExperts, inner, c_.hidden_size, 2 * layers * experts,
            active, experts);
     Linear("mlp.experts.down", Component::kExperts, c_.hidden_size, inner, layers * experts, active,

@@ -63,21 +63,22 @@ std::string GroupName(std::string_view name) {
   return out;
 }
 
-Work WorkOf(const TensorSpec& spec, Stored stored) {
+Work WorkOf(const TensorSpec& spec, StoredFormat stored) {
   const std::string_view name = spec.name;
   const bool table = name.ends_with("embed.weight") || name.ends_with("tid2eid");
   if (spec.shape.size() != 2 || table || name.ends_with(".ape")) return Work::kNone;
   if (Contains(name, "compressor.")) return Work::kCompressor;
   if (name.ends_with("attn.wo_a.weight")) return Work::kOutputA;
-  if (stored == Stored::kFp4) return Work::kFp4Experts;
-  return stored == Stored::kFp8 ? Work::kFp8Matrix : Work::kBf16Matrix;
+  if (stored == StoredFormat::kFp4Block32) return Work::kFp4Experts;
+  return stored == StoredFormat::kFp8Block128 ? Work::kFp8Matrix : Work::kBf16Matrix;
 }
 
 bool ForLogits(std::string_view name) {
   return name.starts_with("head.") || name.starts_with("norm.") || name.starts_with("hc_head_");
 }
 
-Tensor TensorOf(const Config& c, const TensorSpec& spec, Stored stored, std::string_view name) {
+Tensor TensorOf(const Config& c, const TensorSpec& spec, StoredFormat stored,
+                std::string_view name) {
   Tensor t{.name = name,
            .component = ComponentOf(spec.name),
            .work = WorkOf(spec, stored),
@@ -169,22 +170,6 @@ class KvList {
 
 }  // namespace
 
-Stored StoredAs(arch::Storage storage) {
-  switch (storage) {
-    case arch::Storage::kF32:
-      return Stored::kF32;
-    case arch::Storage::kBf16:
-      return Stored::kHalf;
-    case arch::Storage::kFp8Block128:
-      return Stored::kFp8;
-    case arch::Storage::kFp4Block32:
-      return Stored::kFp4;
-    case arch::Storage::kI64:
-      break;
-  }
-  return Stored::kI64;
-}
-
 Result<StorageOf> StorageByConfig(const Json& config) {
   arch::Fields fields(config, "config.json");
   if (!fields.ok()) return fields.error();
@@ -193,18 +178,18 @@ Result<StorageOf> StorageByConfig(const Json& config) {
     fields.Choice("expert_dtype", {"fp4", "fp8"}, &choice);
     if (!fields.ok()) return fields.error();
     return StorageOf([fp8 = choice == 1](const TensorSpec& spec) {
-      const bool expert = spec.storage == arch::Storage::kFp4Block32;
-      return expert && fp8 ? Stored::kFp8 : StoredAs(spec.storage);
+      const bool expert = spec.format == StoredFormat::kFp4Block32;
+      return expert && fp8 ? StoredFormat::kFp8Block128 : spec.format;
     });
   }
   if (fields.Has("expert_dtype"))
     fields.Refuse(Code::kInvalid, "expert_dtype", "none where there is no quantization_config");
   fields.Choice("torch_dtype", {"bfloat16", "float16", "float32"}, &choice);
   if (!fields.ok()) return fields.error();
-  const Stored matrix = choice == 2 ? Stored::kF32 : Stored::kHalf;
+  const StoredFormat matrix = choice == 2 ? StoredFormat::kF32 : StoredFormat::kBf16;
   return StorageOf([matrix](const TensorSpec& spec) {
-    const bool kept = spec.storage == arch::Storage::kF32 || spec.storage == arch::Storage::kI64;
-    return kept ? StoredAs(spec.storage) : matrix;
+    const bool kept = spec.format == StoredFormat::kF32 || spec.format == StoredFormat::kI64;
+    return kept ? spec.format : matrix;
   });
 }
 

@@ -3,29 +3,6 @@
 #include <algorithm>
 
 namespace hadal::cost {
-namespace {
-
-std::uint64_t Blocks(std::uint64_t n, std::uint64_t size) { return (n + size - 1) / size; }
-
-}  // namespace
-
-std::uint64_t StoredBytes(std::uint64_t rows, std::uint64_t cols, Stored stored) {
-  switch (stored) {
-    case Stored::kF32:
-      return rows * cols * 4;
-    case Stored::kHalf:
-      return rows * cols * 2;
-    case Stored::kFp8:
-      return rows * cols + Blocks(rows, 128) * Blocks(cols, 128);
-    case Stored::kFp8F32Scale:
-      return rows * cols + Blocks(rows, 128) * Blocks(cols, 128) * 4;
-    case Stored::kFp4:
-      return rows * (cols / 2) + rows * (cols / 32);
-    case Stored::kI64:
-      return rows * cols * 8;
-  }
-  return 0;
-}
 
 void WeightList::Add(const Tensor& t) {
   std::size_t at = groups_.size();  // tensors of a kind follow each other: look from the end
@@ -43,7 +20,7 @@ void WeightList::Add(const Tensor& t) {
   const std::uint64_t elements = t.count * t.rows * t.cols;
   group.tensors += t.count;
   group.parameters += t.trained ? elements : 0;
-  group.bytes += t.count * StoredBytes(t.rows, t.cols, t.stored);
+  group.bytes += t.count * StoredBytes(t.stored, t.rows, t.cols);
   shares_[at - 1].elements += elements;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "io/checkpoint.h"
+#include "io/decode.h"
 #include "io/file.h"
 #include "io/safetensors.h"
 

@@ -1,14 +1,10 @@
 #include "io/checkpoint.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
-#include <new>
 #include <set>
 #include <system_error>
 #include <utility>
-
-#include "tensor/codec.h"
 
 namespace hadal::io {
 namespace {
@@ -119,89 +115,6 @@ Status CheckIndexFulfilled(const WeightMap& weights, const std::string& index_pa
   return Unit{};
 }
 
-// The bytes of a dtype read without regard to alignment.
-template <class T>
-T LoadAt(std::span<const std::byte> data, std::size_t index) {
-  T value;
-  std::memcpy(&value, data.data() + index * sizeof(T), sizeof(T));
-  return value;
-}
-
-Result<std::size_t> CountOf(const TensorView& tensor) {
-  std::uint64_t count = 1;
-  for (const std::uint64_t dimension : tensor.shape)
-    if (__builtin_mul_overflow(count, dimension, &count))
-      return Fail(Code::kInvalid, "shape {} is too large", FormatShape(tensor.shape));
-  std::uint64_t bytes = 0;
-  if (__builtin_mul_overflow(count, DTypeBytes(tensor.dtype), &bytes) ||
-      bytes != tensor.data.size()) {
-    return Fail(Code::kInvalid, "found {} bytes of data, expected those of {} {}",
-                tensor.data.size(), DTypeName(tensor.dtype), FormatShape(tensor.shape));
-  }
-  return static_cast<std::size_t>(count);
-}
-
-std::vector<std::uint64_t> ScaleShape(const TensorView& weight) {
-  const std::uint64_t rows = weight.shape[0], cols = weight.shape[1];
-  if (weight.dtype == DType::kI8) return {rows, cols / 16};
-  return {rows / 128 + (rows % 128 != 0), cols / 128 + (cols % 128 != 0)};
-}
-
-Status CheckScale(const TensorView& weight, const TensorView* scale) {
-  const char* kind = weight.dtype == DType::kI8 ? "I8 (FP4)" : "F8_E4M3";
-  if (weight.shape.size() != 2) {
-    return Fail(Code::kInvalid, "{} of shape {}, expected two dimensions", kind,
-                FormatShape(weight.shape));
-  }
-  if (weight.dtype == DType::kI8 && weight.shape[1] % 16 != 0) {
-    return Fail(Code::kInvalid, "{} of shape {}, expected rows of whole 16-byte blocks", kind,
-                FormatShape(weight.shape));
-  }
-  const std::vector<std::uint64_t> expected = ScaleShape(weight);
-  if (scale == nullptr) {
-    return Fail(Code::kInvalid, "{} of shape {} has no scale, expected one of F8_E8M0 {}", kind,
-                FormatShape(weight.shape), FormatShape(expected));
-  }
-  if (scale->dtype != DType::kF8E8M0 || scale->shape != expected) {
-    return Fail(Code::kInvalid, "scale of {} {}: found {} {}, expected F8_E8M0 {}", kind,
-                FormatShape(weight.shape), DTypeName(scale->dtype), FormatShape(scale->shape),
-                FormatShape(expected));
-  }
-  HADAL_TRY([[maybe_unused]] const std::size_t count, CountOf(*scale));
-  return Unit{};
-}
-
-// Rows [begin, end) of a matrix with `cols` columns.
-struct Rows {
-  std::size_t begin, end, cols;
-};
-
-void DecodeFp8(const TensorView& weight, const TensorView& scale, Rows rows, float* out) {
-  const std::size_t cols = rows.cols, scale_cols = scale.shape[1];
-  const std::span<const float, 256> table = E4m3Table();
-  for (std::size_t row = rows.begin; row < rows.end; ++row, out += cols)
-    for (std::size_t block = 0; block < scale_cols; ++block) {
-      const float factor =
-          E8m0ToF32(LoadAt<std::uint8_t>(scale.data, row / 128 * scale_cols + block));
-      const std::size_t end = std::min(cols, (block + 1) * 128);
-      for (std::size_t col = block * 128; col < end; ++col)
-        out[col] = table[std::to_integer<std::size_t>(weight.data[row * cols + col])] * factor;
-    }
-}
-
-void DecodeFp4(const TensorView& weight, const TensorView& scale, Rows rows, float* out) {
-  const std::span<const float, 16> table = E2m1Table();
-  const std::size_t row_blocks = rows.cols / 32;
-  for (std::size_t block = rows.begin * row_blocks; block < rows.end * row_blocks; ++block) {
-    const float factor = E8m0ToF32(LoadAt<std::uint8_t>(scale.data, block));
-    for (std::size_t i = block * 16; i < block * 16 + 16; ++i) {
-      const auto pair = std::to_integer<std::size_t>(weight.data[i]);
-      *out++ = table[pair & 15] * factor;
-      *out++ = table[pair >> 4] * factor;
-    }
-  }
-}
-
 }  // namespace
 
 Result<Checkpoint> Checkpoint::Open(const std::string& directory) {
@@ -281,78 +194,6 @@ std::uint64_t Checkpoint::tensor_bytes() const {
   for (const SafetensorsFile& file : files_)
     for (const auto& [name, info] : file.tensors()) bytes += info.end - info.begin;
   return bytes;
-}
-
-Status CheckFloats(const TensorView& weight, const TensorView* scale) {
-  const bool scaled = weight.dtype == DType::kF8E4M3 || weight.dtype == DType::kI8;
-  if (!scaled && weight.dtype != DType::kF32 && weight.dtype != DType::kBF16) {
-    return Fail(Code::kInvalid, "found dtype {}, expected F32, BF16, F8_E4M3 or I8 (FP4)",
-                DTypeName(weight.dtype));
-  }
-  if (!scaled && scale != nullptr)
-    return Fail(Code::kInvalid, "found a scale, expected none for {}", DTypeName(weight.dtype));
-  HADAL_TRY([[maybe_unused]] const std::size_t count, CountOf(weight));
-  return scaled ? CheckScale(weight, scale) : Status(Unit{});
-}
-
-Result<std::vector<float>> DecodeRows(const TensorView& weight, const TensorView* scale,
-                                      std::size_t begin, std::size_t count) {
-  HADAL_TRY_STATUS(CheckFloats(weight, scale));
-  const std::size_t all_rows = weight.shape.size() == 2 ? weight.shape[0] : 1;
-  HADAL_CHECK(begin <= all_rows && count <= all_rows - begin);
-  HADAL_TRY(const std::size_t stored, CountOf(weight));
-  const std::size_t codes_a_number = weight.dtype == DType::kI8 ? 2 : 1;
-  const std::size_t cols = all_rows == 0 ? 0 : stored / all_rows * codes_a_number;
-  const Rows rows = {begin, begin + count, cols};
-
-  std::vector<float> out;
-  try {
-    out.resize(count * cols);
-  } catch (const std::bad_alloc&) {
-    return Fail(Code::kExhausted, "not enough memory for {} numbers", count * cols);
-  }
-  if (out.empty()) return out;
-  if (weight.dtype == DType::kF32) {
-    std::memcpy(out.data(), weight.data.data() + begin * cols * sizeof(float),
-                out.size() * sizeof(float));
-  } else if (weight.dtype == DType::kBF16) {
-    for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = Bf16ToF32(LoadAt<std::uint16_t>(weight.data, begin * cols + i));
-  } else if (weight.dtype == DType::kF8E4M3) {
-    DecodeFp8(weight, *scale, rows, out.data());
-  } else {
-    DecodeFp4(weight, *scale, rows, out.data());
-  }
-  return out;
-}
-
-Result<std::vector<float>> DecodeFloats(const TensorView& weight, const TensorView* scale) {
-  return DecodeRows(weight, scale, 0, weight.shape.size() == 2 ? weight.shape[0] : 1);
-}
-
-Result<std::vector<std::int64_t>> DecodeInts(const TensorView& tensor) {
-  HADAL_TRY(const std::size_t count, CountOf(tensor));
-  std::vector<std::int64_t> out(count);
-  switch (tensor.dtype) {
-    case DType::kI8:
-      for (std::size_t i = 0; i < count; ++i) {
-        // A signed number, not a character.
-        out[i] = LoadAt<std::int8_t>(tensor.data, i);  // NOLINT(bugprone-signed-char-misuse)
-      }
-      return out;
-    case DType::kU8:
-      for (std::size_t i = 0; i < count; ++i) out[i] = LoadAt<std::uint8_t>(tensor.data, i);
-      return out;
-    case DType::kI32:
-      for (std::size_t i = 0; i < count; ++i) out[i] = LoadAt<std::int32_t>(tensor.data, i);
-      return out;
-    case DType::kI64:
-      for (std::size_t i = 0; i < count; ++i) out[i] = LoadAt<std::int64_t>(tensor.data, i);
-      return out;
-    default:
-      return Fail(Code::kInvalid, "found dtype {}, expected I8, U8, I32 or I64",
-                  DTypeName(tensor.dtype));
-  }
 }
 
 }  // namespace hadal::io

@@ -1,4 +1,5 @@
 #include "io/checkpoint.h"
+#include "io/decode.h"
 
 #include <gtest/gtest.h>
 

@@ -10,101 +10,12 @@
 namespace hadal::kernels {
 namespace {
 
-constexpr std::size_t kFp8Block = 128, kFp4Block = 32;
-
 std::size_t CeilDiv(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-
-float LoadF32(const std::byte* p) {
-  float v;
-  std::memcpy(&v, p, sizeof(v));
-  return v;
-}
-
-float LoadBf16(const std::byte* p) {
-  std::uint16_t v;
-  std::memcpy(&v, p, sizeof(v));
-  return Bf16ToF32(v);
-}
-
-float DecodeFp8(const Weight& w, std::size_t row, std::size_t col) {
-  const std::byte scale = w.Fp8ScaleRow(row)[col / kFp8Block];
-  return E4m3ToF32(std::to_integer<std::uint8_t>(w.codes[row * w.cols + col])) *
-         E8m0ToF32(std::to_integer<std::uint8_t>(scale));
-}
-
-float DecodeFp4(const Weight& w, std::size_t row, std::size_t col) {
-  const auto pair = std::to_integer<std::uint8_t>(w.codes[row * (w.cols / 2) + col / 2]);
-  const auto code = static_cast<std::uint8_t>(col % 2 == 0 ? pair & 15 : pair >> 4);
-  const std::byte scale = w.scales[row * (w.cols / kFp4Block) + col / kFp4Block];
-  return E2m1ToF32(code) * E8m0ToF32(std::to_integer<std::uint8_t>(scale));
-}
-
-float DecodeOne(const Weight& w, std::size_t row, std::size_t col) {
-  switch (w.format) {
-    case WeightFormat::kF32:
-      return LoadF32(w.codes + (row * w.cols + col) * 4);
-    case WeightFormat::kBf16:
-      return LoadBf16(w.codes + (row * w.cols + col) * 2);
-    case WeightFormat::kFp8Block128:
-      return DecodeFp8(w, row, col);
-    case WeightFormat::kFp4E8m0x32:
-      return DecodeFp4(w, row, col);
-  }
-  return 0;
-}
 
 }  // namespace
 
-std::size_t Weight::code_bytes() const {
-  switch (format) {
-    case WeightFormat::kF32:
-      return rows * cols * 4;
-    case WeightFormat::kBf16:
-      return rows * cols * 2;
-    case WeightFormat::kFp8Block128:
-      return rows * cols;
-    case WeightFormat::kFp4E8m0x32:
-      return rows * (cols / 2);
-  }
-  return 0;
-}
-
-std::size_t Weight::scale_bytes() const {
-  switch (format) {
-    case WeightFormat::kF32:
-    case WeightFormat::kBf16:
-      return 0;
-    case WeightFormat::kFp8Block128:
-      return CeilDiv(first_row_in_block + rows, kFp8Block) * CeilDiv(cols, kFp8Block);
-    case WeightFormat::kFp4E8m0x32:
-      return rows * (cols / kFp4Block);
-  }
-  return 0;
-}
-
-Weight Weight::Rows(std::size_t begin, std::size_t count) const {
-  HADAL_CHECK(begin <= rows && count <= rows - begin);
-  Weight before = *this;
-  before.rows = begin;
-  Weight part = *this;
-  part.rows = count;
-  part.codes += before.code_bytes();
-  if (format == WeightFormat::kFp8Block128) {
-    part.scales = Fp8ScaleRow(begin);
-    part.first_row_in_block = (first_row_in_block + begin) % kFp8Block;
-  } else if (scales != nullptr) {
-    part.scales += before.scale_bytes();
-  }
-  return part;
-}
-
-const std::byte* Weight::Fp8ScaleRow(std::size_t row) const {
-  return scales + (first_row_in_block + row) / kFp8Block * CeilDiv(cols, kFp8Block);
-}
-
-void DecodeWeightRow(const Weight& w, std::size_t row, std::span<float> out) {
-  HADAL_CHECK(row < w.rows && out.size() == w.cols);
-  for (std::size_t k = 0; k < w.cols; ++k) out[k] = DecodeOne(w, row, k);
+bool IsQuantized(StoredFormat format) {
+  return format == StoredFormat::kFp8Block128 || format == StoredFormat::kFp4Block32;
 }
 
 namespace ref {
@@ -112,7 +23,7 @@ namespace ref {
 void MatMul(View2<const float> x, const Weight& w, View2<float> y) {
   std::vector<float> decoded(w.cols);
   for (std::size_t n = 0; n < w.rows; ++n) {
-    DecodeWeightRow(w, n, decoded);
+    DecodeRow(w, n, decoded);
     for (std::size_t t = 0; t < x.rows(); ++t) {
       const std::span<const float> row = x[t];
       double sum = 0;
@@ -128,18 +39,19 @@ namespace {
 
 using UnitFunction = void (*)(const MatMulUnit&);
 
-UnitFunction SimdFunction(WeightFormat format) {
+UnitFunction SimdFunction(StoredFormat format) {
   switch (format) {
-    case WeightFormat::kF32:
+    case StoredFormat::kF32:
       return HADAL_ACTIVE(MatMulF32);
-    case WeightFormat::kBf16:
+    case StoredFormat::kBf16:
       return HADAL_ACTIVE(MatMulBf16);
-    case WeightFormat::kFp8Block128:
+    case StoredFormat::kFp8Block128:
       return HADAL_ACTIVE(MatMulFp8Block128);
-    case WeightFormat::kFp4E8m0x32:
+    case StoredFormat::kFp4Block32:
       return HADAL_ACTIVE(MatMulFp4E8m0x32);
+    default:
+      return nullptr;  // CheckJob lets no other format come here
   }
-  return nullptr;
 }
 
 // A job is cut into units: all blocks of rows for each block of tokens, in this order. The blocks of
@@ -172,7 +84,7 @@ void RunUnit(const MatMulJob& job, const Grid& grid, std::size_t index) {
       job.x.Rows(first_token, std::min(kUnitTokens, job.x.rows() - first_token));
   const View2<float> y = job.y.Rows(first_token, x.rows()).Cols(first_row, rows);
   const UnitFunction simd = SimdFunction(w.format);
-  const bool fp8 = w.format == WeightFormat::kFp8Block128;
+  const bool fp8 = w.format == StoredFormat::kFp8Block128;
   const std::size_t code_bytes = w.code_bytes() / w.rows;
   const std::size_t scale_bytes = fp8 ? 0 : w.scale_bytes() / w.rows;
   const std::byte* scales = fp8 ? w.Fp8ScaleRow(first_row) : w.scales + first_row * scale_bytes;
@@ -196,7 +108,7 @@ void RunRowPlain(const MatMulJob& job, std::size_t n) {
   for (std::size_t t = 0; t < job.x.rows(); ++t) {
     const std::span<const float> x = job.x[t];
     double sum = 0;
-    for (std::size_t k = 0; k < job.w.cols; ++k) sum += double{x[k]} * DecodeOne(job.w, n, k);
+    for (std::size_t k = 0; k < job.w.cols; ++k) sum += double{x[k]} * job.w.At(n, k);
     job.y[t][n] = static_cast<float>(sum);
   }
 }
@@ -209,7 +121,9 @@ void MatMulPlain(std::span<const MatMulJob> jobs, Threads& threads) {
 void CheckJob(const MatMulJob& job) {
   HADAL_CHECK(job.x.cols() == job.w.cols && job.y.cols() == job.w.rows);
   HADAL_CHECK(job.x.rows() == job.y.rows() && job.w.cols > 0);
-  HADAL_CHECK(job.w.format != WeightFormat::kFp4E8m0x32 || job.w.cols % kFp4Block == 0);
+  const StoredFormat format = job.w.format;
+  HADAL_CHECK(IsQuantized(format) || format == StoredFormat::kF32 || format == StoredFormat::kBf16);
+  HADAL_CHECK(format != StoredFormat::kFp4Block32 || job.w.cols % 32 == 0);
 }
 
 // Runs the units whose costs, summed in order, begin in [begin, end).

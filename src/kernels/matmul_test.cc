@@ -14,8 +14,8 @@ namespace {
 using testing::AllClose;
 using testing::SameBits;
 
-constexpr WeightFormat kFormats[] = {WeightFormat::kF32, WeightFormat::kBf16,
-                                     WeightFormat::kFp8Block128, WeightFormat::kFp4E8m0x32};
+constexpr StoredFormat kFormats[] = {StoredFormat::kF32, StoredFormat::kBf16,
+                                     StoredFormat::kFp8Block128, StoredFormat::kFp4Block32};
 
 struct Stored {
   std::vector<std::byte> codes, scales;
@@ -35,19 +35,19 @@ std::vector<std::byte> BytesOf(const std::vector<T>& v) {
 }
 
 // Random codes: every value of the format but NaN, and scales from 2^-8 to 2^7.
-Stored MakeWeight(WeightFormat format, std::size_t rows, std::size_t cols, std::uint64_t seed) {
+Stored MakeWeight(StoredFormat format, std::size_t rows, std::size_t cols, std::uint64_t seed) {
   Stored s;
   s.weight = {format, rows, cols, nullptr, nullptr};
   Random random(seed);
-  if (format == WeightFormat::kF32 || format == WeightFormat::kBf16) {
+  if (format == StoredFormat::kF32 || format == StoredFormat::kBf16) {
     const std::vector<float> values = RandomNormals(rows * cols, seed);
     std::vector<std::uint16_t> bf16;
     for (float v : values) bf16.push_back(F32ToBf16(v));
-    s.codes = format == WeightFormat::kF32 ? BytesOf(values) : BytesOf(bf16);
+    s.codes = format == StoredFormat::kF32 ? BytesOf(values) : BytesOf(bf16);
   } else {
     for (std::size_t i = 0; i < s.weight.code_bytes(); ++i) {
       const auto code = static_cast<std::uint8_t>(random.Below(256));
-      const bool nan = format == WeightFormat::kFp8Block128 && (code & 0x7F) == 0x7F;
+      const bool nan = format == StoredFormat::kFp8Block128 && (code & 0x7F) == 0x7F;
       s.codes.push_back(static_cast<std::byte>(nan ? code ^ 1 : code));
     }
     for (std::size_t i = 0; i < s.weight.scale_bytes(); ++i)
@@ -62,7 +62,7 @@ std::vector<double> Bounds(View2<const float> x, const Weight& w) {
   std::vector<double> bounds(x.rows() * w.rows);
   std::vector<float> decoded(w.cols);
   for (std::size_t n = 0; n < w.rows; ++n) {
-    DecodeWeightRow(w, n, decoded);
+    DecodeRow(w, n, decoded);
     for (std::size_t t = 0; t < x.rows(); ++t) {
       double sum = 0;
       for (std::size_t k = 0; k < w.cols; ++k) sum += std::fabs(double{x[t][k]} * decoded[k]);
@@ -80,7 +80,7 @@ std::vector<float> Product(View2<const float> x, const Weight& w, std::size_t th
   return {y.span().begin(), y.span().end()};
 }
 
-void CheckShape(WeightFormat format, std::size_t tokens, std::size_t rows, std::size_t cols) {
+void CheckShape(StoredFormat format, std::size_t tokens, std::size_t rows, std::size_t cols) {
   SCOPED_TRACE(std::to_string(tokens) + " tokens, " + std::to_string(rows) + " x " +
                std::to_string(cols) + ", format " + std::to_string(static_cast<int>(format)));
   const Stored s = MakeWeight(format, rows, cols, tokens * 7919 + rows * 31 + cols);
@@ -99,27 +99,27 @@ void CheckShape(WeightFormat format, std::size_t tokens, std::size_t rows, std::
 }
 
 TEST(MatMul, MatchesTheReferenceAndItselfOnEveryIsa) {
-  for (WeightFormat format : kFormats)
+  for (StoredFormat format : kFormats)
     for (std::size_t tokens : {0u, 1u, 2u, 3u, 4u, 5u, 17u})
       for (std::size_t cols :
            {1u, 15u, 16u, 17u, 31u, 32u, 33u, 127u, 160u, 448u, 512u, 544u, 600u}) {
-        if (format == WeightFormat::kFp4E8m0x32 && cols % 32 != 0) continue;
+        if (format == StoredFormat::kFp4Block32 && cols % 32 != 0) continue;
         for (std::size_t rows : {1u, 3u, 16u, 33u}) CheckShape(format, tokens, rows, cols);
       }
 }
 
 TEST(MatMul, RealSizes) {
-  for (WeightFormat format : kFormats)
+  for (StoredFormat format : kFormats)
     for (std::size_t tokens : {1u, 6u}) {
       CheckShape(format, tokens, 24, 16384);
       CheckShape(format, tokens, 300, 4096);
     }
-  CheckShape(WeightFormat::kFp8Block128, 131, 130, 1024);
+  CheckShape(StoredFormat::kFp8Block128, 131, 130, 1024);
 }
 
 // The promise that a token's numbers do not depend on its company: bits, not bounds.
 TEST(MatMul, AnOutputDependsOnItsRowsAlone) {
-  for (WeightFormat format : kFormats) {
+  for (StoredFormat format : kFormats) {
     const std::size_t tokens = 150, rows = 290, cols = 1088;  // over one unit, block and panel
     const Stored s = MakeWeight(format, rows, cols, 5);
     const std::vector<float> x = RandomNormals(tokens * cols, 6);
@@ -181,7 +181,7 @@ TEST(MatMul, ManyJobsOfAnyShapeInOneCall) {
 
 TEST(MatMul, StridedRowsAndUnalignedCodes) {
   const std::size_t tokens = 6, rows = 20, cols = 96, x_stride = 101, y_stride = 29;
-  for (WeightFormat format : kFormats) {
+  for (StoredFormat format : kFormats) {
     const Stored s = MakeWeight(format, rows, cols, 9);
     std::vector<std::byte> codes(s.codes.size() + 1), scales(s.scales.size() + 3);
     std::ranges::copy(s.codes, codes.begin() + 1);
@@ -215,7 +215,7 @@ TEST(MatMul, StridedRowsAndUnalignedCodes) {
 TEST(MatMul, RareCodesAndScales) {
   const std::size_t rows = 18, cols = 128 + 33;
   for (unsigned scale : {0u, 1u, 60u, 245u, 246u, 247u, 254u, 255u}) {
-    Stored s = MakeWeight(WeightFormat::kFp8Block128, rows, cols, scale);
+    Stored s = MakeWeight(StoredFormat::kFp8Block128, rows, cols, scale);
     s.scales = {std::byte{127}, static_cast<std::byte>(scale)};
     s.Bind();
     s.codes[3] = std::byte{0x7F};
@@ -242,16 +242,16 @@ TEST(MatMul, RareCodesAndScales) {
 TEST(MatMul, EveryFp8AndFp4CodeIsWorthItsValue) {
   std::vector<float> unit(256 * 256, 0.0f);  // token k reads column k
   for (std::size_t k = 0; k < 256; ++k) unit[k * 256 + k] = 1;
-  Stored s = MakeWeight(WeightFormat::kFp8Block128, 1, 256, 1);
+  Stored s = MakeWeight(StoredFormat::kFp8Block128, 1, 256, 1);
   for (std::size_t k = 0; k < 256; ++k) s.codes[k] = static_cast<std::byte>(k);
   s.codes[0x7F] = s.codes[0xFF] = std::byte{0};  // NaN would reach every token
   s.scales = {std::byte{127}, std::byte{120}};
-  Stored fp4 = MakeWeight(WeightFormat::kFp4E8m0x32, 1, 256, 1);
+  Stored fp4 = MakeWeight(StoredFormat::kFp4Block32, 1, 256, 1);
   for (std::size_t k = 0; k < 128; ++k) fp4.codes[k] = static_cast<std::byte>(k * 37);
   for (Stored* stored : {&s, &fp4}) {
     stored->Bind();
     std::vector<float> want(256);
-    DecodeWeightRow(stored->weight, 0, want);
+    DecodeRow(stored->weight, 0, want);
     OnEveryIsa([&](Isa isa) {
       EXPECT_TRUE(AllClose(Product(AsRows(unit, 256, 256), stored->weight, 1), want, {}))
           << IsaName(isa);
@@ -262,7 +262,7 @@ TEST(MatMul, EveryFp8AndFp4CodeIsWorthItsValue) {
 }
 
 TEST(MatMul, AWrongCodeIsSeen) {  // negative control
-  for (WeightFormat format : kFormats) {
+  for (StoredFormat format : kFormats) {
     Stored s = MakeWeight(format, 17, 512, 2);
     const std::vector<float> x = RandomNormals(512, 8);
     std::vector<float> want(17);
@@ -275,18 +275,18 @@ TEST(MatMul, AWrongCodeIsSeen) {  // negative control
 }
 
 TEST(Weight, PartsOfRows) {
-  for (WeightFormat format : kFormats) {
+  for (StoredFormat format : kFormats) {
     const Stored s = MakeWeight(format, 300, 160, 3);
     EXPECT_EQ(s.weight.code_bytes(), s.codes.size());
     const Weight part = s.weight.Rows(128, 100);
     std::vector<float> got(160), want(160);
     const Weight inside = s.weight.Rows(70, 200).Rows(50, 100);
     for (std::size_t row : {0u, 1u, 8u, 99u}) {
-      DecodeWeightRow(part, row, got);
-      DecodeWeightRow(s.weight, 128 + row, want);
+      DecodeRow(part, row, got);
+      DecodeRow(s.weight, 128 + row, want);
       EXPECT_TRUE(SameBits(got, want));
-      DecodeWeightRow(inside, row, got);
-      DecodeWeightRow(s.weight, 120 + row, want);
+      DecodeRow(inside, row, got);
+      DecodeRow(s.weight, 120 + row, want);
       EXPECT_TRUE(SameBits(got, want));
     }
   }

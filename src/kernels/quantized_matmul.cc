@@ -38,7 +38,7 @@ int Fp8Magnitude(std::uint8_t code) {
 
 // Of an E4M3 or E2M1 code at column k of row n, in units of 2^-9 or 2^-1.
 int CodeAt(const Weight& w, std::size_t n, std::size_t k) {
-  if (w.format == WeightFormat::kFp4E8m0x32) {
+  if (w.format == StoredFormat::kFp4Block32) {
     const auto pair = std::to_integer<std::uint8_t>(w.codes[n * (w.cols / 2) + k / 2]);
     return TwiceFp4(static_cast<std::uint8_t>(k % 2 == 0 ? pair & 15 : pair >> 4));
   }
@@ -83,7 +83,7 @@ float DotFp8(const std::byte* x, const Weight& w, std::size_t n) {
 void MatMulPlain(std::span<const QuantizedMatMulJob> jobs, Threads& threads) {
   for (const QuantizedMatMulJob& job : jobs)
     threads.Run(job.w.rows, [&](std::size_t n) {
-      const bool fp4 = job.w.format == WeightFormat::kFp4E8m0x32;
+      const bool fp4 = job.w.format == StoredFormat::kFp4Block32;
       for (std::size_t t = 0; t < job.y.rows(); ++t)
         job.y[t][n] = fp4 ? DotFp4(job.x.Row(t), job.w, n) : DotFp8(job.x.Row(t), job.w, n);
     });
@@ -107,7 +107,7 @@ struct Grid {
 // What a unit costs, roughly: decoding a weight is worth some tokens; FP8 is worth two FP4.
 std::size_t UnitCost(const QuantizedMatMulJob& job) {
   constexpr std::size_t kDecodeTokens = 8;
-  const std::size_t weight = job.w.format == WeightFormat::kFp4E8m0x32 ? 1 : 2;
+  const std::size_t weight = job.w.format == StoredFormat::kFp4Block32 ? 1 : 2;
   return weight * job.w.cols * (std::min(job.y.rows(), kQuantizedTokens) + kDecodeTokens);
 }
 
@@ -122,7 +122,7 @@ void RunUnit(const QuantizedMatMulJob& job, const Grid& grid, std::size_t index)
     x[t] = reinterpret_cast<const std::uint8_t*>(job.x.Row(first_token + t));
     y[t] = &job.y[first_token + t][first_row];
   }
-  const bool fp4 = w.format == WeightFormat::kFp4E8m0x32;
+  const bool fp4 = w.format == StoredFormat::kFp4Block32;
   const std::size_t code_bytes = fp4 ? w.cols / 2 : w.cols;
   const std::size_t scale_bytes = fp4 ? w.cols / kInt8Block : CeilDiv(w.cols, kInt16Block);
   const std::byte* scales = fp4 ? w.scales + first_row * scale_bytes : w.Fp8ScaleRow(first_row);
@@ -157,12 +157,8 @@ void RunShare(std::span<const QuantizedMatMulJob> jobs, std::size_t begin, std::
 
 }  // namespace
 
-bool IsQuantized(WeightFormat format) {
-  return format == WeightFormat::kFp8Block128 || format == WeightFormat::kFp4E8m0x32;
-}
-
-RowFormat RowFormatFor(WeightFormat format) {
-  return format == WeightFormat::kFp4E8m0x32 ? RowFormat::kInt8Block32 : RowFormat::kInt16Block128;
+RowFormat RowFormatFor(StoredFormat format) {
+  return format == StoredFormat::kFp4Block32 ? RowFormat::kInt8Block32 : RowFormat::kInt16Block128;
 }
 
 namespace ref {
@@ -170,7 +166,7 @@ namespace ref {
 void MatMul(const QuantizedMatMulJob& job) {
   CheckJob(job);
   const Weight& w = job.w;
-  const bool fp4 = w.format == WeightFormat::kFp4E8m0x32;
+  const bool fp4 = w.format == StoredFormat::kFp4Block32;
   std::vector<double> x(w.cols);
   for (std::size_t t = 0; t < job.y.rows(); ++t) {
     DequantizeRow(job.x.format, job.x.Row(t), x);

@@ -48,8 +48,7 @@ struct QuantizedMatMulJob {
   View2<float> y;  // [tokens, w.rows]
 };
 
-bool IsQuantized(WeightFormat format);        // FP8 or FP4
-RowFormat RowFormatFor(WeightFormat format);  // the rows that such a weight multiplies
+RowFormat RowFormatFor(StoredFormat format);  // the rows that such a weight multiplies
 
 // All jobs in one parallel region: their weight rows are divided evenly among the threads.
 void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads);

@@ -20,13 +20,13 @@ struct Stored {
 };
 
 // Every code of the format but E4M3's NaNs, scales from 2^-8 to 2^7.
-Stored MakeWeight(WeightFormat format, std::size_t rows, std::size_t cols, std::uint64_t seed) {
+Stored MakeWeight(StoredFormat format, std::size_t rows, std::size_t cols, std::uint64_t seed) {
   Stored s;
   s.weight = {format, rows, cols, nullptr, nullptr};
   Random random(seed);
   for (std::size_t i = 0; i < s.weight.code_bytes(); ++i) {
     const auto code = static_cast<std::uint8_t>(random.Below(256));
-    const bool nan = format == WeightFormat::kFp8Block128 && (code & 0x7F) == 0x7F;
+    const bool nan = format == StoredFormat::kFp8Block128 && (code & 0x7F) == 0x7F;
     s.codes.push_back(static_cast<std::byte>(nan ? code ^ 1 : code));
   }
   for (std::size_t i = 0; i < s.weight.scale_bytes(); ++i)
@@ -48,7 +48,7 @@ struct Quantized {
   }
 };
 
-constexpr WeightFormat kFormats[] = {WeightFormat::kFp8Block128, WeightFormat::kFp4E8m0x32};
+constexpr StoredFormat kFormats[] = {StoredFormat::kFp8Block128, StoredFormat::kFp4Block32};
 
 std::vector<float> Product(const QuantizedRows& x, const Weight& w, std::size_t tokens,
                            std::size_t threads = 1) {
@@ -116,17 +116,17 @@ TEST(QuantizeRow, HasTheSameBitsEverywhere) {
 TEST(QuantizedMatMul, TheReferenceReadsRowsAndCodesAsTheyAreMeant) {
   constexpr std::size_t kCols = 160;
   const std::vector<float> x = RandomNormals(kCols, 1);
-  for (const WeightFormat format : kFormats) {
+  for (const StoredFormat format : kFormats) {
     const Stored w = MakeWeight(format, 3, kCols, 2);
     const Quantized q(RowFormatFor(format), AsRows(x, 1, kCols));
     std::vector<double> means(kCols);
     ref::DequantizeRow(q.rows.format, q.rows.Row(0), means);
-    const double step = format == WeightFormat::kFp4E8m0x32 ? kInt8Limit : kInt16Limit;
+    const double step = format == StoredFormat::kFp4Block32 ? kInt8Limit : kInt16Limit;
     for (std::size_t k = 0; k < kCols; ++k) EXPECT_NEAR(means[k], x[k], 4 * 0.5 / step) << k;
     std::vector<float> decoded(kCols), y(3);
     ref::MatMul({q.rows, w.weight, {y.data(), 1, 3}});
     for (std::size_t n = 0; n < 3; ++n) {
-      DecodeWeightRow(w.weight, n, decoded);
+      DecodeRow(w.weight, n, decoded);
       double sum = 0;
       for (std::size_t k = 0; k < kCols; ++k) sum += means[k] * double{decoded[k]};
       EXPECT_EQ(y[n], static_cast<float>(sum));
@@ -137,18 +137,18 @@ TEST(QuantizedMatMul, TheReferenceReadsRowsAndCodesAsTheyAreMeant) {
 TEST(QuantizedMatMul, MatchesTheReferenceOnEveryIsa) {
   constexpr std::size_t kTokens = 3, kRows = 40, kCols = 416;
   const std::vector<float> x = RandomNormals(kTokens * kCols, 1);
-  for (const WeightFormat format : kFormats) {
+  for (const StoredFormat format : kFormats) {
     const Stored w = MakeWeight(format, kRows, kCols, 2);
     const Quantized q(RowFormatFor(format), AsRows(x, kTokens, kCols));
     std::vector<float> want(kTokens * kRows), decoded(kCols);
     ref::MatMul({q.rows, w.weight, {want.data(), kTokens, kRows}});
-    const std::size_t block = format == WeightFormat::kFp4E8m0x32 ? kInt8Block : kInt16Block;
+    const std::size_t block = format == StoredFormat::kFp4Block32 ? kInt8Block : kInt16Block;
     const double steps = 3 * static_cast<double>((kCols + block - 1) / block) + 2;
     std::vector<double> bound(want.size()), means(kCols);
     for (std::size_t t = 0; t < kTokens; ++t) {
       ref::DequantizeRow(q.rows.format, q.rows.Row(t), means);
       for (std::size_t n = 0; n < kRows; ++n) {
-        DecodeWeightRow(w.weight, n, decoded);
+        DecodeRow(w.weight, n, decoded);
         for (std::size_t k = 0; k < kCols; ++k)
           bound[t * kRows + n] += steps * 0x1p-24 * std::fabs(means[k] * double{decoded[k]});
       }
@@ -163,7 +163,7 @@ TEST(QuantizedMatMul, MatchesTheReferenceOnEveryIsa) {
 
 TEST(QuantizedMatMul, HasTheSameBitsForAnyInstructionSetTokensAndThreads) {
   constexpr std::size_t kMost = 150;
-  for (const WeightFormat format : kFormats)
+  for (const StoredFormat format : kFormats)
     for (const std::size_t cols : {32u, 160u, 512u, 2592u})
       for (const std::size_t n : {1u, 31u, 100u}) {
         const std::vector<float> x = RandomNormals(kMost * cols, cols + n);
@@ -187,7 +187,7 @@ TEST(QuantizedMatMul, RowsOfAViewKeepTheirScalesAndPicksTheirRows) {
   constexpr std::size_t kCols = 256, kRows = 300;
   const std::vector<float> x = RandomNormals(5 * kCols, 3);
   const std::vector<std::uint32_t> pick = {4, 0, 0, 3};
-  for (const WeightFormat format : kFormats) {
+  for (const StoredFormat format : kFormats) {
     const Stored w = MakeWeight(format, kRows, kCols, 4);
     OnEveryIsa([&](Isa isa) {
       const Quantized q(RowFormatFor(format), AsRows(x, 5, kCols));
@@ -206,7 +206,7 @@ TEST(QuantizedMatMul, RowsOfAViewKeepTheirScalesAndPicksTheirRows) {
 }
 
 TEST(QuantizedMatMul, SmallValuesBesideLargeOnesCount) {
-  Stored w = MakeWeight(WeightFormat::kFp8Block128, 1, 128, 1);
+  Stored w = MakeWeight(StoredFormat::kFp8Block128, 1, 128, 1);
   for (std::size_t k = 0; k < 128; ++k) w.codes[k] = static_cast<std::byte>(k % 2 == 0 ? 1 : 0x81);
   w.codes[0] = std::byte{0x7E};  // 448
   std::vector<float> x(128, 1.0f);
@@ -221,7 +221,7 @@ TEST(QuantizedMatMul, SmallValuesBesideLargeOnesCount) {
 TEST(QuantizedMatMul, InfinitiesAndNansStayInTheirToken) {
   std::vector<float> x = RandomNormals(3 * 256, 9);
   x[256 + 7] = kInf;
-  for (const WeightFormat format : kFormats) {
+  for (const StoredFormat format : kFormats) {
     const Stored w = MakeWeight(format, 20, 256, 8);
     OnEveryIsa([&](Isa) {
       const Quantized q(RowFormatFor(format), AsRows(x, 3, 256));

@@ -23,7 +23,6 @@ namespace hadal::measure {
 namespace {
 
 using kernels::Weight;
-using kernels::WeightFormat;
 
 constexpr std::size_t kSamples = 15;
 constexpr std::size_t kRows = 2048, kCols = 4096;  // of an expert of V4-Flash
@@ -56,7 +55,7 @@ class Case {
 // does depends on them.
 class Matrices {
  public:
-  Matrices(WeightFormat format, std::size_t bytes, Threads& threads)
+  Matrices(StoredFormat format, std::size_t bytes, Threads& threads)
       : one_{format, kRows, kCols, nullptr, nullptr},
         size_(one_.code_bytes() + one_.scale_bytes()),
         count_(std::max<std::size_t>(1, bytes / size_)),
@@ -65,7 +64,7 @@ class Matrices {
     threads.Run(count_, [&](std::size_t m) {
       Random random(3, m);
       std::byte* data = memory_.data() + m * size_;
-      const std::size_t step = format == WeightFormat::kBf16 ? 2 : 1;
+      const std::size_t step = format == StoredFormat::kBf16 ? 2 : 1;
       for (std::size_t i = 0; i < one_.code_bytes(); i += step)
         std::copy_n(codes.data() + step * random.Below(codes.size() / step), step, data + i);
       std::fill_n(data + one_.code_bytes(), one_.scale_bytes(), std::byte{120});
@@ -82,16 +81,16 @@ class Matrices {
   }
 
  private:
-  static std::array<std::byte, 4096> Codes(WeightFormat format) {
+  static std::array<std::byte, 4096> Codes(StoredFormat format) {
     std::array<std::byte, 4096> codes;
     Random random(1);
     for (std::size_t i = 0; i < codes.size(); ++i) {
       const auto v = static_cast<float>(std::clamp(70 * random.Normal(), -448.0, 448.0));
-      if (format == WeightFormat::kBf16)  // pairs; a moderate exponent in the second byte
+      if (format == StoredFormat::kBf16)  // pairs; a moderate exponent in the second byte
         codes[i] =
             static_cast<std::byte>(i % 2 == 1 ? 0x3D | (random.Below(2) << 7) : random.Below(256));
       else
-        codes[i] = static_cast<std::byte>(format == WeightFormat::kFp4E8m0x32 ? random.Below(256)
+        codes[i] = static_cast<std::byte>(format == StoredFormat::kFp4Block32 ? random.Below(256)
                                                                               : F32ToE4m3(v));
     }
     return codes;
@@ -105,7 +104,7 @@ class Matrices {
 class Bf16Case : public Case {
  public:
   Bf16Case(std::size_t bytes, Threads& threads)
-      : matrices_(WeightFormat::kBf16, bytes, threads),
+      : matrices_(StoredFormat::kBf16, bytes, threads),
         x_(Normals(kCols, 2)),
         y_(matrices_.count() * kRows) {
     amount_ = matrices_.bytes();
@@ -123,7 +122,7 @@ class Bf16Case : public Case {
 class QuantizedCase : public Case {
  public:
   // `together`: matrices of one parallel region, as the engine has them.
-  QuantizedCase(WeightFormat format, std::size_t together, std::size_t bytes, Threads& threads)
+  QuantizedCase(StoredFormat format, std::size_t together, std::size_t bytes, Threads& threads)
       : together_(together),
         matrices_(format, bytes, threads),
         x_(kernels::QuantizedRowBytes(kernels::RowFormatFor(format), kCols)),
@@ -266,13 +265,13 @@ struct Kernel {
 
 Result<std::vector<KernelRate>> MeasureKernels(std::size_t thread_count, std::size_t bytes) {
   Threads threads(thread_count);
-  const auto quantized = [&](WeightFormat format, std::size_t together) {
+  const auto quantized = [&](StoredFormat format, std::size_t together) {
     return std::make_unique<QuantizedCase>(format, together, bytes, threads);
   };
   std::vector<Kernel> cases;
   cases.push_back({plan::kBf16Kernel, "bytes", std::make_unique<Bf16Case>(bytes, threads)});
-  cases.push_back({plan::kFp8Kernel, "bytes", quantized(WeightFormat::kFp8Block128, 2)});
-  cases.push_back({plan::kFp4Kernel, "bytes", quantized(WeightFormat::kFp4E8m0x32, 12)});
+  cases.push_back({plan::kFp8Kernel, "bytes", quantized(StoredFormat::kFp8Block128, 2)});
+  cases.push_back({plan::kFp4Kernel, "bytes", quantized(StoredFormat::kFp4Block32, 12)});
   cases.push_back(
       {plan::kIndexKernel, "operations", std::make_unique<IndexCase>(bytes / 8, threads)});
   cases.push_back(

@@ -41,8 +41,7 @@ struct Forward::Impl {
     const std::size_t dim = model.config.hidden_size;
     ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
       const std::span<float> row = streams[t];
-      kernels::DecodeWeightRow(model.embed, static_cast<std::size_t>(pass.batch.tokens[t]),
-                               row.first(dim));
+      DecodeRow(model.embed, static_cast<std::size_t>(pass.batch.tokens[t]), row.first(dim));
       for (std::size_t s = 1; s < model.config.hc_mult; ++s)
         std::ranges::copy(row.first(dim), row.begin() + static_cast<std::ptrdiff_t>(s * dim));
     });
@@ -68,7 +67,7 @@ struct Forward::Impl {
     const View2<float> e = pass.Rows(work.x, dim), projected = pass.Rows(work.sub_out, dim);
     const View2<float> h = e;
     ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-      kernels::DecodeWeightRow(model.embed, static_cast<std::size_t>(pass.batch.tokens[t]), e[t]);
+      DecodeRow(model.embed, static_cast<std::size_t>(pass.batch.tokens[t]), e[t]);
       kernels::RmsNorm(e[t], mtp.enorm, eps, e[t]);
       RoundActs(numerics, e[t]);
     });

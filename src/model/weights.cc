@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include "arch/inventory.h"
+#include "io/decode.h"
 
 namespace hadal::model {
 namespace {
 
-using kernels::WeightFormat;
 using Shape = std::vector<std::uint64_t>;
 
 // Finds tensors by name, checks their shapes and remembers which were asked for.
@@ -27,14 +27,14 @@ class Binder {
       return WrongShape(name, view.shape, shape);
     switch (view.dtype) {
       case DType::kF32:
-        return Plain(view, WeightFormat::kF32, rows, cols);
+        return Plain(view, StoredFormat::kF32, rows, cols);
       case DType::kBF16:
-        return Plain(view, WeightFormat::kBf16, rows, cols);
+        return Plain(view, StoredFormat::kBf16, rows, cols);
       case DType::kF8E4M3:
-        return Scaled(name, view, WeightFormat::kFp8Block128, rows, cols,
+        return Scaled(name, view, StoredFormat::kFp8Block128, rows, cols,
                       {(rows + 127) / 128, (cols + 127) / 128});
       case DType::kI8:
-        return Scaled(name, view, WeightFormat::kFp4E8m0x32, rows, cols, {rows, cols / 32});
+        return Scaled(name, view, StoredFormat::kFp4Block32, rows, cols, {rows, cols / 32});
       default:
         return WrongType(name, view.dtype, "F32, BF16, F8_E4M3 or I8 (packed FP4)");
     }
@@ -45,8 +45,8 @@ class Binder {
     HADAL_TRY(const io::TensorView view, Find(name));
     const Shape shape = {rows, cols};
     if (view.shape != shape) return WrongShape(name, view.shape, shape);
-    if (view.dtype == DType::kF32) return Plain(view, WeightFormat::kF32, rows, cols);
-    if (view.dtype == DType::kBF16) return Plain(view, WeightFormat::kBf16, rows, cols);
+    if (view.dtype == DType::kF32) return Plain(view, StoredFormat::kF32, rows, cols);
+    if (view.dtype == DType::kBF16) return Plain(view, StoredFormat::kBf16, rows, cols);
     return WrongType(name, view.dtype, "F32 or BF16");
   }
 
@@ -106,12 +106,12 @@ class Binder {
                 DTypeName(found), expected);
   }
 
-  static Result<Weight> Plain(const io::TensorView& view, WeightFormat format, std::size_t rows,
+  static Result<Weight> Plain(const io::TensorView& view, StoredFormat format, std::size_t rows,
                               std::size_t cols) {
     return Weight{.format = format, .rows = rows, .cols = cols, .codes = view.data.data()};
   }
 
-  Result<Weight> Scaled(const std::string& name, const io::TensorView& view, WeightFormat format,
+  Result<Weight> Scaled(const std::string& name, const io::TensorView& view, StoredFormat format,
                         std::size_t rows, std::size_t cols, const Shape& scale_shape) {
     const std::string scale_name = arch::ScaleName(name);
     HADAL_TRY(const io::TensorView scale, Find(scale_name));

@@ -37,21 +37,6 @@ Result<Json> ReadJson(const std::string& path) {
   return json;
 }
 
-cost::Stored StoredAs(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return cost::Stored::kF32;
-    case DType::kF8E4M3:
-      return cost::Stored::kFp8;
-    case DType::kI8:
-      return cost::Stored::kFp4;
-    case DType::kI64:
-      return cost::Stored::kI64;
-    default:
-      return cost::Stored::kHalf;
-  }
-}
-
 // A V4 checkpoint's number formats are what its tensors say.
 Status CountByFile(const std::string& directory, PlannedModel& model) {
   HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(directory));
@@ -60,7 +45,7 @@ Status CountByFile(const std::string& directory, PlannedModel& model) {
       return Fail(Code::kNotFound, "{}: no tensor '{}', which config.json calls for", directory,
                   spec.name);
   const auto stored = [&](const arch::TensorSpec& spec) {
-    return StoredAs(checkpoint.Info(spec.name)->dtype);
+    return FormatOfCodes(checkpoint.Info(spec.name)->dtype).value_or(spec.format);
   };
   model.cost = cost::DescribeV4(*model.v4, stored, model.cost.name);
   return Unit{};

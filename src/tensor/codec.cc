@@ -44,25 +44,6 @@ std::span<const float, 16> E2m1Table() { return kE2m1; }
 float E4m3ToF32(std::uint8_t code) { return E4m3Table()[code]; }
 float E2m1ToF32(std::uint8_t code) { return kE2m1[code & 15]; }
 
-std::uint8_t F32ToE4m3(float v) {
-  const auto sign = static_cast<std::uint8_t>(std::signbit(v) ? 0x80 : 0);
-  if (std::isnan(v)) return static_cast<std::uint8_t>(sign | 0x7F);
-  const float a = std::min(std::fabs(v), kE4m3Max);
-  // The spacing of the grid at a: 2^(exponent - 3), never finer than the subnormals' 2^-9. Dividing
-  // by it is exact, nearbyint rounds ties to even, and grid index and code count together.
-  const int exponent = std::max(a == 0 ? -6 : std::ilogb(a), -6);
-  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(a, 3 - exponent)));
-  return static_cast<std::uint8_t>(sign | (((exponent + 6) << 3) + steps));
-}
-
-std::uint8_t F32ToE2m1(float v) {
-  const auto sign = static_cast<std::uint8_t>(std::signbit(v) ? 8 : 0);
-  const float a = std::min(std::fabs(v), kE2m1Max);
-  const int exponent = std::max(a == 0 ? 0 : std::ilogb(a), 0);
-  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(a, 1 - exponent)));
-  return static_cast<std::uint8_t>(sign | ((exponent << 1) + steps));
-}
-
 std::uint8_t PowerOfTwoToE8m0(float v) {
   if (v == 0x1p-127f) return 0;
   const auto bits = std::bit_cast<std::uint32_t>(v);

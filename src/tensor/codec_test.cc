@@ -42,6 +42,35 @@ TEST(E4m3, RoundsToTheNearestCode) {
   EXPECT_TRUE(std::isnan(E4m3ToF32(0x7F)) && std::isnan(E4m3ToF32(0xFF)));
 }
 
+// What a code means by the format's definition: ilogb finds the spacing of the grid at v, dividing by it is
+// exact, nearbyint rounds ties to even. Slow and branching; the codec is neither.
+std::uint32_t CodeByDefinition(float v, int mantissa, int lowest, float max) {
+  const float a = std::min(std::fabs(v), max);
+  const int exponent = std::max(a == 0 ? lowest : std::ilogb(a), lowest);
+  const auto steps = static_cast<int>(std::nearbyint(std::ldexp(a, mantissa - exponent)));
+  return static_cast<std::uint32_t>(((exponent - lowest) << mantissa) + steps);
+}
+
+// Every float with the top 20 bits of a float and three patterns below them: all the ties, both
+// neighbours of each, subnormals and what saturates, infinities too.
+TEST(Codec, CodesAndRoundingsAreThoseOfTheDefinition) {
+  for (std::uint32_t top = 0; top < 1u << 20; ++top)
+    for (const std::uint32_t low : {0u, 1u, 0xFFFu}) {
+      const float v = std::bit_cast<float>(top << 12 | low);
+      if (std::isnan(v)) continue;
+      const std::uint32_t negative = std::signbit(v) ? 1 : 0;
+      ASSERT_EQ(F32ToE4m3(v), CodeByDefinition(v, 3, -6, 448) | negative << 7) << v;
+      ASSERT_EQ(F32ToE2m1(v), CodeByDefinition(v, 1, 0, 6) | negative << 3) << v;
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(RoundToE4m3(v)),
+                std::bit_cast<std::uint32_t>(E4m3ToF32(F32ToE4m3(v))))
+          << v;
+      ASSERT_EQ(std::bit_cast<std::uint32_t>(RoundToE2m1(v)),
+                std::bit_cast<std::uint32_t>(E2m1ToF32(F32ToE2m1(v))))
+          << v;
+    }
+  EXPECT_TRUE(std::isnan(RoundToE4m3(std::bit_cast<float>(0x7FFFFFFFu))));
+}
+
 TEST(E4m3, EveryCodeSurvives) {
   for (int c = 0; c < 256; ++c) {
     if ((c & 0x7F) != 0x7F) {

@@ -15,25 +15,6 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Nearest with ties to even, to `kept` mantissa bits where |v| >= smallest_normal, and to multiples of
-// the subnormal step below; saturated at max. The bit trick rounds normal numbers: adding just under
-// half of the dropped part, plus the last kept bit, carries exactly when rounding up is due. Adding
-// 1.5 * 2^23 steps and taking it off again rounds the subnormal ones.
-template <int kKept>
-float RoundTo(float v, float smallest_normal, float step, float max) {
-  constexpr int kDropped = 23 - kKept;
-  constexpr std::uint32_t kHalf = (1u << (kDropped - 1)) - 1;
-  const float a = std::min(std::fabs(v), max);
-  const auto bits = std::bit_cast<std::uint32_t>(a);
-  const std::uint32_t rounded = (bits + kHalf + ((bits >> kDropped) & 1u)) >> kDropped << kDropped;
-  const float magic = 0x1.8p23f * step;
-  const float small = (a + magic) - magic;
-  return std::copysign(a < smallest_normal ? small : std::bit_cast<float>(rounded), v);
-}
-
-float RoundE4m3(float v) { return RoundTo<3>(v, 0x1p-6f, 0x1p-9f, kE4m3Max); }
-float RoundE2m1(float v) { return RoundTo<1>(v, 1.0f, 0.5f, kE2m1Max); }
-
 template <class T>
 float LargestMagnitude(const T* x, std::int64_t count) {
   float largest = 0;
@@ -69,8 +50,8 @@ void Fp8Block128(const T* x, std::int64_t rows, std::int64_t cols, T* y) {
             for (std::int64_t r = row; r < bottom; ++r)
               largest = std::max(largest, LargestMagnitude(x + r * cols + col, width));
             for (std::int64_t r = row; r < bottom; ++r)
-              RoundScaled<RoundE4m3>(x + r * cols + col, width, Fp8Scale(largest),
-                                     y + r * cols + col);
+              RoundScaled<RoundToE4m3>(x + r * cols + col, width, Fp8Scale(largest),
+                                       y + r * cols + col);
           }
       });
 }
@@ -80,7 +61,7 @@ void Fp4Row(const T* x, std::int64_t width, T* y) {
   constexpr std::int64_t kGroup = 32;
   for (std::int64_t i = 0; i < width; i += kGroup) {
     const std::int64_t count = std::min(kGroup, width - i);
-    RoundScaled<RoundE2m1>(x + i, count, Fp4Scale(LargestMagnitude(x + i, count)), y + i);
+    RoundScaled<RoundToE2m1>(x + i, count, Fp4Scale(LargestMagnitude(x + i, count)), y + i);
   }
 }
 
@@ -89,7 +70,7 @@ void KvRow(const T* x, std::int64_t nope_dim, std::int64_t width, T* y) {
   constexpr std::int64_t kGroup = 64;
   for (std::int64_t i = 0; i < nope_dim; i += kGroup) {
     const std::int64_t count = std::min(kGroup, nope_dim - i);
-    RoundScaled<RoundE4m3>(x + i, count, Fp8Scale(LargestMagnitude(x + i, count)), y + i);
+    RoundScaled<RoundToE4m3>(x + i, count, Fp8Scale(LargestMagnitude(x + i, count)), y + i);
   }
   Bf16Range(x + nope_dim, width - nope_dim, y + nope_dim);
 }

@@ -53,7 +53,7 @@ std::vector<ParameterSpec> ParametersOf(const arch::Config& config) {
       stack->published.push_back(tensor);
       continue;
     }
-    ParameterSpec spec{name, {}, tensor.storage, {tensor}};
+    ParameterSpec spec{name, {}, tensor.format, {tensor}};
     if (name != tensor.name)
       spec.shape.push_back(static_cast<std::int64_t>(config.n_routed_experts));
     for (const std::uint64_t size : tensor.shape)

@@ -26,8 +26,8 @@ enum class Start {
 struct ParameterSpec {
   std::string name;
   std::vector<std::int64_t> shape;
-  arch::Storage storage = arch::Storage::kF32;  // in the published format
-  std::vector<arch::TensorSpec> published;      // one, or one an expert
+  StoredFormat format = StoredFormat::kF32;  // as published
+  std::vector<arch::TensorSpec> published;   // one, or one an expert
   Start start = Start::kNormal;
   bool trained = true;        // false: a buffer (gate.bias, gate.tid2eid)
   std::int64_t sublayer = 0;  // kHyperBase, kHashTable: two a layer, from the bottom of the model

@@ -35,9 +35,9 @@ Tensor Register(torch::nn::Module& root, const ParameterSpec& spec, const Tensor
 // As the published format would store it, where the options ask for that. What is stored in BF16
 // goes with the FP8 matrices.
 Tensor AsStored(const ParameterSpec& spec, const Tensor& values, const Quantize& quantize) {
-  if (spec.storage == arch::Storage::kFp4Block32 && quantize.experts) return StoredFp4(values);
-  if (spec.storage == arch::Storage::kFp8Block128 && quantize.linears) return StoredFp8(values);
-  if (spec.storage == arch::Storage::kBf16 && quantize.linears) return StoredBf16(values);
+  if (spec.format == StoredFormat::kFp4Block32 && quantize.experts) return StoredFp4(values);
+  if (spec.format == StoredFormat::kFp8Block128 && quantize.linears) return StoredFp8(values);
+  if (spec.format == StoredFormat::kBf16 && quantize.linears) return StoredBf16(values);
   return values;
 }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "io/decode.h"
 #include "train/v4_model.h"
 
 namespace hadal::train {

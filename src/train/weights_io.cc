@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "convert/encode_weights.h"
+#include "convert/shard_plan.h"
 #include "convert/stored_tensor.h"
+#include "io/decode.h"
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "train/v4_model.h"
@@ -18,38 +20,13 @@ using Declared = io::SafetensorsWriter::Declared;
 // A published tensor that is part of a parameter, and how to write it.
 struct Piece {
   const arch::TensorSpec* spec;
-  Tensor values;          // of this piece alone
-  arch::Storage storage;  // to be written in
+  Tensor values;        // of this piece alone
+  StoredFormat format;  // to be written in
 };
 
 template <class T>
 std::span<const std::byte> Bytes(const T* data, std::size_t count) {
   return std::as_bytes(std::span<const T>(data, count));
-}
-
-std::vector<std::uint64_t> Ceil(const std::vector<std::uint64_t>& shape, std::uint64_t rows,
-                                std::uint64_t cols) {
-  return {(shape[0] + rows - 1) / rows, (shape[1] + cols - 1) / cols};
-}
-
-std::vector<Declared> Declare(const Piece& piece) {
-  const std::string& name = piece.spec->name;
-  const std::vector<std::uint64_t>& shape = piece.spec->shape;
-  switch (piece.storage) {
-    case arch::Storage::kF32:
-      return {{name, DType::kF32, shape}};
-    case arch::Storage::kBf16:
-      return {{name, DType::kBF16, shape}};
-    case arch::Storage::kI64:
-      return {{name, DType::kI64, shape}};
-    case arch::Storage::kFp8Block128:
-      return {{name, DType::kF8E4M3, shape},
-              {arch::ScaleName(name), DType::kF8E8M0, Ceil(shape, 128, 128)}};
-    case arch::Storage::kFp4Block32:
-      return {{name, DType::kI8, {shape[0], shape[1] / 2}},
-              {arch::ScaleName(name), DType::kF8E8M0, Ceil(shape, 1, 32)}};
-  }
-  HADAL_CHECK(false);
 }
 
 Status AppendBlocks(const Result<convert::EncodedBlocks>& blocks, io::SafetensorsWriter& writer) {
@@ -59,7 +36,7 @@ Status AppendBlocks(const Result<convert::EncodedBlocks>& blocks, io::Safetensor
 }
 
 Status Append(const Piece& piece, io::SafetensorsWriter& writer) {
-  if (piece.storage == arch::Storage::kI64) {
+  if (piece.format == StoredFormat::kI64) {
     const Tensor ids = piece.values.to(torch::kLong).contiguous();
     return writer.Append(
         Bytes(ids.data_ptr<std::int64_t>(), static_cast<std::size_t>(ids.numel())));
@@ -67,12 +44,12 @@ Status Append(const Piece& piece, io::SafetensorsWriter& writer) {
   const Tensor floats = piece.values.to(torch::kFloat).contiguous();
   const std::span<const float> w(floats.data_ptr<float>(),
                                  static_cast<std::size_t>(floats.numel()));
-  if (piece.storage == arch::Storage::kF32) return writer.Append(std::as_bytes(w));
+  if (piece.format == StoredFormat::kF32) return writer.Append(std::as_bytes(w));
   const std::size_t rows = piece.spec->shape.size() == 2 ? piece.spec->shape[0] : 1;
   const std::size_t cols = w.size() / rows;
-  if (piece.storage == arch::Storage::kFp8Block128)
+  if (piece.format == StoredFormat::kFp8Block128)
     return AppendBlocks(convert::EncodeFp8Block128(w, rows, cols), writer);
-  if (piece.storage == arch::Storage::kFp4Block32)
+  if (piece.format == StoredFormat::kFp4Block32)
     return AppendBlocks(convert::EncodeFp4Block32(w, rows, cols), writer);
   HADAL_TRY(const std::vector<std::uint16_t> codes, convert::EncodeBf16(w, rows, cols));
   return writer.Append(std::as_bytes(std::span(codes)));
@@ -87,7 +64,7 @@ Status CheckIds(const std::vector<std::int64_t>& ids, std::size_t experts) {
 
 // Copies the stored numbers into `to`, whatever its type.
 Status Read(const convert::StoredTensor& stored, const arch::Config& config, Tensor to) {
-  if (stored.spec->storage == arch::Storage::kI64) {
+  if (stored.spec->format == StoredFormat::kI64) {
     HADAL_TRY(std::vector<std::int64_t> ids, io::DecodeInts(stored.data));
     HADAL_TRY_STATUS(CheckIds(ids, config.n_routed_experts));
     to.copy_(torch::from_blob(ids.data(), to.sizes(), torch::kLong));
@@ -140,18 +117,20 @@ Status V4ModelImpl::Save(const std::string& directory, Format format) const {
   for (const auto& [name, tensor] : tensors_) {
     const std::vector<arch::TensorSpec>& published = tensor.spec.published;
     for (std::size_t i = 0; i < published.size(); ++i) {
-      const bool floats = published[i].storage != arch::Storage::kI64;
+      const bool floats = published[i].format != StoredFormat::kI64;
       pieces.push_back(
           {&published[i], PieceOf(tensor.values, published.size(), i),
-           format == Format::kF32 && floats ? arch::Storage::kF32 : published[i].storage});
+           format == Format::kF32 && floats ? StoredFormat::kF32 : published[i].format});
     }
   }
   // Wide types first: every tensor is then aligned to its type.
-  std::ranges::stable_sort(pieces, std::greater<>(),
-                           [](const Piece& piece) { return DTypeBytes(Declare(piece)[0].dtype); });
+  std::ranges::stable_sort(pieces, std::greater<>(), [](const Piece& piece) {
+    return DTypeBytes(convert::DeclareStored(*piece.spec, piece.format)[0].dtype);
+  });
   std::vector<Declared> declared;
   for (const Piece& piece : pieces)
-    for (Declared& tensor : Declare(piece)) declared.push_back(std::move(tensor));
+    for (Declared& tensor : convert::DeclareStored(*piece.spec, piece.format))
+      declared.push_back(std::move(tensor));
 
   const std::filesystem::path folder(directory);
   HADAL_TRY(auto writer, io::SafetensorsWriter::Create((folder / "model.safetensors").string(),

@@ -1,6 +1,7 @@
 #include "reference/weights.h"
 
 #include "io/checkpoint.h"
+#include "io/decode.h"
 
 namespace hadal::reference {
 namespace {
