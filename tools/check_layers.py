@@ -17,6 +17,7 @@ MAY_INCLUDE = {
     "kernels": "base tensor",
     "machine": "base kernels",
     "text": "base",
+    "grammar": "base",
     "chat": "base text",
     "arch": "base tensor io kernels",
     "convert": "base tensor io arch",

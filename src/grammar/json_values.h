@@ -1,0 +1,44 @@
+// Pieces of JSON text: what any value, string and number may look like.
+//
+// Texts are a subset of RFC 8259: between things at most one space, or a line end with up to 32 spaces or
+// tabs, so that no text grows by white space alone; numbers have at most 15 digits, which every reader
+// keeps apart, and exponents of at most two.
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "grammar/builder.h"
+
+namespace hadal::grammar {
+
+class JsonValues {
+ public:
+  explicit JsonValues(Builder& builder) : b_(builder) {}
+
+  Piece Space();  // between things
+  Piece Value();  // anything
+  Piece AnyObject();
+  Piece AnyArray();
+  Piece String(std::size_t least = 0, std::size_t most = kMany);  // characters
+  Piece Number();
+  Piece Integer();
+  Piece Literal(const char* text) { return b_.Text(text); }  // true, false, null
+
+  // A character of a string as JSON spells it: itself, or escaped.
+  Piece Character();
+  // A string that is none of these, spelt without escapes.
+  Piece KeyOtherThan(std::vector<std::string> keys);
+  // "key" : value, and items between commas.
+  Piece Member(Piece key, Piece value);
+  Piece List(Piece item, std::size_t least, std::size_t most);  // item, item, ...
+
+ private:
+  std::size_t ValueRule();
+
+  Builder& b_;
+  std::optional<std::size_t> value_, object_, array_;
+};
+
+}  // namespace hadal::grammar

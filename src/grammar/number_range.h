@@ -1,0 +1,23 @@
+// Numbers between bounds, as decimal text without an exponent.
+//
+// Texts have at most 15 digits in front of the point, and no more behind it than leave a reader of float64
+// sure on which side of a bound the number lies.
+#pragma once
+#include <cstdint>
+#include <optional>
+
+#include "base/result.h"
+#include "grammar/builder.h"
+
+namespace hadal::grammar {
+
+struct Bound {
+  double value = 0;
+  bool strict = false;  // the bound itself is outside
+};
+
+// kUnsupported: a bound beyond 15 digits in all.
+Result<Piece> IntegerRange(Builder& b, std::optional<Bound> least, std::optional<Bound> most);
+Result<Piece> NumberRange(Builder& b, std::optional<Bound> least, std::optional<Bound> most);
+
+}  // namespace hadal::grammar
