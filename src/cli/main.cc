@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "cli/commands.h"
 #include "io/bus_error.h"
+#include "io/temporary.h"
 #include "kernels/isa.h"
 
 namespace hadal::cli {
@@ -69,6 +70,7 @@ int Main(int argc, char** argv) {
   }
   StartLog(verbosity);
   io::ExplainBusErrors("hadal");
+  io::RemoveTemporariesOnSignals();
   if (const Status isa = kernels::CheckForcedIsa(); !isa.ok()) return PrintError(isa.error());
   Status done = work();
   if (done.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0))

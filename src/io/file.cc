@@ -7,21 +7,13 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <new>
 #include <utility>
 
+#include "io/system_error.h"
+
 namespace hadal::io {
 namespace {
-
-Error SystemError(const std::string& path, const char* action) {
-  const int number = errno;
-  const Code code = number == ENOENT || number == ENOTDIR  ? Code::kNotFound
-                    : number == ENOSPC || number == EDQUOT ? Code::kExhausted
-                                                           : Code::kIo;
-  return Fail(code, "{}: cannot {}: {}", path, action, std::strerror(number));
-}
 
 // Closes on every way out.
 class Descriptor {
@@ -37,12 +29,6 @@ class Descriptor {
  private:
   int fd_;
 };
-
-std::string FolderOf(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
 
 Error TooLarge(const std::string& path, std::uint64_t found, std::uint64_t max_bytes) {
   return Fail(Code::kExhausted, "{}: found {} or more bytes, expected at most {}", path, found,
@@ -133,28 +119,22 @@ MappedFile::~MappedFile() {
   if (data_ != nullptr) munmap(const_cast<std::byte*>(data_), size_);
 }
 
-AtomicFile::AtomicFile(std::string path, int fd)
-    : path_(std::move(path)), temporary_(path_ + ".tmp"), fd_(fd) {}
-
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      temporary_(std::move(other.temporary_)),
-      fd_(std::exchange(other.fd_, -1)) {}
+    : temporary_(std::move(other.temporary_)), fd_(std::exchange(other.fd_, -1)) {}
 
 AtomicFile::~AtomicFile() {
-  if (fd_ < 0) return;  // committed, or moved from
-  close(fd_);
-  unlink(temporary_.c_str());
+  if (fd_ >= 0) close(fd_);
 }
 
 Result<AtomicFile> AtomicFile::Create(const std::string& path) {
   struct stat info {};
-  if (stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode))
-    return Fail(Code::kIo, "{}: found a folder, expected a file to write", path);
-  const std::string temporary = path + ".tmp";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return SystemError(temporary, "create");
-  return AtomicFile(path, fd);
+  if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return Fail(Code::kIo, "{}: found {}, expected a file to write", path,
+                S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
+  }
+  int fd = -1;
+  HADAL_TRY(Temporary temporary, Temporary::MakeFile(path, &fd));
+  return AtomicFile(std::move(temporary), fd);
 }
 
 Status AtomicFile::Write(std::span<const std::byte> bytes) {
@@ -162,7 +142,7 @@ Status AtomicFile::Write(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     const ssize_t put = write(fd_, bytes.data(), bytes.size());
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return SystemError(temporary_, "write");
+    if (put < 0) return SystemError(temporary_.target(), "write it");
     bytes = bytes.subspan(static_cast<std::size_t>(put));
   }
   return Unit{};
@@ -174,12 +154,11 @@ Status AtomicFile::Write(std::string_view text) {
 
 Status AtomicFile::Commit() {
   HADAL_CHECK(fd_ >= 0);
-  // On failure fd_ stays, and the destructor removes the temporary.
-  if (fsync(fd_) != 0) return SystemError(temporary_, "flush");
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0)
-    return SystemError(path_, "rename its temporary to it");
-  close(std::exchange(fd_, -1));
-  return FlushFolder(FolderOf(path_));
+  if (fsync(fd_) != 0) return SystemError(temporary_.target(), "flush it");
+  // Some file systems say only now that what was written has no room.
+  if (close(std::exchange(fd_, -1)) != 0) return SystemError(temporary_.target(), "close it");
+  HADAL_TRY_STATUS(temporary_.PutInPlace());
+  return FlushFolder(FolderOf(temporary_.target()));
 }
 
 Status WriteFile(const std::string& path, std::string_view text) {

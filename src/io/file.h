@@ -2,12 +2,13 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/result.h"
+#include "io/temporary.h"
 
 namespace hadal::io {
 
@@ -38,10 +39,12 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Writes path + ".tmp", then Commit() flushes it to disk, renames it over path and flushes the
-// folder. Destroyed without Commit: the temporary is removed and path is untouched.
+// Written under a name of its own beside `path` (temporary.h); Commit() flushes it to disk, puts it in place and
+// flushes the folder. Destroyed without Commit, or where that fails: nothing is left of it, and path is
+// untouched. Of two writers of one path the first to commit wins; the other gets kIo.
 class AtomicFile {
  public:
+  // kIo: a folder, device or pipe is at path; kNotFound, kExhausted: nothing can be made beside it.
   static Result<AtomicFile> Create(const std::string& path);
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
@@ -52,8 +55,8 @@ class AtomicFile {
   Status Commit();
 
  private:
-  AtomicFile(std::string path, int fd);
-  std::string path_, temporary_;
+  AtomicFile(Temporary temporary, int fd) : temporary_(std::move(temporary)), fd_(fd) {}
+  Temporary temporary_;
   int fd_;
 };
 

@@ -1,6 +1,7 @@
 #include "io/file.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -130,6 +131,8 @@ TEST(MappedFile, Moves) {
   EXPECT_EQ(b.path(), folder.File("a"));
 }
 
+using Names = std::vector<std::string>;
+
 TEST(AtomicFile, WithoutCommitNothingChanges) {
   const TempFolder folder;
   const std::string path = folder.File("a");
@@ -137,11 +140,11 @@ TEST(AtomicFile, WithoutCommitNothingChanges) {
   {
     AtomicFile file = AtomicFile::Create(path).value();
     ASSERT_TRUE(file.Write("new").ok());
-    EXPECT_TRUE(fs::exists(path + ".tmp"));
+    EXPECT_EQ(folder.Names().size(), 2u);
     EXPECT_EQ(ReadFile(path).value(), "old");
   }
   EXPECT_EQ(ReadFile(path).value(), "old");
-  EXPECT_FALSE(fs::exists(path + ".tmp"));
+  EXPECT_EQ(folder.Names(), Names{"a"});
 }
 
 TEST(AtomicFile, CommitReplacesAndLeavesNothingElse) {
@@ -155,7 +158,17 @@ TEST(AtomicFile, CommitReplacesAndLeavesNothingElse) {
     ASSERT_TRUE(file.Commit().ok());
   }
   EXPECT_EQ(ReadFile(path).value(), "new");
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 1);
+  EXPECT_EQ(folder.Names(), Names{"a"});
+}
+
+TEST(AtomicFile, TakesTheModeThatAnyNewFileHas) {
+  const TempFolder folder;
+  const mode_t before = umask(027);
+  ASSERT_TRUE(WriteFile(folder.File("a"), "x").ok());
+  umask(before);
+  struct stat info {};
+  ASSERT_EQ(stat(folder.File("a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777u, 0640u);
 }
 
 // A process killed between Write and Commit, as by a power cut seen from outside.
@@ -173,27 +186,90 @@ TEST(AtomicFile, AKillLeavesTheOldFile) {
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status));
   EXPECT_EQ(ReadFile(path).value(), "old");
-  EXPECT_TRUE(fs::exists(path + ".tmp"));
+  ASSERT_EQ(folder.Names().size(), 2u);
+  EXPECT_EQ(TargetOfTemporary(folder.Names()[1]), "a");
   // What the killed one left behind is in nobody's way.
   ASSERT_TRUE(WriteFile(path, "new").ok());
   EXPECT_EQ(ReadFile(path).value(), "new");
-  EXPECT_FALSE(fs::exists(path + ".tmp"));
+}
+
+// Of two writers who began when the same was there, the first one's result stays.
+TEST(AtomicFile, TheSecondOfTwoWritersIsToldThatItLost) {
+  for (const bool old : {false, true}) {
+    const TempFolder folder;
+    const std::string path = folder.File("a");
+    if (old) {
+      ASSERT_TRUE(WriteFile(path, "old").ok());
+    }
+    AtomicFile one = AtomicFile::Create(path).value();
+    AtomicFile two = AtomicFile::Create(path).value();
+    ASSERT_TRUE(one.Write("one").ok());
+    ASSERT_TRUE(two.Write("two").ok());
+    ASSERT_TRUE(two.Commit().ok());
+    const Status late = one.Commit();
+    ASSERT_FALSE(late.ok()) << old;
+    EXPECT_EQ(late.error().what,
+              path + ": something else was written there meanwhile; it stays as it is");
+    EXPECT_EQ(ReadFile(path).value(), "two");
+    ASSERT_TRUE(WriteFile(path, "three").ok());  // who begins now knows of it
+    EXPECT_EQ(ReadFile(path).value(), "three");
+  }
+}
+
+TEST(AtomicFile, WhatWasRemovedMeanwhileIsWritten) {
+  const TempFolder folder;
+  const std::string path = folder.File("a");
+  ASSERT_TRUE(WriteFile(path, "old").ok());
+  AtomicFile file = AtomicFile::Create(path).value();
+  fs::remove(path);
+  ASSERT_TRUE(file.Write("new").ok());
+  ASSERT_TRUE(file.Commit().ok());
+  EXPECT_EQ(ReadFile(path).value(), "new");
+}
+
+TEST(AtomicFile, LeavesWhatOthersOwnAlone) {
+  const TempFolder folder;
+  ASSERT_TRUE(WriteFile(folder.File("theirs"), "theirs").ok());
+  ASSERT_EQ(symlink("theirs", folder.File("a.tmp").c_str()), 0);
+  ASSERT_EQ(symlink("theirs", folder.File("a").c_str()), 0);
+  ASSERT_TRUE(WriteFile(folder.File("a"), "mine").ok());  // in place of the link, not through it
+  EXPECT_EQ(ReadFile(folder.File("a")).value(), "mine");
+  EXPECT_EQ(ReadFile(folder.File("theirs")).value(), "theirs");
+  EXPECT_EQ(folder.Names(), (Names{"a", "a.tmp", "theirs"}));
 }
 
 TEST(AtomicFile, RefusesPlacesThatCannotBeWritten) {
   const TempFolder folder;
   EXPECT_EQ(AtomicFile::Create(folder.path()).error().code, Code::kIo);
   EXPECT_EQ(WriteFile(folder.File("none/a"), "x").error().code, Code::kNotFound);
+  // A device would be replaced by a file, for everybody.
+  ASSERT_EQ(symlink("/dev/null", folder.File("null").c_str()), 0);
+  EXPECT_EQ(WriteFile(folder.File("null"), "x").error().what,
+            folder.File("null") + ": found a device or pipe, expected a file to write");
 }
 
-TEST(AtomicFile, AFullDiskIsAnError) {
-  if (!fs::exists("/dev/full")) GTEST_SKIP();
+// As a full disk is, which a test cannot fill.
+TEST(AtomicFile, ALimitOnFileSizesIsAnErrorAndLeavesNothing) {
   const TempFolder folder;
-  ASSERT_EQ(symlink("/dev/full", folder.File("a.tmp").c_str()), 0);
-  const Status status = WriteFile(folder.File("a"), "x");
-  ASSERT_FALSE(status.ok());
-  EXPECT_EQ(status.error().code, Code::kExhausted);
-  EXPECT_FALSE(fs::exists(folder.File("a")));
+  const std::string path = folder.File("a");
+  ASSERT_TRUE(WriteFile(path, "old").ok());
+  const pid_t child = fork();
+  if (child == 0) {
+    RemoveTemporariesOnSignals();
+    const rlimit limit{4096, 4096};
+    if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(1);
+    const Status status = WriteFile(path, std::string(10000, 'x'));
+    _exit(!status.ok() && status.error().code == Code::kExhausted &&
+                  status.error().what == path + ": cannot write it: File too large"
+              ? 0
+              : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_EQ(ReadFile(path).value(), "old");
+  EXPECT_EQ(folder.Names(), Names{"a"});
 }
 
 }  // namespace

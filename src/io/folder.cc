@@ -1,26 +1,16 @@
 #include "io/folder.h"
 
-#include <fcntl.h>
-
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <system_error>
-#include <utility>
 
+#include "base/quote.h"
 #include "io/file.h"
+#include "io/system_error.h"
 
 namespace hadal::io {
 namespace {
 
 namespace fs = std::filesystem;
-
-Error SystemError(const std::string& path, const char* action, const std::error_code& problem) {
-  return Fail(Code::kIo, "{}: cannot {}: {}", path, action, problem.message());
-}
-
-std::error_code LastError() { return {errno, std::generic_category()}; }
 
 Status CheckReplaceable(const std::string& path, bool replace) {
   std::error_code problem;
@@ -30,7 +20,7 @@ Status CheckReplaceable(const std::string& path, bool replace) {
     return Fail(Code::kInvalid, "{}: found something that is no folder, expected none or a folder",
                 path);
   const bool empty = fs::is_empty(path, problem);
-  if (problem) return SystemError(path, "list", problem);
+  if (problem) return Fail(Code::kIo, "{}: cannot list it: {}", path, problem.message());
   if (empty) return Unit{};
   if (!replace)
     return Fail(Code::kInvalid,
@@ -45,55 +35,27 @@ Status CheckReplaceable(const std::string& path, bool replace) {
 
 }  // namespace
 
-AtomicFolder::AtomicFolder(std::string path, bool replace)
-    : path_(std::move(path)), temporary_(path_ + ".tmp"), replace_(replace) {}
-
-AtomicFolder::AtomicFolder(AtomicFolder&& other) noexcept
-    : path_(std::move(other.path_)),
-      temporary_(std::exchange(other.temporary_, {})),
-      replace_(other.replace_) {}
-
-AtomicFolder::~AtomicFolder() {
-  std::error_code ignored;
-  if (!temporary_.empty()) fs::remove_all(temporary_, ignored);
-}
-
 Result<AtomicFolder> AtomicFolder::Create(const std::string& path, bool replace) {
   std::string plain = path;  // "out/" is out
   while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
+  const std::string name = fs::path(plain).filename().string();
+  if (name.empty() || name == "." || name == "..")
+    return Fail(Code::kInvalid, "{}: expected the name of a folder to write", Quote(path));
   HADAL_TRY_STATUS(CheckReplaceable(plain, replace));
   std::error_code problem;
-  const std::string temporary = plain + ".tmp";
-  fs::remove_all(temporary, problem);
-  if (problem) return SystemError(temporary, "remove", problem);
-  fs::create_directories(temporary, problem);
-  if (problem) return SystemError(temporary, "create", problem);
-  return AtomicFolder(std::move(plain), replace);
+  const std::string parent = FolderOf(plain);
+  fs::create_directories(parent, problem);
+  if (problem) return Fail(Code::kIo, "{}: cannot create it: {}", parent, problem.message());
+  HADAL_TRY(Temporary temporary, Temporary::MakeFolder(plain, replace));
+  return AtomicFolder(std::move(temporary), replace);
 }
 
 Status AtomicFolder::Commit() {
-  HADAL_CHECK(!temporary_.empty());
-  HADAL_TRY_STATUS(CheckReplaceable(path_, replace_));
-  HADAL_TRY_STATUS(FlushFolder(temporary_));
-  std::error_code problem;
-  const fs::path parent = fs::absolute(path_, problem).parent_path();
-  // Onto nothing, or onto an empty folder, a rename is enough.
-  if (std::rename(temporary_.c_str(), path_.c_str()) == 0) {
-    temporary_.clear();
-    return FlushFolder(parent.string());
-  }
-  if (errno != ENOTEMPTY && errno != EEXIST) return SystemError(path_, "write", LastError());
-  // The two change places in one step; the destructor then removes the old one.
-  if (renameat2(AT_FDCWD, temporary_.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) == 0)
-    return FlushFolder(parent.string());
-  // Not every file system can: then in two, and a kill between them leaves both, beside PATH.
-  const std::string old = path_ + ".old";
-  if (std::rename(path_.c_str(), old.c_str()) != 0)
-    return SystemError(path_, "replace", LastError());
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0)
-    return SystemError(path_, "write", LastError());
-  temporary_ = old;
-  return FlushFolder(parent.string());
+  HADAL_CHECK(!temporary_.path().empty());
+  HADAL_TRY_STATUS(CheckReplaceable(temporary_.target(), replace_));
+  HADAL_TRY_STATUS(FlushFolder(temporary_.path()));
+  HADAL_TRY_STATUS(temporary_.PutInPlace());
+  return FlushFolder(FolderOf(temporary_.target()));
 }
 
 }  // namespace hadal::io

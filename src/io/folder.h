@@ -1,29 +1,30 @@
-// A folder of files that appears whole or not at all: its files are written to PATH.tmp beside it, and
-// Commit() puts that in PATH's place. Destroyed without Commit: PATH is untouched and PATH.tmp is gone.
+// A folder of files that appears whole or not at all: its files are written to a folder with a name of its own
+// beside it (temporary.h), which Commit() puts in PATH's place. Destroyed without Commit, or where that fails:
+// PATH is untouched and nothing is left.
 #pragma once
 #include <string>
+#include <utility>
 
 #include "base/result.h"
+#include "io/temporary.h"
 
 namespace hadal::io {
 
 class AtomicFolder {
  public:
   // PATH must not exist, or be an empty folder; or, with `replace`, a folder that holds config.json,
-  // which Commit then removes with all that is in it. kInvalid otherwise. What an earlier, killed
-  // writer left in PATH.tmp is removed.
+  // which Commit then removes with all that is in it. kInvalid otherwise.
   static Result<AtomicFolder> Create(const std::string& path, bool replace);
-  AtomicFolder(AtomicFolder&& other) noexcept;
-  AtomicFolder& operator=(AtomicFolder&&) = delete;
-  ~AtomicFolder();
 
   // Where to write the file `name` until Commit.
-  std::string File(const std::string& name) const { return temporary_ + "/" + name; }
+  std::string File(const std::string& name) const { return temporary_.path() + "/" + name; }
+  // kInvalid: what is at PATH by now may not be replaced. kIo: another writer was there first.
   Status Commit();
 
  private:
-  AtomicFolder(std::string path, bool replace);
-  std::string path_, temporary_;  // temporary_ is empty once there is nothing to remove
+  AtomicFolder(Temporary temporary, bool replace)
+      : temporary_(std::move(temporary)), replace_(replace) {}
+  Temporary temporary_;
   bool replace_;
 };
 

@@ -66,16 +66,63 @@ TEST(AtomicFolder, ReplacesOnlyAModelAndOnlyWhenAsked) {
   EXPECT_EQ(AtomicFolder::Create(path + "/config.json", true).error().code, Code::kInvalid);
 }
 
-TEST(AtomicFolder, RemovesWhatAKilledWriterLeft) {
+TEST(AtomicFolder, LeavesWhatOthersOwnAlone) {
   const TempFolder folder;
   fs::create_directory(folder.File("out.tmp"));
-  ASSERT_TRUE(WriteFile(folder.File("out.tmp/stale"), "x").ok());
+  ASSERT_TRUE(WriteFile(folder.File("out.tmp/letter"), "x").ok());
+  fs::create_directory(folder.File("theirs"));
+  ASSERT_TRUE(WriteFile(folder.File("theirs/letter"), "x").ok());
   {
     AtomicFolder out = AtomicFolder::Create(folder.File("out"), false).value();
     ASSERT_TRUE(WriteFile(out.File("a"), "x").ok());
-    ASSERT_TRUE(out.Commit().ok());
+    fs::create_directory_symlink(folder.File("theirs"), out.File("link"));
   }
-  EXPECT_EQ(Entries(folder.File("out")), 1u);
+  EXPECT_EQ(ReadFile(folder.File("out.tmp/letter")).value(), "x");
+  EXPECT_EQ(ReadFile(folder.File("theirs/letter")).value(), "x");
+  EXPECT_EQ(folder.Names(), (std::vector<std::string>{"out.tmp", "theirs"}));
+}
+
+// Of two writers who began when the same was there, the first one's result stays.
+TEST(AtomicFolder, TheSecondOfTwoWritersIsToldThatItLost) {
+  for (const bool old : {false, true}) {
+    const TempFolder folder;
+    const std::string path = folder.File("out");
+    if (old) {
+      fs::create_directory(path);
+      ASSERT_TRUE(WriteFile(path + "/config.json", "old").ok());
+    }
+    {
+      AtomicFolder one = AtomicFolder::Create(path, true).value();
+      AtomicFolder two = AtomicFolder::Create(path, true).value();
+      ASSERT_TRUE(WriteFile(one.File("config.json"), "one").ok());
+      ASSERT_TRUE(WriteFile(two.File("config.json"), "two").ok());
+      ASSERT_TRUE(two.Commit().ok());
+      const Status late = one.Commit();
+      ASSERT_FALSE(late.ok()) << old;
+      EXPECT_EQ(late.error().what,
+                path + ": something else was written there meanwhile; it stays as it is");
+    }
+    EXPECT_EQ(ReadFile(path + "/config.json").value(), "two");
+    EXPECT_EQ(Entries(folder.path()), 1u);
+  }
+}
+
+// Asked not to replace, it does not, though another writer finished in between.
+TEST(AtomicFolder, DoesNotReplaceWhatCameMeanwhile) {
+  const TempFolder folder;
+  const std::string path = folder.File("out");
+  AtomicFolder one = AtomicFolder::Create(path, false).value();
+  AtomicFolder two = AtomicFolder::Create(path, false).value();
+  ASSERT_TRUE(WriteFile(one.File("config.json"), "one").ok());
+  ASSERT_TRUE(WriteFile(two.File("config.json"), "two").ok());
+  ASSERT_TRUE(two.Commit().ok());
+  EXPECT_EQ(one.Commit().error().code, Code::kInvalid);
+  EXPECT_EQ(ReadFile(path + "/config.json").value(), "two");
+}
+
+TEST(AtomicFolder, NeedsANameToWrite) {
+  for (const char* path : {"", "/", ".", "a/..", "./"})
+    EXPECT_EQ(AtomicFolder::Create(path, true).error().code, Code::kInvalid) << path;
 }
 
 }  // namespace

@@ -33,19 +33,21 @@ Block NewBlock() {  // aligned for reads past the page cache
 
 Error SystemError(const std::string& path, const char* action) {
   const int number = errno;
-  const Code code = number == ENOENT || number == ENOTDIR  ? Code::kNotFound
-                    : number == ENOSPC || number == EDQUOT ? Code::kExhausted
-                                                           : Code::kIo;
+  const Code code = number == ENOENT || number == ENOTDIR                     ? Code::kNotFound
+                    : number == ENOSPC || number == EDQUOT || number == EFBIG ? Code::kExhausted
+                                                                              : Code::kIo;
   return Fail(code, "{}: cannot {}: {}", path, action, std::strerror(number));
 }
 
-// A file of random bytes (disks and their drivers know zeros), gone from the folder when this is.
+// A file of random bytes (disks and their drivers know zeros). It has no name in its folder once it is open, so
+// that nothing is left of it however this ends.
 class ScratchFile {
  public:
   static Result<ScratchFile> Create(const std::string& folder, std::uint64_t bytes) {
     std::string path = folder + "/hadal-disk-XXXXXX";
     const int fd = mkstemp(path.data());
     if (fd < 0) return SystemError(folder, "write a file in it");
+    unlink(path.c_str());
     ScratchFile file(std::move(path), fd);
     const Block block = NewBlock();
     if (block == nullptr) return Fail(Code::kExhausted, "no memory for a block to write");
@@ -65,11 +67,13 @@ class ScratchFile {
       : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
   ScratchFile& operator=(ScratchFile&&) = delete;
   ~ScratchFile() {
-    if (fd_ < 0) return;
-    close(fd_);
-    unlink(path_.c_str());
+    if (fd_ >= 0) close(fd_);
   }
   const std::string& path() const { return path_; }
+  // The same file, opened again; negative where that cannot be, as O_DIRECT on some file systems.
+  int Open(int flags) const {
+    return open(("/proc/self/fd/" + std::to_string(fd_)).c_str(), flags | O_CLOEXEC);
+  }
 
  private:
   ScratchFile(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
@@ -92,10 +96,10 @@ Result<DiskRate> MeasureDisk(const std::string& folder, std::uint64_t bytes) {
   const std::uint64_t blocks = std::max<std::uint64_t>(bytes / kBlockBytes, 1);
   HADAL_TRY(const ScratchFile file, ScratchFile::Create(folder, blocks * kBlockBytes));
   bool direct = true;
-  int fd = open(file.path().c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC);
+  int fd = file.Open(O_RDONLY | O_DIRECT);
   if (fd < 0) {
     direct = false;
-    fd = open(file.path().c_str(), O_RDONLY | O_CLOEXEC);
+    fd = file.Open(O_RDONLY);
   }
   if (fd < 0) return SystemError(file.path(), "open");
   std::vector<Block> buffers;

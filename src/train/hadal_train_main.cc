@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/stop_signal.h"
 #include "io/bus_error.h"
+#include "io/temporary.h"
 #include "train/trainer.h"
 
 namespace {
@@ -114,6 +115,7 @@ int main(int argc, char** argv) {
   arguments.run.quiet = arguments.quiet;
   hadal::StartLog(arguments.quiet ? 0 : 1);
   hadal::io::ExplainBusErrors("hadal-train");
+  hadal::io::RemoveTemporariesOnSignals();
   const Status status = Work(arguments);
   if (status.ok()) return 0;
   std::fprintf(stderr, "hadal-train: %s\n", status.error().what.c_str());

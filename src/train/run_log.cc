@@ -100,10 +100,11 @@ Result<std::vector<LogLine>> ParseRunLog(const std::string& text, const std::str
 }
 
 Result<RunLog> RunLog::Create(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return SystemError(path, "cannot be created");
+  // Put in place of what may be there: where that is a link, it is not followed.
+  HADAL_TRY_STATUS(io::WriteFile(path, kHeader));
+  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return SystemError(path, "cannot be opened");
   RunLog log(path, fd);
-  HADAL_TRY_STATUS(WriteAll(fd, path, kHeader));
   log.bytes_ = std::strlen(kHeader);
   return log;
 }

@@ -26,7 +26,7 @@ struct LogLine {
 // Move-only; closes its file.
 class RunLog {
  public:
-  // Starts `path` anew with the header line.
+  // A new file with the header line, in place of one that may be there.
   static Result<RunLog> Create(const std::string& path);
   // Continues `path` behind its first `bytes` bytes; what follows them is cut off.
   // kCorrupt: the file is shorter.

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <filesystem>
 #include <map>
 #include <sstream>
+#include <string_view>
 
 #include "io/safetensors.h"
+#include "io/temporary.h"
 
 namespace hadal::train {
 namespace {
@@ -14,6 +17,14 @@ namespace {
 namespace fs = std::filesystem;
 constexpr char kFormat[] = "hadal-train-state", kVersion[] = "1";
 constexpr char kPrefix[] = "state-", kSuffix[] = ".safetensors";
+
+// state-00001200.safetensors
+bool IsStateName(std::string_view name) {
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return false;
+  name.remove_prefix(std::strlen(kPrefix));
+  name.remove_suffix(std::strlen(kSuffix));
+  return !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
+}
 
 DType DTypeOf(const torch::Tensor& tensor) {
   HADAL_CHECK(tensor.scalar_type() == torch::kFloat32 || tensor.scalar_type() == torch::kInt64);
@@ -128,8 +139,7 @@ std::vector<std::string> ListStates(const std::string& directory) {
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(kPrefix) && name.ends_with(kSuffix))
-      states.push_back(entry.path().string());
+    if (IsStateName(name)) states.push_back(entry.path().string());
   }
   std::sort(states.rbegin(), states.rend());
   return states;
@@ -141,7 +151,8 @@ void RemoveOldStates(const std::string& directory, std::size_t keep) {
   for (std::size_t i = keep; i < states.size(); ++i) fs::remove(states[i], ignored);
   for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(kPrefix) && name.ends_with(".tmp")) fs::remove(entry.path(), ignored);
+    const auto state = io::TargetOfTemporary(name);
+    if (state && IsStateName(*state)) fs::remove(entry.path(), ignored);
   }
 }
 

@@ -44,7 +44,7 @@ Status LoadState(const std::string& path, const NamedTensors& tensors, bool all)
 std::string StatePath(const std::string& directory, std::size_t step);
 // The states in a directory, the newest first. Empty if there is no such directory.
 std::vector<std::string> ListStates(const std::string& directory);
-// Removes all but the newest `keep` states, and what writers that were killed left behind.
+// Removes all but the newest `keep` states, and the half-written ones of trainers that were killed.
 void RemoveOldStates(const std::string& directory, std::size_t keep);
 
 // What SettingsText printed.

@@ -56,12 +56,16 @@ TEST(TrainState, TheNewestTwoStay) {
   const testing::TempFolder folder;
   for (const std::size_t step : {5u, 100u, 20u})
     ASSERT_TRUE(SaveState(StatePath(folder.path(), step), {}, kInfo).ok());
-  ASSERT_TRUE(io::WriteFile(StatePath(folder.path(), 7) + ".tmp", "half").ok());
+  const std::string half =
+      StatePath(folder.path(), 7) + ".0123456789abcdef.tmp";  // of a killed run
+  ASSERT_TRUE(io::WriteFile(half, "half").ok());
+  ASSERT_TRUE(io::WriteFile(folder.File("state-of-mind.tmp"), "not ours").ok());
   ASSERT_TRUE(io::WriteFile(folder.File("run_log.csv"), "log").ok());
   RemoveOldStates(folder.path(), 2);
   EXPECT_EQ(ListStates(folder.path()), (std::vector<std::string>{StatePath(folder.path(), 100),
                                                                  StatePath(folder.path(), 20)}));
-  EXPECT_FALSE(std::filesystem::exists(StatePath(folder.path(), 7) + ".tmp"));
+  EXPECT_FALSE(std::filesystem::exists(half));
+  EXPECT_TRUE(std::filesystem::exists(folder.File("state-of-mind.tmp")));
   EXPECT_TRUE(std::filesystem::exists(folder.File("run_log.csv")));
 }
 

@@ -18,6 +18,7 @@
 #include "train/muon.h"
 #include "train/parameter_groups.h"
 #include "train/run_data.h"
+#include "train/run_lock.h"
 #include "train/run_log.h"
 #include "train/settings_visitor.h"
 #include "train/train_state.h"
@@ -109,6 +110,7 @@ class Run {
   Muon muon_;
   AdamW adamw_;
   std::uint64_t fingerprint_;
+  std::optional<RunLock> lock_;
   std::optional<RunLog> log_;
   std::ofstream speed_;
   std::size_t step_ = 0, first_step_ = 0;  // steps done; those of earlier runs
@@ -136,9 +138,12 @@ Status Run::Start() {
   std::error_code error;
   fs::create_directories(config_.out, error);
   if (error) return Fail(Code::kIo, "{}: cannot be created: {}", config_.out, error.message());
+  HADAL_TRY(RunLock lock, RunLock::Take(config_.out));
+  lock_.emplace(std::move(lock));
   HADAL_TRY_STATUS(options_.resume ? Resume() : Begin());
-  speed_.open(OutPath("run_speed.csv"), options_.resume ? std::ios::app : std::ios::trunc);
-  if (!options_.resume) speed_ << "step,seconds,tokens_per_s\n" << std::flush;
+  const std::string speed = OutPath("run_speed.csv");
+  if (!options_.resume) HADAL_TRY_STATUS(io::WriteFile(speed, "step,seconds,tokens_per_s\n"));
+  speed_.open(speed, std::ios::app);
   return Unit{};
 }
 
