@@ -32,8 +32,8 @@ Result<RunData> ReadRunData(const TrainConfig& config, const arch::Config& model
   MarkOptions marks;
   HADAL_TRY(marks.bos, Mark(config.data.bos, model.bos_token_id, "data.bos", "bos_token_id"));
   // Of several, the one that the publisher names first ends a document.
-  const auto eos = model.eos_token_id.empty() ? std::optional<std::size_t>()
-                                              : std::optional(model.eos_token_id.front());
+  std::optional<std::size_t> eos;
+  if (!model.eos_token_id.empty()) eos = model.eos_token_id.front();
   HADAL_TRY(marks.eos, Mark(config.data.eos, eos, "data.eos", "eos_token_id"));
 
   HADAL_TRY(std::vector<std::string> train,
