@@ -27,8 +27,8 @@ MAY_INCLUDE = {
     "engine": "base tensor io kernels text arch model cost cache",
     "eval": "base tensor io kernels text arch model cost cache engine",
     "train": "base tensor io text arch convert model",
-    "plan": "base tensor io arch model cost",
-    "measure": "base tensor io kernels machine text arch model cost cache engine plan",
+    "plan": "base tensor io kernels arch model cost",
+    "measure": "base tensor io kernels machine text arch model cost cache engine",
     "cli": "base tensor io kernels machine text chat arch convert model cost cache engine eval plan measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }

@@ -133,6 +133,54 @@ class IsaSymbols(CheckTest):
         self.assertIn("build it first", output)
 
 
+class Instructions(CheckTest):
+    TABLE = (
+        '{Arithmetic::kF32Fma, "fp32_fma", "vfmadd", "vfmadd", "vfmadd"},\n'
+        '{Arithmetic::kInt16Dot, "int16_dot", "vpmaddwd", "vpdpwssd", "vpdpwssd"},\n'
+        '{Arithmetic::kInt8Dot, "int8_dot", "vpmaddubsw", "vpdpbusd", "vpdpbusd"},\n'
+    )
+    CODE = {
+        "matmul_avx2": "vfmadd231ps",
+        "matmul_avx512": "vfmadd231ps",
+        "attention_avx2": "vfmadd231ps",
+        "attention_avx512": "vfmadd231ps",
+        "quantized_matmul_avx2": "vpmaddwd vpmaddubsw",
+        "quantized_matmul_avxvnni": "vpdpwssd vpdpbusd",
+        "quantized_matmul_avx512": "vpdpwssd vpdpbusd",
+        "packed_index_scores_avx2": "vpmaddubsw",
+        "packed_index_scores_avxvnni": "vpdpbusd",
+        "packed_index_scores_avx512": "vpdpbusd",
+    }
+
+    def check(self, **changes):
+        self.write("src/kernels/products.cc", self.TABLE)
+        objects = []
+        for name, instructions in (self.CODE | changes).items():
+            lines = (f"{code} %ymm0, %ymm1, %ymm2\n" for code in instructions.split())
+            source = self.write(f"{name}.s", "".join(lines))
+            objects.append(self.root / f"{name}.cc.o")
+            subprocess.run(["as", source, "-o", objects[-1]], check=True)
+        library = self.root / "lib.a"
+        library.unlink(missing_ok=True)
+        subprocess.run(["ar", "rc", library, *objects], check=True)
+        return self.run_tool("check_instructions.py", library, self.root / "src")
+
+    def test_both_ways(self):
+        self.assertEqual(self.check(), (0, "check_instructions: clean\n"))
+        code, output = self.check(quantized_matmul_avx512="vpdpwssd vpmaddubsw")
+        self.assertEqual(code, 1)
+        self.assertIn("quantized_matmul_avx512: has no vpdpbusd", output)
+        code, output = self.check(packed_index_scores_avx2="vpmaddubsw vpdpbusd")
+        self.assertEqual(code, 1)
+        self.assertIn("packed_index_scores_avx2: has vpdpbusd, of another", output)
+
+    def test_missing_kernels(self):
+        self.CODE = {"matmul_avx2": "vfmadd231ps"}
+        code, output = self.check()
+        self.assertEqual(code, 2)
+        self.assertIn("quantized_matmul_avx512", output)
+
+
 class Format(CheckTest):
     def test_both_ways(self):
         (self.root / ".clang-format").write_bytes((TOOLS.parent / ".clang-format").read_bytes())

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/products.h"
 #include "kernels/simd.h"
 #include "tensor/codec.h"
 
@@ -15,7 +16,7 @@ std::size_t CeilDiv(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 }  // namespace
 
 bool IsQuantized(StoredFormat format) {
-  return format == StoredFormat::kFp8Block128 || format == StoredFormat::kFp4Block32;
+  return ArithmeticOf(ProductOf(format)) != Arithmetic::kF32Fma;
 }
 
 namespace ref {

@@ -28,7 +28,8 @@ namespace hadal::kernels {
 // kF32, kBf16, kFp8Block128 or kFp4Block32; columns of FP4 a multiple of 32.
 using Weight = StoredMatrix;
 
-bool IsQuantized(StoredFormat format);  // FP8 or FP4, of those
+// FP8 or FP4, of those: the default numerics multiply it with integers (products.h).
+bool IsQuantized(StoredFormat format);
 
 struct MatMulJob {
   View2<const float> x;

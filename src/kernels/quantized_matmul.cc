@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/products.h"
 #include "kernels/simd.h"
 #include "tensor/codec.h"
 
@@ -111,6 +112,13 @@ std::size_t UnitCost(const QuantizedMatMulJob& job) {
   return weight * job.w.cols * (std::min(job.y.rows(), kQuantizedTokens) + kDecodeTokens);
 }
 
+using UnitFunction = void (*)(const QuantizedUnit&);
+
+UnitFunction SimdFunction(StoredFormat format) {
+  return ArithmeticOf(ProductOf(format)) == Arithmetic::kInt8Dot ? HADAL_ACTIVE(MatMulInt8Fp4)
+                                                                 : HADAL_ACTIVE(MatMulInt16Fp8);
+}
+
 void RunUnit(const QuantizedMatMulJob& job, const Grid& grid, std::size_t index) {
   const Weight& w = job.w;
   const std::size_t first_row = index / grid.tokens * kQuantizedRows;
@@ -137,7 +145,7 @@ void RunUnit(const QuantizedMatMulJob& job, const Grid& grid, std::size_t index)
       .code_bytes = code_bytes,
       .scale_bytes = scale_bytes,
       .first_row_in_block = (w.first_row_in_block + first_row) % 128};
-  (fp4 ? HADAL_ACTIVE(MatMulInt8Fp4) : HADAL_ACTIVE(MatMulInt16Fp8))(unit);
+  SimdFunction(w.format)(unit);
 }
 
 // Runs the units whose costs, summed in order, begin in [begin, end).
@@ -158,7 +166,8 @@ void RunShare(std::span<const QuantizedMatMulJob> jobs, std::size_t begin, std::
 }  // namespace
 
 RowFormat RowFormatFor(StoredFormat format) {
-  return format == StoredFormat::kFp4Block32 ? RowFormat::kInt8Block32 : RowFormat::kInt16Block128;
+  return ArithmeticOf(ProductOf(format)) == Arithmetic::kInt8Dot ? RowFormat::kInt8Block32
+                                                                 : RowFormat::kInt16Block128;
 }
 
 namespace ref {

@@ -48,7 +48,8 @@ struct QuantizedMatMulJob {
   View2<float> y;  // [tokens, w.rows]
 };
 
-RowFormat RowFormatFor(StoredFormat format);  // the rows that such a weight multiplies
+// The rows that such a weight multiplies, as the table of products.h says.
+RowFormat RowFormatFor(StoredFormat format);
 
 // All jobs in one parallel region: their weight rows are divided evenly among the threads.
 void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads);

@@ -32,38 +32,51 @@ bool Runs(Isa isa) {
 
 struct Loop {
   Arithmetic arithmetic;
-  const char* instruction;
+  std::string instruction;  // "avx2 vfmadd"
   double ops_per_round;
   double (*run)(std::uint64_t rounds);
 };
+
+// The kernels' own instruction: what they do is compared with its peak.
+std::string NameOf(Arithmetic arithmetic, Isa isa) {
+  return fmt::format("{} {}", kernels::IsaName(isa), kernels::InstructionOf(arithmetic, isa));
+}
 
 std::vector<Loop> RunnableLoops() {
   const DotInstructions dots = DetectDots();
   std::vector<Loop> loops;
   if (Runs(Isa::kAvx2)) {
-    loops.push_back({Arithmetic::kF32Fma, "avx2 vfmadd", OpsPerRound(256, 32),
+    loops.push_back({Arithmetic::kF32Fma, NameOf(Arithmetic::kF32Fma, Isa::kAvx2),
+                     OpsPerRound(256, 32),
                      [](std::uint64_t n) -> double { return avx2::FmaF32(n, 1); }});
-    loops.push_back({Arithmetic::kInt16Dot, "avx2 vpmaddwd", OpsPerRound(256, 16),
+    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kAvx2),
+                     OpsPerRound(256, 16),
                      [](std::uint64_t n) -> double { return avx2::DotInt16(n, 1); }});
-    loops.push_back({Arithmetic::kInt8Dot, "avx2 vpmaddubsw", OpsPerRound(256, 8),
+    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kAvx2),
+                     OpsPerRound(256, 8),
                      [](std::uint64_t n) -> double { return avx2::DotInt8(n, 1); }});
   }
   if (Runs(Isa::kAvxVnni)) {
-    loops.push_back({Arithmetic::kInt16Dot, "avxvnni vpdpwssd", OpsPerRound(256, 16),
+    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kAvxVnni),
+                     OpsPerRound(256, 16),
                      [](std::uint64_t n) -> double { return avxvnni::DotInt16(n, 1); }});
-    loops.push_back({Arithmetic::kInt8Dot, "avxvnni vpdpbusd", OpsPerRound(256, 8),
+    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kAvxVnni),
+                     OpsPerRound(256, 8),
                      [](std::uint64_t n) -> double { return avxvnni::DotInt8(n, 1); }});
   }
   if (Runs(Isa::kAvx512))
-    loops.push_back({Arithmetic::kF32Fma, "avx512 vfmadd", OpsPerRound(512, 32),
+    loops.push_back({Arithmetic::kF32Fma, NameOf(Arithmetic::kF32Fma, Isa::kAvx512),
+                     OpsPerRound(512, 32),
                      [](std::uint64_t n) -> double { return avx512::FmaF32(n, 1); }});
   if (dots.avx512_bf16)
     loops.push_back({Arithmetic::kBf16Dot, "avx512 vdpbf16ps", OpsPerRound(512, 16),
                      [](std::uint64_t n) -> double { return avx512::DotBf16(n, 1); }});
   if (dots.avx512_vnni) {
-    loops.push_back({Arithmetic::kInt16Dot, "avx512 vpdpwssd", OpsPerRound(512, 16),
+    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kAvx512),
+                     OpsPerRound(512, 16),
                      [](std::uint64_t n) -> double { return avx512::DotInt16Vnni(n, 1); }});
-    loops.push_back({Arithmetic::kInt8Dot, "avx512 vpdpbusd", OpsPerRound(512, 8),
+    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kAvx512),
+                     OpsPerRound(512, 8),
                      [](std::uint64_t n) -> double { return avx512::DotInt8Vnni(n, 1); }});
   }
   return loops;
@@ -171,20 +184,6 @@ Samples Samples::Of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const std::size_t n = values.size();
   return {(values[(n - 1) / 2] + values[n / 2]) / 2, values.front(), values.back()};
-}
-
-std::string_view ArithmeticName(Arithmetic arithmetic) {
-  switch (arithmetic) {
-    case Arithmetic::kF32Fma:
-      return "fp32_fma";
-    case Arithmetic::kBf16Dot:
-      return "bf16_dot";
-    case Arithmetic::kInt16Dot:
-      return "int16_dot";
-    case Arithmetic::kInt8Dot:
-      return "int8_dot";
-  }
-  return "?";
 }
 
 double MachineReport::ReadBytesPerSecond(std::size_t threads) const {

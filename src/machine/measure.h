@@ -15,10 +15,10 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "kernels/products.h"
 #include "machine/features.h"
 
 namespace hadal::machine {
@@ -28,9 +28,8 @@ struct Samples {
   static Samples Of(std::vector<double> values);  // at least one
 };
 
-enum class Arithmetic { kF32Fma, kBf16Dot, kInt16Dot, kInt8Dot };
-std::string_view ArithmeticName(
-    Arithmetic arithmetic);  // "fp32_fma", "bf16_dot", "int16_dot", "int8_dot"
+using kernels::Arithmetic;
+using kernels::ArithmeticName;
 
 struct ReadRate {
   std::size_t threads = 0;

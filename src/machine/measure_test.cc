@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <set>
 #include <vector>
 
 #include "kernels/isa.h"
@@ -47,6 +48,25 @@ TEST(Measure, FindsPlausibleRates) {
   EXPECT_GT(report.computer.ram_bytes, report.computer.available_bytes);
   EXPECT_FALSE(report.disk.has_value());
   EXPECT_EQ(report.arithmetic.empty(), kernels::RunnableIsas().size() == 1);
+}
+
+// A share of the peak needs the peak of what the kernels use.
+TEST(Measure, FindsThePeakOfEveryProductsInstruction) {
+  const MachineReport report = MeasureMachine(Small()).value();
+  std::set<std::string> measured;
+  for (const ArithmeticRate& rate : report.arithmetic)
+    measured.insert(fmt::format("{} {}", ArithmeticName(rate.arithmetic), rate.instruction));
+  for (const kernels::Isa isa : kernels::RunnableIsas()) {
+    if (isa == kernels::Isa::kRef) continue;
+    for (const kernels::Product product : kernels::kAllProducts) {
+      const Arithmetic arithmetic = kernels::ArithmeticOf(product);
+      const bool avx2s = isa == kernels::Isa::kAvxVnni && arithmetic == Arithmetic::kF32Fma;
+      EXPECT_TRUE(measured.contains(fmt::format("{} {} {}", ArithmeticName(arithmetic),
+                                                avx2s ? "avx2" : kernels::IsaName(isa),
+                                                kernels::InstructionOf(arithmetic, isa))));
+    }
+    EXPECT_GT(report.OpsPerSecond(Arithmetic::kInt8Dot, 1), 0);
+  }
 }
 
 TEST(Measure, TheNearestThreadsAndTheFastestInstructionCount) {

@@ -13,6 +13,7 @@
 #include "cost/cost_model.h"
 #include "cost/describe.h"
 #include "cost/engine_memory.h"
+#include "cost/engine_products.h"
 #include "engine/model_files.h"
 #include "machine/memory_reader.h"
 #include "measure/bench.h"
@@ -22,7 +23,6 @@ namespace hadal::measure {
 namespace {
 
 using arch::Numerics;
-using machine::Arithmetic;
 
 constexpr std::uint64_t kReserveBytes =
     64'000'000;  // the program, its stacks and what malloc rounds up
@@ -34,27 +34,15 @@ std::uint64_t BufferBytes(std::uint64_t wanted, const std::optional<std::uint64_
   return most == 0 ? wanted : std::min(wanted, most / 4);
 }
 
-// The instructions that the kernels use for each kind of product of many rows: integer dots for FP4 and
-// FP8 weights (kernels/matmul.h), float32 for the rest. Prefill is measured against their peaks.
-Arithmetic ArithmeticOf(cost::Work work) {
-  switch (work) {
-    case cost::Work::kFp4Experts:
-    case cost::Work::kIndexFp4:
-      return Arithmetic::kInt8Dot;
-    case cost::Work::kFp8Matrix:
-    case cost::Work::kOutputA:
-      return Arithmetic::kInt16Dot;
-    default:
-      return Arithmetic::kF32Fma;
-  }
-}
-
+// At the peaks of the instructions that the kernels use for each kind of product.
 double PeakSeconds(const cost::MacsByWork& macs, const machine::MachineReport& machine,
                    std::size_t threads) {
   double seconds = 0;
   for (std::size_t w = 0; w < cost::kWorks; ++w) {
-    const double peak = machine.OpsPerSecond(ArithmeticOf(static_cast<cost::Work>(w)), threads);
-    if (macs[w] != 0 && peak > 0) seconds += 2 * static_cast<double>(macs[w]) / peak;
+    const auto product = cost::EngineProduct(static_cast<cost::Work>(w));
+    if (macs[w] == 0 || !product) continue;
+    const double peak = machine.OpsPerSecond(kernels::ArithmeticOf(*product), threads);
+    if (peak > 0) seconds += 2 * static_cast<double>(macs[w]) / peak;
   }
   return seconds;
 }

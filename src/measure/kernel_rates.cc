@@ -13,9 +13,9 @@
 #include "kernels/block_quant.h"
 #include "kernels/index_scores.h"
 #include "kernels/packed_index_scores.h"
+#include "kernels/products.h"
 #include "kernels/quantized_matmul.h"
 #include "machine/memory_reader.h"
-#include "plan/engine_rates.h"
 #include "tensor/buffer.h"
 #include "tensor/codec.h"
 
@@ -255,29 +255,39 @@ class ReadCase : public Case {
 };
 
 struct Kernel {
-  std::string_view name;
-  const char* unit;
+  std::string_view key;
+  kernels::RateUnit unit;
   std::unique_ptr<Case> work;
   std::vector<double> rates = {};
 };
+
+std::unique_ptr<Case> MakeCase(kernels::Product product, std::size_t bytes, Threads& threads) {
+  switch (product) {
+    case kernels::Product::kFloatMatrix:
+      return std::make_unique<Bf16Case>(bytes, threads);
+    case kernels::Product::kFp8Matrix:
+      return std::make_unique<QuantizedCase>(StoredFormat::kFp8Block128, 2, bytes, threads);
+    case kernels::Product::kFp4Matrix:
+      return std::make_unique<QuantizedCase>(StoredFormat::kFp4Block32, 12, bytes, threads);
+    case kernels::Product::kIndexScores:
+      return std::make_unique<IndexCase>(bytes / 8, threads);
+    case kernels::Product::kAttention:
+      return std::make_unique<AttentionCase>(bytes / 16, threads);
+  }
+  return nullptr;
+}
 
 }  // namespace
 
 Result<std::vector<KernelRate>> MeasureKernels(std::size_t thread_count, std::size_t bytes) {
   Threads threads(thread_count);
-  const auto quantized = [&](StoredFormat format, std::size_t together) {
-    return std::make_unique<QuantizedCase>(format, together, bytes, threads);
-  };
   std::vector<Kernel> cases;
-  cases.push_back({plan::kBf16Kernel, "bytes", std::make_unique<Bf16Case>(bytes, threads)});
-  cases.push_back({plan::kFp8Kernel, "bytes", quantized(StoredFormat::kFp8Block128, 2)});
-  cases.push_back({plan::kFp4Kernel, "bytes", quantized(StoredFormat::kFp4Block32, 12)});
-  cases.push_back(
-      {plan::kIndexKernel, "operations", std::make_unique<IndexCase>(bytes / 8, threads)});
-  cases.push_back(
-      {plan::kAttentionKernel, "operations", std::make_unique<AttentionCase>(bytes / 16, threads)});
+  for (const kernels::Product product : kernels::kAllProducts)
+    cases.push_back({kernels::RowOf(product).key, kernels::RowOf(product).rate,
+                     MakeCase(product, bytes, threads)});
   HADAL_TRY(machine::MemoryReader memory, machine::MemoryReader::Create(bytes, threads));
-  cases.push_back({plan::kMemoryRead, "bytes", std::make_unique<ReadCase>(std::move(memory))});
+  cases.push_back({kernels::kMemoryRead, kernels::RateUnit::kBytes,
+                   std::make_unique<ReadCase>(std::move(memory))});
   // They take turns, so that what else the machine does falls on all of them. The first turn warms up.
   for (std::size_t sample = 0; sample <= kSamples; ++sample)
     for (Kernel& kernel : cases) {
@@ -288,7 +298,8 @@ Result<std::vector<KernelRate>> MeasureKernels(std::size_t thread_count, std::si
   std::vector<KernelRate> rates;
   rates.reserve(cases.size());
   for (Kernel& kernel : cases)
-    rates.push_back({kernel.name, kernel.unit, machine::Samples::Of(std::move(kernel.rates))});
+    rates.push_back({kernel.key, kernel.unit == kernels::RateUnit::kBytes ? "bytes" : "operations",
+                     machine::Samples::Of(std::move(kernel.rates))});
   return rates;
 }
 

@@ -89,15 +89,16 @@ std::string PredictionNote(const std::optional<EngineRates>& rates, bool memory_
     return "Predicted: the bound times the share reached at the first depth of the same batch. "
            "With "
            "--rates the level is predicted too.";
+  const auto giga = [&](kernels::Product product) { return rates->Of(product) / 1e9; };
   return fmt::format(
       "Predicted: by the engine's kernels as {} measured them, nothing fitted: {:.1f} GB/s BF16, "
       "{:.1f} FP8, {:.1f} FP4 while memory gave {:.1f}{}; {:.0f} GOP/s index scores, {:.0f} "
       "attention.",
-      rates->source, rates->bf16_bytes_per_s / 1e9, rates->fp8_bytes_per_s / 1e9,
-      rates->fp4_bytes_per_s / 1e9, rates->read_bytes_per_s / 1e9,
+      rates->source, giga(kernels::Product::kFloatMatrix), giga(kernels::Product::kFp8Matrix),
+      giga(kernels::Product::kFp4Matrix), rates->read_bytes_per_s / 1e9,
       memory_known ? ", times what it gave around each row over that"
                    : " (rows that do not say what it gave around them: as they are)",
-      rates->index_ops_per_s / 1e9, rates->attention_ops_per_s / 1e9);
+      giga(kernels::Product::kIndexScores), giga(kernels::Product::kAttention));
 }
 
 }  // namespace

@@ -39,8 +39,7 @@ EngineRates Rates(std::size_t threads) {
   EngineRates rates;
   rates.source = "rates.json";
   rates.threads = threads;
-  rates.bf16_bytes_per_s = rates.fp8_bytes_per_s = rates.fp4_bytes_per_s = 5e9;
-  rates.index_ops_per_s = rates.attention_ops_per_s = 1e20;
+  rates.per_s = {5e9, 5e9, 5e9, 1e20, 1e20};
   rates.read_bytes_per_s = 1e10;
   return rates;
 }

@@ -1,22 +1,31 @@
 #include "plan/engine_rates.h"
 
-#include <utility>
-
 #include "arch/config_fields.h"
+#include "cost/engine_products.h"
 
 namespace hadal::plan {
 namespace {
 
-struct Slot {
-  std::string_view kernel;
-  double EngineRates::*rate;
-};
-constexpr Slot kSlots[] = {{kBf16Kernel, &EngineRates::bf16_bytes_per_s},
-                           {kFp8Kernel, &EngineRates::fp8_bytes_per_s},
-                           {kFp4Kernel, &EngineRates::fp4_bytes_per_s},
-                           {kIndexKernel, &EngineRates::index_ops_per_s},
-                           {kAttentionKernel, &EngineRates::attention_ops_per_s},
-                           {kMemoryRead, &EngineRates::read_bytes_per_s}};
+// f(key, rate) for every rate of `rates`, reading memory last.
+template <class Rates, class F>
+void ForEach(Rates& rates, F f) {
+  for (const kernels::Product product : kernels::kAllProducts)
+    f(kernels::RowOf(product).key, rates.per_s[static_cast<std::size_t>(product)]);
+  f(kernels::kMemoryRead, rates.read_bytes_per_s);
+}
+
+// The "per_s" of the kernel in a list; 0 if it is not there.
+Result<double> RateIn(const Json::Array& list, std::string_view key, const std::string& name) {
+  double rate = 0;
+  for (const Json& item : list) {
+    const Json* kernel = item.Find("kernel");
+    if (kernel == nullptr || kernel->AsString() == nullptr || *kernel->AsString() != key) continue;
+    arch::Fields row(item, fmt::format("{}: {}", name, key));
+    row.Number("per_s", 1, 1e18, &rate);
+    if (!row.ok()) return row.error();
+  }
+  return rate;
+}
 
 }  // namespace
 
@@ -30,54 +39,43 @@ Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& nam
   if (list == nullptr || list->AsArray() == nullptr)
     return Fail(Code::kInvalid, "{}: kernels: expected what `hadal plan rates --json` prints",
                 name);
-  for (const Json& item : *list->AsArray()) {
-    const Json* kernel = item.Find("kernel");
-    for (const Slot& slot : kSlots) {
-      if (kernel == nullptr || kernel->AsString() == nullptr || *kernel->AsString() != slot.kernel)
-        continue;
-      arch::Fields row(item, fmt::format("{}: {}", name, slot.kernel));
-      row.Number("per_s", 1, 1e18, &(rates.*slot.rate));
-      if (!row.ok()) return row.error();
-    }
-  }
-  for (const Slot& slot : kSlots)
-    if (rates.*slot.rate == 0)
-      return Fail(Code::kInvalid, "{}: kernels: found no {}, expected its rate", name, slot.kernel);
+  Status status = Unit{};
+  ForEach(rates, [&](std::string_view key, double& rate) {
+    const Result<double> found = RateIn(*list->AsArray(), key, name);
+    if (found.ok())
+      rate = *found;
+    else if (status.ok())
+      status = found.error();
+  });
+  ForEach(rates, [&](std::string_view key, double rate) {
+    if (rate == 0 && status.ok())
+      status = Fail(Code::kInvalid, "{}: kernels: found no {}, expected its rate", name, key);
+  });
+  if (!status.ok()) return status.error();
   return rates;
 }
 
 EngineRates WhenMemoryGives(EngineRates rates, double read_bytes_per_s) {
   const double ratio = read_bytes_per_s / rates.read_bytes_per_s;
-  rates.bf16_bytes_per_s *= ratio;
-  rates.fp8_bytes_per_s *= ratio;
-  rates.fp4_bytes_per_s *= ratio;
+  for (const kernels::Product product : kernels::kAllProducts)
+    if (kernels::RowOf(product).rate == kernels::RateUnit::kBytes)
+      rates.per_s[static_cast<std::size_t>(product)] *= ratio;
   rates.read_bytes_per_s = read_bytes_per_s;
   return rates;
 }
 
 Json EngineRatesJson(const EngineRates& rates) {
   Json json = Json::MakeObject({{"source", rates.source}, {"threads", rates.threads}});
-  for (const Slot& slot : kSlots) json.Set(std::string(slot.kernel), rates.*slot.rate);
+  ForEach(rates, [&](std::string_view key, double rate) { json.Set(std::string(key), rate); });
   return json;
 }
 
 KernelLimits LimitsOf(const EngineRates& rates, cost::Work work) {
-  switch (work) {
-    case cost::Work::kFp8Matrix:
-    case cost::Work::kOutputA:
-      return {rates.fp8_bytes_per_s, {}, "the FP8 kernel"};
-    case cost::Work::kFp4Experts:
-      return {rates.fp4_bytes_per_s, {}, "the FP4 kernel"};
-    case cost::Work::kBf16Matrix:
-    case cost::Work::kCompressor:
-      return {rates.bf16_bytes_per_s, {}, "the BF16 kernel"};
-    case cost::Work::kIndexFp4:
-      return {{}, rates.index_ops_per_s, "the index kernel"};
-    case cost::Work::kCoreAttention:
-      return {{}, rates.attention_ops_per_s, "the attention kernel"};
-    default:
-      return {};
-  }
+  const std::optional<kernels::Product> product = cost::EngineProduct(work);
+  if (!product) return {};
+  const kernels::ProductRow& row = kernels::RowOf(*product);
+  if (row.rate == kernels::RateUnit::kBytes) return {rates.Of(*product), {}, row.name};
+  return {{}, rates.Of(*product), row.name};
 }
 
 }  // namespace hadal::plan

@@ -1,6 +1,6 @@
 // How fast the engine's own kernels go on a machine, one token at a time, from memory: what `hadal plan
 // rates --json` measured. With them a decode prediction needs no share of a limit: each component has
-// the rate of the kernel that computes it.
+// the rate of the kernel that computes it (kernels/products.h).
 //
 //   weights      bytes a second of a product with one row, codes and scales read from memory
 //   memory       bytes a second of reading, beside them
@@ -10,33 +10,30 @@
 // All threads together. Not counted, in rates and predictions: element-wise work between the products
 // (norms, rotations, mixing of streams), and starting the threads.
 #pragma once
+#include <array>
 #include <optional>
 #include <string>
-#include <string_view>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "cost/cost_model.h"
+#include "kernels/products.h"
 
 namespace hadal::plan {
-
-// The kernels, with their keys in JSON.
-inline constexpr std::string_view kBf16Kernel = "bf16_matrix", kFp8Kernel = "fp8_matrix",
-                                  kFp4Kernel = "fp4_matrix", kIndexKernel = "index_scores",
-                                  kAttentionKernel = "attention", kMemoryRead = "memory_read";
 
 struct EngineRates {
   std::string source;  // the file, or "this"
   std::size_t threads = 0;
-  double bf16_bytes_per_s = 0, fp8_bytes_per_s = 0, fp4_bytes_per_s = 0;
-  double index_ops_per_s = 0, attention_ops_per_s = 0;
+  std::array<double, kernels::kProducts> per_s = {};  // bytes or operations, as products.h says
   double read_bytes_per_s = 0;
+  double Of(kernels::Product product) const { return per_s[static_cast<std::size_t>(product)]; }
 };
 
 // At a moment when the memory gives so much: products with one row take their share of it.
 EngineRates WhenMemoryGives(EngineRates rates, double read_bytes_per_s);
 
-// {"threads", "kernels": [{"kernel", "per_s"}]}. kInvalid: names the key, or the kernel that is missing.
+// {"threads", "kernels": [{"kernel", "per_s"}]}. kInvalid: names the key, or the kernel that is
+// missing.
 Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& name);
 Json EngineRatesJson(const EngineRates& rates);
 
@@ -44,7 +41,7 @@ Json EngineRatesJson(const EngineRates& rates);
 // limits it.
 struct KernelLimits {
   std::optional<double> bytes_per_s, ops_per_s;
-  const char* name = "";  // "the FP8 kernel"
+  std::string_view name = {};  // "the FP8 kernel"
 };
 KernelLimits LimitsOf(const EngineRates& rates, cost::Work work);
 

@@ -20,7 +20,7 @@ Machine Fast() {  // its own limits are far away
   m.cores = 2;
   m.ram_bytes = std::uint64_t{1} << 42;
   m.dram_bytes_per_s = 1e16;
-  m.f32_flops = m.bf16_flops = m.int8_ops = 1e20;
+  m.f32_flops = m.bf16_flops = m.int16_ops = m.int8_ops = 1e20;
   m.decode_share = 0.5;
   return m;
 }
@@ -51,6 +51,15 @@ TEST(EngineRates, AreNotTakenForModelsThatTheEngineDoesNotRun) {
       PredictDecode(model, machine, load, Place(model, machine, load)).tokens_per_s;
   machine.engine = Rates();
   EXPECT_EQ(PredictDecode(model, machine, load, Place(model, machine, load)).tokens_per_s, without);
+}
+
+TEST(EngineRates, FollowTheMemoryWhereTheyReadIt) {
+  const EngineRates half = WhenMemoryGives(Rates(), 2e10);
+  EXPECT_EQ(half.Of(kernels::Product::kFp8Matrix), 1e10);
+  EXPECT_EQ(half.Of(kernels::Product::kFloatMatrix), 2e10);
+  EXPECT_EQ(half.Of(kernels::Product::kIndexScores), 5e11);
+  EXPECT_EQ(half.Of(kernels::Product::kAttention), 1e11);
+  EXPECT_EQ(half.read_bytes_per_s, 2e10);
 }
 
 TEST(EngineRates, ErrorsNameTheKernel) {

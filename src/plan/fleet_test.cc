@@ -13,7 +13,7 @@ FitQuestion Question(std::uint64_t ram_bytes, double bytes_per_s) {
   q.machine.cores = 2;
   q.machine.ram_bytes = ram_bytes;
   q.machine.dram_bytes_per_s = bytes_per_s;
-  q.machine.f32_flops = q.machine.bf16_flops = q.machine.int8_ops = 1e30;
+  q.machine.f32_flops = q.machine.bf16_flops = q.machine.int16_ops = q.machine.int8_ops = 1e30;
   return q;
 }
 

@@ -68,15 +68,21 @@ Result<Machine> MachineFromDoctor(const Json& doctor, const std::string& name) {
   machine.reserved_bytes = available && *available < ram ? ram - *available : 0;
   machine.notes.push_back("reserved memory: what was in use when the machine was measured");
   machine.dram_bytes_per_s = Best(doctor, "read", "bytes_per_s", "");
-  machine.f32_flops = Best(doctor, "arithmetic", "ops_per_s", "fp32_fma");
-  machine.bf16_flops = Best(doctor, "arithmetic", "ops_per_s", "bf16_dot");
-  machine.int8_ops = Best(doctor, "arithmetic", "ops_per_s", "int8_dot");
+  const auto best = [&](kernels::Arithmetic arithmetic) {
+    return Best(doctor, "arithmetic", "ops_per_s",
+                std::string(kernels::ArithmeticName(arithmetic)));
+  };
+  machine.f32_flops = best(kernels::Arithmetic::kF32Fma);
+  machine.bf16_flops = best(kernels::Arithmetic::kBf16Dot);
+  machine.int16_ops = best(kernels::Arithmetic::kInt16Dot);
+  machine.int8_ops = best(kernels::Arithmetic::kInt8Dot);
   if (machine.dram_bytes_per_s <= 0) return Missing(name, "read");
   if (machine.f32_flops <= 0) return Missing(name, "arithmetic: fp32_fma");
   if (machine.bf16_flops <= 0) {
     machine.bf16_flops = machine.f32_flops;
     machine.notes.push_back("no BF16 dots: counted at the FP32 rate");
   }
+  if (machine.int16_ops <= 0) machine.int16_ops = machine.bf16_flops;
   if (machine.int8_ops <= 0) {
     machine.int8_ops = machine.f32_flops;
     machine.notes.push_back("no int8 dots: counted at the FP32 rate");
@@ -142,6 +148,7 @@ Json MachineJson(const Machine& m) {
                            {"dram_bytes_per_s", m.dram_bytes_per_s},
                            {"f32_flops", m.f32_flops},
                            {"bf16_flops", m.bf16_flops},
+                           {"int16_ops", m.int16_ops},
                            {"int8_ops", m.int8_ops},
                            {"nvme_bytes", m.nvme_size_known ? Json(m.nvme_bytes) : Json()},
                            {"nvme_bytes_per_s", m.nvme_bytes_per_s},

@@ -21,9 +21,11 @@ struct Machine {
   std::uint64_t cores = 0;
   std::uint64_t ram_bytes = 0, reserved_bytes = 0;
   double dram_bytes_per_s = 0;
-  double f32_flops = 0, bf16_flops = 0, int8_ops = 0;  // multiplications and additions a second
-  std::uint64_t nvme_bytes = 0;                        // 0: none
-  bool nvme_size_known = true;  // false: its speed was measured, its size was not
+  // Multiplications and additions a second. Of dots of int16, which data sheets do not tell: as fast
+  // as BF16's, whose width they have, unless measured.
+  double f32_flops = 0, bf16_flops = 0, int16_ops = 0, int8_ops = 0;
+  std::uint64_t nvme_bytes = 0;  // 0: none
+  bool nvme_size_known = true;   // false: its speed was measured, its size was not
   double nvme_bytes_per_s = 0;
   std::uint64_t gpus = 0;  // the figures are those of one
   std::uint64_t gpu_bytes = 0;

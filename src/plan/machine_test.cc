@@ -44,6 +44,7 @@ TEST(Machines, UnitsAreAsWritten) {
   EXPECT_EQ(m.reserved_bytes, 1'000'000'000u);
   EXPECT_DOUBLE_EQ(m.dram_bytes_per_s, 46e9);
   EXPECT_DOUBLE_EQ(m.bf16_flops, 560.5e9);
+  EXPECT_DOUBLE_EQ(m.int16_ops, 560.5e9);  // not told: as BF16
   EXPECT_EQ(m.nvme_bytes, 0u);
   EXPECT_EQ(m.gpus, 0u);
   EXPECT_EQ(m.decode_share, 1);
@@ -99,6 +100,7 @@ constexpr const char* kDoctor = R"({"processor": "Some CPU", "threads": 2,
     {"op": "fp32_fma", "instruction": "avx2", "threads": 2, "ops_per_s": 250e9},
     {"op": "fp32_fma", "instruction": "avx512", "threads": 2, "ops_per_s": 495e9},
     {"op": "fp32_fma", "instruction": "avx512", "threads": 1, "ops_per_s": 900e9},
+    {"op": "int16_dot", "instruction": "avx512", "threads": 2, "ops_per_s": 990e9},
     {"op": "int8_dot", "instruction": "avx512", "threads": 2, "ops_per_s": 1970e9}],
   "disk": null})";
 
@@ -112,6 +114,7 @@ TEST(Machines, DoctorsFiguresOfAllThreadsAndTheBestInstruction) {
   EXPECT_DOUBLE_EQ(machine->dram_bytes_per_s, 46e9);
   EXPECT_DOUBLE_EQ(machine->f32_flops, 495e9);
   EXPECT_DOUBLE_EQ(machine->bf16_flops, 495e9);  // none measured: said in a note
+  EXPECT_DOUBLE_EQ(machine->int16_ops, 990e9);
   EXPECT_DOUBLE_EQ(machine->int8_ops, 1970e9);
   EXPECT_EQ(machine->notes.size(), 2u);
 }

@@ -131,6 +131,7 @@ Result<Machine> ReadMachine(const toml::table& table, const std::string& file, s
   reader.Number("dram_gb_per_s", true, 0.1, 1e6, 1e9, &m.dram_bytes_per_s);
   reader.Number("f32_gflops", true, 0.1, 1e8, 1e9, &m.f32_flops);
   reader.Number("bf16_gflops", true, 0.1, 1e8, 1e9, &m.bf16_flops);
+  m.int16_ops = m.bf16_flops;
   reader.Number("int8_gops", true, 0.1, 1e8, 1e9, &m.int8_ops);
   const bool disk = reader.Has("nvme") || reader.Has("nvme_gb_per_s");
   reader.Size("nvme", disk, kMostRam, &m.nvme_bytes);

@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include "cost/engine_products.h"
+
 namespace hadal::plan {
 namespace {
 
@@ -13,30 +15,39 @@ using cost::Work;
 
 double Double(std::uint64_t n) { return static_cast<double>(n); }
 
-struct Arithmetic {
+struct Rate {
   double flops_per_s;
   const char* name;
 };
 
-Arithmetic RateOf(const Machine& m, Memory where, Work work) {
-  const bool gpu = where == Memory::kGpu;
+Rate GpuRate(const Machine& m, Work work) {
   const double gpus = Double(m.gpus);
   switch (work) {
     case Work::kCompressor:
-      if (!gpu) return {m.f32_flops, "FP32 arithmetic"};
-      [[fallthrough]];
     case Work::kBf16Matrix:
     case Work::kCoreAttention:
-      return gpu ? Arithmetic{gpus * m.gpu_bf16_flops, "BF16 arithmetic (GPU)"}
-                 : Arithmetic{m.bf16_flops, "BF16 arithmetic"};
-    case Work::kFp4Experts:
-    case Work::kIndexFp4:
-      if (!gpu) return {m.int8_ops, "int8 arithmetic"};
-      [[fallthrough]];
+      return {gpus * m.gpu_bf16_flops, "BF16 arithmetic (GPU)"};
     default:
-      return gpu ? Arithmetic{gpus * m.gpu_fp8_flops, "FP8 arithmetic (GPU)"}
-                 : Arithmetic{m.bf16_flops, "BF16 arithmetic"};
+      return {gpus * m.gpu_fp8_flops, "FP8 arithmetic (GPU)"};
   }
+}
+
+// The processor does what the engine's kernels do; what the engine does not have it does at BF16's
+// rate.
+Rate ProcessorRate(const Machine& m, Work work) {
+  const std::optional<kernels::Product> product = cost::EngineProduct(work);
+  if (!product) return {m.bf16_flops, "BF16 arithmetic"};
+  switch (kernels::ArithmeticOf(*product)) {
+    case kernels::Arithmetic::kF32Fma:
+      return {m.f32_flops, "FP32 arithmetic"};
+    case kernels::Arithmetic::kBf16Dot:
+      return {m.bf16_flops, "BF16 arithmetic"};
+    case kernels::Arithmetic::kInt16Dot:
+      return {m.int16_ops, "int16 arithmetic"};
+    case kernels::Arithmetic::kInt8Dot:
+      break;
+  }
+  return {m.int8_ops, "int8 arithmetic"};
 }
 
 double BandwidthOf(const Machine& m, Memory where) {
@@ -128,7 +139,8 @@ class Clock {
     std::string reading, computing;  // what it is called to be bound by them
   };
   Limits LimitsIn(Memory where, Work work) const {
-    const Arithmetic rate = RateOf(machine_, where, work);
+    const Rate rate =
+        where == Memory::kGpu ? GpuRate(machine_, work) : ProcessorRate(machine_, work);
     Limits limits{BandwidthOf(machine_, where), rate.flops_per_s,
                   std::string("reading ") + MemoryName(where), rate.name};
     if (engine_ == nullptr || where != Memory::kRam) return limits;

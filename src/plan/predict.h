@@ -12,8 +12,8 @@
 // Reading in a step of `batch` sequences: the common weights once, each layer's distinct experts once
 // (evenly chosen, cost/cost_model.h), every sequence's own entries.
 //
-// Rates: where a GPU holds a component it computes it; else the processor: FP4 products and FP4 index
-// scores at the int8 rate, compressors at the FP32 rate, all others at the BF16 rate. On GPUs BF16
+// Rates: where a GPU holds a component it computes it; else the processor, with the arithmetic of the
+// engine's own kernels (kernels/products.h), and what they do not have at the BF16 rate. On GPUs BF16
 // matrices, compressors and attention over entries run at the BF16 rate, all others at the FP8 rate.
 //
 // Where the rates of the engine's own kernels are known (plan/engine_rates.h), decoding of its models

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <utility>
 
 #include "cost/accounting.h"
 #include "plan/fit.h"
@@ -18,13 +20,13 @@ Machine ReadingOnly(double bytes_per_s) {
   m.cores = 2;
   m.ram_bytes = std::uint64_t{1} << 42;
   m.dram_bytes_per_s = bytes_per_s;
-  m.f32_flops = m.bf16_flops = m.int8_ops = 1e30;
+  m.f32_flops = m.bf16_flops = m.int16_ops = m.int8_ops = 1e30;
   return m;
 }
 
 Machine ComputingOnly(double flops) {
   Machine m = ReadingOnly(1e30);
-  m.f32_flops = m.bf16_flops = m.int8_ops = flops;
+  m.f32_flops = m.bf16_flops = m.int16_ops = m.int8_ops = flops;
   return m;
 }
 
@@ -136,6 +138,29 @@ TEST(Predict, TheLongerOfReadingAndArithmeticCounts) {
               2 * slow.seconds, 1e-12);
 }
 
+// Each component at the rate of the arithmetic that the kernels use for it.
+TEST(Predict, ArithmeticIsThatOfTheKernels) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e18);
+  machine.f32_flops = 1e9;
+  machine.int16_ops = 2e9;
+  machine.int8_ops = 4e9;
+  const Load load{.context = 100'000};
+  std::map<std::string, Term> terms;
+  for (const Term& term : PredictDecode(model, machine, load, Place(model, machine, load)).terms)
+    terms[term.name] = term;
+  for (const auto& [name, rate] : {std::pair("head", 1e9),
+                                   {"attention over entries", 1e9},
+                                   {"compressors", 1e9},
+                                   {"shared experts", 2e9},
+                                   {"experts", 4e9},
+                                   {"index scores", 4e9}}) {
+    ASSERT_TRUE(terms.contains(name)) << name;
+    EXPECT_NEAR(terms[name].seconds, terms[name].flops / rate, 1e-9 * terms[name].seconds) << name;
+  }
+  EXPECT_EQ(terms["shared experts"].bound, "int16 arithmetic");
+}
+
 TEST(Predict, ExpertsOnDiskAreReadFromThere) {
   const PlannedModel model = Model("v4-flash");
   Machine machine = ReadingOnly(1e12);
@@ -152,7 +177,7 @@ TEST(Predict, ExpertsOnDiskAreReadFromThere) {
 TEST(Predict, ReadingAndArithmeticOverlap) {
   const PlannedModel model = Model("v4-flash");
   Machine machine = ReadingOnly(2e11);
-  machine.f32_flops = machine.bf16_flops = machine.int8_ops = 1e12;
+  machine.f32_flops = machine.bf16_flops = machine.int16_ops = machine.int8_ops = 1e12;
   const Load load{.context = 1 << 20};
   const Prediction p = PredictDecode(model, machine, load, Place(model, machine, load));
   std::size_t checked = 0;

@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Looks in the compiled kernels for the instructions that kernels/products.cc says they are made of.
+
+    tools/check_instructions.py LIBRARY [SOURCE_DIR]
+
+LIBRARY is libhadal_kernels.a of a build with the vector kernels, or an object of it. Products of
+integers must have the dots of their instruction set and none of another's; products of floats must
+multiply and add in one.
+
+Exit code 0: as the table says. 1: not, one line each. 2: the table or a kernel was not found.
+"""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SETS = ("avx2", "avxvnni", "avx512")
+ROW = re.compile(r'\{Arithmetic::k(\w+), "\w+", "(\w*)", "(\w*)", "(\w*)"\}')
+# The kernels, the first part of their file's name, and what computes their products.
+KERNELS = {
+    "matmul": ("F32Fma",),
+    "attention": ("F32Fma",),
+    "quantized_matmul": ("Int16Dot", "Int8Dot"),
+    "packed_index_scores": ("Int8Dot",),
+}
+MEMBER = re.compile(r"^(?:.*[/(])?(\w+)\.cc\.o\)?:\s+file format")
+CODE = re.compile(r"^\s*[0-9a-f]+:\s+(?:\{\w+\} )?(v[a-z0-9]+)")
+
+
+def read_table(source):
+    rows = ROW.findall((source / "kernels" / "products.cc").read_text(encoding="utf-8"))
+    return {name: dict(zip(SETS, found)) for name, *found in rows}
+
+
+def read_objects(library):
+    """Of each object of the library, which vector instructions it has."""
+    command = ["objdump", "--disassemble", "--no-show-raw-insn", library]
+    text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    objects, used = {}, set()
+    for line in text.splitlines():
+        if found := MEMBER.match(line):
+            used = objects.setdefault(found[1], set())
+        elif found := CODE.match(line):
+            used.add(found[1])
+    return objects
+
+
+def check_kernel(name, used, arithmetics, table, own):
+    wanted = {table[arithmetic][own] for arithmetic in arithmetics}
+    for instruction in sorted(wanted):
+        if not any(code.startswith(instruction) for code in used):
+            yield f"{name}: has no {instruction}, which kernels/products.cc says it is made of"
+    dots = {code for row in table.values() for code in row.values() if code.startswith("vpdp")}
+    for instruction in sorted(dots - set(table[a][own] for a in table)):
+        if instruction in used:
+            yield f"{name}: has {instruction}, of another instruction set"
+
+
+def main():
+    source = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent.parent / "src"
+    table, objects = read_table(source), read_objects(sys.argv[1])
+    missing = [f"{kernel}_{own}" for kernel, arithmetics in KERNELS.items() for own in SETS
+               if (own != "avxvnni" or "Int8Dot" in arithmetics) and f"{kernel}_{own}" not in objects]
+    if missing or not {a for arithmetics in KERNELS.values() for a in arithmetics} <= set(table):
+        print(f"check_instructions: not found: {', '.join(missing) or 'the table'}", file=sys.stderr)
+        return 2
+    problems = [problem for kernel, arithmetics in KERNELS.items() for own in SETS
+                if f"{kernel}_{own}" in objects
+                for problem in check_kernel(f"{kernel}_{own}", objects[f"{kernel}_{own}"],
+                                            arithmetics, table, own)]
+    for problem in problems:
+        print(problem)
+    print(f"check_instructions: {len(problems)} problem(s)" if problems else "check_instructions: clean")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
