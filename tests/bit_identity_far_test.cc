@@ -64,7 +64,8 @@ class BitIdentityFarOut : public ::testing::Test {
   // choose together; every turn is followed by detours.
   static void WalkTogether(std::span<const std::unique_ptr<Walker>> walkers, std::size_t threads) {
     Threads pool(threads);
-    model::Forward forward(SmallModel(true), Numerics::Stored(), pool, kTokens);
+    model::Forward forward =
+        model::Forward::Create(SmallModel(true), Numerics::Stored(), pool, kTokens).value();
     Random random(threads);
     while (std::ranges::any_of(walkers, [](const auto& w) { return w->left() > 0; })) {
       Run(forward, walkers, random, 46);
@@ -80,7 +81,8 @@ TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
   for (const std::uint64_t start : kStarts) {
     if (start > 500'000 && kSanitized) continue;
     Threads threads(1);
-    model::Forward forward(SmallModel(true), Numerics::Stored(), threads, kTokens);
+    model::Forward forward =
+        model::Forward::Create(SmallModel(true), Numerics::Stored(), threads, kTokens).value();
     const auto walker = At(start, forward.layout(), threads);
     const model::Chunk chunk = walker->Next(kTokens);
     forward.Run({&chunk, 1});
@@ -117,7 +119,8 @@ TEST(BitIdentityOnEveryIsa, ChunksChangeNothingAndVectorsAgree) {
     kernels::SetActiveIsa(isa);
     const Logits want = InOnePiece(model, Numerics::Stored(), tokens);
     Threads threads(3);
-    model::Forward forward(model, Numerics::Stored(), threads, 150);
+    model::Forward forward =
+        model::Forward::Create(model, Numerics::Stored(), threads, 150).value();
     Walker walker(forward.layout(), tokens);
     for (std::size_t i = 0; walker.left() > 0; ++i) {
       const std::size_t lengths[] = {1, 1, 2, 3, 5, 17, 126, 9};

@@ -10,8 +10,9 @@
 #include <sstream>
 
 #include "base/random.h"
+#include "model/attention.h"
 #include "model/forward.h"
-#include "model/pass.h"
+#include "model/moe.h"
 #include "testing/close.h"
 #include "walker.h"
 
@@ -79,8 +80,9 @@ TEST_P(BitIdentity, ChunksBatchesAndThreadsChangeNothing) {
   const model::Model& model = SmallModel(setting.published);
   const auto property = [&] {
     Threads threads(*rc::gen::inRange<std::size_t>(1, 5));
-    model::Forward forward(model, setting.numerics, threads,
-                           *rc::gen::inRange<std::size_t>(1, 200));
+    model::Forward forward = model::Forward::Create(model, setting.numerics, threads,
+                                                    *rc::gen::inRange<std::size_t>(1, 200))
+                                 .value();
     std::vector<std::unique_ptr<Walker>> walkers;
     const std::size_t count = *rc::gen::inRange<std::size_t>(1, 4);
     for (std::size_t i = 0; i < count; ++i)
@@ -113,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(Numerics, BitIdentity,
                                            Setting{"bf16", Numerics::Bf16(), true}),
                          [](const auto& test) { return std::string(test.param.name); });
 
-// Batches longer than the parts that attention and experts go over them in (model/pass.h).
+// Batches longer than the parts that attention and experts go over them in (model/attention.h, model/moe.h).
 TEST(BitIdentityLongBatch, PartsChangeNothing) {
   constexpr std::size_t kTokens = 700;
   static_assert(kTokens > 2 * model::kAttentionRows && 2 * kTokens > model::kExpertSlots);
@@ -124,7 +126,7 @@ TEST(BitIdentityLongBatch, PartsChangeNothing) {
   for (const Numerics& numerics : {Numerics::Stored(), Numerics::F32()}) {
     const Logits want = InOnePiece(model, numerics, tokens);
     Threads threads(2);
-    model::Forward forward(model, numerics, threads, 111);
+    model::Forward forward = model::Forward::Create(model, numerics, threads, 111).value();
     Walker walker(forward.layout(), tokens);
     while (walker.left() > 0) {
       const model::Chunk chunk = walker.Next(111);

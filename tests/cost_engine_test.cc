@@ -118,11 +118,42 @@ TEST(CostAgainstEngine, ScratchBytes) {
   for (const Case& c : Cases()) {
     const model::Model model = Load(c.directory);
     for (const std::size_t rows : {1u, 17u}) {
-      const model::Forward forward(model, arch::Numerics::Stored(), threads, rows);
+      const model::Forward forward =
+          model::Forward::Create(model, arch::Numerics::Stored(), threads, rows).value();
       EXPECT_EQ(cost::ScratchBytes(model.config, forward.layout(), rows, threads.count()),
                 forward.scratch_bytes())
           << c.directory;
     }
+  }
+}
+
+// How much of the planned scratch a whole batch takes at most, as a fraction.
+double ScratchUsed(const model::Model& model, const arch::Numerics& numerics, Threads& threads) {
+  constexpr std::size_t kRows = 150;
+  model::Forward forward = model::Forward::Create(model, numerics, threads, kRows).value();
+  cache::Sequence sequence = cache::Sequence::Create(forward.layout()).value();
+  HADAL_CHECK(sequence.Reserve(kRows).ok());
+  const std::vector<std::int32_t> tokens(kRows, 1);
+  const model::Chunk chunk{&sequence.state(), tokens};
+  forward.Run({&chunk, 1});
+  if (model.mtp) forward.RunMtp(sequence.state(), 0, tokens);
+  const Buffer<float> logits(kRows * model.config.vocab_size);
+  forward.Logits(0, logits.As(kRows, model.config.vocab_size));
+  return static_cast<double>(forward.scratch_peak_bytes()) /
+         static_cast<double>(forward.scratch_bytes());
+}
+
+// The plan holds for any formats of the weights and any roundings: that no pass takes more, Arena checks
+// by itself; that it is not much too large, some set of roundings shows.
+TEST(CostAgainstEngine, ScratchIsUsedUp) {
+  Threads threads(2);
+  for (const Case& c : Cases()) {
+    const model::Model model = Load(c.directory);
+    double most = 0;
+    for (const arch::Numerics& numerics : {arch::Numerics::Stored(), arch::Numerics::F32(),
+                                           arch::Numerics::F32q(), arch::Numerics::Bf16()})
+      most = std::max(most, ScratchUsed(model, numerics, threads));
+    EXPECT_GT(most, 0.9) << c.directory;
   }
 }
 

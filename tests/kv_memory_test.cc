@@ -175,7 +175,8 @@ TEST(Scratch, DoesNotGrowWithTheContext) {
     malloc_trim(0);
     if (!ForgetPeak()) GTEST_SKIP() << "no /proc/self/clear_refs";
     const std::uint64_t before = ResidentBytes();
-    model::Forward forward(model, arch::Numerics::Stored(), threads, kTokens);
+    model::Forward forward =
+        model::Forward::Create(model, arch::Numerics::Stored(), threads, kTokens).value();
     for (const auto& part : {std::span(tokens).first(kTokens), std::span(tokens).last(1)}) {
       const model::Chunk chunk{&sequence.state(), part};
       forward.Run({&chunk, 1});

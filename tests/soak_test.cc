@@ -48,7 +48,7 @@ class Soak {
   explicit Soak(const model::Model& model)
       : model_(model),
         threads_(2),
-        forward_(model, arch::Numerics::Stored(), threads_, 64),
+        forward_(model::Forward::Create(model, arch::Numerics::Stored(), threads_, 64).value()),
         pool_(std::make_shared<cache::Pool>(forward_.layout())),
         fingerprint_(cache::Fingerprint(model, forward_.layout())),
         random_(2024) {}

@@ -123,7 +123,8 @@ TEST(Synth, TheModelRuns) {
   const model::Model model =
       model::Model::Load(io::Checkpoint::Open(folder.File("m")).value()).value();
   Threads threads(2);
-  model::Forward forward(model, arch::Numerics::Stored(), threads, 140);
+  model::Forward forward =
+      model::Forward::Create(model, arch::Numerics::Stored(), threads, 140).value();
   Buffer<std::byte> fixed(forward.layout().fixed_bytes);
   std::memset(fixed.data(), 0, fixed.size());
   Buffer<std::byte> pages[2] = {Buffer<std::byte>(forward.layout().page_bytes),

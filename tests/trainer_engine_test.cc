@@ -58,7 +58,8 @@ double TrainerLoss(train::V4Model& model, const std::vector<std::int32_t>& token
 
 double EngineLoss(const model::Model& model, const std::vector<std::int32_t>& tokens) {
   Threads threads(2);
-  model::Forward forward(model, arch::Numerics::Stored(), threads, tokens.size());
+  model::Forward forward =
+      model::Forward::Create(model, arch::Numerics::Stored(), threads, tokens.size()).value();
   cache::Sequence sequence = cache::Sequence::Create(forward.layout()).value();
   EXPECT_TRUE(sequence.Reserve(tokens.size()).ok());
   const model::Chunk chunk{&sequence.state(), tokens};

@@ -117,7 +117,7 @@ class Walker {
 inline Logits InOnePiece(const model::Model& model, const arch::Numerics& numerics,
                          const Tokens& tokens) {
   Threads threads(1);
-  model::Forward forward(model, numerics, threads, tokens.size());
+  model::Forward forward = model::Forward::Create(model, numerics, threads, tokens.size()).value();
   Walker walker(forward.layout(), tokens);
   const model::Chunk chunk = walker.Next(tokens.size());
   forward.Run({&chunk, 1});

@@ -7,6 +7,7 @@
 // One Run at a time per pool; it must not be called from inside f. f must not throw. The pool
 // outlives every Run; workers sleep between them.
 #pragma once
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
@@ -31,6 +32,16 @@ class Threads {
     using Fn = std::remove_reference_t<F>;
     Start(
         items, [](void* fn, std::size_t item) { (*static_cast<Fn*>(fn))(item); }, &f);
+  }
+
+  // f(worker, item) for every item in [0, items): as Run, and the worker's number in [0, count()), whose
+  // scratch is its own.
+  template <class F>
+  void ForEach(std::size_t items, F&& f) {
+    const std::size_t workers = std::min(items, count());
+    Run(workers, [&](std::size_t w) {
+      for (std::size_t i = items * w / workers; i < items * (w + 1) / workers; ++i) f(w, i);
+    });
   }
 
   static std::size_t HardwareCount();  // >= 1; processors of base/allowance.h, read anew

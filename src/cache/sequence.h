@@ -12,7 +12,7 @@
 
 #include "base/result.h"
 #include "cache/pool.h"
-#include "model/forward.h"
+#include "model/sequence_state.h"
 
 namespace hadal::cache {
 

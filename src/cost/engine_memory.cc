@@ -1,6 +1,6 @@
 #include "cost/engine_memory.h"
 
-#include "model/pass.h"
+#include "model/forward.h"
 
 namespace hadal::cost {
 
@@ -27,7 +27,7 @@ StateBytes AllocatedState(const arch::Config& config, const arch::KvLayout& layo
 
 std::uint64_t ScratchBytes(const arch::Config& config, const arch::KvLayout& layout,
                            std::size_t max_tokens, std::size_t threads) {
-  return model::Workspace::BytesFor(config, layout, max_tokens, threads);
+  return model::Forward::ScratchBytes(config, layout, max_tokens, threads);
 }
 
 }  // namespace hadal::cost

@@ -1,5 +1,5 @@
 // What the engine allocates for a DeepSeek-V4 model, by component: the allocator's own layout
-// (model/kv_layout.h) and scratch (model/pass.h), added up without allocating. Tests compare it with
+// (model/kv_layout.h) and scratch (model/forward.h), added up without allocating. Tests compare it with
 // cache::Sequence::bytes and Forward::scratch_bytes.
 //
 // Pages are whole: a sequence of N tokens holds ceil(N / 128) of them, so its compressed entries may

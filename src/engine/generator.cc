@@ -38,13 +38,13 @@ Result<std::vector<std::int32_t>> PromptTokens(const arch::Config& config,
 // One generation: the sequence, the forward pass and what has come out so far.
 class Generation {
  public:
-  Generation(const model::Model& model, const text::Tokenizer& tokenizer, Threads& threads,
-             const GenerateOptions& options, const GenerateCallbacks& callbacks, std::size_t chunk,
-             cache::Sequence sequence, GenerationNote note)
+  Generation(const model::Model& model, const text::Tokenizer& tokenizer,
+             const GenerateOptions& options, const GenerateCallbacks& callbacks,
+             model::Forward forward, cache::Sequence sequence, GenerationNote note)
       : model_(model),
         options_(options),
         callbacks_(callbacks),
-        forward_(model, arch::Numerics::Stored(), threads, chunk),
+        forward_(std::move(forward)),
         sequence_(std::move(sequence)),
         note_(std::move(note)),
         logits_(std::move(note_.logits)),
@@ -170,11 +170,10 @@ Status CheckSnapshotPlace(const std::string& path) {
 
 // What must hold before a generation starts, and how large its parts are.
 struct Setting {
-  Setting(const model::Model& m, const Threads& t, const GenerateOptions& o,
-          const GenerationNote& note)
+  Setting(const model::Model& m, Threads& t, const GenerateOptions& o, const GenerationNote& note)
       : model(m),
         options(o),
-        threads(t.count()),
+        threads(t),
         generated(note.tokens.size() - note.prompt_tokens),
         prompt(note.prompt_tokens),
         chunk(std::min(o.prefill_chunk, note.tokens.size())) {}
@@ -192,15 +191,21 @@ struct Setting {
                   prompt, most, model.config.max_position_embeddings);
     const arch::KvLayout layout(model.config, arch::Numerics::Stored());
     if (!options.ram_bytes) return std::make_shared<cache::Pool>(layout);
-    const Footprint footprint = PlanFootprint(
-        model, layout, {.tokens = prompt + most, .chunk_tokens = chunk, .threads = threads});
+    const Footprint footprint =
+        PlanFootprint(model, layout,
+                      {.tokens = prompt + most, .chunk_tokens = chunk, .threads = threads.count()});
     HADAL_TRY_STATUS(CheckFootprint(footprint, *options.ram_bytes));
     return std::make_shared<cache::Pool>(layout, footprint.state());
   }
 
+  Result<model::Forward> MakeForward() const {
+    return model::Forward::Create(model, arch::Numerics::Stored(), threads, chunk);
+  }
+
   const model::Model& model;
   const GenerateOptions& options;
-  const std::size_t threads, generated, prompt, chunk;
+  Threads& threads;
+  const std::size_t generated, prompt, chunk;
 };
 
 }  // namespace
@@ -233,8 +238,9 @@ Result<GenerateResult> Generate(const model::Model& model, const text::Tokenizer
   const Setting setting(model, threads, options, note);
   HADAL_TRY(const auto pool, setting.MakePool());
   HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(pool));
-  return Generation(model, tokenizer, threads, options, callbacks, setting.chunk,
-                    std::move(sequence), std::move(note))
+  HADAL_TRY(model::Forward forward, setting.MakeForward());
+  return Generation(model, tokenizer, options, callbacks, std::move(forward), std::move(sequence),
+                    std::move(note))
       .Run();
 }
 
@@ -256,7 +262,8 @@ Result<GenerateResult> ResumeGeneration(const model::Model& model, const text::T
                 note->tokens.size(), loaded.sequence.tokens());
   if (loaded.sequence.tokens() == note->tokens.size() && note->logits.empty())
     return Fail(Code::kCorrupt, "{}: note: logits: found none", snapshot);
-  return Generation(model, tokenizer, threads, options, callbacks, setting.chunk,
+  HADAL_TRY(model::Forward forward, setting.MakeForward());
+  return Generation(model, tokenizer, options, callbacks, std::move(forward),
                     std::move(loaded.sequence), std::move(*note))
       .Run();
 }

@@ -71,13 +71,13 @@ class Recorder : public model::Observer {
 class Runner {
  public:
   Runner(const model::Model& model, const GoldenCase& golden, const GoldenRunOptions& options,
-         Threads& threads, std::size_t longest_chunk, cache::Sequence sequence)
+         model::Forward forward, cache::Sequence sequence)
       : golden_(golden),
         options_(options),
         vocab_(model.config.vocab_size),
         mtp_(model.mtp.has_value()),
         recorder_(model.config, golden, &run_),
-        forward_(model, options.numerics, threads, longest_chunk),
+        forward_(std::move(forward)),
         sequence_(std::move(sequence)) {
     forward_.set_observer(&recorder_);
     run_.prefill_logits.resize(golden.prefill_positions.size() * vocab_);
@@ -164,9 +164,10 @@ Result<GoldenRun> RunGoldenCase(const model::Model& model, const GoldenCase& gol
   std::size_t longest = std::min(golden.prompt.size(), kLongestChunk);
   if (!options.chunks.empty()) longest = *std::ranges::max_element(options.chunks);
   HADAL_CHECK(longest >= 1 && longest <= kLongestChunk);
-  HADAL_TRY(cache::Sequence sequence,
-            cache::Sequence::Create(arch::KvLayout(model.config, options.numerics)));
-  return Runner(model, golden, options, threads, longest, std::move(sequence)).Run();
+  HADAL_TRY(model::Forward forward,
+            model::Forward::Create(model, options.numerics, threads, longest));
+  HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(forward.layout()));
+  return Runner(model, golden, options, std::move(forward), std::move(sequence)).Run();
 }
 
 Result<std::vector<float>> RunGoldenLayers(const model::Model& model,
@@ -175,7 +176,7 @@ Result<std::vector<float>> RunGoldenLayers(const model::Model& model,
                                            const arch::Numerics& numerics, Threads& threads) {
   const std::size_t width = 4 * model.config.hidden_size, count = tokens.size();
   std::vector<float> out(model.config.num_hidden_layers * count * width);
-  model::Forward forward(model, numerics, threads, count);
+  HADAL_TRY(model::Forward forward, model::Forward::Create(model, numerics, threads, count));
   for (std::size_t l = 0; l < model.config.num_hidden_layers; ++l) {
     HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(forward.layout()));
     HADAL_TRY_STATUS(sequence.Reserve(count));

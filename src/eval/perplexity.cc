@@ -27,11 +27,11 @@ constexpr std::size_t kLogitRows = 16;  // for which the head's weights are read
 // Scores one piece after another.
 class Scorer {
  public:
-  Scorer(const model::Model& model, const text::Tokenizer& tokenizer, Threads& threads,
-         const PerplexityOptions& options)
+  Scorer(const model::Model& model, const text::Tokenizer& tokenizer,
+         const PerplexityOptions& options, model::Forward forward)
       : tokenizer_(tokenizer),
         options_(options),
-        forward_(model, arch::Numerics::Stored(), threads, std::min(kBatchTokens, options.context)),
+        forward_(std::move(forward)),
         vocab_(model.config.vocab_size),
         logits_(kLogitRows * vocab_) {}
 
@@ -105,7 +105,10 @@ Result<PerplexityResult> Perplexity(
                                .threads = threads.count()});
     HADAL_TRY_STATUS(engine::CheckFootprint(footprint, *options.ram_bytes));
   }
-  Scorer scorer(model, tokenizer, threads, options);
+  HADAL_TRY(model::Forward forward,
+            model::Forward::Create(model, arch::Numerics::Stored(), threads,
+                                   std::min(kBatchTokens, options.context)));
+  Scorer scorer(model, tokenizer, options, std::move(forward));
   const std::size_t piece = bos ? options.context - 1 : options.context;
   std::vector<text::TokenId> sequence;
   for (std::size_t at = 0; at < tokens.size(); at += piece) {

@@ -243,6 +243,18 @@ void RoundBf16(std::span<float> x) {
   HADAL_ACTIVE(RoundBf16)(x.data(), x.size());
 }
 
+void RoundFp8(View2<float> x, std::size_t block, Threads& threads) {
+  threads.Run(x.rows(), [&](std::size_t t) { RoundFp8(x[t], block); });
+}
+
+void RoundFp4(View2<float> x, Threads& threads) {
+  threads.Run(x.rows(), [&](std::size_t t) { RoundFp4(x[t]); });
+}
+
+void RoundBf16(View2<float> x, Threads& threads) {
+  threads.Run(x.rows(), [&](std::size_t t) { RoundBf16(x[t]); });
+}
+
 void EncodeKvEntry(KvEntryShape shape, std::span<const float> kv, std::span<std::byte> entry) {
   if (IsPlain()) return ref::EncodeKvEntry(shape, kv, entry);
   EncodeKv<VectorBlocks>(shape, kv, entry);

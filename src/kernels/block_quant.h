@@ -25,6 +25,9 @@
 #include <cstddef>
 #include <span>
 
+#include "base/threads.h"
+#include "tensor/view.h"
+
 namespace hadal::kernels {
 
 // block: 64 or 128; the last one may be short.
@@ -32,6 +35,10 @@ void RoundFp8(std::span<float> x, std::size_t block);
 // Blocks of 32; x.size() a multiple of 32.
 void RoundFp4(std::span<float> x);
 void RoundBf16(std::span<float> x);
+// Row by row: x [rows, cols]; RoundFp4: cols a multiple of 32.
+void RoundFp8(View2<float> x, std::size_t block, Threads& threads);
+void RoundFp4(View2<float> x, Threads& threads);
+void RoundBf16(View2<float> x, Threads& threads);
 
 struct KvEntryShape {
   std::size_t head_dim = 0, rope_dim = 0;

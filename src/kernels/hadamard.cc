@@ -50,4 +50,11 @@ void Hadamard(std::span<float> x) {
   simd(x.data(), x.size(), scale);
 }
 
+void Hadamard(View2<float> x, std::size_t n, Threads& threads) {
+  HADAL_CHECK(x.cols() % n == 0);
+  threads.Run(x.rows(), [&](std::size_t t) {
+    for (std::size_t begin = 0; begin < x.cols(); begin += n) Hadamard(x[t].subspan(begin, n));
+  });
+}
+
 }  // namespace hadal::kernels

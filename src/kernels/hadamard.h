@@ -8,11 +8,17 @@
 // Error    (log2 n + 2) * 2^-23 * max |y|.
 // Source   DeepSeek-V4 inference/model.py, rotate_activation.
 #pragma once
+#include <cstddef>
 #include <span>
+
+#include "base/threads.h"
+#include "tensor/view.h"
 
 namespace hadal::kernels {
 
 void Hadamard(std::span<float> x);
+// Every head of every row by itself: x [rows, heads * n].
+void Hadamard(View2<float> x, std::size_t n, Threads& threads);
 
 namespace ref {  // the sum as it stands, in f64, rounded once
 void Hadamard(std::span<float> x);

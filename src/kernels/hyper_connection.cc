@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
+#include "kernels/rms_norm.h"
 #include "kernels/simd.h"
 
 namespace hadal::kernels {
@@ -130,6 +132,56 @@ void HcExpand(const HcWeights& weights, std::span<const float> sublayer_out, Vie
   if (simd == nullptr) return HcExpandPlain(weights, sublayer_out, streams);
   simd(weights.post, weights.comb[0], sublayer_out.data(), streams.data(), streams.stride(),
        sublayer_out.size());
+}
+
+namespace {
+
+static_assert(sizeof(HcWeights) == kHcMixes * sizeof(float));
+
+View2<const float> StreamsOf(std::span<const float> row) {
+  return {row.data(), kStreams, row.size() / kStreams};
+}
+
+void ScaleBy(float factor, std::span<float> values) {
+  for (float& v : values) v *= factor;
+}
+
+}  // namespace
+
+void HcReduce(View2<const float> streams, const HcParameters& parameters, View2<float> mixes,
+              View2<float> weights, View2<float> y, Threads& threads) {
+  HADAL_CHECK(weights.rows() == streams.rows() && weights.cols() == kHcMixes);
+  HADAL_CHECK(mixes.rows() == streams.rows() && y.rows() == streams.rows());
+  threads.Run(streams.rows(), [&](std::size_t t) {
+    ScaleBy(RmsScale(streams[t], parameters.norm_eps), mixes[t]);
+    const HcWeights row =
+        HcSplit(mixes[t], parameters.scale, parameters.base, parameters.iterations, parameters.eps);
+    std::memcpy(weights[t].data(), &row, sizeof(row));
+    HcReduce(StreamsOf(streams[t]), row.pre, y[t]);
+  });
+}
+
+void HcExpand(View2<const float> weights, View2<const float> sublayer_out, View2<float> streams,
+              Threads& threads) {
+  HADAL_CHECK(weights.rows() == streams.rows() && weights.cols() == kHcMixes);
+  HADAL_CHECK(sublayer_out.rows() == streams.rows());
+  threads.Run(streams.rows(), [&](std::size_t t) {
+    HcWeights row;
+    std::memcpy(&row, weights[t].data(), sizeof(row));
+    HcExpand(row, sublayer_out[t], {streams[t].data(), kStreams, streams.cols() / kStreams});
+  });
+}
+
+void HcHeadReduce(View2<const float> streams, const HcHeadParameters& parameters,
+                  View2<float> mixes, View2<float> y, Threads& threads) {
+  HADAL_CHECK(mixes.rows() == streams.rows() && mixes.cols() == kStreams);
+  HADAL_CHECK(y.rows() == streams.rows());
+  threads.Run(streams.rows(), [&](std::size_t t) {
+    ScaleBy(RmsScale(streams[t], parameters.norm_eps), mixes[t]);
+    float weights[kStreams];
+    HcHeadWeights(mixes[t], parameters.scale, parameters.base, parameters.eps, weights);
+    HcReduce(StreamsOf(streams[t]), weights, y[t]);
+  });
 }
 
 }  // namespace hadal::kernels

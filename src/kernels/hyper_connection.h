@@ -1,4 +1,4 @@
-// Manifold-constrained hyper-connections of one token: S = 4 residual streams X[0..3] of dim channels.
+// Manifold-constrained hyper-connections of a token: S = 4 residual streams X[0..3] of dim channels.
 //
 // From m = (fn . vec(X)) * rsqrt(mean(vec(X)^2) + norm_eps), 24 values ordered pre 4, post 4,
 // comb 4x4:
@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <span>
 
+#include "base/threads.h"
 #include "tensor/view.h"
 
 namespace hadal::kernels {
@@ -43,6 +44,28 @@ void HcHeadWeights(std::span<const float> mixes, float scale, std::span<const fl
 void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y);
 // sublayer_out [dim]; streams [4, dim] read and replaced in place.
 void HcExpand(const HcWeights& weights, std::span<const float> sublayer_out, View2<float> streams);
+
+// The same for a batch: streams [rows, 4 dim], a row's streams behind one another; weights [rows, 24], a
+// row's HcWeights as floats.
+struct HcParameters {
+  std::span<const float> scale, base;  // [3], [24]
+  std::size_t iterations = 0;
+  float norm_eps = 0, eps = 0;
+};
+// mixes [rows, 24] = fn . vec(X), not yet times the rsqrt (read and changed). weights and y [rows, dim]:
+// every element written.
+void HcReduce(View2<const float> streams, const HcParameters& parameters, View2<float> mixes,
+              View2<float> weights, View2<float> y, Threads& threads);
+void HcExpand(View2<const float> weights, View2<const float> sublayer_out, View2<float> streams,
+              Threads& threads);
+// The output reduction: mixes [rows, 4], scale and base as in HcHeadWeights.
+struct HcHeadParameters {
+  float scale = 1;
+  std::span<const float> base;  // [4]
+  float norm_eps = 0, eps = 0;
+};
+void HcHeadReduce(View2<const float> streams, const HcHeadParameters& parameters,
+                  View2<float> mixes, View2<float> y, Threads& threads);
 
 namespace ref {  // f64, rounded once
 void HcReduce(View2<const float> streams, std::span<const float> weights, std::span<float> y);

@@ -19,11 +19,10 @@
 #include <span>
 #include <vector>
 
+#include "kernels/rounding.h"
 #include "tensor/view.h"
 
 namespace hadal::kernels {
-
-enum class Rounding { kNone, kBf16 };
 
 void IndexScores(View2<const float> q, std::span<const float> w, View2<const float> keys,
                  Rounding rounding, std::span<float> score);

@@ -127,6 +127,16 @@ void PackIndexQuery(View2<const float> q, std::span<const float> w, std::byte* o
   std::memcpy(out, &folded, 4);
 }
 
+void PackIndexQueries(View2<const float> q, View2<const float> w, View2<std::byte> out,
+                      Threads& threads) {
+  const std::size_t heads = w.cols(), dim = q.cols() / heads;
+  HADAL_CHECK(q.cols() == heads * dim && out.cols() == PackedIndexQueryBytes(heads, dim));
+  HADAL_CHECK(w.rows() == q.rows() && out.rows() == q.rows());
+  threads.Run(q.rows(), [&](std::size_t t) {
+    PackIndexQuery({q[t].data(), heads, dim}, w[t], out[t].data());
+  });
+}
+
 namespace {
 
 void PackedIndexScoresPlain(const std::byte* query, std::size_t heads, std::size_t dim,

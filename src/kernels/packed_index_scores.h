@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <span>
 
+#include "base/threads.h"
 #include "tensor/view.h"
 
 namespace hadal::kernels {
@@ -30,6 +31,9 @@ inline constexpr std::size_t kPackedIndexDim = 1024;  // at most; a multiple of 
 std::size_t PackedIndexQueryBytes(std::size_t heads, std::size_t dim);
 // out [PackedIndexQueryBytes], 4-byte aligned.
 void PackIndexQuery(View2<const float> q, std::span<const float> w, std::byte* out);
+// Row by row: q [rows, heads * dim], w [rows, heads], out [rows, PackedIndexQueryBytes].
+void PackIndexQueries(View2<const float> q, View2<const float> w, View2<std::byte> out,
+                      Threads& threads);
 void PackedIndexScores(const std::byte* query, std::size_t heads, std::size_t dim,
                        const std::byte* keys, std::span<float> score);
 

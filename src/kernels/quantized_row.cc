@@ -111,4 +111,9 @@ void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out) {
   simd(x.data(), x.size(), reinterpret_cast<std::uint8_t*>(out));
 }
 
+void QuantizeRows(RowFormat format, View2<const float> x, View2<std::byte> out, Threads& threads) {
+  HADAL_CHECK(x.rows() == out.rows() && out.cols() == QuantizedRowBytes(format, x.cols()));
+  threads.Run(x.rows(), [&](std::size_t t) { QuantizeRow(format, x[t], out[t].data()); });
+}
+
 }  // namespace hadal::kernels

@@ -25,6 +25,9 @@
 #include <cstdint>
 #include <span>
 
+#include "base/threads.h"
+#include "tensor/view.h"
+
 namespace hadal::kernels {
 
 enum class RowFormat { kInt8Block32, kInt16Block128 };
@@ -43,6 +46,8 @@ constexpr std::size_t QuantizedPlace(RowFormat format, std::size_t k) {
 
 // out [QuantizedRowBytes], 4-byte aligned.
 void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out);
+// Row by row: x [rows, cols]; out [rows, QuantizedRowBytes].
+void QuantizeRows(RowFormat format, View2<const float> x, View2<std::byte> out, Threads& threads);
 
 namespace ref {
 void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out);  // the same bits

@@ -14,9 +14,16 @@
 #pragma once
 #include <span>
 
+#include "base/threads.h"
+#include "kernels/rounding.h"
+#include "tensor/view.h"
+
 namespace hadal::kernels {
 
 void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, std::span<float> y);
+// Row by row: x, y [rows, dim].
+void RmsNorm(View2<const float> x, std::span<const float> gain, float eps, View2<float> y,
+             Threads& threads);
 
 // 1 / sqrt(mean(x^2) + eps), summed as above.
 float RmsScale(std::span<const float> x, float eps);
@@ -26,6 +33,10 @@ float RmsScale(std::span<const float> x, float eps);
 // of the sum may move the rounded mean by one step, and so a result by two.
 // Source: DeepSeek-V4 inference/model.py, Attention.forward (q *= rsqrt(...)).
 void RmsNormBf16Steps(std::span<float> x, float eps);
+
+// Every head of every row by itself, without a gain, in place: x [rows, heads * head_dim].
+void RmsNormHeads(View2<float> x, std::size_t head_dim, float eps, Rounding rounding,
+                  Threads& threads);
 
 namespace ref {  // f64 sums, rounded once
 void RmsNorm(std::span<const float> x, std::span<const float> gain, float eps, std::span<float> y);

@@ -59,6 +59,13 @@ void RopeAngles(std::uint64_t position, std::span<const float> frequencies, std:
   }
 }
 
+void RopeAngles(std::span<const std::uint64_t> positions, std::span<const float> frequencies,
+                View2<float> cos, View2<float> sin, Threads& threads) {
+  HADAL_CHECK(cos.rows() == positions.size() && sin.rows() == positions.size());
+  threads.Run(positions.size(),
+              [&](std::size_t t) { RopeAngles(positions[t], frequencies, cos[t], sin[t]); });
+}
+
 namespace ref {
 
 void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn) {
@@ -80,6 +87,16 @@ void Rotate(std::span<float> x, std::span<const float> cos, std::span<const floa
     x[2 * i] = even * cos[i] - odd * s;
     x[2 * i + 1] = even * s + odd * cos[i];
   }
+}
+
+void Rotate(View2<float> x, std::size_t head_dim, const Angles& angles, Turn turn,
+            Threads& threads) {
+  const std::size_t rotary = 2 * angles.cos.cols();
+  HADAL_CHECK(x.cols() % head_dim == 0 && rotary <= head_dim && angles.cos.rows() == x.rows());
+  threads.Run(x.rows(), [&](std::size_t t) {
+    for (std::size_t end = head_dim; end <= x.cols(); end += head_dim)
+      Rotate(x[t].subspan(end - rotary, rotary), angles.cos[t], angles.sin[t], turn);
+  });
 }
 
 }  // namespace hadal::kernels

@@ -17,6 +17,9 @@
 #include <span>
 #include <vector>
 
+#include "base/threads.h"
+#include "tensor/view.h"
+
 namespace hadal::kernels {
 
 // f_i = theta^(-2i/dim), i < dim/2, all in float32.
@@ -29,9 +32,23 @@ std::vector<float> YarnFrequencies(std::size_t dim, double theta, double factor,
 void RopeAngles(std::uint64_t position, std::span<const float> frequencies, std::span<float> cos,
                 std::span<float> sin);
 
+// The cosines and sines of rows: [rows, frequencies] each.
+struct Angles {
+  View2<const float> cos, sin;
+  Angles Rows(std::size_t begin, std::size_t count) const {
+    return {cos.Rows(begin, count), sin.Rows(begin, count)};
+  }
+};
+// One row a position.
+void RopeAngles(std::span<const std::uint64_t> positions, std::span<const float> frequencies,
+                View2<float> cos, View2<float> sin, Threads& threads);
+
 enum class Turn { kForward, kInverse };
 // x [2 * cos.size()], in place.
 void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn);
+// x [rows, heads * head_dim]: the last 2 * frequencies channels of every head, by its row's angles.
+void Rotate(View2<float> x, std::size_t head_dim, const Angles& angles, Turn turn,
+            Threads& threads);
 
 namespace ref {  // f64, rounded once
 void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn);

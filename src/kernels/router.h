@@ -17,6 +17,9 @@
 #include <cstdint>
 #include <span>
 
+#include "base/threads.h"
+#include "tensor/view.h"
+
 namespace hadal::kernels {
 
 void RouteByScore(std::span<const float> logits, std::span<const float> bias, float scaling,
@@ -24,6 +27,14 @@ void RouteByScore(std::span<const float> logits, std::span<const float> bias, fl
 // ids: given (hash-routed layers), distinct; sorted ascending in place.
 void RouteGiven(std::span<const float> logits, float scaling, std::span<std::uint32_t> ids,
                 std::span<float> weights);
+
+// Row by row: logits [rows, experts]; ids, weights [rows, k].
+void RouteByScore(View2<const float> logits, std::span<const float> bias, float scaling,
+                  View2<std::uint32_t> ids, View2<float> weights, Threads& threads);
+// The experts of row t are table[tokens[t]]: table [vocab, k].
+void RouteByToken(View2<const float> logits, View2<const std::uint32_t> table,
+                  std::span<const std::int32_t> tokens, float scaling, View2<std::uint32_t> ids,
+                  View2<float> weights, Threads& threads);
 
 namespace ref {  // all experts sorted by their scores; the same bits
 void RouteByScore(std::span<const float> logits, std::span<const float> bias, float scaling,

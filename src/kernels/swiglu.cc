@@ -28,4 +28,13 @@ void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit,
   simd(gate.data(), up.data(), limit, weight, h.data(), h.size());
 }
 
+void SwiGlu(View2<const float> gate, View2<const float> up, float limit,
+            std::span<const float> weights, View2<float> h, Threads& threads) {
+  HADAL_CHECK(gate.rows() == h.rows() && up.rows() == h.rows());
+  HADAL_CHECK(weights.empty() || weights.size() == h.rows());
+  threads.Run(h.rows(), [&](std::size_t t) {
+    SwiGlu(gate[t], up[t], limit, weights.empty() ? 1 : weights[t], h[t]);
+  });
+}
+
 }  // namespace hadal::kernels

@@ -1,4 +1,4 @@
-// The clamped SwiGLU of an expert, one row.
+// The clamped SwiGLU of an expert.
 //
 //   h[i] = silu(min(gate[i], limit)) * clamp(up[i], -limit, limit) * weight      silu(x) = x / (1 + e^-x)
 //
@@ -11,10 +11,16 @@
 #pragma once
 #include <span>
 
+#include "base/threads.h"
+#include "tensor/view.h"
+
 namespace hadal::kernels {
 
 void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit, float weight,
             std::span<float> h);
+// Row by row: gate, up, h [rows, inter]; weights [rows], or empty: 1.
+void SwiGlu(View2<const float> gate, View2<const float> up, float limit,
+            std::span<const float> weights, View2<float> h, Threads& threads);
 namespace ref {
 void SwiGlu(std::span<const float> gate, std::span<const float> up, float limit, float weight,
             std::span<float> h);

@@ -87,7 +87,8 @@ class Bench {
 
   Status RunThreads(std::size_t count) {
     Threads threads(count);
-    model::Forward forward(model_, Numerics::Stored(), threads, MaxRows());
+    HADAL_TRY(model::Forward forward,
+              model::Forward::Create(model_, Numerics::Stored(), threads, MaxRows()));
     scratch_bytes_ = forward.scratch_bytes();
     threads_ = &threads;
     forward_ = &forward;

@@ -5,16 +5,21 @@
 //   o_h = sum_j p_hj kv_j over the window and the compressed entries
 //   y = wo_b concat_g(wo_a[g] rope^-1(o)_g)
 //
-// Source: FACTS.md D2; DeepSeek-V4 inference/model.py, Attention.
+// Source: report, "Hybrid attention"; DeepSeek-V4 inference/model.py, Attention.
 #pragma once
 #include "model/pass.h"
-#include "model/rope.h"
 #include "model/weights.h"
 
 namespace hadal::model {
 
-// work.x [rows, dim] -> work.sub_out [rows, dim]; updates the sequences' state of this layer. Goes over
-// the batch in parts (pass.h).
-void Attend(Pass& pass, std::size_t layer, const Attention& attn, const RopeTables& tables);
+// Attention goes over a batch in parts of at most so many rows, so that the wide intermediate rows
+// (queries: heads * head_dim) take bounded memory. By the contract that chunks change nothing, neither
+// does this.
+inline constexpr std::size_t kAttentionRows = 256;
+
+// x [rows, dim] -> [rows, dim]; updates the sequences' state of this layer.
+View2<const float> Attend(const Pass& pass, std::size_t layer, const Attention& attn,
+                          View2<const float> x, Arena::Scope& scope);
+std::size_t AttendBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows);
 
 }  // namespace hadal::model

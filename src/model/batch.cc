@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/check.h"
+
 namespace hadal::model {
 
 void Batch::Clear() {
@@ -25,6 +27,7 @@ void Batch::Add(SequenceState& sequence, std::uint64_t first_position,
 
 Batch Batch::Rows(std::size_t begin, std::size_t count) const {
   Batch part;
+  part.first_row = first_row + begin;
   for (const BatchChunk& chunk : chunks) {
     const std::size_t first = std::max(begin, chunk.first_row);
     const std::size_t end = std::min(begin + count, chunk.first_row + chunk.rows);

@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "model/forward.h"
+#include "model/sequence_state.h"
 
 namespace hadal::model {
 
@@ -15,6 +15,7 @@ struct BatchChunk {
 };
 
 struct Batch {
+  std::size_t first_row = 0;  // of the whole batch; not 0 in a later part
   std::vector<BatchChunk> chunks;
   std::vector<std::int32_t> tokens;      // [rows]
   std::vector<std::uint64_t> positions;  // [rows]

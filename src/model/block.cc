@@ -1,20 +1,32 @@
 #include "model/block.h"
 
+#include <algorithm>
+
 #include "model/attention.h"
 #include "model/hyper_connection.h"
 #include "model/moe.h"
 
 namespace hadal::model {
 
-void RunBlock(Pass& pass, std::size_t layer, const Layer& weights, const RopeTables& tables,
-              View2<float> streams) {
-  HcPre(pass, weights.hc_attn, weights.attn_norm, streams);
-  Attend(pass, layer, weights.attn, tables);
-  HcPost(pass, streams);
+void RunBlock(const Pass& pass, std::size_t layer, const Layer& weights, View2<float> streams,
+              Arena& arena) {
+  {
+    Arena::Scope scope(arena);
+    const Mixed mixed = HcPre(pass, weights.hc_attn, weights.attn_norm, streams, scope);
+    const View2<const float> y = Attend(pass, layer, weights.attn, mixed.x, scope);
+    HcPost(pass, mixed, y, streams);
+  }
+  {
+    Arena::Scope scope(arena);
+    const Mixed mixed = HcPre(pass, weights.hc_ffn, weights.ffn_norm, streams, scope);
+    const View2<const float> y = MixExperts(pass, layer, weights.ffn, mixed.x, scope);
+    HcPost(pass, mixed, y, streams);
+  }
+}
 
-  HcPre(pass, weights.hc_ffn, weights.ffn_norm, streams);
-  MixExperts(pass, layer, weights.ffn);
-  HcPost(pass, streams);
+std::size_t BlockBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows) {
+  return HcBytes(config, rows) +
+         std::max(AttendBytes(config, layout, rows), MixExpertsBytes(config, rows));
 }
 
 }  // namespace hadal::model

@@ -1,40 +1,28 @@
 #include "model/compressor.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "kernels/hadamard.h"
 #include "kernels/matmul.h"
 #include "kernels/pool.h"
 #include "kernels/rms_norm.h"
 #include "kernels/rope.h"
+#include "kernels/rows.h"
 #include "model/entries.h"
 #include "model/linear.h"
+#include "model/rings.h"
 
 namespace hadal::model {
 namespace {
 
-struct TailRows {
-  View2<float> kv, score;  // [ring rows, width]; token t in row t mod rows
-};
-
-TailRows TailOf(const SequenceState& sequence, const arch::TailLayout& tail) {
-  const auto at = [&](std::size_t offset) {
-    return View2<float>(reinterpret_cast<float*>(sequence.fixed.data() + offset), tail.rows,
-                        tail.width);
-  };
-  return {at(tail.kv_offset), at(tail.score_offset)};
-}
-
 // One compressor of one layer at work on the batch.
 struct Job {
-  Pass& pass;
+  const Pass& pass;
   std::size_t layer, ratio, dim;  // dim: channels of an entry
   const Compressor& weights;
   EntryKind kind;
-  std::span<const float> frequencies;
   const arch::TailLayout& tail;
-  View2<float> kv, score;  // [rows, width] of the batch's tokens
+  View2<const float> kv, score;  // [rows, width] of the batch's tokens
 };
 
 // The kv and score rows of a token that is in the chunk or still in the tail.
@@ -45,18 +33,19 @@ std::pair<std::span<const float>, std::span<const float>> RowsOf(const Job& job,
     const std::size_t row = chunk.first_row + (position - chunk.first_position);
     return {job.kv[row], job.score[row]};
   }
-  const TailRows rows = TailOf(*chunk.sequence, job.tail);
+  const TailRows rows = TailOf(job.tail, *chunk.sequence);
   return {rows.kv[position % job.tail.rows], rows.score[position % job.tail.rows]};
 }
 
-// Gathers the candidates of entry `block` and pools them into worker.entry.
-void Pool(const Job& job, const BatchChunk& chunk, std::uint64_t block, WorkerScratch& worker) {
+// Gathers the candidates of entry `block` and pools them.
+void Pool(const Job& job, const BatchChunk& chunk, std::uint64_t block, WorkerScratch& worker,
+          std::span<float> entry) {
   const bool overlaps = job.ratio == arch::kCsaRatio;
   const std::uint64_t first = block * job.ratio;
   const std::uint64_t begin = overlaps && block > 0 ? first - job.ratio : first;
   const std::size_t candidates = first + job.ratio - begin;
-  const View2<float> kv = worker.pool_kv.As(candidates, job.dim);
-  const View2<float> score = worker.pool_score.As(candidates, job.dim);
+  const View2<float> kv(worker.pool_kv.data(), candidates, job.dim);
+  const View2<float> score(worker.pool_score.data(), candidates, job.dim);
   for (std::size_t r = 0; r < candidates; ++r) {
     const auto [token_kv, token_score] = RowsOf(job, chunk, begin + r);
     // Halves: a token's first half of channels serves the block after its own.
@@ -64,48 +53,77 @@ void Pool(const Job& job, const BatchChunk& chunk, std::uint64_t block, WorkerSc
     std::ranges::copy(token_kv.subspan(half, job.dim), kv[r].begin());
     std::ranges::copy(token_score.subspan(half, job.dim), score[r].begin());
   }
-  kernels::PoolSoftmax(kv, score, worker.entry.span().first(job.dim));
+  kernels::PoolSoftmax(kv, score, entry);
 }
 
-void EmitEntry(const Job& job, const BatchChunk& chunk, std::uint64_t block,
-               WorkerScratch& worker) {
+// Entry `number` of a chunk's sequence, which the chunk completes.
+struct Block {
+  const BatchChunk* chunk;
+  std::uint64_t number;
+};
+
+std::span<const Block> CompletedBlocks(const Pass& pass, std::size_t ratio, Arena::Scope& scope) {
+  const auto completed = [&](const BatchChunk& chunk) {
+    return std::pair(chunk.first_position / ratio, (chunk.first_position + chunk.rows) / ratio);
+  };
+  std::size_t count = 0;
+  for (const BatchChunk& chunk : pass.batch.chunks)
+    count += completed(chunk).second - completed(chunk).first;
+  const std::span<Block> blocks = scope.Take<Block>(count);
+  auto next = blocks.begin();
+  for (const BatchChunk& chunk : pass.batch.chunks)
+    for (auto [number, end] = completed(chunk); number < end; ++number) *next++ = {&chunk, number};
+  return blocks;
+}
+
+// Turns entries by the positions where their blocks begin.
+void RotateEntries(const Job& job, std::span<const Block> blocks, View2<float> entries,
+                   Arena& arena) {
+  Arena::Scope scope(arena);
+  const std::span<const float> frequencies = job.pass.tables.For(job.ratio);
+  const std::span<std::uint64_t> positions = scope.Take<std::uint64_t>(blocks.size());
+  std::ranges::transform(blocks, positions.begin(),
+                         [&](const Block& block) { return block.number * job.ratio; });
+  const View2<float> cos = scope.Take<float>(blocks.size(), frequencies.size());
+  const View2<float> sin = scope.Take<float>(blocks.size(), frequencies.size());
+  kernels::RopeAngles(positions, frequencies, cos, sin, job.pass.threads);
+  kernels::Rotate(entries, job.dim, {cos, sin}, kernels::Turn::kForward, job.pass.threads);
+  RoundActs(job.pass, entries);
+}
+
+void StoreEntries(const Job& job, std::span<const Block> blocks, View2<float> entries) {
   const Pass& pass = job.pass;
-  const std::span<float> entry = worker.entry.span().first(job.dim);
-  Pool(job, chunk, block, worker);
-  RoundActs(pass.numerics, entry);
-  kernels::RmsNorm(entry, job.weights.norm, static_cast<float>(pass.config.rms_norm_eps), entry);
-  RoundActs(pass.numerics, entry);
-  kernels::RopeAngles(block * job.ratio, job.frequencies, worker.cos.span(), worker.sin.span());
-  const std::span<float> rotary = entry.last(pass.config.qk_rope_head_dim);
-  kernels::Rotate(rotary, worker.cos.span(), worker.sin.span(), kernels::Turn::kForward);
-  RoundActs(pass.numerics, rotary);
-  if (job.kind == EntryKind::kAttention) {
-    StoreEntry(pass, entry, CompressedEntry(pass, *chunk.sequence, job.layer, block));
-    return;
+  pass.threads.Run(blocks.size(), [&](std::size_t i) {
+    const auto [chunk, number] = blocks[i];
+    if (job.kind == EntryKind::kAttention)
+      StoreEntry(pass, entries[i], CompressedEntry(pass, *chunk->sequence, job.layer, number));
+    else
+      StoreIndexKey(pass, entries[i], IndexKey(pass, *chunk->sequence, job.layer, number));
+  });
+}
+
+void EmitEntries(const Job& job, Arena& arena) {
+  Arena::Scope scope(arena);
+  const Pass& pass = job.pass;
+  const std::span<const Block> blocks = CompletedBlocks(pass, job.ratio, scope);
+  if (blocks.empty()) return;
+  const View2<float> entries = scope.Take<float>(blocks.size(), job.dim);
+  pass.threads.ForEach(blocks.size(), [&](std::size_t worker, std::size_t i) {
+    Pool(job, *blocks[i].chunk, blocks[i].number, pass.workers[worker], entries[i]);
+  });
+  RoundActs(pass, entries);
+  NormaliseRows(pass, entries, job.weights.norm, entries);
+  RotateEntries(job, blocks, entries, arena);
+  if (job.kind == EntryKind::kIndexKey) {
+    kernels::Hadamard(entries, job.dim, pass.threads);
+    RoundActs(pass, entries);
   }
-  kernels::Hadamard(entry);
-  RoundActs(pass.numerics, entry);
-  StoreIndexKey(pass, entry, IndexKey(pass, *chunk.sequence, job.layer, block));
+  StoreEntries(job, blocks, entries);
 }
 
-// The entries that a chunk completes are [first, end).
-std::pair<std::uint64_t, std::uint64_t> CompletedBlocks(const BatchChunk& chunk,
-                                                        std::size_t ratio) {
-  return {chunk.first_position / ratio, (chunk.first_position + chunk.rows) / ratio};
-}
-
-void EmitEntries(Job& job) {
+void KeepTails(const Job& job) {
   for (const BatchChunk& chunk : job.pass.batch.chunks) {
-    const auto [first, end] = CompletedBlocks(chunk, job.ratio);
-    ForEach(job.pass, end - first, [&, first = first](WorkerScratch& worker, std::size_t i) {
-      EmitEntry(job, chunk, first + i, worker);
-    });
-  }
-}
-
-void KeepTails(Job& job) {
-  for (const BatchChunk& chunk : job.pass.batch.chunks) {
-    const TailRows rows = TailOf(*chunk.sequence, job.tail);
+    const TailRows rows = TailOf(job.tail, *chunk.sequence);
     const std::size_t kept = std::min(chunk.rows, job.tail.rows);
     for (std::size_t i = chunk.rows - kept; i < chunk.rows; ++i) {
       const std::size_t slot = (chunk.first_position + i) % job.tail.rows;
@@ -115,34 +133,48 @@ void KeepTails(Job& job) {
   }
 }
 
+// Every token's ape, by its place in its block.
+void AddPlaces(const Pass& pass, std::size_t ratio, std::span<const float> ape, View2<float> score,
+               Arena& arena) {
+  Arena::Scope scope(arena);
+  const std::span<std::uint32_t> places = scope.Take<std::uint32_t>(score.rows());
+  std::ranges::transform(pass.batch.positions, places.begin(), [&](std::uint64_t position) {
+    return static_cast<std::uint32_t>(position % ratio);
+  });
+  kernels::AddPicked({ape.data(), ratio, score.cols()}, places, score, pass.threads);
+}
+
 }  // namespace
 
-void Compress(Pass& pass, std::size_t layer, const Compressor& compressor, EntryKind kind,
-              std::span<const float> frequencies, View2<const float> x) {
+void Compress(const Pass& pass, std::size_t layer, const Compressor& compressor, EntryKind kind,
+              View2<const float> x, Arena& arena) {
+  Arena::Scope scope(arena);
   const arch::LayerLayout& layout = pass.layout.layers[layer];
   const bool main = kind == EntryKind::kAttention;
   const arch::TailLayout& tail = main ? layout.tail : layout.index_tail;
-  const std::size_t dim = main ? pass.config.head_dim : pass.config.index_head_dim;
-  Job job{pass,
-          layer,
-          layout.ratio,
-          dim,
-          compressor,
-          kind,
-          frequencies,
-          tail,
-          pass.Rows(main ? pass.work.pool_kv : pass.work.index_kv, tail.width),
-          pass.Rows(main ? pass.work.pool_score : pass.work.index_score, tail.width)};
-  const kernels::MatMulJob products[] = {{x, compressor.wkv, job.kv},
-                                         {x, compressor.wgate, job.score}};
+  const View2<float> kv = scope.Take<float>(x.rows(), tail.width);
+  const View2<float> score = scope.Take<float>(x.rows(), tail.width);
+  const kernels::MatMulJob products[] = {{x, compressor.wkv, kv}, {x, compressor.wgate, score}};
   kernels::MatMul(products, pass.threads);
-  ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-    const std::size_t r = pass.batch.positions[t] % job.ratio;
-    for (std::size_t c = 0; c < tail.width; ++c)
-      job.score[t][c] += compressor.ape[r * tail.width + c];
-  });
-  EmitEntries(job);
+  AddPlaces(pass, layout.ratio, compressor.ape, score, arena);
+  const Job job{.pass = pass,
+                .layer = layer,
+                .ratio = layout.ratio,
+                .dim = main ? pass.config.head_dim : pass.config.index_head_dim,
+                .weights = compressor,
+                .kind = kind,
+                .tail = tail,
+                .kv = kv,
+                .score = score};
+  EmitEntries(job, arena);
   KeepTails(job);
+}
+
+std::size_t CompressBytes(const arch::Config& c, std::size_t entry_dim, std::size_t rows) {
+  // A chunk of one token completes one entry at most: no batch completes more than its rows.
+  return 2 * Arena::BytesOf<float>(rows, 2 * entry_dim) + Arena::BytesOf<Block>(rows) +
+         Arena::BytesOf<float>(rows, entry_dim) + Arena::BytesOf<std::uint64_t>(rows) +
+         2 * Arena::BytesOf<float>(rows, c.qk_rope_head_dim / 2);
 }
 
 }  // namespace hadal::model

@@ -6,8 +6,8 @@
 //              tokens 4b .. 4b+3 with their second half (entry 0: the latter only)
 //   entry = rope(norm(sum_r softmax_r(g) kv), position ratio * b)          per channel
 //
-// Rows of earlier tokens wait in the sequence's tail, a ring of the last 8 or 128 tokens.
-// Source: FACTS.md D3, D5; DeepSeek-V4 inference/model.py, Compressor.
+// Rows of earlier tokens wait in the sequence's tail, a ring (rings.h).
+// Source: report, eq. 9-12; DeepSeek-V4 inference/model.py, Compressor.
 #pragma once
 #include "model/pass.h"
 #include "model/weights.h"
@@ -18,7 +18,8 @@ enum class EntryKind { kAttention, kIndexKey };
 
 // Computes the batch's kv and gate rows, writes every entry that the batch completes into its
 // sequence's pages, and leaves the newest rows in the tails. x [rows, dim].
-void Compress(Pass& pass, std::size_t layer, const Compressor& compressor, EntryKind kind,
-              std::span<const float> frequencies, View2<const float> x);
+void Compress(const Pass& pass, std::size_t layer, const Compressor& compressor, EntryKind kind,
+              View2<const float> x, Arena& arena);
+std::size_t CompressBytes(const arch::Config& config, std::size_t entry_dim, std::size_t rows);
 
 }  // namespace hadal::model

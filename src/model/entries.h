@@ -8,17 +8,15 @@
 
 namespace hadal::model {
 
-std::span<std::byte> WindowSlot(const Pass& pass, const SequenceState& sequence, std::size_t layer,
-                                std::uint64_t position);
-std::span<std::byte> CompressedEntry(const Pass& pass, const SequenceState& sequence,
+std::span<std::byte> CompressedEntry(const Context& context, const SequenceState& sequence,
                                      std::size_t layer, std::uint64_t entry);
-std::span<std::byte> IndexKey(const Pass& pass, const SequenceState& sequence, std::size_t layer,
-                              std::uint64_t entry);
+std::span<std::byte> IndexKey(const Context& context, const SequenceState& sequence,
+                              std::size_t layer, std::uint64_t entry);
 
 // Stores kv [head_dim] after the numerics' rounding (which changes kv); and reads it back.
-void StoreEntry(const Pass& pass, std::span<float> kv, std::span<std::byte> entry);
-void LoadEntry(const Pass& pass, std::span<const std::byte> entry, std::span<float> kv);
-void StoreIndexKey(const Pass& pass, std::span<float> key, std::span<std::byte> entry);
-void LoadIndexKey(const Pass& pass, std::span<const std::byte> entry, std::span<float> key);
+void StoreEntry(const Context& context, std::span<float> kv, std::span<std::byte> entry);
+void LoadEntry(const Context& context, std::span<const std::byte> entry, std::span<float> kv);
+void StoreIndexKey(const Context& context, std::span<float> key, std::span<std::byte> entry);
+void LoadIndexKey(const Context& context, std::span<const std::byte> entry, std::span<float> key);
 
 }  // namespace hadal::model

@@ -1,88 +1,92 @@
 #include "model/forward.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "base/units.h"
 #include "kernels/matmul.h"
 #include "kernels/rms_norm.h"
+#include "kernels/rows.h"
 #include "model/block.h"
 #include "model/hyper_connection.h"
 #include "model/linear.h"
 #include "model/pass.h"
 #include "model/rope.h"
+#include "tensor/arena.h"
 
 namespace hadal::model {
+namespace {
 
-void Observer::Streams(std::size_t, View2<const float>) {}
-void Observer::Routed(std::size_t, View2<const std::uint32_t>, View2<const float>) {}
-void Observer::Selected(std::size_t, std::size_t, std::span<const std::uint32_t>) {}
+std::size_t StreamCols(const arch::Config& c) { return c.hc_mult * c.hidden_size; }
+
+// Stream s of every row.
+template <class T>
+View2<T> Stream(View2<T> streams, std::size_t s, std::size_t dim) {
+  return streams.Cols(s * dim, dim);
+}
+
+}  // namespace
 
 struct Forward::Impl {
-  Impl(const Model& m, const arch::Numerics& n, Threads& t, std::size_t max)
+  Impl(const Model& m, const arch::Numerics& n, Threads& t, std::size_t max, Arena memory)
       : model(m),
         numerics(n),
         layout(m.config, n),
         max_tokens(max),
         tables(m.config),
-        work(m.config, layout, max, t.count()),
-        pass{m.config, numerics, layout, t, work, {}, 0, nullptr} {}
+        arena(std::move(memory)),
+        kept(arena),
+        all_streams(kept.Take<float>(max, StreamCols(m.config))),
+        context{m.config, numerics, layout, tables, t, {}} {
+    if (m.config.num_nextn_predict_layers > 0)
+      all_mtp_streams = kept.Take<float>(max, StreamCols(m.config));
+    workers.reserve(t.count());
+    for (std::size_t w = 0; w < t.count(); ++w) workers.emplace_back(m.config, kept);
+    context.workers = workers;
+  }
 
-  std::size_t StreamCols() const { return model.config.hc_mult * model.config.hidden_size; }
-
-  void Start(std::span<const Chunk> batch) {
-    pass.batch.Clear();
-    for (const Chunk& chunk : batch)
-      pass.batch.Add(*chunk.sequence, chunk.sequence->tokens, chunk.tokens);
-    HADAL_CHECK(pass.rows() <= max_tokens);
+  View2<float> StartBatch(std::span<const Chunk> chunks) {
+    batch = {};
+    for (const Chunk& chunk : chunks)
+      batch.Add(*chunk.sequence, chunk.sequence->tokens, chunk.tokens);
+    HADAL_CHECK(batch.rows() <= max_tokens);
+    streams = all_streams.Rows(0, batch.rows());
+    return streams;
   }
 
   // X[0..3] = embed[token]
-  void Embed(View2<float> streams) {
+  void Embed(const Batch& of, View2<float> x) {
     const std::size_t dim = model.config.hidden_size;
-    ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-      const std::span<float> row = streams[t];
-      DecodeRow(model.embed, static_cast<std::size_t>(pass.batch.tokens[t]), row.first(dim));
-      for (std::size_t s = 1; s < model.config.hc_mult; ++s)
-        std::ranges::copy(row.first(dim), row.begin() + static_cast<std::ptrdiff_t>(s * dim));
-    });
+    kernels::DecodeRows(model.embed, of.tokens, Stream(x, 0, dim), context.threads);
+    for (std::size_t s = 1; s < model.config.hc_mult; ++s)
+      kernels::CopyRows(Stream(x, 0, dim), Stream(x, s, dim), context.threads);
   }
 
-  void Observe(std::size_t boundary, View2<const float> streams) {
-    if (pass.observer != nullptr) pass.observer->Streams(boundary, streams);
+  void Observe(std::size_t boundary) {
+    if (context.observer != nullptr) context.observer->Streams(boundary, streams);
   }
 
-  void LogitsOf(const HyperHead& head, std::span<const float> norm, View2<const float> streams,
+  void LogitsOf(const HyperHead& head, std::span<const float> norm, View2<const float> x,
                 View2<float> logits) {
-    // sub_out is free once the layers are done.
-    const View2<float> y = work.sub_out.As(streams.rows(), model.config.hidden_size);
-    for (std::size_t t = 0; t < y.rows(); ++t) HcHead(pass, head, norm, streams[t], y[t]);
-    kernels::MatMul(y, model.head, logits, pass.threads);
+    Arena::Scope scope(arena);
+    kernels::MatMul(HcHead(context, head, norm, x, scope), model.head, logits, context.threads);
   }
 
   // Z[j] = e_proj enorm(embed[next token]) + h_proj hnorm(X[j])
-  void MtpInput(View2<const float> streams, View2<float> z) {
+  void MtpInput(const Batch& of, View2<const float> x, View2<float> z) {
     const Mtp& mtp = *model.mtp;
     const std::size_t dim = model.config.hidden_size;
-    const auto eps = static_cast<float>(model.config.rms_norm_eps);
-    const View2<float> e = pass.Rows(work.x, dim), projected = pass.Rows(work.sub_out, dim);
+    Arena::Scope scope(arena);
+    const View2<float> e = scope.Take<float>(of.rows(), dim);
+    kernels::DecodeRows(model.embed, of.tokens, e, context.threads);
+    NormaliseRows(context, e, mtp.enorm, e);
+    const View2<const float> projected = Linear(context, e, mtp.e_proj, scope);
     const View2<float> h = e;
-    ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-      DecodeRow(model.embed, static_cast<std::size_t>(pass.batch.tokens[t]), e[t]);
-      kernels::RmsNorm(e[t], mtp.enorm, eps, e[t]);
-      RoundActs(numerics, e[t]);
-    });
-    Linear(pass, e, {{&mtp.e_proj, projected}});
     for (std::size_t s = 0; s < model.config.hc_mult; ++s) {
-      ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-        kernels::RmsNorm(streams[t].subspan(s * dim, dim), mtp.hnorm, eps, h[t]);
-        RoundActs(numerics, h[t]);
-      });
-      const View2<float> out = z.Cols(s * dim, dim);
-      Linear(pass, h, {{&mtp.h_proj, out}});
-      ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-        for (std::size_t d = 0; d < dim; ++d) out[t][d] += projected[t][d];
-        RoundActs(numerics, out[t]);
-      });
+      NormaliseRows(context, Stream(x, s, dim), mtp.hnorm, h);
+      const View2<float> out = Stream(z, s, dim);
+      Linear(context, h, {{&mtp.h_proj, out}}, arena);
+      kernels::AddRows(projected, out, context.threads);
+      RoundActs(context, out);
     }
   }
 
@@ -91,38 +95,62 @@ struct Forward::Impl {
   const arch::KvLayout layout;
   const std::size_t max_tokens;
   const RopeTables tables;
-  Workspace work;
-  Pass pass;
-  std::size_t run_rows = 0, mtp_rows = 0;
+  Arena arena;
+  Arena::Scope kept;  // for the life of the Forward
+  View2<float> all_streams, all_mtp_streams;
+  std::vector<WorkerScratch> workers;
+  Context context;
+  Batch batch;                        // of the last Run
+  View2<float> streams, mtp_streams;  // of the last Run's and RunMtp's rows
 };
 
-Forward::Forward(const Model& model, const arch::Numerics& numerics, Threads& threads,
-                 std::size_t max_tokens)
-    : impl_(std::make_unique<Impl>(model, numerics, threads, max_tokens)) {}
+Result<Forward> Forward::Create(const Model& model, const arch::Numerics& numerics,
+                                Threads& threads, std::size_t max_tokens) {
+  const arch::KvLayout layout(model.config, numerics);
+  auto arena = Arena::Create(ScratchBytes(model.config, layout, max_tokens, threads.count()));
+  if (!arena.ok())
+    return Within(fmt::format("scratch for passes of {} tokens", FormatCount(max_tokens)),
+                  arena.error());
+  return Forward(std::make_unique<Impl>(model, numerics, threads, max_tokens, std::move(*arena)));
+}
+
+Forward::Forward(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Forward::~Forward() = default;
+Forward::Forward(Forward&& other) noexcept = default;
+Forward& Forward::operator=(Forward&& other) noexcept = default;
 
 const arch::KvLayout& Forward::layout() const { return impl_->layout; }
 std::size_t Forward::max_tokens() const { return impl_->max_tokens; }
-std::size_t Forward::scratch_bytes() const { return impl_->work.bytes(); }
-void Forward::set_observer(Observer* observer) { impl_->pass.observer = observer; }
+std::size_t Forward::scratch_bytes() const { return impl_->arena.bytes(); }
+std::size_t Forward::scratch_peak_bytes() const { return impl_->arena.peak_bytes(); }
+void Forward::set_observer(Observer* observer) { impl_->context.observer = observer; }
 
-void Forward::Run(std::span<const Chunk> batch) {
+std::size_t Forward::ScratchBytes(const arch::Config& c, const arch::KvLayout& layout,
+                                  std::size_t max_tokens, std::size_t threads) {
+  const std::size_t streams = Arena::BytesOf<float>(max_tokens, StreamCols(c));
+  const bool mtp = c.num_nextn_predict_layers > 0;
+  const std::size_t mtp_input = 2 * Arena::BytesOf<float>(max_tokens, c.hidden_size) +
+                                LinearInputBytes(max_tokens, c.hidden_size);
+  return (mtp ? 2 : 1) * streams + threads * WorkerScratch::Bytes(c) +
+         std::max({AnglesBytes(c, max_tokens) + BlockBytes(c, layout, max_tokens),
+                   HcHeadBytes(c, max_tokens), mtp ? mtp_input : 0});
+}
+
+void Forward::Run(std::span<const Chunk> chunks) {
   Impl& f = *impl_;
-  f.Start(batch);
-  f.run_rows = f.pass.rows();
-  const View2<float> streams = f.pass.Rows(f.work.streams, f.StreamCols());
-  f.Embed(streams);
+  const View2<float> streams = f.StartBatch(chunks);
+  Arena::Scope scope(f.arena);
+  const Pass pass(f.context, f.batch, AnglesOf(f.tables, f.batch, f.context.threads, scope));
+  f.Embed(f.batch, streams);
   for (std::size_t l = 0; l < f.model.layers.size(); ++l) {
-    f.Observe(l, streams);
-    RunBlock(f.pass, l, f.model.layers[l], f.tables, streams);
+    f.Observe(l);
+    RunBlock(pass, l, f.model.layers[l], streams, f.arena);
   }
-  f.Observe(f.model.layers.size(), streams);
-  for (const Chunk& chunk : batch) chunk.sequence->tokens += chunk.tokens.size();
+  f.Observe(f.model.layers.size());
+  for (const Chunk& chunk : chunks) chunk.sequence->tokens += chunk.tokens.size();
 }
 
-View2<const float> Forward::streams() const {
-  return impl_->work.streams.As(impl_->run_rows, impl_->StreamCols());
-}
+View2<const float> Forward::streams() const { return impl_->streams; }
 
 void Forward::Logits(std::size_t row, std::span<float> logits) {
   Logits(row, View2<float>(logits.data(), 1, logits.size()));
@@ -137,33 +165,31 @@ void Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
                      std::span<const std::int32_t> next_tokens) {
   Impl& f = *impl_;
   HADAL_CHECK(f.model.mtp.has_value());
-  const View2<const float> streams = this->streams().Rows(first_row, next_tokens.size());
-  f.pass.batch.Clear();
-  f.pass.batch.Add(sequence, sequence.mtp_tokens, next_tokens);
-  f.mtp_rows = f.pass.rows();
-  const View2<float> z = f.pass.Rows(f.work.mtp_streams, f.StreamCols());
-  f.MtpInput(streams, z);
-  RunBlock(f.pass, f.model.layers.size(), f.model.mtp->layer, f.tables, z);
+  Batch batch;
+  batch.Add(sequence, sequence.mtp_tokens, next_tokens);
+  f.mtp_streams = f.all_mtp_streams.Rows(0, batch.rows());
+  f.MtpInput(batch, streams().Rows(first_row, batch.rows()), f.mtp_streams);
+  Arena::Scope scope(f.arena);
+  const Pass pass(f.context, batch, AnglesOf(f.tables, batch, f.context.threads, scope));
+  RunBlock(pass, f.model.layers.size(), f.model.mtp->layer, f.mtp_streams, f.arena);
   sequence.mtp_tokens += next_tokens.size();
 }
 
 void Forward::MtpLogits(std::size_t index, std::span<float> logits) {
   Impl& f = *impl_;
-  const View2<const float> z = f.work.mtp_streams.As(f.mtp_rows, f.StreamCols());
-  f.LogitsOf(f.model.mtp->hc_head, f.model.mtp->norm, z.Rows(index, 1),
+  f.LogitsOf(f.model.mtp->hc_head, f.model.mtp->norm, f.mtp_streams.Rows(index, 1),
              View2<float>(logits.data(), 1, logits.size()));
 }
 
-void Forward::RunLayer(std::size_t layer, std::span<const Chunk> batch, View2<const float> in,
+void Forward::RunLayer(std::size_t layer, std::span<const Chunk> chunks, View2<const float> in,
                        View2<float> out) {
   Impl& f = *impl_;
-  f.Start(batch);
-  f.run_rows = f.pass.rows();
-  const View2<float> streams = f.pass.Rows(f.work.streams, f.StreamCols());
-  HADAL_CHECK(in.rows() == streams.rows() && out.rows() == streams.rows());
-  for (std::size_t t = 0; t < in.rows(); ++t) std::ranges::copy(in[t], streams[t].begin());
-  RunBlock(f.pass, layer, f.model.layers[layer], f.tables, streams);
-  for (std::size_t t = 0; t < in.rows(); ++t) std::ranges::copy(streams[t], out[t].begin());
+  const View2<float> streams = f.StartBatch(chunks);
+  Arena::Scope scope(f.arena);
+  const Pass pass(f.context, f.batch, AnglesOf(f.tables, f.batch, f.context.threads, scope));
+  kernels::CopyRows(in, streams, f.context.threads);
+  RunBlock(pass, layer, f.model.layers[layer], streams, f.arena);
+  kernels::CopyRows(streams, out, f.context.threads);
 }
 
 }  // namespace hadal::model

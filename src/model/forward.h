@@ -4,12 +4,12 @@
 // sequence has reached. Every token passes through every layer; its result depends on its own sequence
 // alone, bit for bit, however the tokens are cut into chunks and batches and however many threads run.
 //
-//   Forward forward(model, Numerics::Stored(), threads, /*max_tokens=*/512);
+//   HADAL_TRY(Forward forward, Forward::Create(model, Numerics::Stored(), threads, /*max_tokens=*/512));
 //   forward.Run({{&state, prompt}});                    // state.tokens grows by prompt.size()
 //   forward.Logits(last_row, logits);
 //
-// A Forward owns its scratch, sized once for max_tokens; it does not grow with context. One call at a
-// time. The Model, the Threads and the memory behind the states outlive it.
+// A Forward owns its scratch, one allocation for batches of max_tokens; it does not grow with context. One
+// call at a time. The Model, the Threads and the memory behind the states outlive it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -18,50 +18,36 @@
 
 #include "arch/kv_layout.h"
 #include "arch/numerics.h"
+#include "base/result.h"
 #include "base/threads.h"
+#include "model/observer.h"
+#include "model/sequence_state.h"
 #include "model/weights.h"
 #include "tensor/view.h"
 
 namespace hadal::model {
-
-// One sequence's memory as the model sees it (src/cache/ owns it).
-struct SequenceState {
-  std::uint64_t tokens = 0;      // processed so far by the main layers
-  std::uint64_t mtp_tokens = 0;  // processed so far by the MTP block
-  std::span<std::byte> fixed;    // KvLayout::fixed_bytes, zeroed before the first token
-  std::span<std::byte* const>
-      pages;  // KvLayout::page_bytes each; enough for the chunk's last token
-};
 
 struct Chunk {
   SequenceState* sequence;
   std::span<const std::int32_t> tokens;  // ids in [0, vocab_size), at least one
 };
 
-// What happens inside, for those who compare or explain. Called between parallel regions, in order.
-class Observer {
- public:
-  virtual ~Observer() = default;
-  // Residual streams [tokens, 4 * hidden_size] before layer `boundary` (num_hidden_layers: after all).
-  virtual void Streams(std::size_t boundary, View2<const float> streams);
-  // Chosen experts [tokens, num_experts_per_tok], ascending, and their weights.
-  virtual void Routed(std::size_t layer, View2<const std::uint32_t> experts,
-                      View2<const float> weights);
-  // A CSA layer's choice for batch row `row`: entry numbers, ascending.
-  virtual void Selected(std::size_t layer, std::size_t row, std::span<const std::uint32_t> entries);
-};
-
 class Forward {
  public:
-  Forward(const Model& model, const arch::Numerics& numerics, Threads& threads,
-          std::size_t max_tokens);
+  // kExhausted: the system does not give the scratch.
+  static Result<Forward> Create(const Model& model, const arch::Numerics& numerics,
+                                Threads& threads, std::size_t max_tokens);
   ~Forward();
-  Forward(const Forward&) = delete;
-  Forward& operator=(const Forward&) = delete;
+  Forward(Forward&& other) noexcept;
+  Forward& operator=(Forward&& other) noexcept;
 
   const arch::KvLayout& layout() const;
   std::size_t max_tokens() const;
   std::size_t scratch_bytes() const;
+  std::size_t scratch_peak_bytes() const;  // the most that was in use at once
+  // scratch_bytes() of such a Forward, without making it.
+  static std::size_t ScratchBytes(const arch::Config& config, const arch::KvLayout& layout,
+                                  std::size_t max_tokens, std::size_t threads);
   void set_observer(Observer* observer);  // null: none
 
   // All tokens of the batch (at most max_tokens, HADAL_CHECK). Batch rows are the chunks' tokens one
@@ -91,6 +77,7 @@ class Forward {
 
  private:
   struct Impl;
+  explicit Forward(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
 

@@ -1,7 +1,5 @@
 #include "model/hyper_connection.h"
 
-#include <cstring>
-
 #include "kernels/hyper_connection.h"
 #include "kernels/matmul.h"
 #include "kernels/rms_norm.h"
@@ -10,63 +8,58 @@
 namespace hadal::model {
 namespace {
 
-static_assert(sizeof(kernels::HcWeights) == kernels::kHcMixes * sizeof(float));
-
-View2<const float> AsStreams(std::span<const float> row, std::size_t dim) {
-  return {row.data(), row.size() / dim, dim};
-}
-
-void ScaleBy(float factor, std::span<float> values) {
-  for (float& v : values) v *= factor;
-}
+float Eps(const Context& context) { return static_cast<float>(context.config.rms_norm_eps); }
+float HcEps(const Context& context) { return static_cast<float>(context.config.hc_eps); }
 
 }  // namespace
 
-void HcPre(Pass& pass, const HyperConnection& hc, std::span<const float> norm,
-           View2<const float> streams) {
-  const auto eps = static_cast<float>(pass.config.rms_norm_eps);
-  const auto hc_eps = static_cast<float>(pass.config.hc_eps);
-  const View2<float> mixes = pass.Rows(pass.work.mixes, kernels::kHcMixes);
-  const View2<float> kept = pass.Rows(pass.work.hc_weights, kernels::kHcMixes);
-  const View2<float> x = pass.Rows(pass.work.x, pass.config.hidden_size);
-  kernels::MatMul(streams, hc.fn, mixes, pass.threads);
-  ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-    ScaleBy(kernels::RmsScale(streams[t], eps), mixes[t]);
-    const kernels::HcWeights weights =
-        kernels::HcSplit(mixes[t], hc.scale, hc.base, pass.config.hc_sinkhorn_iters, hc_eps);
-    std::memcpy(kept[t].data(), &weights, sizeof(weights));
-    kernels::HcReduce(AsStreams(streams[t], x.cols()), weights.pre, x[t]);
-    RoundActs(pass.numerics, x[t]);
-    kernels::RmsNorm(x[t], norm, eps, x[t]);
-    RoundActs(pass.numerics, x[t]);
-  });
+Mixed HcPre(const Context& context, const HyperConnection& hc, std::span<const float> norm,
+            View2<const float> streams, Arena::Scope& scope) {
+  const View2<float> x = scope.Take<float>(streams.rows(), context.config.hidden_size);
+  const View2<float> weights = scope.Take<float>(streams.rows(), kernels::kHcMixes);
+  const View2<float> mixes = scope.Take<float>(streams.rows(), kernels::kHcMixes);
+  kernels::MatMul(streams, hc.fn, mixes, context.threads);
+  kernels::HcReduce(streams,
+                    {.scale = hc.scale,
+                     .base = hc.base,
+                     .iterations = context.config.hc_sinkhorn_iters,
+                     .norm_eps = Eps(context),
+                     .eps = HcEps(context)},
+                    mixes, weights, x, context.threads);
+  RoundActs(context, x);
+  NormaliseRows(context, x, norm, x);
+  return {x, weights};
 }
 
-void HcPost(Pass& pass, View2<float> streams) {
-  const std::size_t dim = pass.config.hidden_size;
-  const View2<float> kept = pass.Rows(pass.work.hc_weights, kernels::kHcMixes);
-  const View2<float> out = pass.Rows(pass.work.sub_out, dim);
-  ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-    kernels::HcWeights weights;
-    std::memcpy(&weights, kept[t].data(), sizeof(weights));
-    kernels::HcExpand(weights, out[t], {streams[t].data(), pass.config.hc_mult, dim});
-    RoundActs(pass.numerics, streams[t]);
-  });
+void HcPost(const Context& context, const Mixed& mixed, View2<const float> y,
+            View2<float> streams) {
+  kernels::HcExpand(mixed.weights, y, streams, context.threads);
+  RoundActs(context, streams);
 }
 
-void HcHead(Pass& pass, const HyperHead& head, std::span<const float> norm,
-            std::span<const float> streams, std::span<float> out) {
-  const auto eps = static_cast<float>(pass.config.rms_norm_eps);
-  float mixes[kernels::kStreams], weights[kernels::kStreams];
-  kernels::MatMul(View2<const float>(streams.data(), 1, streams.size()), head.fn,
-                  View2<float>(mixes, 1, kernels::kStreams), pass.threads);
-  ScaleBy(kernels::RmsScale(streams, eps), mixes);
-  kernels::HcHeadWeights(mixes, head.scale, head.base, static_cast<float>(pass.config.hc_eps),
-                         weights);
-  kernels::HcReduce(AsStreams(streams, out.size()), weights, out);
-  RoundActs(pass.numerics, out);
-  kernels::RmsNorm(out, norm, eps, out);
-  RoundActs(pass.numerics, out);
+std::size_t HcBytes(const arch::Config& config, std::size_t rows) {
+  return Arena::BytesOf<float>(rows, config.hidden_size) +
+         2 * Arena::BytesOf<float>(rows, kernels::kHcMixes);
+}
+
+View2<const float> HcHead(const Context& context, const HyperHead& head,
+                          std::span<const float> norm, View2<const float> streams,
+                          Arena::Scope& scope) {
+  const View2<float> y = scope.Take<float>(streams.rows(), context.config.hidden_size);
+  const View2<float> mixes = scope.Take<float>(streams.rows(), kernels::kStreams);
+  kernels::MatMul(streams, head.fn, mixes, context.threads);
+  kernels::HcHeadReduce(
+      streams,
+      {.scale = head.scale, .base = head.base, .norm_eps = Eps(context), .eps = HcEps(context)},
+      mixes, y, context.threads);
+  RoundActs(context, y);
+  NormaliseRows(context, y, norm, y);
+  return y;
+}
+
+std::size_t HcHeadBytes(const arch::Config& config, std::size_t rows) {
+  return Arena::BytesOf<float>(rows, config.hidden_size) +
+         Arena::BytesOf<float>(rows, kernels::kStreams);
 }
 
 }  // namespace hadal::model

@@ -4,17 +4,27 @@
 //   score[b] = sum_h w[h] relu(q[h] . k_b)      w = weights_proj x * dim^-1/2 heads^-1/2
 //
 // A token at position p chooses the index_topk best of the floor((p+1)/4) entries it may see.
-// Source: FACTS.md D4; DeepSeek-V4 inference/model.py, Indexer.
+// Source: report, "Lightning indexer"; DeepSeek-V4 inference/model.py, Indexer.
 #pragma once
 #include "model/pass.h"
 #include "model/weights.h"
 
 namespace hadal::model {
 
-// x [rows, dim], q_latent [rows, q_lora_rank] -> work.selected [rows, topk], ascending, and
-// work.selected_count. Stores the batch's indexer keys first.
-void SelectEntries(Pass& pass, std::size_t layer, const Indexer& indexer,
-                   std::span<const float> frequencies, View2<const float> x,
-                   View2<const float> q_latent);
+// The entries that rows attend, ascending.
+struct Selection {
+  View2<const std::uint32_t> entries;    // [rows, topk]
+  std::span<const std::uint32_t> count;  // [rows]: how many of them
+  std::span<const std::uint32_t> Of(std::size_t row) const {
+    return entries[row].first(count[row]);
+  }
+};
+
+// x [rows, dim], q_latent [rows, q_lora_rank]. Stores the batch's indexer keys first.
+Selection SelectEntries(const Pass& pass, std::size_t layer, const Indexer& indexer,
+                        View2<const float> x, View2<const float> q_latent, Arena::Scope& scope);
+std::size_t SelectionBytes(const arch::Config& config, std::size_t rows);
+// Beside the Selection.
+std::size_t SelectEntriesBytes(const arch::Config& config, std::size_t rows);
 
 }  // namespace hadal::model

@@ -1,84 +1,124 @@
 #include "model/linear.h"
 
 #include <algorithm>
-#include <array>
+
+#include "kernels/block_quant.h"
+#include "kernels/rms_norm.h"
+#include "kernels/rows.h"
 
 namespace hadal::model {
 namespace {
 
 constexpr std::size_t kActivationBlock = 128;
 
+std::size_t RowsBytes(kernels::RowFormat format, std::size_t rows, std::size_t cols) {
+  return Arena::BytesOf<std::byte>(rows, kernels::QuantizedRowBytes(format, cols));
+}
+
+kernels::QuantizedRows IntegerRows(const Context& context, View2<const float> x,
+                                   kernels::RowFormat format, Arena::Scope& scope) {
+  const View2<std::byte> rows =
+      scope.Take<std::byte>(x.rows(), kernels::QuantizedRowBytes(format, x.cols()));
+  kernels::QuantizeRows(format, x, rows, context.threads);
+  return {format, x.cols(), rows.data(), rows.stride(), {}};
+}
+
+View2<const float> RoundedCopy(const Context& context, View2<const float> x, Arena::Scope& scope) {
+  const View2<float> copy = scope.Take<float>(x.rows(), x.cols());
+  kernels::CopyRows(x, copy, context.threads);
+  kernels::RoundFp8(copy, kActivationBlock, context.threads);
+  return copy;
+}
+
 }  // namespace
+
+void RoundActs(const Context& context, View2<float> x) {
+  if (context.numerics.bf16_activations) kernels::RoundBf16(x, context.threads);
+}
+
+void NormaliseRows(const Context& context, View2<const float> x, std::span<const float> gain,
+                   View2<float> y) {
+  kernels::RmsNorm(x, gain, static_cast<float>(context.config.rms_norm_eps), y, context.threads);
+  RoundActs(context, y);
+}
+
+LinearInput LinearInput::Rows(std::size_t begin, std::size_t count) const {
+  LinearInput part = *this;
+  if (plain.data() != nullptr) part.plain = plain.Rows(begin, count);
+  if (rounded.data() != nullptr) part.rounded = rounded.Rows(begin, count);
+  for (kernels::QuantizedRows& rows : part.integers) {
+    if (rows.pick.empty())
+      rows.data += begin * rows.stride;
+    else
+      rows.pick = rows.pick.subspan(begin, count);
+  }
+  return part;
+}
 
 bool TakesIntegers(const arch::Numerics& numerics, const Weight& weight) {
   return numerics.integer_inputs && kernels::IsQuantized(weight.format);
 }
 
-void ForgetIntegers(Pass& pass) { pass.work.integers_used = 0; }
-
-bool HasRoomForIntegers(const Pass& pass, View2<const float> x, const Weight& weight) {
-  const kernels::RowFormat format = kernels::RowFormatFor(weight.format);
-  return x.rows() * kernels::QuantizedRowBytes(format, x.cols()) <=
-         pass.work.inputs.size() * sizeof(float) - pass.work.integers_used;
-}
-
-kernels::QuantizedRows IntegerRows(Pass& pass, View2<const float> x, const Weight& weight) {
-  const kernels::RowFormat format = kernels::RowFormatFor(weight.format);
-  const std::size_t stride = kernels::QuantizedRowBytes(format, x.cols());
-  Workspace& work = pass.work;
-  HADAL_CHECK(HasRoomForIntegers(pass, x, weight));
-  std::byte* data = reinterpret_cast<std::byte*>(work.inputs.span().data()) + work.integers_used;
-  work.integers_used += x.rows() * stride;
-  ForEach(pass, x.rows(), [&](WorkerScratch&, std::size_t t) {
-    kernels::QuantizeRow(format, x[t], data + t * stride);
-  });
-  return {format, x.cols(), data, stride, {}};
-}
-
-View2<const float> LinearInputOf(Pass& pass, View2<const float> x, const Weight& weight) {
-  if (!pass.numerics.fp8_linear_inputs || !kernels::IsQuantized(weight.format)) return x;
-  const View2<float> copy = pass.work.inputs.As(x.rows(), x.cols());
-  ForEach(pass, x.rows(), [&](WorkerScratch&, std::size_t t) {
-    std::ranges::copy(x[t], copy[t].begin());
-    kernels::RoundFp8(copy[t], kActivationBlock);
-  });
-  return copy;
-}
-
-void LinearJobs::Run(Pass& pass) {
-  if (!floats.empty()) kernels::MatMul(floats, pass.threads);
-  if (!integers.empty()) kernels::MatMul(integers, pass.threads);
-  for (const kernels::MatMulJob& job : floats) RoundActs(pass, job.y);
-  for (const kernels::QuantizedMatMulJob& job : integers) RoundActs(pass, job.y);
-}
-
-void Linear(Pass& pass, View2<const float> x, std::initializer_list<LinearOut> outs,
-            LinearInput input) {
-  LinearJobs jobs;
-  View2<const float> quantized;
-  std::array<std::optional<kernels::QuantizedRows>, 2> rows;  // by RowFormat
-  ForgetIntegers(pass);
-  for (const LinearOut& out : outs) {
-    const Weight& w = *out.weight;
-    if (TakesIntegers(pass.numerics, w)) {
-      auto& of_format = rows[static_cast<std::size_t>(kernels::RowFormatFor(w.format))];
-      if (!of_format) of_format = IntegerRows(pass, x, w);
-      jobs.integers.push_back({*of_format, w, out.y});
-      continue;
+LinearInput PrepareInput(const Context& context, View2<const float> x,
+                         std::span<const Weight* const> weights, Arena::Scope& scope) {
+  LinearInput input{.plain = x, .rounded = {}, .integers = {}};
+  for (const Weight* weight : weights) {
+    if (!kernels::IsQuantized(weight->format)) continue;
+    if (TakesIntegers(context.numerics, *weight)) {
+      const kernels::RowFormat format = kernels::RowFormatFor(weight->format);
+      kernels::QuantizedRows& rows = input.integers[static_cast<std::size_t>(format)];
+      if (rows.data == nullptr) rows = IntegerRows(context, x, format, scope);
+    } else if (input.rounded.data() == nullptr) {
+      input.rounded = context.numerics.fp8_linear_inputs ? RoundedCopy(context, x, scope) : x;
     }
-    View2<const float> in = x;
-    if (input == LinearInput::kQuantize && kernels::IsQuantized(w.format)) {
-      if (quantized.data() == nullptr) quantized = LinearInputOf(pass, x, w);
-      in = quantized;
-    }
-    jobs.floats.push_back({in, w, out.y});
   }
-  jobs.Run(pass);
+  return input;
 }
 
-void RoundActs(Pass& pass, View2<float> x) {
-  if (!pass.numerics.bf16_activations) return;
-  ForEach(pass, x.rows(), [&](WorkerScratch&, std::size_t t) { kernels::RoundBf16(x[t]); });
+std::size_t LinearInputBytes(std::size_t rows, std::size_t cols) {
+  return std::max(RowsBytes(kernels::RowFormat::kInt16Block128, rows, cols) +
+                      RowsBytes(kernels::RowFormat::kInt8Block32, rows, cols),
+                  Arena::BytesOf<float>(rows, cols));
+}
+
+std::size_t IntegerInputBytes(std::size_t rows, std::size_t cols) {
+  return std::max(RowsBytes(kernels::RowFormat::kInt16Block128, rows, cols),
+                  RowsBytes(kernels::RowFormat::kInt8Block32, rows, cols));
+}
+
+void LinearJobs::Add(const Context& context, const LinearInput& x, const Weight& weight,
+                     View2<float> y) {
+  if (TakesIntegers(context.numerics, weight)) {
+    const auto format = static_cast<std::size_t>(kernels::RowFormatFor(weight.format));
+    integers_.push_back({x.integers[format], weight, y});
+  } else {
+    floats_.push_back({kernels::IsQuantized(weight.format) ? x.rounded : x.plain, weight, y});
+  }
+}
+
+void LinearJobs::Run(const Context& context) {
+  if (!floats_.empty()) kernels::MatMul(floats_, context.threads);
+  if (!integers_.empty()) kernels::MatMul(integers_, context.threads);
+  for (const kernels::MatMulJob& job : floats_) RoundActs(context, job.y);
+  for (const kernels::QuantizedMatMulJob& job : integers_) RoundActs(context, job.y);
+}
+
+View2<float> Linear(const Context& context, View2<const float> x, const Weight& weight,
+                    Arena::Scope& scope) {
+  const View2<float> y = scope.Take<float>(x.rows(), weight.rows);
+  Linear(context, x, {{&weight, y}}, scope.arena());
+  return y;
+}
+
+void Linear(const Context& context, View2<const float> x, std::initializer_list<LinearOut> outs,
+            Arena& arena) {
+  Arena::Scope scope(arena);
+  std::vector<const Weight*> weights;
+  for (const LinearOut& out : outs) weights.push_back(out.weight);
+  const LinearInput input = PrepareInput(context, x, weights, scope);
+  LinearJobs jobs;
+  for (const LinearOut& out : outs) jobs.Add(context, input, *out.weight, out.y);
+  jobs.Run(context);
 }
 
 }  // namespace hadal::model

@@ -1,54 +1,60 @@
 #include "model/moe.h"
 
 #include <algorithm>
-#include <array>
-#include <optional>
 #include <vector>
 
+#include "kernels/matmul.h"
 #include "kernels/router.h"
+#include "kernels/rows.h"
 #include "kernels/swiglu.h"
 #include "model/linear.h"
 
 namespace hadal::model {
 namespace {
 
-// The choices in the order of experts: expert e has the slots [begin[e], begin[e + 1]).
-struct Grouping {
-  std::vector<std::uint32_t> begin;
-  std::vector<std::uint32_t> active;  // experts with at least one token
+struct Routes {
+  View2<const std::uint32_t> experts;  // [rows, k], ascending
+  View2<const float> weights;          // [rows, k]
 };
 
-View2<std::uint32_t> ExpertIds(Pass& pass) {
-  return pass.work.expert_ids.As(pass.rows(), pass.config.num_experts_per_tok);
-}
-View2<float> ExpertWeights(Pass& pass) {
-  return pass.Rows(pass.work.expert_weights, pass.config.num_experts_per_tok);
-}
-
-void Route(Pass& pass, const Moe& moe, View2<const float> x) {
+Routes Route(const Pass& pass, const Moe& moe, View2<const float> x, Arena::Scope& scope) {
   const arch::Config& c = pass.config;
   const std::size_t k = c.num_experts_per_tok;
-  const View2<float> logits = pass.Rows(pass.work.router_logits, c.n_routed_experts);
-  const View2<std::uint32_t> ids = ExpertIds(pass);
-  const View2<float> weights = ExpertWeights(pass);
   const auto scaling = static_cast<float>(c.routed_scaling_factor);
+  const View2<std::uint32_t> ids = scope.Take<std::uint32_t>(x.rows(), k);
+  const View2<float> weights = scope.Take<float>(x.rows(), k);
+  Arena::Scope own(scope.arena());
+  const View2<float> logits = own.Take<float>(x.rows(), c.n_routed_experts);
   kernels::MatMul(x, moe.gate, logits, pass.threads);
-  ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-    if (moe.tid2eid.empty())
-      return kernels::RouteByScore(logits[t], moe.bias, scaling, ids[t], weights[t]);
-    const auto token = static_cast<std::size_t>(pass.batch.tokens[t]);
-    std::ranges::copy(std::span(moe.tid2eid).subspan(token * k, k), ids[t].begin());
-    kernels::RouteGiven(logits[t], scaling, ids[t], weights[t]);
-  });
+  if (moe.tid2eid.empty())
+    kernels::RouteByScore(logits, moe.bias, scaling, ids, weights, pass.threads);
+  else
+    kernels::RouteByToken(logits, {moe.tid2eid.data(), c.vocab_size, k}, pass.batch.tokens, scaling,
+                          ids, weights, pass.threads);
+  return {ids, weights};
 }
 
-// Sorts the (row, choice) pairs by expert, rows in order, into work.expert_slot and back.
-Grouping GroupByExpert(Pass& pass) {
-  const std::size_t experts = pass.config.n_routed_experts, k = pass.config.num_experts_per_tok;
-  const std::size_t pairs = pass.rows() * k;
-  const std::span<const std::uint32_t> ids = pass.work.expert_ids.span().first(pairs);
-  Grouping grouping;
-  grouping.begin.assign(experts + 1, 0);
+// The choices in the order of experts, a row's and an expert's in the batch's order: "slots".
+struct Grouping {
+  std::vector<std::uint32_t> begin;    // expert e has the slots [begin[e], begin[e + 1])
+  std::vector<std::uint32_t> active;   // experts with at least one
+  View2<const std::uint32_t> slot;     // [rows, k]: where a choice lies
+  std::span<const std::uint32_t> row;  // [slots]: whose it is
+  std::span<const float> weight;       // [slots]
+  std::size_t slots() const { return row.size(); }
+};
+
+Grouping GroupByExpert(const Routes& routes, std::size_t experts, Arena::Scope& scope) {
+  const std::size_t k = routes.experts.cols(), pairs = routes.experts.rows() * k;
+  const View2<std::uint32_t> slot_of = scope.Take<std::uint32_t>(routes.experts.rows(), k);
+  const std::span<std::uint32_t> row = scope.Take<std::uint32_t>(pairs);
+  const std::span<float> weight = scope.Take<float>(pairs);
+  Grouping grouping{.begin = std::vector<std::uint32_t>(experts + 1),
+                    .active = {},
+                    .slot = slot_of,
+                    .row = row,
+                    .weight = weight};
+  const std::span<const std::uint32_t> ids(routes.experts.data(), pairs);
   for (const std::uint32_t id : ids) ++grouping.begin[id + 1];
   for (std::size_t e = 0; e < experts; ++e) {
     if (grouping.begin[e + 1] > 0) grouping.active.push_back(static_cast<std::uint32_t>(e));
@@ -57,16 +63,21 @@ Grouping GroupByExpert(Pass& pass) {
   std::vector<std::uint32_t> next(grouping.begin.begin(), grouping.begin.end() - 1);
   for (std::size_t i = 0; i < pairs; ++i) {
     const std::uint32_t slot = next[ids[i]]++;
-    pass.work.expert_slot[i] = slot;
-    pass.work.slot_row[slot] = static_cast<std::uint32_t>(i / k);
-    pass.work.slot_weight[slot] = pass.work.expert_weights[i];
+    slot_of.data()[i] = slot;
+    row[slot] = static_cast<std::uint32_t>(i / k);
+    weight[slot] = routes.weights.data()[i];
   }
   return grouping;
+}
+
+std::size_t SlotsAtOnce(const arch::Config& c, std::size_t rows) {
+  return std::min(rows * c.num_experts_per_tok, std::max(kExpertSlots, c.num_experts_per_tok));
 }
 
 // A part of the slots, and f(expert, first slot of the part, count) for its experts.
 struct Slots {
   std::size_t begin, end;
+  std::size_t count() const { return end - begin; }
   template <class F>
   void ForExperts(const Grouping& grouping, F&& f) const {
     for (const std::uint32_t e : grouping.active) {
@@ -77,138 +88,125 @@ struct Slots {
   }
 };
 
-// Inputs of routed experts for one part of the slots after the other, as integers or in float32, made when
-// first asked for. Integers of rows are made once for all parts.
-class SlotInputs {
- public:
-  // Slot s is row pick[s] of x; pick empty: row s. `first` is the first expert's weight: whether float32
-  // inputs are rounded to FP8 goes by it.
-  SlotInputs(Pass& pass, View2<const float> x, const Weight& first,
-             std::span<const std::uint32_t> pick)
-      : pass_(pass), x_(x), first_(first), pick_(pick) {}
-
-  void BeginPart(Slots slots) {
-    slots_ = slots;
-    floats_ = {};
-  }
-
-  // The products of slots [begin, begin + count) of the part.
-  void Add(LinearJobs& jobs, const Weight& w, std::size_t begin, std::size_t count,
-           View2<float> y) {
-    if (!TakesIntegers(pass_.numerics, w)) {
-      jobs.floats.push_back({Floats().Rows(begin, count), w, y});
-      return;
-    }
-    auto& rows = integers_[static_cast<std::size_t>(kernels::RowFormatFor(w.format))];
-    if (!rows) rows = IntegerRows(pass_, x_, w);
-    kernels::QuantizedRows part = *rows;
-    if (pick_.empty())
-      part.data += (slots_.begin + begin) * part.stride;
-    else
-      part.pick = pick_.subspan(slots_.begin + begin, count);
-    jobs.integers.push_back({part, w, y});
-  }
-
- private:
-  View2<const float> Floats() {
-    if (floats_.data() != nullptr) return floats_;
-    const View2<const float> in = LinearInputOf(pass_, x_, first_);
-    const std::size_t count = slots_.end - slots_.begin;
-    if (pick_.empty()) return floats_ = in.Rows(slots_.begin, count);
-    const View2<float> grouped = pass_.work.grouped_x.As(count, x_.cols());
-    ForEach(pass_, count, [&](WorkerScratch&, std::size_t slot) {
-      std::ranges::copy(in[pick_[slots_.begin + slot]], grouped[slot].begin());
-    });
-    return floats_ = grouped;
-  }
-
-  Pass& pass_;
-  View2<const float> x_, floats_;
-  const Weight& first_;
-  std::span<const std::uint32_t> pick_;
-  Slots slots_{0, 0};
-  std::array<std::optional<kernels::QuantizedRows>, 2> integers_;
-};
-
-// h = swiglu(gate, up), in place of gate: the routing weight comes in here, before w2.
-void Activate(Pass& pass, View2<float> gate, View2<const float> up,
-              std::span<const float> weights) {
-  const auto limit = static_cast<float>(pass.config.swiglu_limit);
-  ForEach(pass, gate.rows(), [&](WorkerScratch&, std::size_t t) {
-    kernels::SwiGlu(gate[t], up[t], limit, weights.empty() ? 1 : weights[t], gate[t]);
-    RoundActs(pass.numerics, gate[t]);
-  });
+// h = swiglu(gate, up), in place of gate: the routing weights (none: 1) come in here, before w2.
+void Activate(const Context& context, View2<const float> up, std::span<const float> weights,
+              View2<float> gate) {
+  kernels::SwiGlu(gate, up, static_cast<float>(context.config.swiglu_limit), weights, gate,
+                  context.threads);
+  RoundActs(context, gate);
 }
 
-void ShareExpert(Pass& pass, const Expert& expert, View2<const float> x, View2<float> out) {
-  const std::size_t inter = pass.config.moe_intermediate_size;
-  const View2<float> gate = pass.work.gate.As(x.rows(), inter);
-  const View2<float> up = pass.work.up.As(x.rows(), inter);
-  Linear(pass, x, {{&expert.w1, gate}, {&expert.w3, up}});
-  Activate(pass, gate, up, {});
-  Linear(pass, gate, {{&expert.w2, out}});
+void ShareExpert(const Context& context, const Expert& expert, View2<const float> x, View2<float> y,
+                 Arena& arena) {
+  Arena::Scope scope(arena);
+  const View2<float> gate = scope.Take<float>(x.rows(), expert.w1.rows);
+  const View2<float> up = scope.Take<float>(x.rows(), expert.w3.rows);
+  Linear(context, x, {{&expert.w1, gate}, {&expert.w3, up}}, arena);
+  Activate(context, up, {}, gate);
+  Linear(context, gate, {{&expert.w2, y}}, arena);
 }
 
-// The routed experts' outputs for a part of the slots, into work.grouped_out.
-void RunExperts(Pass& pass, const Moe& moe, const Grouping& grouping, Slots slots,
-                SlotInputs& x_inputs) {
-  const std::size_t count = slots.end - slots.begin, inter = pass.config.moe_intermediate_size;
-  const View2<float> gate = pass.work.gate.As(count, inter), up = pass.work.up.As(count, inter);
-  const View2<float> out = pass.work.grouped_out.As(count, pass.config.hidden_size);
-  LinearJobs jobs;
-  x_inputs.BeginPart(slots);
+// The weights of the experts that have slots, and the first expert's: see PickInput.
+std::vector<const Weight*> WeightsOf(const Moe& moe, const Grouping& grouping,
+                                     std::initializer_list<Weight Expert::*> which) {
+  std::vector<const Weight*> weights;
+  for (const auto member : which) {
+    weights.push_back(&(moe.experts[0].*member));
+    for (const std::uint32_t e : grouping.active) weights.push_back(&(moe.experts[e].*member));
+  }
+  return weights;
+}
+
+// The slots' inputs out of the rows': integer rows are picked where they lie, float32 ones are copied behind
+// one another, if a weight takes them. Whether those are rounded goes by the first expert, for all
+// slots alike: in a layer that mixes formats nothing may depend on who else is in the batch.
+LinearInput PickInput(const Context& context, const Moe& moe, const LinearInput& x,
+                      std::span<const Weight* const> weights, std::span<const std::uint32_t> pick,
+                      Arena::Scope& scope) {
+  LinearInput picked{.plain = {}, .rounded = {}, .integers = x.integers};
+  for (kernels::QuantizedRows& rows : picked.integers) rows.pick = pick;
+  if (std::ranges::all_of(weights,
+                          [&](const Weight* w) { return TakesIntegers(context.numerics, *w); }))
+    return picked;
+  const bool rounded =
+      kernels::IsQuantized(moe.experts[0].w1.format) && x.rounded.data() != nullptr;
+  const View2<float> copy = scope.Take<float>(pick.size(), x.plain.cols());
+  kernels::GatherRows(rounded ? x.rounded : x.plain, pick, copy, context.threads);
+  picked.plain = picked.rounded = copy;
+  return picked;
+}
+
+// The routed experts' outputs [slots, dim] for a part of the slots; x: the part's inputs.
+View2<const float> RunExperts(const Context& context, const Moe& moe, const Grouping& grouping,
+                              Slots slots, const LinearInput& x, Arena::Scope& scope) {
+  const std::size_t inter = context.config.moe_intermediate_size;
+  const View2<float> y = scope.Take<float>(slots.count(), context.config.hidden_size);
+  Arena::Scope own(scope.arena());
+  const View2<float> gate = own.Take<float>(slots.count(), inter);
+  const View2<float> up = own.Take<float>(slots.count(), inter);
+  LinearJobs in_jobs, out_jobs;
   slots.ForExperts(grouping, [&](std::size_t e, std::size_t first, std::size_t n) {
-    x_inputs.Add(jobs, moe.experts[e].w1, first, n, gate.Rows(first, n));
-    x_inputs.Add(jobs, moe.experts[e].w3, first, n, up.Rows(first, n));
+    const Expert& expert = moe.experts[e];
+    in_jobs.Add(context, x.Rows(first, n), expert.w1, gate.Rows(first, n));
+    in_jobs.Add(context, x.Rows(first, n), expert.w3, up.Rows(first, n));
   });
-  jobs.Run(pass);
-  Activate(pass, gate, up, pass.work.slot_weight.span().subspan(slots.begin, count));
-  const std::size_t used = pass.work.integers_used;
-  SlotInputs h_inputs(pass, gate, moe.experts[0].w2, {});
-  h_inputs.BeginPart({0, count});
-  jobs = {};
+  in_jobs.Run(context);
+  Activate(context, up, grouping.weight.subspan(slots.begin, slots.count()), gate);
+
+  const LinearInput h = PrepareInput(context, gate, WeightsOf(moe, grouping, {&Expert::w2}), own);
   slots.ForExperts(grouping, [&](std::size_t e, std::size_t first, std::size_t n) {
-    h_inputs.Add(jobs, moe.experts[e].w2, first, n, out.Rows(first, n));
+    out_jobs.Add(context, h.Rows(first, n), moe.experts[e].w2, y.Rows(first, n));
   });
-  jobs.Run(pass);
-  pass.work.integers_used = used;
+  out_jobs.Run(context);
+  return y;
 }
 
-// Adds a part's outputs to their rows. A row's slots ascend with its experts.
-void Combine(Pass& pass, Slots slots, View2<float> out) {
-  const std::size_t k = pass.config.num_experts_per_tok;
-  const View2<const float> parts =
-      pass.work.grouped_out.As(slots.end - slots.begin, pass.config.hidden_size);
-  ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-    for (std::size_t j = 0; j < k; ++j) {
-      const std::size_t slot = pass.work.expert_slot[t * k + j];
-      if (slot < slots.begin || slot >= slots.end) continue;
-      const std::span<const float> part = parts[slot - slots.begin];
-      const std::span<float> y = out[t];
-      for (std::size_t d = 0; d < y.size(); ++d) y[d] += part[d];
-    }
-  });
+// Adds the routed experts' outputs to y; a row's slots ascend with its experts.
+void AddRouted(const Context& context, const Moe& moe, const Grouping& grouping,
+               View2<const float> x, View2<float> y, Arena& arena) {
+  Arena::Scope scope(arena);
+  const auto weights = WeightsOf(moe, grouping, {&Expert::w1, &Expert::w3});
+  // Integers of rows are made once for all parts.
+  const LinearInput input = PrepareInput(context, x, weights, scope);
+  const std::size_t most = SlotsAtOnce(context.config, x.rows());
+  for (std::size_t begin = 0; begin < grouping.slots(); begin += most) {
+    Arena::Scope part(arena);
+    const Slots slots{begin, std::min(begin + most, grouping.slots())};
+    const LinearInput picked =
+        PickInput(context, moe, input, weights, grouping.row.subspan(begin, slots.count()), part);
+    kernels::AddChosen(RunExperts(context, moe, grouping, slots, picked, part), grouping.slot,
+                       begin, y, context.threads);
+  }
 }
 
 }  // namespace
 
-void MixExperts(Pass& pass, std::size_t layer, const Moe& moe) {
-  const std::size_t pairs = pass.rows() * pass.config.num_experts_per_tok;
-  const View2<const float> x = pass.Rows(pass.work.x, pass.config.hidden_size);
-  const View2<float> out = pass.Rows(pass.work.sub_out, pass.config.hidden_size);
+View2<const float> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,
+                              View2<const float> x, Arena::Scope& scope) {
+  const View2<float> y = scope.Take<float>(x.rows(), x.cols());
+  Arena::Scope own(scope.arena());
+  const Routes routes = Route(pass, moe, x, own);
+  if (pass.observer != nullptr) pass.observer->Routed(layer, routes.experts, routes.weights);
+  ShareExpert(pass, moe.shared_expert, x, y, scope.arena());
+  const Grouping grouping = GroupByExpert(routes, moe.experts.size(), own);
+  AddRouted(pass, moe, grouping, x, y, scope.arena());
+  RoundActs(pass, y);
+  return y;
+}
 
-  Route(pass, moe, x);
-  if (pass.observer != nullptr) pass.observer->Routed(layer, ExpertIds(pass), ExpertWeights(pass));
-  const Grouping grouping = GroupByExpert(pass);
-  ShareExpert(pass, moe.shared_expert, x, out);
-  ForgetIntegers(pass);
-  SlotInputs inputs(pass, x, moe.experts[0].w1, pass.work.slot_row.span().first(pairs));
-  for (std::size_t begin = 0; begin < pairs; begin += pass.work.slots) {
-    const Slots slots{begin, std::min(begin + pass.work.slots, pairs)};
-    RunExperts(pass, moe, grouping, slots, inputs);
-    Combine(pass, slots, out);
-  }
-  RoundActs(pass, out);
+std::size_t MixExpertsBytes(const arch::Config& c, std::size_t rows) {
+  const std::size_t k = c.num_experts_per_tok, dim = c.hidden_size, inter = c.moe_intermediate_size;
+  const std::size_t slots = SlotsAtOnce(c, rows);
+  // y, the routes and the grouping.
+  const std::size_t kept = Arena::BytesOf<float>(rows, dim) + 3 * Arena::BytesOf<float>(rows, k) +
+                           2 * Arena::BytesOf<float>(rows * k);
+  const std::size_t router = Arena::BytesOf<float>(rows, c.n_routed_experts);
+  const std::size_t shared = 2 * Arena::BytesOf<float>(rows, inter) +
+                             std::max(LinearInputBytes(rows, dim), LinearInputBytes(rows, inter));
+  const std::size_t routed = LinearInputBytes(rows, dim) + 2 * Arena::BytesOf<float>(slots, dim) +
+                             2 * Arena::BytesOf<float>(slots, inter) +
+                             LinearInputBytes(slots, inter);
+  return kept + std::max({router, shared, routed});
 }
 
 }  // namespace hadal::model

@@ -4,14 +4,21 @@
 //   y = sum_e w2_e(silu(min(w1_e x, limit)) * clamp(w3_e x, +-limit) * weight_e) + shared(x)
 //
 // Tokens of one expert are multiplied together; a token's sum begins with the shared expert and goes on
-// with its own in ascending order. Source: FACTS.md D6; DeepSeek-V4 inference/model.py, MoE, Gate, Expert.
+// with its own in ascending order.
+// Source: report, "DeepSeekMoE"; DeepSeek-V4 inference/model.py, MoE, Gate, Expert.
 #pragma once
 #include "model/pass.h"
 #include "model/weights.h"
 
 namespace hadal::model {
 
-// work.x [rows, dim] -> work.sub_out [rows, dim].
-void MixExperts(Pass& pass, std::size_t layer, const Moe& moe);
+// Experts go over a batch in parts of at most so many choices (a choice: a token and one of its experts),
+// at least one token's, so that their intermediate rows take bounded memory.
+inline constexpr std::size_t kExpertSlots = 1024;
+
+// x [rows, dim] -> [rows, dim].
+View2<const float> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,
+                              View2<const float> x, Arena::Scope& scope);
+std::size_t MixExpertsBytes(const arch::Config& config, std::size_t rows);
 
 }  // namespace hadal::model

@@ -1,8 +1,17 @@
 #include "model/rope.h"
 
-#include "model/linear.h"
-
 namespace hadal::model {
+namespace {
+
+kernels::Angles AnglesBy(std::span<const float> frequencies, const Batch& batch, Threads& threads,
+                         Arena::Scope& scope) {
+  const View2<float> cos = scope.Take<float>(batch.rows(), frequencies.size());
+  const View2<float> sin = scope.Take<float>(batch.rows(), frequencies.size());
+  kernels::RopeAngles(batch.positions, frequencies, cos, sin, threads);
+  return {cos, sin};
+}
+
+}  // namespace
 
 RopeTables::RopeTables(const arch::Config& c)
     : window_only(kernels::RopeFrequencies(c.qk_rope_head_dim, c.rope_theta)),
@@ -11,20 +20,14 @@ RopeTables::RopeTables(const arch::Config& c)
                                           c.rope_scaling.beta_slow,
                                           c.rope_scaling.original_max_position_embeddings)) {}
 
-void PrepareAngles(Pass& pass, std::span<const float> frequencies) {
-  const View2<float> cos = pass.Rows(pass.work.cos, frequencies.size());
-  const View2<float> sin = pass.Rows(pass.work.sin, frequencies.size());
-  ForEach(pass, pass.rows(), [&](WorkerScratch&, std::size_t t) {
-    kernels::RopeAngles(pass.batch.positions[t], frequencies, cos[t], sin[t]);
-  });
+RowAngles AnglesOf(const RopeTables& tables, const Batch& batch, Threads& threads,
+                   Arena::Scope& scope) {
+  return {AnglesBy(tables.window_only, batch, threads, scope),
+          AnglesBy(tables.compressed, batch, threads, scope)};
 }
 
-void RotateHead(Pass& pass, std::size_t row, std::span<float> head, kernels::Turn turn) {
-  const std::size_t pairs = pass.config.qk_rope_head_dim / 2;
-  const std::span<float> rotary = head.last(2 * pairs);
-  kernels::Rotate(rotary, pass.Rows(pass.work.cos, pairs)[row],
-                  pass.Rows(pass.work.sin, pairs)[row], turn);
-  RoundActs(pass.numerics, rotary);
+std::size_t AnglesBytes(const arch::Config& config, std::size_t rows) {
+  return 4 * Arena::BytesOf<float>(rows, config.qk_rope_head_dim / 2);
 }
 
 }  // namespace hadal::model

@@ -1,10 +1,13 @@
-// The rotary tables of a model and their use in a pass. Layers without compression turn by rope_theta;
-// layers with it by compress_rope_theta and YaRN, everything in them alike.
+// The rotary tables of a model, and the angles of a batch's rows. Layers without compression turn by
+// rope_theta; layers with it by compress_rope_theta and YaRN, everything in them alike.
 #pragma once
 #include <vector>
 
+#include "arch/config.h"
+#include "base/threads.h"
 #include "kernels/rope.h"
-#include "model/pass.h"
+#include "model/batch.h"
+#include "tensor/arena.h"
 
 namespace hadal::model {
 
@@ -16,9 +19,19 @@ struct RopeTables {
   std::vector<float> window_only, compressed;  // frequencies [rope_dim / 2]
 };
 
-// Fills work.cos and work.sin with the angles of every row's position.
-void PrepareAngles(Pass& pass, std::span<const float> frequencies);
-// Turns the last rope_dim channels of one head of batch row `row`, and rounds them.
-void RotateHead(Pass& pass, std::size_t row, std::span<float> head, kernels::Turn turn);
+// The angles of rows' positions by both tables, for all layers of a pass.
+struct RowAngles {
+  const kernels::Angles& For(std::size_t ratio) const {
+    return ratio == 0 ? window_only : compressed;
+  }
+  RowAngles Rows(std::size_t begin, std::size_t count) const {
+    return {window_only.Rows(begin, count), compressed.Rows(begin, count)};
+  }
+  kernels::Angles window_only, compressed;
+};
+
+RowAngles AnglesOf(const RopeTables& tables, const Batch& batch, Threads& threads,
+                   Arena::Scope& scope);
+std::size_t AnglesBytes(const arch::Config& config, std::size_t rows);
 
 }  // namespace hadal::model

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <type_traits>
 
@@ -13,7 +14,8 @@
 namespace hadal {
 
 // At least 64 bytes, 64-byte aligned; above some megabytes in large pages where the system has them.
-// Throws std::bad_alloc. Freed by std::free.
+// Freed by std::free. Null, or std::bad_alloc thrown, if the system does not give so much.
+void* TryAllocateBuffer(std::size_t bytes);
 void* AllocateBuffer(std::size_t bytes);
 
 template <class T>
@@ -26,6 +28,16 @@ class Buffer {
   explicit Buffer(std::size_t count) : count_(count) {
     HADAL_CHECK(count <= std::numeric_limits<std::size_t>::max() / sizeof(T) - 64);
     data_.reset(static_cast<T*>(AllocateBuffer(count * sizeof(T))));
+  }
+
+  // None: the system does not give so much.
+  static std::optional<Buffer> TryCreate(std::size_t count) {
+    if (count > std::numeric_limits<std::size_t>::max() / sizeof(T) - 64) return std::nullopt;
+    Buffer buffer;
+    buffer.data_.reset(static_cast<T*>(TryAllocateBuffer(count * sizeof(T))));
+    if (buffer.data_ == nullptr) return std::nullopt;
+    buffer.count_ = count;
+    return buffer;
   }
 
   T* data() const { return data_.get(); }

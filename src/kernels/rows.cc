@@ -1,0 +1,78 @@
+#include "kernels/rows.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace hadal::kernels {
+namespace {
+
+void AddRow(std::span<const float> x, std::span<float> y) {
+  HADAL_CHECK(x.size() == y.size());
+  const float* from = x.data();
+  float* to = y.data();
+  for (std::size_t d = 0; d < y.size(); ++d) to[d] += from[d];
+}
+
+}  // namespace
+
+namespace ref {
+
+void AddChosen(View2<const float> x, View2<const std::uint32_t> slots, std::size_t first,
+               View2<float> y) {
+  for (std::size_t t = 0; t < y.rows(); ++t)
+    for (std::size_t d = 0; d < y.cols(); ++d) {
+      double sum = y[t][d];
+      for (const std::uint32_t slot : slots[t])
+        if (slot >= first && slot - first < x.rows()) sum += double{x[slot - first][d]};
+      y[t][d] = static_cast<float>(sum);
+    }
+}
+
+}  // namespace ref
+
+void DecodeRows(const StoredMatrix& w, std::span<const std::int32_t> pick, View2<float> y,
+                Threads& threads) {
+  HADAL_CHECK(pick.size() == y.rows());
+  threads.Run(y.rows(),
+              [&](std::size_t t) { DecodeRow(w, static_cast<std::size_t>(pick[t]), y[t]); });
+}
+
+void CopyRows(View2<const float> x, View2<float> y, Threads& threads) {
+  HADAL_CHECK(x.rows() == y.rows() && x.cols() == y.cols());
+  threads.Run(y.rows(), [&](std::size_t t) { std::ranges::copy(x[t], y[t].begin()); });
+}
+
+void GatherRows(View2<const float> x, std::span<const std::uint32_t> pick, View2<float> y,
+                Threads& threads) {
+  HADAL_CHECK(pick.size() == y.rows() && x.cols() == y.cols());
+  threads.Run(y.rows(), [&](std::size_t t) { std::ranges::copy(x[pick[t]], y[t].begin()); });
+}
+
+void AddRows(View2<const float> x, View2<float> y, Threads& threads) {
+  HADAL_CHECK(x.rows() == y.rows());
+  threads.Run(y.rows(), [&](std::size_t t) { AddRow(x[t], y[t]); });
+}
+
+void AddPicked(View2<const float> table, std::span<const std::uint32_t> pick, View2<float> y,
+               Threads& threads) {
+  HADAL_CHECK(pick.size() == y.rows());
+  threads.Run(y.rows(), [&](std::size_t t) { AddRow(table[pick[t]], y[t]); });
+}
+
+void AddChosen(View2<const float> x, View2<const std::uint32_t> slots, std::size_t first,
+               View2<float> y, Threads& threads) {
+  HADAL_CHECK(slots.rows() == y.rows());
+  threads.Run(y.rows(), [&](std::size_t t) {
+    for (const std::uint32_t slot : slots[t])
+      if (slot >= first && slot - first < x.rows()) AddRow(x[slot - first], y[t]);
+  });
+}
+
+void ScaleRows(float factor, View2<float> y, Threads& threads) {
+  threads.Run(y.rows(), [&](std::size_t t) {
+    for (float& v : y[t]) v *= factor;
+  });
+}
+
+}  // namespace hadal::kernels
