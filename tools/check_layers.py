@@ -40,7 +40,7 @@ OUTSIDE = {
     "ATen": r"src/train/",
     "c10": r"src/train/",
     "nlohmann": r"src/base/json\.cc$",
-    "CLI": r"src/cli/|src/train/hadal_train_main\.cc$",
+    "CLI": r"src/cli/command_line\.cc$|src/train/hadal_train_main\.cc$",
     "pcre2.h": r"src/text/",
     "xxhash.h": r"src/io/checksum\.cc$",
     "toml++": r"src/train/|src/plan/",

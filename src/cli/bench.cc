@@ -28,13 +28,13 @@ constexpr const char* kAbout =
     "  hadal bench -m flash-4L --depth 0,32K,128K,1M --batch 1,8 --json\n"
     "  hadal bench -m flash-4L --prefill 512 --prefill-depth 0,1M --svg speed.svg";
 
-struct Command {
+struct BenchCommand {
   measure::BenchOptions bench;
   std::string fill = "random", format = "text", svg;
   bool json = false;
 };
 
-Status RunCommand(Command command) {
+Status RunCommand(BenchCommand command) {
   measure::BenchOptions& bench = command.bench;
   if (bench.quick) bench.sample_seconds = 0.05;
   bench.random_fill = command.fill == "random";
@@ -55,47 +55,45 @@ Status RunCommand(Command command) {
 
 }  // namespace
 
-void AddBench(CLI::App& app, Work* work) {
-  auto command = std::make_shared<Command>();
+void AddBench(Command app, Work* work) {
+  auto command = std::make_shared<BenchCommand>();
   measure::BenchOptions& bench = command->bench;
-  CLI::App* sub = app.add_subcommand("bench", kAbout);
+  const Command sub = app.AddCommand("bench", kAbout);
   const auto list = [&](const char* name, std::vector<std::uint64_t>* values, std::uint64_t min,
                         const char* about) {
-    return sub->add_option(name, *values, about)->delimiter(',')->transform(Size(min));
+    return sub.AddOption(name, *values, about).Delimiter(',').Check(Size(min));
   };
-  sub->add_option("-m,--model", bench.model, "checkpoint directory (default: the embedded model)");
-  const CLI::Option* prefill =
-      list("--prefill", &bench.prefill, 1, "prompt lengths (default: 512,2048)");
+  sub.AddOption("-m,--model", bench.model, "checkpoint directory (default: the embedded model)");
+  const Option prefill = list("--prefill", &bench.prefill, 1, "prompt lengths (default: 512,2048)");
   list("--prefill-depth", &bench.prefill_depth, 0, "tokens before the prompt (default: 0)");
-  const CLI::Option* depth =
-      list("--depth", &bench.depth, 0,
-           "tokens of context to decode at (default: 0,4K,32K,128K,512K,1M)");
-  sub->add_option("--threads", bench.threads, "numbers of threads (default: all processors)")
-      ->delimiter(',')
-      ->check(WholeNumber(1, 1024));
-  sub->add_option("--batch", bench.batch, "sequences decoded together (default: 1)")
-      ->delimiter(',')
-      ->check(WholeNumber(1, 4096));
-  sub->add_option("--fill", command->fill, "how a depth is reached")
-      ->check(CLI::IsMember({"random", "real"}))
-      ->capture_default_str();
-  sub->add_option("--repeat", bench.repeat, "samples of each figure")
-      ->check(WholeNumber(1, 1000))
-      ->capture_default_str();
-  sub->add_option("--chunk", bench.chunk_tokens, "tokens of a forward pass in prefill")
-      ->check(WholeNumber(1, 65536))
-      ->capture_default_str();
+  const Option depth = list("--depth", &bench.depth, 0,
+                            "tokens of context to decode at (default: 0,4K,32K,128K,512K,1M)");
+  sub.AddOption("--threads", bench.threads, "numbers of threads (default: all processors)")
+      .Delimiter(',')
+      .Check(WholeNumber(1, 1024));
+  sub.AddOption("--batch", bench.batch, "sequences decoded together (default: 1)")
+      .Delimiter(',')
+      .Check(WholeNumber(1, 4096));
+  sub.AddOption("--fill", command->fill, "how a depth is reached")
+      .Check(OneOf({"random", "real"}))
+      .ShowDefault();
+  sub.AddOption("--repeat", bench.repeat, "samples of each figure")
+      .Check(WholeNumber(1, 1000))
+      .ShowDefault();
+  sub.AddOption("--chunk", bench.chunk_tokens, "tokens of a forward pass in prefill")
+      .Check(WholeNumber(1, 65536))
+      .ShowDefault();
   AddRam(sub, &bench.ram_bytes);
-  sub->add_flag("--quick", bench.quick, "small and short, to see that it works");
-  sub->add_option("--format", command->format, "of the output")
-      ->check(CLI::IsMember({"text", "markdown", "csv"}))
-      ->capture_default_str();
-  sub->add_option("--svg", command->svg, "also write a plot of speed and memory over depth");
-  sub->add_flag("--json", command->json, "print one JSON object");
-  sub->callback([command, prefill, depth, work] {
+  sub.AddFlag("--quick", bench.quick, "small and short, to see that it works");
+  sub.AddOption("--format", command->format, "of the output")
+      .Check(OneOf({"text", "markdown", "csv"}))
+      .ShowDefault();
+  sub.AddOption("--svg", command->svg, "also write a plot of speed and memory over depth");
+  sub.AddFlag("--json", command->json, "print one JSON object");
+  sub.OnChosen([command, prefill, depth, work] {
     measure::BenchOptions& options = command->bench;
-    if (options.quick && prefill->empty()) options.prefill = {64};
-    if (options.quick && depth->empty()) options.depth = {0, 4096};
+    if (options.quick && !prefill.given()) options.prefill = {64};
+    if (options.quick && !depth.given()) options.depth = {0, 4096};
     *work = [command] { return RunCommand(*command); };
   });
 }

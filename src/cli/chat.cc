@@ -84,12 +84,11 @@ Status ConvertLines(std::istream& in, std::ostream& out, Result<Json> (*convert)
   return Unit{};
 }
 
-void AddLines(CLI::App& group, const char* name, const char* about, Work* work,
+void AddLines(Command group, const char* name, const char* about, Work* work,
               Status (*convert)(std::istream&, std::ostream&)) {
-  CLI::App* command = group.add_subcommand(name, about);
-  command->add_flag("--jsonl")->description("a JSON object a line, in and out")->required();
-  command->callback(
-      [work, convert] { *work = [convert] { return convert(std::cin, std::cout); }; });
+  const Command command = group.AddCommand(name, about);
+  command.AddFlag("--jsonl", "a JSON object a line, in and out").Required();
+  command.OnChosen([work, convert] { *work = [convert] { return convert(std::cin, std::cout); }; });
 }
 
 }  // namespace
@@ -97,11 +96,11 @@ void AddLines(CLI::App& group, const char* name, const char* about, Work* work,
 Status ChatEncode(std::istream& in, std::ostream& out) { return ConvertLines(in, out, EncodeLine); }
 Status ChatParse(std::istream& in, std::ostream& out) { return ConvertLines(in, out, ParseLine); }
 
-void AddChat(CLI::App& app, Work* work) {
-  CLI::App* chat = app.add_subcommand("chat", kAbout);
-  chat->require_subcommand(1);
-  AddLines(*chat, "encode", kEncodeAbout, work, ChatEncode);
-  AddLines(*chat, "parse", kParseAbout, work, ChatParse);
+void AddChat(Command app, Work* work) {
+  const Command chat = app.AddCommand("chat", kAbout);
+  chat.RequireCommand();
+  AddLines(chat, "encode", kEncodeAbout, work, ChatEncode);
+  AddLines(chat, "parse", kParseAbout, work, ChatParse);
 }
 
 }  // namespace hadal::cli

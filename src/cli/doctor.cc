@@ -52,20 +52,20 @@ Status Doctor(const DoctorOptions& options) {
 
 }  // namespace
 
-void AddDoctor(CLI::App& app, Work* work) {
+void AddDoctor(Command app, Work* work) {
   auto options = std::make_shared<DoctorOptions>();
-  CLI::App* doctor = app.add_subcommand("doctor", kAbout);
-  doctor->add_flag("--quick", options->measure.quick, "a few seconds, less exact");
+  const Command doctor = app.AddCommand("doctor", kAbout);
+  doctor.AddFlag("--quick", options->measure.quick, "a few seconds, less exact");
   doctor
-      ->add_option("--threads", options->measure.threads,
-                   "numbers of threads to measure with (default: 1, 2, 4, ... and all)")
-      ->delimiter(',')
-      ->check(WholeNumber(1, 1024));
-  CLI::Option* disk = doctor->add_option(
+      .AddOption("--threads", options->measure.threads,
+                 "numbers of threads to measure with (default: 1, 2, 4, ... and all)")
+      .Delimiter(',')
+      .Check(WholeNumber(1, 1024));
+  const Option disk = doctor.AddOption(
       "--disk", options->disk, "the folder whose disk is read (default: that for temporary files)");
-  doctor->add_flag("--no-disk", options->no_disk, "leave the disk alone")->excludes(disk);
-  doctor->add_flag("--json", options->json, "print one JSON object");
-  doctor->callback([options, work] { *work = [options] { return Doctor(*options); }; });
+  doctor.AddFlag("--no-disk", options->no_disk, "leave the disk alone").Excludes(disk);
+  doctor.AddFlag("--json", options->json, "print one JSON object");
+  doctor.OnChosen([options, work] { *work = [options] { return Doctor(*options); }; });
 }
 
 }  // namespace hadal::cli

@@ -179,39 +179,39 @@ Status Perplexity(const PerplexityOptions& options) {
   return Unit{};
 }
 
-void AddGolden(CLI::App* eval, Work* work) {
+void AddGolden(Command eval, Work* work) {
   auto options = std::make_shared<GoldenOptions>();
-  CLI::App* golden = eval->add_subcommand("golden", kGoldenAbout);
-  golden->add_option("DIR", options->directories, "cases, or folders of cases")->required();
+  const Command golden = eval.AddCommand("golden", kGoldenAbout);
+  golden.AddOption("DIR", options->directories, "cases, or folders of cases").Required();
   AddThreads(golden, &options->threads);
-  golden->add_flag("--verbose", options->verbose, "also the parts of each figure");
-  golden->add_flag("--json", options->json, "print one JSON object");
-  golden->callback([options, work] { *work = [options] { return Golden(*options); }; });
+  golden.AddFlag("--verbose", options->verbose, "also the parts of each figure");
+  golden.AddFlag("--json", options->json, "print one JSON object");
+  golden.OnChosen([options, work] { *work = [options] { return Golden(*options); }; });
 }
 
-void AddPerplexity(CLI::App* eval, Work* work) {
+void AddPerplexity(Command eval, Work* work) {
   auto options = std::make_shared<PerplexityOptions>();
-  CLI::App* perplexity = eval->add_subcommand("perplexity", kPerplexityAbout);
-  perplexity->add_option("-m,--model", options->model,
-                         "checkpoint directory (default: the embedded model)");
-  perplexity->add_option("-f,--file", options->files, "a text; may be given several times")
-      ->required();
+  const Command perplexity = eval.AddCommand("perplexity", kPerplexityAbout);
+  perplexity.AddOption("-m,--model", options->model,
+                       "checkpoint directory (default: the embedded model)");
+  perplexity.AddOption("-f,--file", options->files, "a text; may be given several times")
+      .Required();
   perplexity
-      ->add_option("--context", options->engine.context,
-                   "the text is cut into sequences of so many tokens")
-      ->check(WholeNumber(2, std::uint64_t{1} << 24))
-      ->capture_default_str();
+      .AddOption("--context", options->engine.context,
+                 "the text is cut into sequences of so many tokens")
+      .Check(WholeNumber(2, std::uint64_t{1} << 24))
+      .ShowDefault();
   AddRam(perplexity, &options->engine.ram_bytes);
   AddThreads(perplexity, &options->threads);
-  perplexity->add_flag("--no-bos", options->no_bos, "no BOS token in front of each sequence");
-  perplexity->add_flag("--json", options->json, "print one JSON object");
-  perplexity->callback([options, work] { *work = [options] { return Perplexity(*options); }; });
+  perplexity.AddFlag("--no-bos", options->no_bos, "no BOS token in front of each sequence");
+  perplexity.AddFlag("--json", options->json, "print one JSON object");
+  perplexity.OnChosen([options, work] { *work = [options] { return Perplexity(*options); }; });
 }
 
 }  // namespace
 
-void AddEval(CLI::App& app, Work* work) {
-  CLI::App* eval = app.add_subcommand("eval",
+void AddEval(Command app, Work* work) {
+  const Command eval = app.AddCommand("eval",
                                       "Check the engine, or measure a model.\n"
                                       "\n"
                                       "Examples:\n"

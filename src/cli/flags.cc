@@ -11,7 +11,7 @@
 
 namespace hadal::cli {
 
-CLI::Validator WholeNumber(std::uint64_t min, std::uint64_t max) {
+Validator WholeNumber(std::uint64_t min, std::uint64_t max) {
   const auto check = [min, max](const std::string& text) -> std::string {
     std::uint64_t value = 0;
     const char* end = text.data() + text.size();
@@ -19,10 +19,10 @@ CLI::Validator WholeNumber(std::uint64_t min, std::uint64_t max) {
     if (error == std::errc{} && stop == end && value >= min && value <= max) return {};
     return fmt::format("found {}, expected a whole number from {} to {}", Quote(text), min, max);
   };
-  return CLI::Validator(check, "", "whole number");
+  return {check};
 }
 
-CLI::Validator Size(std::uint64_t min, std::uint64_t max) {
+Validator Size(std::uint64_t min, std::uint64_t max) {
   const auto rewrite = [min, max](std::string& text) -> std::string {
     const auto size = ParseSize(text);
     if (!size.ok()) return size.error().what;
@@ -31,10 +31,10 @@ CLI::Validator Size(std::uint64_t min, std::uint64_t max) {
     text = std::to_string(*size);
     return {};
   };
-  return CLI::Validator(rewrite, "", "size");
+  return {rewrite};
 }
 
-CLI::Validator Number(const std::function<Status(double)>& check) {
+Validator Number(const std::function<Status(double)>& check) {
   const auto read = [check](const std::string& text) -> std::string {
     double value = 0;
     const char* end = text.data() + text.size();
@@ -44,28 +44,28 @@ CLI::Validator Number(const std::function<Status(double)>& check) {
     const Status status = check(value);
     return status.ok() ? std::string() : status.error().what;
   };
-  return CLI::Validator(read, "", "number");
+  return {read};
 }
 
-CLI::Validator NotEmpty() {
+Validator NotEmpty() {
   const auto check = [](const std::string& text) -> std::string {
     return text.empty() ? "found an empty text" : "";
   };
-  return CLI::Validator(check, "", "not empty");
+  return {check};
 }
 
-void AddRam(CLI::App* app, std::optional<std::uint64_t>* bytes) {
-  app->add_option(
+void AddRam(Command app, std::optional<std::uint64_t>* bytes) {
+  app.AddOption(
          "--ram", *bytes,
          "refuse to start if weights, state and scratch need more memory than this (8G, 8GB)")
-      ->transform(Size(1));
+      .Check(Size(1));
 }
 
-void AddThreads(CLI::App* app, std::size_t* threads) {
+void AddThreads(Command app, std::size_t* threads) {
   *threads = Threads::HardwareCount();
-  app->add_option("--threads", *threads,
-                  "threads (default: all processors that this process may use)")
-      ->check(WholeNumber(1, 1024));
+  app.AddOption("--threads", *threads,
+                "threads (default: all processors that this process may use)")
+      .Check(WholeNumber(1, 1024));
 }
 
 }  // namespace hadal::cli

@@ -1,7 +1,6 @@
 // What the flags of several commands share: checks of their values, and flags that mean the same
 // everywhere. A value that fails is wrong usage: exit code 2.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,25 +8,26 @@
 #include <optional>
 
 #include "base/result.h"
+#include "cli/command_line.h"
 
 namespace hadal::cli {
 
 // A whole number from min to max. By itself CLI11 takes "-1" for 2^64 - 1.
-CLI::Validator WholeNumber(std::uint64_t min = 0,
-                           std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
+Validator WholeNumber(std::uint64_t min = 0,
+                      std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
 
 // A count such as 4096 or 4K, from min to max, rewritten to plain digits: for transform().
-CLI::Validator Size(std::uint64_t min, std::uint64_t max = std::uint64_t{1} << 62);
+Validator Size(std::uint64_t min, std::uint64_t max = std::uint64_t{1} << 62);
 
 // A decimal number, then what `check` says of it.
-CLI::Validator Number(const std::function<Status(double)>& check);
+Validator Number(const std::function<Status(double)>& check);
 
-CLI::Validator NotEmpty();
+Validator NotEmpty();
 
 // --ram; a size such as 8G or 8GB. *bytes is absent if it is not given.
-void AddRam(CLI::App* app, std::optional<std::uint64_t>* bytes);
+void AddRam(Command app, std::optional<std::uint64_t>* bytes);
 
 // --threads; *threads is all processors if it is not given.
-void AddThreads(CLI::App* app, std::size_t* threads);
+void AddThreads(Command app, std::size_t* threads);
 
 }  // namespace hadal::cli

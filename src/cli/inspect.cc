@@ -36,15 +36,14 @@ Status Inspect(const InspectOptions& options, std::ostream& out) {
               more == 0 ? "" : fmt::format(" (and {} more)", more));
 }
 
-void AddInspect(CLI::App& app, Work* work) {
+void AddInspect(Command app, Work* work) {
   auto options = std::make_shared<InspectOptions>();
-  CLI::App* inspect = app.add_subcommand("inspect", kAbout);
-  inspect->add_option("DIR", options->directory, "checkpoint directory")->required();
-  inspect->add_option("--filter", options->filter, "list the tensors with this in their name");
-  inspect->add_flag("--tensors", options->tensors, "list every tensor");
-  inspect->add_flag("--json", options->json, "print one JSON object");
-  inspect->callback(
-      [options, work] { *work = [options] { return Inspect(*options, std::cout); }; });
+  const Command inspect = app.AddCommand("inspect", kAbout);
+  inspect.AddOption("DIR", options->directory, "checkpoint directory").Required();
+  inspect.AddOption("--filter", options->filter, "list the tensors with this in their name");
+  inspect.AddFlag("--tensors", options->tensors, "list every tensor");
+  inspect.AddFlag("--json", options->json, "print one JSON object");
+  inspect.OnChosen([options, work] { *work = [options] { return Inspect(*options, std::cout); }; });
 }
 
 }  // namespace hadal::cli

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include "base/log.h"
@@ -26,24 +27,13 @@ int PrintError(const Error& error) {
   return 1;
 }
 
-// A command's text is one string, its first line the summary. In the list of commands only the summary
-// is shown, in the command's own help all of it.
-void SplitDescriptions(CLI::App& app) {
-  const std::string text = app.get_description();
-  if (const std::size_t line = text.find('\n'); line != std::string::npos) {
-    app.description(text.substr(0, line));
-    app.footer(text.substr(line + 2));  // an empty line lies between
-  }
-  for (CLI::App* command : app.get_subcommands({})) SplitDescriptions(*command);
-}
-
 }  // namespace
 
 int Main(int argc, char** argv) {
-  CLI::App app(kAbout, "hadal");
-  app.set_version_flag("--version", HADAL_VERSION);
+  Program program("hadal", kAbout, HADAL_VERSION);
+  const Command app = program.command();
   int verbosity = 0;
-  app.add_flag("-v,--verbose", verbosity, "log more to stderr (-vv: everything)");
+  app.AddFlag("-v,--verbose", verbosity, "log more to stderr (-vv: everything)");
   Work work;
   AddRun(app, &work);
   AddTrain(app, &work);
@@ -57,15 +47,9 @@ int Main(int argc, char** argv) {
   AddTokenize(app, &work);
   AddTokenizer(app, &work);
   AddChat(app, &work);
-  SplitDescriptions(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    // CLI11 has codes of its own; ours are 0 for help and 2 for wrong usage.
-    return app.exit(e) == 0 ? 0 : 2;
-  }
+  if (const std::optional<int> code = program.Parse(argc, argv)) return *code;
   if (!work) {  // no command, or a group of commands without one of them
-    std::fprintf(stderr, "%s", app.help().c_str());
+    std::fprintf(stderr, "%s", program.Help().c_str());
     return 2;
   }
   StartLog(verbosity);

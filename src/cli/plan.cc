@@ -71,8 +71,8 @@ Status WritePage(const std::string& html, const std::vector<plan::PlannedModel>&
   return io::WriteFile(html, page);
 }
 
-void AddHtmlFlag(CLI::App& command, std::string* html) {
-  command.add_option("--html", *html, "also write a page of charts for the browser to this file");
+void AddHtmlFlag(Command command, std::string* html) {
+  command.AddOption("--html", *html, "also write a page of charts for the browser to this file");
 }
 
 Status Show(const ShowOptions& options, std::ostream& out) {
@@ -97,59 +97,55 @@ Status Compare(const CompareOptions& options, std::ostream& out) {
   return PrintReport(plan::CompareModels(models, contexts, accounting), options, out);
 }
 
-void AddShow(CLI::App& plan, Work* work) {
+void AddShow(Command plan, Work* work) {
   auto options = std::make_shared<ShowOptions>();
-  CLI::App* show = plan.add_subcommand("show", kAboutShow);
-  show->add_option("MODEL", options->model, "preset, config.json or checkpoint folder")->required();
-  show->add_option("--context", options->context, "tokens, with the new one")
-      ->capture_default_str();
-  AddHtmlFlag(*show, &options->html);
-  AddPlanFlags(*show, options.get(), Accountings::kBoth);
-  show->callback([options, work] { *work = [options] { return Show(*options, std::cout); }; });
+  const Command show = plan.AddCommand("show", kAboutShow);
+  show.AddOption("MODEL", options->model, "preset, config.json or checkpoint folder").Required();
+  show.AddOption("--context", options->context, "tokens, with the new one").ShowDefault();
+  AddHtmlFlag(show, &options->html);
+  AddPlanFlags(show, options.get(), Accountings::kBoth);
+  show.OnChosen([options, work] { *work = [options] { return Show(*options, std::cout); }; });
 }
 
-void AddClaims(CLI::App& plan, Work* work) {
+void AddClaims(Command plan, Work* work) {
   auto options = std::make_shared<ClaimsOptions>();
-  CLI::App* claims = plan.add_subcommand("claims", kAboutClaims);
-  claims->add_option("--context", options->context, "tokens")->capture_default_str();
-  AddPlanFlags(*claims, options.get(), Accountings::kBoth);
-  claims->callback([options, work] { *work = [options] { return Claims(*options, std::cout); }; });
+  const Command claims = plan.AddCommand("claims", kAboutClaims);
+  claims.AddOption("--context", options->context, "tokens").ShowDefault();
+  AddPlanFlags(claims, options.get(), Accountings::kBoth);
+  claims.OnChosen([options, work] { *work = [options] { return Claims(*options, std::cout); }; });
 }
 
-void AddCompare(CLI::App& plan, Work* work) {
+void AddCompare(Command plan, Work* work) {
   auto options = std::make_shared<CompareOptions>();
-  CLI::App* compare = plan.add_subcommand("compare", kAboutCompare);
+  const Command compare = plan.AddCommand("compare", kAboutCompare);
   compare
-      ->add_option("MODEL", options->models,
-                   "models; the first is what the others are held against")
-      ->required();
-  compare->add_option("--context", options->context, "FROM..TO, doubling; or a list")
-      ->capture_default_str();
-  AddHtmlFlag(*compare, &options->html);
-  AddPlanFlags(*compare, options.get(), Accountings::kBoth);
-  compare->callback(
-      [options, work] { *work = [options] { return Compare(*options, std::cout); }; });
+      .AddOption("MODEL", options->models, "models; the first is what the others are held against")
+      .Required();
+  compare.AddOption("--context", options->context, "FROM..TO, doubling; or a list").ShowDefault();
+  AddHtmlFlag(compare, &options->html);
+  AddPlanFlags(compare, options.get(), Accountings::kBoth);
+  compare.OnChosen([options, work] { *work = [options] { return Compare(*options, std::cout); }; });
 }
 
 }  // namespace
 
-void AddPlanFlags(CLI::App& command, PlanFlags* flags, Accountings accountings) {
+void AddPlanFlags(Command command, PlanFlags* flags, Accountings accountings) {
   if (accountings != Accountings::kNone)
     command
-        .add_option("--kv", flags->kv,
-                    "form of cache entries: published, payload, fp8-indexer, "
-                    "unpadded, bf16, bf16-main")
-        ->capture_default_str();
+        .AddOption("--kv", flags->kv,
+                   "form of cache entries: published, payload, fp8-indexer, "
+                   "unpadded, bf16, bf16-main")
+        .ShowDefault();
   if (accountings == Accountings::kBoth)
     command
-        .add_option("--flops", flags->flops,
-                    "accounting: raw, attention, fp8-equivalent, "
-                    "bf16-outputs, fp32-compressors, fast-fp4, "
-                    "fp8-indexer, fp8-core")
-        ->capture_default_str();
-  command.add_flag("--gib", flags->gib, "bytes in KiB, MiB, GiB (default: kB, MB, GB)");
-  CLI::Option* json = command.add_flag("--json", flags->json, "print one JSON object");
-  command.add_flag("--csv", flags->csv, "print the main table as CSV")->excludes(json);
+        .AddOption("--flops", flags->flops,
+                   "accounting: raw, attention, fp8-equivalent, "
+                   "bf16-outputs, fp32-compressors, fast-fp4, "
+                   "fp8-indexer, fp8-core")
+        .ShowDefault();
+  command.AddFlag("--gib", flags->gib, "bytes in KiB, MiB, GiB (default: kB, MB, GB)");
+  const Option json = command.AddFlag("--json", flags->json, "print one JSON object");
+  command.AddFlag("--csv", flags->csv, "print the main table as CSV").Excludes(json);
 }
 
 Result<plan::Accounting> AccountingOf(const PlanFlags& flags) {
@@ -168,20 +164,17 @@ Status PrintReport(const plan::Report& report, const PlanFlags& flags, std::ostr
   return Unit{};
 }
 
-void AddPlan(CLI::App& app, Work* work) {
-  CLI::App* plan = app.add_subcommand("plan", kAbout);
-  plan->require_subcommand(0, 1);  // by the callback: so that a wrong name is named
-  plan->callback([plan] {
-    if (plan->get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
-  });
-  AddShow(*plan, work);
-  AddClaims(*plan, work);
-  AddCompare(*plan, work);
-  AddFit(*plan, work);
-  AddFleet(*plan, work);
-  AddCheck(*plan, work);
-  AddMachines(*plan, work);
-  AddRates(*plan, work);
+void AddPlan(Command app, Work* work) {
+  const Command plan = app.AddCommand("plan", kAbout);
+  plan.RequireCommand();
+  AddShow(plan, work);
+  AddClaims(plan, work);
+  AddCompare(plan, work);
+  AddFit(plan, work);
+  AddFleet(plan, work);
+  AddCheck(plan, work);
+  AddMachines(plan, work);
+  AddRates(plan, work);
 }
 
 }  // namespace hadal::cli

@@ -1,10 +1,10 @@
 // What the subcommands of `hadal plan` share: their flags, and printing a report.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <memory>
 #include <ostream>
 #include <string>
 
+#include "cli/command_line.h"
 #include "cli/commands.h"
 #include "plan/engine_rates.h"
 #include "plan/options.h"
@@ -17,18 +17,18 @@ struct PlanFlags {
 };
 // --kv and --flops where the command has accountings, --gib, --json, --csv.
 enum class Accountings { kNone, kKv, kBoth };
-void AddPlanFlags(CLI::App& command, PlanFlags* flags, Accountings accountings);
+void AddPlanFlags(Command command, PlanFlags* flags, Accountings accountings);
 Result<plan::Accounting> AccountingOf(const PlanFlags& flags);
 Status PrintReport(const plan::Report& report, const PlanFlags& flags, std::ostream& out);
 
 // cli/plan_machines.cc
-void AddFit(CLI::App& plan, Work* work);
-void AddFleet(CLI::App& plan, Work* work);
-void AddCheck(CLI::App& plan, Work* work);
-void AddMachines(CLI::App& plan, Work* work);
+void AddFit(Command plan, Work* work);
+void AddFleet(Command plan, Work* work);
+void AddCheck(Command plan, Work* work);
+void AddMachines(Command plan, Work* work);
 
 // cli/plan_rates.cc
-void AddRates(CLI::App& plan, Work* work);
+void AddRates(Command plan, Work* work);
 Result<plan::Report> RatesReport(std::size_t threads);
 Result<plan::EngineRates> FindRates(const std::string& name);  // "this", measured now; or a file
 

@@ -184,94 +184,93 @@ Status Check(const CheckOptions& options, std::ostream& out) {
   return PrintReport(report, options, out);
 }
 
-void AddRatesFlag(CLI::App& command, std::string* rates) {
-  command.add_option("--rates", *rates, "what `hadal plan rates --json` wrote, or `this`");
+void AddRatesFlag(Command command, std::string* rates) {
+  command.AddOption("--rates", *rates, "what `hadal plan rates --json` wrote, or `this`");
 }
 
-void AddMachineFlags(CLI::App& command, MachineOptions* o) {
+void AddMachineFlags(Command command, MachineOptions* o) {
   command
-      .add_option("--machine", o->machine,
-                  "name in the catalogue, `this`, or a .json of `hadal doctor`")
-      ->required();
-  command.add_option("--catalogue", o->catalogue, "more machines, a TOML file");
-  command.add_option("--ram", o->ram, "main memory of one, as 96GiB (default: the machine's)")
-      ->transform(Size(1, kMostRam));
+      .AddOption("--machine", o->machine,
+                 "name in the catalogue, `this`, or a .json of `hadal doctor`")
+      .Required();
+  command.AddOption("--catalogue", o->catalogue, "more machines, a TOML file");
+  command.AddOption("--ram", o->ram, "main memory of one, as 96GiB (default: the machine's)")
+      .Check(Size(1, kMostRam));
   AddRatesFlag(command, &o->rates);
-  command.add_option("--prefill-rows", o->rows, "tokens of a prefill step")
-      ->check(WholeNumber(1, 1 << 20))
-      ->capture_default_str();
+  command.AddOption("--prefill-rows", o->rows, "tokens of a prefill step")
+      .Check(WholeNumber(1, 1 << 20))
+      .ShowDefault();
   const auto price = [&](const char* flag, double* value, const char* about) {
-    return command.add_option(flag, *value, about)->check(Number([](double number) -> Status {
+    return command.AddOption(flag, *value, about).Check(Number([](double number) -> Status {
       if (number >= 1e-6 && number <= 1e9) return Unit{};
       return Fail(Code::kInvalid, "found {}, expected a number from 0.000001 to 1000000000",
                   number);
     }));
   };
-  CLI::Option* rent = price("--usd-per-hour", &o->usd_per_hour, "what one machine costs");
-  CLI::Option* power = price("--usd-per-kwh", &o->usd_per_kwh, "what power costs, with --years");
-  CLI::Option* years = price("--years", &o->years, "over which the purchase price is written off");
-  power->needs(years)->excludes(rent);
-  years->needs(power)->excludes(rent);
+  const Option rent = price("--usd-per-hour", &o->usd_per_hour, "what one machine costs");
+  const Option power = price("--usd-per-kwh", &o->usd_per_kwh, "what power costs, with --years");
+  const Option years = price("--years", &o->years, "over which the purchase price is written off");
+  power.Needs(years).Excludes(rent);
+  years.Needs(power).Excludes(rent);
   AddPlanFlags(command, o, Accountings::kKv);
 }
 
 }  // namespace
 
-void AddFit(CLI::App& plan, Work* work) {
+void AddFit(Command plan, Work* work) {
   auto options = std::make_shared<FitOptions>();
-  CLI::App* fit = plan.add_subcommand("fit", kAboutFit);
-  fit->add_option("MODEL", options->models, "models (default: every preset)");
-  fit->add_option("--context", options->context, "tokens of each sequence")->capture_default_str();
-  fit->add_option("--sequences", options->sequences, "kept and decoded together")
-      ->check(WholeNumber(1, 1 << 20))
-      ->capture_default_str();
-  fit->add_option("--machines", options->machines, "that share one copy of the weights")
-      ->check(WholeNumber(1, 1024))
-      ->capture_default_str();
-  AddMachineFlags(*fit, options.get());
-  fit->callback([options, work] { *work = [options] { return Fit(*options, std::cout); }; });
+  const Command fit = plan.AddCommand("fit", kAboutFit);
+  fit.AddOption("MODEL", options->models, "models (default: every preset)");
+  fit.AddOption("--context", options->context, "tokens of each sequence").ShowDefault();
+  fit.AddOption("--sequences", options->sequences, "kept and decoded together")
+      .Check(WholeNumber(1, 1 << 20))
+      .ShowDefault();
+  fit.AddOption("--machines", options->machines, "that share one copy of the weights")
+      .Check(WholeNumber(1, 1024))
+      .ShowDefault();
+  AddMachineFlags(fit, options.get());
+  fit.OnChosen([options, work] { *work = [options] { return Fit(*options, std::cout); }; });
 }
 
-void AddFleet(CLI::App& plan, Work* work) {
+void AddFleet(Command plan, Work* work) {
   auto options = std::make_shared<FleetOptions>();
-  CLI::App* fleet = plan.add_subcommand("fleet", kAboutFleet);
+  const Command fleet = plan.AddCommand("fleet", kAboutFleet);
   plan::Demand& demand = options->demand;
-  fleet->add_option("MODEL", options->model, "the model")->required();
-  fleet->add_option("--against", options->against, "another model, to compare with");
-  fleet->add_option("--users", demand.users, "users")->required();
-  fleet->add_option("--concurrency", demand.concurrency, "sequences under way at the peak")
-      ->required();
-  fleet->add_option("--contexts", options->contexts, "TOKENS:SHARE,...; the shares sum to 1")
-      ->required();
-  fleet->add_option("--output-tokens", demand.output_tokens_a_day, "decoded a user and day")
-      ->required();
-  fleet->add_option("--prompt-tokens", demand.prompt_tokens_a_day, "prefilled a user and day")
-      ->required();
-  fleet->add_option("--peak", demand.peak, "peak demand, times the day's mean")
-      ->capture_default_str();
-  fleet->add_option("--context-growth", demand.context_growth, "what if contexts grew this much")
-      ->capture_default_str();
-  AddMachineFlags(*fleet, options.get());
-  fleet->callback([options, work] { *work = [options] { return Fleet(*options, std::cout); }; });
+  fleet.AddOption("MODEL", options->model, "the model").Required();
+  fleet.AddOption("--against", options->against, "another model, to compare with");
+  fleet.AddOption("--users", demand.users, "users").Required();
+  fleet.AddOption("--concurrency", demand.concurrency, "sequences under way at the peak")
+      .Required();
+  fleet.AddOption("--contexts", options->contexts, "TOKENS:SHARE,...; the shares sum to 1")
+      .Required();
+  fleet.AddOption("--output-tokens", demand.output_tokens_a_day, "decoded a user and day")
+      .Required();
+  fleet.AddOption("--prompt-tokens", demand.prompt_tokens_a_day, "prefilled a user and day")
+      .Required();
+  fleet.AddOption("--peak", demand.peak, "peak demand, times the day's mean").ShowDefault();
+  fleet.AddOption("--context-growth", demand.context_growth, "what if contexts grew this much")
+      .ShowDefault();
+  AddMachineFlags(fleet, options.get());
+  fleet.OnChosen([options, work] { *work = [options] { return Fleet(*options, std::cout); }; });
 }
 
-void AddCheck(CLI::App& plan, Work* work) {
+void AddCheck(Command plan, Work* work) {
   auto options = std::make_shared<CheckOptions>();
-  CLI::App* check = plan.add_subcommand("check", kAboutCheck);
-  check->add_option("MODEL", options->model, "the model measured")->required();
-  check->add_option("BENCH", options->bench, "what `hadal bench --json` wrote")->required();
-  AddRatesFlag(*check, &options->rates);
-  AddPlanFlags(*check, options.get(), Accountings::kNone);
-  check->callback([options, work] { *work = [options] { return Check(*options, std::cout); }; });
+  const Command check = plan.AddCommand("check", kAboutCheck);
+  check.AddOption("MODEL", options->model, "the model measured").Required();
+  check.AddOption("BENCH", options->bench, "what `hadal bench --json` wrote").Required();
+  AddRatesFlag(check, &options->rates);
+  AddPlanFlags(check, options.get(), Accountings::kNone);
+  check.OnChosen([options, work] { *work = [options] { return Check(*options, std::cout); }; });
 }
 
-void AddMachines(CLI::App& plan, Work* work) {
+void AddMachines(Command plan, Work* work) {
   auto options = std::make_shared<MachinesOptions>();
-  CLI::App* machines = plan.add_subcommand("machines", kAboutMachines);
-  machines->add_option("--catalogue", options->catalogue, "more machines, a TOML file");
-  machines->add_flag("--toml", options->toml, "print the built-in catalogue as it is");
-  AddPlanFlags(*machines, options.get(), Accountings::kNone);
-  machines->callback(
+  const Command machines = plan.AddCommand("machines", kAboutMachines);
+  machines.AddOption("--catalogue", options->catalogue, "more machines, a TOML file");
+  machines.AddFlag("--toml", options->toml, "print the built-in catalogue as it is");
+  AddPlanFlags(machines, options.get(), Accountings::kNone);
+  machines.OnChosen(
       [options, work] { *work = [options] { return Machines(*options, std::cout); }; });
 }
 

@@ -70,11 +70,11 @@ Result<plan::EngineRates> FindRates(const std::string& name) {
   return plan::EngineRatesFromJson(*json, name);
 }
 
-void AddRates(CLI::App& plan, Work* work) {
+void AddRates(Command plan, Work* work) {
   auto options = std::make_shared<PlanFlags>();
-  CLI::App* rates = plan.add_subcommand("rates", kAbout);
-  AddPlanFlags(*rates, options.get(), Accountings::kNone);
-  rates->callback([options, work] { *work = [options] { return Rates(*options, std::cout); }; });
+  const Command rates = plan.AddCommand("rates", kAbout);
+  AddPlanFlags(rates, options.get(), Accountings::kNone);
+  rates.OnChosen([options, work] { *work = [options] { return Rates(*options, std::cout); }; });
 }
 
 }  // namespace hadal::cli

@@ -67,18 +67,18 @@ Status Quantize(const QuantizeCommand& command, std::ostream& out) {
   return Unit{};
 }
 
-void AddQuantize(CLI::App& app, Work* work) {
+void AddQuantize(Command app, Work* work) {
   auto command = std::make_shared<QuantizeCommand>();
-  CLI::App* quantize = app.add_subcommand("quantize", kAbout);
-  quantize->add_option("IN", command->in, "checkpoint directory")->required();
-  quantize->add_option("OUT", command->out, "directory to write")->required();
-  quantize->add_option("--to", command->to, "published (FP8 + FP4), f32 or bf16")
-      ->check(CLI::IsMember({"published", "f32", "bf16"}))
-      ->capture_default_str();
-  quantize->add_flag("--force", command->force, "replace a model that is in OUT");
-  quantize->add_flag("--quiet", command->quiet, "no progress line");
-  quantize->add_flag("--json", command->json, "print one JSON object");
-  quantize->callback(
+  const Command quantize = app.AddCommand("quantize", kAbout);
+  quantize.AddOption("IN", command->in, "checkpoint directory").Required();
+  quantize.AddOption("OUT", command->out, "directory to write").Required();
+  quantize.AddOption("--to", command->to, "published (FP8 + FP4), f32 or bf16")
+      .Check(OneOf({"published", "f32", "bf16"}))
+      .ShowDefault();
+  quantize.AddFlag("--force", command->force, "replace a model that is in OUT");
+  quantize.AddFlag("--quiet", command->quiet, "no progress line");
+  quantize.AddFlag("--json", command->json, "print one JSON object");
+  quantize.OnChosen(
       [command, work] { *work = [command] { return Quantize(*command, std::cout); }; });
 }
 

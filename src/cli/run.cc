@@ -132,7 +132,7 @@ Status Run(RunOptions options) {
   return Unit{};
 }
 
-CLI::Validator Sampling(double engine::SampleOptions::*field) {
+Validator Sampling(double engine::SampleOptions::*field) {
   return Number([field](double value) {
     engine::SampleOptions sample;
     sample.*field = value;
@@ -142,67 +142,64 @@ CLI::Validator Sampling(double engine::SampleOptions::*field) {
 
 }  // namespace
 
-void AddRun(CLI::App& app, Work* work) {
+void AddRun(Command app, Work* work) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* run = app.add_subcommand("run", kAbout);
-  run->add_option("-m,--model", options->model, "checkpoint directory");
-  CLI::Option* prompt = run->add_option("-p,--prompt", options->prompt, "the text to continue");
-  run->add_option("-f,--file", options->prompt_file, "a file with the text to continue")
-      ->excludes(prompt);
-  run->add_option("--max-tokens", options->generate.max_tokens, "stop after so many tokens")
-      ->check(WholeNumber())
-      ->capture_default_str();
-  run->add_option(
-         "--temperature", options->temperature,
-         "0: always the likeliest token (default: the model's generation_config.json, or 1)")
-      ->check(Sampling(&engine::SampleOptions::temperature));
-  run->add_option("--top-p", options->top_p,
-                  "draw from the likeliest tokens that sum to this probability")
-      ->check(Sampling(&engine::SampleOptions::top_p));
-  run->add_option("--top-k", options->generate.sample.top_k,
-                  "draw from the k likeliest tokens; 0: all")
-      ->check(WholeNumber())
-      ->capture_default_str();
-  run->add_option("--min-p", options->generate.sample.min_p,
-                  "drop tokens less likely than this share of the likeliest")
-      ->check(Sampling(&engine::SampleOptions::min_p))
-      ->capture_default_str();
-  run->add_option("--seed", options->seed,
-                  "same seed, same text (default: a random one, see --stats)")
-      ->check(WholeNumber());
-  run->add_option("--stop", options->generate.stop,
-                  "end before this text; may be given several times")
-      ->allow_extra_args(false)
-      ->check(NotEmpty());
-  run->add_option("--prompt-tokens", options->generate.prompt_tokens,
-                  "read only so many tokens of a longer prompt")
-      ->check(WholeNumber(1));
-  run->add_option("--chunk", options->generate.prefill_chunk,
-                  "tokens of the prompt read together: speed against scratch memory")
-      ->check(WholeNumber(1, 65536))
-      ->capture_default_str();
+  const Command run = app.AddCommand("run", kAbout);
+  run.AddOption("-m,--model", options->model, "checkpoint directory");
+  const Option prompt = run.AddOption("-p,--prompt", options->prompt, "the text to continue");
+  run.AddOption("-f,--file", options->prompt_file, "a file with the text to continue")
+      .Excludes(prompt);
+  run.AddOption("--max-tokens", options->generate.max_tokens, "stop after so many tokens")
+      .Check(WholeNumber())
+      .ShowDefault();
+  run.AddOption("--temperature", options->temperature,
+                "0: always the likeliest token (default: the model's generation_config.json, or 1)")
+      .Check(Sampling(&engine::SampleOptions::temperature));
+  run.AddOption("--top-p", options->top_p,
+                "draw from the likeliest tokens that sum to this probability")
+      .Check(Sampling(&engine::SampleOptions::top_p));
+  run.AddOption("--top-k", options->generate.sample.top_k,
+                "draw from the k likeliest tokens; 0: all")
+      .Check(WholeNumber())
+      .ShowDefault();
+  run.AddOption("--min-p", options->generate.sample.min_p,
+                "drop tokens less likely than this share of the likeliest")
+      .Check(Sampling(&engine::SampleOptions::min_p))
+      .ShowDefault();
+  run.AddOption("--seed", options->seed,
+                "same seed, same text (default: a random one, see --stats)")
+      .Check(WholeNumber());
+  run.AddOption("--stop", options->generate.stop,
+                "end before this text; may be given several times")
+      .OneValueEach()
+      .Check(NotEmpty());
+  run.AddOption("--prompt-tokens", options->generate.prompt_tokens,
+                "read only so many tokens of a longer prompt")
+      .Check(WholeNumber(1));
+  run.AddOption("--chunk", options->generate.prefill_chunk,
+                "tokens of the prompt read together: speed against scratch memory")
+      .Check(WholeNumber(1, 65536))
+      .ShowDefault();
   AddRam(run, &options->generate.ram_bytes);
-  run->add_option("--snapshot", options->generate.snapshot,
-                  "where to write the state if Ctrl-C or --max-tokens ends the run");
-  CLI::Option* resume =
-      run->add_option("--resume", options->resume,
-                      "go on from such a file, with its prompt, sampling and text so far");
+  run.AddOption("--snapshot", options->generate.snapshot,
+                "where to write the state if Ctrl-C or --max-tokens ends the run");
+  const Option resume =
+      run.AddOption("--resume", options->resume,
+                    "go on from such a file, with its prompt, sampling and text so far");
   AddThreads(run, &options->threads);
-  run->add_flag("--no-bos", options->no_bos, "do not put the model's BOS token in front");
-  run->add_flag(
-      "--special", options->special,
-      "the prompt is in the chat format: control tokens such as <think> in it are read as "
-      "such, not as text");
+  run.AddFlag("--no-bos", options->no_bos, "do not put the model's BOS token in front");
+  run.AddFlag("--special", options->special,
+              "the prompt is in the chat format: control tokens such as <think> in it are read as "
+              "such, not as text");
   // What the file says is not said again.
   for (const char* name : {"--prompt", "--file", "--temperature", "--top-p", "--top-k", "--min-p",
                            "--seed", "--prompt-tokens", "--no-bos", "--special"})
-    resume->excludes(run->get_option(name));
-  run->add_flag("--echo", options->echo, "print the prompt before its continuation");
-  run->add_flag("--stats", options->stats,
-                "print speed and bytes by component to stderr at the end");
-  run->add_flag("--json", options->json, "print one JSON object with text and stats at the end");
-  run->callback([options, work, prompt] {
-    options->prompt_given = prompt->count() > 0;
+    resume.Excludes(run.Find(name));
+  run.AddFlag("--echo", options->echo, "print the prompt before its continuation");
+  run.AddFlag("--stats", options->stats, "print speed and bytes by component to stderr at the end");
+  run.AddFlag("--json", options->json, "print one JSON object with text and stats at the end");
+  run.OnChosen([options, work, prompt] {
+    options->prompt_given = prompt.given();
     *work = [options] { return Run(*options); };
   });
 }

@@ -73,32 +73,32 @@ Status Synth(const SynthCommand& command, std::ostream& out) {
   return Unit{};
 }
 
-void AddSynth(CLI::App& app, Work* work) {
+void AddSynth(Command app, Work* work) {
   auto command = std::make_shared<SynthCommand>();
-  CLI::App* synth = app.add_subcommand("synth", kAbout);
+  const Command synth = app.AddCommand("synth", kAbout);
   arch::ShapeChanges& changes = command->changes;
-  synth->add_option("OUT", command->out, "directory to write")->required();
-  synth->add_option("--shape", command->shape, "flash, pro, or a config.json to take it from")
-      ->capture_default_str();
+  synth.AddOption("OUT", command->out, "directory to write").Required();
+  synth.AddOption("--shape", command->shape, "flash, pro, or a config.json to take it from")
+      .ShowDefault();
   // Bounds of what can be counted; which shapes make a model, the reader of config.json says.
   const auto count = [&](const char* name, std::optional<std::size_t>* value, const char* about) {
-    synth->add_option(name, *value, about)->check(WholeNumber(1, std::size_t{1} << 24));
+    synth.AddOption(name, *value, about).Check(WholeNumber(1, std::size_t{1} << 24));
   };
   count("--layers", &changes.layers, "so many layers (default: the shape's)");
   count("--experts", &changes.experts, "so many routed experts (default: the shape's)");
   count("--vocab", &changes.vocab, "so many tokens (default: the shape's)");
-  synth->add_option("--ratios", changes.ratios, "compress ratio of each layer: 0, 4 or 128")
-      ->delimiter(',')
-      ->check(CLI::IsMember({"0", "4", "128"}));
-  synth->add_flag("--mtp,!--no-mtp", changes.mtp, "with the block that predicts a second token");
-  synth->add_option("--seed", command->seed, "what the numbers are drawn from")
-      ->check(WholeNumber())
-      ->capture_default_str();
+  synth.AddOption("--ratios", changes.ratios, "compress ratio of each layer: 0, 4 or 128")
+      .Delimiter(',')
+      .Check(OneOf({"0", "4", "128"}));
+  synth.AddFlag("--mtp,!--no-mtp", changes.mtp, "with the block that predicts a second token");
+  synth.AddOption("--seed", command->seed, "what the numbers are drawn from")
+      .Check(WholeNumber())
+      .ShowDefault();
   AddThreads(synth, &command->threads);
-  synth->add_flag("--force", command->force, "replace a model that is in OUT");
-  synth->add_flag("--quiet", command->quiet, "no progress line");
-  synth->add_flag("--json", command->json, "print one JSON object");
-  synth->callback([command, work] { *work = [command] { return Synth(*command, std::cout); }; });
+  synth.AddFlag("--force", command->force, "replace a model that is in OUT");
+  synth.AddFlag("--quiet", command->quiet, "no progress line");
+  synth.AddFlag("--json", command->json, "print one JSON object");
+  synth.OnChosen([command, work] { *work = [command] { return Synth(*command, std::cout); }; });
 }
 
 }  // namespace hadal::cli

@@ -197,23 +197,23 @@ Status Tokenize(const TokenizeOptions& options, std::istream& in, std::ostream& 
   return Unit{};
 }
 
-void AddTokenize(CLI::App& app, Work* work) {
+void AddTokenize(Command app, Work* work) {
   auto options = std::make_shared<TokenizeOptions>();
-  CLI::App* tokenize = app.add_subcommand("tokenize", kAbout);
-  tokenize->add_option("-m,--model", options->model,
-                       "checkpoint directory or tokenizer.json (default: the embedded model)");
-  CLI::Option* text = tokenize->add_option("-p,--prompt", options->text, "the text, or the ids");
-  tokenize->add_option("-f,--file", options->file, "a file with them")->excludes(text);
-  CLI::Option* decode = tokenize->add_flag("--decode", options->decode, "ids to text");
-  CLI::Option* jsonl = tokenize->add_flag(
+  const Command tokenize = app.AddCommand("tokenize", kAbout);
+  tokenize.AddOption("-m,--model", options->model,
+                     "checkpoint directory or tokenizer.json (default: the embedded model)");
+  const Option text = tokenize.AddOption("-p,--prompt", options->text, "the text, or the ids");
+  tokenize.AddOption("-f,--file", options->file, "a file with them").Excludes(text);
+  const Option decode = tokenize.AddFlag("--decode", options->decode, "ids to text");
+  const Option jsonl = tokenize.AddFlag(
       "--jsonl", options->jsonl, "a JSON object a line: {\"text\": ...} and {\"ids\": [...]}");
-  CLI::Option* json = tokenize->add_flag("--json", options->json, "print one JSON object");
-  tokenize->add_flag("--verbose", options->verbose, "the bytes of every token beside its id")
-      ->excludes(jsonl)
-      ->excludes(decode);
-  json->excludes(jsonl);
-  tokenize->callback([options, work, text] {
-    options->text_given = text->count() > 0;
+  const Option json = tokenize.AddFlag("--json", options->json, "print one JSON object");
+  tokenize.AddFlag("--verbose", options->verbose, "the bytes of every token beside its id")
+      .Excludes(jsonl)
+      .Excludes(decode);
+  json.Excludes(jsonl);
+  tokenize.OnChosen([options, work, text] {
+    options->text_given = text.given();
     *work = [options] {
       if (!options->text_given && options->file.empty() && IsTerminal(STDIN_FILENO))
         std::fputs("hadal: reading from the terminal; end it with Ctrl-D\n", stderr);

@@ -170,23 +170,23 @@ Status TrainTokenizer(const TrainTokenizerOptions& options, std::ostream& out) {
   return Unit{};
 }
 
-void AddTokenizer(CLI::App& app, Work* work) {
-  CLI::App* tokenizer = app.add_subcommand("tokenizer", kAbout);
-  CLI::App* train = tokenizer->add_subcommand("train", kAboutTrain);
+void AddTokenizer(Command app, Work* work) {
+  const Command tokenizer = app.AddCommand("tokenizer", kAbout);
+  const Command train = tokenizer.AddCommand("train", kAboutTrain);
   auto options = std::make_shared<TrainTokenizerOptions>();
-  train->add_option("--vocab-size", options->vocab_size, "tokens in all; 32K is 32,768")
-      ->transform(Size(256 + LeadingTokens().size(), text::kMaxTokenIds))
-      ->capture_default_str();
-  train->add_option("--out", options->out, "a directory, or a file ending in .json")->required();
-  train->add_option("--special", options->special, "an added token; may be given several times")
-      ->allow_extra_args(false);
-  train->add_option("--min-count", options->min_count, "merge no pair that is seen less often")
-      ->check(WholeNumber(1, std::numeric_limits<std::int64_t>::max()))
-      ->capture_default_str();
-  train->add_flag("--json", options->json, "print the summary as JSON");
-  train->add_option("TEXT", options->inputs, "files of text, and directories of .txt files")
-      ->required();
-  train->callback(
+  train.AddOption("--vocab-size", options->vocab_size, "tokens in all; 32K is 32,768")
+      .Check(Size(256 + LeadingTokens().size(), text::kMaxTokenIds))
+      .ShowDefault();
+  train.AddOption("--out", options->out, "a directory, or a file ending in .json").Required();
+  train.AddOption("--special", options->special, "an added token; may be given several times")
+      .OneValueEach();
+  train.AddOption("--min-count", options->min_count, "merge no pair that is seen less often")
+      .Check(WholeNumber(1, std::numeric_limits<std::int64_t>::max()))
+      .ShowDefault();
+  train.AddFlag("--json", options->json, "print the summary as JSON");
+  train.AddOption("TEXT", options->inputs, "files of text, and directories of .txt files")
+      .Required();
+  train.OnChosen(
       [options, work] { *work = [options] { return TrainTokenizer(*options, std::cout); }; });
 }
 

@@ -36,12 +36,10 @@ Status StartTrainer(std::vector<std::string> arguments) {
 
 }  // namespace
 
-void AddTrain(CLI::App& app, Work* work) {
-  CLI::App* train = app.add_subcommand("train", "Train a model (hadal-train; needs LibTorch)");
-  train->prefix_command();
-  train->set_help_flag();  // --help is hadal-train's to answer
-  train->callback([train, work] {
-    *work = [arguments = train->remaining()] { return StartTrainer(arguments); };
+void AddTrain(Command app, Work* work) {
+  const Command train = app.AddCommand("train", "Train a model (hadal-train; needs LibTorch)");
+  train.TakeAll([work](const std::vector<std::string>& arguments) {
+    *work = [arguments] { return StartTrainer(arguments); };
   });
 }
 
