@@ -51,7 +51,7 @@ class BitIdentityFarOut : public ::testing::Test {
     for (const auto& walker : walkers) batch.push_back(walker->Next(1 + random.Below(longest)));
     std::erase_if(batch, [](const model::Chunk& chunk) { return chunk.tokens.empty(); });
     if (batch.empty()) return;
-    forward.Run(batch);
+    HADAL_CHECK(forward.Run(batch).ok());
     std::size_t row = 0;
     for (const auto& walker : walkers) {
       const std::size_t rows = walker->count();
@@ -85,7 +85,7 @@ TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
         model::Forward::Create(SmallModel(true), Numerics::Stored(), threads, kTokens).value();
     const auto walker = At(start, forward.layout(), threads);
     const model::Chunk chunk = walker->Next(kTokens);
-    forward.Run({&chunk, 1});
+    HADAL_CHECK(forward.Run({&chunk, 1}).ok());
     walker->Collect(forward, 0);
     EXPECT_EQ(walker->position(), start + kTokens);
     want.push_back(walker->logits());
@@ -125,7 +125,7 @@ TEST(BitIdentityOnEveryIsa, ChunksChangeNothingAndVectorsAgree) {
     for (std::size_t i = 0; walker.left() > 0; ++i) {
       const std::size_t lengths[] = {1, 1, 2, 3, 5, 17, 126, 9};
       const model::Chunk chunk = walker.Next(lengths[i % std::size(lengths)]);
-      forward.Run({&chunk, 1});
+      HADAL_CHECK(forward.Run({&chunk, 1}).ok());
       walker.Collect(forward, 0);
     }
     EXPECT_TRUE(testing::SameBits(walker.logits().main, want.main)) << kernels::IsaName(isa);

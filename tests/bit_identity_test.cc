@@ -56,7 +56,7 @@ void Walk(model::Forward& forward, std::vector<std::unique_ptr<Walker>>& walkers
       members.push_back(walker.get());
       room -= walker->count();
     }
-    forward.Run(batch);
+    HADAL_CHECK(forward.Run(batch).ok());
     std::size_t row = 0;
     for (Walker* member : members) {
       const std::size_t rows = member->count();
@@ -130,7 +130,7 @@ TEST(BitIdentityLongBatch, PartsChangeNothing) {
     Walker walker(forward.layout(), tokens);
     while (walker.left() > 0) {
       const model::Chunk chunk = walker.Next(111);
-      forward.Run({&chunk, 1});
+      HADAL_CHECK(forward.Run({&chunk, 1}).ok());
       walker.Collect(forward, 0);
     }
     EXPECT_TRUE(testing::SameBits(walker.logits().main, want.main));

@@ -135,8 +135,8 @@ double ScratchUsed(const model::Model& model, const arch::Numerics& numerics, Th
   HADAL_CHECK(sequence.Reserve(kRows).ok());
   const std::vector<std::int32_t> tokens(kRows, 1);
   const model::Chunk chunk{&sequence.state(), tokens};
-  forward.Run({&chunk, 1});
-  if (model.mtp) forward.RunMtp(sequence.state(), 0, tokens);
+  HADAL_CHECK(forward.Run({&chunk, 1}).ok());
+  if (model.mtp) HADAL_CHECK(forward.RunMtp(sequence.state(), 0, tokens).ok());
   const Buffer<float> logits(kRows * model.config.vocab_size);
   forward.Logits(0, logits.As(kRows, model.config.vocab_size));
   return static_cast<double>(forward.scratch_peak_bytes()) /

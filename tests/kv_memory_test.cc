@@ -179,7 +179,7 @@ TEST(Scratch, DoesNotGrowWithTheContext) {
         model::Forward::Create(model, arch::Numerics::Stored(), threads, kTokens).value();
     for (const auto& part : {std::span(tokens).first(kTokens), std::span(tokens).last(1)}) {
       const model::Chunk chunk{&sequence.state(), part};
-      forward.Run({&chunk, 1});
+      HADAL_CHECK(forward.Run({&chunk, 1}).ok());
     }
     taken.push_back(Peak() - before);
   }

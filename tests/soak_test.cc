@@ -90,7 +90,7 @@ class Soak {
     for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random_.Below(kVocab));
     ASSERT_TRUE(live.sequence.Reserve(count).ok());
     const model::Chunk chunk{&live.sequence.state(), tokens};
-    forward_.Run({&chunk, 1});
+    HADAL_CHECK(forward_.Run({&chunk, 1}).ok());
     live.tokens.insert(live.tokens.end(), tokens.begin(), tokens.end());
   }
 
@@ -115,7 +115,7 @@ class Soak {
   std::vector<float> Next(cache::Sequence& sequence, std::int32_t token) {
     HADAL_CHECK(sequence.Reserve(1).ok());
     const model::Chunk chunk{&sequence.state(), {&token, 1}};
-    forward_.Run({&chunk, 1});
+    HADAL_CHECK(forward_.Run({&chunk, 1}).ok());
     std::vector<float> logits(kVocab);
     forward_.Logits(0, logits);
     return logits;
@@ -127,7 +127,7 @@ class Soak {
     for (std::size_t at = 0; at < live.tokens.size(); at += 64) {
       const std::span<const std::int32_t> rest = std::span(live.tokens).subspan(at);
       const model::Chunk chunk{&plain.state(), rest.first(std::min<std::size_t>(64, rest.size()))};
-      forward_.Run({&chunk, 1});
+      HADAL_CHECK(forward_.Run({&chunk, 1}).ok());
     }
     cache::Sequence fork = live.sequence.Fork().value();
     EXPECT_TRUE(testing::SameBits(Next(fork, 7), Next(plain, 7))) << live.tokens.size();

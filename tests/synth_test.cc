@@ -134,7 +134,7 @@ TEST(Synth, TheModelRuns) {
   std::vector<std::int32_t> tokens;
   for (std::int32_t i = 0; i < 140; ++i) tokens.push_back(i * 7 % 300);
   const model::Chunk chunk{&state, tokens};
-  forward.Run({&chunk, 1});
+  HADAL_CHECK(forward.Run({&chunk, 1}).ok());
   std::vector<float> logits(300);
   forward.Logits(139, logits);
   const double deviation = Deviation(logits);

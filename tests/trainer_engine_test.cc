@@ -63,7 +63,7 @@ double EngineLoss(const model::Model& model, const std::vector<std::int32_t>& to
   cache::Sequence sequence = cache::Sequence::Create(forward.layout()).value();
   EXPECT_TRUE(sequence.Reserve(tokens.size()).ok());
   const model::Chunk chunk{&sequence.state(), tokens};
-  forward.Run({&chunk, 1});
+  HADAL_CHECK(forward.Run({&chunk, 1}).ok());
   std::vector<float> logits(model.config.vocab_size);
   double loss = 0;
   for (std::size_t t = 0; t + 1 < tokens.size(); ++t) {

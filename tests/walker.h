@@ -76,8 +76,10 @@ class Walker {
     for (std::size_t i = 0; i < count_; ++i) forward.Logits(row + i, Row(logits_.main, at_ + i));
     const std::size_t pairs = std::min(count_, tokens_.size() - 1 - at_);
     if (pairs > 0) {
-      forward.RunMtp(sequence_.state(), row,
-                     std::span<const std::int32_t>(tokens_).subspan(at_ + 1, pairs));
+      HADAL_CHECK(forward
+                      .RunMtp(sequence_.state(), row,
+                              std::span<const std::int32_t>(tokens_).subspan(at_ + 1, pairs))
+                      .ok());
       for (std::size_t i = 0; i < pairs; ++i) forward.MtpLogits(i, Row(logits_.mtp, at_ + i));
     }
     at_ += count_;
@@ -97,7 +99,7 @@ class Walker {
       const Tokens noise(std::min<std::size_t>(forward.max_tokens(), 70), 3);
       HADAL_CHECK(other.Reserve(noise.size()).ok());
       const model::Chunk chunk{&other.state(), noise};
-      forward.Run({&chunk, 1});
+      HADAL_CHECK(forward.Run({&chunk, 1}).ok());
     }
     HADAL_CHECK(sequence_.Reserve(left()).ok());
   }
@@ -120,7 +122,7 @@ inline Logits InOnePiece(const model::Model& model, const arch::Numerics& numeri
   model::Forward forward = model::Forward::Create(model, numerics, threads, tokens.size()).value();
   Walker walker(forward.layout(), tokens);
   const model::Chunk chunk = walker.Next(tokens.size());
-  forward.Run({&chunk, 1});
+  HADAL_CHECK(forward.Run({&chunk, 1}).ok());
   walker.Collect(forward, 0);
   return walker.logits();
 }

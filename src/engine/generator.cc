@@ -101,7 +101,7 @@ class Generation {
   Status Feed(std::span<const std::int32_t> tokens) {
     HADAL_TRY_STATUS(sequence_.Reserve(tokens.size()));
     const model::Chunk chunk{&sequence_.state(), tokens};
-    forward_.Run({&chunk, 1});
+    HADAL_TRY_STATUS(forward_.Run({&chunk, 1}));
     logits_.clear();
     return Unit{};
   }

@@ -93,12 +93,12 @@ class Runner {
     std::size_t last_row = 0;
     for (std::size_t at = 0, turn = 0; at < golden_.prompt.size(); ++turn) {
       const std::size_t count = std::min(ChunkLength(turn), golden_.prompt.size() - at);
-      RunPromptChunk(at, count);
+      HADAL_TRY_STATUS(RunPromptChunk(at, count));
       at += count;
       last_row = count - 1;
     }
     for (std::size_t i = 0; i < golden_.next.size(); ++i) {
-      Decode(i, last_row);
+      HADAL_TRY_STATUS(Decode(i, last_row));
       last_row = 0;
     }
     return std::move(run_);
@@ -109,41 +109,43 @@ class Runner {
     return options_.chunks.empty() ? forward_.max_tokens()
                                    : options_.chunks[turn % options_.chunks.size()];
   }
-  void RunTokens(std::size_t position, std::span<const std::int32_t> tokens) {
+  Status RunTokens(std::size_t position, std::span<const std::int32_t> tokens) {
     recorder_.set_position(position);
     const model::Chunk chunk{&sequence_.state(), tokens};
-    forward_.Run({&chunk, 1});
+    return forward_.Run({&chunk, 1});
   }
   std::span<float> Row(std::vector<float>& rows, std::size_t row) {
     return std::span<float>(rows).subspan(row * vocab_, vocab_);
   }
 
-  void RunPromptChunk(std::size_t at, std::size_t count) {
+  Status RunPromptChunk(std::size_t at, std::size_t count) {
     const std::span<const std::int32_t> prompt(golden_.prompt);
-    RunTokens(at, prompt.subspan(at, count));
+    HADAL_TRY_STATUS(RunTokens(at, prompt.subspan(at, count)));
     for (std::size_t i = 0; i < golden_.prefill_positions.size(); ++i) {
       const std::size_t p = golden_.prefill_positions[i];
       if (p >= at && p - at < count) forward_.Logits(p - at, Row(run_.prefill_logits, i));
     }
-    if (!mtp_) return;
+    if (!mtp_) return Unit{};
     // The last position of the prompt waits for the first forced token.
     const std::size_t pairs = std::min(count, prompt.size() - 1 - at);
-    if (pairs == 0) return;
-    forward_.RunMtp(sequence_.state(), 0, prompt.subspan(at + 1, pairs));
+    if (pairs == 0) return Unit{};
+    HADAL_TRY_STATUS(forward_.RunMtp(sequence_.state(), 0, prompt.subspan(at + 1, pairs)));
     const std::size_t first = prompt.size() - 1 - options_.mtp_tail;
     for (std::size_t i = 0; i < pairs; ++i)
       if (at + i >= first) forward_.MtpLogits(i, Row(run_.mtp_prefill, at + i - first));
+    return Unit{};
   }
 
   // Feeds next[step]; its MTP position is the one before, whose streams are still in `last_row`.
-  void Decode(std::size_t step, std::size_t last_row) {
+  Status Decode(std::size_t step, std::size_t last_row) {
     const auto token = std::span<const std::int32_t>(golden_.next).subspan(step, 1);
     if (mtp_) {
-      forward_.RunMtp(sequence_.state(), last_row, token);
+      HADAL_TRY_STATUS(forward_.RunMtp(sequence_.state(), last_row, token));
       forward_.MtpLogits(0, Row(run_.mtp_decode, step));
     }
-    RunTokens(golden_.prompt.size() + step, token);
+    HADAL_TRY_STATUS(RunTokens(golden_.prompt.size() + step, token));
     forward_.Logits(0, Row(run_.decode_logits, step));
+    return Unit{};
   }
 
   const GoldenCase& golden_;
@@ -181,8 +183,9 @@ Result<std::vector<float>> RunGoldenLayers(const model::Model& model,
     HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(forward.layout()));
     HADAL_TRY_STATUS(sequence.Reserve(count));
     const model::Chunk chunk{&sequence.state(), tokens};
-    forward.RunLayer(l, {&chunk, 1}, {layer_io.data() + l * count * width, count, width},
-                     {out.data() + l * count * width, count, width});
+    HADAL_TRY_STATUS(forward.RunLayer(l, {&chunk, 1},
+                                      {layer_io.data() + l * count * width, count, width},
+                                      {out.data() + l * count * width, count, width}));
   }
   return out;
 }

@@ -45,7 +45,7 @@ class Scorer {
         return Fail(Code::kCancelled, "stopped");
       const std::size_t count = std::min(forward_.max_tokens(), sequence.size() - 1 - at);
       const model::Chunk chunk{&state.state(), sequence.subspan(at, count)};
-      forward_.Run({&chunk, 1});
+      HADAL_TRY_STATUS(forward_.Run({&chunk, 1}));
       for (std::size_t row = 0; row < count; ++row) {
         if (row % kLogitRows == 0)
           forward_.Logits(row, logits_.As(std::min(kLogitRows, count - row), vocab_));

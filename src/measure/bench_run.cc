@@ -142,7 +142,7 @@ class Bench {
       HADAL_TRY_STATUS(CheckCancel());
       const std::size_t count = std::min<std::size_t>(options_.chunk_tokens, tokens.size() - at);
       const model::Chunk chunk{&sequence.state(), tokens.subspan(at, count)};
-      forward_->Run({&chunk, 1});
+      HADAL_TRY_STATUS(forward_->Run({&chunk, 1}));
       last_row_ = count - 1;
     }
     return Unit{};
@@ -260,15 +260,16 @@ class Bench {
   }
 
   // One step of all sequences, with the logits of each.
-  void Step(std::vector<cache::Sequence>& sequences, std::span<const std::int32_t> tokens,
-            std::span<float> logits) {
+  Status Step(std::vector<cache::Sequence>& sequences, std::span<const std::int32_t> tokens,
+              std::span<float> logits) {
     std::vector<model::Chunk> batch;
     for (std::size_t i = 0; i < sequences.size(); ++i)
       batch.push_back({&sequences[i].state(), tokens.subspan(i, 1)});
-    forward_->Run(batch);
+    HADAL_TRY_STATUS(forward_->Run(batch));
     const std::size_t vocab = logits.size();
     batch_logits_.resize(sequences.size() * vocab);
     forward_->Logits(0, View2<float>(batch_logits_.data(), sequences.size(), vocab));
+    return Unit{};
   }
 
   Result<double> TimeSteps(std::vector<cache::Sequence>& sequences, std::size_t steps,
@@ -278,7 +279,8 @@ class Bench {
     for (cache::Sequence& sequence : sequences) HADAL_TRY_STATUS(sequence.Reserve(steps));
     const Stopwatch clock;
     for (std::size_t s = 0; s < steps; ++s)
-      Step(sequences, std::span(tokens).subspan(s * sequences.size(), sequences.size()), logits);
+      HADAL_TRY_STATUS(Step(
+          sequences, std::span(tokens).subspan(s * sequences.size(), sequences.size()), logits));
     return clock.seconds();
   }
 

@@ -8,8 +8,8 @@
 
 namespace hadal::model {
 
-void RunBlock(const Pass& pass, std::size_t layer, const Layer& weights, View2<float> streams,
-              Arena& arena) {
+Status RunBlock(const Pass& pass, std::size_t layer, const Layer& weights, View2<float> streams,
+                Arena& arena) {
   {
     Arena::Scope scope(arena);
     const Mixed mixed = HcPre(pass, weights.hc_attn, weights.attn_norm, streams, scope);
@@ -19,9 +19,10 @@ void RunBlock(const Pass& pass, std::size_t layer, const Layer& weights, View2<f
   {
     Arena::Scope scope(arena);
     const Mixed mixed = HcPre(pass, weights.hc_ffn, weights.ffn_norm, streams, scope);
-    const View2<const float> y = MixExperts(pass, layer, weights.ffn, mixed.x, scope);
+    HADAL_TRY(const View2<const float> y, MixExperts(pass, layer, weights.ffn, mixed.x, scope));
     HcPost(pass, mixed, y, streams);
   }
+  return Unit{};
 }
 
 std::size_t BlockBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows) {

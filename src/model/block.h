@@ -6,8 +6,8 @@
 namespace hadal::model {
 
 // streams [rows, 4 dim], in place. `layer` numbers the state: the MTP block is num_hidden_layers.
-void RunBlock(const Pass& pass, std::size_t layer, const Layer& weights, View2<float> streams,
-              Arena& arena);
+Status RunBlock(const Pass& pass, std::size_t layer, const Layer& weights, View2<float> streams,
+                Arena& arena);
 std::size_t BlockBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows);
 
 }  // namespace hadal::model

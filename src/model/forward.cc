@@ -7,6 +7,7 @@
 #include "kernels/rms_norm.h"
 #include "kernels/rows.h"
 #include "model/block.h"
+#include "model/expert_runner.h"
 #include "model/hyper_connection.h"
 #include "model/linear.h"
 #include "model/pass.h"
@@ -27,7 +28,8 @@ View2<T> Stream(View2<T> streams, std::size_t s, std::size_t dim) {
 }  // namespace
 
 struct Forward::Impl {
-  Impl(const Model& m, const arch::Numerics& n, Threads& t, std::size_t max, Arena memory)
+  Impl(const Model& m, const arch::Numerics& n, Threads& t, std::size_t max, ExpertRunner* experts,
+       Arena memory)
       : model(m),
         numerics(n),
         layout(m.config, n),
@@ -36,7 +38,7 @@ struct Forward::Impl {
         arena(std::move(memory)),
         kept(arena),
         all_streams(kept.Take<float>(max, StreamCols(m.config))),
-        context{m.config, numerics, layout, tables, t, {}} {
+        context{m.config, numerics, layout, tables, t, {}, experts != nullptr ? experts : &local} {
     if (m.config.num_nextn_predict_layers > 0)
       all_mtp_streams = kept.Take<float>(max, StreamCols(m.config));
     workers.reserve(t.count());
@@ -95,6 +97,8 @@ struct Forward::Impl {
   const arch::KvLayout layout;
   const std::size_t max_tokens;
   const RopeTables tables;
+  MappedExperts mapped{model};
+  LocalExpertRunner local{mapped};
   Arena arena;
   Arena::Scope kept;  // for the life of the Forward
   View2<float> all_streams, all_mtp_streams;
@@ -105,13 +109,14 @@ struct Forward::Impl {
 };
 
 Result<Forward> Forward::Create(const Model& model, const arch::Numerics& numerics,
-                                Threads& threads, std::size_t max_tokens) {
+                                Threads& threads, std::size_t max_tokens, ExpertRunner* experts) {
   const arch::KvLayout layout(model.config, numerics);
   auto arena = Arena::Create(ScratchBytes(model.config, layout, max_tokens, threads.count()));
   if (!arena.ok())
     return Within(fmt::format("scratch for passes of {} tokens", FormatCount(max_tokens)),
                   arena.error());
-  return Forward(std::make_unique<Impl>(model, numerics, threads, max_tokens, std::move(*arena)));
+  return Forward(
+      std::make_unique<Impl>(model, numerics, threads, max_tokens, experts, std::move(*arena)));
 }
 
 Forward::Forward(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -136,7 +141,7 @@ std::size_t Forward::ScratchBytes(const arch::Config& c, const arch::KvLayout& l
                    HcHeadBytes(c, max_tokens), mtp ? mtp_input : 0});
 }
 
-void Forward::Run(std::span<const Chunk> chunks) {
+Status Forward::Run(std::span<const Chunk> chunks) {
   Impl& f = *impl_;
   const View2<float> streams = f.StartBatch(chunks);
   Arena::Scope scope(f.arena);
@@ -144,10 +149,11 @@ void Forward::Run(std::span<const Chunk> chunks) {
   f.Embed(f.batch, streams);
   for (std::size_t l = 0; l < f.model.layers.size(); ++l) {
     f.Observe(l);
-    RunBlock(pass, l, f.model.layers[l], streams, f.arena);
+    HADAL_TRY_STATUS(RunBlock(pass, l, f.model.layers[l], streams, f.arena));
   }
   f.Observe(f.model.layers.size());
   for (const Chunk& chunk : chunks) chunk.sequence->tokens += chunk.tokens.size();
+  return Unit{};
 }
 
 View2<const float> Forward::streams() const { return impl_->streams; }
@@ -161,8 +167,8 @@ void Forward::Logits(std::size_t first_row, View2<float> logits) {
                   logits);
 }
 
-void Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
-                     std::span<const std::int32_t> next_tokens) {
+Status Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
+                       std::span<const std::int32_t> next_tokens) {
   Impl& f = *impl_;
   HADAL_CHECK(f.model.mtp.has_value());
   Batch batch;
@@ -171,8 +177,10 @@ void Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
   f.MtpInput(batch, streams().Rows(first_row, batch.rows()), f.mtp_streams);
   Arena::Scope scope(f.arena);
   const Pass pass(f.context, batch, AnglesOf(f.tables, batch, f.context.threads, scope));
-  RunBlock(pass, f.model.layers.size(), f.model.mtp->layer, f.mtp_streams, f.arena);
+  HADAL_TRY_STATUS(
+      RunBlock(pass, f.model.layers.size(), f.model.mtp->layer, f.mtp_streams, f.arena));
   sequence.mtp_tokens += next_tokens.size();
+  return Unit{};
 }
 
 void Forward::MtpLogits(std::size_t index, std::span<float> logits) {
@@ -181,15 +189,16 @@ void Forward::MtpLogits(std::size_t index, std::span<float> logits) {
              View2<float>(logits.data(), 1, logits.size()));
 }
 
-void Forward::RunLayer(std::size_t layer, std::span<const Chunk> chunks, View2<const float> in,
-                       View2<float> out) {
+Status Forward::RunLayer(std::size_t layer, std::span<const Chunk> chunks, View2<const float> in,
+                         View2<float> out) {
   Impl& f = *impl_;
   const View2<float> streams = f.StartBatch(chunks);
   Arena::Scope scope(f.arena);
   const Pass pass(f.context, f.batch, AnglesOf(f.tables, f.batch, f.context.threads, scope));
   kernels::CopyRows(in, streams, f.context.threads);
-  RunBlock(pass, layer, f.model.layers[layer], streams, f.arena);
+  HADAL_TRY_STATUS(RunBlock(pass, layer, f.model.layers[layer], streams, f.arena));
   kernels::CopyRows(streams, out, f.context.threads);
+  return Unit{};
 }
 
 }  // namespace hadal::model

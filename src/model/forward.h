@@ -32,11 +32,15 @@ struct Chunk {
   std::span<const std::int32_t> tokens;  // ids in [0, vocab_size), at least one
 };
 
+class ExpertRunner;
+
 class Forward {
  public:
-  // kExhausted: the system does not give the scratch.
+  // kExhausted: the system does not give the scratch. experts: where routed experts are computed, which
+  // outlives this; null: here, with the weights that the model maps.
   static Result<Forward> Create(const Model& model, const arch::Numerics& numerics,
-                                Threads& threads, std::size_t max_tokens);
+                                Threads& threads, std::size_t max_tokens,
+                                ExpertRunner* experts = nullptr);
   ~Forward();
   Forward(Forward&& other) noexcept;
   Forward& operator=(Forward&& other) noexcept;
@@ -52,7 +56,8 @@ class Forward {
 
   // All tokens of the batch (at most max_tokens, HADAL_CHECK). Batch rows are the chunks' tokens one
   // after another. A sequence appears at most once. Advances every chunk's sequence->tokens.
-  void Run(std::span<const Chunk> batch);
+  // An error is the expert runner's; the batch's sequences are then of no more use.
+  Status Run(std::span<const Chunk> batch);
 
   // The residual streams [tokens, 4 * hidden_size] of the last Run, after the last layer.
   View2<const float> streams() const;
@@ -66,14 +71,14 @@ class Forward {
   // to `sequence` and are its positions mtp_tokens, mtp_tokens + 1, ...: next_tokens[i] is the token that
   // follows the row's own. Keeps the streams of Run. Afterwards MtpLogits(i) predicts the token after
   // next_tokens[i]. Advances sequence->mtp_tokens.
-  void RunMtp(SequenceState& sequence, std::size_t first_row,
-              std::span<const std::int32_t> next_tokens);
+  Status RunMtp(SequenceState& sequence, std::size_t first_row,
+                std::span<const std::int32_t> next_tokens);
   void MtpLogits(std::size_t index, std::span<float> logits);
 
   // Layer `layer` alone, from given streams [batch tokens, 4 * hidden_size] (for tests of one layer):
   // out gets the streams after it. Does not advance the sequences.
-  void RunLayer(std::size_t layer, std::span<const Chunk> batch, View2<const float> in,
-                View2<float> out);
+  Status RunLayer(std::size_t layer, std::span<const Chunk> batch, View2<const float> in,
+                  View2<float> out);
 
  private:
   struct Impl;

@@ -16,9 +16,9 @@ namespace hadal::model {
 // at least one token's, so that their intermediate rows take bounded memory.
 inline constexpr std::size_t kExpertSlots = 1024;
 
-// x [rows, dim] -> [rows, dim].
-View2<const float> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,
-                              View2<const float> x, Arena::Scope& scope);
+// x [rows, dim] -> [rows, dim]. The routed experts run where pass.experts says; its error is returned.
+Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,
+                                      View2<const float> x, Arena::Scope& scope);
 std::size_t MixExpertsBytes(const arch::Config& config, std::size_t rows);
 
 }  // namespace hadal::model

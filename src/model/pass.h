@@ -30,6 +30,8 @@ struct WorkerScratch {
   kernels::TopK topk;
 };
 
+class ExpertRunner;
+
 // What holds for all batches of a Forward.
 struct Context {
   const arch::Config& config;
@@ -38,6 +40,7 @@ struct Context {
   const RopeTables& tables;
   Threads& threads;
   std::span<WorkerScratch> workers;  // one a thread
+  ExpertRunner* experts = nullptr;   // never null in a pass
   Observer* observer = nullptr;
 };
 

@@ -90,6 +90,10 @@ class Model {
   std::vector<Layer> layers;
   std::optional<Mtp> mtp;
 
+  // As the state numbers layers: the MTP block comes behind the others.
+  const Layer& LayerAt(std::size_t layer) const {
+    return layer < layers.size() ? layers[layer] : mtp->layer;
+  }
   const io::Checkpoint& checkpoint() const { return checkpoint_; }
 
  private:
