@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Checks the includes of the source tree against the layers; the tables here are the architecture.
 
-    tools/check_layers.py [ROOT]
+    tools/check_layers.py [ROOT] [--draw]
 
-Exit code 0: clean. 1: violations, one line each.
+Exit code 0: clean. 1: violations, one line each. The picture in docs/architecture.md is drawn from
+the same table, without the arrows that follow from others; --draw draws it anew.
 """
+import argparse
 import re
 import sys
 from pathlib import Path
@@ -52,6 +54,7 @@ OUTSIDE = {
 MAY_TEST = re.compile(r"src/testing/|src/.*_test\.(cc|h)$|tests/|bench/")  # may include testing/
 CODE = {".cc", ".h", ".inc", ".py", ".sh", ".cmake"}
 MAX_LINES = 800
+PICTURE = re.compile(r"^```mermaid\n.*?^```", re.MULTILINE | re.DOTALL)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -140,6 +143,34 @@ def has_cycle():
     return len(done) < len(MAY_INCLUDE)
 
 
+def reaches(layer):
+    """All that a layer may include, and what those may."""
+    return set().union(*({other} | reaches(other) for other in MAY_INCLUDE[layer]))
+
+
+def picture():
+    """The table as a graph in Mermaid's language, which GitHub draws: an arrow from a layer to what may
+    include it. Only direct ones: a -> c is left out where a -> b -> c says it. testing is for tests."""
+    lines = ["```mermaid", "graph LR"]
+    for layer, needs in MAY_INCLUDE.items():
+        direct = needs - set().union(*(reaches(need) for need in needs))
+        if layer != "testing":
+            lines += [f"  {need} --> {layer}" for need in MAY_INCLUDE if need in direct]
+    return "\n".join([*lines, "```"])
+
+
+def check_picture(root):
+    page = root / "docs" / "architecture.md"
+    if page.exists() and picture() not in page.read_text(encoding="utf-8"):
+        yield "docs/architecture.md: its picture of the layers is not the table's (--draw draws it)"
+
+
+def draw(root):
+    page = root / "docs" / "architecture.md"
+    text = page.read_text(encoding="utf-8")
+    page.write_text(PICTURE.sub(lambda _: picture(), text, count=1), encoding="utf-8")
+
+
 def check_tree(root):
     if has_cycle():
         yield "tools/check_layers.py: the table has a cycle or names an unknown layer"
@@ -150,10 +181,17 @@ def check_tree(root):
     for layer in MAY_INCLUDE:
         yield from check_cmake(root, layer)
     yield from check_references(root)
+    yield from check_picture(root)
 
 
 def main():
-    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parent.parent).resolve()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).parent.parent)
+    parser.add_argument("--draw", action="store_true")
+    options = parser.parse_args()
+    root = options.root.resolve()
+    if options.draw:
+        draw(root)
     problems = list(check_tree(root))
     for problem in problems:
         print(problem)

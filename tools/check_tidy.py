@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """Runs clang-tidy over the sources of a build's compile database, warnings as errors.
 
-    tools/check_tidy.py BUILD_DIR [--all] [--jobs N] [--seconds S] [PATTERN...]
+    tools/check_tidy.py BUILD_DIR [--all | --changed [COMMIT]] [--jobs N] [--seconds S] [PATTERN...]
 
-Without --all: the sources of src/ except tests. Never the trainer: clang 14 does not accept the headers
-of LibTorch 1.13 as C++20. A PATTERN is a part of a path: only matching files are checked, of all.
+Without --all: the sources of src/ except tests and the trainer's, whose every file costs LibTorch's headers.
+A PATTERN is a part of a path: only matching files are checked, of all.
+
+--changed: of these, what differs from COMMIT and what includes it, directly or not; everything, if the
+rules themselves differ or COMMIT is not in this clone. Without COMMIT it is the place where this branch
+left origin's main or, on main itself, the commit 20 before.
 
 A clean file is remembered in build/tidy by a hash of what clang-tidy would see (the preprocessed text,
 the flags, .clang-tidy, the version of the tool), so that a second run takes only the time to
-preprocess. With --seconds, no file is started after that time; what was left out is said.
+preprocess. With --seconds, no file is started after that time, and having left files out is a failure.
 """
 import argparse
 import hashlib
@@ -24,22 +28,25 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "build" / "tidy"
-USUAL = re.compile(r"src/(?!testing/).*(?<!_test)\.cc$")
-TRAINER = re.compile(r"src/train/|tests/.*train")
+USUAL = re.compile(r"src/(?!testing/|train/).*(?<!_test)\.cc$")
+RULES = re.compile(r"\.clang-tidy$|tools/check_tidy\.py$|tools/tidy_libtorch\.h$")
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 EXTRA = ["-Wno-unknown-warning-option"]  # the database may hold flags that only g++ knows
 
 
 def clang_arguments(command):
-    """The compile command for clang: without ccache, and without g++'s precompiled header."""
+    """The compile command for clang: without ccache, and without g++'s precompiled headers."""
     arguments = shlex.split(command)
-    if Path(arguments[0]).name == "ccache":
+    while Path(arguments[0]).name in ("env", "ccache") or "=" in arguments[0]:
         arguments = arguments[1:]
     kept = ["clang++"]
+    if any("/torch/" in argument for argument in arguments):
+        kept += ["-include", str(ROOT / "tools" / "tidy_libtorch.h")]
     for index, argument in enumerate(arguments[1:], 1):
         following = arguments[index + 1] if index + 1 < len(arguments) else ""
         if "cmake_pch" in argument or (argument == "-include" and "cmake_pch" in following):
             continue
-        if argument != "-Winvalid-pch":
+        if argument not in ("-Winvalid-pch", "-fpch-preprocess"):
             kept.append(argument)
     return kept + EXTRA
 
@@ -83,10 +90,47 @@ def write_database(files):
     (CACHE / "compile_commands.json").write_text(json.dumps(entries))
 
 
+def git(*arguments):
+    """What git prints; None where it fails."""
+    ran = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return ran.stdout.strip() if ran.returncode == 0 else None
+
+
+def changed_since(commit):
+    """Paths that differ from the commit (uncommitted ones too); None if that cannot be told."""
+    if not commit:
+        commit = git("merge-base", "HEAD", "origin/main")
+        if not commit or commit == git("rev-parse", "HEAD"):
+            commit = git("rev-parse", "HEAD~20")
+    differing = git("diff", "--name-only", commit) if commit else None
+    if differing is None:
+        return None
+    return set(differing.split()) | set(git("ls-files", "--others", "--exclude-standard").split())
+
+
+def read_includes():
+    """path -> the paths of ours that it includes."""
+    code = [f for top in ("src", "tests", "bench", "fuzz") for f in (ROOT / top).rglob("*.*")]
+    code = {f.relative_to(ROOT).as_posix(): f for f in code if f.suffix in (".cc", ".h", ".inc")}
+    includes = {}
+    for path, file in code.items():
+        names = INCLUDE.findall(file.read_text(encoding="utf-8"))
+        folders = ["src/", path.rsplit("/", 1)[0] + "/", path.split("/")[0] + "/"]
+        includes[path] = {folder + name for name in names for folder in folders} & code.keys()
+    return includes
+
+
+def touched(changed, includes):
+    """The changed paths and all that include them, directly or not."""
+    found, more = set(), set(changed)
+    while more:
+        found |= more
+        more = {path for path, names in includes.items() if names & more} - found
+    return found
+
+
 def choose(files, patterns, everything):
     for path, how in files.items():
-        if TRAINER.match(path):
-            continue
         if any(p in path for p in patterns) if patterns else everything or USUAL.match(path):
             yield path, how
 
@@ -96,6 +140,7 @@ def main():
     parser.add_argument("build", type=Path)
     parser.add_argument("patterns", nargs="*")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--changed", nargs="?", const="", metavar="COMMIT")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--seconds", type=float, default=float("inf"))
     options = parser.parse_intermixed_args()
@@ -105,6 +150,14 @@ def main():
     database = read_database(build)
     write_database(database)
     files = list(choose(database, options.patterns, options.all))
+    if options.changed is not None:
+        changed = changed_since(options.changed)
+        if changed is not None and not any(RULES.search(path) for path in changed):
+            chosen = touched(changed, read_includes())
+            files = [(path, how) for path, how in files if path in chosen]
+            if not files:
+                print("check_tidy: nothing that it checks has changed")
+                return 0
     if not files:
         sys.exit("check_tidy: no file to check")
     version = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout
@@ -127,9 +180,9 @@ def main():
                 print(f"== {path}\n{says}", flush=True)
     took = time.monotonic() - started
     if left_out:
-        print(f"check_tidy: out of time, not checked: {' '.join(left_out)}")
+        print(f"check_tidy: OUT OF TIME, not checked: {' '.join(left_out)}")
     print(f"check_tidy: {len(files) - len(left_out)} file(s) in {took:.0f} s, {bad} with findings")
-    return 1 if bad else 0
+    return 1 if bad or left_out else 0
 
 
 if __name__ == "__main__":

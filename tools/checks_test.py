@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Tries each check of tools/ on deliberate violations: a check that cannot fail checks nothing."""
+import json
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,17 @@ class Layers(CheckTest):
         self.expect("src/kernels/a.h", header, "src/kernels/a.h: an operation without its definition")
         self.expect("src/kernels/a.h", header + "namespace ref {\nvoid A();\n}\n", None)
         self.expect("src/kernels/only_a_header.h", header, None)
+
+    def test_picture(self):
+        page = self.write("docs/architecture.md", "a\n```mermaid\ngraph LR\n  io --> base\n```\nb\n")
+        code, output = self.run_tool("check_layers.py", self.root)
+        self.assertEqual(code, 1)
+        self.assertIn("its picture of the layers", output)
+        self.assertEqual(self.run_tool("check_layers.py", self.root, "--draw")[0], 0)
+        text = page.read_text()
+        self.assertTrue(text.startswith("a\n```mermaid\n") and text.endswith("```\nb\n"), text)
+        self.assertIn("  base --> tensor\n", text)
+        self.assertNotIn("  base --> io\n", text)  # base --> tensor --> io says it
 
     def test_violations(self):
         self.expect("src/base/a.cc", '#include "tensor/b.h"\n', "src/base/a.cc:1: ")
@@ -244,7 +256,62 @@ class Docs(CheckTest):
         self.expect("`hadal run --wings`\n", "--wings", "--program", self.program)
 
 
+class Lines(CheckTest):
+    def test_length(self):
+        self.write("src/io/a.cc", f"int a;  // {'x' * 89}\n")
+        self.assertEqual(self.run_tool("check_lines.py", self.root), (0, "check_lines: clean\n"))
+        self.write("src/io/a.cc", f"int a;\nint {'x' * 97};\n")
+        code, output = self.run_tool("check_lines.py", self.root)
+        self.assertEqual(code, 1)
+        self.assertIn("src/io/a.cc:2: 102 columns", output)
+
+    def test_fix(self):
+        words = " ".join(["words"] * 20)
+        file = self.write("a.h", f"// {words}\n// end.\n//\nint a = 1;  // {words}\n")
+        self.assertEqual(self.run_tool("check_lines.py", self.root, "--fix")[0], 0)
+        begin = " ".join(["words"] * 16)
+        self.assertEqual(
+            file.read_text(),
+            f"// {begin}\n// words words words words end.\n//\n"
+            f"// {begin}\n// words words words words\nint a = 1;\n",
+        )
+
+
+class RunTests(CheckTest):
+    def run_tests(self, reason, *arguments):
+        """A build of one passing and one skipped test, with ctest alone."""
+        print_reason = f"a.cc:1: Skipped\\n{reason}\\n\\n[  SKIPPED ] A.B (0 ms)"
+        self.write("skip.sh", f"printf '{print_reason}\\n'\n")
+        self.write(
+            "CTestTestfile.cmake",
+            f'add_test(A.B sh "{self.root}/skip.sh")\n'
+            'set_tests_properties(A.B PROPERTIES SKIP_REGULAR_EXPRESSION "SKIPPED")\n'
+            "add_test(A.C true)\n",
+        )
+        self.write("left_out.txt", "the trainer: OFF\n")
+        return self.run_tool("run_tests.py", self.root, *arguments)
+
+    def test_says_what_was_skipped(self):
+        code, output = self.run_tests("no shared data", "-j2")
+        self.assertEqual(code, 0, output)
+        self.assertIn("  1 test(s): no shared data\n      A.B\n", output)
+        self.assertIn("  not built: the trainer: OFF\n", output)
+        self.assertTrue(output.splitlines()[-1].startswith("100% tests passed"), output)
+
+    def test_needs_shared_data(self):
+        self.assertEqual(self.run_tests("no shared data", "--need-shared")[0], 1)
+        self.assertEqual(self.run_tests("the processor is old", "--need-shared")[0], 0)
+
+
 class Tidy(CheckTest):
+    def test_out_of_time_is_a_failure(self):
+        database = [{"directory": str(TOOLS), "file": str(TOOLS.parent / "src/base/units.cc"),
+                     "command": "/usr/bin/env A=b ccache c++ -o x.o -c x.cc"}]
+        self.write("compile_commands.json", json.dumps(database))
+        code, output = self.run_tool("check_tidy.py", self.root, "--seconds", "-1")
+        self.assertEqual(code, 1)
+        self.assertIn("OUT OF TIME, not checked: src/base/units.cc", output)
+
     def test_needs_a_configured_build(self):
         code, output = self.run_tool("check_tidy.py", self.root)
         self.assertEqual(code, 1)
