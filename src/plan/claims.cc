@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <functional>
+#include <tuple>
 
 #include "base/units.h"
 #include "cost/presets.h"
@@ -17,6 +18,13 @@ struct Models {
 };
 
 constexpr std::uint64_t kContexts[] = {1'000'000, 1'048'576};
+
+constexpr const char* kChosenAfterwards =
+    "The accountings (published entries, fp8-equivalent FLOPs, 1M as 10^6 tokens, parameters "
+    "without "
+    "MTP and embedding) were chosen after the published figures were known, among those shown: "
+    "that "
+    "they round to them shows that the figures can be had so, not that they were.";
 
 enum class Unit { kTimes, kPercent, kBillions, kGigabytes, kBytes };
 
@@ -215,6 +223,89 @@ Section ClaimsSection(const std::vector<Claim>& claims) {
   return section;
 }
 
+// The claims that an accounting decides, under each of them: what is left over, with a star where it
+// rounds to the published figure.
+using AddClaims =
+    std::function<void(std::size_t accounting, std::uint64_t tokens, std::vector<Claim>* claims)>;
+Section Residuals(const char* key, const char* title, const std::vector<std::string>& accountings,
+                  const AddClaims& add) {
+  Section section{.key = key,
+                  .title = title,
+                  .columns = {{"name", "claim"}, {"tokens", ">tokens"}},
+                  .rows = {}};
+  for (const std::string& name : accountings) section.columns.push_back({name, ">" + name});
+  for (const std::uint64_t tokens : kContexts) {
+    std::vector<std::vector<Claim>> under(accountings.size());
+    for (std::size_t i = 0; i < accountings.size(); ++i) add(i, tokens, &under[i]);
+    for (std::size_t claim = 0; claim < under[0].size(); ++claim) {
+      std::vector<Cell> row = {Text(under[0][claim].name), Count(tokens)};
+      for (const std::vector<Claim>& claims : under) {
+        const Claim& c = claims[claim];
+        const double residual = c.ours / c.published - 1;
+        row.push_back(
+            {residual, fmt::format("{:+.1f}%{}", 100 * residual + 0.0, Reproduced(c) ? "*" : " ")});
+      }
+      section.rows.push_back(std::move(row));
+    }
+  }
+  return section;
+}
+
+Section KvResiduals(const Models& m, const Accounting& accounting) {
+  std::vector<std::string> names;
+  for (std::size_t f = 0; f < cost::kKvFormats; ++f)
+    names.emplace_back(cost::KvFormatName(static_cast<cost::KvFormat>(f)));
+  return Residuals(
+      "kv_residuals", "What is left over of the KV claims in every format (--kv); * rounds to it",
+      names, [&](std::size_t format, std::uint64_t tokens, std::vector<Claim>* claims) {
+        Accounting other = accounting;
+        other.kv = static_cast<cost::KvFormat>(format);
+        AddKv(m, other, tokens, claims);
+      });
+}
+
+Section FlopResiduals(const Models& m, const Accounting& accounting) {
+  std::vector<std::string> names;
+  for (const cost::FlopAccounting& flops : cost::FlopAccountings()) names.emplace_back(flops.name);
+  return Residuals(
+      "flop_residuals",
+      "What is left over of the FLOP claims under every accounting (--flops); * rounds "
+      "to it",
+      names, [&](std::size_t flops, std::uint64_t tokens, std::vector<Claim>* claims) {
+        Accounting other = accounting;
+        other.flops = &cost::FlopAccountings()[flops];
+        AddFlops(m, other, tokens, claims);
+      });
+}
+
+// Parameters with what the claims leave out.
+Section ParameterResiduals(const Models& m) {
+  Section section{.key = "parameter_residuals",
+                  .title = "What is left over of the parameter claims counted in other ways",
+                  .columns = {{"name", "claim"},
+                              {"counted", "counted"},
+                              {"ours", ">ours"},
+                              {"residual", ">residual"}},
+                  .rows = {}};
+  const auto add = [&](const std::string& name, const char* counted, double published,
+                       std::uint64_t ours) {
+    const double billions = static_cast<double>(ours) / 1e9, residual = billions / published - 1;
+    section.rows.push_back({Text(name),
+                            Text(counted),
+                            {billions, Show(billions, Unit::kBillions, 1)},
+                            {residual, fmt::format("{:+.1f}%", 100 * residual + 0.0)}});
+  };
+  const std::tuple<const cost::CostModel*, double, double> published[] = {
+      {&m.flash, 284, 13}, {&m.pro, 1600, 49}, {&m.v32, 671, 37}};
+  for (const auto& [model, total, active] : published) {
+    const cost::Parameters p = cost::ParametersOf(*model);
+    if (p.mtp > 0) add("parameters: " + model->name, "with MTP", total, p.total + p.mtp);
+    add("active parameters: " + model->name, "with the whole embedding", active,
+        p.active_with_embedding);
+  }
+  return section;
+}
+
 Section RatioTable(const char* key, const char* title) {
   return {.key = key,
           .title = title,
@@ -282,8 +373,13 @@ Report Claims(const Accounting& accounting, std::uint64_t context) {
   report.title = "DeepSeek-V4's published figures, computed";
   report.facts.Set("context", context);
   AddAccounting(accounting, &report.facts);
-  report.sections = {ClaimsSection(claims), FlopSection(models),
+  report.sections = {ClaimsSection(claims),
+                     KvResiduals(models, accounting),
+                     FlopResiduals(models, accounting),
+                     ParameterResiduals(models),
+                     FlopSection(models),
                      KvSection(models, accounting.units)};
+  report.notes.push_back(kChosenAfterwards);
   for (const Claim& c : claims)
     if (c.why != "rounding") report.notes.push_back(c.name + ": " + c.why + ".");
   return report;

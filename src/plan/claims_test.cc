@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 
 namespace hadal::plan {
@@ -70,6 +71,38 @@ TEST(Claims, TheTablesNameEveryAccounting) {
   const Json json = ClaimsJson("published", "fp8-equivalent", kClaimedContext);
   EXPECT_EQ(json.Find("flop_accountings")->AsArray()->size(), 2 * cost::FlopAccountings().size());
   EXPECT_EQ(json.Find("kv_accountings")->AsArray()->size(), 2 * cost::kKvFormats);
+}
+
+TEST(Claims, SayThatTheAccountingsWereChosenAfterwards) {
+  const std::string text = ReportText(Claims(*MakeAccounting("published", "raw", false), 1 << 20));
+  EXPECT_NE(text.find("chosen after the published figures were known"), std::string::npos);
+}
+
+double Residual(const Json& json, const char* table, const std::string& name, std::int64_t tokens,
+                const char* accounting) {
+  for (const Json& row : *json.Find(table)->AsArray())
+    if (*row.Find("name")->AsString() == name && *row.Find("tokens")->AsInt() == tokens)
+      return *row.Find(accounting)->AsNumber();
+  return NAN;
+}
+
+// TFLOPs by cost/published_test.cc: 1.1092 / 0.1352 = 8.20 against 9.8.
+TEST(Claims, EveryAccountingsResidualIsShown) {
+  const Json json = ClaimsJson("published", "fp8-equivalent", kClaimedContext);
+  EXPECT_NEAR(Residual(json, "flop_residuals", kFewer, 1'000'000, "raw"), 8.204 / 9.8 - 1, 0.001);
+  EXPECT_NEAR(Residual(json, "flop_residuals", kFewer, 1'000'000, "fp8-equivalent"), 9.83 / 9.8 - 1,
+              0.001);
+  EXPECT_NEAR(Residual(json, "flop_residuals", kFewer, 1 << 20, "fp8-equivalent"), 9.90 / 9.8 - 1,
+              0.001);
+  // 61 * (1152 + 256) against 30 layers' quarter of 1024 + 256, 31 layers' 128th of 1024, 61 windows.
+  const double n = 1'000'000, v32 = 61 * n * 1408;
+  const double pro = 30 * (n / 4) * 1280 + 31 * 7812 * 1024 + 61 * 128 * 1024;
+  EXPECT_NEAR(Residual(json, "kv_residuals", "KV cache, times smaller than V3.2's: V4-Pro",
+                       1'000'000, "bf16"),
+              v32 / pro / 9.5 - 1, 1e-6);
+  EXPECT_EQ(json.Find("kv_residuals")->AsArray()->size(), 2u * 6);
+  EXPECT_EQ(json.Find("flop_residuals")->AsArray()->size(), 2u * 4);
+  EXPECT_EQ(json.Find("parameter_residuals")->AsArray()->size(), 5u);
 }
 
 }  // namespace
