@@ -21,10 +21,33 @@ Result<double> RateIn(const Json::Array& list, std::string_view key, const std::
     const Json* kernel = item.Find("kernel");
     if (kernel == nullptr || kernel->AsString() == nullptr || *kernel->AsString() != key) continue;
     arch::Fields row(item, fmt::format("{}: {}", name, key));
-    row.Number("per_s", 1, 1e18, &rate);
+    // Memory: from that of the first home computers to that of a rack.
+    const bool memory = key == kernels::kMemoryRead;
+    row.Number("per_s", memory ? 1e6 : 1, memory ? 1e15 : 1e18, &rate);
     if (!row.ok()) return row.error();
   }
   return rate;
+}
+
+// What no machine does: to give weights that are colder than the caches faster than reading gives memory
+// (measured beside them; four times, because memory of a shared machine may change meanwhile), or a
+// thousandth of it; or more than some 10^13 operations a second with one core (matrix units).
+Status CheckPossible(const EngineRates& rates, const std::string& name) {
+  constexpr double kMostOfMemory = 4, kLeastOfMemory = 1e-3;
+  constexpr double kMostOps = 1e13, kLeastOps = 1e6;  // of a thread
+  const double memory = rates.read_bytes_per_s, threads = static_cast<double>(rates.threads);
+  for (const kernels::Product product : kernels::kAllProducts) {
+    const kernels::ProductRow& row = kernels::RowOf(product);
+    const bool bytes = row.rate == kernels::RateUnit::kBytes;
+    const double rate = rates.Of(product);
+    const double least = bytes ? kLeastOfMemory * memory : kLeastOps * threads;
+    const double most = bytes ? kMostOfMemory * memory : kMostOps * threads;
+    if (rate < least || rate > most)
+      return Fail(Code::kInvalid, "{}: {}: per_s: found {:.4g}, expected {:.4g} to {:.4g}: {}",
+                  name, row.key, rate, least, most,
+                  bytes ? "what memory_read leaves possible" : "what so many threads can do");
+  }
+  return Unit{};
 }
 
 }  // namespace
@@ -52,6 +75,7 @@ Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& nam
       status = Fail(Code::kInvalid, "{}: kernels: found no {}, expected its rate", name, key);
   });
   if (!status.ok()) return status.error();
+  HADAL_TRY_STATUS(CheckPossible(rates, name));
   return rates;
 }
 

@@ -32,8 +32,8 @@ struct EngineRates {
 // At a moment when the memory gives so much: products with one row take their share of it.
 EngineRates WhenMemoryGives(EngineRates rates, double read_bytes_per_s);
 
-// {"threads", "kernels": [{"kernel", "per_s"}]}. kInvalid: names the key, or the kernel that is
-// missing.
+// {"threads", "kernels": [{"kernel", "per_s"}]}. kInvalid: names the key, the kernel that is missing, or the
+// rate that no machine with such memory and so many threads can have.
 Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& name);
 Json EngineRatesJson(const EngineRates& rates);
 

@@ -30,7 +30,7 @@ TEST(EngineRates, EachKindOfWorkTakesTheTimeOfItsKernel) {
   Machine machine = Fast();
   machine.engine = Rates();
   const Load load{.context = 1'000'000};
-  const Prediction p = PredictDecode(model, machine, load, Place(model, machine, load));
+  const Prediction p = PredictDecode(model, machine, load, PlacementOf(model, machine, load));
   std::map<std::string, Term> terms;
   for (const Term& term : p.terms) terms[term.name] = term;
   // Bytes and operations of docs/plan.md: experts FP4, head BF16, scores and attention by operations.
@@ -48,9 +48,10 @@ TEST(EngineRates, AreNotTakenForModelsThatTheEngineDoesNotRun) {
   Machine machine = Fast();
   const Load load{.context = 1000};
   const double without =
-      PredictDecode(model, machine, load, Place(model, machine, load)).tokens_per_s;
+      PredictDecode(model, machine, load, PlacementOf(model, machine, load)).tokens_per_s;
   machine.engine = Rates();
-  EXPECT_EQ(PredictDecode(model, machine, load, Place(model, machine, load)).tokens_per_s, without);
+  EXPECT_EQ(PredictDecode(model, machine, load, PlacementOf(model, machine, load)).tokens_per_s,
+            without);
 }
 
 TEST(EngineRates, FollowTheMemoryWhereTheyReadIt) {
@@ -74,6 +75,26 @@ TEST(EngineRates, ErrorsNameTheKernel) {
   EXPECT_EQ(error(R"({"threads": 2, "kernels": [{"kernel": "fp8_matrix", "per_s": -1}]})")
                 .find("r.json: fp8_matrix: per_s: found -1"),
             0u);
+}
+
+TEST(EngineRates, WhatNoMachineCanDoIsRefused) {
+  const auto with = [](const std::string& kernel, const std::string& rate) {
+    std::string text = kRates;
+    const std::size_t at = text.find("per_s", text.find(kernel)) + 8;
+    const auto rates =
+        EngineRatesFromJson(*ParseJson(text.replace(at, text.find('}', at) - at, rate)), "r.json");
+    return rates.ok() ? "" : rates.error().what;
+  };
+  EXPECT_EQ(with("fp8_matrix", "1.5e11"), "");
+  EXPECT_EQ(with("fp8_matrix", "1.7e11"),
+            "r.json: fp8_matrix: per_s: found 1.7e+11, expected 4e+07 to 1.6e+11: what memory_read "
+            "leaves possible");
+  EXPECT_NE(with("fp4_matrix", "1e7"), "");
+  EXPECT_NE(with("memory_read", "1e16"), "");
+  EXPECT_NE(with("memory_read", "1e5"), "");
+  EXPECT_EQ(with("index_scores", "1.9e13"), "");
+  EXPECT_NE(with("index_scores", "2.1e13").find("what so many threads can do"), std::string::npos);
+  EXPECT_NE(with("attention", "1e6"), "");
 }
 
 }  // namespace
