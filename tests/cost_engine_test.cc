@@ -2,7 +2,10 @@
 // bytes of scratch, and multiply-adds, which the float64 reference counts as it does them.
 #include <gtest/gtest.h>
 
+#include <malloc.h>
+
 #include <filesystem>
+#include <optional>
 
 #include "cache/sequence.h"
 #include "cost/accounting.h"
@@ -13,6 +16,7 @@
 #include "model/forward.h"
 #include "reference/reference_model.h"
 #include "small_cases.h"
+#include "tensor/buffer.h"
 #include "testing/temp_folder.h"
 
 namespace hadal {
@@ -60,16 +64,14 @@ model::Model Load(const std::string& directory) {
 }
 
 // The file's number formats; everything else of the plan (shapes, scales, counts) is the config's.
-cost::StorageOf StorageByFile(const io::Checkpoint& checkpoint) {
-  return [&checkpoint](const arch::TensorSpec& spec) {
-    return FormatOfCodes(checkpoint.Info(spec.name)->dtype).value();
-  };
-}
-
 cost::CostModel Describe(const Case& c, const model::Model& model) {
-  if (!c.stored_by_config)
-    return cost::DescribeV4(model.config, StorageByFile(model.checkpoint()), c.directory);
-  return *cost::Describe(model.checkpoint().config(), c.directory);
+  const io::Checkpoint& checkpoint = model.checkpoint();
+  if (c.stored_by_config) return *cost::Describe(checkpoint.config(), c.directory);
+  const cost::HeldBy held = cost::HeldByFormats([&](const std::string& tensor) {
+    const io::TensorInfo* info = checkpoint.Info(tensor);
+    return info == nullptr ? std::nullopt : FormatOfCodes(info->dtype);
+  });
+  return *cost::Describe(*arch::ParseAnyConfig(checkpoint.config()), held, c.directory);
 }
 
 TEST(CostAgainstEngine, CheckpointBytes) {
@@ -80,49 +82,113 @@ TEST(CostAgainstEngine, CheckpointBytes) {
   }
 }
 
-// What Sequence allocates, and its compressed entries at whole pages against the formula.
-TEST(CostAgainstEngine, SequenceBytes) {
+// A sequence's state from the equations alone: report, "Inference systems", and the formats of entries
+// (kernels/block_quant.h). Nothing here asks the layout, which both the plan and the allocator do.
+cost::StateBytes StateByHand(const arch::Config& c, bool packed, std::uint64_t tokens) {
+  const std::uint64_t nope = c.head_dim - c.qk_rope_head_dim;
+  const std::uint64_t codes = nope + nope / 64 + 2 * c.qk_rope_head_dim;
+  const std::uint64_t entry = packed ? codes + (8 - codes % 8) % 8 : 4 * c.head_dim;
+  const std::uint64_t key = packed ? c.index_head_dim * 17 / 32 : 4 * c.index_head_dim;
+  const std::uint64_t pages = tokens / 128 + (tokens % 128 > 0 ? 1 : 0);
+  cost::StateBytes state;
+  for (std::size_t l = 0; l < c.num_hidden_layers; ++l) {
+    const std::size_t ratio = c.compress_ratios[l];
+    state.window += c.sliding_window * entry;
+    if (ratio == 4) {
+      state.csa += pages * 32 * entry;
+      state.index_keys += pages * 32 * key;
+      state.tails += 2 * sizeof(float) * 8 * 2 * (c.head_dim + c.index_head_dim);
+    } else if (ratio == 128) {
+      state.hca += pages * entry;
+      state.tails += 2 * sizeof(float) * 128 * c.head_dim;
+    }
+  }
+  state.mtp_window = c.num_nextn_predict_layers * c.sliding_window * entry;
+  return state;
+}
+
+TEST(CostAgainstEngine, StateIsThatOfTheEquations) {
   for (const Case& c : Cases()) {
     SCOPED_TRACE(c.directory);
     const model::Model model = Load(c.directory);
-    for (const arch::Numerics& numerics : {arch::Numerics::Stored(), arch::Numerics::F32()}) {
-      const arch::KvLayout layout(model.config, numerics);
-      for (const std::size_t tokens : {1u, 127u, 128u, 129u, 1000u, 4096u}) {
-        cache::Sequence sequence = cache::Sequence::Create(layout).value();
-        ASSERT_TRUE(sequence.Reserve(tokens).ok());
+    const cost::CostModel plan = Describe(c, model);
+    for (const bool packed : {true, false}) {
+      const arch::KvLayout layout(model.config,
+                                  packed ? arch::Numerics::Stored() : arch::Numerics::F32());
+      for (const std::uint64_t tokens : {1u, 127u, 128u, 129u, 1000u, 4096u}) {
+        SCOPED_TRACE(tokens);
         const cost::StateBytes planned = cost::AllocatedState(model.config, layout, tokens);
-        EXPECT_EQ(planned.total(), sequence.bytes()) << tokens;
+        const cost::StateBytes hand = StateByHand(model.config, packed, tokens);
+        EXPECT_EQ(planned.window, hand.window);
+        EXPECT_EQ(planned.csa, hand.csa);
+        EXPECT_EQ(planned.index_keys, hand.index_keys);
+        EXPECT_EQ(planned.hca, hand.hca);
+        EXPECT_EQ(planned.tails, hand.tails);
+        EXPECT_EQ(planned.mtp_window, hand.mtp_window);
         EXPECT_LT(planned.padding, 64 * layout.layers.size());
+        if (!packed || tokens % 128 != 0) continue;  // the formula's entries are not in whole pages
+        EXPECT_EQ(cost::KvBytes(plan, tokens, cost::KvFormat::kPublished, cost::Mtp::kWith),
+                  hand.window + hand.csa + hand.index_keys + hand.hca + hand.mtp_window);
+        EXPECT_EQ(plan.tail_bytes, hand.tails);
       }
     }
   }
 }
 
-TEST(CostAgainstEngine, KvFormulaAtWholePages) {
+// Bytes that the process holds of the heap; none where the allocator does not count (sanitizers).
+std::optional<std::size_t> HeapBytes() {
+  const auto count = [] {
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+  };
+  constexpr std::size_t kProbe = std::size_t{1} << 20;
+  const std::size_t before = count();
+  const Buffer<std::byte> probe(kProbe);
+  probe[0] = std::byte{1};
+  if (count() < before + kProbe) return std::nullopt;
+  return before;
+}
+
+// What is planned is what the heap gives, but for the allocator's own headers and alignment.
+void ExpectHeapGrowth(std::size_t before, std::uint64_t planned, std::uint64_t blocks) {
+  const std::size_t grown = *HeapBytes() - before;
+  EXPECT_GE(grown, planned);
+  EXPECT_LE(grown, planned + 32768 + blocks * 256);
+}
+
+TEST(CostAgainstEngine, ASequenceTakesFromTheHeapWhatWasPlanned) {
+  if (!HeapBytes()) GTEST_SKIP() << "this allocator does not count what it gives";
   for (const Case& c : Cases()) {
     SCOPED_TRACE(c.directory);
     const model::Model model = Load(c.directory);
-    const arch::KvLayout layout(model.config, {});
-    const cost::CostModel plan = Describe(c, model);
-    for (const std::uint64_t tokens : {128u, 1024u, 4096u}) {
-      const cost::StateBytes state = cost::AllocatedState(model.config, layout, tokens);
-      EXPECT_EQ(cost::KvBytes(plan, tokens, cost::KvFormat::kPublished, cost::Mtp::kWith),
-                state.window + state.csa + state.index_keys + state.hca + state.mtp_window);
-      EXPECT_EQ(plan.tail_bytes, state.tails);
+    const arch::KvLayout layout(model.config, arch::Numerics::Stored());
+    for (const std::size_t tokens : {1u, 128u, 129u, 4096u}) {
+      SCOPED_TRACE(tokens);
+      const std::size_t before = *HeapBytes();
+      cache::Sequence sequence = cache::Sequence::Create(layout).value();
+      ASSERT_TRUE(sequence.Reserve(tokens).ok());
+      const std::uint64_t planned = cost::AllocatedState(model.config, layout, tokens).total();
+      ExpectHeapGrowth(before, planned, tokens / 128 + 2);
+      EXPECT_EQ(planned, sequence.bytes());
     }
   }
 }
 
-TEST(CostAgainstEngine, ScratchBytes) {
+TEST(CostAgainstEngine, AForwardTakesFromTheHeapWhatWasPlanned) {
+  if (!HeapBytes()) GTEST_SKIP() << "this allocator does not count what it gives";
   Threads threads(3);
   for (const Case& c : Cases()) {
+    SCOPED_TRACE(c.directory);
     const model::Model model = Load(c.directory);
-    for (const std::size_t rows : {1u, 17u}) {
+    for (const std::size_t rows : {1u, 17u, 64u}) {
+      SCOPED_TRACE(rows);
+      const std::size_t before = *HeapBytes();
       const model::Forward forward =
           model::Forward::Create(model, arch::Numerics::Stored(), threads, rows).value();
-      EXPECT_EQ(cost::ScratchBytes(model.config, forward.layout(), rows, threads.count()),
-                forward.scratch_bytes())
-          << c.directory;
+      const std::uint64_t planned =
+          cost::ScratchBytes(model.config, forward.layout(), rows, threads.count());
+      ExpectHeapGrowth(before, planned, 64);
+      EXPECT_EQ(planned, forward.scratch_bytes());
     }
   }
 }

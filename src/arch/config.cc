@@ -301,6 +301,14 @@ void CheckTogether(Fields& fields, const Config& c) {
 }  // namespace
 
 Result<Config> ParseConfig(const Json& json) {
+  HADAL_TRY(const Config config, ParseShape(json));
+  Fields fields(json, "config.json");
+  CheckQuantization(fields);
+  if (!fields.ok()) return fields.error();
+  return config;
+}
+
+Result<Config> ParseShape(const Json& json) {
   Config config;
   Fields fields(json, "config.json");
   if (!fields.ok()) return fields.error();
@@ -313,7 +321,6 @@ Result<Config> ParseConfig(const Json& json) {
   ReadHashLayers(fields, config);
   ReadTokens(fields, config);
   CheckTogether(fields, config);
-  CheckQuantization(fields);
   if (!fields.ok()) return fields.error();
   return config;
 }

@@ -47,6 +47,8 @@ inline constexpr std::size_t kCsaRatio = 4, kHcaRatio = 128;
 // kInvalid or kUnsupported: "config.json: <field>: found <value>, expected ...". Unknown keys that
 // cannot change the result are ignored; known keys with values hadal does not implement are errors.
 Result<Config> ParseConfig(const Json& json);
+// The same, whatever quantization_config says: of a checkpoint that is counted and not run.
+Result<Config> ParseShape(const Json& json);
 
 // config.json in the published key names; ParseConfig reads it back unchanged.
 // fp8_fp4: adds quantization_config and expert_dtype, as for a checkpoint of that format.

@@ -132,4 +132,29 @@ void Fields::Only(std::string_view key, const Json& value) {
   Refuse(Code::kUnsupported, key, fmt::format("{}, the only value hadal implements", value.Dump()));
 }
 
+void Fields::Absent(std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys)
+    if (Has(key)) Refuse(Code::kInvalid, key, "nothing: this model_type has no such field");
+}
+
+void Fields::Known(std::initializer_list<std::string_view> keys) {
+  if (!ok()) return;
+  for (const auto& [key, value] : *json_.AsObject())
+    if (!value.is_null() && std::ranges::find(keys, key) == keys.end())
+      return Refuse(Code::kUnsupported, key, fmt::format("only {}", fmt::join(keys, ", ")));
+}
+
+void Fields::Strings(std::string_view key, const std::function<Status(const std::string&)>& take) {
+  if (!ok() || !Has(key)) return;
+  const Json::Array* list = Find(key)->AsArray();
+  if (list == nullptr) return Refuse(Code::kInvalid, key, "an array of strings");
+  for (const Json& item : *list) {
+    if (item.AsString() == nullptr) return Refuse(Code::kInvalid, key, "an array of strings");
+    if (const Status taken = take(*item.AsString()); !taken.ok()) {
+      error_ = Within(fmt::format("{}: {}", place_, key), taken.error());
+      return;
+    }
+  }
+}
+
 }  // namespace hadal::arch

@@ -6,8 +6,11 @@
 //   if (!fields.ok()) return fields.error();
 #pragma once
 #include <cstddef>
+#include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -45,6 +48,15 @@ class Fields {
   void Flag(std::string_view key, bool* out);  // must be given: true or false
   // May be missing or null, must otherwise be this: the one value that hadal implements.
   void Only(std::string_view key, const Json& value);
+
+  // None of these may be given: fields of other architectures, which would change the figures if they
+  // meant anything here.
+  void Absent(std::initializer_list<std::string_view> keys);
+  // No others may be given (or be null): of entries in which every field changes what is meant.
+  void Known(std::initializer_list<std::string_view> keys);
+  // Must be an array of strings, which each goes to `take`: its error becomes "place: key: ...". May be
+  // missing or null.
+  void Strings(std::string_view key, const std::function<Status(const std::string&)>& take);
 
   // Records "place: key: found <the value of key>, expected <expected>".
   void Refuse(Code code, std::string_view key, const std::string& expected);

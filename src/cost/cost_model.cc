@@ -34,7 +34,8 @@ const char* ComponentName(Component component) {
                                                "hyper-connections",
                                                "norms",
                                                "head",
-                                               "multi-token prediction"};
+                                               "multi-token prediction",
+                                               "other tensors"};
   return kNames[static_cast<std::size_t>(component)];
 }
 
@@ -42,7 +43,7 @@ const char* ComponentKey(Component component) {
   constexpr const char* kKeys[kComponents] = {
       "embedding",         "attention", "attention_core", "compressors",  "indexer",
       "index_scores",      "experts",   "shared_experts", "feed_forward", "router",
-      "hyper_connections", "norms",     "head",           "mtp"};
+      "hyper_connections", "norms",     "head",           "mtp",          "other"};
   return kKeys[static_cast<std::size_t>(component)];
 }
 
@@ -119,6 +120,13 @@ double KvBytesPerToken(const CostModel& model, KvFormat format) {
     if (!group.mtp() && group.max_entries == 0)
       bytes += static_cast<double>(group.layers * group.Bytes(format)) /
                static_cast<double>(group.tokens_per_entry);
+  return bytes;
+}
+
+std::uint64_t KvFixedBytes(const CostModel& model, KvFormat format) {
+  std::uint64_t bytes = 0;
+  for (const KvGroup& group : model.kv)
+    if (!group.mtp()) bytes += group.layers * group.Bytes(format) * group.max_entries;
   return bytes;
 }
 

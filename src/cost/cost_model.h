@@ -14,7 +14,7 @@
 // the other element-wise work are not. Terms of the MTP block are marked and left out unless asked for.
 //
 // Pure arithmetic on 64-bit integers: no rounding, no overflow within the bounds that the readers of
-// configs check. Source: model/inventory.h and model/kv_layout.h for DeepSeek-V4; docs/plan.md.
+// configs check. Source: arch/inventory.h and arch/kv_layout.h for DeepSeek-V4; docs/plan.md.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -39,8 +39,9 @@ enum class Component {
   kNorms,
   kHead,
   kMtp,
+  kOther,  // in a checkpoint's files, and no part of the model that its config describes
 };
-inline constexpr std::size_t kComponents = 14;
+inline constexpr std::size_t kComponents = 15;
 const char* ComponentName(Component component);  // "attention projections"
 const char* ComponentKey(Component component);   // "attention", in JSON
 
@@ -49,10 +50,11 @@ enum class Work {
   kNone,        // looked up or element-wise: no MACs
   kFp8Matrix,   // FP8 weight, FP8 input
   kFp4Experts,  // FP4 weight, FP8 input
-  kBf16Matrix,  // BF16 or FP32 weight: router, head, mixing, indexer weights; all of a BF16 model
-  kCompressor,  // BF16 weight, FP32 in the official code
-  kOutputA,     // wo_a: FP8 in the file, BF16 in the official code
-  kAbsorbed,    // V3's W_UK and W_UV in decoding
+  kBf16Matrix,  // BF16 or FP32 weight: router, head, mixing, indexer weights; all of a BF16 model; and
+                // integer weights, which are multiplied in 16 bits
+  kCompressor,     // BF16 weight, FP32 in the official code
+  kOutputA,        // wo_a: FP8 in the file, BF16 in the official code
+  kAbsorbed,       // V3's W_UK and W_UV in decoding
   kCoreAttention,  // queries with entries, probabilities with entries
   kIndexFp4,       // indexer scores
   kIndexFp8,
@@ -103,14 +105,15 @@ struct KvGroup {          // entries of one kind
 };
 
 struct CostModel {
-  std::string name;          // for people: "V4-Flash"
-  std::string architecture;  // model_type
+  std::string name = {};          // for people: "V4-Flash"
+  std::string architecture = {};  // model_type
   std::uint64_t layers = 0, hidden_size = 0, vocab_size = 0, max_context = 0;
   std::uint64_t experts = 0, experts_per_token = 0;  // routed; 0: none
-  std::vector<WeightGroup> weights;
-  std::vector<KvGroup> kv;
+  std::vector<WeightGroup> weights = {};
+  std::vector<KvGroup> kv = {};
   std::uint64_t tail_bytes = 0;         // a sequence's pooling candidates, float32, fixed
   std::vector<std::string> notes = {};  // what was derived and not said by the config
+  bool weight_bytes_shared = false;     // of tensors that are not here: shares of a known sum
 };
 
 enum class Mtp { kWithout, kWith };
@@ -126,8 +129,10 @@ std::array<std::uint64_t, kComponents> WeightBytesByComponent(const CostModel& m
 
 std::uint64_t KvBytes(const CostModel& model, std::uint64_t tokens,
                       KvFormat format = KvFormat::kPublished, Mtp mtp = Mtp::kWithout);
-// The limit of KvBytes(N) / N as N grows.
+// The limit of KvBytes(N) / N as N grows: 0 where every layer has a window.
 double KvBytesPerToken(const CostModel& model, KvFormat format = KvFormat::kPublished);
+// What does not grow: the bytes of the windows, once they are full.
+std::uint64_t KvFixedBytes(const CostModel& model, KvFormat format = KvFormat::kPublished);
 
 using MacsByWork = std::array<std::uint64_t, kWorks>;
 using MacsByComponent = std::array<std::uint64_t, kComponents>;

@@ -159,6 +159,24 @@ TEST(Describe, NotesNameTheFieldsThatAreNotGiven) {
   EXPECT_EQ(notes(v32.c_str()), "moe_layer_freq attention_bias num_nextn_predict_layers ");
 }
 
+// Later releases of the library write "dtype".
+TEST(Describe, DtypeIsTheOtherSpellingOfTorchDtype) {
+  const auto spelled = [](std::string config, const char* type) {
+    config.erase(config.find(",\"expert_dtype\""),
+                 config.find(",\"quantization_config\"") - config.find(",\"expert_dtype\""));
+    config.erase(config.find(",\"quantization_config\""));
+    const std::size_t at = config.find("torch_dtype");
+    config.replace(at, std::string("torch_dtype").size(), type);
+    return WeightBytes(*Describe(*ParseJson(config + "}"), "x"));
+  };
+  const std::string v4 = FindPreset("embedded")->config().Dump();
+  EXPECT_EQ(spelled(v4, "dtype"), spelled(v4, "torch_dtype"));
+  std::string v32 = FindPreset("v3.2")->config().Dump();
+  v32.erase(v32.find(",\"quantization_config\""));
+  EXPECT_EQ(WeightBytes(*Describe(*ParseJson(v32 + R"(, "dtype": "bfloat16"})"), "x")),
+            WeightBytes(*Describe(*ParseJson(v32 + R"(, "torch_dtype": "bfloat16"})"), "x")));
+}
+
 struct BadConfig {
   const char* json;
   const char* says;
@@ -173,8 +191,8 @@ TEST(Describe, ErrorsNameTheField) {
   const std::string missing = without(v32, "\"index_topk\":2048,", "");
   const std::string dense =
       without(v32, "\"first_k_dense_replace\":3", "\"first_k_dense_replace\":62");
-  const std::string scheme = without(v32, "\"quant_method\":\"fp8\"", "\"quant_method\":\"awq\"");
-  const std::string blocks = without(v32, "\"weight_block_size\"", "\"other\"");
+  const std::string scheme = without(v32, "\"quant_method\":\"fp8\"", "\"quant_method\":\"hqq\"");
+  const std::string blocks = without(v32, ",\"weight_block_size\":[128,128]", "");
   const std::string sparse = without(v32, "deepseek_v32", "deepseek_v3");
   const std::string window = R"({"model_type": "llama", "torch_dtype": "bfloat16",
       "vocab_size": 10, "hidden_size": 8, "num_hidden_layers": 4096, "num_attention_heads": 4096,
@@ -201,14 +219,17 @@ TEST(Describe, ErrorsNameTheField) {
            "attention_bias": false})",
        "attention_bias: found false, expected true"},
       {"[]", "config.json: found [], expected an object"},
-      {"{}", "model_type: found nothing, expected one of deepseek_v4, deepseek_v3, "},
+      {"{}", "model_type: found nothing, expected one of deepseek_v4, deepseek_v2, "},
       {R"({"model_type": "gpt2"})", "model_type: found \"gpt2\", expected one of"},
       {R"({"model_type": 4})", "model_type: found 4, expected one of"},
       {negative.c_str(), "kv_lora_rank: found -1, expected"},
       {missing.c_str(), "index_topk: found nothing, expected"},
       {dense.c_str(), "first_k_dense_replace: found 62, expected at most num_hidden_layers 61"},
-      {scheme.c_str(), "quantization_config: quant_method: found \"awq\", expected one of fp8"},
-      {R"({"model_type": "llama", "torch_dtype": "int8"})",
+      {scheme.c_str(),
+       "quantization_config: quant_method: found \"hqq\", expected one of fp8, awq"},
+      {R"({"model_type": "llama", "torch_dtype": "int8", "vocab_size": 10, "hidden_size": 8,
+           "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+           "max_position_embeddings": 10, "tie_word_embeddings": true, "intermediate_size": 2})",
        "torch_dtype: found \"int8\", expected one of bfloat16, float16, float32"},
       {R"({"model_type": "qwen2", "torch_dtype": "float16", "vocab_size": 10, "hidden_size": 8,
            "num_hidden_layers": 1, "num_attention_heads": 3, "num_key_value_heads": 1,

@@ -1,18 +1,12 @@
 #include "cost/describe.h"
 
 #include <algorithm>
-#include <array>
-#include <string_view>
 #include <utility>
 
-#include "arch/config_fields.h"
+#include "cost/describe_families.h"
 
 namespace hadal::cost {
 namespace {
-
-constexpr std::array<std::string_view, 2> kMla = {"deepseek_v3", "deepseek_v32"};
-constexpr std::array<std::string_view, 6> kGqa = {"llama", "mistral", "mixtral",
-                                                  "qwen2", "qwen3",   "qwen3_moe"};
 
 // Beyond it sums over 2^30 tokens would not fit into 64 bits.
 constexpr std::uint64_t kMostAnEntry = std::uint64_t{1} << 32;
@@ -32,47 +26,60 @@ Status CheckSize(const CostModel& model) {
   return Unit{};
 }
 
-template <std::size_t kCount>
-bool Among(const std::array<std::string_view, kCount>& names, std::string_view name) {
-  for (const std::string_view candidate : names)
-    if (candidate == name) return true;
-  return false;
-}
-
-Result<CostModel> DescribeAny(const Json& config, std::string name) {
-  arch::Fields fields(config, "config.json");
-  if (!fields.ok()) return fields.error();
-  const Json* type = fields.Find("model_type");
-  const std::string* text = type == nullptr ? nullptr : type->AsString();
-  if (text != nullptr && *text == "deepseek_v4") {
-    HADAL_TRY(const arch::Config v4, arch::ParseConfig(config));
-    HADAL_TRY(const StorageOf storage, StorageByConfig(config));
-    CostModel model = DescribeV4(v4, storage, std::move(name));
-    if (!fields.Has("quantization_config"))
-      model.notes.emplace_back(
-          "quantization_config is not given: matrices are counted as torch_dtype");
-    return model;
-  }
-  if (text != nullptr && Among(kMla, *text)) return DescribeMla(config, std::move(name));
-  if (text != nullptr && Among(kGqa, *text)) return DescribeGqa(config, std::move(name));
-  fields.Refuse(
-      Code::kUnsupported, "model_type",
-      fmt::format("one of deepseek_v4, {}, {}", fmt::join(kMla, ", "), fmt::join(kGqa, ", ")));
-  return fields.error();
-}
+struct DescribeShape {
+  const HeldBy& held;
+  CostModel operator()(const arch::Config& c) const { return DescribeV4(c, held); }
+  CostModel operator()(const arch::MlaConfig& c) const { return DescribeMla(c, held); }
+  CostModel operator()(const arch::GqaConfig& c) const { return DescribeGqa(c, held); }
+};
 
 }  // namespace
 
-Result<CostModel> Describe(const Json& config, std::string name) {
-  HADAL_TRY(CostModel model, DescribeAny(config, std::move(name)));
+HeldBy HeldByRules(const arch::StorageRules& rules) {
+  return [&rules](const arch::Module& module) -> Held {
+    const arch::Packing packing = rules.PackingOf(module);
+    return {packing.number, module.count * arch::PackedBytes(packing, module.rows, module.cols)};
+  };
+}
+
+HeldBy HeldByFormats(FormatOf format_of) {
+  return [format_of = std::move(format_of)](const arch::Module& module) -> Held {
+    constexpr std::string_view kFirst = ".experts.0.";
+    const std::size_t expert = module.name.find(kFirst);
+    Held held;
+    for (std::uint64_t i = 0; i < module.count; ++i) {  // experts of a layer may differ
+      std::string name = module.name;
+      if (expert != std::string::npos)
+        name.replace(expert, kFirst.size(), fmt::format(".experts.{}.", i));
+      std::optional<StoredFormat> format = format_of(name);
+      if (!format) format = format_of(name + ".weight");
+      if (!format) continue;  // the engine refuses such a checkpoint
+      held.number = arch::PackingOf(*format).number;
+      held.bytes += StoredBytes(*format, module.rows, module.cols);
+    }
+    return held;
+  };
+}
+
+Result<CostModel> Describe(const arch::AnyConfig& config, const HeldBy& held, std::string name) {
+  CostModel model = std::visit(DescribeShape{held}, config.shape);
+  model.name = std::move(name);
+  model.architecture = config.model_type;
+  model.notes.insert(model.notes.begin(), config.notes.begin(), config.notes.end());
   HADAL_TRY_STATUS(CheckSize(model));
   return model;
 }
 
-void RefuseOthers(arch::Fields& fields, std::initializer_list<std::string_view> keys) {
-  for (const std::string_view key : keys)
-    if (fields.Has(key))
-      fields.Refuse(Code::kInvalid, key, "nothing: this model_type has no such field");
+Result<CostModel> Describe(const Json& config, std::string name, const Json* side) {
+  HADAL_TRY(const arch::AnyConfig any, arch::ParseAnyConfig(config));
+  HADAL_TRY(const arch::StorageRules rules, arch::ReadStorage(config, side, any.family()));
+  HADAL_TRY(CostModel model, Describe(any, HeldByRules(rules), std::move(name)));
+  if (any.family() == arch::Family::kV4 && !rules.quantized)
+    model.notes.push_back(
+        fmt::format("quantization_config is not given: matrices are counted as {}",
+                    config.Find("dtype") != nullptr ? "dtype" : "torch_dtype"));
+  model.notes.insert(model.notes.end(), rules.notes.begin(), rules.notes.end());
+  return model;
 }
 
 }  // namespace hadal::cost

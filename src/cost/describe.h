@@ -1,38 +1,36 @@
-// The cost model of a config.json: one reader per family of architectures.
+// The cost model of a config.json, of any architecture that arch/any_config.h reads: one list of tensors a
+// family, turned into the two lists of cost/cost_model.h.
 //
-//   deepseek_v4                         window, CSA and HCA entries; FP8 + FP4 or plain weights
-//   deepseek_v3, deepseek_v32           a latent of 512 + 64 for all heads; with an indexer in V3.2
-//   llama mistral mixtral qwen2 qwen3 qwen3_moe   keys and values of each KV head
+//   deepseek_v4      window, CSA and HCA entries        describe_v4.cc
+//   MLA              a latent for all heads, and index keys in sparse models   describe_mla.cc
+//   transformers     keys and values of each KV head    describe_gqa.cc
 #pragma once
 #include <functional>
-#include <initializer_list>
-#include <string_view>
+#include <optional>
+#include <string>
 
-#include "arch/config.h"
-#include "arch/config_fields.h"
-#include "arch/inventory.h"
+#include "arch/any_config.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "cost/cost_model.h"
 #include "cost/weight_list.h"
+#include "tensor/stored_format.h"
 
 namespace hadal::cost {
 
-// By model_type. kInvalid, kUnsupported: "config.json: <field>: found <value>, expected ...". Fields
-// that change a figure must be given; what follows from others by the architecture's own rule becomes
-// a note of the model.
-Result<CostModel> Describe(const Json& config, std::string name);
+// By model_type. kInvalid, kUnsupported: "config.json: <field>: found <value>, expected ...". `side`:
+// hf_quant_config.json, or null. What was derived and not said by the config becomes a note of the model.
+Result<CostModel> Describe(const Json& config, std::string name, const Json* side = nullptr);
 
-// How a V4 checkpoint stores a tensor; the default: as config.json says.
-using StorageOf = std::function<StoredFormat(const arch::TensorSpec&)>;
-// FP8 and FP4 as published if there is a quantization_config, else everything as torch_dtype says.
-Result<StorageOf> StorageByConfig(const Json& config);
-CostModel DescribeV4(const arch::Config& config, const StorageOf& storage, std::string name);
+// With the weights as `held` says, in place of the config's own account of how they are stored.
+Result<CostModel> Describe(const arch::AnyConfig& config, const HeldBy& held, std::string name);
 
-// Fields that belong to other architectures, and would change the figures if they meant anything here.
-void RefuseOthers(arch::Fields& fields, std::initializer_list<std::string_view> keys);
+// As the config says. `rules` must outlive it.
+HeldBy HeldByRules(const arch::StorageRules& rules);
 
-Result<CostModel> DescribeMla(const Json& json, std::string name);
-Result<CostModel> DescribeGqa(const Json& json, std::string name);
+// As a checkpoint's tensors are stored, of which `format_of` gives each one's format by its full name.
+// Formats of the engine only: what it has opened.
+using FormatOf = std::function<std::optional<StoredFormat>(const std::string& tensor)>;
+HeldBy HeldByFormats(FormatOf format_of);
 
 }  // namespace hadal::cost

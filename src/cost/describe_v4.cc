@@ -1,12 +1,13 @@
-// DeepSeek-V4: the list of tensors is model/inventory.h's, the sizes of entries model/kv_layout.h's.
+// DeepSeek-V4: the list of tensors is arch/inventory.h's, the sizes of entries arch/kv_layout.h's.
 #include <algorithm>
 #include <cctype>
 #include <string_view>
 #include <utility>
 
-#include "arch/config_fields.h"
+#include "arch/config.h"
+#include "arch/inventory.h"
 #include "arch/kv_layout.h"
-#include "cost/describe.h"
+#include "cost/describe_families.h"
 
 namespace hadal::cost {
 namespace {
@@ -63,39 +64,51 @@ std::string GroupName(std::string_view name) {
   return out;
 }
 
-Work WorkOf(const TensorSpec& spec, StoredFormat stored) {
+// Absent: by how the numbers are stored.
+std::optional<Work> WorkOf(const TensorSpec& spec) {
   const std::string_view name = spec.name;
   const bool table = name.ends_with("embed.weight") || name.ends_with("tid2eid");
   if (spec.shape.size() != 2 || table || name.ends_with(".ape")) return Work::kNone;
   if (Contains(name, "compressor.")) return Work::kCompressor;
   if (name.ends_with("attn.wo_a.weight")) return Work::kOutputA;
-  if (stored == StoredFormat::kFp4Block32) return Work::kFp4Experts;
-  return stored == StoredFormat::kFp8Block128 ? Work::kFp8Matrix : Work::kBf16Matrix;
+  return std::nullopt;
 }
 
 bool ForLogits(std::string_view name) {
   return name.starts_with("head.") || name.starts_with("norm.") || name.starts_with("hc_head_");
 }
 
-Tensor TensorOf(const Config& c, const TensorSpec& spec, StoredFormat stored,
-                std::string_view name) {
+arch::Module ModuleOf(const TensorSpec& spec) {
+  constexpr std::string_view kWeight = ".weight";
+  const bool as_config = spec.format == StoredFormat::kBf16;
+  std::string name = spec.name;
+  if (name.ends_with(kWeight)) name.resize(name.size() - kWeight.size());
+  return {.name = std::move(name),
+          .rows = spec.shape.size() == 2 ? spec.shape[0] : 1,
+          .cols = spec.shape.back(),
+          .linear = LayoutOf(spec.format).scaled(),
+          .packing = as_config ? std::nullopt : std::optional(arch::PackingOf(spec.format))};
+}
+
+void AddTensor(const Config& c, const TensorSpec& spec, WeightList* weights) {
+  const bool expert = Contains(spec.name, ".experts.");
+  if (expert && !Contains(spec.name, ".experts.0.")) return;  // counted with the first
+  const std::string name = GroupName(spec.name);
   Tensor t{.name = name,
            .component = ComponentOf(spec.name),
-           .work = WorkOf(spec, stored),
-           .rows = spec.shape.size() == 2 ? spec.shape[0] : 1,
-           .cols = spec.shape.back(),
-           .stored = stored,
+           .work = WorkOf(spec),
+           .module = ModuleOf(spec),
            .for_logits = ForLogits(spec.name),
            .trained = spec.trained()};
-  if (Contains(spec.name, ".experts.")) {
+  if (expert) {
+    t.module.count = t.of = c.n_routed_experts;
     t.active = c.num_experts_per_tok;
-    t.of = c.n_routed_experts;
   } else if (t.component == Component::kEmbedding || !spec.trained()) {
-    t.of = t.rows;  // a lookup
+    t.of = t.module.rows;  // a lookup
   }
   // The block's input: every residual stream through the same matrix.
   if (spec.name.ends_with(".h_proj.weight")) t.uses = c.hc_mult;
-  return t;
+  weights->Add(t);
 }
 
 using EntryBytes = std::array<std::uint64_t, kKvFormats>;
@@ -170,36 +183,10 @@ class KvList {
 
 }  // namespace
 
-Result<StorageOf> StorageByConfig(const Json& config) {
-  arch::Fields fields(config, "config.json");
-  if (!fields.ok()) return fields.error();
-  std::size_t choice = 0;
-  if (fields.Has("quantization_config")) {
-    fields.Choice("expert_dtype", {"fp4", "fp8"}, &choice);
-    if (!fields.ok()) return fields.error();
-    return StorageOf([fp8 = choice == 1](const TensorSpec& spec) {
-      const bool expert = spec.format == StoredFormat::kFp4Block32;
-      return expert && fp8 ? StoredFormat::kFp8Block128 : spec.format;
-    });
-  }
-  if (fields.Has("expert_dtype"))
-    fields.Refuse(Code::kInvalid, "expert_dtype", "none where there is no quantization_config");
-  fields.Choice("torch_dtype", {"bfloat16", "float16", "float32"}, &choice);
-  if (!fields.ok()) return fields.error();
-  const StoredFormat matrix = choice == 2 ? StoredFormat::kF32 : StoredFormat::kBf16;
-  return StorageOf([matrix](const TensorSpec& spec) {
-    const bool kept = spec.format == StoredFormat::kF32 || spec.format == StoredFormat::kI64;
-    return kept ? spec.format : matrix;
-  });
-}
-
-CostModel DescribeV4(const Config& config, const StorageOf& storage, std::string name) {
-  WeightList weights;
-  for (const TensorSpec& spec : arch::TensorsOf(config))
-    weights.Add(TensorOf(config, spec, storage(spec), GroupName(spec.name)));
-  CostModel model{.name = std::move(name),
-                  .architecture = "deepseek_v4",
-                  .layers = config.num_hidden_layers,
+CostModel DescribeV4(const Config& config, const HeldBy& held) {
+  WeightList weights(held);
+  for (const TensorSpec& spec : arch::TensorsOf(config)) AddTensor(config, spec, &weights);
+  CostModel model{.layers = config.num_hidden_layers,
                   .hidden_size = config.hidden_size,
                   .vocab_size = config.vocab_size,
                   .max_context = config.max_position_embeddings,

@@ -3,24 +3,37 @@
 #include <algorithm>
 
 namespace hadal::cost {
+namespace {
+
+Work WorkOf(arch::Number number) {
+  if (number == arch::Number::kFp8) return Work::kFp8Matrix;
+  return number == arch::Number::kFp4 ? Work::kFp4Experts : Work::kBf16Matrix;
+}
+
+}  // namespace
 
 void WeightList::Add(const Tensor& t) {
+  if (t.module.count == 0) return;
+  const Held held = held_(t.module);
+  const Work work = t.work.value_or(WorkOf(held.number));
+  const auto same = [&](const WeightGroup& group) {
+    return group.name == t.name && group.component == t.component && group.work == work;
+  };
   std::size_t at = groups_.size();  // tensors of a kind follow each other: look from the end
-  while (at > 0 && (groups_[at - 1].name != t.name || groups_[at - 1].component != t.component))
-    --at;
+  while (at > 0 && !same(groups_[at - 1])) --at;
   if (at == 0) {
     groups_.push_back({.name = std::string(t.name),
                        .component = t.component,
-                       .work = t.work,
+                       .work = work,
                        .for_logits = t.for_logits});
     shares_.push_back({t.active, t.of, t.uses, 0});
     at = groups_.size();
   }
   WeightGroup& group = groups_[at - 1];
-  const std::uint64_t elements = t.count * t.rows * t.cols;
-  group.tensors += t.count;
+  const std::uint64_t elements = t.module.count * t.module.rows * t.module.cols;
+  group.tensors += t.module.count;
   group.parameters += t.trained ? elements : 0;
-  group.bytes += t.count * StoredBytes(t.stored, t.rows, t.cols);
+  group.bytes += held.bytes;
   shares_[at - 1].elements += elements;
 }
 

@@ -1,22 +1,31 @@
 // Builds the weight list of a cost model, one tensor or one group of equal tensors at a time.
 #pragma once
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "arch/quantization.h"
 #include "cost/cost_model.h"
-#include "tensor/stored_format.h"
 
 namespace hadal::cost {
 
+// How a checkpoint holds a module: what its numbers are, and the bytes of all `count` of them, with their
+// scales and whatever else lies beside them.
+struct Held {
+  arch::Number number = arch::Number::kHalf;
+  std::uint64_t bytes = 0;
+};
+using HeldBy = std::function<Held(const arch::Module&)>;
+
 struct Tensor {
-  std::string_view name;
+  std::string_view name;  // of the group
   Component component = Component::kAttention;
-  Work work = Work::kNone;  // kNone: no product
-  std::uint64_t rows = 1, cols = 1;
-  StoredFormat stored = StoredFormat::kBf16;  // FP16 counts as BF16
-  std::uint64_t count = 1;                    // tensors like this
+  // The product that it takes part in. kNone: none; absent: by how the numbers are stored.
+  std::optional<Work> work = Work::kNone;
+  arch::Module module;               // module.count tensors like this
   std::uint64_t active = 1, of = 1;  // a token passes through `active` of every `of` of them
   std::uint64_t uses = 1;            // products of a token with it
   bool for_logits = false;           // see WeightGroup
@@ -25,7 +34,9 @@ struct Tensor {
 
 class WeightList {
  public:
-  // To the group of its name and component, whose tensors agree in everything but size and form.
+  explicit WeightList(const HeldBy& held) : held_(held) {}  // `held` must outlive this
+
+  // To the group of its name, component and work, whose tensors agree in everything but size and form.
   void Add(const Tensor& tensor);
   std::vector<WeightGroup> Take() &&;
 
@@ -33,6 +44,7 @@ class WeightList {
   struct Share {
     std::uint64_t active, of, uses, elements;
   };
+  const HeldBy& held_;
   std::vector<WeightGroup> groups_;
   std::vector<Share> shares_;  // of each group
 };

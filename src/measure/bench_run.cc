@@ -453,6 +453,16 @@ Status CheckContext(const BenchOptions& options, const arch::Config& config) {
   return Unit{};
 }
 
+// As the tensors are stored: config.json need not say it.
+Result<cost::CostModel> CostOf(const io::Checkpoint& checkpoint, const std::string& name) {
+  HADAL_TRY(const arch::AnyConfig config, arch::ParseAnyConfig(checkpoint.config()));
+  const auto format_of = [&](const std::string& tensor) {
+    const io::TensorInfo* info = checkpoint.Info(tensor);
+    return info == nullptr ? std::nullopt : FormatOfCodes(info->dtype);
+  };
+  return cost::Describe(config, cost::HeldByFormats(format_of), name);
+}
+
 }  // namespace
 
 Result<BenchReport> RunBench(const BenchOptions& options,
@@ -468,7 +478,7 @@ Result<BenchReport> RunBench(const BenchOptions& options,
   report.model = std::filesystem::path(place + "/.").parent_path().filename().string();
   const Stopwatch clock;
   HADAL_TRY(io::Checkpoint checkpoint, io::Checkpoint::Open(place));
-  HADAL_TRY(cost::CostModel cost, cost::Describe(checkpoint.config(), report.model));
+  HADAL_TRY(cost::CostModel cost, CostOf(checkpoint, report.model));
   HADAL_TRY(const model::Model model, model::Model::Load(std::move(checkpoint)));
   report.open_seconds = clock.seconds();
   HADAL_TRY_STATUS(CheckContext(options, model.config));

@@ -68,7 +68,7 @@ Status CheckModel(const PlannedModel& model, const Measured& figure, const std::
 
 Result<double> Predict(const PlannedModel& model, const Machine& machine, const Measured& figure) {
   const Load load{.context = figure.depth + 1, .sequences = figure.batch};
-  const Placement placement = Place(model, machine, load);
+  const Placement placement = PlacementOf(model, machine, load);
   if (!placement.fits())
     return Fail(Code::kInvalid, "{}: {} does not fit into the memory of the machine measured",
                 machine.name, model.cost.name);

@@ -19,6 +19,13 @@ Point PointOf(const PlannedModel& model, std::uint64_t tokens, const Accounting&
           cost::Flops(cost::DecodeMacs(cost, tokens), *a.flops)};
 }
 
+// Of models whose every layer has a window: nothing more than the full windows.
+Cell KvGrowth(const cost::CostModel& model, const Accounting& a) {
+  const double growth = cost::KvBytesPerToken(model, a.kv);
+  if (growth > 0) return Number(growth, 1);
+  return {nullptr, fmt::format("fixed: {}", Bytes(cost::KvFixedBytes(model, a.kv), a.units).text)};
+}
+
 double Share(double part, double whole) { return whole == 0 ? 0 : part / whole; }
 
 Section Points(const std::vector<PlannedModel>& models, const std::vector<std::uint64_t>& contexts,
@@ -76,7 +83,7 @@ Section Weights(const std::vector<PlannedModel>& models, const Accounting& a) {
                             billions(p.active),
                             Bytes(cost::WeightBytes(model.cost), a.units),
                             Bytes(cost::ActiveWeightBytes(model.cost), a.units),
-                            Number(cost::KvBytesPerToken(model.cost, a.kv), 1),
+                            KvGrowth(model.cost, a),
                             Context(model.cost.max_context)});
   }
   return section;
@@ -101,7 +108,8 @@ Report CompareModels(const std::vector<PlannedModel>& models,
   report.notes.push_back(
       "KV cache: entries alone; a sequence's memory: with tails, whole pages and "
       "the MTP block's window, as allocated.");
-  report.notes.push_back("Every figure is exact for the configs; 1M is 1,048,576.");
+  report.notes.push_back("Every figure is exact for the configs" + NotExact(models) +
+                         "; 1M is 1,048,576.");
   return report;
 }
 

@@ -33,7 +33,7 @@ struct Fitted {
 };
 
 Fitted FitOne(const PlannedModel& model, const FitQuestion& q) {
-  Fitted f{.placement = Place(model, q.machine, q.load), .decode = {}, .prefill = {}};
+  Fitted f{.placement = PlacementOf(model, q.machine, q.load), .decode = {}, .prefill = {}};
   if (!f.placement.fits()) return f;
   f.decode = PredictDecode(model, q.machine, q.load, f.placement);
   f.prefill = PredictPrefill(model, q.machine, q.load, f.placement);
@@ -156,7 +156,7 @@ Section SpeedSection(const char* key, const char* title, Column first) {
 // Nothing where it does not fit.
 void AddSpeedRow(const PlannedModel& model, const FitQuestion& q, const Load& load, Cell first,
                  Section* section) {
-  const Placement placement = Place(model, q.machine, load);
+  const Placement placement = PlacementOf(model, q.machine, load);
   if (!placement.fits()) return;
   const Prediction p = PredictDecode(model, q.machine, load, placement);
   section->rows.push_back({{model.key, model.cost.name},
@@ -204,7 +204,7 @@ Section ByExperts(const std::vector<PlannedModel>& models, const FitQuestion& q)
     for (const double share : {1.0, 0.75, 0.5, 0.25, 0.0}) {
       Load load = q.load;
       load.experts_in_memory = share;
-      const Placement placement = Place(model, q.machine, load);
+      const Placement placement = PlacementOf(model, q.machine, load);
       const double experts = placement.experts[0] + placement.experts[1];
       const auto all = static_cast<double>(cost::ExpertBytes(model.cost));
       if (all == 0 || experts < share * all - 1) continue;  // memory holds fewer than that

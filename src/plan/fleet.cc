@@ -41,7 +41,7 @@ double MeanState(const PlannedModel& model, const Demand& d, cost::KvFormat kv) 
 }
 
 bool AllInMemory(const PlannedModel& model, const Machine& machine, const Load& load) {
-  const Placement p = Place(model, machine, load);
+  const Placement p = PlacementOf(model, machine, load);
   return p.fits() && !p.streams();
 }
 
@@ -69,7 +69,7 @@ class Sizer {
     fleet.limited_by = "does not fit";
     if (fleet.machines_a_copy == 0) return fleet;
     load_.sequences = 1;
-    placement_ = Place(model_, q_.machine, load_);
+    placement_ = PlacementOf(model_, q_.machine, load_);
     const double room = Double(placement_.capacity - placement_.weights - placement_.scratch);
     const double held = std::max(1.0, std::floor(room / fleet.mean_state_bytes));
     const double by_memory = std::max(1.0, std::ceil(d_.concurrency / held));
@@ -90,7 +90,7 @@ class Sizer {
   Speed SpeedOf(double copies) {
     load_.sequences =
         std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(d_.concurrency / copies)));
-    const Placement placement = Place(model_, q_.machine, load_);
+    const Placement placement = PlacementOf(model_, q_.machine, load_);
     const double decode = PredictDecode(model_, q_.machine, load_, placement).tokens_per_s * copies;
     // Machines of a copy work on different steps of a prompt at once.
     const double prefill = PredictPrefill(model_, q_.machine, load_, placement).tokens_per_s *

@@ -22,7 +22,7 @@ class Reader {
  public:
   Reader(const toml::table& table, std::string place) : table_(table), place_(std::move(place)) {}
 
-  void Place(const std::string& place) { place_ = place; }
+  void SetPlace(const std::string& place) { place_ = place; }
 
   void Text(const char* key, std::string* out) {
     const toml::node* node = Find(key, true);
@@ -120,7 +120,7 @@ Result<Machine> ReadMachine(const toml::table& table, const std::string& file, s
   // What --machine takes for something else.
   reader.Require(m.name != "this" && !m.name.ends_with(".json"), "name",
                  "another name than \"this\" or a .json file's");
-  if (!m.name.empty()) reader.Place(fmt::format("{}: machine {}", file, Quote(m.name)));
+  if (!m.name.empty()) reader.SetPlace(fmt::format("{}: machine {}", file, Quote(m.name)));
   reader.Text("about", &m.about);
   reader.Text("source", &m.source);
   reader.Choice("figures", {"nominal", "measured"}, &figures);

@@ -55,6 +55,7 @@ Json StateJson(const PlannedModel& model) {
 
 Json ModelJson(const PlannedModel& model) {
   const cost::CostModel& cost = model.cost;
+  const double growth = cost::KvBytesPerToken(cost);
   const cost::Parameters parameters = cost::ParametersOf(cost);
   Json::Array notes;
   for (const std::string& note : cost.notes) notes.emplace_back(note);
@@ -73,7 +74,8 @@ Json ModelJson(const PlannedModel& model) {
                                         {"active_with_embedding", parameters.active_with_embedding},
                                         {"mtp", parameters.mtp}})},
        {"weight_bytes", cost::WeightBytes(cost)},
-       {"kv_bytes_per_token", cost::KvBytesPerToken(cost)},
+       {"kv_bytes_per_token", growth > 0 ? Json(growth) : Json()},
+       {"kv_fixed_bytes", cost::KvFixedBytes(cost)},
        {"tail_bytes", cost.tail_bytes},
        {"state", StateJson(model)},
        {"weights", WeightsJson(cost)},

@@ -9,8 +9,9 @@
 #include "cost/describe.h"
 #include "cost/engine_memory.h"
 #include "cost/presets.h"
-#include "io/checkpoint.h"
 #include "io/file.h"
+#include "io/stored_tensors.h"
+#include "plan/folder_weights.h"
 
 namespace hadal::plan {
 namespace {
@@ -20,16 +21,6 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t kMaxConfigBytes = 16 << 20;
 constexpr std::size_t kMaxContexts = 1000;
 
-Result<PlannedModel> FromConfig(const std::string& key, const std::string& name,
-                                const Json& config) {
-  PlannedModel model{.key = key, .cost = {}, .v4 = {}};
-  HADAL_TRY(model.cost, cost::Describe(config, name));
-  if (model.cost.architecture == "deepseek_v4") {
-    HADAL_TRY(model.v4, arch::ParseConfig(config));
-  }
-  return model;
-}
-
 Result<Json> ReadJson(const std::string& path) {
   HADAL_TRY(const std::string text, io::ReadFile(path, kMaxConfigBytes));
   Result<Json> json = ParseJson(text);
@@ -37,39 +28,37 @@ Result<Json> ReadJson(const std::string& path) {
   return json;
 }
 
-// A V4 checkpoint's number formats are what its tensors say.
-Status CountByFile(const std::string& directory, PlannedModel& model) {
-  HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(directory));
-  for (const arch::TensorSpec& spec : arch::TensorsOf(*model.v4))
-    if (checkpoint.Info(spec.name) == nullptr)
-      return Fail(Code::kNotFound, "{}: no tensor '{}', which config.json calls for", directory,
-                  spec.name);
-  const auto stored = [&](const arch::TensorSpec& spec) {
-    return FormatOfCodes(checkpoint.Info(spec.name)->dtype).value_or(spec.format);
-  };
-  model.cost = cost::DescribeV4(*model.v4, stored, model.cost.name);
-  return Unit{};
+// An engine for the model exists.
+std::optional<arch::Config> EngineShape(const Json& config) {
+  Result<arch::AnyConfig> any = arch::ParseAnyConfig(config);
+  if (!any.ok() || any->family() != arch::Family::kV4) return std::nullopt;
+  return std::get<arch::Config>(std::move(any->shape));
 }
 
-bool HasTensors(const std::string& directory) {
+// What a folder says beside its config.json.
+struct Beside {
+  std::optional<Json> quantization;          // hf_quant_config.json
+  std::optional<io::StoredTensors> tensors;  // none: a config alone
+};
+
+Result<Beside> ReadBeside(const fs::path& config_file, bool folder) {
+  Beside beside;
   std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored))
-    if (entry.path().extension() == ".safetensors") return true;
-  return false;
+  const fs::path side = config_file.parent_path() / "hf_quant_config.json";
+  if (fs::exists(side, ignored)) {
+    HADAL_TRY(beside.quantization, ReadJson(side.string()));
+  }
+  if (!folder) return beside;
+  HADAL_TRY(beside.tensors, io::ListStoredTensors(config_file.parent_path().string()));
+  return beside;
 }
 
-Result<PlannedModel> FromPath(const std::string& name) {
-  const bool folder = fs::is_directory(name);
-  const fs::path file = folder ? fs::path(name) / "config.json" : fs::path(name);
-  HADAL_TRY(const Json config, ReadJson(file.string()));
-  const fs::path shown = fs::absolute(file).lexically_normal();
-  const std::string label = shown.filename() == "config.json"
-                                ? shown.parent_path().filename().string()
-                                : shown.stem().string();
-  Result<PlannedModel> model = FromConfig(name, label, config);
-  if (!model.ok()) return Within(name, model.error());
-  if (folder && model->v4 && HasTensors(name)) HADAL_TRY_STATUS(CountByFile(name, *model));
-  return model;
+Result<cost::CostModel> Describe(const Json& config, const Beside& beside,
+                                 const std::string& name) {
+  const Json* side = beside.quantization ? &*beside.quantization : nullptr;
+  if (!beside.tensors) return cost::Describe(config, name, side);
+  HADAL_TRY(const arch::AnyConfig any, arch::ParseAnyConfig(config));
+  return DescribeFolder(any, arch::ReadStorage(config, side, any.family()), *beside.tensors, name);
 }
 
 }  // namespace
@@ -84,12 +73,28 @@ std::uint64_t PlannedModel::ScratchBytes(std::size_t rows, std::size_t threads) 
   return v4 ? cost::ScratchBytes(*v4, arch::KvLayout(*v4, {}), rows, threads) : 0;
 }
 
+Result<PlannedModel> ModelFromPath(const std::string& path) {
+  const bool folder = fs::is_directory(path);
+  const fs::path file = folder ? fs::path(path) / "config.json" : fs::path(path);
+  HADAL_TRY(const Json config, ReadJson(file.string()));
+  HADAL_TRY(const Beside beside, ReadBeside(file, folder));
+  const fs::path shown = fs::absolute(file).lexically_normal();
+  const std::string label = shown.filename() == "config.json"
+                                ? shown.parent_path().filename().string()
+                                : shown.stem().string();
+  Result<cost::CostModel> described = Describe(config, beside, label);
+  if (!described.ok()) return Within(path, described.error());
+  return PlannedModel{path, std::move(*described), EngineShape(config)};
+}
+
 Result<PlannedModel> FindModel(const std::string& name) {
   if (const cost::Preset* preset = cost::FindPreset(name); preset != nullptr) {
-    return FromConfig(name, std::string(preset->name), preset->config());
+    const Json config = preset->config();
+    HADAL_TRY(cost::CostModel model, cost::Describe(config, std::string(preset->name)));
+    return PlannedModel{name, std::move(model), EngineShape(config)};
   }
   std::error_code ignored;
-  if (fs::exists(name, ignored)) return FromPath(name);
+  if (fs::exists(name, ignored)) return ModelFromPath(name);
   std::string keys;
   for (const cost::Preset& preset : cost::Presets()) keys += fmt::format("{}, ", preset.key);
   return Fail(Code::kNotFound,
@@ -103,6 +108,12 @@ std::vector<std::string> ModelNotes(const std::vector<PlannedModel>& models) {
     for (const std::string& note : model.cost.notes)
       notes.push_back(fmt::format("{}: {}.", model.cost.name, note));
   return notes;
+}
+
+std::string NotExact(const std::vector<PlannedModel>& models) {
+  const bool shared = std::ranges::any_of(
+      models, [](const PlannedModel& model) { return model.cost.weight_bytes_shared; });
+  return shared ? ", but the bytes of tensors that are not here: shares of their sum" : "";
 }
 
 Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& names) {

@@ -15,9 +15,9 @@ namespace hadal::plan {
 inline constexpr std::uint64_t kMostTokens = std::uint64_t{1} << 30;  // of a context
 
 struct PlannedModel {
-  std::string key;  // what the user wrote
-  cost::CostModel cost;
-  std::optional<arch::Config> v4;  // an engine for it exists
+  std::string key = {};  // what the user wrote
+  cost::CostModel cost = {};
+  std::optional<arch::Config> v4 = {};  // an engine for it exists
 
   // Memory of one sequence of `tokens`: what the engine allocates for a V4 model with published
   // entries (whole pages of 128 tokens, windows, tails, the MTP block's window), KvBytes and tails
@@ -27,11 +27,15 @@ struct PlannedModel {
   std::uint64_t ScratchBytes(std::size_t rows, std::size_t threads) const;
 };
 
-// A preset's name; a config.json; or a checkpoint folder, of which a V4 model's number formats are
-// then those of its tensors. kNotFound: lists the presets.
+// A preset's name, or a path. kNotFound: lists the presets.
 Result<PlannedModel> FindModel(const std::string& name);
+// A config.json, counted as it and a hf_quant_config.json beside it say; or a checkpoint folder, whose
+// weights are then the bytes that its tensors take (plan/folder_weights.h).
+Result<PlannedModel> ModelFromPath(const std::string& path);
 // What was derived and not said by the configs, a line each: "<name>: <note>".
 std::vector<std::string> ModelNotes(const std::vector<PlannedModel>& models);
+// What is not exact of the figures, to follow "... is exact": empty, or ", but ...".
+std::string NotExact(const std::vector<PlannedModel>& models);
 Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& names);
 
 // Everything that the formulas of cost/cost_model.h need, for programs in other languages. Keys are

@@ -213,8 +213,10 @@ double EntriesOverSteps(const cost::KvGroup& group, std::uint64_t context, std::
          Double(group.Entries(context));
 }
 
+// What no token passes through: the MTP block, and tensors that are no part of the model.
 std::uint64_t IdleBytes(const cost::CostModel& model) {
-  return cost::WeightBytes(model, cost::Mtp::kWith) - cost::WeightBytes(model, cost::Mtp::kWithout);
+  const auto bytes = cost::WeightBytesByComponent(model);
+  return bytes[std::size_t(Component::kMtp)] + bytes[std::size_t(Component::kOther)];
 }
 
 }  // namespace
@@ -228,7 +230,7 @@ std::string Prediction::dominated_by() const {
   return terms.empty() ? "" : terms[0].name + ": " + terms[0].bound;
 }
 
-Placement Place(const PlannedModel& model, const Machine& machine, const Load& load) {
+Placement PlacementOf(const PlannedModel& model, const Machine& machine, const Load& load) {
   Placement p;
   const std::uint64_t idle = IdleBytes(model.cost), experts = cost::ExpertBytes(model.cost);
   p.weights = cost::WeightBytes(model.cost);
@@ -300,7 +302,7 @@ std::uint64_t LongestContext(const PlannedModel& model, const Machine& machine, 
                              bool experts_on_disk) {
   const auto fits = [&](std::uint64_t context) {
     load.context = context;
-    const Placement p = Place(model, machine, load);
+    const Placement p = PlacementOf(model, machine, load);
     return p.fits() && (experts_on_disk || !p.streams());
   };
   if (!fits(1)) return 0;
@@ -316,7 +318,7 @@ std::uint64_t MostSequences(const PlannedModel& model, const Machine& machine, c
                             bool experts_on_disk) {
   Load one = load;
   one.sequences = 1;
-  const Placement p = Place(model, machine, one);
+  const Placement p = PlacementOf(model, machine, one);
   if (experts_on_disk && !p.fits()) return 0;
   const bool streams = experts_on_disk && machine.nvme_bytes > 0;
   const std::uint64_t movable = streams ? cost::ExpertBytes(model.cost) + IdleBytes(model.cost) : 0;

@@ -57,7 +57,7 @@ struct Placement {
   bool fits() const { return missing == 0; }
   bool streams() const { return experts[std::size_t(Memory::kDisk)] > 0; }
 };
-Placement Place(const PlannedModel& model, const Machine& machine, const Load& load);
+Placement PlacementOf(const PlannedModel& model, const Machine& machine, const Load& load);
 
 struct Term {
   std::string name;  // "experts", "attention over entries"

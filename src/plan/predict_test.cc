@@ -33,7 +33,7 @@ Machine ComputingOnly(double flops) {
 PlannedModel Model(const char* name) { return *FindModel(name); }
 
 double DecodeSeconds(const PlannedModel& model, const Machine& machine, const Load& load) {
-  return PredictDecode(model, machine, load, Place(model, machine, load)).seconds;
+  return PredictDecode(model, machine, load, PlacementOf(model, machine, load)).seconds;
 }
 
 TEST(Predict, DecodeReadsEveryByteOnce) {
@@ -83,7 +83,7 @@ TEST(Predict, PrefillDoesEveryMultiplicationAndReadsTheWeightsOnceAStep) {
   const Load load{.context = 10000, .rows = 500};
   const Machine computing = ComputingOnly(1e12);
   const auto macs = static_cast<double>(cost::TotalMacs(cost::PrefillMacs(model.cost, 0, 10000)));
-  EXPECT_NEAR(PredictPrefill(model, computing, load, Place(model, computing, load)).seconds,
+  EXPECT_NEAR(PredictPrefill(model, computing, load, PlacementOf(model, computing, load)).seconds,
               2 * macs / 1e12, 1e-9 * macs / 1e12);
   const Machine reading = ReadingOnly(1e9);
   double bytes = 0;
@@ -98,7 +98,7 @@ TEST(Predict, PrefillDoesEveryMultiplicationAndReadsTheWeightsOnceAStep) {
   }
   for (std::uint64_t end = 500; end <= 10000; end += 500)
     bytes += static_cast<double>(cost::KvBytes(model.cost, end));
-  EXPECT_NEAR(PredictPrefill(model, reading, load, Place(model, reading, load)).seconds * 1e9,
+  EXPECT_NEAR(PredictPrefill(model, reading, load, PlacementOf(model, reading, load)).seconds * 1e9,
               bytes, 1e-6 * bytes);
 }
 
@@ -114,7 +114,7 @@ TEST(Predict, PrefillReadsWhatIsThereAtTheEndOfEachStep) {
         entries += static_cast<double>(cost::KvBytes(model.cost, std::min(end, context)));
       double read = 0;
       for (const Term& term :
-           PredictPrefill(model, machine, load, Place(model, machine, load)).terms)
+           PredictPrefill(model, machine, load, PlacementOf(model, machine, load)).terms)
         if (term.name == "attention over entries" || term.name == "index scores")
           read += term.bytes;
       EXPECT_NEAR(read, entries, 1e-9 * entries) << rows << " " << context;
@@ -125,16 +125,16 @@ TEST(Predict, TheLongerOfReadingAndArithmeticCounts) {
   const PlannedModel model = Model("v4-flash");
   Machine machine = ReadingOnly(1e11);
   const Load load{.context = 1 << 20};
-  EXPECT_EQ(PredictDecode(model, machine, load, Place(model, machine, load)).dominated_by(),
+  EXPECT_EQ(PredictDecode(model, machine, load, PlacementOf(model, machine, load)).dominated_by(),
             "attention projections: reading RAM");
   machine.int8_ops = 1e11;
-  const Prediction slow = PredictDecode(model, machine, load, Place(model, machine, load));
+  const Prediction slow = PredictDecode(model, machine, load, PlacementOf(model, machine, load));
   EXPECT_EQ(slow.dominated_by(), "index scores: int8 arithmetic");
   double sum = 0;
   for (const Term& term : slow.terms) sum += term.seconds;
   EXPECT_NEAR(sum, slow.seconds, 1e-12);
   machine.decode_share = 0.5;
-  EXPECT_NEAR(PredictDecode(model, machine, load, Place(model, machine, load)).seconds,
+  EXPECT_NEAR(PredictDecode(model, machine, load, PlacementOf(model, machine, load)).seconds,
               2 * slow.seconds, 1e-12);
 }
 
@@ -147,7 +147,8 @@ TEST(Predict, ArithmeticIsThatOfTheKernels) {
   machine.int8_ops = 4e9;
   const Load load{.context = 100'000};
   std::map<std::string, Term> terms;
-  for (const Term& term : PredictDecode(model, machine, load, Place(model, machine, load)).terms)
+  for (const Term& term :
+       PredictDecode(model, machine, load, PlacementOf(model, machine, load)).terms)
     terms[term.name] = term;
   for (const auto& [name, rate] : {std::pair("head", 1e9),
                                    {"attention over entries", 1e9},
@@ -179,7 +180,7 @@ TEST(Predict, ReadingAndArithmeticOverlap) {
   Machine machine = ReadingOnly(2e11);
   machine.f32_flops = machine.bf16_flops = machine.int16_ops = machine.int8_ops = 1e12;
   const Load load{.context = 1 << 20};
-  const Prediction p = PredictDecode(model, machine, load, Place(model, machine, load));
+  const Prediction p = PredictDecode(model, machine, load, PlacementOf(model, machine, load));
   std::size_t checked = 0;
   for (const Term& term : p.terms) {
     if (term.name != "index scores" && term.name != "experts") continue;
@@ -189,29 +190,43 @@ TEST(Predict, ReadingAndArithmeticOverlap) {
   EXPECT_EQ(checked, 2u);
 }
 
-TEST(Place, FillsFastMemoryFirstAndSaysWhatIsTooMuch) {
+TEST(Placement, TensorsThatAreNoPartOfTheModelLieIdle) {
+  PlannedModel model = *FindModel("v4-flash");
+  Machine machine;
+  machine.ram_bytes = std::uint64_t{1} << 40;
+  const Load load{.context = 1000};
+  const Placement before = PlacementOf(model, machine, load);
+  model.cost.weights.push_back({.component = cost::Component::kOther, .bytes = 1000});
+  const Placement after = PlacementOf(model, machine, load);
+  const auto ram = static_cast<std::size_t>(Memory::kRam);
+  EXPECT_EQ(after.common[ram], before.common[ram]);
+  EXPECT_EQ(after.idle[ram], before.idle[ram] + 1000);
+  EXPECT_EQ(after.weights, before.weights + 1000);
+}
+
+TEST(Placement, FillsFastMemoryFirstAndSaysWhatIsTooMuch) {
   const PlannedModel model = Model("v4-flash");
   Machine machine = ReadingOnly(1e9);
   const Load load{.context = 4096};
   machine.ram_bytes = 100'000'000'000;
-  Placement p = Place(model, machine, load);
+  Placement p = PlacementOf(model, machine, load);
   EXPECT_FALSE(p.fits());
   EXPECT_EQ(p.missing, p.weights + p.state + p.scratch - machine.ram_bytes);
   machine.nvme_bytes = 1'000'000'000'000;
   machine.nvme_bytes_per_s = 1e9;
-  p = Place(model, machine, load);
+  p = PlacementOf(model, machine, load);
   EXPECT_TRUE(p.fits());
   EXPECT_TRUE(p.streams());
   machine.gpus = 2;
   machine.gpu_bytes = 10'000'000'000;
   machine.gpu_bytes_per_s = 1e12;
-  p = Place(model, machine, load);
+  p = PlacementOf(model, machine, load);
   EXPECT_GT(p.common[0], 0);
   EXPECT_EQ(p.common[1], 0);
   EXPECT_NEAR(p.common[0] + p.kept_state[0] + p.experts[0], 20e9, 1);
   machine.ram_bytes = 1'000'000;
   machine.gpus = 0;
-  EXPECT_FALSE(Place(model, machine, load).fits());  // common weights are never on disk
+  EXPECT_FALSE(PlacementOf(model, machine, load).fits());  // common weights are never on disk
 }
 
 TEST(Limits, LongestContextIsTheLastThatFits) {
@@ -223,9 +238,9 @@ TEST(Limits, LongestContextIsTheLastThatFits) {
   ASSERT_GT(longest, 1u);
   ASSERT_LT(longest, model.cost.max_context);
   load.context = longest;
-  EXPECT_TRUE(Place(model, machine, load).fits());
+  EXPECT_TRUE(PlacementOf(model, machine, load).fits());
   load.context = longest + 1;
-  EXPECT_FALSE(Place(model, machine, load).fits());
+  EXPECT_FALSE(PlacementOf(model, machine, load).fits());
   machine.ram_bytes = 1'000'000'000;
   EXPECT_EQ(LongestContext(model, machine, {}, false), 0u);
   EXPECT_EQ(LongestContext(model, ReadingOnly(1), {}, false), model.cost.max_context);
@@ -238,9 +253,9 @@ TEST(Limits, MostSequencesIsTheLastNumberThatFits) {
   Load load{.context = 100'000};
   load.sequences = MostSequences(model, machine, load, false);
   ASSERT_GT(load.sequences, 1u);
-  EXPECT_TRUE(Place(model, machine, load).fits());
+  EXPECT_TRUE(PlacementOf(model, machine, load).fits());
   ++load.sequences;
-  EXPECT_FALSE(Place(model, machine, load).fits());
+  EXPECT_FALSE(PlacementOf(model, machine, load).fits());
 }
 
 TEST(Limits, MostSequencesWithExpertsOnDisk) {
@@ -254,9 +269,9 @@ TEST(Limits, MostSequencesWithExpertsOnDisk) {
   EXPECT_EQ(MostSequences(model, machine, load, false), 0u);
   load.sequences = MostSequences(model, machine, load, true);
   ASSERT_GT(load.sequences, 1u);
-  EXPECT_TRUE(Place(model, machine, load).fits());
+  EXPECT_TRUE(PlacementOf(model, machine, load).fits());
   ++load.sequences;
-  EXPECT_FALSE(Place(model, machine, load).fits());
+  EXPECT_FALSE(PlacementOf(model, machine, load).fits());
 }
 
 TEST(Machines, SeveralShareACopyAndWorkAtOnce) {
@@ -264,9 +279,9 @@ TEST(Machines, SeveralShareACopyAndWorkAtOnce) {
   Machine machine = ReadingOnly(1e11);
   machine.ram_bytes = 300'000'000'000;
   Load load{.context = 4096};
-  EXPECT_FALSE(Place(model, machine, load).fits());
+  EXPECT_FALSE(PlacementOf(model, machine, load).fits());
   load.machines = 4;
-  const Placement placement = Place(model, machine, load);
+  const Placement placement = PlacementOf(model, machine, load);
   ASSERT_TRUE(placement.fits());
   const Prediction one = PredictDecode(model, machine, load, placement);
   load.sequences = 4;

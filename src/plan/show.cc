@@ -147,7 +147,8 @@ Report ShowModel(const PlannedModel& model, std::uint64_t context, const Account
   report.notes.push_back(fmt::format("FLOPs: {}: {}.", a.flops->name, a.flops->about));
   report.notes.push_back(
       "Element-wise work (norms, rotations, softmax, pooling) is not counted; every figure here is "
-      "exact for the config.");
+      "exact for the config" +
+      NotExact({model}) + ".");
   if (model.cost.max_context < context)
     report.notes.push_back(fmt::format("The context is longer than the model's own limit, {}.",
                                        FormatCount(model.cost.max_context)));
