@@ -37,9 +37,10 @@ class PerplexityTest : public ::testing::Test {
     tokens_ = tokenizer_->Encode(kText);
   }
 
-  Result<PerplexityResult> Measure(const PerplexityOptions& options) {
+  Result<PerplexityResult> Measure(const PerplexityOptions& options,
+                                   const PerplexityCallbacks& callbacks = {}) {
     Threads threads(2);
-    return Perplexity(*model_, *tokenizer_, threads, tokens_, options, {});
+    return Perplexity(*model_, *tokenizer_, threads, tokens_, options, callbacks);
   }
 
   // -ln p of the tokens after the first of `sequence`.
@@ -98,6 +99,29 @@ TEST_F(PerplexityTest, EveryByteIsCountedOnceBehindBos) {
   EXPECT_EQ(result->tokens, tokens_.size());
 }
 
+// Within its only pass, by layers.
+TEST_F(PerplexityTest, ShowsProgressAndStopsBetweenLayers) {
+  std::vector<std::size_t> done;
+  std::atomic<bool> stop = false;
+  const auto on_progress = [&](std::size_t at, std::size_t total) {
+    EXPECT_EQ(total, tokens_.size());
+    done.push_back(at);
+  };
+  ASSERT_TRUE(Measure({}, {.on_progress = on_progress}).ok());
+  ASSERT_EQ(done.size(), 4u);  // before two layers, behind them, and at the end
+  EXPECT_EQ(done[0], 0u);
+  EXPECT_EQ(done[1], tokens_.size() / 2);
+  EXPECT_EQ(done[3], tokens_.size());
+  done.clear();
+  const auto stopped = Measure({.cancel = &stop}, {.on_progress = [&](std::size_t at, std::size_t) {
+                                 done.push_back(at);
+                                 stop = true;
+                               }});
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().code, Code::kCancelled);
+  EXPECT_EQ(done.size(), 1u);
+}
+
 TEST_F(PerplexityTest, NothingToPredictAndForeignTokensAreErrors) {
   tokens_.clear();
   EXPECT_FALSE(Measure({}).ok());
@@ -109,6 +133,9 @@ TEST_F(PerplexityTest, NothingToPredictAndForeignTokensAreErrors) {
   EXPECT_NE(result.error().what.find("270"), std::string::npos) << result.error().what;
   tokens_ = {5, 6};
   EXPECT_FALSE(Measure({.context = 1}).ok());
+  const auto beyond = Measure({.context = model_->config.max_position_embeddings + 1});
+  ASSERT_FALSE(beyond.ok());
+  EXPECT_EQ(beyond.error().what.find("context: found "), 0u) << beyond.error().what;
   const std::atomic<bool> stop = true;
   EXPECT_EQ(Measure({.cancel = &stop}).error().code, Code::kCancelled);
 }

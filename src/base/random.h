@@ -14,6 +14,19 @@ constexpr std::uint64_t MixBits(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
+// Random bits that belong to a key, whoever asks, whenever and after what: for what may be computed in
+// any order, or again. Neighbouring keys are as unlike as any.
+constexpr std::uint64_t KeyedBits(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
+  constexpr std::uint64_t kStep = 0x9E3779B97F4A7C15u;
+  const std::uint64_t of_seed = MixBits(seed + kStep);
+  const std::uint64_t of_stream = MixBits(of_seed + (stream + 1) * 0xD1B54A32D192ED03u);
+  return MixBits(of_stream + (index + 1) * kStep);
+}
+constexpr double KeyedUniform(std::uint64_t seed, std::uint64_t stream,
+                              std::uint64_t index) {  // [0, 1)
+  return static_cast<double>(KeyedBits(seed, stream, index) >> 11) * 0x1p-53;
+}
+
 class Random {
  public:
   explicit Random(std::uint64_t seed, std::uint64_t stream = 0)

@@ -130,6 +130,7 @@ HADAL_OPTION_TYPE(std::optional<double>);
 HADAL_OPTION_TYPE(std::optional<std::size_t>);
 HADAL_OPTION_TYPE(std::optional<std::string>);
 HADAL_OPTION_TYPE(std::optional<std::vector<std::size_t>>);
+HADAL_OPTION_TYPE(std::vector<std::int32_t>);
 HADAL_OPTION_TYPE(std::vector<std::size_t>);
 HADAL_OPTION_TYPE(std::vector<std::string>);
 HADAL_FLAG_TYPE(bool);

@@ -150,6 +150,9 @@ Status Perplexity(const PerplexityOptions& options) {
   eval::PerplexityOptions engine = options.engine;
   engine.bos = !options.no_bos;
   engine.cancel = &StopRequested();
+  const std::size_t context = eval::ContextOf(engine, files.model.config);
+  if (!engine.context && context < eval::kDefaultContext)
+    std::fprintf(stderr, "hadal: sequences of %zu tokens: the model's context\n", context);
   std::vector<std::pair<std::string, eval::PerplexityResult>> rows;
   eval::PerplexityResult all;
   for (const std::string& path : options.files) {
@@ -157,9 +160,16 @@ Status Perplexity(const PerplexityOptions& options) {
     const std::vector<text::TokenId> tokens = files.tokenizer.Encode(text);
     Progress progress(path, tokens.size(), options.json);
     auto result = eval::Perplexity(
-        files.model, files.tokenizer, threads, tokens, engine, [&](std::size_t done, std::size_t) {
-          progress.Set(done, fmt::format("{:.0f} tokens/s", progress.PerSecond(done)));
-        });
+        files.model, files.tokenizer, threads, tokens, engine,
+        {.on_progress =
+             [&](std::size_t done, std::size_t) {
+               progress.Set(done, fmt::format("{:.0f} tokens/s", progress.PerSecond(done)));
+             },
+         .on_note =
+             [&](std::string_view line) {
+               if (rows.empty())  // the same for every file
+                 std::fprintf(stderr, "hadal: %.*s\n", static_cast<int>(line.size()), line.data());
+             }});
     if (!result.ok()) return Within(path, result.error());
     all.tokens += result->tokens;
     all.bytes += result->bytes;
@@ -174,7 +184,7 @@ Status Perplexity(const PerplexityOptions& options) {
   Json::Array array;
   for (const auto& [name, result] : rows) array.push_back(ResultJson(name, result));
   const Json out =
-      Json::MakeObject({{"context", std::uint64_t{engine.context}}, {"files", std::move(array)}});
+      Json::MakeObject({{"context", std::uint64_t{context}}, {"files", std::move(array)}});
   std::fprintf(stdout, "%s\n", out.Dump(2).c_str());
   return Unit{};
 }
@@ -198,9 +208,9 @@ void AddPerplexity(Command eval, Work* work) {
       .Required();
   perplexity
       .AddOption("--context", options->engine.context,
-                 "the text is cut into sequences of so many tokens")
-      .Check(WholeNumber(2, std::uint64_t{1} << 24))
-      .ShowDefault();
+                 "the text is cut into sequences of so many tokens (default: 2048, or the model's "
+                 "context)")
+      .Check(WholeNumber(2, std::uint64_t{1} << 24));
   AddRam(perplexity, &options->engine.ram_bytes);
   AddThreads(perplexity, &options->threads);
   perplexity.AddFlag("--no-bos", options->no_bos, "no BOS token in front of each sequence");

@@ -44,6 +44,9 @@ TEST(Usage, EveryNumberIsChecked) {
                               {run, "--top-p"},
                               {run, "--top-k", true},
                               {run, "--min-p", true},
+                              {run, "--repetition-penalty"},
+                              {run, "--stop-id", true},
+                              {run, "--min-tokens", true},
                               {run, "--seed", true},
                               {run, "--prompt-tokens"},
                               {run, "--chunk"},
@@ -88,10 +91,17 @@ TEST(Usage, EveryNumberIsChecked) {
 
 // What a snapshot says is not said again, and not silently overruled either.
 TEST(Usage, ResumingTakesNothingOfTheBeginning) {
-  const std::vector<std::vector<std::string>> flags = {
-      {"-p", "a"},      {"-f", "a"},      {"--temperature", "0"}, {"--top-p", "1"},
-      {"--top-k", "1"}, {"--min-p", "0"}, {"--seed", "1"},        {"--prompt-tokens", "1"},
-      {"--no-bos"}};
+  const std::vector<std::vector<std::string>> flags = {{"-p", "a"},
+                                                       {"-f", "a"},
+                                                       {"--temperature", "0"},
+                                                       {"--top-p", "1"},
+                                                       {"--top-k", "1"},
+                                                       {"--min-p", "0"},
+                                                       {"--seed", "1"},
+                                                       {"--prompt-tokens", "1"},
+                                                       {"--no-bos"},
+                                                       {"--special"},
+                                                       {"--repetition-penalty", "2"}};
   for (const std::vector<std::string>& flag : flags) {
     std::vector<std::string> arguments = {"run", "--resume", "none"};
     arguments.insert(arguments.end(), flag.begin(), flag.end());

@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <iostream>
 #include <iterator>
+#include <limits>
 #include <optional>
-#include <random>
 
 #include "base/json.h"
 #include "base/progress.h"
@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "cli/run_stats.h"
+#include "cli/sample_flags.h"
 #include "engine/generator.h"
 #include "engine/model_files.h"
 #include "io/file.h"
@@ -34,9 +35,8 @@ constexpr const char* kAbout =
 
 struct RunOptions {
   std::string model, prompt, prompt_file, resume;
-  std::optional<double> temperature, top_p;
+  SampleFlags sample;
   engine::GenerateOptions generate;
-  std::optional<std::uint64_t> seed;
   std::size_t threads = 0;
   bool prompt_given = false, no_bos = false, special = false, echo = false, stats = false,
        json = false;
@@ -50,29 +50,8 @@ Result<std::string> ReadPrompt(const RunOptions& options) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
-// generation_config.json, where the publisher puts the sampling defaults of the model; it may be absent.
-Status ReadSampleDefaults(const std::string& directory, engine::SampleOptions* sample) {
-  const std::string path = directory + "/generation_config.json";
-  auto text = io::ReadFile(path, 1 << 20);
-  if (!text.ok()) {
-    if (text.error().code == Code::kNotFound) return Unit{};
-    return text.error();
-  }
-  auto json = ParseJson(*text);
-  if (!json.ok()) return Within(path, json.error());
-  const auto read = [&](const char* key, double* value) -> Status {
-    const Json* found = json->Find(key);
-    if (found == nullptr || found->is_null()) return Unit{};
-    if (!found->AsNumber())
-      return Fail(Code::kInvalid, "{}: {}: found {}, expected a number", path, key, found->Dump());
-    *value = *found->AsNumber();
-    return Unit{};
-  };
-  HADAL_TRY_STATUS(read("temperature", &sample->temperature));
-  HADAL_TRY_STATUS(read("top_p", &sample->top_p));
-  if (const Status ok = engine::CheckSampleOptions(*sample); !ok.ok())
-    return Within(path, ok.error());
-  return Unit{};
+void PrintNote(std::string_view line) {
+  std::fprintf(stderr, "hadal: %.*s\n", static_cast<int>(line.size()), line.data());
 }
 
 Status Run(RunOptions options) {
@@ -83,10 +62,7 @@ Status Run(RunOptions options) {
   }
   HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(options.model));
   engine::GenerateOptions generate = options.generate;
-  HADAL_TRY_STATUS(ReadSampleDefaults(files.directory, &generate.sample));
-  if (options.temperature) generate.sample.temperature = *options.temperature;
-  if (options.top_p) generate.sample.top_p = *options.top_p;
-  generate.sample.seed = options.seed.value_or(std::random_device()());
+  generate.sample = SampleWith(options.sample, files.generation.sample);
   generate.bos = !options.no_bos;
   if (options.special) generate.control = text::ControlTokens::kRead;
   generate.cancel = &stop;
@@ -95,6 +71,10 @@ Status Run(RunOptions options) {
   std::optional<Progress> progress;
   std::string whole;
   engine::GenerateCallbacks callbacks;
+  callbacks.on_note = PrintNote;
+  if (!files.generation.passed_over.empty())
+    PrintNote(fmt::format("generation_config.json: passed over: {}",
+                          fmt::join(files.generation.passed_over, ", ")));
   callbacks.on_prefill = [&](std::size_t done, std::size_t total) {
     if (!progress) progress.emplace("reading the prompt", total, options.json, done);
     progress->Set(done, fmt::format("{:.0f} tokens/s", progress->PerSecond(done)));
@@ -110,10 +90,9 @@ Status Run(RunOptions options) {
   };
   if (options.echo && !prompt.empty()) callbacks.on_text(prompt);
   HADAL_TRY(const engine::GenerateResult result,
-            options.resume.empty() ? engine::Generate(files.model, files.tokenizer, threads, prompt,
-                                                      generate, callbacks)
-                                   : engine::ResumeGeneration(files.model, files.tokenizer, threads,
-                                                              options.resume, generate, callbacks));
+            options.resume.empty()
+                ? engine::Generate(files, threads, prompt, generate, callbacks)
+                : engine::ResumeGeneration(files, threads, options.resume, generate, callbacks));
   progress.reset();
   if (result.snapshot_written)
     std::fprintf(stderr, "hadal: the state is in %s; go on with --resume\n",
@@ -132,14 +111,6 @@ Status Run(RunOptions options) {
   return Unit{};
 }
 
-Validator Sampling(double engine::SampleOptions::*field) {
-  return Number([field](double value) {
-    engine::SampleOptions sample;
-    sample.*field = value;
-    return engine::CheckSampleOptions(sample);
-  });
-}
-
 }  // namespace
 
 void AddRun(Command app, Work* work) {
@@ -149,30 +120,21 @@ void AddRun(Command app, Work* work) {
   const Option prompt = run.AddOption("-p,--prompt", options->prompt, "the text to continue");
   run.AddOption("-f,--file", options->prompt_file, "a file with the text to continue")
       .Excludes(prompt);
-  run.AddOption("--max-tokens", options->generate.max_tokens, "stop after so many tokens")
-      .Check(WholeNumber())
-      .ShowDefault();
-  run.AddOption("--temperature", options->temperature,
-                "0: always the likeliest token (default: the model's generation_config.json, or 1)")
-      .Check(Sampling(&engine::SampleOptions::temperature));
-  run.AddOption("--top-p", options->top_p,
-                "draw from the likeliest tokens that sum to this probability")
-      .Check(Sampling(&engine::SampleOptions::top_p));
-  run.AddOption("--top-k", options->generate.sample.top_k,
-                "draw from the k likeliest tokens; 0: all")
-      .Check(WholeNumber())
-      .ShowDefault();
-  run.AddOption("--min-p", options->generate.sample.min_p,
-                "drop tokens less likely than this share of the likeliest")
-      .Check(Sampling(&engine::SampleOptions::min_p))
-      .ShowDefault();
-  run.AddOption("--seed", options->seed,
-                "same seed, same text (default: a random one, see --stats)")
+  engine::StopOptions& stop = options->generate.stop;
+  run.AddOption("--max-tokens", stop.max_tokens,
+                "stop after so many tokens (default: 256, or what is left of the model's context)")
       .Check(WholeNumber());
-  run.AddOption("--stop", options->generate.stop,
-                "end before this text; may be given several times")
+  const std::vector<Option> sample = AddSampleFlags(run, &options->sample);
+  run.AddOption("--stop", stop.texts, "end before this text; may be given several times")
       .OneValueEach()
       .Check(NotEmpty());
+  run.AddOption("--stop-id", stop.token_ids,
+                "end at this token, as at the model's EOS; may be given several times")
+      .OneValueEach()
+      .Check(WholeNumber(0, std::numeric_limits<std::int32_t>::max()));
+  run.AddOption("--min-tokens", stop.min_tokens, "do not end before so many tokens")
+      .Check(WholeNumber());
+  run.AddFlag("--ignore-eos", stop.ignore_eos, "go on behind the model's EOS");
   run.AddOption("--prompt-tokens", options->generate.prompt_tokens,
                 "read only so many tokens of a longer prompt")
       .Check(WholeNumber(1));
@@ -192,8 +154,8 @@ void AddRun(Command app, Work* work) {
               "the prompt is in the chat format: control tokens such as <think> in it are read as "
               "such, not as text");
   // What the file says is not said again.
-  for (const char* name : {"--prompt", "--file", "--temperature", "--top-p", "--top-k", "--min-p",
-                           "--seed", "--prompt-tokens", "--no-bos", "--special"})
+  for (const Option option : sample) resume.Excludes(option);
+  for (const char* name : {"--prompt", "--file", "--prompt-tokens", "--no-bos", "--special"})
     resume.Excludes(run.Find(name));
   run.AddFlag("--echo", options->echo, "print the prompt before its continuation");
   run.AddFlag("--stats", options->stats, "print speed and bytes by component to stderr at the end");

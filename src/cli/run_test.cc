@@ -1,28 +1,141 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 
 #include "base/json.h"
 #include "cli/call_test.h"
+#include "io/file.h"
+#include "testing/temp_folder.h"
 
 namespace hadal::cli {
 namespace {
 
-TEST(Run, SaysWhatItTook) {
+namespace fs = std::filesystem;
+
+std::string Embedded() {
   const char* source = std::getenv("HADAL_SOURCE_DIR");
-  const std::string model = std::string(source == nullptr ? "." : source) + "/models/embedded";
-  const Outcome done = Call({"run", "-m", model, "-p", "Once upon a time", "--max-tokens", "3",
-                             "--seed", "5", "--threads", "2", "--json"});
+  return std::string(source == nullptr ? "." : source) + "/models/embedded";
+}
+
+// A copy of the embedded model that a test may change.
+class RunTest : public ::testing::Test {
+ protected:
+  RunTest() {
+    for (const char* name :
+         {"config.json", "generation_config.json", "tokenizer.json", "model.safetensors"})
+      fs::copy_file(Embedded() + "/" + name, folder_.File(name));
+  }
+
+  void Set(const char* file, const char* key, Json value) {
+    Json json = ParseJson(io::ReadFile(folder_.File(file)).value()).value();
+    json.Set(key, std::move(value));
+    ASSERT_TRUE(io::WriteFile(folder_.File(file), json.Dump()).ok());
+  }
+  // NaN in the first two bytes of a row of a BF16 matrix of `width`.
+  void Damage(const char* tensor, std::size_t row, std::size_t width) {
+    std::string bytes = io::ReadFile(folder_.File("model.safetensors")).value();
+    std::uint64_t header = 0;
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    const Json json = ParseJson(std::string_view(bytes).substr(8, header)).value();
+    const Json* at = json.Find(tensor)->Find("data_offsets");
+    const std::size_t begin = 8 + header + *(*at->AsArray())[0].AsUnsigned() + 2 * width * row;
+    bytes[begin] = '\xC0';
+    bytes[begin + 1] = '\x7F';
+    ASSERT_TRUE(io::WriteFile(folder_.File("model.safetensors"), bytes).ok());
+  }
+  Outcome Run(std::vector<std::string> flags) {
+    std::vector<std::string> arguments = {"run", "-m", folder_.path(), "-p", "Once upon a time"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    return Call(arguments);
+  }
+
+  testing::TempFolder folder_;
+};
+
+TEST(Run, SaysWhatItTook) {
+  const Outcome done = Call({"run", "-m", Embedded(), "-p", "Once upon a time", "--max-tokens", "3",
+                             "--seed", "18446744073709551615", "--threads", "2", "--json"});
   ASSERT_EQ(done.code, 0) << done.errors;
   const Json json = ParseJson(done.out).value();
   const Json* stats = json.Find("stats");
   ASSERT_NE(stats, nullptr);
-  EXPECT_EQ(*stats->Find("seed")->AsInt(), 5);
+  EXPECT_EQ(stats->Find("seed")->AsUnsigned(), 18446744073709551615u);
   EXPECT_EQ(*stats->Find("threads")->AsInt(), 2);
   EXPECT_EQ(*stats->Find("read_tokens")->AsInt(), *stats->Find("prompt_tokens")->AsInt());
   for (const char* key : {"prefill_seconds", "decode_seconds", "prefill_tokens_per_s",
                           "decode_tokens_per_s", "rss_peak_bytes"})
     EXPECT_GT(*stats->Find(key)->AsNumber(), 0) << key;
+}
+
+TEST(Run, ReadsControlTokensOnlyIfAsked) {
+  const auto prompt_tokens = [](std::vector<std::string> flags) {
+    std::vector<std::string> arguments = {
+        "run", "-m", Embedded(), "-p", "<\uFF5CUser\uFF5C>Hi", "--max-tokens", "1", "--json"};
+    arguments.insert(arguments.end(), flags.begin(), flags.end());
+    const Json json = ParseJson(Call(arguments).out).value();
+    return *json.Find("stats")->Find("prompt_tokens")->AsInt();
+  };
+  EXPECT_EQ(prompt_tokens({"--special"}), 1 + 1 + 2);  // BOS, the role, "H" and "i"
+  EXPECT_GT(prompt_tokens({}), 6);
+}
+
+// The publisher's files say what ends a text and how it is drawn.
+TEST_F(RunTest, TheModelsOwnDefaultsCount) {
+  const std::string greedy = Run({"--max-tokens", "12", "--temperature", "0"}).out;
+  Set("generation_config.json", "do_sample", false);
+  EXPECT_EQ(Run({"--max-tokens", "12"}).out, greedy);
+  EXPECT_NE(Run({"--max-tokens", "12", "--temperature", "5", "--top-p", "1"}).out, greedy);
+  Set("generation_config.json", "do_sample", true);
+  Set("generation_config.json", "temperature", 5.0);
+  Set("generation_config.json", "top_k", 1);
+  EXPECT_EQ(Run({"--max-tokens", "12"}).out, greedy);
+  EXPECT_NE(Run({"--max-tokens", "12", "--top-k", "0"}).out, greedy);
+  Set("generation_config.json", "num_beams", 4);
+  EXPECT_EQ(Run({"--max-tokens", "1"}).errors,
+            "hadal: generation_config.json: passed over: num_beams 4\n");
+}
+
+TEST_F(RunTest, EosOfBothFilesEndsAText) {
+  const std::string whole = Run({"--max-tokens", "12", "--temperature", "0"}).out;
+  const std::string was = " was";  // token 310
+  ASSERT_NE(whole.find(was), std::string::npos) << whole;
+  const std::string cut = whole.substr(0, whole.find(was)) + "\n";
+  Set("generation_config.json", "eos_token_id", Json::Array{1, 310});
+  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0"}).out, cut);
+  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0", "--ignore-eos"}).out, whole);
+  Set("generation_config.json", "eos_token_id", nullptr);
+  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0"}).out, whole);
+  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0", "--stop-id", "310"}).out, cut);
+  Set("config.json", "eos_token_id", Json::Array{310});
+  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0"}).out, cut);
+}
+
+TEST_F(RunTest, NumbersThatAreNoneEndItAndAreNotSaved) {
+  Damage("head.weight", 5, 256);
+  for (const char* temperature : {"0", "0.7"}) {
+    const Outcome done = Run(
+        {"--max-tokens", "6", "--temperature", temperature, "--snapshot", folder_.File("snap")});
+    EXPECT_EQ(done.code, 1);
+    EXPECT_EQ(done.errors, "hadal: position 4: the logit of token 5 is nan\n");
+    EXPECT_FALSE(fs::exists(folder_.File("snap")));
+  }
+  ASSERT_TRUE(io::WriteFile(folder_.File("text"), "Once upon a time").ok());
+  const Outcome scored =
+      Call({"eval", "perplexity", "-m", folder_.path(), "-f", folder_.File("text")});
+  EXPECT_EQ(scored.code, 1);
+  EXPECT_NE(scored.errors.find("position 0: the logit of token 5 is nan"), std::string::npos)
+      << scored.errors;
+}
+
+TEST_F(RunTest, NumbersThatAreNoneAreFoundWhereTheyArise) {
+  Damage("embed.weight", 0, 256);  // BOS
+  const Outcome done = Run({"--max-tokens", "6", "--prompt-tokens", "1"});
+  EXPECT_EQ(done.code, 1);
+  EXPECT_EQ(done.errors,
+            "hadal: position 0: not a finite number in the token's embedding; the weights are "
+            "damaged\n");
 }
 
 }  // namespace

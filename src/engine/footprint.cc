@@ -25,7 +25,9 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
   f.fixed = query.sequences * layout.fixed_bytes;
   f.pages = state - f.fixed;
   f.scratch = cost::ScratchBytes(model.config, layout, query.chunk_tokens, query.threads);
-  f.program = AnonymousResidentBytes() + kReserveBytes + query.threads * kPerThreadBytes +
+  f.taken = AnonymousResidentBytes();
+  // One fixed block more: of the scheduler, for a pass that is dropped (engine/scheduler.cc).
+  f.program = layout.fixed_bytes + kReserveBytes + query.threads * kPerThreadBytes +
               query.sequences * query.tokens * kPerTokenBytes +
               blocks * std::min(kPerBlockBytes, layout.page_bytes / 64 + 64);
   return f;
@@ -38,15 +40,27 @@ std::string FootprintTable(const Footprint& f) {
              FormatBytes(f.pages)});
   table.Row({"windows and tails", FormatBytes(f.fixed)});
   table.Row({"scratch", FormatBytes(f.scratch)});
-  table.Row({"program", FormatBytes(f.program)});
+  table.Row({"program", FormatBytes(f.taken + f.program)});
   table.Row({"all", FormatBytes(f.total())});
   return table.Text();
 }
 
-Status CheckFootprint(const Footprint& footprint, std::uint64_t budget_bytes) {
-  if (footprint.total() <= budget_bytes) return Unit{};
-  return Fail(Code::kExhausted, "this needs {}, the budget is {}\n{}",
-              FormatBytes(footprint.total()), FormatBytes(budget_bytes), FootprintTable(footprint));
+Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
+                                const Allowance& allowance) {
+  if (ram_bytes && footprint.total() > *ram_bytes)
+    return Fail(Code::kExhausted, "this needs {}, the budget is {}\n{}",
+                FormatBytes(footprint.total()), FormatBytes(*ram_bytes), FootprintTable(footprint));
+  const std::uint64_t available = allowance.available_bytes;
+  if (available == 0) return std::string();
+  if (footprint.ahead() > available)
+    return Fail(Code::kExhausted, "this needs {} beside the mapped weights, {} leaves {}\n{}",
+                FormatBytes(footprint.ahead()), allowance.available_by, FormatBytes(available),
+                FootprintTable(footprint));
+  const std::uint64_t left = available - footprint.ahead();
+  if (footprint.weights <= left) return std::string();
+  return fmt::format(
+      "the weights are {}, and {} leaves {} for them: much of them is read from disk every time",
+      FormatBytes(footprint.weights), allowance.available_by, FormatBytes(left));
 }
 
 }  // namespace hadal::engine

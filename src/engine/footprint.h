@@ -2,9 +2,11 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "arch/kv_layout.h"
+#include "base/allowance.h"
 #include "base/result.h"
 #include "model/weights.h"
 
@@ -15,9 +17,12 @@ struct Footprint {
   std::uint64_t weights = 0;                // mapped: resident as far as they are used
   std::uint64_t fixed = 0, pages = 0;       // of all sequences
   std::uint64_t scratch = 0;
-  std::uint64_t program = 0;  // what is there already, stacks, and what allocators round up
+  std::uint64_t taken = 0;    // what the process holds already, copied weights among it
+  std::uint64_t program = 0;  // stacks, texts, and what allocators round up
   std::uint64_t state() const { return fixed + pages; }
-  std::uint64_t total() const { return weights + state() + scratch + program; }
+  // What is still to be allocated, and must be resident while it computes.
+  std::uint64_t ahead() const { return state() + scratch + program; }
+  std::uint64_t total() const { return weights + taken + ahead(); }
 };
 
 struct FootprintQuery {
@@ -28,7 +33,11 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
                         const FootprintQuery& query);
 
 std::string FootprintTable(const Footprint& footprint);
-// kExhausted: more than budget_bytes; the error holds the table of what would be needed.
-Status CheckFootprint(const Footprint& footprint, std::uint64_t budget_bytes);
+
+// kExhausted: all of it is more than ram_bytes, if given, or what is ahead is more than this process can
+// have here; the error holds the table. Otherwise a line to show: that the mapped weights are more than
+// the memory left for them, so that they will be read again and again; empty: nothing to say.
+Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
+                                const Allowance& allowance = ReadAllowance());
 
 }  // namespace hadal::engine

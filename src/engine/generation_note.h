@@ -1,6 +1,6 @@
 // What a snapshot says of the text generation that it interrupts, besides the sequence's state: a line of
-// JSON, and behind it ids and logits as they lie in memory, because of a million ids JSON would take more
-// memory than their text's state. See docs/formats/snapshot.md.
+// JSON, and behind it ids as they lie in memory, because of a million ids JSON would take more memory than
+// their text's state. What a draw needs is there: draws belong to positions. See docs/formats/snapshot.md.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -16,12 +16,10 @@ struct GenerationNote {
   std::vector<std::int32_t> tokens;  // the prompt, and behind it what was generated
   std::size_t prompt_tokens = 0;
   SampleOptions sample;
-  std::uint64_t draws = 0;    // of the sampler
-  std::vector<float> logits;  // for the next token; empty: not all tokens have been processed
 };
 
 std::string WriteNote(const GenerationNote& note);
-// kCorrupt: not such a note, or ids outside the vocabulary.
+// kCorrupt: not such a note, or ids outside the vocabulary. kUnsupported: of another version.
 Result<GenerationNote> ReadNote(std::string_view text, std::size_t vocab_size);
 
 }  // namespace hadal::engine

@@ -1,4 +1,4 @@
-// Text generation for one prompt.
+// Text generation for one prompt: one request of a scheduler (engine/scheduler.h) of its own.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -6,35 +6,30 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/result.h"
 #include "base/threads.h"
-#include "cache/sequence.h"
-#include "engine/sampler.h"
-#include "engine/stop_text.h"
-#include "model/forward.h"
+#include "engine/model_files.h"
+#include "engine/request.h"
 #include "text/tokenizer.h"
 
 namespace hadal::engine {
 
 struct GenerateOptions {
   SampleOptions sample;
-  std::size_t max_tokens = 256;
-  std::vector<std::string> stop;  // generation ends before any of these texts
-  bool bos = true;                // put the config's BOS in front of the prompt
+  StopOptions stop;
+  bool bos = true;  // put the config's BOS in front of the prompt
   // kRead: the prompt is written in the chat format (text/tokenizer.h).
   text::ControlTokens control = text::ControlTokens::kText;
-  std::size_t prefill_chunk = 256;  // tokens a forward pass; changes speed and scratch, not results
-  std::optional<std::size_t> prompt_tokens;  // of a longer prompt only so many are read
-  std::optional<std::uint64_t> ram_bytes;    // what needs more is refused (engine/footprint.h)
-  // Where to write the state when generation is cancelled or has reached max_tokens; empty: nowhere.
+  std::size_t prefill_chunk =
+      256;  // tokens a pass, at most; changes speed and scratch, not results
+  std::optional<std::size_t> prompt_tokens = {};  // of a longer prompt only so many are read
+  std::optional<std::uint64_t> ram_bytes = {};    // what needs more is refused (engine/footprint.h)
+  // Where to write the state when generation is cancelled or has reached its limit; empty: nowhere.
   std::string snapshot = {};
-  const std::atomic<bool>* cancel = nullptr;  // looked at between forward passes
+  const std::atomic<bool>* cancel =
+      nullptr;  // looked at between passes, in long ones between layers
 };
-
-enum class FinishReason { kEos, kStop, kMaxTokens, kCancelled };
-const char* FinishReasonName(FinishReason reason);
 
 struct GenerateResult {
   FinishReason reason = FinishReason::kMaxTokens;
@@ -49,24 +44,24 @@ struct GenerateResult {
 
 struct GenerateCallbacks {
   // Tokens of the prompt that have been read: once before the first pass, and after every one. May be empty.
-  std::function<void(std::size_t done, std::size_t total)> on_prefill;
-  std::function<void(std::string_view)> on_text;  // whole characters
+  std::function<void(std::size_t done, std::size_t total)> on_prefill = {};
+  std::function<void(std::string_view)> on_text = {};  // whole characters
+  std::function<void(std::string_view)> on_note = {};  // a line that the user should see
 };
 
 // kInvalid: an option out of range, an empty prompt without BOS, a prompt token outside the model's
-// vocabulary, or more context than max_position_embeddings. kExhausted: no memory for the context, or
-// more than ram_bytes needed, which is known before anything is computed. kIo: no snapshot could be
-// written where options.snapshot says, likewise.
-Result<GenerateResult> Generate(const model::Model& model, const text::Tokenizer& tokenizer,
-                                Threads& threads, std::string_view prompt,
+// vocabulary, or more context than max_position_embeddings. kExhausted: no memory for the context, known
+// before anything is computed: more than ram_bytes, or than this process may have. kIo: no snapshot could
+// be written where options.snapshot says, likewise. kCorrupt: the model computes what is no number; then
+// no snapshot is written.
+Result<GenerateResult> Generate(const ModelFiles& files, Threads& threads, std::string_view prompt,
                                 const GenerateOptions& options, const GenerateCallbacks& callbacks);
 
 // Goes on from the file that an earlier generation wrote to options.snapshot. Text and result are those of
 // a generation that was never stopped, with its sampling options and all its text from the beginning of
 // what was generated. kCorrupt, kInvalid as cache/snapshot.h.
-Result<GenerateResult> ResumeGeneration(const model::Model& model, const text::Tokenizer& tokenizer,
-                                        Threads& threads, const std::string& snapshot,
-                                        const GenerateOptions& options,
+Result<GenerateResult> ResumeGeneration(const ModelFiles& files, Threads& threads,
+                                        const std::string& snapshot, const GenerateOptions& options,
                                         const GenerateCallbacks& callbacks);
 
 }  // namespace hadal::engine

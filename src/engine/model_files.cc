@@ -37,7 +37,12 @@ Result<ModelFiles> OpenModel(const std::string& directory) {
   HADAL_TRY(io::Checkpoint checkpoint, io::Checkpoint::Open(place));
   HADAL_TRY(text::Tokenizer tokenizer, text::Tokenizer::Open(place));
   HADAL_TRY(model::Model model, model::Model::Load(std::move(checkpoint)));
-  return ModelFiles{place, std::move(model), std::move(tokenizer)};
+  HADAL_TRY(GenerationConfig generation, ReadGenerationConfig(place, model.config.vocab_size));
+  std::vector<std::int32_t> eos_ids = generation.eos_ids;
+  for (const std::size_t id : model.config.eos_token_id)
+    eos_ids.push_back(static_cast<std::int32_t>(id));
+  return ModelFiles{place, std::move(model), std::move(tokenizer), std::move(generation),
+                    std::move(eos_ids)};
 }
 
 }  // namespace hadal::engine

@@ -1,8 +1,11 @@
 // Where models are found and how commands open them.
 #pragma once
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
+#include "engine/generation_config.h"
 #include "model/weights.h"
 #include "text/tokenizer.h"
 
@@ -18,6 +21,9 @@ struct ModelFiles {
   std::string directory;
   model::Model model;
   text::Tokenizer tokenizer;
+  GenerationConfig generation;
+  std::vector<std::int32_t>
+      eos_ids;  // of config.json and of generation_config.json: all end a text
 };
 
 // directory empty: the embedded model.

@@ -1,50 +1,87 @@
-// Chooses the next token from logits.
+// Chooses the next token from logits l, in this order:
 //
-//   p = softmax(logits / temperature), then only tokens are kept that are
-//     among the top_k most likely              (0: all)
-//     and have p >= min_p * max p              (0: all)
-//     and lie in the smallest set whose p sums to top_p   (1: all)
-//   and one of those is drawn. temperature 0: the most likely token (ties: the lower id).
+//   1. a logit that is not finite is an error, never a token
+//   2. l = -infinity                        for forbidden tokens (what would end a text too early)
+//   3. l += bias                            for tokens of logit_bias
+//   4. l = l > 0 ? l / r : l * r            r = repetition_penalty; tokens of the prompt or generated
+//   5. l -= presence + frequency * count    tokens that were generated `count` > 0 times
+//   6. temperature 0: the largest l (ties: the lower id). Else p = softmax(l / temperature), then only
+//      tokens are kept that
+//        have p >= min_p * max p               (0: all)
+//        and are among the top_k most likely   (0: all)
+//        and lie in the smallest set of those whose p sums to top_p of theirs   (1: all)
+//      and one of those is drawn.
 //
-// Deterministic: the n-th token of a seed is the same everywhere for the same logits.
+// The number that decides a draw belongs to (seed, choice, position): the same logits give the same
+// token at a position whatever was drawn before, in whichever batch, before or after a snapshot.
+//
+// Source  presence and frequency: OpenAI API reference, chat/completions; repetition: Keskar et al. 2019
+//         (CTRL), section 4.1, with negative logits multiplied as its later implementations do.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <unordered_map>
 #include <vector>
 
-#include "base/random.h"
 #include "base/result.h"
 
 namespace hadal::engine {
 
+struct LogitBias {
+  std::int32_t token = 0;
+  double bias = 0;
+};
+
 struct SampleOptions {
   double temperature = 1, top_p = 1, min_p = 0;
   std::size_t top_k = 0;
+  double presence_penalty = 0, frequency_penalty = 0, repetition_penalty = 1;
+  std::vector<LogitBias> logit_bias = {};
   std::uint64_t seed = 0;
+  std::uint64_t choice = 0;  // several texts of one prompt and seed differ in this
 };
 
-Status CheckSampleOptions(const SampleOptions& options);  // kInvalid names the option and its range
+// kInvalid names the option and its range.
+Status CheckSampleOptions(const SampleOptions& options);
 
-class Sampler {
- public:
-  explicit Sampler(const SampleOptions& options) : options_(options), random_(options.seed) {}
-  std::int32_t Pick(std::span<const float> logits);
-  // Random numbers drawn so far: all there is to a sampler besides its options.
-  std::uint64_t draws() const { return random_.counter(); }
-  void set_draws(std::uint64_t draws) { random_.set_counter(draws); }
-
- private:
+// Memory for one Pick, which any number of samplers may share.
+struct SampleScratch {
   struct Candidate {
     std::int32_t id;
     double weight;
   };
-  void Weigh(std::span<const float> logits);
-  void Restrict();
+  std::vector<Candidate> candidates;
+  std::vector<float> logits;
+};
+
+class Sampler {
+ public:
+  Sampler(SampleOptions options, std::span<const std::int32_t> prompt);
+
+  // The token of `position` (the prompt's first has 0). Ids in `forbidden` are below logits.size().
+  // kCorrupt: a logit is not finite. kInvalid: all tokens are forbidden.
+  Result<std::int32_t> Pick(std::span<const float> logits, std::uint64_t position,
+                            std::span<const std::int32_t> forbidden, SampleScratch* scratch) const;
+  void Accept(std::int32_t token);  // it was generated: penalties count it
+
+  const SampleOptions& options() const { return options_; }
+
+ private:
+  struct Seen {
+    bool in_prompt = false;
+    std::uint32_t generated = 0;
+  };
+  bool penalises() const;
+  std::span<const float> Adjust(std::span<const float> logits,
+                                std::span<const std::int32_t> forbidden,
+                                std::vector<float>* adjusted) const;
+  std::int32_t Draw(std::span<const float> logits, float best, double uniform,
+                    std::vector<SampleScratch::Candidate>* candidates) const;
+  void Restrict(std::vector<SampleScratch::Candidate>* candidates) const;
 
   SampleOptions options_;
-  Random random_;
-  std::vector<Candidate> candidates_;
+  std::unordered_map<std::int32_t, Seen> seen_;  // empty without penalties
 };
 
 }  // namespace hadal::engine

@@ -13,7 +13,11 @@ std::string StopText::Push(std::string_view text) {
   if (stopped_) return {};
   held_ += text;
   std::size_t stop = std::string::npos;
-  for (const std::string& s : stops_) stop = std::min(stop, held_.find(s));
+  for (const std::string& s : stops_)
+    if (const std::size_t at = held_.find(s); at < stop) {
+      stop = at;
+      found_ = s;
+    }
   if (stop != std::string::npos) {
     stopped_ = true;
     return held_.substr(0, stop);

@@ -14,10 +14,11 @@ class StopText {
   std::string Push(std::string_view text);
   std::string Finish();  // what was held back, if no stop string came
   bool stopped() const { return stopped_; }
+  const std::string& found() const { return found_; }  // the stop string that came; empty: none
 
  private:
   std::vector<std::string> stops_;
-  std::string held_;
+  std::string held_, found_;
   bool stopped_ = false;
 };
 

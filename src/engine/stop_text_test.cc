@@ -17,6 +17,7 @@ TEST(StopText, EndsBeforeTheFirstStopHoweverTheTextIsCut) {
     EXPECT_EQ(Stream(stop, "one </ two\n three</s> four\n\n", piece), "one </ two\n three")
         << piece;
     EXPECT_TRUE(stop.stopped());
+    EXPECT_EQ(stop.found(), "</s>");
   }
 }
 

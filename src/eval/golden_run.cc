@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cache/sequence.h"
+#include "tensor/finite.h"
 
 namespace hadal::eval {
 namespace {
@@ -101,10 +102,21 @@ class Runner {
       HADAL_TRY_STATUS(Decode(i, last_row));
       last_row = 0;
     }
+    HADAL_TRY_STATUS(CheckFinite("prefill logits", run_.prefill_logits));
+    HADAL_TRY_STATUS(CheckFinite("decode logits", run_.decode_logits));
+    HADAL_TRY_STATUS(CheckFinite("mtp prefill logits", run_.mtp_prefill));
+    HADAL_TRY_STATUS(CheckFinite("mtp decode logits", run_.mtp_decode));
     return std::move(run_);
   }
 
  private:
+  Status CheckFinite(const char* what, std::span<const float> rows) const {
+    const auto bad = FirstNotFinite(rows);
+    if (!bad) return Unit{};
+    return Fail(Code::kCorrupt, "{}: row {}: the logit of token {} is {}", what, *bad / vocab_,
+                *bad % vocab_, rows[*bad]);
+  }
+
   std::size_t ChunkLength(std::size_t turn) const {
     return options_.chunks.empty() ? forward_.max_tokens()
                                    : options_.chunks[turn % options_.chunks.size()];

@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "base/result.h"
 #include "base/threads.h"
@@ -17,11 +18,21 @@
 
 namespace hadal::eval {
 
+inline constexpr std::size_t kDefaultContext = 2048;
+
 struct PerplexityOptions {
-  std::size_t context = 2048;  // tokens of a piece, BOS included; at least 2
+  // Tokens of a piece, BOS included, from 2 to the model's context; absent: kDefaultContext, or the model's
+  // context, if that is less.
+  std::optional<std::size_t> context = {};
   bool bos = true;
   std::optional<std::uint64_t> ram_bytes = {};  // what needs more is refused (engine/footprint.h)
-  const std::atomic<bool>* cancel = nullptr;
+  const std::atomic<bool>* cancel = nullptr;    // looked at before each layer of a pass
+};
+
+struct PerplexityCallbacks {
+  // Tokens done, from 0 on; within a pass as far as its layers are.
+  std::function<void(std::size_t done, std::size_t total)> on_progress = {};
+  std::function<void(std::string_view)> on_note = {};  // a line that the user should see
 };
 
 struct PerplexityResult {
@@ -33,11 +44,13 @@ struct PerplexityResult {
   double perplexity() const;  // e^(nats per token)
 };
 
-// kInvalid: the tokenizer knows ids that the model does not, or there is nothing to score.
-// on_progress(done, total): tokens.
-Result<PerplexityResult> Perplexity(
-    const model::Model& model, const text::Tokenizer& tokenizer, Threads& threads,
-    std::span<const text::TokenId> tokens, const PerplexityOptions& options,
-    const std::function<void(std::size_t, std::size_t)>& on_progress);
+std::size_t ContextOf(const PerplexityOptions& options, const arch::Config& config);
+
+// kInvalid: the tokenizer knows ids that the model does not, there is nothing to score, or context is out
+// of range. kExhausted as CheckMemory. kCorrupt: the model computes what is no number. kCancelled.
+Result<PerplexityResult> Perplexity(const model::Model& model, const text::Tokenizer& tokenizer,
+                                    Threads& threads, std::span<const text::TokenId> tokens,
+                                    const PerplexityOptions& options,
+                                    const PerplexityCallbacks& callbacks);
 
 }  // namespace hadal::eval

@@ -141,13 +141,14 @@ std::size_t Forward::ScratchBytes(const arch::Config& c, const arch::KvLayout& l
                    HcHeadBytes(c, max_tokens), mtp ? mtp_input : 0});
 }
 
-Status Forward::Run(std::span<const Chunk> chunks) {
+Status Forward::Run(std::span<const Chunk> chunks, const std::function<bool()>& stop) {
   Impl& f = *impl_;
   const View2<float> streams = f.StartBatch(chunks);
   Arena::Scope scope(f.arena);
   const Pass pass(f.context, f.batch, AnglesOf(f.tables, f.batch, f.context.threads, scope));
   f.Embed(f.batch, streams);
   for (std::size_t l = 0; l < f.model.layers.size(); ++l) {
+    if (stop && stop()) return Fail(Code::kCancelled, "stopped");
     f.Observe(l);
     HADAL_TRY_STATUS(RunBlock(pass, l, f.model.layers[l], streams, f.arena));
   }

@@ -13,6 +13,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -56,8 +57,10 @@ class Forward {
 
   // All tokens of the batch (at most max_tokens, HADAL_CHECK). Batch rows are the chunks' tokens one
   // after another. A sequence appears at most once. Advances every chunk's sequence->tokens.
-  // An error is the expert runner's; the batch's sequences are then of no more use.
-  Status Run(std::span<const Chunk> batch);
+  // stop, if any, is asked before each layer: if it says yes, Run ends there with kCancelled, and the
+  // sequences can go on with a copy of their fixed blocks from before. Any other error is the expert
+  // runner's; the batch's sequences are then of no more use.
+  Status Run(std::span<const Chunk> batch, const std::function<bool()>& stop = {});
 
   // The residual streams [tokens, 4 * hidden_size] of the last Run, after the last layer.
   View2<const float> streams() const;

@@ -1,0 +1,67 @@
+#include "cli/sample_flags.h"
+
+#include <random>
+#include <utility>
+
+#include "cli/flags.h"
+
+namespace hadal::cli {
+namespace {
+
+// A number that CheckSampleOptions takes for this field.
+Validator Sampling(double engine::SampleOptions::*field) {
+  return Number([field](double value) {
+    engine::SampleOptions sample;
+    sample.*field = value;
+    return engine::CheckSampleOptions(sample);
+  });
+}
+
+}  // namespace
+
+std::vector<Option> AddSampleFlags(Command command, SampleFlags* flags) {
+  using Sample = engine::SampleOptions;
+  std::vector<Option> options;
+  const auto number = [&](const char* name, std::optional<double>* value, double Sample::*field,
+                          const char* about) {
+    options.push_back(command.AddOption(name, *value, about).Check(Sampling(field)));
+  };
+  number("--temperature", &flags->temperature, &Sample::temperature,
+         "0: always the likeliest token (default of this and the next ones: the model's "
+         "generation_config.json, or 1)");
+  number("--top-p", &flags->top_p, &Sample::top_p,
+         "draw from the likeliest tokens that sum to this probability");
+  options.push_back(
+      command.AddOption("--top-k", flags->top_k, "draw from the k likeliest tokens; 0: all")
+          .Check(WholeNumber()));
+  number("--min-p", &flags->min_p, &Sample::min_p,
+         "drop tokens less likely than this share of the likeliest");
+  number("--repetition-penalty", &flags->repetition_penalty, &Sample::repetition_penalty,
+         "divide the logits of tokens that are in the prompt or the text (above 1: fewer repeats)");
+  number("--presence-penalty", &flags->presence_penalty, &Sample::presence_penalty,
+         "subtract this from the logits of tokens that are in the text");
+  number("--frequency-penalty", &flags->frequency_penalty, &Sample::frequency_penalty,
+         "the same for each time that they are");
+  options.push_back(command
+                        .AddOption("--seed", flags->seed,
+                                   "same seed, same text (default: a random one, see --stats)")
+                        .Check(WholeNumber()));
+  return options;
+}
+
+engine::SampleOptions SampleWith(const SampleFlags& flags, engine::SampleOptions model) {
+  const auto set = [](auto* value, const auto& given) {
+    if (given) *value = *given;
+  };
+  set(&model.temperature, flags.temperature);
+  set(&model.top_p, flags.top_p);
+  set(&model.min_p, flags.min_p);
+  set(&model.top_k, flags.top_k);
+  set(&model.presence_penalty, flags.presence_penalty);
+  set(&model.frequency_penalty, flags.frequency_penalty);
+  set(&model.repetition_penalty, flags.repetition_penalty);
+  model.seed = flags.seed.value_or(std::random_device()());
+  return model;
+}
+
+}  // namespace hadal::cli

@@ -1,0 +1,279 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "cost/engine_memory.h"
+
+namespace hadal::engine {
+namespace {
+
+constexpr std::size_t kLogitRows = 16;  // for which the head's weights are read together
+
+}  // namespace
+
+Scheduler::Scheduler(const model::Model& model, model::Forward forward,
+                     const SchedulerOptions& options)
+    : model_(model),
+      options_(options),
+      forward_(std::move(forward)),
+      pool_(std::make_shared<cache::Pool>(forward_.layout(), options.state_bytes)),
+      logits_(std::min(kLogitRows, options.max_rows) * model.config.vocab_size),
+      fixed_(forward_.layout().fixed_bytes) {
+  forward_.set_observer(&watch_);
+}
+
+Result<std::unique_ptr<Scheduler>> Scheduler::Create(const model::Model& model, Threads& threads,
+                                                     const SchedulerOptions& options) {
+  if (options.max_rows == 0 || options.max_running == 0)
+    return Fail(Code::kInvalid, "rows of a pass {}, running requests {}: expected at least 1",
+                options.max_rows, options.max_running);
+  HADAL_TRY(model::Forward forward,
+            model::Forward::Create(model, arch::Numerics::Stored(), threads, options.max_rows));
+  try {
+    return std::unique_ptr<Scheduler>(new Scheduler(model, std::move(forward), options));
+  } catch (const std::bad_alloc&) {
+    return Fail(Code::kExhausted, "no memory for the logits of passes of {} rows",
+                options.max_rows);
+  }
+}
+
+std::uint64_t Scheduler::NeededBytes(const Request& request) const {
+  const std::size_t prompt = request.tokens.size() - request.generated;
+  const std::size_t most = std::max(request.generated, *request.stop.max_tokens);
+  return cost::AllocatedState(model_.config, forward_.layout(), prompt + most).total();
+}
+
+Result<RequestId> Scheduler::Add(Request request) {
+  HADAL_TRY_STATUS(CheckRequest(request, model_.config));
+  if (!request.stop.texts.empty() && options_.tokenizer == nullptr)
+    return Fail(Code::kInvalid, "stop texts: there is no tokenizer");
+  request.stop.max_tokens = TokenLimit(request, model_.config);
+  const std::uint64_t needed = NeededBytes(request);
+  if (needed > options_.state_bytes)
+    return Fail(Code::kExhausted, "{} tokens and {} to generate need {}, all requests have {}",
+                request.tokens.size() - request.generated, *request.stop.max_tokens,
+                FormatBytes(needed), FormatBytes(options_.state_bytes));
+  const std::lock_guard lock(mutex_);
+  const RequestId id = ++last_id_;
+  added_.push_back(std::make_unique<ActiveRequest>(id, std::move(request), needed,
+                                                   options_.tokenizer, options_.eos_ids));
+  arrived_.notify_all();
+  return id;
+}
+
+void Scheduler::Cancel(RequestId id) {
+  const std::lock_guard lock(mutex_);
+  cancelled_.push_back(id);
+  if (id == interruptible_) drop_pass_ = true;
+  arrived_.notify_all();
+}
+
+bool Scheduler::WaitForWork(std::chrono::milliseconds longest) {
+  if (!running_.empty() || !waiting_.empty()) return true;
+  std::unique_lock lock(mutex_);
+  return arrived_.wait_for(lock, longest, [&] { return !added_.empty(); });
+}
+
+void Scheduler::TakeInbox() {
+  std::vector<Active> added;
+  std::vector<RequestId> cancelled;
+  {
+    const std::lock_guard lock(mutex_);
+    added.swap(added_);
+    cancelled.swap(cancelled_);
+  }
+  for (Active& request : added) waiting_.push_back(std::move(request));
+  for (const RequestId id : cancelled) {
+    const auto is = [&](const Active& request) { return request->id() == id; };
+    if (const auto found = std::ranges::find_if(running_, is); found != running_.end())
+      (*found)->End(FinishReason::kCancelled);
+    if (const auto found = std::ranges::find_if(waiting_, is); found != waiting_.end()) {
+      const Active request = std::move(*found);
+      waiting_.erase(found);
+      request->End(FinishReason::kCancelled);
+      request->Tell();
+    }
+  }
+  RemoveEnded();
+}
+
+// Of the pool, what is neither promised nor held by somebody else. Pages that running requests share are
+// subtracted for each of them: never too much is free.
+std::uint64_t Scheduler::FreeBytes() const {
+  std::uint64_t running = 0;
+  for (const Active& request : running_) running += request->state_bytes();
+  const std::uint64_t used = pool_->used_bytes();
+  const std::uint64_t taken = promised_ + (used > running ? used - running : 0);
+  return taken < options_.state_bytes ? options_.state_bytes - taken : 0;
+}
+
+void Scheduler::AdmitWaiting() {
+  const std::size_t most = std::min(options_.max_running, options_.max_rows);
+  while (!waiting_.empty() && running_.size() < most) {
+    // A state that the request brings along is in the pool already.
+    const ActiveRequest& next = *waiting_.front();
+    if (next.promised_bytes() > FreeBytes() + next.state_bytes()) return;
+    promised_ += next.promised_bytes();
+    running_.push_back(std::move(waiting_.front()));
+    waiting_.pop_front();
+    if (Status status = running_.back()->Admit(pool_); !status.ok())
+      running_.back()->Fail(status.error());
+  }
+}
+
+// Those who decode first: their rows then lie together, and so do their logits.
+std::vector<Scheduler::Turn> Scheduler::PlanTurns(StepRows* rows) {
+  std::vector<Turn> turns;
+  std::vector<ActiveRequest*> readers;
+  std::vector<std::size_t> wanted;
+  for (const Active& request : running_) {
+    if (request->wanted() == 1) turns.push_back({.request = request.get(), .rows = 1});
+    if (request->wanted() <= 1) continue;
+    readers.push_back(request.get());
+    wanted.push_back(request->wanted());
+  }
+  rows->decode = turns.size();
+  if (readers.empty()) return turns;
+  const double layers = static_cast<double>(model_.layers.size());
+  const double seconds = alone() ? std::max(options_.step_seconds, options_.layer_seconds * layers)
+                                 : options_.step_seconds;
+  const std::size_t room =
+      costs_.PromptRows(rows->decode, seconds, options_.max_rows - rows->decode);
+  const std::vector<std::size_t> shares = ShareRows(wanted, room, turn_++ % readers.size());
+  for (std::size_t i = 0; i < readers.size(); ++i) {
+    if (shares[i] == 0) continue;
+    turns.push_back({.request = readers[i], .rows = shares[i]});
+    rows->prompt += shares[i];
+  }
+  return turns;
+}
+
+// A turn whose memory is not there, against the promise, is dropped with its request.
+std::vector<model::Chunk> Scheduler::TakeChunks(std::vector<Turn>* turns) {
+  std::vector<model::Chunk> chunks;
+  std::vector<std::size_t> last_rows;
+  std::size_t row = 0;
+  std::erase_if(*turns, [&](Turn& turn) {
+    auto chunk = turn.request->Next(turn.rows);
+    if (!chunk.ok()) {
+      turn.request->Fail(chunk.error());
+      return true;
+    }
+    chunks.push_back(*chunk);
+    turn.first_row = row;
+    row += turn.rows;
+    last_rows.push_back(row - 1);
+    return false;
+  });
+  watch_.Watch(last_rows);
+  return chunks;
+}
+
+// kCancelled: the pass was dropped, and nothing has changed.
+Status Scheduler::RunPass(const std::vector<Turn>& turns, const std::vector<model::Chunk>& chunks,
+                          double predicted) {
+  const bool unknown_or_long = predicted == 0 || predicted > options_.step_seconds;
+  if (alone() && unknown_or_long) return RunInterruptible(*turns[0].request, chunks);
+  return forward_.Run(chunks);
+}
+
+// A pass that is dropped leaves its new entries behind, which the next one writes again, and a fixed
+// block that is neither old nor new: that one is put back.
+Status Scheduler::RunInterruptible(ActiveRequest& request,
+                                   const std::vector<model::Chunk>& chunks) {
+  {
+    const std::lock_guard lock(mutex_);
+    interruptible_ = request.id();
+    drop_pass_ = std::ranges::count(cancelled_, request.id()) != 0;
+  }
+  const std::span<std::byte> fixed = request.state().fixed;
+  std::ranges::copy(fixed, fixed_.data());
+  const Status run = forward_.Run(chunks, [&] {
+    return drop_pass_.load(std::memory_order_relaxed) ||
+           (options_.interrupt != nullptr && options_.interrupt->load(std::memory_order_relaxed));
+  });
+  if (!run.ok()) std::memcpy(fixed.data(), fixed_.data(), fixed.size());
+  const std::lock_guard lock(mutex_);
+  interruptible_ = 0;
+  return run;
+}
+
+void Scheduler::AdvanceAll(const std::vector<Turn>& turns) {
+  std::vector<Turn> drawing;
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const Turn& turn = turns[i];
+    if (const Status finite = watch_.Check(i, turn.request->position() - 1); !finite.ok())
+      turn.request->Fail(finite.error());
+    else if (turn.request->Advance(turn.rows))
+      drawing.push_back(turn);
+  }
+  DrawAll(drawing);
+}
+
+void Scheduler::DrawAll(const std::vector<Turn>& drawing) {
+  const auto row_of = [](const Turn& turn) { return turn.first_row + turn.rows - 1; };
+  const std::size_t vocab = model_.config.vocab_size, most = logits_.size() / vocab;
+  for (std::size_t begin = 0, end = 0; begin < drawing.size(); begin = end) {
+    const std::size_t first = row_of(drawing[begin]);
+    while (end < drawing.size() && end - begin < most &&
+           row_of(drawing[end]) == first + end - begin)
+      ++end;
+    const View2<float> logits = logits_.As(end - begin, vocab);
+    forward_.Logits(first, logits);
+    for (std::size_t i = begin; i < end; ++i) {
+      ActiveRequest& request = *drawing[i].request;
+      const std::uint64_t position = request.position() - 1;
+      if (const Status drawn = request.Draw(logits[i - begin], &scratch_); !drawn.ok())
+        request.Fail(Within(fmt::format("position {}", position), drawn.error()));
+    }
+  }
+}
+
+void Scheduler::RemoveEnded() {
+  for (std::size_t i = 0; i < running_.size();) {
+    if (!running_[i]->ended()) {
+      ++i;
+      continue;
+    }
+    const Active ended = std::move(running_[i]);
+    running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
+    promised_ -= ended->promised_bytes();
+    ended->Tell();
+  }
+}
+
+StepReport Scheduler::Step() {
+  TakeInbox();
+  AdmitWaiting();
+  RemoveEnded();  // what had nothing to do
+  StepReport report;
+  StepRows rows;
+  std::vector<Turn> turns = PlanTurns(&rows);
+  if (!turns.empty()) {
+    report.predicted_seconds = costs_.Predict(rows);
+    const std::vector<model::Chunk> chunks = TakeChunks(&turns);
+    const Stopwatch clock;
+    const Status run =
+        chunks.empty() ? Status(Unit{}) : RunPass(turns, chunks, report.predicted_seconds);
+    if (run.ok()) {
+      AdvanceAll(turns);
+      report.seconds = clock.seconds();
+      costs_.Measured(rows, report.seconds);
+      report.decode_rows = rows.decode;
+      report.prompt_rows = rows.prompt;
+    } else if (run.error().code != Code::kCancelled) {
+      for (const Turn& turn : turns) turn.request->Fail(run.error());
+    }
+    RemoveEnded();
+  }
+  report.running = running_.size();
+  report.waiting = waiting_.size();
+  return report;
+}
+
+}  // namespace hadal::engine

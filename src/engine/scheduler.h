@@ -1,0 +1,129 @@
+// Steps any number of requests through one model.
+//
+//   auto scheduler = Scheduler::Create(model, threads, options);
+//   scheduler->Add(std::move(request));       // from any thread
+//   while (serving) scheduler->Step();        // from one thread; callbacks come from here
+//
+// A step is one forward pass: a row of every request that decodes, and pieces of the prompts that are
+// being read, as many rows as fit into the step's predicted time (engine/row_costs.h), shared equally. Requests
+// join and leave between steps. Whoever shares a step changes nothing: a request's text is, bit for bit, its
+// text alone, because logits depend on the sequence alone and draws on (seed, choice, position).
+//
+// Memory for the whole of a request, prompt and token limit, is promised before it is admitted. Until then
+// it waits, in the order of arrival, so that a large one is not passed over for ever; it is refused if it
+// could never fit. What others hold of the pool (states that ended requests handed over) counts too.
+//
+// A cancel acts between steps, or, when a request is alone and its passes are long, between two layers.
+#pragma once
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/result.h"
+#include "base/threads.h"
+#include "cache/pool.h"
+#include "engine/active_request.h"
+#include "engine/finite_watch.h"
+#include "engine/request.h"
+#include "engine/row_costs.h"
+#include "model/forward.h"
+#include "tensor/buffer.h"
+#include "text/tokenizer.h"
+
+namespace hadal::engine {
+
+struct SchedulerOptions {
+  const text::Tokenizer* tokenizer = nullptr;  // outlives the scheduler; null: tokens without text
+  std::vector<std::int32_t> eos_ids = {};  // what ends a text of this model (engine/model_files.h)
+  std::size_t max_rows = 256;              // of a pass: speed against scratch
+  std::size_t max_running = 64;            // requests; never more than max_rows
+  // What a pass may take, by prediction, while several requests run: the time between two tokens of a
+  // text, in which also a cancel acts.
+  double step_seconds = 0.25;
+  // The same of a request that is alone and can be interrupted between layers: so that each of them ends
+  // in this time. Long passes read the weights for more rows.
+  double layer_seconds = 0.25;
+  std::uint64_t state_bytes = cache::Pool::kUnlimited;  // for the states of all requests
+  const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
+};
+
+struct StepReport {
+  std::size_t decode_rows = 0, prompt_rows = 0;  // computed
+  std::size_t running = 0, waiting = 0;          // requests, after the step
+  double seconds = 0, predicted_seconds = 0;     // of the pass
+};
+
+class Scheduler {
+ public:
+  // Model and threads outlive it. kInvalid: an option out of range. kExhausted: no memory for the scratch.
+  static Result<std::unique_ptr<Scheduler>> Create(const model::Model& model, Threads& threads,
+                                                   const SchedulerOptions& options);
+
+  // Any thread. kInvalid as CheckRequest; kExhausted: it could never fit, with figures. A refused
+  // request's on_end is not called.
+  Result<RequestId> Add(Request request);
+  void Cancel(RequestId id);  // any thread; unknown or ended: nothing happens
+
+  // One thread. Does nothing if there is nothing to do.
+  StepReport Step();
+  // The stepping thread: until there is something to step, or the time is over.
+  bool WaitForWork(std::chrono::milliseconds longest);
+
+  std::size_t scratch_bytes() const { return forward_.scratch_bytes(); }
+  const std::shared_ptr<cache::Pool>& pool() const { return pool_; }
+
+ private:
+  using Active = std::unique_ptr<ActiveRequest>;
+  struct Turn {
+    ActiveRequest* request;
+    std::size_t rows;
+    std::size_t first_row = 0;
+  };
+
+  Scheduler(const model::Model& model, model::Forward forward, const SchedulerOptions& options);
+  std::uint64_t NeededBytes(const Request& request) const;
+  std::uint64_t FreeBytes() const;
+  void TakeInbox();
+  void AdmitWaiting();
+  bool alone() const { return running_.size() == 1 && waiting_.empty(); }
+  std::vector<Turn> PlanTurns(StepRows* rows);
+  std::vector<model::Chunk> TakeChunks(std::vector<Turn>* turns);
+  Status RunPass(const std::vector<Turn>& turns, const std::vector<model::Chunk>& chunks,
+                 double predicted);
+  Status RunInterruptible(ActiveRequest& request, const std::vector<model::Chunk>& chunks);
+  void AdvanceAll(const std::vector<Turn>& turns);
+  void DrawAll(const std::vector<Turn>& drawing);
+  void RemoveEnded();
+
+  const model::Model& model_;
+  const SchedulerOptions options_;
+  model::Forward forward_;
+  std::shared_ptr<cache::Pool> pool_;
+  Buffer<float> logits_;     // [kLogitRows, vocab]
+  Buffer<std::byte> fixed_;  // a fixed block as it was before a pass that may be dropped
+  FiniteWatch watch_;
+  SampleScratch scratch_;
+  RowCosts costs_;
+
+  std::deque<Active> waiting_;   // the stepping thread's
+  std::vector<Active> running_;  // likewise
+  std::uint64_t promised_ = 0;   // bytes, of running_
+  std::size_t turn_ = 0;         // who reads first
+
+  std::mutex mutex_;  // of the following; never held while computing or calling back
+  std::condition_variable arrived_;
+  std::vector<Active> added_;
+  std::vector<RequestId> cancelled_;
+  RequestId last_id_ = 0;
+  RequestId interruptible_ = 0;  // whose pass is dropped if it is cancelled; 0: nobody's
+  std::atomic<bool> drop_pass_{false};
+};
+
+}  // namespace hadal::engine

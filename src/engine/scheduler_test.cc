@@ -1,0 +1,349 @@
+// The scheduler's rules, with the embedded model: ends, memory, fairness, cancels, threads. That texts do
+// not depend on whom they are computed with: tests/scheduler_test.cc, on many small models.
+#include "engine/scheduler.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <thread>
+
+#include "cost/engine_memory.h"
+#include "engine/model_files.h"
+
+namespace hadal::engine {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+
+const ModelFiles& Files() {
+  static const ModelFiles files = [] {
+    const char* source = std::getenv("HADAL_SOURCE_DIR");
+    return OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded").value();
+  }();
+  return files;
+}
+
+// What a request's callbacks said.
+struct Heard {
+  Ids ids;  // also of the token that ended it
+  std::string text;
+  std::optional<Outcome> end;
+};
+
+class SchedulerTest : public ::testing::Test {
+ protected:
+  SchedulerTest() : threads_(1) { options_.tokenizer = &Files().tokenizer; }
+
+  void Make() { scheduler_ = Scheduler::Create(Files().model, threads_, options_).value(); }
+
+  static Request Greedy(std::string_view prompt, std::size_t max_tokens) {
+    Request request{.tokens = Files().tokenizer.Encode(prompt)};
+    request.tokens.insert(request.tokens.begin(), 0);
+    request.sample.temperature = 0;
+    request.stop.max_tokens = max_tokens;
+    return request;
+  }
+  static Request Reading(std::size_t tokens, std::size_t max_tokens) {
+    Request request = Greedy("", max_tokens);
+    while (request.tokens.size() < tokens)
+      request.tokens.push_back(static_cast<std::int32_t>(300 + request.tokens.size() % 700));
+    return request;
+  }
+
+  static Request Listen(Request request, Heard* heard) {
+    request.on_token = [heard](const TokenEvent& event) {
+      heard->ids.push_back(event.id);
+      heard->text += event.text;
+    };
+    request.on_end = [heard](Outcome outcome) {
+      heard->text += outcome.text;
+      heard->end = std::move(outcome);
+    };
+    return request;
+  }
+  RequestId Add(Request request, Heard* heard) {
+    return scheduler_->Add(Listen(std::move(request), heard)).value();
+  }
+  // Alone, from beginning to end.
+  Heard Run(Request request) {
+    Make();
+    Heard heard;
+    Add(std::move(request), &heard);
+    for (int step = 0; !heard.end && step < 10'000; ++step) scheduler_->Step();
+    EXPECT_TRUE(heard.end.has_value());
+    return heard;
+  }
+  std::uint64_t StateBytes(std::size_t tokens) const {
+    const arch::KvLayout layout(Files().model.config, arch::Numerics::Stored());
+    return cost::AllocatedState(Files().model.config, layout, tokens).total();
+  }
+
+  Threads threads_;
+  SchedulerOptions options_;
+  std::unique_ptr<Scheduler> scheduler_;
+};
+
+constexpr const char* kPrompt = "Once upon a time";
+
+TEST_F(SchedulerTest, EosEndsATextAndIsNotShown) {
+  const Heard whole = Run(Greedy(kPrompt, 20));
+  ASSERT_EQ(whole.ids.size(), 20u);
+  EXPECT_EQ(whole.end->reason, FinishReason::kMaxTokens);
+  const std::int32_t eos = whole.ids[6];
+  const auto first = std::ranges::find(whole.ids, eos) - whole.ids.begin();
+  options_.eos_ids = {1, eos};
+  const Heard ended = Run(Greedy(kPrompt, 20));
+  EXPECT_EQ(ended.end->reason, FinishReason::kEos);
+  EXPECT_EQ(ended.ids, Ids(whole.ids.begin(), whole.ids.begin() + first + 1));
+  EXPECT_EQ(ended.end->generated_tokens, ended.ids.size());
+  EXPECT_EQ(ended.end->tokens.size(), ended.end->prompt_tokens + ended.ids.size() - 1);
+  EXPECT_EQ(ended.text, Files().tokenizer.Decode(std::span(ended.ids).first(ended.ids.size() - 1)));
+
+  Request ignoring = Greedy(kPrompt, 20);
+  ignoring.stop.ignore_eos = true;
+  EXPECT_EQ(Run(ignoring).ids, whole.ids);
+}
+
+TEST_F(SchedulerTest, StopIdsEndATextToo) {
+  const Heard whole = Run(Greedy(kPrompt, 20));
+  Request request = Greedy(kPrompt, 20);
+  request.stop.token_ids = {whole.ids[4]};
+  const Heard ended = Run(request);
+  EXPECT_EQ(ended.end->reason, FinishReason::kStop);
+  EXPECT_EQ(ended.end->stop_text, "");
+  EXPECT_EQ(ended.ids.back(), whole.ids[4]);
+  EXPECT_LE(ended.ids.size(), 5u);
+}
+
+TEST_F(SchedulerTest, StopTextsEndATextBeforeThem) {
+  const Heard whole = Run(Greedy(kPrompt, 30));
+  ASSERT_GT(whole.text.size(), 20u);
+  Request request = Greedy(kPrompt, 30);
+  const std::string stop = whole.text.substr(10, 4);  // across tokens
+  request.stop.texts = {"never said", stop};
+  const Heard ended = Run(request);
+  EXPECT_EQ(ended.end->reason, FinishReason::kStop);
+  EXPECT_EQ(ended.end->stop_text, stop);
+  EXPECT_EQ(ended.text, whole.text.substr(0, whole.text.find(stop)));
+  EXPECT_LT(ended.ids.size(), whole.ids.size());
+}
+
+TEST_F(SchedulerTest, NothingEndsATextBeforeMinTokens) {
+  const Heard whole = Run(Greedy(kPrompt, 20));
+  Request request = Greedy(kPrompt, 20);
+  request.stop.min_tokens = 12;
+  request.stop.token_ids = {whole.ids[3]};
+  const Heard later = Run(request);
+  EXPECT_GE(later.ids.size(), 12u);
+  for (std::size_t i = 0; i + 1 < std::min<std::size_t>(later.ids.size(), 12); ++i)
+    EXPECT_NE(later.ids[i], whole.ids[3]) << i;
+  request.stop.token_ids.clear();
+  request.stop.texts = {whole.text.substr(3, 2)};
+  EXPECT_GE(Run(request).ids.size(), 12u);
+}
+
+TEST_F(SchedulerTest, LogprobsComeWithTheTokens) {
+  Request request = Greedy(kPrompt, 5);
+  request.logprobs = 2;
+  Make();
+  std::size_t seen = 0;
+  bool ended = false;
+  request.on_token = [&](const TokenEvent& event) {
+    ASSERT_NE(event.logprobs, nullptr);
+    EXPECT_EQ(event.logprobs->chosen.id, event.id);
+    ASSERT_EQ(event.logprobs->top.size(), 2u);
+    EXPECT_EQ(event.logprobs->top[0].id, event.id);  // greedy
+    EXPECT_LE(event.logprobs->top[1].logprob, event.logprobs->top[0].logprob);
+    EXPECT_EQ(event.position, 5 + seen);
+    ++seen;
+  };
+  request.on_end = [&](const Outcome&) { ended = true; };
+  ASSERT_TRUE(scheduler_->Add(std::move(request)).ok());
+  while (!ended) scheduler_->Step();
+  EXPECT_EQ(seen, 5u);
+}
+
+TEST_F(SchedulerTest, WhatCanNeverFitIsRefusedWithFigures) {
+  options_.state_bytes = StateBytes(200);
+  Make();
+  const auto refused = scheduler_->Add(Reading(100, 200));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kExhausted);
+  EXPECT_EQ(refused.error().what.find("100 tokens and 200 to generate need "), 0u)
+      << refused.error().what;
+  EXPECT_TRUE(scheduler_->Add(Reading(100, 100)).ok());
+  EXPECT_EQ(scheduler_->Add(Reading(100, 2'000'000)).error().code, Code::kInvalid);
+}
+
+TEST_F(SchedulerTest, ARequestWaitsUntilItsMemoryIsFree) {
+  options_.state_bytes = StateBytes(100) * 5 / 2;
+  Make();
+  Heard heard[4];
+  for (Heard& h : heard) Add(Reading(60, 40), &h);
+  StepReport report = scheduler_->Step();
+  EXPECT_EQ(report.running, 2u);
+  EXPECT_EQ(report.waiting, 2u);
+  while (!heard[3].end) {
+    report = scheduler_->Step();
+    for (Heard& h : heard)
+      if (h.end) h.end->state.reset();
+    EXPECT_LE(report.running, 2u);
+    EXPECT_LE(scheduler_->pool()->used_bytes(), options_.state_bytes);
+  }
+  for (Heard& h : heard) {
+    EXPECT_EQ(h.end->reason, FinishReason::kMaxTokens);
+    EXPECT_FALSE(h.end->error);
+  }
+}
+
+// A state that somebody keeps is not free, though its request has ended.
+TEST_F(SchedulerTest, StatesThatWereHandedOverCount) {
+  options_.state_bytes = StateBytes(100) * 3 / 2;
+  Make();
+  Heard first, second;
+  Add(Reading(60, 40), &first);
+  Add(Reading(60, 40), &second);
+  while (!first.end) scheduler_->Step();
+  EXPECT_EQ(scheduler_->Step().waiting, 1u);
+  EXPECT_EQ(scheduler_->Step().waiting, 1u);
+  first.end->state.reset();
+  EXPECT_EQ(scheduler_->Step().running, 1u);
+  while (!second.end) scheduler_->Step();
+  second.end->state.reset();
+  EXPECT_EQ(scheduler_->pool()->used_bytes(), 0u);
+}
+
+TEST_F(SchedulerTest, ALongPromptDoesNotStopOthersTokens) {
+  options_.max_rows = 64;
+  options_.step_seconds = 1e-6;  // no time for a prompt: a row a step all the same
+  Make();
+  Heard decoding, reading;
+  Add(Greedy(kPrompt, 60), &decoding);
+  while (decoding.ids.empty()) scheduler_->Step();
+  std::size_t done = 0;
+  Request request = Reading(500, 1);
+  request.on_prompt = [&](std::size_t at, std::size_t) { done = at; };
+  Add(std::move(request), &reading);
+  for (std::size_t step = 0; step < 30; ++step) {
+    const std::size_t tokens = decoding.ids.size(), before = done;
+    const StepReport report = scheduler_->Step();
+    EXPECT_EQ(report.decode_rows, 1u);
+    EXPECT_EQ(decoding.ids.size(), tokens + 1) << step;
+    EXPECT_EQ(done - before, report.prompt_rows);
+    if (step > 2) {
+      EXPECT_EQ(report.prompt_rows, 1u) << step;
+    }
+  }
+}
+
+TEST_F(SchedulerTest, PromptsAreReadTogether) {
+  options_.max_rows = 60;
+  options_.step_seconds = 1000;
+  Make();
+  Heard heard[3];
+  std::size_t done[3] = {};
+  for (int i = 0; i < 3; ++i) {
+    Request request = Reading(i == 2 ? 10 : 400, 1);
+    request.on_prompt = [&done, i](std::size_t at, std::size_t) { done[i] = at; };
+    Add(std::move(request), &heard[i]);
+  }
+  for (int step = 0; step < 5; ++step) scheduler_->Step();
+  EXPECT_TRUE(heard[2].end);  // a short one does not wait for the long ones
+  EXPECT_LE(std::max(done[0], done[1]) - std::min(done[0], done[1]), 10u);
+  EXPECT_GT(done[0], 80u);
+}
+
+TEST_F(SchedulerTest, ACancelActsInThePromptAndInTheQueue) {
+  options_.max_rows = 16;
+  options_.state_bytes = StateBytes(3001);
+  Make();
+  Heard reading, waiting;
+  const RequestId first = Add(Reading(3000, 1), &reading);
+  const RequestId second = Add(Reading(3000, 1), &waiting);
+  for (int step = 0; step < 3; ++step) scheduler_->Step();
+  scheduler_->Cancel(second);
+  scheduler_->Cancel(second + 7);  // nobody
+  scheduler_->Step();
+  ASSERT_TRUE(waiting.end);
+  EXPECT_EQ(waiting.end->reason, FinishReason::kCancelled);
+  EXPECT_FALSE(waiting.end->state);
+  scheduler_->Cancel(first);
+  const StepReport report = scheduler_->Step();
+  EXPECT_EQ(report.running + report.waiting, 0u);
+  ASSERT_TRUE(reading.end);
+  EXPECT_EQ(reading.end->reason, FinishReason::kCancelled);
+  EXPECT_GT(reading.end->state->tokens(), 0u);
+  EXPECT_LT(reading.end->state->tokens(), 3000u);
+  reading.end.reset();
+  EXPECT_EQ(scheduler_->pool()->used_bytes(), 0u);
+}
+
+// A request whose pass is dropped in its middle goes on as if nothing had been.
+TEST_F(SchedulerTest, ADroppedPassLeavesNoTrace) {
+  const Heard whole = Run(Reading(300, 10));
+  std::atomic<bool> drop{false};
+  options_.interrupt = &drop;
+  options_.step_seconds = 0;  // every pass is a long one
+  Make();
+  Heard heard;
+  Add(Reading(300, 10), &heard);
+  for (int step = 0; !heard.end && step < 1000; ++step) {
+    std::thread other([&] {
+      if (step % 2 == 0) drop = true;
+    });
+    const StepReport report = scheduler_->Step();
+    other.join();
+    if (step % 2 == 1) {
+      EXPECT_GT(report.decode_rows + report.prompt_rows, 0u);
+    }
+    drop = false;
+  }
+  ASSERT_TRUE(heard.end);
+  EXPECT_EQ(heard.ids, whole.ids);
+}
+
+// Run in CI under the thread sanitizer.
+TEST_F(SchedulerTest, AnyThreadMayAddAndCancel) {
+  constexpr int kThreads = 3, kEach = 4;
+  std::map<int, Heard> alone;
+  for (int i = 0; i < kEach; ++i) alone[i] = Run(Reading(20 + 30 * i, 4 + i));
+  options_.max_rows = 40;
+  options_.step_seconds = 0.01;
+  Make();
+  Heard heard[kThreads][kEach];
+  std::atomic<int> ended{0};
+  std::vector<std::thread> callers;
+  for (int t = 0; t < kThreads; ++t)
+    callers.emplace_back([&, t] {
+      for (int i = 0; i < kEach; ++i) {
+        Request request = Listen(Reading(20 + 30 * i, 4 + i), &heard[t][i]);
+        request.on_end = [&ended, tell = std::move(request.on_end)](Outcome outcome) {
+          tell(std::move(outcome));
+          ++ended;
+        };
+        const RequestId id = scheduler_->Add(std::move(request)).value();
+        if (t == 0) scheduler_->Cancel(id);
+        std::this_thread::yield();
+      }
+    });
+  while (ended < kThreads * kEach)
+    if (scheduler_->WaitForWork(std::chrono::milliseconds(100))) scheduler_->Step();
+  for (std::thread& caller : callers) caller.join();
+  for (int t = 0; t < kThreads; ++t)
+    for (int i = 0; i < kEach; ++i) {
+      const Heard& h = heard[t][i];
+      ASSERT_TRUE(h.end);
+      if (h.end->reason == FinishReason::kCancelled) {
+        EXPECT_EQ(t, 0);
+        ASSERT_LE(h.ids.size(), alone[i].ids.size());
+        EXPECT_TRUE(std::ranges::equal(h.ids, std::span(alone[i].ids).first(h.ids.size())));
+      } else {
+        EXPECT_EQ(h.ids, alone[i].ids);
+      }
+    }
+}
+
+}  // namespace
+}  // namespace hadal::engine
