@@ -76,6 +76,9 @@ class ColdWeights {
         return static_cast<std::byte>(normal_codes_[random.Below(normal_codes_.size())]);
       case StoredFormat::kFp4Block32:
         return static_cast<std::byte>(b);
+      case StoredFormat::kFp8Block128F32:
+      case StoredFormat::kI64:
+        break;
     }
     return {};
   }

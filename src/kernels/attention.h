@@ -12,10 +12,12 @@
 //   sink  [heads]            f32  read
 //   out   [heads, head_dim]  f32  every element written
 //
-// Numbers  f32; dot products in 16 lanes with a fixed tree; sums over entries in list order. The bits
-//          depend on the order and on where tiles begin, so callers cut tiles at fixed list positions.
+// Numbers  f32; dot products in 16 lanes with a fixed tree; sums over entries in list order. The
+//          bits depend on the order and on where tiles begin, so callers cut tiles at fixed list
+//          positions.
 // Error    relative to sum_j p_j |kv_j|: (entries + head_dim/16 + 32) * 2^-24.
-// Caller   AttendBegin, AttendTile for each tile, AttendEnd. At least one entry in all.
+// Caller   AttendBegin, AttendTile for each tile, AttendEnd. At least one entry in all. Shapes
+//          agree: HADAL_CHECK. Nothing overlaps.
 // Source   DeepSeek-V4 inference/kernel.py, sparse_attn; online softmax arXiv:1805.02867.
 #pragma once
 #include <span>

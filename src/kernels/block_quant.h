@@ -4,7 +4,8 @@
 // (tensor/codec.h). RoundFp8 and RoundFp4 quantise and decode in place: the result is exactly what
 // storing and loading would give.
 //
-// A block that holds a NaN or an infinity has no scale: all of it becomes NaN, stored as E8M0's NaN.
+// A block that holds a NaN or an infinity has no scale: all of it becomes NaN, stored as E8M0's
+// NaN.
 //
 // A key-value entry of head_dim channels, the last rope_dim of them rotary (584 bytes for 512, 64):
 //     nope bytes    E4M3 codes, nope = head_dim - rope_dim, a multiple of 64

@@ -1,4 +1,5 @@
-// Manifold-constrained hyper-connections of a token: S = 4 residual streams X[0..3] of dim channels.
+// Manifold-constrained hyper-connections of a token: S = 4 residual streams X[0..3] of dim
+// channels.
 //
 // From m = (fn . vec(X)) * rsqrt(mean(vec(X)^2) + norm_eps), 24 values ordered pre 4, post 4,
 // comb 4x4:
@@ -10,9 +11,9 @@
 //   X'[j,d]   = post[j] o[d] + sum_i comb[i,j] X[i,d]                      (HcExpand)
 // The first index of comb is the source stream, the second the destination.
 //
-// Numbers  HcSplit and HcHeadWeights are scalar, in f64, each result rounded once: they are their own
-//          definition. HcReduce and HcExpand multiply and add in f32, not fused, in the order of the
-//          formulas (post first): the same bits from every instruction set.
+// Numbers  HcSplit and HcHeadWeights are scalar, in f64, each result rounded once: they are their
+//          own definition. HcReduce and HcExpand multiply and add in f32, not fused, in the order
+//          of the formulas (post first): the same bits from every instruction set.
 // Error    of HcReduce 5 * 2^-24 * sum_j |term|, of HcExpand 6 * 2^-24 * sum |term|.
 // Caller   shapes agree (HADAL_CHECK). y must not overlap the streams, nor o them.
 // Source   DeepSeek-V4 inference/kernel.py, hc_split_sinkhorn; inference/model.py, Block.hc_pre,
@@ -45,15 +46,15 @@ void HcReduce(View2<const float> streams, std::span<const float> weights, std::s
 // sublayer_out [dim]; streams [4, dim] read and replaced in place.
 void HcExpand(const HcWeights& weights, std::span<const float> sublayer_out, View2<float> streams);
 
-// The same for a batch: streams [rows, 4 dim], a row's streams behind one another; weights [rows, 24], a
-// row's HcWeights as floats.
+// The same for a batch: streams [rows, 4 dim], a row's streams behind one another; weights [rows,
+// 24], a row's HcWeights as floats.
 struct HcParameters {
   std::span<const float> scale, base;  // [3], [24]
   std::size_t iterations = 0;
   float norm_eps = 0, eps = 0;
 };
-// mixes [rows, 24] = fn . vec(X), not yet times the rsqrt (read and changed). weights and y [rows, dim]:
-// every element written.
+// mixes [rows, 24] = fn . vec(X), not yet times the rsqrt (read and changed). weights and y [rows,
+// dim]: every element written.
 void HcReduce(View2<const float> streams, const HcParameters& parameters, View2<float> mixes,
               View2<float> weights, View2<float> y, Threads& threads);
 void HcExpand(View2<const float> weights, View2<const float> sublayer_out, View2<float> streams,

@@ -8,8 +8,8 @@
 //   score  [n]           f32  every element written; must not overlap the inputs
 //
 // Numbers  f32, dots in 16 lanes with a fixed tree, heads summed in order: a key's score depends on
-//          that key alone, with the same bits from every vector instruction set. kBf16 rounds the dot,
-//          the product and the sum to bfloat16, as the official bfloat16 code does.
+//          that key alone, with the same bits from every vector instruction set. kBf16 rounds the
+//          dot, the product and the sum to bfloat16, as the official bfloat16 code does.
 // Error    (heads + dim/16 + 8) * 2^-24 * sum_h |w[h]| sum_d |q key|, without kBf16.
 // Caller   shapes agree: HADAL_CHECK.
 // Source   DeepSeek-V4 inference/model.py, Indexer.forward.

@@ -1,17 +1,11 @@
-// Sixteen 32-bit integer lanes for AVX2, with AVX-VNNI where the file is compiled for it, each in two
-// registers. The names and the bits of integers_avx512.h; see there.
+// Sixteen 32-bit integer lanes for AVX2, with AVX-VNNI where the file is compiled for it, each in
+// two registers. The names and the bits of integers_avx512.h; see there.
 #pragma once
 #include "kernels/lanes_avx2.h"
 
 namespace hadal::kernels::HADAL_ISA {
 
 inline constexpr std::size_t kTileTokens = 4, kPanels = 1;
-// No products straight from memory: nothing calls these.
-inline constexpr std::size_t kDirectFp4 = 0, kDirectFp8 = 0;
-template <std::size_t kTokens, class Unit>
-void DirectFp4(const Unit&);
-template <class Unit>
-void DirectFp8(const Unit&);
 
 struct I16 {
   __m256i lo, hi;

@@ -45,8 +45,8 @@ struct I16 {
   }
 };
 
-// E4M3 bytes to words: 64 times the value cut to an integer, and 512 times what was cut off; tables of
-// the magnitudes' low and high bytes are the caller's.
+// E4M3 bytes to words: 64 times the value cut to an integer, and 512 times what was cut off; tables
+// of the magnitudes' low and high bytes are the caller's.
 struct Fp8Words {
   explicit Fp8Words(const std::uint8_t* low, const std::uint8_t* high, const std::uint8_t* rest)
       : low0(_mm512_loadu_si512(low)),

@@ -1,5 +1,6 @@
 // Which machine code the kernels run: chosen once at start, the best this processor has.
-// HADAL_FORCE_ISA=ref|avx2|avxvnni|avx512 overrides; CheckForcedIsa says whether that name is usable.
+// HADAL_FORCE_ISA=ref|avx2|avxvnni|avx512 overrides; CheckForcedIsa says whether that name is
+// usable.
 #pragma once
 #include <span>
 #include <string_view>

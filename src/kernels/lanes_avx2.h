@@ -12,6 +12,8 @@
 #define HADAL_ISA avx2
 #endif
 
+#include "kernels/lanes_x86.inc"
+
 namespace hadal::kernels::HADAL_ISA {
 
 // Sixteen registers: 3 x 2 x 2 accumulators and three operands.
@@ -140,12 +142,7 @@ struct F16 {
     return sums[0];
   }
   static void SumOf4(F16 a, F16 b, F16 c, F16 d, float* sums) {
-    const __m256 ab = FoldTo4(FoldTo8(a), FoldTo8(b)), cd = FoldTo4(FoldTo8(c), FoldTo8(d));
-    const __m256 two = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, _MM_SHUFFLE(1, 0, 1, 0)),
-                                     _mm256_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 2, 3, 2)));
-    const __m256 one = _mm256_add_ps(two, _mm256_permute_ps(two, _MM_SHUFFLE(2, 3, 0, 1)));
-    const __m256 ordered = _mm256_permutevar8x32_ps(one, _mm256_setr_epi32(0, 4, 2, 6, 0, 0, 0, 0));
-    _mm_storeu_ps(sums, _mm256_castps256_ps128(ordered));
+    SumEights(FoldTo8(a), FoldTo8(b), FoldTo8(c), FoldTo8(d), sums);
   }
 
   static F16 FromBf16(const std::uint8_t* p) {
@@ -205,9 +202,6 @@ struct F16 {
     return _mm256_or_ps(_mm256_permutevar8x32_ps(magnitudes, code), sign);
   }
   static __m256 FoldTo8(F16 a) { return _mm256_add_ps(a.lo, a.hi); }
-  static __m256 FoldTo4(__m256 a, __m256 b) {
-    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
-  }
 };
 
 inline F16 U16::AsFloat() const { return {_mm256_castsi256_ps(lo), _mm256_castsi256_ps(hi)}; }

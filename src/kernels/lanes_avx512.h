@@ -1,8 +1,10 @@
 // Sixteen virtual lanes for AVX-512: F16 (float32) and U16 (their bits, or unsigned integers).
-// lanes_avx2.h has the same names and gives the same bits; code over them is written once, in *.inc.
+// lanes_avx2.h has the same names and gives the same bits; code over them is written once, in
+// *.inc.
 //
-// Included only by *_avx512.cc, which include nothing else but the headers below: an inline function
-// shared with other files would be compiled here for AVX-512, and the linker might keep that copy.
+// Included only by *_avx512.cc, which include nothing else but the headers below: an inline
+// function shared with other files would be compiled here for AVX-512, and the linker might keep
+// that copy.
 #pragma once
 #include <immintrin.h>
 
@@ -10,6 +12,8 @@
 #include <cstdint>
 
 #define HADAL_ISA avx512
+
+#include "kernels/lanes_x86.inc"
 
 namespace hadal::kernels::HADAL_ISA {
 
@@ -93,12 +97,7 @@ struct F16 {
     return sums[0];
   }
   static void SumOf4(F16 a, F16 b, F16 c, F16 d, float* sums) {
-    const __m256 ab = FoldTo4(FoldTo8(a), FoldTo8(b)), cd = FoldTo4(FoldTo8(c), FoldTo8(d));
-    const __m256 two = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, _MM_SHUFFLE(1, 0, 1, 0)),
-                                     _mm256_shuffle_ps(ab, cd, _MM_SHUFFLE(3, 2, 3, 2)));
-    const __m256 one = _mm256_add_ps(two, _mm256_permute_ps(two, _MM_SHUFFLE(2, 3, 0, 1)));
-    const __m256 ordered = _mm256_permutevar8x32_ps(one, _mm256_setr_epi32(0, 4, 2, 6, 0, 0, 0, 0));
-    _mm_storeu_ps(sums, _mm256_castps256_ps128(ordered));
+    SumEights(FoldTo8(a), FoldTo8(b), FoldTo8(c), FoldTo8(d), sums);
   }
 
   // Sixteen stored values: bfloat16; E4M3 times 2^-8 (its NaN codes come out as numbers); E2M1.
@@ -151,9 +150,6 @@ struct F16 {
   static __mmask16 First(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
   static __m256 FoldTo8(F16 a) {
     return _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
-  }
-  static __m256 FoldTo4(__m256 a, __m256 b) {
-    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
   }
 };
 

@@ -55,9 +55,9 @@ UnitFunction SimdFunction(StoredFormat format) {
   }
 }
 
-// A job is cut into units: all blocks of rows for each block of tokens, in this order. The blocks of
-// rows are cut where the whole matrix's would be, so that a unit's FP8 rows share their scales even
-// in a view that begins inside a block of 128; then the first unit is `skipped` rows short.
+// A job is cut into units: all blocks of rows for each block of tokens, in this order. The blocks
+// of rows are cut where the whole matrix's would be, so that a unit's FP8 rows share their scales
+// even in a view that begins inside a block of 128; then the first unit is `skipped` rows short.
 struct Grid {
   explicit Grid(const MatMulJob& job)
       : unit_rows(job.x.rows() <= kDirectTokens ? kDirectRows : kUnitRows),

@@ -6,14 +6,16 @@
 //   w  [rows, cols]    stored codes, decoded exactly, see StoredMatrix
 //   y  [tokens, rows]  f32  every element written; must not overlap x
 //
-// Numbers  f32 sums in 16 lanes along k, one fixed tree at the end: an output depends on its x row and
-//          its w row alone, not on tokens, other rows or threads; AVX2 and AVX-512 give the same bits.
-//          Lane of column k: k mod 16; FP4: (k mod 128) / 8. FP8's scales, powers of two, are
-//          multiplied into x, which changes no bit unless |x| * scale * 256 leaves float32's range.
+// Numbers  f32 sums in 16 lanes along k, one fixed tree at the end: an output depends on its x row
+//          and its w row alone, not on tokens, other rows or threads; AVX2 and AVX-512 give the
+//          same bits. Lane of column k: k mod 16; FP4: (k mod 128) / 8. FP8's scales, powers of
+//          two, are multiplied into x, which changes no bit unless |x| * scale * 256 leaves
+//          float32's range.
 // Error    |y - ref| <= (cols/16 + 8) * 2^-24 * sum_k |x w|.
 // Caller   shapes agree (HADAL_CHECK). codes and scales may have any alignment.
 // Cost     2 * tokens * rows * cols flops; the weight's bytes are read once per 64 tokens.
-// Source   DeepSeek-V4 inference/kernel.py (fp8_gemm, fp4_gemm): same products, other summation order.
+// Source   DeepSeek-V4 inference/kernel.py (fp8_gemm, fp4_gemm): same products, other summation
+//          order.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -209,9 +209,9 @@ TEST(MatMul, StridedRowsAndUnalignedCodes) {
   }
 }
 
-// NaN codes, NaN scales and the two ends of the scales' range, in whole groups and in row ends. From
-// scale 2^120 (byte 247) on a code times its scale may exceed float32: no reference there, but the
-// result still depends on nothing else.
+// NaN codes, NaN scales and the two ends of the scales' range, in whole groups and in row ends.
+// From scale 2^120 (byte 247) on a code times its scale may exceed float32: no reference there, but
+// the result still depends on nothing else.
 TEST(MatMul, RareCodesAndScales) {
   const std::size_t rows = 18, cols = 128 + 33;
   for (unsigned scale : {0u, 1u, 60u, 245u, 246u, 247u, 254u, 255u}) {

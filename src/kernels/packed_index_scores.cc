@@ -18,8 +18,9 @@ static_assert(kPackedIndexDim <= kPackedDim);
 namespace {
 
 // A packed query: whether it is folded (u32), w and folded w [heads] f32, the heads as int8 rows
-// (quantized_row.h), then all heads folded, [word, heads] with four bytes in a word: for each block of 32
-// channels the even ones and the odd ones, behind them for each two blocks minus their sums, i16.
+// (quantized_row.h), then all heads folded, [word, heads] with four bytes in a word: for each block
+// of 32 channels the even ones and the odd ones, behind them for each two blocks minus their sums,
+// i16.
 struct Places {
   std::size_t w, folded_w, rows, row_bytes, folded, folded_sums, end;
   Places(std::size_t heads, std::size_t dim)

@@ -1,5 +1,5 @@
-// The lightning indexer's scores from FP4 queries and keys as stored (block_quant.h, EncodeIndexKey),
-// in integers.
+// The lightning indexer's scores from FP4 queries and keys as stored (block_quant.h,
+// EncodeIndexKey), in integers.
 //
 //   score[j] = sum_h w[h] * max(0, q[h,:] . key[j,:])
 //
@@ -10,12 +10,13 @@
 //
 // Numbers  a dot is exact in each block of 32 channels; blocks are added in order in float32, then
 //          the heads. Where the scales of a key's blocks, and of a query's, lie close together -
-//          nearly always, after the Hadamard rotation - the blocks' sum is exact too, and one integer
-//          sum computes it: the same bits, whichever way is taken. The same bits from every vector
-//          instruction set, for any number of keys at a time.
-// Error    (heads + dim/32 + 3) * 2^-24 * sum_h |w[h]| sum_d |q key|, of the rounded queries and keys.
-// Caller   dim <= kPackedIndexDim, shapes agree: HADAL_CHECK. A query that is not a number has scores
-//          that are not.
+//          nearly always, after the Hadamard rotation - the blocks' sum is exact too, and one
+//          integer sum computes it: the same bits, whichever way is taken. The same bits from every
+//          vector instruction set, for any number of keys at a time.
+// Error    (heads + dim/32 + 3) * 2^-24 * sum_h |w[h]| sum_d |q key|, of the rounded queries and
+//          keys.
+// Caller   dim <= kPackedIndexDim, shapes agree: HADAL_CHECK. A query that is not a number has
+//          scores that are not.
 // Source   DeepSeek-V4 inference/model.py, Indexer.forward; kernel.py, fp4_quant.
 #pragma once
 #include <cstddef>

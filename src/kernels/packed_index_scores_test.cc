@@ -96,8 +96,8 @@ TEST(PackedIndexScores, AreTheScoresOfTheRoundedQueriesAndKeys) {
       }
 }
 
-// Every second key has a block far above the others: they cannot be folded, nor can their neighbours in
-// a tile, which get the same bits as among keys that can.
+// Every second key has a block far above the others: they cannot be folded, nor can their
+// neighbours in a tile, which get the same bits as among keys that can.
 TEST(PackedIndexScores, OfAKeyDoNotDependOnItsNeighbours) {
   const std::size_t dim = 128, heads = 64, count = 64;
   const PackedQuery query(RandomNormals(heads * dim, 1), RandomNormals(heads, 3));

@@ -8,8 +8,8 @@
 //   kIndexScores  FP4 queries            stored FP4 keys   int8_dot    packed_index_scores.h
 //   kAttention    queries, then weights  decoded entries   fp32_fma    attention.h
 //
-// These are the default numerics'. What arch::Numerics can ask for besides (FP8 and FP4 weights with
-// float rows, index scores in floats) is float32 FMA throughout.
+// These are the default numerics'. What arch::Numerics can ask for besides (FP8 and FP4 weights
+// with float rows, index scores in floats) is float32 FMA throughout.
 //
 // Router, head, mixing of streams, the indexer's weights and the compressors have BF16 or F32
 // weights: they are kFloatMatrix.
@@ -27,8 +27,9 @@ enum class Arithmetic { kF32Fma, kBf16Dot, kInt16Dot, kInt8Dot };
 inline constexpr std::size_t kArithmetics = 4;
 std::string_view ArithmeticName(Arithmetic arithmetic);  // "fp32_fma", "int16_dot": in JSON
 
-// The instruction that does it in a set's kernels, "vpdpbusd"; empty: none does (plain C++ has none,
-// and no kernel uses BF16 dots). tools/check_instructions.py looks for them in the compiled kernels.
+// The instruction that does it in a set's kernels, "vpdpbusd"; empty: none does (plain C++ has
+// none, and no kernel uses BF16 dots). tools/check_instructions.py looks for them in the compiled
+// kernels.
 std::string_view InstructionOf(Arithmetic arithmetic, Isa isa);
 
 enum class Product { kFloatMatrix, kFp8Matrix, kFp4Matrix, kIndexScores, kAttention };
@@ -37,8 +38,8 @@ inline constexpr Product kAllProducts[kProducts] = {Product::kFloatMatrix, Produ
                                                     Product::kFp4Matrix, Product::kIndexScores,
                                                     Product::kAttention};
 
-// What limits a product with one row, and so what its rate is told in: bytes of stored weights read,
-// or operations (two a multiply-add) over entries that caches hold.
+// What limits a product with one row, and so what its rate is told in: bytes of stored weights
+// read, or operations (two a multiply-add) over entries that caches hold.
 enum class RateUnit { kBytes, kOperations };
 
 struct ProductRow {

@@ -1,7 +1,12 @@
 // Integer products for a few tokens: weights go from memory through registers, four rows at a time,
-// their columns in the lanes, at the speed of the memory bus. Bits as in quantized_matmul_simd.inc.
+// their columns in the lanes, at the speed of the memory bus. Bits as in quantized_matmul_simd.inc,
+// whose form, sixteen rows a panel, transposes and stores the weights before it uses them: that
+// pays when many tokens use them, and for one token it costs more than reading them.
 //
-// Included only by quantized_matmul_avx512.cc.
+// It is AVX-512's alone and not over lanes: four rows' decoded weights beside the sums want
+// thirty-two registers, and E4M3 is looked up in 128-byte tables (VBMI).
+//
+// Included only by quantized_matmul_avx512.cc; other sets include quantized_direct_none.h.
 #pragma once
 #include "kernels/codes.inc"
 #include "kernels/dot_tile.inc"
@@ -85,8 +90,8 @@ inline __m512 AddFp4Blocks(const __m512i (&dots)[4], __m512 scales, const std::u
   return _mm512_fmadd_ps(value, _mm512_mul_ps(_mm512_castsi512_ps(four(x_scales)), scales), sum);
 }
 
-// The line of the next four rows, into the second-level cache: many misses must be on their way, and
-// the processor's own prefetchers do not follow four short streams.
+// The line of the next four rows, into the second-level cache: many misses must be on their way,
+// and the processor's own prefetchers do not follow four short streams.
 inline void PrefetchNextRows(const QuantizedUnit& unit, const std::uint8_t* codes) {
   _mm_prefetch(codes + 4 * unit.code_bytes, _MM_HINT_T1);
 }
@@ -135,12 +140,14 @@ inline void DirectFp4(const QuantizedUnit& unit) {
   }
 }
 
-// 64 times the values of sixty-four E4M3 codes, cut to integers: as words, the even codes' and the odd ones'.
+// 64 times the values of sixty-four E4M3 codes, cut to integers: as words, the even codes' and the
+// odd ones'.
 struct Fp8EvenOdd {
   __m512i even, odd;
 };
 
-// The tables are of the magnitude's low and high byte (codes.inc, kFp8Tables), in two registers each.
+// The tables are of the magnitude's low and high byte (codes.inc, kFp8Tables), in two registers
+// each.
 struct Fp8Decoder {
   __m512i low0 = _mm512_loadu_si512(kFp8Tables.low), low1 = _mm512_loadu_si512(kFp8Tables.low + 64);
   __m512i high0 = _mm512_loadu_si512(kFp8Tables.high),
@@ -162,9 +169,9 @@ struct Fp8Decoder {
   }
 };
 
-// Groups of 64 columns of four rows where a weight may have a rest: 512 times its value modulo 8, not
-// zero only for tiny values. They are noted without a branch, as every other block of four rows has one
-// somewhere, and added when the list is full or the stretch ends.
+// Groups of 64 columns of four rows where a weight may have a rest: 512 times its value modulo 8,
+// not zero only for tiny values. They are noted without a branch, as every other block of four rows
+// has one somewhere, and added when the list is full or the stretch ends.
 struct RestGroups {
   static constexpr std::size_t kMost = 256;
   std::size_t count = 0;

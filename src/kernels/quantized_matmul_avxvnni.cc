@@ -1,3 +1,4 @@
 #include "kernels/integers_avx2.h"
+#include "kernels/quantized_direct_none.h"
 
 #include "kernels/quantized_matmul_simd.inc"

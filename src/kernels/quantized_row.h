@@ -14,11 +14,13 @@
 //   scale   [cols / 32 or cols / 128] f32, of a unit of the integer products: half the above for
 //           int8, whose FP4 partners are doubled; 2^-6 of it for int16, whose FP8 partners are
 //           64-fold
-//   offset  [cols / 32] i32, int8 only: -12 sum of q; its FP4 partners have 12 added, to be unsigned
+//   offset  [cols / 32] i32, int8 only: -12 sum of q; its FP4 partners have 12 added, to be
+//   unsigned
 //
-// Numbers  the same bits from every instruction set. A block with an infinity or a NaN has scale NaN.
-// Error    |x - scale q| <= amax/254 or amax/1092 of the block; the official FP8 activations (blocks
-//          of 128) keep 3 bits behind the leading one, an error of up to |x|/16.
+// Numbers  the same bits from every instruction set. A block with an infinity or a NaN has scale
+//          NaN.
+// Error    |x - scale q| <= amax/254 or amax/1092 of the block; the official FP8 activations
+//          (blocks of 128) keep 3 bits behind the leading one, an error of up to |x|/16.
 // Source   this project's: docs/numerics.md says what it costs beside the official rounding.
 #pragma once
 #include <cstddef>

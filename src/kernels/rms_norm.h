@@ -6,8 +6,8 @@
 //   gain  [dim]  f32  read; empty: no gain
 //   y     [dim]  f32  every element written
 //
-// Numbers  f32 sums in 16 lanes, fixed tree; the row scaled first, then times the gain. The same bits
-//          from every vector instruction set.
+// Numbers  f32 sums in 16 lanes, fixed tree; the row scaled first, then times the gain. The same
+//          bits from every vector instruction set.
 // Error    |y - ref| <= (dim/32 + 8) * 2^-24 * |ref|.
 // Caller   sizes agree, dim > 0: HADAL_CHECK. Rows are independent.
 // Source   arXiv:1910.07467; DeepSeek-V4 inference/model.py, RMSNorm.

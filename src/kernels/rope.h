@@ -2,11 +2,12 @@
 //
 //   (x[2i], x[2i+1])  <-  (x[2i] c - x[2i+1] s,  x[2i] s + x[2i+1] c)      c, s = cos, sin(angle_i)
 //
-// Inverse turns back (s negated). Angles are float32 as in the official code: float32(position) * f_i
-// rounded to float32, then cosine and sine of that rounded angle.
+// Inverse turns back (s negated). Angles are float32 as in the official code: float32(position) *
+// f_i rounded to float32, then cosine and sine of that rounded angle.
 //
-// Numbers  frequencies and angles round where the official code rounds: they are their own definition.
-//          Rotate multiplies and adds in f32, not fused; it has no vector form, one set of bits.
+// Numbers  frequencies and angles round where the official code rounds: they are their own
+//          definition. Rotate multiplies and adds in f32, not fused; it has no vector form, one set
+//          of bits.
 // Error    of Rotate 3 * 2^-24 * (|x[2i]| + |x[2i+1]|).
 // Caller   sizes agree, dim even: HADAL_CHECK. cos and sin must not overlap x.
 // Source   DeepSeek-V4 inference/model.py: precompute_freqs_cis, apply_rotary_emb; YaRN

@@ -1,15 +1,15 @@
 // Expert choice and weights of one token.
 //
-//   s = sqrt(softplus(logits));  chosen: the k largest of s + bias (ties: the lower expert), or given
-//   weight[e] = s[e] / sum over chosen s * scaling
+//   s = sqrt(softplus(logits));  chosen: the k largest of s + bias (ties: the lower expert), or
+//   given weight[e] = s[e] / sum over chosen s * scaling
 //
 //   logits   [experts]  f32  read
 //   bias     [experts]  f32  read, for the choice only
 //   ids      [k]        u32  ascending expert numbers, k <= experts
 //   weights  [k]        f32  in the order of ids; every element written
 //
-// Numbers  s in f64, rounded to f32, and s + bias in f32: these are compared. The sum over the chosen
-//          is in f64, in ascending order; a weight is rounded once. Scalar: one set of bits.
+// Numbers  s in f64, rounded to f32, and s + bias in f32: these are compared. The sum over the
+//          chosen is in f64, in ascending order; a weight is rounded once. Scalar: one set of bits.
 //          A logit that is NaN counts as the worst of all.
 // Caller   sizes agree, given ids are distinct experts: HADAL_CHECK. No allocation.
 // Source   DeepSeek-V4 inference/model.py, Gate.forward.

@@ -5,8 +5,8 @@
 //   GatherRows  y[t,:] = x[pick[t],:]
 //   AddRows     y[t,:] += x[t,:]
 //   AddPicked   y[t,:] += table[pick[t],:]
-//   AddChosen   y[t,:] += x[slots[t,j] - first,:] for j = 0, 1, ... where first <= slots[t,j] < first + x.rows()
-//   ScaleRows   y[t,:] *= factor
+//   AddChosen   y[t,:] += x[slots[t,j] - first,:] for j = 0, 1, ... where first <= slots[t,j] <
+//   first + x.rows() ScaleRows   y[t,:] *= factor
 //
 // x, y, table are [rows, cols]; y must not overlap x, except in CopyRows onto itself.
 // Numbers  plain float32 operations in the order written: the same bits from every instruction set.

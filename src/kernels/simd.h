@@ -1,6 +1,6 @@
 // The kernels' functions that exist once per instruction set, and the choice between them.
-// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc; on processors other than x86-64 in no_simd.cc,
-// where nothing calls them because RunnableIsas() holds kRef alone.
+// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc; on processors other than x86-64 in
+// no_simd.cc, where nothing calls them because RunnableIsas() holds kRef alone.
 #pragma once
 #include <vector>
 

@@ -1,13 +1,14 @@
-// What the functions compiled per instruction set are given: plain pointers and sizes, so that those
-// files need no header with inline code. Strides count elements.
+// What the functions compiled per instruction set are given: plain pointers and sizes, so that
+// those files need no header with inline code. Strides count elements.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 namespace hadal::kernels {
 
-// Up to kDirectTokens tokens the weights go from memory through the registers at a time; beyond some
-// tokens they are decoded once for a block of them. Both divide the 128 rows that share a row of FP8 scales.
+// Up to kDirectTokens tokens the weights go from memory through the registers at a time; beyond
+// some tokens they are decoded once for a block of them. Both divide the 128 rows that share a row
+// of FP8 scales.
 inline constexpr std::size_t kDirectTokens = 4, kDirectRows = 32;
 // 64 x 64 sums of 16 lanes are 256 KiB, the decoded weights 128 KiB: both stay in a second-level
 // cache of 512 KiB, and every input is read from beyond it once per 64 rows.
@@ -58,8 +59,9 @@ struct IndexScoreArgs {
 
 inline constexpr std::size_t kPackedDim = 1024;  // at most
 
-// Blocks whose scales lie this many powers of two apart at most, within 2^-24 to 2^24, can share the
-// smallest one: pairs of products stay within int16, and no float of the sums leaves the normal range.
+// Blocks whose scales lie this many powers of two apart at most, within 2^-24 to 2^24, can share
+// the smallest one: pairs of products stay within int16, and no float of the sums leaves the normal
+// range.
 inline constexpr int kMaxKeyShift = 2, kMaxQueryShift = 3;
 inline constexpr int kLeastFoldedScale = 127 - 24, kMostFoldedScale = 127 + 24;
 

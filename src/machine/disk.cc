@@ -39,8 +39,8 @@ Error SystemError(const std::string& path, const char* action) {
   return Fail(code, "{}: cannot {}: {}", path, action, std::strerror(number));
 }
 
-// A file of random bytes (disks and their drivers know zeros). It has no name in its folder once it is open, so
-// that nothing is left of it however this ends.
+// A file of random bytes (disks and their drivers know zeros). It has no name in its folder once it
+// is open, so that nothing is left of it however this ends.
 class ScratchFile {
  public:
   static Result<ScratchFile> Create(const std::string& folder, std::uint64_t bytes) {

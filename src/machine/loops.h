@@ -1,8 +1,8 @@
 // Loops that do nothing but one thing, as fast as the processor can.
 //
-// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc; on processors other than x86-64 in no_simd.cc,
-// where nothing calls them. Some use instructions beyond those of their file's set: the caller asks
-// DetectDots first.
+// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc; on processors other than x86-64 in
+// no_simd.cc, where nothing calls them. Some use instructions beyond those of their file's set: the
+// caller asks DetectDots first.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -24,8 +24,8 @@ std::int32_t SumLanes(const __m256i* sums) {
 
 }  // namespace
 
-// 12 of the 16 chains would do, and all 16 do not fit beside the two factors; as memory operands they
-// still keep both multipliers busy.
+// 12 of the 16 chains would do, and all 16 do not fit beside the two factors; as memory operands
+// they still keep both multipliers busy.
 float FmaF32(std::uint64_t rounds, float x) {
   __m256 sums[kChains];
   const __m256 a = _mm256_set1_ps(x), b = _mm256_set1_ps(0x1p-20f);

@@ -1,10 +1,10 @@
-// What this machine can do, measured: reading memory, arithmetic, reading the disk. What benchmarks and
-// predictions divide by.
+// What this machine can do, measured: reading memory, arithmetic, reading the disk. What benchmarks
+// and predictions divide by.
 //
 // A figure is the median of several samples, with the smallest and the largest beside it: other
-// processes take their share, and a virtual machine does not say what it gives. Rates are of all threads
-// together. A read is of a buffer far larger than the caches, from start to end, each thread its own part.
-// Arithmetic runs in registers alone.
+// processes take their share, and a virtual machine does not say what it gives. Rates are of all
+// threads together. A read is of a buffer far larger than the caches, from start to end, each
+// thread its own part. Arithmetic runs in registers alone.
 //
 //   HADAL_TRY(const MachineReport report, MeasureMachine({.quick = true}));
 //   report.ReadBytesPerSecond(2);
@@ -59,8 +59,8 @@ struct MachineReport {
   std::optional<DiskRate> disk = {};
   double seconds = 0;  // that measuring took
 
-  // The limit: the largest sample (other load only lowers one), at the measured number of threads that is
-  // nearest to `threads`, of the fastest instruction; 0: nothing of the kind was measured.
+  // The limit: the largest sample (other load only lowers one), at the measured number of threads
+  // that is nearest to `threads`, of the fastest instruction; 0: nothing of the kind was measured.
   double ReadBytesPerSecond(std::size_t threads) const;
   double OpsPerSecond(Arithmetic wanted, std::size_t threads) const;
 
@@ -79,8 +79,8 @@ struct MeasureOptions {
   std::function<void(std::size_t done, std::size_t total)> on_progress = {};  // samples
 };
 
-// kInvalid: a number of threads that makes no sense. kExhausted: no memory for the buffer, no room on the
-// disk. kIo, kNotFound: the disk's folder.
+// kInvalid: a number of threads that makes no sense. kExhausted: no memory for the buffer, no room
+// on the disk. kIo, kNotFound: the disk's folder.
 Result<MachineReport> MeasureMachine(const MeasureOptions& options);
 
 // The time of one read of a file of `bytes` random bytes in `folder`, several blocks at a time.

@@ -136,7 +136,8 @@ TEST(Loops, ReadEveryByte) {
 // Every round does the arithmetic that it is counted for.
 TEST(Loops, ComputeWhatTheyCount) {
   const DotInstructions dots = DetectDots();
-  // A chain starts at x in every lane; a round adds 4 products of bytes, or 2 of words or BF16 numbers.
+  // A chain starts at x in every lane; a round adds 4 products of bytes, or 2 of words or BF16
+  // numbers.
   if (dots.avx512_bf16) {
     EXPECT_EQ(avx512::DotBf16(5, 1), kChains * (1 + 5 * 2));
     EXPECT_EQ(avx512::DotBf16(6, 1), kChains * (1 + 6 * 2));

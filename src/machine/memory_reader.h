@@ -1,5 +1,5 @@
-// Reading memory as fast as the machine can: from start to end of a buffer that caches cannot hold, each
-// thread its own part.
+// Reading memory as fast as the machine can: from start to end of a buffer that caches cannot hold,
+// each thread its own part.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,7 @@
 // A MachineReport as text and as JSON.
 //
-// {"processor", "threads", "threads_by", "ram_bytes", "available_bytes", "ram_by", "last_cache_bytes",
+// {"processor", "threads", "threads_by", "ram_bytes", "available_bytes", "ram_by",
+// "last_cache_bytes",
 //  "features": [...], "buffer_bytes", "read": [{"threads", "bytes_per_s", "min", "max"}],
 //  "arithmetic": [{"op", "instruction", "threads", "ops_per_s", "min", "max"}],
 //  "disk": {"folder", "bytes", "direct", "bytes_per_s"} or null, "seconds"}
