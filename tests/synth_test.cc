@@ -7,9 +7,8 @@
 #include <filesystem>
 #include <set>
 
-#include "arch/inventory.h"
 #include "arch/shapes.h"
-#include "convert/stored_tensor.h"
+#include "arch/stored_tensor.h"
 #include "io/decode.h"
 #include "io/file.h"
 #include "model/forward.h"
@@ -86,7 +85,7 @@ TEST(Synth, NumbersAreSensible) {
   std::set<StoredFormat> seen;
   double log_ratio = 0, matrices = 0;
   for (const arch::TensorSpec& spec : arch::TensorsOf(SmallConfig())) {
-    const StoredTensor stored = FindStored(*checkpoint, spec).value();
+    const arch::StoredTensor stored = arch::FindStored(*checkpoint, spec).value();
     seen.insert(spec.format);
     if (spec.format == StoredFormat::kI64) {
       const auto ids = io::DecodeInts(stored.data).value();

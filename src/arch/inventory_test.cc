@@ -59,7 +59,7 @@ Totals TotalsOf(const Config& config) {
     const std::uint64_t codes = CodeBytes(spec.format, rows, cols),
                         scales = ScaleBytes(spec.format, rows, cols);
     totals.tensors += layout.scaled() ? 2 : 1;
-    totals.mtp_tensors += !spec.name.starts_with("mtp.") ? 0 : layout.scaled() ? 2 : 1;
+    totals.mtp_tensors += !(spec.id.place == Place::kMtp) ? 0 : layout.scaled() ? 2 : 1;
     totals.stored_elements += codes / DTypeBytes(layout.codes) + scales;
     totals.bytes += codes + scales;
   }
@@ -92,22 +92,15 @@ TEST(Inventory, CountsParametersAsTheReportDoes) {
 
 TEST(Inventory, EveryTensorHasAComponent) {
   for (const TensorSpec& spec : TensorsOf(Flash()))
-    EXPECT_NE(ComponentOf(spec.name), Component::kOther) << spec.name;
-  EXPECT_EQ(ComponentOf("layers.3.attn.q_norm.weight"), Component::kNorm);
-  EXPECT_EQ(ComponentOf("layers.3.attn.indexer.compressor.norm.weight"), Component::kIndexer);
-  EXPECT_EQ(ComponentOf("layers.3.ffn.gate.tid2eid"), Component::kRouter);
-  EXPECT_EQ(ComponentOf("layers.3.ffn.experts.17.w1.scale"), Component::kExperts);
-  EXPECT_EQ(ComponentOf("model.layers.0.self_attn.q_proj.weight"), Component::kOther);
+    EXPECT_NE(ComponentOf(spec.id), Component::kOther) << spec.name;
+  const auto component = [](const char* name) { return Recognise(name).component(); };
+  EXPECT_EQ(component("layers.3.attn.q_norm.weight"), Component::kNorm);
+  EXPECT_EQ(component("layers.3.attn.indexer.compressor.norm.weight"), Component::kIndexer);
+  EXPECT_EQ(component("layers.3.ffn.gate.tid2eid"), Component::kRouter);
+  EXPECT_EQ(component("layers.3.ffn.experts.17.w1.scale"), Component::kExperts);
+  EXPECT_EQ(component("model.layers.0.self_attn.q_proj.weight"), Component::kOther);
   for (std::size_t i = 0; i < kComponents; ++i)
     EXPECT_NE(ComponentName(static_cast<Component>(i)), nullptr);
-}
-
-TEST(Inventory, NamesOfScalesAndCopies) {
-  EXPECT_EQ(ScaleName("layers.0.attn.wkv.weight"), "layers.0.attn.wkv.scale");
-  EXPECT_TRUE(IsSharedCopy("mtp.0.embed.weight"));
-  EXPECT_TRUE(IsSharedCopy("mtp.0.head.weight"));
-  EXPECT_FALSE(IsSharedCopy("embed.weight"));
-  for (const TensorSpec& spec : TensorsOf(Flash())) EXPECT_FALSE(IsSharedCopy(spec.name));
 }
 
 }  // namespace

@@ -19,7 +19,10 @@ TailLayout PlaceTail(std::size_t ratio, std::size_t width, std::size_t* offset) 
 
 }  // namespace
 
-KvLayout::KvLayout(const Config& config, const Numerics& numerics) {
+KvLayout::KvLayout(const Config& config, const Numerics& numerics)
+    : KvLayout(config, numerics, Selection()) {}
+
+KvLayout::KvLayout(const Config& config, const Numerics& numerics, const Selection& selection) {
   window = config.sliding_window;
   entry_bytes = numerics.packed_cache
                     ? kernels::KvEntryShape{config.head_dim, config.qk_rope_head_dim}.bytes()
@@ -28,7 +31,10 @@ KvLayout::KvLayout(const Config& config, const Numerics& numerics) {
                                           : config.index_head_dim * sizeof(float);
   const std::size_t count = config.num_hidden_layers + config.num_nextn_predict_layers;
   for (std::size_t l = 0; l < count; ++l) {
+    const bool mtp = l >= config.num_hidden_layers;
+    if (mtp ? !selection.mtp : !selection.WantsLayer(l)) continue;
     LayerLayout layer;
+    layer.mtp = mtp;
     layer.ratio = config.compress_ratios[l];
     layer.window_offset = fixed_bytes;
     fixed_bytes += (window * entry_bytes + 63) / 64 * 64;  // floats follow

@@ -18,6 +18,7 @@
 
 #include "arch/config.h"
 #include "arch/numerics.h"
+#include "arch/selection.h"
 
 namespace hadal::arch {
 
@@ -35,6 +36,7 @@ struct TailLayout {                 // of one compressor
 };
 
 struct LayerLayout {
+  bool mtp = false;               // of the MTP block
   std::size_t ratio = 0;          // 0, 4 or 128
   std::size_t window_offset = 0;  // bytes, in the fixed block
   TailLayout tail, index_tail;
@@ -45,11 +47,14 @@ struct LayerLayout {
 struct KvLayout {
   std::size_t window = 0;  // tokens
   std::size_t entry_bytes = 0, index_key_bytes = 0;
-  std::vector<LayerLayout> layers;  // num_hidden_layers, then the MTP block if there is one
+  std::vector<LayerLayout> layers;  // those selected, then the MTP block if there is one
   std::size_t page_bytes = 0, fixed_bytes = 0;
 
   KvLayout() = default;
   KvLayout(const Config& config, const Numerics& numerics);
+  // Of a part of the model: layers[0] is its layer selection.begin_layer. What a layer keeps does not depend
+  // on which others are there.
+  KvLayout(const Config& config, const Numerics& numerics, const Selection& selection);
 };
 
 }  // namespace hadal::arch

@@ -38,6 +38,28 @@ TEST(KvLayout, FixedStateOfThePublishedModels) {
             expect(62, 30, 31));
 }
 
+// Two parts hold what the whole does, each layer the same at another place.
+TEST(KvLayout, PartsAddUpToTheWhole) {
+  const Config config = Published(7, {0, 128});
+  const KvLayout whole(config, Numerics::Stored());
+  const KvLayout front(config, Numerics::Stored(), {.end_layer = 3, .mtp = false});
+  const KvLayout back(config, Numerics::Stored(), {.begin_layer = 3});
+  ASSERT_EQ(front.layers.size(), 3u);
+  ASSERT_EQ(back.layers.size(), 5u);
+  EXPECT_TRUE(back.layers.back().mtp && !front.layers.back().mtp);
+  EXPECT_EQ(front.page_bytes + back.page_bytes, whole.page_bytes);
+  EXPECT_EQ(front.fixed_bytes + back.fixed_bytes, whole.fixed_bytes);
+  for (std::size_t l = 0; l < whole.layers.size(); ++l) {
+    const bool first = l < 3;
+    const LayerLayout& part = first ? front.layers[l] : back.layers[l - 3];
+    EXPECT_EQ(part.ratio, whole.layers[l].ratio);
+    EXPECT_EQ(part.window_offset + (first ? 0 : front.fixed_bytes), whole.layers[l].window_offset);
+    if (part.page_entries != 0) {
+      EXPECT_EQ(part.entry_offset + (first ? 0 : front.page_bytes), whole.layers[l].entry_offset);
+    }
+  }
+}
+
 TEST(KvLayout, NothingOverlaps) {
   const KvLayout layout(Published(4, {0, 128}), Numerics::F32());
   std::size_t fixed = 0, page = 0;

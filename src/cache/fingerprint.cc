@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/tensor_names.h"
 #include "io/checksum.h"
 
 namespace hadal::cache {
@@ -12,7 +13,10 @@ namespace {
 
 constexpr std::size_t kSampleBytes = 4096;  // what a page of the file has to be read for anyway
 
-bool IsRoutedExpert(std::string_view name) { return name.find(".experts.") != name.npos; }
+// A weight of a routed expert, or its scales.
+bool IsOfRoutedExpert(std::string_view name) {
+  return arch::IsRoutedExpert(arch::Recognise(name).id.role);
+}
 
 }  // namespace
 
@@ -22,7 +26,7 @@ std::uint64_t Fingerprint(const model::Model& model, const arch::KvLayout& layou
                       layout.page_bytes, layout.fixed_bytes);
   const io::Checkpoint& checkpoint = model.checkpoint();
   const std::vector<std::string> names = checkpoint.Names();
-  const auto experts = static_cast<std::size_t>(std::ranges::count_if(names, IsRoutedExpert));
+  const auto experts = static_cast<std::size_t>(std::ranges::count_if(names, IsOfRoutedExpert));
   std::uint64_t samples = 0;
   for (const std::string& name : names) {
     const auto view = checkpoint.Find(name);
@@ -30,7 +34,7 @@ std::uint64_t Fingerprint(const model::Model& model, const arch::KvLayout& layou
     text += fmt::format("|{} {} {}", name, DTypeName(view->dtype), io::FormatShape(view->shape));
     // By a hash of the name: every n-th tensor could be the same matrix of each expert.
     const std::uint64_t hash = io::Checksum(std::as_bytes(std::span(name.data(), name.size())));
-    if (IsRoutedExpert(name) && hash % experts >= kSampledExperts) continue;
+    if (IsOfRoutedExpert(name) && hash % experts >= kSampledExperts) continue;
     samples = io::Checksum(view->data.first(std::min(kSampleBytes, view->data.size())), samples);
   }
   return io::Checksum(std::as_bytes(std::span(text.data(), text.size())), samples);

@@ -36,6 +36,7 @@ struct Inspection {
   std::vector<TensorLine> tensors;             // those whose name contains the filter, by name
   std::vector<std::string> problems;           // with the config, then with each tensor
   std::size_t unlisted_problems = 0;           // beyond the first of each
+  std::vector<std::string> notes;              // what was passed over
 };
 
 // kNotFound, kCorrupt, kIo: the folder is no checkpoint. A config that hadal does not take and tensors

@@ -122,6 +122,7 @@ std::string InspectionText(const Inspection& inspection, bool list_tensors) {
                      inspection.files, inspection.files == 1 ? "" : "s");
   if (inspection.config) out += ConfigText(*inspection.config);
   out += "\n" + ComponentTable(inspection) + "\n" + DTypeTable(inspection);
+  for (const std::string& note : inspection.notes) out += "\nnote: " + note + "\n";
   if (inspection.problems.empty())
     return out + "\nEvery tensor that config.json calls for is there.\n";
   out += "\nproblems:\n";
@@ -132,7 +133,7 @@ std::string InspectionText(const Inspection& inspection, bool list_tensors) {
 }
 
 Json InspectionJson(const Inspection& inspection, bool list_tensors) {
-  Json::Array components, dtypes, problems;
+  Json::Array components, dtypes, problems, notes;
   for (std::size_t i = 0; i < arch::kComponents; ++i)
     if (inspection.components[i].tensors > 0) {
       components.push_back(TotalsJson("component",
@@ -156,6 +157,8 @@ Json InspectionJson(const Inspection& inspection, bool list_tensors) {
   }
   json.Set("components", std::move(components));
   json.Set("dtypes", std::move(dtypes));
+  for (const std::string& note : inspection.notes) notes.emplace_back(note);
+  json.Set("notes", std::move(notes));
   json.Set("problems", std::move(problems));
   json.Set("unlisted_problems", std::uint64_t{inspection.unlisted_problems});
   if (list_tensors) json.Set("tensor_list", TensorsJson(inspection));

@@ -33,7 +33,8 @@ std::vector<Part> WeightBytes(const io::Checkpoint& checkpoint) {
     parts.emplace_back(arch::ComponentName(static_cast<arch::Component>(i)), 0);
   for (const std::string& name : checkpoint.Names()) {
     const io::TensorInfo& info = *checkpoint.Info(name);
-    parts[static_cast<std::size_t>(arch::ComponentOf(name))].second += info.end - info.begin;
+    const auto component = static_cast<std::size_t>(arch::Recognise(name).component());
+    parts[component].second += info.end - info.begin;
   }
   std::erase_if(parts, [](const Part& part) { return part.second == 0; });
   return parts;

@@ -6,11 +6,10 @@
 #include <vector>
 
 #include "arch/config.h"
-#include "arch/inventory.h"
+#include "arch/stored_tensor.h"
 #include "base/progress.h"
 #include "convert/encode_weights.h"
 #include "convert/shard_plan.h"
-#include "convert/stored_tensor.h"
 #include "io/checkpoint.h"
 #include "io/decode.h"
 #include "io/file.h"
@@ -27,7 +26,7 @@ constexpr const char* kFilesToCopy[] = {"tokenizer.json", "tokenizer_config.json
                                         "LICENSE"};
 
 struct Item {
-  StoredTensor stored;
+  arch::StoredTensor stored;
   StoredFormat to = StoredFormat::kF32;
   ShardItem declared;       // the tensor, and its scale, if any
   std::uint64_t bytes = 0;  // of the declared
@@ -44,18 +43,16 @@ StoredFormat Target(const arch::TensorSpec& spec, Format format) {
 
 Result<std::vector<Item>> PlanItems(const io::Checkpoint& checkpoint,
                                     const std::vector<arch::TensorSpec>& specs, Format format) {
-  std::vector<StoredTensor> found;
+  std::vector<arch::StoredTensor> found;
   for (const arch::TensorSpec& spec : specs) {
-    HADAL_TRY(StoredTensor stored, FindStored(checkpoint, spec));
+    HADAL_TRY(arch::StoredTensor stored, arch::FindStored(checkpoint, spec));
     found.push_back(std::move(stored));
   }
-  if (const auto unexpected = UnexpectedTensors(checkpoint, found); !unexpected.empty()) {
-    return Fail(Code::kInvalid, "{}: found tensor {}{}, which config.json does not call for",
-                checkpoint.FileOf(unexpected[0]), Json(unexpected[0]).Dump(),
-                unexpected.size() == 1 ? "" : fmt::format(" and {} more", unexpected.size() - 1));
-  }
+  // What belongs to other drafters is left out.
+  const arch::Unlisted unlisted = arch::UnlistedTensors(checkpoint, specs);
+  if (!unlisted.unknown.empty()) return arch::UnknownTensors(checkpoint, unlisted.unknown);
   std::vector<Item> items;
-  for (StoredTensor& stored : found) {
+  for (arch::StoredTensor& stored : found) {
     const arch::TensorSpec& spec = *stored.spec;
     Item item{std::move(stored), Target(spec, format), {}, 0};
     if (item.to == StoredFormat::kFp4Block32 && spec.shape[1] % 32 != 0) {
@@ -89,7 +86,7 @@ Status AppendFloats(const std::vector<float>& w, std::size_t count, std::size_t 
 }
 
 Status ConvertFloats(const Item& item, std::size_t chunk_numbers, io::SafetensorsWriter& writer) {
-  const StoredTensor& stored = item.stored;
+  const arch::StoredTensor& stored = item.stored;
   const std::vector<std::uint64_t>& shape = stored.spec->shape;
   const std::size_t rows = shape.size() == 2 ? shape[0] : 1;
   const std::size_t cols = stored.spec->elements() / rows;
@@ -107,14 +104,9 @@ Status ConvertFloats(const Item& item, std::size_t chunk_numbers, io::Safetensor
 
 Status CopyOrConvert(const Item& item, const arch::Config& config, std::size_t chunk_numbers,
                      io::SafetensorsWriter& writer) {
-  const StoredTensor& stored = item.stored;
+  const arch::StoredTensor& stored = item.stored;
   if (item.to == StoredFormat::kI64) {
-    HADAL_TRY(const std::vector<std::int64_t> ids, io::DecodeInts(stored.data));
-    for (const std::int64_t id : ids)
-      if (id < 0 || static_cast<std::uint64_t>(id) >= config.n_routed_experts) {
-        return Fail(Code::kInvalid, "found expert {}, expected 0 to {}", id,
-                    config.n_routed_experts - 1);
-      }
+    HADAL_TRY(const std::vector<std::int64_t> ids, arch::DecodeTable(stored, config));
     return writer.Append(Bytes(ids));
   }
   if (FormatOfCodes(stored.data.dtype) != item.to)

@@ -9,10 +9,9 @@
 #include <functional>
 #include <limits>
 
-#include "arch/inventory.h"
+#include "arch/stored_tensor.h"
 #include "base/random.h"
 #include "convert/encode_weights.h"
-#include "convert/stored_tensor.h"
 #include "io/checkpoint.h"
 #include "io/decode.h"
 #include "io/file.h"
@@ -86,7 +85,8 @@ Draft MakeDraft(const arch::Config& config) {
     std::string bytes;
     if (spec.format == StoredFormat::kI64) {
       for (std::uint64_t i = 0; i < spec.elements(); ++i) {
-        const std::uint64_t id = random.Below(config.n_routed_experts);
+        const std::uint64_t topk = config.num_experts_per_tok;  // different ones in a row
+        const std::uint64_t id = (i / topk + i % topk) % config.n_routed_experts;
         bytes.append(reinterpret_cast<const char*>(&id), sizeof(id));
       }
       draft.tensors.push_back({{spec.name, DType::kI64, spec.shape}, bytes});
@@ -109,7 +109,7 @@ std::string Convert(const std::string& in, const std::string& out, const Quantiz
 }
 
 std::vector<float> Floats(const io::Checkpoint& checkpoint, const arch::TensorSpec& spec) {
-  const StoredTensor stored = FindStored(checkpoint, spec).value();
+  const arch::StoredTensor stored = arch::FindStored(checkpoint, spec).value();
   return io::DecodeFloats(stored.data, stored.scale_or_null()).value();
 }
 
@@ -155,7 +155,7 @@ TEST_F(QuantizeTest, StoresEachTensorAsPublished) {
   EXPECT_EQ(*out->config().Find("expert_dtype")->AsString(), "fp4");
   EXPECT_EQ(*out->config().Find("torch_dtype")->AsString(), "bfloat16");
   for (const arch::TensorSpec& spec : arch::TensorsOf(*config)) {
-    const auto stored = FindStored(*out, spec);
+    const auto stored = arch::FindStored(*out, spec);
     ASSERT_TRUE(stored.ok()) << stored.error().what;
     EXPECT_EQ(FormatOfCodes(stored->data.dtype), spec.format) << spec.name;
     if (spec.format == StoredFormat::kI64) continue;
@@ -277,7 +277,7 @@ TEST_F(QuantizeTest, NamesWhatIsWrongWithTheInput) {
          d.Find(wkv).second.resize(96 * 160);
          d.tensors.push_back({{"layers.1.attn.wkv.scale", DType::kF8E8M0, {2, 1}}, "xx"});
        }},
-      {"tensor \"layers.0.ffn.gate.tid2eid\": found expert 3, expected 0 to 2",
+      {"tensor \"layers.0.ffn.gate.tid2eid\": token 0: found expert 3, expected 0 to 2",
        [&](Draft& d) { d.Find("layers.0.ffn.gate.tid2eid").second[8] = 3; }},
       {"tensor \"layers.1.attn.wkv.weight\": from row 0 on: element [1, 0]: found nan",
        [&](Draft& d) { std::memcpy(d.Find(wkv).second.data() + 160 * 4, &nan, 4); }},

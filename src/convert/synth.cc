@@ -30,20 +30,43 @@ struct Normal {
   double mean = 0, deviation = 1;
 };
 
-bool Ends(std::string_view name, std::string_view end) { return name.ends_with(end); }
-
 // As a trained model has them within a factor of a few; what matters is that every part has a say.
 Normal DistributionOf(const arch::TensorSpec& spec) {
-  const std::string_view name = spec.name;
-  if (Ends(name, "norm.weight")) return {1, 0.2};  // also enorm, hnorm, q_norm, attn_norm
-  if (Ends(name, "_scale")) return {0.8, 0.2};
-  if (Ends(name, "_base") || Ends(name, ".ape")) return {0, 0.7};
-  if (Ends(name, "gate.bias")) return {0, 0.3};
-  if (Ends(name, "attn_sink") || Ends(name, "embed.weight")) return {0, 1};
+  using arch::Role;
   const double cols = static_cast<double>(spec.shape.back());
-  if (Ends(name, "head.weight")) return {0, 2 / std::sqrt(cols)};
-  if (Ends(name, "gate.weight")) return {0, 1.5 / std::sqrt(cols)};
-  return {0, 1 / std::sqrt(cols)};
+  switch (spec.id.role) {
+    case Role::kNorm:
+    case Role::kENorm:
+    case Role::kHNorm:
+    case Role::kAttnNorm:
+    case Role::kFfnNorm:
+    case Role::kQNorm:
+    case Role::kKvNorm:
+    case Role::kCompressorNorm:
+    case Role::kIndexerNorm:
+      return {1, 0.2};
+    case Role::kHcHeadScale:
+    case Role::kHcAttnScale:
+    case Role::kHcFfnScale:
+      return {0.8, 0.2};
+    case Role::kHcHeadBase:
+    case Role::kHcAttnBase:
+    case Role::kHcFfnBase:
+    case Role::kCompressorApe:
+    case Role::kIndexerApe:
+      return {0, 0.7};
+    case Role::kGateBias:
+      return {0, 0.3};
+    case Role::kAttnSink:
+    case Role::kEmbed:
+      return {0, 1};
+    case Role::kHead:
+      return {0, 2 / std::sqrt(cols)};
+    case Role::kGate:
+      return {0, 1.5 / std::sqrt(cols)};
+    default:
+      return {0, 1 / std::sqrt(cols)};
+  }
 }
 
 class Synthesizer {

@@ -1,6 +1,5 @@
 // DeepSeek-V4: the list of tensors is arch/inventory.h's, the sizes of entries arch/kv_layout.h's.
 #include <algorithm>
-#include <cctype>
 #include <string_view>
 #include <utility>
 
@@ -13,10 +12,11 @@ namespace hadal::cost {
 namespace {
 
 using arch::Config;
+using arch::Role;
 using arch::TensorSpec;
 
-Component ComponentOf(std::string_view name) {
-  switch (arch::ComponentOf(name)) {
+Component ComponentOf(const TensorSpec& spec) {
+  switch (arch::ComponentOf(spec.id)) {
     case arch::Component::kEmbedding:
       return Component::kEmbedding;
     case arch::Component::kCompressor:
@@ -44,38 +44,28 @@ Component ComponentOf(std::string_view name) {
   return Component::kAttention;
 }
 
-bool Contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
-// layers.12.ffn.experts.7.w1.weight -> ffn.experts.w1
-std::string GroupName(std::string_view name) {
-  std::string out;
-  for (std::size_t begin = 0; begin < name.size();) {
-    const std::size_t end = std::min(name.find('.', begin), name.size());
-    const std::string_view part = name.substr(begin, end - begin);
-    const bool number = std::isdigit(static_cast<unsigned char>(part[0])) != 0;
-    if (!number && part != "layers" && part != "weight") {
-      out += out.empty() ? "" : ".";
-      out += part;
-    }
-    begin = end + 1;
-  }
-  return out;
-}
-
 // Absent: by how the numbers are stored.
 std::optional<Work> WorkOf(const TensorSpec& spec) {
-  const std::string_view name = spec.name;
-  const bool table = name.ends_with("embed.weight") || name.ends_with("tid2eid");
-  if (spec.shape.size() != 2 || table || name.ends_with(".ape")) return Work::kNone;
-  if (Contains(name, "compressor.")) return Work::kCompressor;
-  if (name.ends_with("attn.wo_a.weight")) return Work::kOutputA;
-  return std::nullopt;
+  switch (spec.id.role) {
+    case Role::kEmbed:
+    case Role::kTid2Eid:
+    case Role::kCompressorApe:
+    case Role::kIndexerApe:
+      return Work::kNone;
+    case Role::kCompressorWkv:
+    case Role::kCompressorWgate:
+    case Role::kIndexerWkv:
+    case Role::kIndexerWgate:
+      return Work::kCompressor;
+    case Role::kWoA:
+      return Work::kOutputA;
+    default:
+      return spec.shape.size() == 2 ? std::nullopt : std::optional(Work::kNone);
+  }
 }
 
-bool ForLogits(std::string_view name) {
-  return name.starts_with("head.") || name.starts_with("norm.") || name.starts_with("hc_head_");
+bool ForLogits(const arch::TensorId& id) {
+  return id.place == arch::Place::kModel && id.role != Role::kEmbed;
 }
 
 arch::Module ModuleOf(const TensorSpec& spec) {
@@ -91,14 +81,14 @@ arch::Module ModuleOf(const TensorSpec& spec) {
 }
 
 void AddTensor(const Config& c, const TensorSpec& spec, WeightList* weights) {
-  const bool expert = Contains(spec.name, ".experts.");
-  if (expert && !Contains(spec.name, ".experts.0.")) return;  // counted with the first
-  const std::string name = GroupName(spec.name);
+  const bool expert = arch::IsRoutedExpert(spec.id.role);
+  if (expert && spec.id.expert != 0) return;  // counted with the first
+  const std::string name = arch::GroupName(spec.id);
   Tensor t{.name = name,
-           .component = ComponentOf(spec.name),
+           .component = ComponentOf(spec),
            .work = WorkOf(spec),
            .module = ModuleOf(spec),
-           .for_logits = ForLogits(spec.name),
+           .for_logits = ForLogits(spec.id),
            .trained = spec.trained()};
   if (expert) {
     t.module.count = t.of = c.n_routed_experts;
@@ -107,7 +97,7 @@ void AddTensor(const Config& c, const TensorSpec& spec, WeightList* weights) {
     t.of = t.module.rows;  // a lookup
   }
   // The block's input: every residual stream through the same matrix.
-  if (spec.name.ends_with(".h_proj.weight")) t.uses = c.hc_mult;
+  if (spec.id.role == Role::kHProj) t.uses = c.hc_mult;
   weights->Add(t);
 }
 

@@ -4,15 +4,13 @@
 
 namespace hadal::cost {
 
-StateBytes AllocatedState(const arch::Config& config, const arch::KvLayout& layout,
+StateBytes AllocatedState(const arch::Config& /*config*/, const arch::KvLayout& layout,
                           std::uint64_t tokens) {
   const std::uint64_t pages = arch::PagesOf(tokens);
   StateBytes state;
-  for (std::size_t l = 0; l < layout.layers.size(); ++l) {
-    const arch::LayerLayout& layer = layout.layers[l];
+  for (const arch::LayerLayout& layer : layout.layers) {
     const std::uint64_t entries = pages * layer.page_entries * layout.entry_bytes;
-    const bool mtp = l >= config.num_hidden_layers;
-    (mtp ? state.mtp_window : state.window) += layout.window * layout.entry_bytes;
+    (layer.mtp ? state.mtp_window : state.window) += layout.window * layout.entry_bytes;
     state.tails += layer.tail.bytes() + layer.index_tail.bytes();
     if (layer.ratio == arch::kCsaRatio) {
       state.csa += entries;

@@ -16,8 +16,7 @@ constexpr std::string_view kIndex = "model.safetensors.index.json";
 constexpr std::string_view kSuffix = ".safetensors";
 constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 24;
 
-// What an index says: tensor name -> shard's file name.
-using WeightMap = std::map<std::string, std::string, std::less<>>;
+using WeightMap = Checkpoint::WeightMap;
 
 std::string Join(const std::string& directory, std::string_view name) {
   return (fs::path(directory) / name).string();
@@ -90,25 +89,32 @@ Result<std::vector<std::string>> ListShards(const std::string& directory) {
   return all;
 }
 
-Status CheckAgainstIndex(const WeightMap& weights, const std::string& index_path,
-                         const std::vector<SafetensorsFile>& files) {
-  for (const SafetensorsFile& file : files) {
-    const std::string shard = fs::path(file.path()).filename().string();
-    for (const auto& [name, info] : file.tensors()) {
-      const auto found = weights.find(name);
-      if (found != weights.end() && found->second == shard) continue;
-      return Fail(Code::kCorrupt, "{}: found tensor {}, which {} {}", file.path(), Show(name),
-                  index_path,
-                  found == weights.end() ? "does not name" : "places in " + Show(found->second));
-    }
-  }
-  return Unit{};
+// The shards of an index that hold a wanted tensor.
+std::set<std::string> WantedShards(const WeightMap& weights,
+                                   const std::function<bool(std::string_view)>& wanted) {
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : weights)
+    if (!wanted || wanted(name)) shards.insert(shard);
+  return shards;
+}
+
+Status CheckShardsAreThere(const std::set<std::string>& shards, const std::string& directory,
+                           const std::string& index_path) {
+  std::vector<std::string> missing;
+  for (const std::string& shard : shards)
+    if (!Exists(Join(directory, shard))) missing.push_back(shard);
+  if (missing.empty()) return Unit{};
+  return Fail(Code::kNotFound,
+              "{}: {} of the {} files that {} names are missing, the first {}; is the download "
+              "complete?",
+              directory, missing.size(), shards.size(), index_path, Show(missing[0]));
 }
 
 Status CheckIndexFulfilled(const WeightMap& weights, const std::string& index_path,
+                           const std::set<std::string>& shards,
                            const std::map<std::string, std::size_t, std::less<>>& file_of) {
   for (const auto& [name, shard] : weights)
-    if (!file_of.contains(name)) {
+    if (shards.contains(shard) && !file_of.contains(name)) {
       return Fail(Code::kNotFound, "{}: tensor {} should be in {}, which does not hold it",
                   index_path, Show(name), Show(shard));
     }
@@ -117,7 +123,8 @@ Status CheckIndexFulfilled(const WeightMap& weights, const std::string& index_pa
 
 }  // namespace
 
-Result<Checkpoint> Checkpoint::Open(const std::string& directory) {
+Result<Checkpoint> Checkpoint::Open(const std::string& directory,
+                                    const std::function<bool(std::string_view)>& wanted) {
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
     return Fail(Code::kNotFound,
@@ -134,33 +141,48 @@ Result<Checkpoint> Checkpoint::Open(const std::string& directory) {
   std::set<std::string> shards;
   if (indexed) {
     HADAL_TRY(weights, ReadIndex(index_path));
-    for (const auto& [name, shard] : weights) shards.insert(shard);
-    if (single && !shards.contains(std::string(kSingle))) {
-      return Fail(Code::kCorrupt, "{}: found both {} and {}, which does not name it; remove one",
-                  directory, kSingle, kIndex);
-    }
+    shards = WantedShards(weights, wanted);
+    HADAL_TRY_STATUS(CheckShardsAreThere(shards, directory, index_path));
   } else if (single) {
     shards.insert(std::string(kSingle));
   } else {
     HADAL_TRY(const std::vector<std::string> listed, ListShards(directory));
     shards.insert(listed.begin(), listed.end());
   }
-
   for (const std::string& shard : shards) {
     HADAL_TRY(SafetensorsFile file, SafetensorsFile::Open(Join(directory, shard)));
-    for (const auto& [name, info] : file.tensors()) {
-      const auto [place, fresh] = checkpoint.file_of_.emplace(name, checkpoint.files_.size());
-      if (fresh) continue;
-      return Fail(Code::kCorrupt, "{}: found tensor {}, which is in {} too", file.path(),
-                  Show(name), checkpoint.files_[place->second].path());
-    }
+    HADAL_TRY_STATUS(checkpoint.TakeTensors(file, indexed ? &weights : nullptr));
     checkpoint.files_.push_back(std::move(file));
   }
-  if (indexed) {
-    HADAL_TRY_STATUS(CheckAgainstIndex(weights, index_path, checkpoint.files_));
-    HADAL_TRY_STATUS(CheckIndexFulfilled(weights, index_path, checkpoint.file_of_));
-  }
+  if (indexed)
+    HADAL_TRY_STATUS(CheckIndexFulfilled(weights, index_path, shards, checkpoint.file_of_));
   return checkpoint;
+}
+
+// Of the file that will be files_.back(); with an index only what it places there.
+Status Checkpoint::TakeTensors(const SafetensorsFile& file, const WeightMap* index) {
+  const std::string shard = fs::path(file.path()).filename().string();
+  std::size_t left = 0;
+  std::string first;
+  for (const auto& [name, info] : file.tensors()) {
+    if (index != nullptr) {
+      const auto found = index->find(name);
+      if (found == index->end() || found->second != shard) {
+        if (left++ == 0) first = name;
+        continue;
+      }
+    }
+    const auto [place, fresh] = file_of_.emplace(name, files_.size());
+    if (fresh) continue;
+    return Fail(Code::kCorrupt, "{}: found tensor {}, which is in {} too", file.path(), Show(name),
+                files_[place->second].path());
+  }
+  if (left > 0) {
+    notes_.push_back(fmt::format("{}: passed over tensor {}{}, which {} does not place there",
+                                 file.path(), Show(first),
+                                 left == 1 ? "" : fmt::format(" and {} more", left - 1), kIndex));
+  }
+  return Unit{};
 }
 
 std::vector<std::string> Checkpoint::Names() const {
@@ -191,8 +213,10 @@ Result<TensorView> Checkpoint::Find(std::string_view name) const {
 
 std::uint64_t Checkpoint::tensor_bytes() const {
   std::uint64_t bytes = 0;
-  for (const SafetensorsFile& file : files_)
-    for (const auto& [name, info] : file.tensors()) bytes += info.end - info.begin;
+  for (const auto& [name, file] : file_of_) {
+    const TensorInfo& info = files_[file].tensors().find(name)->second;
+    bytes += info.end - info.begin;
+  }
   return bytes;
 }
 

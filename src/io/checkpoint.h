@@ -1,8 +1,10 @@
 // A published checkpoint directory: config.json beside model.safetensors, or beside
 // model.safetensors.index.json and the shards it names, or (no index) beside model*.safetensors, or
-// else any *.safetensors. All shards are mapped; a name found in two shards, or an index that
-// disagrees with a shard, is an error. Move-only; views live as long as the Checkpoint.
+// else any *.safetensors. The shards are mapped. An index decides which shard a tensor comes from: what it
+// does not name, and copies elsewhere, are left alone with a note; without an index a name found in two
+// shards is an error. Move-only; views live as long as the Checkpoint.
 #pragma once
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -16,7 +18,14 @@ namespace hadal::io {
 
 class Checkpoint {
  public:
-  static Result<Checkpoint> Open(const std::string& directory);
+  using WeightMap =
+      std::map<std::string, std::string, std::less<>>;  // tensor -> shard, of an index
+
+  // wanted: of a part of a checkpoint, whether a tensor of this name is needed; shards that hold no such
+  // tensor by the index need not be there. Empty: all are needed.
+  // kNotFound: a shard or a tensor of the index is missing, which is said with how many are.
+  static Result<Checkpoint> Open(const std::string& directory,
+                                 const std::function<bool(std::string_view)>& wanted = {});
 
   const std::string& directory() const { return directory_; }
   const Json& config() const { return config_; }           // config.json as it is
@@ -26,13 +35,18 @@ class Checkpoint {
   // kNotFound; the error names the directory.
   Result<TensorView> Find(std::string_view name) const;
   std::uint64_t tensor_bytes() const;
+  const std::vector<std::string>& notes() const {
+    return notes_;
+  }  // what was left alone, a line each
 
  private:
   Checkpoint() = default;
+  Status TakeTensors(const SafetensorsFile& file, const WeightMap* index);
   std::string directory_;
   Json config_;
   std::vector<SafetensorsFile> files_;
   std::map<std::string, std::size_t, std::less<>> file_of_;
+  std::vector<std::string> notes_;
 };
 
 }  // namespace hadal::io

@@ -105,12 +105,11 @@ TEST_F(CheckpointTest, TheIndexAndTheShardsMustAgree) {
   const std::string two = "\"model-00002-of-00002.safetensors\"";
   WriteIndex("{\"a\": " + one + ", \"b\": " + one + ", \"c\": " + two + ", \"d\": " + two + "}");
   ExpectError({"index.json: tensor \"d\" should be in", "00002-of", "does not hold it"});
-  WriteIndex("{\"a\": " + one + ", \"c\": " + two + "}");
-  ExpectError({"00001-of", "found tensor \"b\"", "does not name"});
   WriteIndex("{\"a\": " + one + ", \"b\": " + two + ", \"c\": " + two + "}");
-  ExpectError({"00001-of", "found tensor \"b\"", "places in \"model-00002"});
+  ExpectError({"index.json: tensor \"b\" should be in", "00002-of", "does not hold it"});
   WriteIndex("{\"a\": " + one + ", \"b\": " + one + ", \"c\": \"model-3.safetensors\"}");
-  ExpectError({"model-3.safetensors", "No such file"});
+  ExpectError({"1 of the 2 files that", "are missing, the first \"model-3.safetensors\"",
+               "is the download complete?"});
   WriteIndex("{}");
   ExpectError({"found no tensors"});
   WriteIndex("[]");
@@ -130,14 +129,38 @@ TEST_F(CheckpointTest, ShardsLieInTheFolder) {
   ExpectError({"found shard \"3\""});
 }
 
-TEST_F(CheckpointTest, ANameIsInOneShardOnly) {
+TEST_F(CheckpointTest, WithoutAnIndexANameIsInOneShardOnly) {
   WriteShard(folder_.File("model-00002-of-00002.safetensors"), {"b", "c"});
+  Remove("model.safetensors.index.json");
   ExpectError({"00002-of", "found tensor \"b\", which is in", "00001-of"});
 }
 
-TEST_F(CheckpointTest, TwoModelsInOneFolderAreRefused) {
-  WriteShard(folder_.File("model.safetensors"), {"a"});
-  ExpectError({"found both"});
+TEST_F(CheckpointTest, TheIndexDecidesAndTheRestIsLeftAlone) {
+  WriteShard(folder_.File("model.safetensors"),
+             {"a"});  // of the folder's other files none is opened
+  WriteShard(folder_.File("model-00002-of-00002.safetensors"), {"b", "c", "x"});
+  const auto checkpoint = Checkpoint::Open(folder_.path());
+  ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().what;
+  EXPECT_EQ(checkpoint->Names(), (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(checkpoint->FileOf("b"), folder_.File("model-00001-of-00002.safetensors"));
+  EXPECT_EQ(checkpoint->tensor_bytes(), 3u);
+  ASSERT_EQ(checkpoint->notes().size(), 1u);
+  EXPECT_EQ(
+      checkpoint->notes()[0],
+      folder_.File("model-00002-of-00002.safetensors") +
+          ": passed over tensor \"b\" and 1 more, which model.safetensors.index.json does not "
+          "place there");
+}
+
+TEST_F(CheckpointTest, OfAPartOnlyItsShardsMustBeThere) {
+  const auto open = [&](const char* name) {
+    return Checkpoint::Open(folder_.path(), [=](std::string_view other) { return other == name; });
+  };
+  Remove("model-00001-of-00002.safetensors");
+  ExpectError({"1 of the 2 files", "are missing, the first \"model-00001-of-00002.safetensors\""});
+  ASSERT_TRUE(open("c").ok());
+  EXPECT_EQ(open("c")->Names(), std::vector<std::string>{"c"});
+  EXPECT_EQ(open("a").error().code, Code::kNotFound);
 }
 
 TEST_F(CheckpointTest, ABrokenShardIsNamed) {

@@ -1,9 +1,9 @@
 // A model's weights, bound to the mapped checkpoint by their published names.
 //
 // Large matrices stay where the file is mapped, in their stored format. Vectors (norms, biases, sinks,
-// ape, hyper-connection scales) are copied as float32. Every tensor the config asks for must be there
-// with the right shape and a usable dtype, and there must be no others.
-// Source: published checkpoint, tensor names and shapes (FACTS.md A).
+// ape, hyper-connection scales) are copied as float32. Every tensor that the list calls for
+// (arch/inventory.h) and the selection wants must be there with the right shape and a usable dtype; tensors
+// that the list does not know are an error, but for those of other drafters, which are passed over.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "arch/config.h"
+#include "arch/selection.h"
 #include "base/result.h"
 #include "io/checkpoint.h"
 #include "kernels/matmul.h"
@@ -60,7 +61,7 @@ struct Moe {
   Weight gate;                         // [experts, dim]
   Vector bias;                         // [experts]; empty in hash-routed layers
   std::vector<std::uint32_t> tid2eid;  // [vocab, topk] in hash-routed layers, else empty
-  std::vector<Expert> experts;
+  std::vector<Expert> experts;         // of all numbers; without codes if not selected
   Expert shared_expert;
 };
 
@@ -81,14 +82,18 @@ struct Mtp {
 class Model {
  public:
   // kNotFound, kInvalid, kCorrupt: names the tensor, what was found and what the config asks for.
-  static Result<Model> Load(io::Checkpoint checkpoint);
+  static Result<Model> Load(io::Checkpoint checkpoint, const arch::Selection& selection = {});
+  // The same of a folder, in which nothing that is not selected need be there.
+  static Result<Model> Open(const std::string& directory, const arch::Selection& selection = {});
 
-  arch::Config config;
-  Weight embed, head;  // [vocab, dim]
+  arch::Config config;        // of the whole model
+  arch::Selection selection;  // what of it is here, with ends within the model
+  Weight embed, head;         // [vocab, dim]; no codes if not selected, as other matrices
   Vector norm;
   HyperHead hc_head;
-  std::vector<Layer> layers;
+  std::vector<Layer> layers;  // [0] is the model's layer selection.begin_layer
   std::optional<Mtp> mtp;
+  std::vector<std::string> notes;  // what of the files was passed over, a line each
 
   // As the state numbers layers: the MTP block comes behind the others.
   const Layer& LayerAt(std::size_t layer) const {

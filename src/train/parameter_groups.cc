@@ -2,21 +2,34 @@
 
 #include <cmath>
 
+#include "arch/tensor_names.h"
+
 namespace hadal::train {
 namespace {
 
+using arch::Role;
+
 bool IsForAdamW(const std::string& name, const torch::Tensor& value) {
-  return value.dim() < 2 || name == "embed.weight" || name == "head.weight" ||
-         name.ends_with(".ape");
+  const arch::Recognised found = arch::Recognise(name);  // of a stack of experts: unknown
+  const bool known = found.kind == arch::Recognised::Kind::kTensor;
+  const Role role = found.id.role;
+  return value.dim() < 2 || (known && (role == Role::kEmbed || role == Role::kHead ||
+                                       role == Role::kCompressorApe || role == Role::kIndexerApe));
 }
 
 std::int64_t MatricesIn(const std::string& name, const torch::Tensor& value,
                         const arch::Config& config) {
   if (value.dim() == 3) return value.size(0);
-  if (name.ends_with("indexer.wq_b.weight")) return static_cast<std::int64_t>(config.index_n_heads);
-  if (name.ends_with(".wq_b.weight")) return static_cast<std::int64_t>(config.num_attention_heads);
-  if (name.ends_with(".wo_a.weight")) return static_cast<std::int64_t>(config.o_groups);
-  return 1;
+  switch (arch::Recognise(name).id.role) {
+    case Role::kIndexerWqB:
+      return static_cast<std::int64_t>(config.index_n_heads);
+    case Role::kWqB:
+      return static_cast<std::int64_t>(config.num_attention_heads);
+    case Role::kWoA:
+      return static_cast<std::int64_t>(config.o_groups);
+    default:
+      return 1;
+  }
 }
 
 }  // namespace

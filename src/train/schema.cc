@@ -1,39 +1,57 @@
 #include "train/schema.h"
 
-#include <charconv>
-#include <string_view>
+#include <fmt/format.h>
 
 namespace hadal::train {
 namespace {
 
-constexpr std::string_view kExperts = ".ffn.experts.";
+using arch::Role;
 
 // layers.N.ffn.experts.E.w1.weight -> layers.N.ffn.experts.w1; other names stay.
-std::string StackedName(const std::string& name) {
-  const std::size_t at = name.find(kExperts);
-  if (at == std::string::npos) return name;
-  const std::size_t expert = at + kExperts.size(), matrix = name.find('.', expert) + 1;
-  return name.substr(0, expert) + name.substr(matrix, name.rfind('.') - matrix);
+std::string StackedName(const arch::TensorSpec& tensor) {
+  if (!arch::IsRoutedExpert(tensor.id.role)) return tensor.name;
+  const std::string group = arch::GroupName({.role = tensor.id.role});
+  return fmt::format("{}.{}.{}", tensor.id.place == arch::Place::kMtp ? "mtp" : "layers",
+                     tensor.id.layer, group);
 }
 
-Start StartOf(std::string_view name) {
-  if (name.ends_with("norm.weight")) return Start::kOnes;
-  if (name.ends_with("hc_attn_base") || name.ends_with("hc_ffn_base")) return Start::kHyperBase;
-  if (name.ends_with("_scale")) return Start::kHyperScale;
-  if (name.ends_with("tid2eid")) return Start::kHashTable;
-  for (const std::string_view zero : {"attn_sink", ".ape", ".bias", "hc_head_base"})
-    if (name.ends_with(zero)) return Start::kZeros;
-  return Start::kNormal;
+Start StartOf(Role role) {
+  switch (role) {
+    case Role::kNorm:
+    case Role::kENorm:
+    case Role::kHNorm:
+    case Role::kAttnNorm:
+    case Role::kFfnNorm:
+    case Role::kQNorm:
+    case Role::kKvNorm:
+    case Role::kCompressorNorm:
+    case Role::kIndexerNorm:
+      return Start::kOnes;
+    case Role::kHcAttnBase:
+    case Role::kHcFfnBase:
+      return Start::kHyperBase;
+    case Role::kHcHeadScale:
+    case Role::kHcAttnScale:
+    case Role::kHcFfnScale:
+      return Start::kHyperScale;
+    case Role::kTid2Eid:
+      return Start::kHashTable;
+    case Role::kAttnSink:
+    case Role::kCompressorApe:
+    case Role::kIndexerApe:
+    case Role::kGateBias:
+    case Role::kHcHeadBase:
+      return Start::kZeros;
+    default:
+      return Start::kNormal;
+  }
 }
 
-// "layers.3.": 3; "mtp.0.": the number of layers; anything else: 0.
-std::int64_t LayerOf(const std::string& name, const arch::Config& config) {
-  const std::size_t dot = name.find('.');
-  std::int64_t layer = 0;
-  if (dot != std::string::npos)
-    std::from_chars(name.data() + dot + 1, name.data() + name.size(), layer);
-  const bool mtp = name.starts_with("mtp.");
-  return layer + (mtp ? static_cast<std::int64_t>(config.num_hidden_layers) : 0);
+// Two a layer, the MTP block's behind the others'.
+std::int64_t SublayerOf(const arch::TensorId& id, const arch::Config& config) {
+  const std::size_t layer =
+      id.layer + (id.place == arch::Place::kMtp ? config.num_hidden_layers : 0);
+  return static_cast<std::int64_t>(2 * layer + (id.role >= Role::kHcFfnFn ? 1 : 0));
 }
 
 }  // namespace
@@ -48,7 +66,7 @@ std::vector<ParameterSpec> ParametersOf(const arch::Config& config) {
     return nullptr;
   };
   for (const arch::TensorSpec& tensor : arch::TensorsOf(config)) {
-    const std::string name = StackedName(tensor.name);
+    const std::string name = StackedName(tensor);
     if (ParameterSpec* stack = stack_of(name)) {
       stack->published.push_back(tensor);
       continue;
@@ -58,10 +76,10 @@ std::vector<ParameterSpec> ParametersOf(const arch::Config& config) {
       spec.shape.push_back(static_cast<std::int64_t>(config.n_routed_experts));
     for (const std::uint64_t size : tensor.shape)
       spec.shape.push_back(static_cast<std::int64_t>(size));
-    spec.start = StartOf(name);
-    spec.trained = !name.ends_with("gate.bias") && !name.ends_with("tid2eid");
-    const bool ffn = name.find("ffn") != std::string::npos;
-    spec.sublayer = 2 * LayerOf(name, config) + (ffn ? 1 : 0);
+    const Role role = tensor.id.role;
+    spec.start = StartOf(role);
+    spec.trained = role != Role::kGateBias && role != Role::kTid2Eid;
+    spec.sublayer = SublayerOf(tensor.id, config);
     parameters.push_back(std::move(spec));
   }
   return parameters;

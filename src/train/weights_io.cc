@@ -3,9 +3,9 @@
 #include <span>
 #include <vector>
 
+#include "arch/stored_tensor.h"
 #include "convert/encode_weights.h"
 #include "convert/shard_plan.h"
-#include "convert/stored_tensor.h"
 #include "io/decode.h"
 #include "io/file.h"
 #include "io/safetensors.h"
@@ -55,18 +55,10 @@ Status Append(const Piece& piece, io::SafetensorsWriter& writer) {
   return writer.Append(std::as_bytes(std::span(codes)));
 }
 
-Status CheckIds(const std::vector<std::int64_t>& ids, std::size_t experts) {
-  for (const std::int64_t id : ids)
-    if (id < 0 || static_cast<std::size_t>(id) >= experts)
-      return Fail(Code::kInvalid, "found expert {}, expected 0 to {}", id, experts - 1);
-  return Unit{};
-}
-
 // Copies the stored numbers into `to`, whatever its type.
-Status Read(const convert::StoredTensor& stored, const arch::Config& config, Tensor to) {
+Status Read(const arch::StoredTensor& stored, const arch::Config& config, Tensor to) {
   if (stored.spec->format == StoredFormat::kI64) {
-    HADAL_TRY(std::vector<std::int64_t> ids, io::DecodeInts(stored.data));
-    HADAL_TRY_STATUS(CheckIds(ids, config.n_routed_experts));
+    HADAL_TRY(std::vector<std::int64_t> ids, arch::DecodeTable(stored, config));
     to.copy_(torch::from_blob(ids.data(), to.sizes(), torch::kLong));
     return Unit{};
   }
@@ -84,23 +76,20 @@ Tensor PieceOf(const Tensor& values, std::size_t pieces, std::size_t i) {
 Status V4ModelImpl::Load(const io::Checkpoint& checkpoint) {
   const torch::NoGradGuard no_grad;
   struct Found {
-    convert::StoredTensor stored;
+    arch::StoredTensor stored;
     Tensor to;
   };
   // Everything is found and checked before anything is changed.
   std::vector<Found> found;
-  std::vector<convert::StoredTensor> all;
   for (const auto& [name, tensor] : tensors_) {
     const std::vector<arch::TensorSpec>& published = tensor.spec.published;
     for (std::size_t i = 0; i < published.size(); ++i) {
-      HADAL_TRY(const convert::StoredTensor stored, convert::FindStored(checkpoint, published[i]));
+      HADAL_TRY(const arch::StoredTensor stored, arch::FindStored(checkpoint, published[i]));
       found.push_back({stored, PieceOf(tensor.values, published.size(), i)});
-      all.push_back(stored);
     }
   }
-  if (const auto unexpected = convert::UnexpectedTensors(checkpoint, all); !unexpected.empty())
-    return Fail(Code::kInvalid, "{}: found tensor \"{}\", which config.json does not call for",
-                checkpoint.FileOf(unexpected[0]), unexpected[0]);
+  const arch::Unlisted unlisted = arch::UnlistedTensors(checkpoint, arch::TensorsOf(config_));
+  if (!unlisted.unknown.empty()) return arch::UnknownTensors(checkpoint, unlisted.unknown);
   for (const Found& item : found) {
     const Status status = Read(item.stored, config_, item.to);
     if (!status.ok())
