@@ -11,8 +11,8 @@ if(HADAL_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     -fpch-preprocess  # without it ccache keeps nothing
     # g++ 12 forgets which precompiled headers are the system's, and what its optimiser thinks of code that
     # it inlined from there are false alarms. Builds without have these warnings.
-    -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object -Wno-maybe-uninitialized -Wno-nonnull
-    -Wno-stringop-overflow -Wno-stringop-overread)
+    -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object -Wno-maybe-uninitialized
+    -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 
 # hadal_precompile(TARGET SET): what SET has precompiled comes first in every file of TARGET.
@@ -34,8 +34,8 @@ function(hadal_header_set name)
   endif()
 endfunction()
 
-set(HADAL_COMMON_HEADERS <algorithm> <array> <cmath> <cstdint> <cstring> <filesystem> <functional> <limits>
-  <map> <memory> <optional> <ostream> <span> <string> <string_view> <utility> <variant> <vector>
+set(HADAL_COMMON_HEADERS <algorithm> <array> <cmath> <cstdint> <cstring> <filesystem>
+  <functional> <limits> <map> <memory> <optional> <ostream> <span> <string> <string_view> <utility> <variant> <vector>
   <fmt/format.h>)
 hadal_header_set(hadal_headers HEADERS ${HADAL_COMMON_HEADERS} LIBS fmt::fmt)
 if(HADAL_BUILD_TESTS)

@@ -17,6 +17,7 @@
 #include "reference/reference_model.h"
 #include "small_cases.h"
 #include "tensor/buffer.h"
+#include "testing/shared_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal {
@@ -41,7 +42,7 @@ class Folders {
     }
     if (const char* source = std::getenv("HADAL_SOURCE_DIR"))
       cases_.push_back({std::string(source) + "/models/embedded"});
-    if (const auto golden = tests::SharedGolden())
+    if (const auto golden = testing::SharedFolder("golden"))
       for (const char* name : {"tiny-f32", "tiny-bf16", "tiny-fp8-fp4", "tiny-long"})
         cases_.push_back({*golden + "/" + name, std::string(name) != "tiny-f32"});
   }

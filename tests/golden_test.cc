@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "reference/tensor_store.h"
 #include "small_cases.h"
+#include "testing/shared_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::eval {
@@ -61,7 +62,7 @@ INSTANTIATE_TEST_SUITE_P(Made, SmallCase, ::testing::ValuesIn(tests::SmallCases(
 class SharedCase : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(SharedCase, TheEngineAgreesWithTheOfficialCode) {
-  const auto shared = tests::SharedGolden();
+  const auto shared = testing::SharedFolder("golden");
   if (!shared) GTEST_SKIP() << "no shared golden data";
   const std::string directory = *shared + "/" + GetParam();
   if (!IsGoldenCase(directory)) GTEST_SKIP() << directory << " is not there";

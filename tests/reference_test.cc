@@ -12,6 +12,7 @@
 #include "io/checkpoint.h"
 #include "mutations.h"
 #include "small_cases.h"
+#include "testing/shared_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::reference {
@@ -51,7 +52,7 @@ struct SharedCase {
 };
 
 std::optional<SharedCase> OpenShared(const std::string& name) {
-  const auto shared = tests::SharedGolden();
+  const auto shared = testing::SharedFolder("golden");
   if (!shared || !eval::IsGoldenCase(*shared + "/" + name)) return std::nullopt;
   const std::string directory = *shared + "/" + name;
   const auto checkpoint = io::Checkpoint::Open(directory);

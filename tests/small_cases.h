@@ -1,8 +1,5 @@
 // The small models that tests make for themselves, and where the shared golden data lies.
 #pragma once
-#include <cstdlib>
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -87,20 +84,6 @@ inline std::vector<reference::CaseSpec> SmallCases() {
                    .prompt = 1,
                    .steps = 17});
   return cases;
-}
-
-// The folder of golden data kept beside the sources, if it is there.
-inline std::optional<std::string> SharedGolden() {
-  namespace fs = std::filesystem;
-  std::vector<fs::path> places;
-  if (const char* shared = std::getenv("HADAL_SHARED_DIR")) places.push_back(shared);
-  if (const char* source = std::getenv("HADAL_SOURCE_DIR"))
-    places.push_back(fs::path(source).parent_path() / "shared");
-  for (const fs::path& place : places) {
-    std::error_code ignored;
-    if (fs::is_directory(place / "golden", ignored)) return (place / "golden").string();
-  }
-  return std::nullopt;
 }
 
 }  // namespace hadal::tests

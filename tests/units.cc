@@ -1,23 +1,20 @@
 #include "units.h"
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "base/json.h"
 #include "tensor/codec.h"
+#include "testing/shared_file.h"
 
 namespace hadal {
 
 std::map<std::string, Units::Tensor> Units::tensors_;
 
 void Units::SetUp() {
-  const char* shared = std::getenv("HADAL_SHARED_DIR");
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  std::string path = shared != nullptr ? shared : source != nullptr ? source : ".";
-  path += shared != nullptr ? "/golden/units.safetensors" : "/../shared/golden/units.safetensors";
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is absent";
+  const auto golden = testing::SharedFolder("golden");
+  if (!golden) GTEST_SKIP() << "no shared/golden beside the sources";
+  const std::string path = *golden + "/units.safetensors";
   if (tensors_.empty()) tensors_ = Read(path);
   ASSERT_FALSE(tensors_.empty()) << path;
 }

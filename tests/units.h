@@ -1,5 +1,5 @@
-// The official operation-level vectors, golden/units.safetensors of HADAL_SHARED_DIR (by default
-// "shared" beside the source tree). Tests skip where the file is absent.
+// The official operation-level vectors, golden/units.safetensors of the folder "shared" beside the source
+// tree. Tests skip where the folder is absent.
 #pragma once
 #include <gtest/gtest.h>
 

@@ -136,7 +136,8 @@ class Documents:
             if shown[-1:] == ["..."]:
                 lines = lines[: len(shown) - 1] + ["..."]
             begin, end = (place - block.start() for place in block.span(2))
-            return block.group(0)[:begin] + "".join(f"{line}\n" for line in lines) + block.group(0)[end:]
+            printed = "".join(f"{line}\n" for line in lines)
+            return block.group(0)[:begin] + printed + block.group(0)[end:]
 
         for file in self.files:
             text = file.read_text(encoding="utf-8")

@@ -7,7 +7,8 @@ mode=(--dry-run -Werror --ferror-limit=1)
 if [[ ${1:-} == --fix ]]; then mode=(-i); shift; fi
 if [[ $# -eq 0 ]]; then
   cd "$(dirname "$0")/.."
-  mapfile -d '' -t files < <(find src tests bench fuzz -name '*.cc' -print0 -o -name '*.h' -print0 -o -name '*.inc' -print0)
+  mapfile -d '' -t files < <(
+    find src tests bench fuzz '(' -name '*.cc' -o -name '*.h' -o -name '*.inc' ')' -print0)
   set -- "${files[@]}"
 fi
 clang-format "${mode[@]}" "$@" || { echo "check_format: not formatted; run 'make format'"; exit 1; }

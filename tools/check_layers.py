@@ -31,7 +31,8 @@ MAY_INCLUDE = {
     "train": "base tensor io text arch convert model",
     "plan": "base tensor io kernels arch model cost",
     "measure": "base tensor io kernels machine text arch model cost cache engine",
-    "cli": "base tensor io kernels machine text chat arch convert model cost cache engine eval plan measure",
+    "cli": "base tensor io kernels machine text chat arch convert model cost cache engine eval plan "
+    "measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }
 MAY_INCLUDE = {layer: set(others.split()) for layer, others in MAY_INCLUDE.items()}

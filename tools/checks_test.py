@@ -40,12 +40,19 @@ class Layers(CheckTest):
             self.assertIn(says, output)
 
     def test_allowed(self):
-        self.expect("src/io/a.cc", '#include "io/a.h"\n#include "tensor/b.h"\n#include <vector>\n', None)
-        self.expect("src/io/a_test.cc", '#include "testing/close.h"\n#include <gtest/gtest.h>\n', None)
-        self.expect("src/io/a_test.h", '#pragma once\n#include "testing/close.h"\n#include <gtest/gtest.h>\n', None)
+        self.expect(
+            "src/io/a.cc", '#include "io/a.h"\n#include "tensor/b.h"\n#include <vector>\n', None
+        )
+        self.expect(
+            "src/io/a_test.cc", '#include "testing/close.h"\n#include <gtest/gtest.h>\n', None
+        )
+        header = '#pragma once\n#include "testing/close.h"\n#include <gtest/gtest.h>\n'
+        self.expect("src/io/a_test.h", header, None)
         self.expect("src/base/json.cc", "#include <nlohmann/json.hpp>\n", None)
         self.expect("src/train/a.cc", "#include <torch/torch.h>\n", None)
-        self.expect("tests/a_test.cc", '#include "cli/commands.h"\n#include "testing/close.h"\n', None)
+        self.expect(
+            "tests/a_test.cc", '#include "cli/commands.h"\n#include "testing/close.h"\n', None
+        )
         self.expect("src/base/a.cc", "int a;\n" * 800, None)
         self.write("tests/helper/b.h", "#pragma once\n")
         self.expect("tests/a_test.cc", '#include "helper/b.h"\n', None)
@@ -53,12 +60,15 @@ class Layers(CheckTest):
     def test_an_operation_has_its_definition(self):
         self.write("src/kernels/a.cc", "int a;\n")
         header = "#pragma once\nvoid A();\n"
-        self.expect("src/kernels/a.h", header, "src/kernels/a.h: an operation without its definition")
+        self.expect(
+            "src/kernels/a.h", header, "src/kernels/a.h: an operation without its definition"
+        )
         self.expect("src/kernels/a.h", header + "namespace ref {\nvoid A();\n}\n", None)
         self.expect("src/kernels/only_a_header.h", header, None)
 
     def test_picture(self):
-        page = self.write("docs/architecture.md", "a\n```mermaid\ngraph LR\n  io --> base\n```\nb\n")
+        old = "a\n```mermaid\ngraph LR\n  io --> base\n```\nb\n"
+        page = self.write("docs/architecture.md", old)
         code, output = self.run_tool("check_layers.py", self.root)
         self.assertEqual(code, 1)
         self.assertIn("its picture of the layers", output)
@@ -70,7 +80,8 @@ class Layers(CheckTest):
 
     def test_violations(self):
         self.expect("src/base/a.cc", '#include "tensor/b.h"\n', "src/base/a.cc:1: ")
-        self.expect("src/model/a.h", '#pragma once\n#include "text/b.h"\n', "model may include arch base io kernels")
+        says = "model may include arch base io kernels"
+        self.expect("src/model/a.h", '#pragma once\n#include "text/b.h"\n', says)
         self.expect("src/cli/a.cc", '#include "train/b.h"\n', "cli may include")
         self.expect("src/io/a.cc", '#include "testing/close.h"\n', "for tests only")
         self.expect("src/io/a.cc", '#include "a.h"\n', "not a path from src/")
@@ -87,7 +98,9 @@ class Layers(CheckTest):
         self.expect("src/base/a.h", "int a;\n", "#pragma once")
         self.expect("src/base/a.cc", "int a;\n" * 801, "801 lines")
         self.expect("fuzz/a.cc", '#include "train/b.h"\n', "train/ is for its own program")
-        self.expect("src/text/CMakeLists.txt", "hadal_layer(text NEEDS base model LIBS x)\n", "NEEDS model")
+        self.expect(
+            "src/text/CMakeLists.txt", "hadal_layer(text NEEDS base model LIBS x)\n", "NEEDS model"
+        )
 
 
 class IsaSymbols(CheckTest):
@@ -123,7 +136,9 @@ class IsaSymbols(CheckTest):
         self.expect("namespace hadal::kernels::avx512 { int G() { return 1; } }\n", "avx512::G()")
 
     def test_the_file_names_the_namespace(self):
-        self.expect("namespace hadal::kernels::avxvnni { int G() { return 1; } }\n", None, "a_avxvnni.cc")
+        self.expect(
+            "namespace hadal::kernels::avxvnni { int G() { return 1; } }\n", None, "a_avxvnni.cc"
+        )
         self.expect("namespace hadal::kernels::avx2 { int G() { return 1; } }\n", "avx2::G()", "a_avxvnni.cc")
 
     def test_standard_library(self):
@@ -135,7 +150,8 @@ class IsaSymbols(CheckTest):
 
     def test_static_initialiser(self):
         self.expect(
-            "int Outside();\nnamespace hadal::kernels::avx2 { int g = Outside(); }\n", "static-initialiser"
+            "int Outside();\nnamespace hadal::kernels::avx2 { int g = Outside(); }\n",
+            "static-initialiser",
         )
 
     def test_missing_objects(self):
@@ -218,14 +234,18 @@ class Docs(CheckTest):
         self.write("Makefile", "build: x  ## b\n")
         self.program = self.write(
             "program",
-            '#!/bin/sh\ncase "$1 $2" in "run "*) echo "  --prompt TEXT" ;; "plan x") printf "a\\nb\\nc\\n" ;;\n'
+            '#!/bin/sh\ncase "$1 $2" in "run "*) echo "  --prompt TEXT" ;;\n'
+            '"plan x") printf "a\\nb\\nc\\n" ;;\n'
             '*) printf "  run  text\\n  plan  text\\n" ;; esac\n',
         )
         self.program.chmod(0o755)
 
     def test_allowed(self):
-        self.expect("# A b\n[x](../src/io/file.h) [y](#a-b) [z](https://x.org/y) `io/file.h`\n", None)
-        self.expect("`src/io/*.h` `tools/{a,}*.py` `src/X/Y_avx2.cc` `src/io/NAME_test.cc` `and/or` `make build`\n", None)
+        self.expect(
+            "# A b\n[x](../src/io/file.h) [y](#a-b) [z](https://x.org/y) `io/file.h`\n", None
+        )
+        self.expect("`src/io/*.h` `tools/{a,}*.py` `src/X/Y_avx2.cc` `src/io/NAME_test.cc`\n", None)
+        self.expect("`and/or` `make build`\n", None)
         self.expect("```\nhadal run --prompt x\nmake build\n```\n", None, "--program", self.program)
 
     def test_shown_output(self):
@@ -239,10 +259,14 @@ class Docs(CheckTest):
         shows("a\nb\n", "leaves out 'c'")
         shows("...\nb\n", "leaves out 'c'")
         shows("...\nd\n", "shows 'd'")
-        page = self.write("docs/page.md", "```\n$ hadal plan x\nold\n...\n```\n```\n$ hadal plan x\na\n```\n")
-        self.assertEqual(self.run_tool("check_docs.py", self.root, "--program", self.program, "--fix")[0], 0)
-        self.assertEqual(page.read_text(), "```\n$ hadal plan x\na\n...\n```\n```\n$ hadal plan x\na\nb\nc\n```\n")
-        self.expect("```\n$ hadal plan \\\n  x\na\n```\n", "leaves out 'b'", "--program", self.program)
+        begin = "```\n$ hadal plan x\n"
+        page = self.write("docs/page.md", f"{begin}old\n...\n```\n{begin}a\n```\n")
+        fix = ["check_docs.py", self.root, "--program", self.program, "--fix"]
+        self.assertEqual(self.run_tool(*fix)[0], 0)
+        self.assertEqual(page.read_text(), f"{begin}a\n...\n```\n{begin}a\nb\nc\n```\n")
+        self.expect(
+            "```\n$ hadal plan \\\n  x\na\n```\n", "leaves out 'b'", "--program", self.program
+        )
 
     def test_violations(self):
         self.expect("[x](gone.md)\n", "docs/page.md:1: links to gone.md")

@@ -2,10 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "io/file.h"
+#include "testing/shared_file.h"
 
 namespace hadal::arch {
 namespace {
@@ -375,12 +375,12 @@ TEST(Config, ReadsThePublishedShapes) {
   EXPECT_EQ(pro_config->compress_ratios.size(), 62u);
 }
 
-// Each folder of HADAL_GOLDEN_DIR, where the conformance data is present.
+// Each folder of the conformance data, where that is present.
 TEST(Config, ReadsTheGoldenCases) {
-  const char* golden = std::getenv("HADAL_GOLDEN_DIR");
-  if (golden == nullptr) GTEST_SKIP() << "HADAL_GOLDEN_DIR is not set";
+  const auto golden = testing::SharedFolder("golden");
+  if (!golden) GTEST_SKIP() << "no shared/golden beside the sources";
   std::size_t read = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(golden)) {
+  for (const auto& entry : std::filesystem::directory_iterator(*golden)) {
     if (!std::filesystem::exists(entry.path() / "config.json")) continue;
     const std::string text = io::ReadFile((entry.path() / "config.json").string()).value();
     const Result<Config> config = ParseConfig(ParseJson(text).value());

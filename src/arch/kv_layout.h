@@ -10,7 +10,8 @@
 //   tail        the compressor's pooling candidates so far, float32 kv and score rows, and for CSA
 //               the indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128 rows
 //
-// Source  report, "Inference systems": state cache and classical cache; FACTS.md B, F.
+// Source  report, "Inference systems": state cache and classical cache; inference/model.py,
+//         Compressor (rows of the tails) and Attention (window).
 #pragma once
 #include <cstddef>
 #include <cstdint>

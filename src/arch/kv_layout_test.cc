@@ -5,7 +5,7 @@
 namespace hadal::arch {
 namespace {
 
-// The published shapes that matter for the state (FACTS A).
+// The published shapes that matter for the state (config.json of Flash and Pro).
 Config Published(std::size_t layers, std::vector<std::size_t> first_two) {
   Config c;
   c.num_hidden_layers = layers;
@@ -22,14 +22,15 @@ Config Published(std::size_t layers, std::vector<std::size_t> first_two) {
 }
 
 TEST(KvLayout, PagesOfThePublishedModels) {
-  // Whole-model bytes of a 128-token block: FACTS F.
+  // A block of 128 tokens: 584 bytes an entry of 512 numbers (448 in FP8 with 8 scales, 64 in BF16), 68
+  // an index key of 128 in FP4 with 4 scales; 32 of both in a CSA layer, one entry in an HCA layer.
   EXPECT_EQ(KvLayout(Published(43, {0, 0}), Numerics::Stored()).page_bytes, 449824u);
   EXPECT_EQ(KvLayout(Published(61, {128, 128}), Numerics::Stored()).page_bytes, 644024u);
 }
 
 TEST(KvLayout, FixedStateOfThePublishedModels) {
   // Windows of 128 x 584 bytes a layer; tails in float32: (8, 2*512) per CSA compressor, (8, 2*128)
-  // per indexer compressor, (128, 512) per HCA compressor, kv and score each (FACTS B).
+  // per indexer compressor, (128, 512) per HCA compressor, kv and score each (inference/model.py, Compressor).
   const auto expect = [](std::size_t layers, std::size_t csa, std::size_t hca) {
     return layers * 128 * 584 + csa * 2 * 4 * (8 * 1024 + 8 * 256) + hca * 2 * 4 * 128 * 512;
   };

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <functional>
@@ -17,6 +16,7 @@
 #include "io/file.h"
 #include "io/safetensors.h"
 #include "testing/close.h"
+#include "testing/shared_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::convert {
@@ -303,11 +303,11 @@ TEST_F(QuantizeTest, LeavesSharedCopiesOut) {
 
 // The conformance checkpoints, where they are present: what is published comes back in value.
 TEST_F(QuantizeTest, TheGoldenCheckpointsComeBack) {
-  const char* golden = std::getenv("HADAL_GOLDEN_DIR");
-  if (golden == nullptr) GTEST_SKIP() << "HADAL_GOLDEN_DIR is not set";
+  const auto golden = testing::SharedFolder("golden");
+  if (!golden) GTEST_SKIP() << "no shared/golden beside the sources";
   for (const std::string name : {"tiny-fp8-fp4", "tiny-long"}) {
-    const std::string in = std::string(golden) + "/" + name;
-    if (!fs::exists(in)) continue;
+    const std::string in = *golden + "/" + name;
+    ASSERT_TRUE(fs::exists(in)) << in;
     ASSERT_EQ(Convert(in, Out(name + "-f32"), To(Format::kF32)), "");
     ASSERT_EQ(Convert(Out(name + "-f32"), Out(name + "-back"), To(Format::kPublished)), "");
     ASSERT_EQ(Convert(in, Out(name + "-same"), To(Format::kPublished)), "");

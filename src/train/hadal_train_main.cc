@@ -76,7 +76,7 @@ void AddFlags(CLI::App& app, Arguments& a) {
       },
       "print every setting with its default, and exit");
   app.footer(
-      "Example:\n  hadal-train experiments/tiny/train.toml --steps 200 --out /tmp/run\n"
+      "Example:\n  hadal-train models/embedded/train.toml --steps 200 --out /tmp/run\n"
       "Ctrl-C finishes the step, saves, and stops; --resume goes on from there, after a kill too.");
 }
 

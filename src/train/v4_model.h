@@ -62,8 +62,9 @@ struct Output {
 
 class V4ModelImpl : public torch::nn::Module {
  public:
-  // Initial values: FACTS E (normal, std `init_std`; norms 1; mHC scales 0.01; sinks, ape, biases 0;
-  // mHC static biases as in FACTS D1). tid2eid: a fixed balanced hash of the token id.
+  // Initial values: normal, std `init_std`; norms 1; mHC scales 0.01; sinks, ape, biases 0; the static
+  // biases of mHC so that a block begins as a plain residual one. tid2eid: a fixed balanced hash of the
+  // token id. Source: report, mHC (0.01); DeepSeek-V3 report (normal); the rest is not published.
   V4ModelImpl(arch::Config config, std::uint64_t seed, double init_std);
 
   Output Forward(const Batch& batch, const ForwardOptions& options);

@@ -2,26 +2,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <vector>
 
 #include "io/decode.h"
+#include "testing/shared_file.h"
 #include "train/v4_model.h"
 
 namespace hadal::train {
 namespace {
 
 using torch::Tensor;
-
-std::string GoldenFolder(const std::string& name) {
-  const char* shared = std::getenv("HADAL_SHARED_DIR");
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  const std::string root = shared != nullptr   ? shared
-                           : source != nullptr ? std::string(source) + "/../shared"
-                                               : "../shared";
-  return root + "/golden/" + name;
-}
 
 struct Limits {
   double median, p95, max;  // of ||got - want|| / ||want|| over positions
@@ -61,8 +51,9 @@ void ExpectClose(const Tensor& got, const Tensor& want, const Limits& limits, co
 }
 
 void CheckCase(const std::string& name, const Limits& limits) {
-  const std::string folder = GoldenFolder(name);
-  if (!std::filesystem::exists(folder)) GTEST_SKIP() << folder << " is not there";
+  const auto golden = testing::SharedFolder("golden");
+  if (!golden) GTEST_SKIP() << "no shared/golden beside the sources";
+  const std::string folder = *golden + "/" + name;
   auto checkpoint = io::Checkpoint::Open(folder);
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().what;
   auto config = arch::ParseConfig(checkpoint->config());

@@ -15,7 +15,8 @@ const kPieceColours = {
   head: '#93a9bf',
   mtp: '#3c4a59',
 };
-const kKvColours = ['#d55e00', '#e69f00', '#f0c94a', '#cc79a7', '#a8441f', '#8c5a2b', '#e8836b', '#b5487f'];
+const kKvColours = ['#d55e00', '#e69f00', '#f0c94a', '#cc79a7',
+  '#a8441f', '#8c5a2b', '#e8836b', '#b5487f'];
 
 export function colourOf(key, kvKeys) {
   if (key === 'kv_rest') return '#6d4c41';
@@ -55,7 +56,8 @@ export function drawBars(element, legend, bars, format) {
         piece.dataset.value = part.bytes;
         bar.append(piece);
       }
-      row.append(make('span', 'bar-name', name), bar, make('span', 'bar-total', format(totals[at])));
+      row.append(make('span', 'bar-name', name), bar,
+          make('span', 'bar-total', format(totals[at])));
       return row;
     }),
   );

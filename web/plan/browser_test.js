@@ -36,7 +36,8 @@ function figures() {
 }
 
 const value = (id) => browser.run('return document.getElementById(arguments[0]).value', id);
-const text = (selector) => browser.run('return document.querySelector(arguments[0]).textContent', selector);
+const text = (selector) =>
+    browser.run('return document.querySelector(arguments[0]).textContent', selector);
 
 // Compares everything that the page shows with the program, for the state that its controls are in.
 async function assertAgrees() {
@@ -66,7 +67,8 @@ async function assertAgrees() {
       `return [...document.querySelectorAll('.bar')[arguments[0]].children].map((piece) => piece.dataset.value);`,
       at,
     );
-    assert.equal(pieces.reduce((sum, piece) => sum + BigInt(piece), 0n), weights + sequences * state);
+    assert.equal(pieces.reduce((sum, piece) => sum + BigInt(piece), 0n),
+        weights + sequences * state);
   }
   return { tokens, sequences };
 }
@@ -102,7 +104,9 @@ test('the fields take any number, and refuse what is none', async () => {
   await picture('many.png');
   await browser.type('#context-field', `${kKeys.clear}many${kKeys.enter}`);
   assert.match(await text('#context-text'), /^1,000,000 /);
-  assert.equal(await browser.run("return document.querySelector('#context-field').validity.valid"), false);
+  assert.equal(
+      await browser.run("return document.querySelector('#context-field').validity.valid"),
+      false);
 });
 
 test('other forms of entries and precision weights', async () => {
@@ -119,8 +123,10 @@ test('the pointer over a chart shows the values there', async () => {
   await browser.hover('#kv-chart .u-over', 0, 0);
   const under = await legend();
   assert.notDeepEqual(under, chosen);
-  const report = plan('compare', ...kModels, '--context', under[0].replaceAll(',', ''), '--kv', 'bf16-main');
-  assert.deepEqual(under.slice(1), report.points.map((point) => formatBytes(point.kv_bytes, false)));
+  const report = plan('compare', ...kModels,
+      '--context', under[0].replaceAll(',', ''), '--kv', 'bf16-main');
+  assert.deepEqual(under.slice(1),
+      report.points.map((point) => formatBytes(point.kv_bytes, false)));
   await picture('hover.png');
 });
 

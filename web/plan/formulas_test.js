@@ -9,9 +9,11 @@ import { formatBytes, formatContext, formatCount, parseTokens } from './format.j
 import { kPresets, plan, planText } from './program.js';
 
 // Below, at and above what windows, pages, top-k and compression make of them.
-const kContexts = [1, 3, 4, 127, 128, 129, 2047, 2048, 4099, 131072, 163841, 1000000, 1048576, 2 ** 30];
+const kContexts = [1, 3, 4, 127, 128, 129, 2047, 2048, 4099, 131072,
+    163841, 1000000, 1048576, 2 ** 30];
 const kFormats = ['published', 'payload', 'fp8-indexer', 'unpadded', 'bf16', 'bf16-main'];
-const kAccountings = ['raw', 'attention', 'fp8-equivalent', 'bf16-outputs', 'fp32-compressors', 'fast-fp4', 'fp8-indexer', 'fp8-core'];
+const kAccountings = ['raw', 'attention', 'fp8-equivalent', 'bf16-outputs',
+    'fp32-compressors', 'fast-fp4', 'fp8-indexer', 'fp8-core'];
 
 function comparePoints(report) {
   const models = report.models.map(formulas.modelFromJson);
@@ -77,11 +79,13 @@ test('the pieces of a bar, and what is kept of each kind', () => {
       const model = formulas.modelFromJson(report.model);
       const components = report.components.map(({ component }) => ({ key: component, name: '' }));
       for (const sequences of [1n, 7n, 65536n]) {
-        const parts = formulas.memoryParts(model, components, BigInt(tokens), sequences, 'published');
+        const parts = formulas.memoryParts(model, components,
+            BigInt(tokens), sequences, 'published');
         const bytes = Object.fromEntries(parts.map((part) => [part.key, part.bytes]));
         for (const row of report.components.filter(({ component }) => component !== 'all'))
           assert.equal(bytes[row.component] ?? 0n, BigInt(row.weight_bytes), row.component);
-        for (const row of report.kv_cache.filter(({ key }) => model.kv.some((kv) => kv.key === key)))
+        for (const row of report.kv_cache
+            .filter(({ key }) => model.kv.some((kv) => kv.key === key)))
           assert.equal(bytes[`kv_${row.key}`] ?? 0n, sequences * BigInt(row.bytes), row.key);
         const state = formulas.stateBytes(model, BigInt(tokens), 'published');
         const all = Object.values(bytes).reduce((sum, part) => sum + part, 0n);
@@ -94,7 +98,8 @@ test('numbers are written as in the terminal', () => {
   for (const units of [[], ['--gib']]) {
     const text = planText('show', 'v4-flash', '--context', '1M', ...units);
     for (const row of plan('show', 'v4-flash', '--context', '1M').components) {
-      assert.ok(text.includes(` ${formatBytes(row.weight_bytes, units.length > 0)} `), row.component);
+      assert.ok(text.includes(` ${formatBytes(row.weight_bytes, units.length > 0)} `),
+          row.component);
       assert.ok(text.includes(formatCount(row.parameters)));
     }
   }
@@ -103,5 +108,6 @@ test('numbers are written as in the terminal', () => {
   assert.equal(formatContext(1000000n), '1,000,000');
   assert.equal(parseTokens(' 128k '), 131072n);
   assert.equal(parseTokens('1M'), 1048576n);
-  for (const wrong of ['', '0', '-1', '1.5', '1e6', '4G', '2000M']) assert.equal(parseTokens(wrong), null, wrong);
+  for (const wrong of ['', '0', '-1', '1.5', '1e6', '4G', '2000M'])
+    assert.equal(parseTokens(wrong), null, wrong);
 });

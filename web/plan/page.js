@@ -1,5 +1,6 @@
 // The page: reads its data, listens to its controls, draws everything anew when one moves.
-import { decodeMacs, flops, kvBytes, memoryParts, modelFromJson, readBytes, stateBytes, weightBytes } from './formulas.js';
+import { decodeMacs, flops, kvBytes, memoryParts } from './formulas.js';
+import { modelFromJson, readBytes, stateBytes, weightBytes } from './formulas.js';
 import { formatBytes, formatContext, formatCount, formatFlops, parseTokens } from './format.js';
 import { LineChart, contextGrid, nearestIndex } from './charts.js';
 import { drawBarTable, drawBars } from './bars.js';
@@ -19,14 +20,24 @@ const accounting = () => data.accountings.find(({ name }) => name === chosen.flo
 
 // The rows of the first table: key of the JSON, title, the value of a model, its text.
 const kRows = [
-  ['kv_bytes', 'KV cache of a sequence', (m) => kvBytes(m, chosen.tokens, chosen.kv), bytesText, true],
-  ['gflops', 'FLOPs of a decoded token', (m) => flops(decodeMacs(m, chosen.tokens), accounting().weights) / 1e9, (v) => formatFlops(v * 1e9), true],
-  ['read_bytes', 'read to decode a token', (m) => readBytes(m, chosen.tokens, chosen.kv), bytesText, true],
+  ['kv_bytes', 'KV cache of a sequence', (m) => kvBytes(m, chosen.tokens, chosen.kv),
+   bytesText, true],
+  ['gflops', 'FLOPs of a decoded token',
+   (m) => flops(decodeMacs(m, chosen.tokens), accounting().weights) / 1e9,
+   (v) => formatFlops(v * 1e9), true],
+  ['read_bytes', 'read to decode a token', (m) => readBytes(m, chosen.tokens, chosen.kv),
+   bytesText, true],
   ['weight_bytes', 'weights', weightBytes, bytesText, true],
-  ['state_bytes', 'memory of a sequence', (m) => stateBytes(m, chosen.tokens, chosen.kv), bytesText, true],
-  ['all_state_bytes', 'memory of all sequences', (m) => stateBytes(m, chosen.tokens, chosen.kv) * chosen.sequences, bytesText, true],
-  ['memory_bytes', 'weights and all sequences', (m) => weightBytes(m) + stateBytes(m, chosen.tokens, chosen.kv) * chosen.sequences, bytesText, true],
-  ['max_context', "the model's own limit", (m) => m.max_context, (v) => `${formatContext(v)} tokens`, false],
+  ['state_bytes', 'memory of a sequence', (m) => stateBytes(m, chosen.tokens, chosen.kv),
+   bytesText, true],
+  ['all_state_bytes', 'memory of all sequences',
+   (m) => stateBytes(m, chosen.tokens, chosen.kv) * chosen.sequences,
+   bytesText, true],
+  ['memory_bytes', 'weights and all sequences',
+   (m) => weightBytes(m) + stateBytes(m, chosen.tokens, chosen.kv) * chosen.sequences,
+   bytesText, true],
+  ['max_context', "the model's own limit",
+   (m) => m.max_context, (v) => `${formatContext(v)} tokens`, false],
 ];
 
 function cellOf(tag, text) {
@@ -61,8 +72,10 @@ function drawFigures() {
   find('figures').replaceChildren(head, ...rows);
 }
 
-const kvChart = new LineChart({ element: find('kv-chart'), names: labels, format: bytesText, binary: data.binary_units });
-const flopsChart = new LineChart({ element: find('flops-chart'), names: labels, format: formatFlops });
+const kvChart = new LineChart({ element: find('kv-chart'), names: labels,
+    format: bytesText, binary: data.binary_units });
+const flopsChart = new LineChart({ element: find('flops-chart'),
+    names: labels, format: formatFlops });
 
 // The chosen context is a point of the lines, whether it is one of the grid or not.
 function drawLines() {

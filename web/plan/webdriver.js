@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const kElement = 'element-6066-11e4-a52e-4f735466cecf';
-export const kKeys = { left: '\uE012', home: '\uE011', end: '\uE010', enter: '\uE007', clear: '\uE009a\uE000' };
+export const kKeys = { left: '\uE012', home: '\uE011',
+    end: '\uE010', enter: '\uE007', clear: '\uE009a\uE000' };
 
 // The port that ChromeDriver chose by itself, from its first lines.
 function portOf(driver) {
@@ -29,14 +30,17 @@ export class Browser {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     browser.base = `http://127.0.0.1:${await portOf(browser.driver)}`;
-    const args = ['--headless=new', '--disable-gpu', '--disable-dev-shm-usage', '--window-size=1280,1500',
+    const args = ['--headless=new', '--disable-gpu', '--disable-dev-shm-usage',
+        '--window-size=1280,1500',
       '--force-color-profile=srgb', `--user-data-dir=${browser.profile}`];
-    if (process.getuid() === 0) args.push('--no-sandbox'); // Chromium's sandbox refuses to run as root
+    // Chromium's sandbox refuses to run as root.
+    if (process.getuid() === 0) args.push('--no-sandbox');
     const options = { args };
     if (process.env.HADAL_CHROMIUM) options.binary = process.env.HADAL_CHROMIUM;
     const session = await browser.post('/session', {
       capabilities: {
-        alwaysMatch: { 'goog:chromeOptions': options, 'goog:loggingPrefs': { browser: 'ALL', performance: 'ALL' } },
+        alwaysMatch: { 'goog:chromeOptions': options,
+            'goog:loggingPrefs': { browser: 'ALL', performance: 'ALL' } },
       },
     });
     browser.base += `/session/${session.sessionId}`;
