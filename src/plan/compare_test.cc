@@ -150,5 +150,26 @@ TEST(Show, ComponentsAddUpToTheirTotal) {
   EXPECT_EQ(Integer(rows.back(), "weight_bytes"), bytes);
 }
 
+// A cache that does not grow is fixed, and not 0 bytes a token.
+TEST(Compare, AModelOfWindowsAloneSaysThatItsCacheIsFixed) {
+  const testing::TempFolder folder;
+  const std::string path = folder.path() + "/config.json";
+  ASSERT_TRUE(io::WriteFile(path, R"({"model_type": "mistral", "torch_dtype": "bfloat16",
+      "vocab_size": 32000, "hidden_size": 4096, "num_hidden_layers": 32,
+      "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
+      "sliding_window": 4096, "max_position_embeddings": 32768, "tie_word_embeddings": false})")
+                  .ok());
+  const std::vector<PlannedModel> models = {*FindModel("gqa8"), *FindModel(path)};
+  const Report report = CompareModels(models, {4096}, Default());
+  EXPECT_NE(ReportText(report).find("fixed: 536.9 MB"), std::string::npos) << ReportText(report);
+  const Json json = ReportJson(report);
+  const Json& rows = *json.Find("weights");
+  EXPECT_TRUE(rows.AsArray()->at(1).Find("kv_bytes_per_token")->is_null());
+  EXPECT_EQ(*rows.AsArray()->at(0).Find("kv_bytes_per_token")->AsNumber(), 61 * 4096);
+  const Json& model = json.Find("models")->AsArray()->at(1);
+  EXPECT_TRUE(model.Find("kv_bytes_per_token")->is_null());
+  EXPECT_EQ(Integer(model, "kv_fixed_bytes"), 32u * 4096 * 4096);
+}
+
 }  // namespace
 }  // namespace hadal::plan
