@@ -288,7 +288,8 @@ Result<std::vector<KernelRate>> MeasureKernels(std::size_t thread_count, std::si
   HADAL_TRY(machine::MemoryReader memory, machine::MemoryReader::Create(bytes, threads));
   cases.push_back({kernels::kMemoryRead, kernels::RateUnit::kBytes,
                    std::make_unique<ReadCase>(std::move(memory))});
-  // They take turns, so that what else the machine does falls on all of them. The first turn warms up.
+  // They take turns, so that what else the machine does falls on all of them. The first turn warms
+  // up.
   for (std::size_t sample = 0; sample <= kSamples; ++sample)
     for (Kernel& kernel : cases) {
       const Stopwatch clock;

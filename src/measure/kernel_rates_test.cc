@@ -7,10 +7,11 @@
 namespace hadal::measure {
 namespace {
 
-// Every kernel, and reading, once; in the relations that a machine allows (plan/engine_rates.cc refuses
-// others): a matrix that is read from memory or a cache is not read faster than reading alone goes there,
-// nor a thousand times slower, and no core does 10^13 operations a second. A wrong unit, a loop that the
-// compiler drops, a number of repetitions that is left out: all are outside.
+// Every kernel, and reading, once; in the relations that a machine allows (plan/engine_rates.cc
+// refuses others): a matrix that is read from memory or a cache is not read faster than reading
+// alone goes there, nor a thousand times slower, and no core does 10^13 operations a second. A
+// wrong unit, a loop that the compiler drops, a number of repetitions that is left out: all are
+// outside.
 TEST(KernelRates, ArePossible) {
   constexpr std::size_t kThreads = 2;
   const std::vector<KernelRate> rates = *MeasureKernels(kThreads, std::size_t{8} << 20);

@@ -1,0 +1,77 @@
+#include "measure/bench_memory.h"
+
+#include <algorithm>
+
+#include "base/progress.h"
+#include "base/units.h"
+#include "cost/engine_memory.h"
+#include "machine/features.h"
+
+namespace hadal::measure {
+namespace {
+
+constexpr std::uint64_t kReserveBytes =
+    64'000'000;  // the program, its stacks and what malloc rounds up
+
+}  // namespace
+
+std::uint64_t BufferBytes(std::uint64_t wanted, const std::optional<std::uint64_t>& ram_bytes) {
+  const std::uint64_t most =
+      ram_bytes ? std::max(*ram_bytes, kReserveBytes) : machine::DescribeComputer().available_bytes;
+  return most == 0 ? wanted : std::min(wanted, most / 4);
+}
+
+std::uint64_t ReadBufferBytes(const BenchOptions& options) {
+  return BufferBytes(std::uint64_t{1} << (options.quick ? 27 : 30), options.ram_bytes);
+}
+
+std::uint64_t MachineBufferBytes(const BenchOptions& options) {
+  return BufferBytes(std::uint64_t{4} << (options.quick ? 27 : 30), options.ram_bytes);
+}
+
+std::optional<std::string> LeftOut(const BenchOptions& options, const model::Model& model,
+                                   const arch::KvLayout& layout, const MemoryNeed& need) {
+  const std::uint64_t state =
+      need.sequences * cost::AllocatedState(model.config, layout, need.tokens).total();
+  // Weights are the page cache's: they count against --ram, but not against what is free now.
+  const std::uint64_t own = state + need.scratch_bytes + kReserveBytes;
+  const std::uint64_t weights = model.checkpoint().tensor_bytes();
+  const std::uint64_t bytes = options.ram_bytes ? own + weights + ReadBufferBytes(options) : own;
+  const std::uint64_t have =
+      options.ram_bytes ? *options.ram_bytes : machine::DescribeComputer().available_bytes;
+  if (bytes <= have) return {};
+  return fmt::format("{}: left out: needs {}{}, has {}", need.what, FormatBytes(bytes),
+                     options.ram_bytes ? " with the weights" : "", FormatBytes(have));
+}
+
+std::vector<MemoryPart> MemoryParts(const model::Model& model, const arch::KvLayout& layout,
+                                    std::span<const cache::Sequence> sequences,
+                                    std::uint64_t scratch_bytes, std::uint64_t state_rss) {
+  cost::StateBytes all;
+  for (const cache::Sequence& sequence : sequences) {
+    const cost::StateBytes one = cost::AllocatedState(
+        model.config, layout, sequence.state().pages.size() * arch::kPageTokens);
+    all.window += one.window;
+    all.csa += one.csa;
+    all.index_keys += one.index_keys;
+    all.hca += one.hca;
+    all.tails += one.tails;
+    all.mtp_window += one.mtp_window;
+    all.padding += one.padding;
+  }
+  return {{"weights, mapped", "weights", model.checkpoint().tensor_bytes()},
+          {"window entries", "window", all.window},
+          {"CSA entries", "csa", all.csa},
+          {"index keys", "index_keys", all.index_keys},
+          {"HCA entries", "hca", all.hca},
+          {"tails", "tails", all.tails},
+          {"MTP window", "mtp_window", all.mtp_window},
+          {"alignment", "padding", all.padding},
+          {"scratch", "scratch", scratch_bytes},
+          {"state, as RSS grew by it", "state_rss", state_rss},
+          {"RSS", "rss", ResidentBytes()},
+          {"RSS without files", "rss_own", AnonymousResidentBytes()},
+          {"peak RSS", "rss_peak", PeakResidentBytes()}};
+}
+
+}  // namespace hadal::measure
