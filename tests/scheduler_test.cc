@@ -1,5 +1,5 @@
-// A request's text is its text alone: tokens and log-probabilities, bit for bit, with random others coming,
-// ending and being cancelled beside it, in passes of random sizes, on small random models.
+// A request's text is its text alone: tokens and log-probabilities, bit for bit, with random others
+// coming, ending and being cancelled beside it, in passes of random sizes, on small random models.
 #include "engine/scheduler.h"
 
 #include <gtest/gtest.h>

@@ -14,8 +14,8 @@ constexpr std::uint64_t MixBits(std::uint64_t z) {
   return z ^ (z >> 31);
 }
 
-// Random bits that belong to a key, whoever asks, whenever and after what: for what may be computed in
-// any order, or again. Neighbouring keys are as unlike as any.
+// Random bits that belong to a key, whoever asks, whenever and after what: for what may be computed
+// in any order, or again. Neighbouring keys are as unlike as any.
 constexpr std::uint64_t KeyedBits(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
   constexpr std::uint64_t kStep = 0x9E3779B97F4A7C15u;
   const std::uint64_t of_seed = MixBits(seed + kStep);

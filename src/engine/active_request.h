@@ -1,8 +1,9 @@
 // A request on its way through the scheduler: its state, its text so far and what it still wants.
 //
-// Reading a prompt, decoding and going on from a snapshot are one thing: `tokens` grows at its end, the
-// sequence follows behind, and whenever it has caught up, the next token is drawn. So what is in the
-// sequence is always less than the tokens, and a request can be stopped and gone on with at any point.
+// Reading a prompt, decoding and going on from a snapshot are one thing: `tokens` grows at its end,
+// the sequence follows behind, and whenever it has caught up, the next token is drawn. So what is
+// in the sequence is always less than the tokens, and a request can be stopped and gone on with at
+// any point.
 #pragma once
 #include <cstddef>
 #include <cstdint>

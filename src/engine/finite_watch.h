@@ -1,5 +1,6 @@
 // Sees where in a forward pass a number stops being finite: a NaN in a weight spreads to everything
-// behind it, and no later sum gives it back. Looks at single batch rows, which costs next to nothing.
+// behind it, and no later sum gives it back. Looks at single batch rows, which costs next to
+// nothing.
 #pragma once
 #include <cstddef>
 #include <optional>
@@ -17,8 +18,8 @@ class FiniteWatch : public model::Observer {
   void Watch(std::span<const std::size_t> rows);
   void Streams(std::size_t boundary, View2<const float> streams) override;
 
-  // kCorrupt if the watched row (by its place in Watch's list), the token at `position` of its sequence,
-  // was not finite somewhere.
+  // kCorrupt if the watched row (by its place in Watch's list), the token at `position` of its
+  // sequence, was not finite somewhere.
   Status Check(std::size_t index, std::uint64_t position) const;
 
  private:

@@ -1,4 +1,5 @@
-// What a run will hold in memory, known before it starts: the same sums as cost/ and as the allocator's.
+// What a run will hold in memory, known before it starts: the same sums as cost/ and as the
+// allocator's.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -34,9 +35,10 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
 
 std::string FootprintTable(const Footprint& footprint);
 
-// kExhausted: all of it is more than ram_bytes, if given, or what is ahead is more than this process can
-// have here; the error holds the table. Otherwise a line to show: that the mapped weights are more than
-// the memory left for them, so that they will be read again and again; empty: nothing to say.
+// kExhausted: all of it is more than ram_bytes, if given, or what is ahead is more than this
+// process can have here; the error holds the table. Otherwise a line to show: that the mapped
+// weights are more than the memory left for them, so that they will be read again and again; empty:
+// nothing to say.
 Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
                                 const Allowance& allowance = ReadAllowance());
 

@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::uint64_t kMaxFileBytes = 1 << 20;
 
-// What changes no text here: notes, ids that the tokenizer or config.json give, how results are returned.
+// What changes no text here: notes, ids that the tokenizer or config.json give, how results are
+// returned.
 constexpr std::array<std::string_view, 12> kHarmless = {"_from_model_config",
                                                         "transformers_version",
                                                         "bos_token_id",

@@ -1,5 +1,5 @@
-// generation_config.json, where the publisher of a model says how it is meant to be sampled and which
-// tokens end a text. It may be absent, and so may each of its keys.
+// generation_config.json, where the publisher of a model says how it is meant to be sampled and
+// which tokens end a text. It may be absent, and so may each of its keys.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -41,7 +41,8 @@ TEST(GenerationConfig, ReadsOneEndOrSeveral) {
 
 TEST(GenerationConfig, NamesWhatItPassesOver) {
   const GenerationConfig c = Read(
-      R"({"num_beams": 4, "typical_p": null, "renormalize_logits": false, "suppress_tokens": [1]})");
+      R"({"num_beams": 4, "typical_p": null, "renormalize_logits": false,
+          "suppress_tokens": [1]})");
   EXPECT_EQ(c.passed_over, (std::vector<std::string>{"num_beams 4", "suppress_tokens"}));
 }
 

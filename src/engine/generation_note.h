@@ -1,6 +1,7 @@
-// What a snapshot says of the text generation that it interrupts, besides the sequence's state: a line of
-// JSON, and behind it ids as they lie in memory, because of a million ids JSON would take more memory than
-// their text's state. What a draw needs is there: draws belong to positions. See docs/formats/snapshot.md.
+// What a snapshot says of the text generation that it interrupts, besides the sequence's state: a
+// line of JSON, and behind it ids as they lie in memory, because of a million ids JSON would take
+// more memory than their text's state. What a draw needs is there: draws belong to positions. See
+// docs/formats/snapshot.md.
 #pragma once
 #include <cstdint>
 #include <string>

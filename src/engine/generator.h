@@ -43,23 +43,24 @@ struct GenerateResult {
 };
 
 struct GenerateCallbacks {
-  // Tokens of the prompt that have been read: once before the first pass, and after every one. May be empty.
+  // Tokens of the prompt that have been read: once before the first pass, and after every one. May
+  // be empty.
   std::function<void(std::size_t done, std::size_t total)> on_prefill = {};
   std::function<void(std::string_view)> on_text = {};  // whole characters
   std::function<void(std::string_view)> on_note = {};  // a line that the user should see
 };
 
 // kInvalid: an option out of range, an empty prompt without BOS, a prompt token outside the model's
-// vocabulary, or more context than max_position_embeddings. kExhausted: no memory for the context, known
-// before anything is computed: more than ram_bytes, or than this process may have. kIo: no snapshot could
-// be written where options.snapshot says, likewise. kCorrupt: the model computes what is no number; then
-// no snapshot is written.
+// vocabulary, or more context than max_position_embeddings. kExhausted: no memory for the context,
+// known before anything is computed: more than ram_bytes, or than this process may have. kIo: no
+// snapshot could be written where options.snapshot says, likewise. kCorrupt: the model computes
+// what is no number; then no snapshot is written.
 Result<GenerateResult> Generate(const ModelFiles& files, Threads& threads, std::string_view prompt,
                                 const GenerateOptions& options, const GenerateCallbacks& callbacks);
 
-// Goes on from the file that an earlier generation wrote to options.snapshot. Text and result are those of
-// a generation that was never stopped, with its sampling options and all its text from the beginning of
-// what was generated. kCorrupt, kInvalid as cache/snapshot.h.
+// Goes on from the file that an earlier generation wrote to options.snapshot. Text and result are
+// those of a generation that was never stopped, with its sampling options and all its text from the
+// beginning of what was generated. kCorrupt, kInvalid as cache/snapshot.h.
 Result<GenerateResult> ResumeGeneration(const ModelFiles& files, Threads& threads,
                                         const std::string& snapshot, const GenerateOptions& options,
                                         const GenerateCallbacks& callbacks);

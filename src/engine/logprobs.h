@@ -1,7 +1,8 @@
 // Log-probabilities of a chosen token and of its likeliest alternatives.
 //
-// They are those of the model: log softmax of the logits as the forward pass gives them, before bias,
-// penalties and temperature, summed in float64. So they say how likely a text is, not how it was drawn.
+// They are those of the model: log softmax of the logits as the forward pass gives them, before
+// bias, penalties and temperature, summed in float64. So they say how likely a text is, not how it
+// was drawn.
 #pragma once
 #include <cstddef>
 #include <cstdint>

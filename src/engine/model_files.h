@@ -13,8 +13,8 @@ namespace hadal::engine {
 
 std::string ProgramFolder();  // of the running executable, without a final slash
 
-// The model to use when no -m is given: $HADAL_MODEL, else models/embedded beside the build folder or
-// in the installation (../share/hadal/models/embedded). kNotFound says where it looked.
+// The model to use when no -m is given: $HADAL_MODEL, else models/embedded beside the build folder
+// or in the installation (../share/hadal/models/embedded). kNotFound says where it looked.
 Result<std::string> EmbeddedModel();
 
 struct ModelFiles {

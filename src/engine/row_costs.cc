@@ -7,7 +7,8 @@ namespace {
 
 constexpr double kNewest = 0.3;     // weight of a measurement in the average
 constexpr std::size_t kGrowth = 4;  // of a prompt's rows, at most, from one pass to the next
-// What remains for the prompt's rows of a mixed pass, if by prediction decoding took all of its time.
+// What remains for the prompt's rows of a mixed pass, if by prediction decoding took all of its
+// time.
 constexpr double kLeastShare = 0.1;
 
 void Average(std::optional<double>* average, double value) {

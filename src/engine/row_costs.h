@@ -1,9 +1,10 @@
-// How long a forward pass will take, learnt from those before: seconds a row of decoding and seconds a
-// row of a prompt, exponential averages of what was measured.
+// How long a forward pass will take, learnt from those before: seconds a row of decoding and
+// seconds a row of a prompt, exponential averages of what was measured.
 //
-// Rows that are computed together share the reading of weights, so a prompt's rows cost less the more they
-// are. The average is of the sizes that were run, which errs on the slow side when rows grow; and they
-// grow at most fourfold from one pass to the next, from kFirstRows on, so that one wrong guess is short.
+// Rows that are computed together share the reading of weights, so a prompt's rows cost less the
+// more they are. The average is of the sizes that were run, which errs on the slow side when rows
+// grow; and they grow at most fourfold from one pass to the next, from kFirstRows on, so that one
+// wrong guess is short.
 #pragma once
 #include <cstddef>
 #include <optional>
@@ -22,7 +23,8 @@ class RowCosts {
 
   void Measured(const StepRows& rows, double seconds);
   double Predict(const StepRows& rows) const;  // seconds; 0: nothing is known
-  // How many prompt rows, at least one and at most `most`, fit into `seconds` beside the decode rows.
+  // How many prompt rows, at least one and at most `most`, fit into `seconds` beside the decode
+  // rows.
   std::size_t PromptRows(std::size_t decode_rows, double seconds, std::size_t most) const;
 
  private:
@@ -30,8 +32,8 @@ class RowCosts {
   std::size_t last_prompt_rows_ = 0;
 };
 
-// Shares `rows` among those who want `wanted[i]` of them: equal shares, what one does not need goes to the
-// others, and what cannot be divided begins with number `first`.
+// Shares `rows` among those who want `wanted[i]` of them: equal shares, what one does not need goes
+// to the others, and what cannot be divided begins with number `first`.
 std::vector<std::size_t> ShareRows(std::span<const std::size_t> wanted, std::size_t rows,
                                    std::size_t first);
 

@@ -3,10 +3,10 @@
 //   1. a logit that is not finite is an error, never a token
 //   2. l = -infinity                        for forbidden tokens (what would end a text too early)
 //   3. l += bias                            for tokens of logit_bias
-//   4. l = l > 0 ? l / r : l * r            r = repetition_penalty; tokens of the prompt or generated
+//   4. l = l > 0 ? l / r : l * r   r = repetition_penalty; for tokens of the prompt or generated
 //   5. l -= presence + frequency * count    tokens that were generated `count` > 0 times
-//   6. temperature 0: the largest l (ties: the lower id). Else p = softmax(l / temperature), then only
-//      tokens are kept that
+//   6. temperature 0: the largest l (ties: the lower id). Else p = softmax(l / temperature), then
+//      only tokens are kept that
 //        have p >= min_p * max p               (0: all)
 //        and are among the top_k most likely   (0: all)
 //        and lie in the smallest set of those whose p sums to top_p of theirs   (1: all)
@@ -15,8 +15,9 @@
 // The number that decides a draw belongs to (seed, choice, position): the same logits give the same
 // token at a position whatever was drawn before, in whichever batch, before or after a snapshot.
 //
-// Source  presence and frequency: OpenAI API reference, chat/completions; repetition: Keskar et al. 2019
-//         (CTRL), section 4.1, with negative logits multiplied as its later implementations do.
+// Source  presence and frequency: OpenAI API reference, chat/completions; repetition: Keskar et
+//         al. 2019 (CTRL), section 4.1, with negative logits multiplied as its later
+//         implementations do.
 #pragma once
 #include <cstddef>
 #include <cstdint>

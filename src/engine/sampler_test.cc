@@ -58,7 +58,8 @@ TEST(Sampler, RestrictsTheChoice) {
   EXPECT_EQ(Shares({.options = {.min_p = 1}}).size(), 1u);
 }
 
-// Weights 1 2 4 1: a presence penalty of ln 2 halves those in the text, once; in the prompt it does not.
+// Weights 1 2 4 1: a presence penalty of ln 2 halves those in the text, once; in the prompt it does
+// not.
 TEST(Sampler, PresencePenalty) {
   const auto shares =
       Shares({.options = {.presence_penalty = kLn2}, .prompt = {0, 1, 2}, .generated = {2, 2, 1}});

@@ -102,8 +102,8 @@ void Scheduler::TakeInbox() {
   RemoveEnded();
 }
 
-// Of the pool, what is neither promised nor held by somebody else. Pages that running requests share are
-// subtracted for each of them: never too much is free.
+// Of the pool, what is neither promised nor held by somebody else. Pages that running requests
+// share are subtracted for each of them: never too much is free.
 std::uint64_t Scheduler::FreeBytes() const {
   std::uint64_t running = 0;
   for (const Active& request : running_) running += request->state_bytes();
@@ -182,8 +182,8 @@ Status Scheduler::RunPass(const std::vector<Turn>& turns, const std::vector<mode
   return forward_.Run(chunks);
 }
 
-// A pass that is dropped leaves its new entries behind, which the next one writes again, and a fixed
-// block that is neither old nor new: that one is put back.
+// A pass that is dropped leaves its new entries behind, which the next one writes again, and a
+// fixed block that is neither old nor new: that one is put back.
 Status Scheduler::RunInterruptible(ActiveRequest& request,
                                    const std::vector<model::Chunk>& chunks) {
   {

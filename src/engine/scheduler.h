@@ -4,16 +4,19 @@
 //   scheduler->Add(std::move(request));       // from any thread
 //   while (serving) scheduler->Step();        // from one thread; callbacks come from here
 //
-// A step is one forward pass: a row of every request that decodes, and pieces of the prompts that are
-// being read, as many rows as fit into the step's predicted time (engine/row_costs.h), shared equally. Requests
-// join and leave between steps. Whoever shares a step changes nothing: a request's text is, bit for bit, its
-// text alone, because logits depend on the sequence alone and draws on (seed, choice, position).
+// A step is one forward pass: a row of every request that decodes, and pieces of the prompts that
+// are being read, as many rows as fit into the step's predicted time (engine/row_costs.h), shared
+// equally. Requests join and leave between steps. Whoever shares a step changes nothing: a
+// request's text is, bit for bit, its text alone, because logits depend on the sequence alone and
+// draws on (seed, choice, position).
 //
-// Memory for the whole of a request, prompt and token limit, is promised before it is admitted. Until then
-// it waits, in the order of arrival, so that a large one is not passed over for ever; it is refused if it
-// could never fit. What others hold of the pool (states that ended requests handed over) counts too.
+// Memory for the whole of a request, prompt and token limit, is promised before it is admitted.
+// Until then it waits, in the order of arrival, so that a large one is not passed over for ever; it
+// is refused if it could never fit. What others hold of the pool (states that ended requests handed
+// over) counts too.
 //
-// A cancel acts between steps, or, when a request is alone and its passes are long, between two layers.
+// A cancel acts between steps, or, when a request is alone and its passes are long, between two
+// layers.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -44,11 +47,11 @@ struct SchedulerOptions {
   std::vector<std::int32_t> eos_ids = {};  // what ends a text of this model (engine/model_files.h)
   std::size_t max_rows = 256;              // of a pass: speed against scratch
   std::size_t max_running = 64;            // requests; never more than max_rows
-  // What a pass may take, by prediction, while several requests run: the time between two tokens of a
-  // text, in which also a cancel acts.
+  // What a pass may take, by prediction, while several requests run: the time between two tokens of
+  // a text, in which also a cancel acts.
   double step_seconds = 0.25;
-  // The same of a request that is alone and can be interrupted between layers: so that each of them ends
-  // in this time. Long passes read the weights for more rows.
+  // The same of a request that is alone and can be interrupted between layers: so that each of them
+  // ends in this time. Long passes read the weights for more rows.
   double layer_seconds = 0.25;
   std::uint64_t state_bytes = cache::Pool::kUnlimited;  // for the states of all requests
   const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
@@ -62,7 +65,8 @@ struct StepReport {
 
 class Scheduler {
  public:
-  // Model and threads outlive it. kInvalid: an option out of range. kExhausted: no memory for the scratch.
+  // Model and threads outlive it. kInvalid: an option out of range. kExhausted: no memory for the
+  // scratch.
   static Result<std::unique_ptr<Scheduler>> Create(const model::Model& model, Threads& threads,
                                                    const SchedulerOptions& options);
 

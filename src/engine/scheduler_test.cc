@@ -1,5 +1,6 @@
-// The scheduler's rules, with the embedded model: ends, memory, fairness, cancels, threads. That texts do
-// not depend on whom they are computed with: tests/scheduler_test.cc, on many small models.
+// The scheduler's rules, with the embedded model: ends, memory, fairness, cancels, threads. That
+// texts do not depend on whom they are computed with: tests/scheduler_test.cc, on many small
+// models.
 #include "engine/scheduler.h"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,5 @@
-// Watches a stream of text for stop strings: passes on what cannot be part of one, holds back what may.
+// Watches a stream of text for stop strings: passes on what cannot be part of one, holds back what
+// may.
 #pragma once
 #include <string>
 #include <string_view>
@@ -10,7 +11,8 @@ class StopText {
  public:
   explicit StopText(std::vector<std::string> stops);  // empty strings are ignored
 
-  // Text that may be shown now. After a stop string has been seen: what came before it, then nothing.
+  // Text that may be shown now. After a stop string has been seen: what came before it, then
+  // nothing.
   std::string Push(std::string_view text);
   std::string Finish();  // what was held back, if no stop string came
   bool stopped() const { return stopped_; }

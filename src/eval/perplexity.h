@@ -1,8 +1,9 @@
 // How well a model predicts a text.
 //
-// The text's tokens are cut into pieces of `context` tokens; each piece is a sequence of its own, behind
-// the model's BOS token if it has one. Every token is predicted from all before it in its piece, and
-// -ln p of the token that came is added up. Without BOS the first token of a piece is only read.
+// The text's tokens are cut into pieces of `context` tokens; each piece is a sequence of its own,
+// behind the model's BOS token if it has one. Every token is predicted from all before it in its
+// piece, and -ln p of the token that came is added up. Without BOS the first token of a piece is
+// only read.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -21,8 +22,8 @@ namespace hadal::eval {
 inline constexpr std::size_t kDefaultContext = 2048;
 
 struct PerplexityOptions {
-  // Tokens of a piece, BOS included, from 2 to the model's context; absent: kDefaultContext, or the model's
-  // context, if that is less.
+  // Tokens of a piece, BOS included, from 2 to the model's context; absent: kDefaultContext, or the
+  // model's context, if that is less.
   std::optional<std::size_t> context = {};
   bool bos = true;
   std::optional<std::uint64_t> ram_bytes = {};  // what needs more is refused (engine/footprint.h)
@@ -46,8 +47,9 @@ struct PerplexityResult {
 
 std::size_t ContextOf(const PerplexityOptions& options, const arch::Config& config);
 
-// kInvalid: the tokenizer knows ids that the model does not, there is nothing to score, or context is out
-// of range. kExhausted as CheckMemory. kCorrupt: the model computes what is no number. kCancelled.
+// kInvalid: the tokenizer knows ids that the model does not, there is nothing to score, or context
+// is out of range. kExhausted as CheckMemory. kCorrupt: the model computes what is no number.
+// kCancelled.
 Result<PerplexityResult> Perplexity(const model::Model& model, const text::Tokenizer& tokenizer,
                                     Threads& threads, std::span<const text::TokenId> tokens,
                                     const PerplexityOptions& options,

@@ -1,14 +1,15 @@
 // Byte-level BPE from a published tokenizer.json.
 //
 // Encoding: text goes through the pre-tokenizer's splits (regular expressions, PCRE2 with Unicode
-// properties) and byte pair merges in rank order. Invalid UTF-8 is read as U+FFFD, one per maximal bad
-// sequence, as a lossy decoding does. No BOS is added. A Tokenizer is immutable: any thread may use it.
+// properties) and byte pair merges in rank order. Invalid UTF-8 is read as U+FFFD, one per maximal
+// bad sequence, as a lossy decoding does. No BOS is added. A Tokenizer is immutable: any thread may
+// use it.
 //
-// Added tokens (<think>, <｜User｜>, ...) tell a model who speaks. So text that comes from a user or a
-// file never becomes one: by default their names are text like any other. Who wrote the text in the chat
-// format asks for ControlTokens::kRead, the rule of the published file: they are cut out of the text
-// first (leftmost, longest), and what is between them is encoded.
-// Source: the Hugging Face tokenizer.json format; DeepSeek-V3/V4 tokenizer.json.
+// Added tokens (<think>, <｜User｜>, ...) tell a model who speaks. So text that comes from a user or
+// a file never becomes one: by default their names are text like any other. Who wrote the text in
+// the chat format asks for ControlTokens::kRead, the rule of the published file: they are cut out
+// of the text first (leftmost, longest), and what is between them is encoded. Source: the Hugging
+// Face tokenizer.json format; DeepSeek-V3/V4 tokenizer.json.
 #pragma once
 #include <cstdint>
 #include <memory>
