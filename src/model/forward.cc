@@ -32,18 +32,18 @@ struct Forward::Impl {
        Arena memory)
       : model(m),
         numerics(n),
-        layout(m.config, n),
+        layout(m.config, n, m.selection),
         max_tokens(max),
         tables(m.config),
         arena(std::move(memory)),
         kept(arena),
         all_streams(kept.Take<float>(max, StreamCols(m.config))),
         context{m.config, numerics, layout, tables, t, {}, experts != nullptr ? experts : &local} {
-    if (m.config.num_nextn_predict_layers > 0)
-      all_mtp_streams = kept.Take<float>(max, StreamCols(m.config));
+    if (m.mtp.has_value()) all_mtp_streams = kept.Take<float>(max, StreamCols(m.config));
     workers.reserve(t.count());
     for (std::size_t w = 0; w < t.count(); ++w) workers.emplace_back(m.config, kept);
     context.workers = workers;
+    context.first_layer = m.selection.begin_layer;
   }
 
   View2<float> StartBatch(std::span<const Chunk> chunks) {
@@ -64,7 +64,22 @@ struct Forward::Impl {
   }
 
   void Observe(std::size_t boundary) {
-    if (context.observer != nullptr) context.observer->Streams(boundary, streams);
+    if (context.observer != nullptr)
+      context.observer->Streams(context.first_layer + boundary, streams);
+  }
+
+  // The batch's streams through every layer that is here.
+  Status RunLayers(std::span<const Chunk> chunks, const std::function<bool()>& stop) {
+    Arena::Scope scope(arena);
+    const Pass pass(context, batch, AnglesOf(tables, batch, context.threads, scope));
+    for (std::size_t l = 0; l < model.layers.size(); ++l) {
+      if (stop && stop()) return Fail(Code::kCancelled, "stopped");
+      Observe(l);
+      HADAL_TRY_STATUS(RunBlock(pass, l, model.layers[l], streams, arena));
+    }
+    Observe(model.layers.size());
+    for (const Chunk& chunk : chunks) chunk.sequence->tokens += chunk.tokens.size();
+    return Unit{};
   }
 
   void LogitsOf(const HyperHead& head, std::span<const float> norm, View2<const float> x,
@@ -110,7 +125,7 @@ struct Forward::Impl {
 
 Result<Forward> Forward::Create(const Model& model, const arch::Numerics& numerics,
                                 Threads& threads, std::size_t max_tokens, ExpertRunner* experts) {
-  const arch::KvLayout layout(model.config, numerics);
+  const arch::KvLayout layout(model.config, numerics, model.selection);
   auto arena = Arena::Create(ScratchBytes(model.config, layout, max_tokens, threads.count()));
   if (!arena.ok())
     return Within(fmt::format("scratch for passes of {} tokens", FormatCount(max_tokens)),
@@ -133,7 +148,7 @@ void Forward::set_observer(Observer* observer) { impl_->context.observer = obser
 std::size_t Forward::ScratchBytes(const arch::Config& c, const arch::KvLayout& layout,
                                   std::size_t max_tokens, std::size_t threads) {
   const std::size_t streams = Arena::BytesOf<float>(max_tokens, StreamCols(c));
-  const bool mtp = c.num_nextn_predict_layers > 0;
+  const bool mtp = !layout.layers.empty() && layout.layers.back().mtp;
   const std::size_t mtp_input = 2 * Arena::BytesOf<float>(max_tokens, c.hidden_size) +
                                 LinearInputBytes(max_tokens, c.hidden_size);
   return (mtp ? 2 : 1) * streams + threads * WorkerScratch::Bytes(c) +
@@ -143,18 +158,18 @@ std::size_t Forward::ScratchBytes(const arch::Config& c, const arch::KvLayout& l
 
 Status Forward::Run(std::span<const Chunk> chunks, const std::function<bool()>& stop) {
   Impl& f = *impl_;
-  const View2<float> streams = f.StartBatch(chunks);
-  Arena::Scope scope(f.arena);
-  const Pass pass(f.context, f.batch, AnglesOf(f.tables, f.batch, f.context.threads, scope));
-  f.Embed(f.batch, streams);
-  for (std::size_t l = 0; l < f.model.layers.size(); ++l) {
-    if (stop && stop()) return Fail(Code::kCancelled, "stopped");
-    f.Observe(l);
-    HADAL_TRY_STATUS(RunBlock(pass, l, f.model.layers[l], streams, f.arena));
-  }
-  f.Observe(f.model.layers.size());
-  for (const Chunk& chunk : chunks) chunk.sequence->tokens += chunk.tokens.size();
-  return Unit{};
+  HADAL_CHECK(f.context.first_layer == 0 && f.model.selection.embed);
+  f.StartBatch(chunks);
+  f.Embed(f.batch, f.streams);
+  return f.RunLayers(chunks, stop);
+}
+
+Status Forward::RunFrom(std::span<const Chunk> chunks, View2<const float> streams,
+                        const std::function<bool()>& stop) {
+  Impl& f = *impl_;
+  f.StartBatch(chunks);
+  kernels::CopyRows(streams, f.streams, f.context.threads);
+  return f.RunLayers(chunks, stop);
 }
 
 View2<const float> Forward::streams() const { return impl_->streams; }

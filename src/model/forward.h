@@ -8,6 +8,8 @@
 //   forward.Run({{&state, prompt}});                    // state.tokens grows by prompt.size()
 //   forward.Logits(last_row, logits);
 //
+// A model may hold some layers only (arch/selection.h): streams then go from one Forward to the next.
+//
 // A Forward owns its scratch, one allocation for batches of max_tokens; it does not grow with context. One
 // call at a time. The Model, the Threads and the memory behind the states outlive it.
 #pragma once
@@ -61,8 +63,12 @@ class Forward {
   // sequences can go on with a copy of their fixed blocks from before. Any other error is the expert
   // runner's; the batch's sequences are then of no more use.
   Status Run(std::span<const Chunk> batch, const std::function<bool()>& stop = {});
+  // The same through the layers of a later part of a model: `streams` [tokens, 4 * hidden_size] are what the
+  // part before it gave for this batch. The parts' states are their own (KvLayout of a selection).
+  Status RunFrom(std::span<const Chunk> batch, View2<const float> streams,
+                 const std::function<bool()>& stop = {});
 
-  // The residual streams [tokens, 4 * hidden_size] of the last Run, after the last layer.
+  // The residual streams [tokens, 4 * hidden_size] of the last Run, after the last layer that is here.
   View2<const float> streams() const;
   // Next-token logits [vocab_size] of one batch row of the last Run.
   void Logits(std::size_t row, std::span<float> logits);

@@ -147,7 +147,7 @@ Selection SelectEntries(const Pass& pass, std::size_t layer, const Indexer& inde
   SelectRows(pass, PrepareQueries(pass, layer, q, w, own), chosen);
   if (pass.observer != nullptr)
     for (std::size_t t = 0; t < x.rows(); ++t)
-      pass.observer->Selected(layer, pass.batch.first_row + t, selection.Of(t));
+      pass.observer->Selected(pass.first_layer + layer, pass.batch.first_row + t, selection.Of(t));
   return selection;
 }
 

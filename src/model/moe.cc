@@ -137,7 +137,8 @@ Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const
   const View2<float> y = scope.Take<float>(x.rows(), x.cols());
   Arena::Scope own(scope.arena());
   const Routes routes = Route(pass, moe, x, own);
-  if (pass.observer != nullptr) pass.observer->Routed(layer, routes.experts, routes.weights);
+  if (pass.observer != nullptr)
+    pass.observer->Routed(pass.first_layer + layer, routes.experts, routes.weights);
   const Grouping grouping = GroupByExpert(routes, moe.experts.size(), own);
   pass.experts->Announce(layer,
                          grouping.active);  // what must be read, while the shared expert runs

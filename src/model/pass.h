@@ -42,6 +42,7 @@ struct Context {
   std::span<WorkerScratch> workers;  // one a thread
   ExpertRunner* experts = nullptr;   // never null in a pass
   Observer* observer = nullptr;
+  std::size_t first_layer = 0;  // which of the model's layers the first one here is
 };
 
 struct Pass : Context {
