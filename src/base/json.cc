@@ -5,6 +5,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "base/foreign_file.h"
 #include "base/quote.h"
 
 namespace hadal {
@@ -199,8 +200,14 @@ std::string Json::Dump(int indent) const {
 
 Result<Json> ParseJson(std::string_view text, JsonLimits limits) {
   Builder builder(limits);
-  if (!Library::sax_parse(text.begin(), text.end(), &builder))
+  if (!Library::sax_parse(text.begin(), text.end(), &builder)) {
+    const std::string foreign = ForeignFile(text);
+    if (!foreign.empty()) return Fail(Code::kCorrupt, "found {}", foreign);
     return Error{Code::kCorrupt, builder.problem()};
+  }
+  // The library takes a zero byte for the end, whatever follows it. Within a string it refuses one.
+  if (const std::size_t zero = text.find('\0'); zero != std::string_view::npos)
+    return Fail(Code::kCorrupt, "not JSON at byte {}: a zero byte", zero + 1);
   return std::move(builder.root);
 }
 

@@ -66,7 +66,7 @@ struct JsonLimits {
   std::size_t depth = 64;
 };
 
-// kCorrupt: not JSON, with the byte where reading stopped; a key given twice; nested too deeply.
+// kCorrupt: not JSON, with the byte where reading stopped or what it is instead (foreign_file.h); a key given twice; nested too deeply.
 Result<Json> ParseJson(std::string_view text, JsonLimits limits = {});
 
 }  // namespace hadal

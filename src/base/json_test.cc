@@ -27,6 +27,12 @@ TEST(Json, KeepsIntegersOf64Bits) {
   EXPECT_EQ(json->Dump(), "[18446744073709551615,9223372036854775807,-1]");
 }
 
+TEST(Json, AZeroByteIsNoEnd) {
+  for (const std::string_view text :
+       {std::string_view("{}\0", 3), std::string_view("{}\0\0x", 5), std::string_view("\0", 1)})
+    EXPECT_FALSE(ParseJson(text).ok());
+}
+
 TEST(Json, RefusesWhatIsNotJson) {
   for (const char* text : {"", "{", "[1,]", "{\"a\":1,\"a\":2}", "nul", "1 2", "\"\xFF\""}) {
     const auto json = ParseJson(text);

@@ -1,7 +1,10 @@
 #include "base/threads.h"
 
+#include <utility>
+
 #include "base/allowance.h"
 #include "base/check.h"
+#include "base/log.h"
 
 namespace hadal {
 namespace {
@@ -18,7 +21,12 @@ void Pause() {
 
 Threads::Threads(std::size_t count) {
   HADAL_CHECK(count >= 1);
-  for (std::size_t w = 1; w < count; ++w) workers_.emplace_back([this, w] { WorkerLoop(w); });
+  workers_.reserve(count - 1);
+  try {
+    for (std::size_t w = 1; w < count; ++w) workers_.emplace_back([this, w] { WorkerLoop(w); });
+  } catch (const std::exception& error) {  // a limit on threads or on memory for their stacks
+    spdlog::warn("threads asked={} got={} reason=\"{}\"", count, this->count(), error.what());
+  }
 }
 
 Threads::~Threads() {
@@ -33,10 +41,20 @@ Threads::~Threads() {
 
 std::size_t Threads::HardwareCount() { return ReadAllowance().processors; }
 
-void Threads::RunBlock(std::size_t worker) const {
+void Threads::RunBlock(std::size_t worker) {
   const std::size_t threads = count();
   const std::size_t end = items_ * (worker + 1) / threads;
-  for (std::size_t i = items_ * worker / threads; i < end; ++i) call_(fn_, i);
+  try {
+    for (std::size_t i = items_ * worker / threads; i < end; ++i) call_(fn_, i);
+  } catch (...) {
+    const std::lock_guard lock(mutex_);
+    if (!problem_) problem_ = std::current_exception();
+  }
+}
+
+// After all threads are done: what f refers to is gone once Run has been left.
+void Threads::Rethrow() {
+  if (problem_) std::rethrow_exception(std::exchange(problem_, nullptr));
 }
 
 void Threads::Start(std::size_t items, Call call, void* fn) {
@@ -56,11 +74,14 @@ void Threads::Start(std::size_t items, Call call, void* fn) {
   wake_.notify_all();
   RunBlock(0);
   for (int spin = 0; spin < kSpins; ++spin) {
-    if (running_.load(std::memory_order_acquire) == 0) return;
+    if (running_.load(std::memory_order_acquire) == 0) return Rethrow();
     Pause();
   }
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [this] { return running_.load(std::memory_order_acquire) == 0; });
+  {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [this] { return running_.load(std::memory_order_acquire) == 0; });
+  }
+  Rethrow();
 }
 
 void Threads::WorkerLoop(std::size_t worker) {

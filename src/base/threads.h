@@ -4,13 +4,14 @@
 // [n*w/W, n*(w+1)/W). Which thread computes an item therefore never changes what it computes: callers
 // give each output element to exactly one item, so results do not depend on the number of threads.
 //
-// One Run at a time per pool; it must not be called from inside f. f must not throw. The pool
-// outlives every Run; workers sleep between them.
+// One Run at a time per pool; it must not be called from inside f. What f throws, Run throws when all
+// threads are done; of several exceptions, one. The pool outlives every Run; workers sleep between them.
 #pragma once
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -20,7 +21,9 @@ namespace hadal {
 
 class Threads {
  public:
-  explicit Threads(std::size_t count);  // count >= 1; the caller's thread is one of them
+  // count >= 1; the caller's thread is one of them. Where the system gives fewer, it works with these, and
+  // says so in the log.
+  explicit Threads(std::size_t count);
   ~Threads();
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
@@ -49,7 +52,8 @@ class Threads {
  private:
   using Call = void (*)(void*, std::size_t);
   void Start(std::size_t items, Call call, void* fn);
-  void RunBlock(std::size_t worker) const;
+  void RunBlock(std::size_t worker);
+  void Rethrow();
   void WorkerLoop(std::size_t worker);
 
   std::vector<std::thread> workers_;
@@ -58,6 +62,7 @@ class Threads {
   std::atomic<std::size_t> generation_{0};
   std::atomic<std::size_t> running_{0};
   bool stop_ = false;
+  std::exception_ptr problem_;  // the first of a Run, behind mutex_
   std::size_t items_ = 0;
   Call call_ = nullptr;
   void* fn_ = nullptr;

@@ -1,8 +1,15 @@
 #include "base/threads.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <cstdint>
+#include <new>
 #include <vector>
+
+#include "base/log.h"
 
 namespace hadal {
 namespace {
@@ -25,6 +32,46 @@ TEST(Threads, UsesSeveralThreads) {
   threads.Run(3, [&](std::size_t i) { ids[i] = std::this_thread::get_id(); });
   EXPECT_NE(ids[0], ids[1]);
   EXPECT_NE(ids[1], ids[2]);
+}
+
+TEST(Threads, ThrowWhatTheirWorkThrows) {
+  for (const std::size_t count : {1u, 3u}) {
+    Threads threads(count);
+    for (const std::size_t bad : {0u, 2u}) {
+      std::atomic<int> runs = 0;
+      const auto run = [&] {
+        threads.Run(3, [&](std::size_t i) {
+          ++runs;
+          if (i == bad) throw std::bad_alloc();
+        });
+      };
+      EXPECT_THROW(run(), std::bad_alloc) << count;
+      if (count == 3) {
+        EXPECT_EQ(runs, 3);
+      }
+    }
+    int after = 0;  // and go on afterwards
+    threads.Run(1, [&](std::size_t) { ++after; });
+    EXPECT_EQ(after, 1);
+  }
+}
+
+// Address space for a few stacks, not for a thousand.
+TEST(Threads, WorkWithFewerWhereTheSystemGivesFewer) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes address space without end";
+#endif
+  const auto work = [] {
+    const std::uint64_t bytes = std::uint64_t{1} << 28;
+    const rlimit limit{bytes, bytes};
+    if (setrlimit(RLIMIT_AS, &limit) != 0) _exit(1);
+    StartLog(0);
+    Threads threads(1000);
+    std::vector<int> runs(5000, 0);
+    threads.Run(runs.size(), [&](std::size_t i) { ++runs[i]; });
+    _exit(threads.count() < 1000 && runs == std::vector<int>(5000, 1) ? 0 : 2);
+  };
+  EXPECT_EXIT(work(), ::testing::ExitedWithCode(0), "threads asked=1000 got=");
 }
 
 }  // namespace

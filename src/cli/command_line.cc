@@ -3,7 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <sstream>
 #include <utility>
+
+#include "base/quote.h"
 
 namespace hadal::cli {
 namespace {
@@ -112,7 +116,11 @@ std::optional<int> Program::Parse(int argc, char** argv) {
   try {
     app_->parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app_->exit(e) == 0 ? 0 : 2;  // CLI11 has codes of its own
+    std::ostringstream help, errors;
+    const bool fine = app_->exit(e, help, errors) == 0;  // CLI11 has codes of its own
+    std::fputs(help.str().c_str(), stdout);
+    std::fputs(EscapeLines(errors.str()).c_str(), stderr);
+    return fine ? 0 : 2;
   }
   return std::nullopt;
 }

@@ -2,7 +2,9 @@
 #include <optional>
 #include <string>
 
+#include "base/exceptions.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "cli/commands.h"
 #include "io/bus_error.h"
 #include "io/temporary.h"
@@ -21,15 +23,15 @@ constexpr const char* kAbout =
     "  hadal inspect models/embedded                 what a checkpoint holds\n"
     "  hadal COMMAND --help                          more about a command";
 
+// What names and files hold is escaped. A table may follow an error.
 int PrintError(const Error& error) {
   std::fflush(stdout);
-  std::fprintf(stderr, "hadal: %s\n", error.what.c_str());
+  std::fprintf(stderr, "hadal: %s\n", EscapeLines(error.what).c_str());
   return 1;
 }
 
-}  // namespace
-
-int Main(int argc, char** argv) {
+// *code is set where there was no work to do: help, or wrong usage.
+Status DoWork(int argc, char** argv, std::optional<int>* code) {
   Program program("hadal", kAbout, HADAL_VERSION);
   const Command app = program.command();
   int verbosity = 0;
@@ -47,19 +49,28 @@ int Main(int argc, char** argv) {
   AddTokenize(app, &work);
   AddTokenizer(app, &work);
   AddChat(app, &work);
-  if (const std::optional<int> code = program.Parse(argc, argv)) return *code;
+  *code = program.Parse(argc, argv);
+  if (*code) return Unit{};
   if (!work) {  // no command, or a group of commands without one of them
     std::fprintf(stderr, "%s", program.Help().c_str());
-    return 2;
+    *code = 2;
+    return Unit{};
   }
   StartLog(verbosity);
   io::ExplainBusErrors("hadal");
   io::RemoveTemporariesOnSignals();
-  if (const Status isa = kernels::CheckForcedIsa(); !isa.ok()) return PrintError(isa.error());
-  Status done = work();
+  HADAL_TRY_STATUS(kernels::CheckForcedIsa());
+  return work();
+}
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  std::optional<int> code;
+  Status done = Caught([&] { return DoWork(argc, argv, &code); });
   if (done.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0))
     done = Fail(Code::kIo, "the output cannot be written");
-  return done.ok() ? 0 : PrintError(done.error());
+  return done.ok() ? code.value_or(0) : PrintError(done.error());
 }
 
 }  // namespace hadal::cli

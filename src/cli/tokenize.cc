@@ -156,6 +156,7 @@ Result<std::string> ConvertLine(const Tokenizer& tokenizer, const std::string& l
 Status ConvertLines(const Tokenizer& tokenizer, bool decode, std::istream& in, std::ostream& out) {
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const auto converted = ConvertLine(tokenizer, line, decode);
     if (!converted.ok()) return Within(fmt::format("line {}", number), converted.error());
     out << *converted << '\n';

@@ -100,6 +100,14 @@ TEST_F(TokenizeTest, NoReaderOfLinesCutsAText) {
   EXPECT_EQ(Run({.decode = true, .jsonl = true}, out), "{\"text\":\"a\\u2028\\u2029\\u0085b\"}\n");
 }
 
+TEST_F(TokenizeTest, BlankLinesArePassedOver) {
+  const std::string one = Run({.jsonl = true}, "{\"text\": \"the\"}");
+  ASSERT_EQ(one.find("error"), std::string::npos) << one;
+  EXPECT_EQ(Run({.jsonl = true}, "\n{\"text\": \"the\"}\n\n \r\n{\"text\": \"the\"}\n\n"),
+            one + one);
+  EXPECT_EQ(Run({.jsonl = true}, "\n\nx").find("error: line 3: "), 0u);
+}
+
 TEST_F(TokenizeTest, BadFiles) {
   const std::string none = folder_.File("none");
   EXPECT_EQ(Run({.model = none}, ""), "error: " + none + ": no such file");
@@ -115,6 +123,7 @@ TEST_F(TokenizeTest, TrainingReadsFoldersAndReports) {
   std::ofstream(folder_.File("corpus/deep/b.txt")) << "the the the ";
   std::ofstream(folder_.File("corpus/c.txt")) << "the\n";
   std::ofstream(folder_.File("corpus/ignored.bin")) << "zzzzzzzzzzzzzzz";
+  std::ofstream(folder_.File("corpus/._c.txt")) << "attributes of c.txt, as macOS leaves them";
   const std::string path = folder_.File("out.json");
   std::ostringstream out;
   const Status done = TrainTokenizer({.vocab_size = 262,

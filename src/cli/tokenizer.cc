@@ -58,7 +58,8 @@ Result<std::vector<std::string>> TextFilesUnder(const std::string& directory) {
   std::vector<std::string> files;
   for (fs::recursive_directory_iterator it(directory, error), end; !error && it != end;
        it.increment(error))
-    if (std::error_code ignored; it->is_regular_file(ignored) && it->path().extension() == ".txt")
+    if (std::error_code ignored; it->is_regular_file(ignored) && it->path().extension() == ".txt" &&
+                                 !it->path().filename().string().starts_with("._"))
       files.push_back(it->path().string());
   if (error) return Fail(Code::kIo, "{}: {}", directory, error.message());
   if (files.empty())

@@ -74,7 +74,8 @@ Result<std::vector<std::string>> ListShards(const std::string& directory) {
   for (fs::directory_iterator it(directory, problem), end; !problem && it != end;
        it.increment(problem)) {
     const std::string name = it->path().filename().string();
-    if (!name.ends_with(kSuffix)) continue;
+    // macOS writes a file's attributes beside it, as ._NAME, where the disk cannot hold them.
+    if (!name.ends_with(kSuffix) || name.starts_with("._")) continue;
     all.push_back(name);
     if (name.starts_with("model")) model.push_back(name);
   }

@@ -71,6 +71,21 @@ TEST_F(CheckpointTest, OpensShardsWithAnIndex) {
   EXPECT_NE(none.error().what.find(folder_.path()), std::string::npos);
 }
 
+// What macOS leaves beside files, and downloads in place of them.
+TEST_F(CheckpointTest, FilesThatAreNoShards) {
+  Remove("model.safetensors.index.json");
+  for (const char* name : {"model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"})
+    fs::rename(folder_.File(name), folder_.File(std::string("x") + name));
+  Write("._xmodel-00001-of-00002.safetensors", std::string("\0\5\26\7\0\2\0\0", 8));
+  EXPECT_EQ(Error(), "");
+  Write("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
+  ExpectError({"model.safetensors: found a Git LFS pointer"});
+  Write("model.safetensors", "<!DOCTYPE html>\n<html>");
+  ExpectError({"model.safetensors: found an HTML page"});
+  Write("config.json", "<html>");
+  ExpectError({"config.json: found an HTML page"});
+}
+
 TEST_F(CheckpointTest, OpensWithoutAnIndex) {
   Remove("model.safetensors.index.json");
   WriteShard(folder_.File("other.safetensors"), {"x"});

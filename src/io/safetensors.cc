@@ -5,7 +5,9 @@
 #include <set>
 #include <utility>
 
+#include "base/foreign_file.h"
 #include "base/json.h"
+#include "base/quote.h"
 
 namespace hadal::io {
 namespace {
@@ -31,8 +33,15 @@ bool CountElements(std::span<const std::uint64_t> shape, std::uint64_t* elements
   return true;
 }
 
+// False if it does not fit, and where numbers of less than a byte do not fill whole bytes.
 bool CountBytes(DType dtype, std::span<const std::uint64_t> shape, std::uint64_t* bytes) {
-  return CountElements(shape, bytes) && !__builtin_mul_overflow(*bytes, DTypeBytes(dtype), bytes);
+  std::uint64_t elements = 0;
+  if (!CountElements(shape, &elements)) return false;
+  const std::uint64_t bits = DTypeBits(dtype);
+  if (bits % 8 == 0) return !__builtin_mul_overflow(elements, bits / 8, bytes);
+  if (__builtin_mul_overflow(elements, bits, &elements) || elements % 8 != 0) return false;
+  *bytes = elements / 8;
+  return true;
 }
 
 std::uint64_t ReadLength(std::span<const std::byte> start) {
@@ -67,6 +76,7 @@ class HeaderParser {
 
  private:
   Status ParseMetadata(const Json& json, std::map<std::string, std::string>* metadata) const {
+    if (json.is_null()) return Unit{};  // the reference reader's field is optional
     if (json.AsObject() == nullptr) {
       return Fail(Code::kCorrupt, "{}: {}: found {}, expected an object of strings", path_,
                   kMetadataKey, json.KindName());
@@ -125,8 +135,7 @@ class HeaderParser {
     if (!dtype) {
       return Fail(
           Code::kUnsupported,
-          "{}: tensor {}: dtype: found {}, expected F32, BF16, F8_E4M3, F8_E8M0, I8, U8, I32 "
-          "or I64",
+          "{}: tensor {}: dtype: found {}, expected one of the safetensors format, as F32 or BF16",
           path_, Show(name), Show(*text));
     }
     return *dtype;
@@ -237,6 +246,9 @@ Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> star
                 "{}: found {} bytes, expected a safetensors file, which has at least {}", path,
                 file_bytes, kLengthBytes);
   }
+  const std::string_view all(reinterpret_cast<const char*>(start.data()), start.size());
+  if (const std::string foreign = ForeignFile(all.substr(0, 4096)); !foreign.empty())
+    return Fail(Code::kCorrupt, "{}: found {}", path, foreign);
   const std::uint64_t length = ReadLength(start);
   const std::uint64_t most = std::min(file_bytes - kLengthBytes, kMaxHeaderBytes);
   if (length > most) {
@@ -247,8 +259,13 @@ Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> star
         path, length, most, file_bytes);
   }
   HADAL_CHECK(start.size() - kLengthBytes >= length);
-  const auto* text = reinterpret_cast<const char*>(start.data() + kLengthBytes);
-  const Result<Json> json = ParseJson(std::string_view(text, static_cast<std::size_t>(length)));
+  const std::string_view text = all.substr(kLengthBytes, static_cast<std::size_t>(length));
+  // Spaces may follow the object, but not come before it.
+  if (text.find_first_of(" \t\r\n") == 0) {
+    return Fail(Code::kCorrupt, "{}: header: found {}, expected it to begin with '{{'", path,
+                Quote(text.substr(0, 1)));
+  }
+  const Result<Json> json = ParseJson(text);
   if (!json.ok()) return Fail(Code::kCorrupt, "{}: header: {}", path, json.error().what);
   return HeaderParser(kLengthBytes + length, file_bytes, path).Parse(*json);
 }

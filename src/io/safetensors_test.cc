@@ -63,6 +63,33 @@ std::string OneTensor(const char* name, const char* dtype, const char* shape, co
                      offsets);
 }
 
+TEST(Safetensors, MetadataMayBeNull) {
+  const std::string text =
+      FileOf(R"({"__metadata__":null,"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", 1);
+  const auto header =
+      ParseSafetensorsHeader(std::as_bytes(std::span(text)), text.size(), "x.safetensors");
+  ASSERT_TRUE(header.ok()) << header.error().what;
+  EXPECT_EQ(header->tensors.size(), 1u);
+  EXPECT_TRUE(header->metadata.empty());
+}
+
+// None is used, but a file that has one can be looked into.
+TEST(Safetensors, KnowsEveryDtypeOfTheFormat) {
+  const std::pair<const char*, const char*> kinds[] = {
+      {"F64", "[0,32]"},    {"F16", "[0,8]"}, {"F8_E5M2", "[0,4]"}, {"F6_E2M3", "[0,3]"},
+      {"F6_E3M2", "[0,3]"}, {"F4", "[0,2]"},  {"C64", "[0,32]"},    {"U64", "[0,32]"},
+      {"U32", "[0,16]"},    {"U16", "[0,8]"}, {"I16", "[0,8]"},     {"BOOL", "[0,4]"}};
+  for (const auto& [dtype, offsets] : kinds) {
+    const std::string quoted = std::string("\"") + dtype + "\"";
+    const std::size_t bytes = std::stoul(std::string(offsets).substr(3));
+    const std::string text = FileOf(OneTensor("a", quoted.c_str(), "[2,2]", offsets), bytes);
+    const auto header =
+        ParseSafetensorsHeader(std::as_bytes(std::span(text)), text.size(), "x.safetensors");
+    ASSERT_TRUE(header.ok()) << header.error().what;
+    EXPECT_EQ(DTypeName(header->tensors.at("a").dtype), dtype);
+  }
+}
+
 TEST(Safetensors, RefusesEveryCorruption) {
   const std::string good = OneTensor("a", "\"F32\"", "[2]", "[0,8]");
   ASSERT_EQ(ErrorOf(FileOf(good, 8)), "");
@@ -81,7 +108,11 @@ TEST(Safetensors, RefusesEveryCorruption) {
       {"not UTF-8", FileOf(OneTensor("a\xff", "\"F32\"", "[2]", "[0,8]"), 8), "header: not JSON"},
       {"overlong UTF-8", FileOf(OneTensor("\xc0\xaf", "\"F32\"", "[2]", "[0,8]"), 8), "not JSON"},
       {"tensor is no object", FileOf(R"({"a":3})", 0), "tensor \"a\": dtype: found nothing"},
-      {"unknown dtype", FileOf(OneTensor("a", "\"F16\"", "[4]", "[0,8]"), 8), "found \"F16\""},
+      {"unknown dtype", FileOf(OneTensor("a", "\"F17\"", "[4]", "[0,8]"), 8), "found \"F17\""},
+      {"half a byte", FileOf(OneTensor("a", "\"F4\"", "[3]", "[0,2]"), 2), "shape [3]"},
+      {"zeros behind it", FileOf(std::string("{}\0\0", 4), 0),
+       "header: not JSON at byte 3: a zero"},
+      {"a space in front", FileOf(" {}", 0), "header: found ' ', expected it to begin with '{'"},
       {"dtype is a number", FileOf(OneTensor("a", "3", "[2]", "[0,8]"), 8), "dtype: found integer"},
       {"no shape", FileOf(R"({"a":{"dtype":"F32","data_offsets":[0,8]}})", 8),
        "shape: found nothing"},

@@ -80,8 +80,7 @@ Status CheckFrame(const Json& root) {
   const Json& version = FieldOrNull(root, "version");
   if (!version.is_null() && (version.AsString() == nullptr || *version.AsString() != "1.0"))
     return Fail(Code::kUnsupported, "version is {}; only \"1.0\" is known", Shown(version));
-  HADAL_TRY_STATUS(RefuseUnlessNull(root, "truncation", ""));
-  HADAL_TRY_STATUS(RefuseUnlessNull(root, "padding", ""));
+  // "truncation" and "padding" are how a training tool last cut its batches: no matter of the text's tokens.
 
   const Json& normalizer = FieldOrNull(root, "normalizer");
   if (!normalizer.is_null()) {

@@ -52,7 +52,6 @@ TEST(TokenizerJson, NotAnObject) {
 
 TEST(TokenizerJson, PartsThatWouldChangeIdsAreNamed) {
   ExpectError(With("version", "2.0"), Code::kUnsupported, "version is '2.0'");
-  ExpectError(With("truncation", Json(Json::Object{})), Code::kUnsupported, "truncation");
   ExpectError(With("normalizer", Typed("NFC")), Code::kUnsupported, "'NFC'");
   ExpectError(With("normalizer", Json::MakeObject({{"type", "Sequence"},
                                                    {"normalizers", Json::Array{Typed("NFC")}}})),
@@ -165,6 +164,18 @@ TEST(TokenizerJson, AddedTokensAreChecked) {
               "added_tokens[0].lstrip is string");
   ExpectError(With("added_tokens", Json::Array{7}), Code::kCorrupt, "added_tokens[0] is integer");
   ExpectError(With("added_tokens", "x"), Code::kCorrupt, "added_tokens is not a list");
+}
+
+// As transformers saves a tokenizer after training.
+TEST(TokenizerJson, PassesOverHowBatchesWereCut) {
+  Json file = SmallTokenizer{}.File();
+  const Tokenizer plain = Tokenizer::Parse(file.Dump()).value();
+  file.Set("truncation", Json::MakeObject({{"direction", "Right"}, {"max_length", 2}}));
+  file.Set("padding", Json::MakeObject({{"strategy", "BatchLongest"}, {"pad_id", 1}}));
+  const auto saved = Tokenizer::Parse(file.Dump());
+  ASSERT_TRUE(saved.ok()) << saved.error().what;
+  const std::string text = "the the the the the the";
+  EXPECT_EQ(saved->Encode(text, ControlTokens::kRead), plain.Encode(text, ControlTokens::kRead));
 }
 
 TEST(TokenizerJson, OpenNamesTheFile) {

@@ -8,7 +8,9 @@
 #include <cstdlib>
 #include <limits>
 
+#include "base/exceptions.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "base/stop_signal.h"
 #include "io/bus_error.h"
 #include "io/temporary.h"
@@ -116,8 +118,8 @@ int main(int argc, char** argv) {
   hadal::StartLog(arguments.quiet ? 0 : 1);
   hadal::io::ExplainBusErrors("hadal-train");
   hadal::io::RemoveTemporariesOnSignals();
-  const Status status = Work(arguments);
+  const Status status = hadal::Caught([&] { return Work(arguments); });
   if (status.ok()) return 0;
-  std::fprintf(stderr, "hadal-train: %s\n", status.error().what.c_str());
+  std::fprintf(stderr, "hadal-train: %s\n", hadal::OneLine(status.error().what).c_str());
   return 1;
 }

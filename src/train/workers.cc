@@ -4,9 +4,10 @@
 #include <omp.h>
 #include <torch/torch.h>
 
-#include <new>
 #include <optional>
 #include <vector>
+
+#include "base/exceptions.h"
 
 namespace hadal::train {
 namespace {
@@ -49,10 +50,8 @@ Status Catching(const std::string& doing, const std::function<Status()>& f) {
   } catch (const c10::Error& error) {
     return Fail(Code::kExhausted, "{}: LibTorch: {}", doing,
                 FirstLine(error.what_without_backtrace()));
-  } catch (const std::bad_alloc&) {
-    return Fail(Code::kExhausted, "{}: out of memory", doing);
-  } catch (const std::exception& error) {
-    return Fail(Code::kInvalid, "{}: {}", doing, FirstLine(error.what()));
+  } catch (...) {
+    return Within(doing, CaughtError());
   }
 }
 
