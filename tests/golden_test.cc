@@ -177,6 +177,16 @@ TEST_F(SpoiltCase, MissingAndMalformedTensorsAreNamed) {
       << Complaint();
 }
 
+TEST_F(SpoiltCase, AnUnknownVariantIsRefused) {
+  Rewrite("f32.gate_margin", [&](reference::TensorStore& store, const io::TensorView& view) {
+    store.F32("f16.gate_margin", view.shape,
+              std::span<const float>(*io::DecodeFloats(view, nullptr)));
+  });
+  EXPECT_NE(Complaint().find("found variant \"f16\", expected one of f32, f32q, bf16"),
+            std::string::npos)
+      << Complaint();
+}
+
 TEST_F(SpoiltCase, WhatIsOptionalMayBeMissing) {
   std::filesystem::remove(folder_.File("case.json"));
   std::filesystem::remove(folder_.File("trace.safetensors"));

@@ -19,9 +19,15 @@ struct Numerics {
   // The default: float32 activations, finer at the weights than FP8, entries as published.
   static Numerics Stored() { return {}; }
   // The golden variants: nothing rounded; every quantisation but no bfloat16; the official code.
-  static Numerics F32() { return {false, false, false, false, false, false}; }
-  static Numerics F32q() { return {false, true, true, true, false, false}; }
-  static Numerics Bf16() { return {true, true, true, true, true, false}; }
+  static Numerics F32() {
+    return {.fp8_kv = false, .fp4_indexer = false, .packed_cache = false, .integer_inputs = false};
+  }
+  static Numerics F32q() {
+    return {.fp8_linear_inputs = true, .packed_cache = false, .integer_inputs = false};
+  }
+  static Numerics Bf16() {
+    return {.bf16_activations = true, .fp8_linear_inputs = true, .integer_inputs = false};
+  }
   static std::optional<Numerics> FromName(std::string_view name);  // stored, f32, f32q, bf16
 };
 

@@ -13,7 +13,8 @@ constexpr const char* kAbout =
     "Show what a checkpoint holds: its shape, parameters and bytes by component and by dtype.\n"
     "\n"
     "Every tensor is compared with config.json; what is missing, misshapen or too much is listed,\n"
-    "and the exit code is then 1.\n"
+    "and the exit code is then 1. --verify reads every number too and names those that are not\n"
+    "finite, NaN codes of FP8 among them.\n"
     "\n"
     "Examples:\n"
     "  hadal inspect ~/DeepSeek-V4-Flash\n"
@@ -24,7 +25,10 @@ constexpr const char* kAbout =
 }  // namespace
 
 Status Inspect(const InspectOptions& options, std::ostream& out) {
-  HADAL_TRY(const Inspection inspection, InspectCheckpoint(options.directory, options.filter));
+  HADAL_TRY(const Inspection inspection,
+            InspectCheckpoint(options.directory, {.filter = options.filter,
+                                                  .verify = options.verify,
+                                                  .quiet = options.quiet || options.json}));
   const bool list = options.tensors || !options.filter.empty();
   if (options.json)
     out << InspectionJson(inspection, list).Dump(2) << '\n';
@@ -42,6 +46,8 @@ void AddInspect(Command app, Work* work) {
   inspect.AddOption("DIR", options->directory, "checkpoint directory").Required();
   inspect.AddOption("--filter", options->filter, "list the tensors with this in their name");
   inspect.AddFlag("--tensors", options->tensors, "list every tensor");
+  inspect.AddFlag("--verify", options->verify, "read every number: all must be finite");
+  inspect.AddFlag("--quiet", options->quiet, "no progress line");
   inspect.AddFlag("--json", options->json, "print one JSON object");
   inspect.OnChosen([options, work] { *work = [options] { return Inspect(*options, std::cout); }; });
 }

@@ -11,10 +11,12 @@ struct InspectOptions {
   std::string directory = {};
   std::string filter = {};  // only tensors whose name contains this; implies tensors
   bool tensors = false;     // a line for each tensor
+  bool verify = false;      // read every number
+  bool quiet = false;       // no progress line
   bool json = false;
 };
 
-// kCorrupt: what was found is printed, but it is not a checkpoint that hadal can run.
+// kCancelled: asked to stop while verifying. kCorrupt: what was found is printed, but it is not a checkpoint that hadal can run.
 Status Inspect(const InspectOptions& options, std::ostream& out);
 
 }  // namespace hadal::cli

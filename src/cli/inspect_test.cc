@@ -151,6 +151,26 @@ TEST_F(InspectTest, ShowsWhatItCanAndThenFails) {
       << other;
 }
 
+TEST_F(InspectTest, VerifyNamesNumbersThatAreNotFinite) {
+  WriteModel(In());
+  std::ostringstream ignored;
+  ASSERT_TRUE(Quantize({.in = In(), .out = folder_.File("m"), .quiet = true}, ignored).ok());
+  EXPECT_EQ(Run({.directory = folder_.File("m"), .verify = true, .quiet = true}).find("error: "),
+            std::string::npos);
+  const std::string path = folder_.File("m") + "/model.safetensors",
+                    name = "layers.1.attn.wkv.weight";
+  const std::uint64_t at = io::SafetensorsFile::Open(path)->tensors().at(name).begin;
+  std::string bytes = *io::ReadFile(path);
+  bytes[at + 66] = '\x7F';
+  ASSERT_TRUE(io::WriteFile(path, bytes).ok());
+  const InspectOptions verify{.directory = folder_.File("m"), .verify = true, .quiet = true};
+  EXPECT_NE(Run(verify).find("error: " + path + ": tensor \"" + name +
+                             "\": found 1 numbers that are not finite, at [1, 2]"),
+            std::string::npos)
+      << Run(verify);
+  EXPECT_EQ(Run({.directory = folder_.File("m")}).find("error: "), std::string::npos);
+}
+
 TEST_F(InspectTest, SaysWhenThereIsNoCheckpoint) {
   EXPECT_EQ(Run({.directory = folder_.File("none")}).find("error: " + folder_.File("none")), 0u);
 }

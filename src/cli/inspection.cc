@@ -4,7 +4,10 @@
 #include <set>
 #include <utility>
 
+#include "arch/non_finite.h"
 #include "arch/stored_tensor.h"
+#include "base/progress.h"
+#include "base/stop_signal.h"
 
 namespace hadal::cli {
 namespace {
@@ -47,9 +50,19 @@ void CheckTensors(const io::Checkpoint& checkpoint, Inspection& inspection) {
     inspection.notes.push_back(arch::DrafterNote(checkpoint, unlisted.drafters));
 }
 
+Status VerifyNumbers(const io::Checkpoint& checkpoint, bool quiet, Inspection& inspection) {
+  Progress progress("verifying", checkpoint.tensor_bytes(), quiet);
+  HADAL_TRY(const std::vector<arch::NonFinite> all,
+            arch::FindAllNonFinite(checkpoint, progress, StopRequested()));
+  for (const arch::NonFinite& found : all)
+    AddProblem(inspection, fmt::format("{}: {}", checkpoint.FileOf(found.tensor), Describe(found)));
+  return Unit{};
+}
+
 }  // namespace
 
-Result<Inspection> InspectCheckpoint(const std::string& directory, const std::string& filter) {
+Result<Inspection> InspectCheckpoint(const std::string& directory,
+                                     const InspectionOptions& options) {
   HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(directory));
   Inspection inspection;
   inspection.directory = directory;
@@ -64,7 +77,7 @@ Result<Inspection> InspectCheckpoint(const std::string& directory, const std::st
     const auto component = static_cast<std::size_t>(recognised.component());
     Add(inspection.components[component], parameters, bytes);
     Add(inspection.dtypes[std::string(DTypeName(info.dtype))], parameters, bytes);
-    if (name.find(filter) != std::string::npos)
+    if (name.find(options.filter) != std::string::npos)
       inspection.tensors.push_back({name, file, info.dtype, info.shape, bytes});
   }
   inspection.files = files.size();
@@ -76,6 +89,7 @@ Result<Inspection> InspectCheckpoint(const std::string& directory, const std::st
   } else {
     AddProblem(inspection, fmt::format("{}: {}", directory, config.error().what));
   }
+  if (options.verify) HADAL_TRY_STATUS(VerifyNumbers(checkpoint, options.quiet, inspection));
   return inspection;
 }
 

@@ -41,7 +41,13 @@ struct Inspection {
 
 // kNotFound, kCorrupt, kIo: the folder is no checkpoint. A config that hadal does not take and tensors
 // that do not fit it are problems, not errors: the rest is still worth showing.
-Result<Inspection> InspectCheckpoint(const std::string& directory, const std::string& filter);
+// verify: every number is read, those that are not finite are problems; quiet: without a progress line.
+struct InspectionOptions {
+  std::string filter = {};
+  bool verify = false, quiet = false;
+};
+Result<Inspection> InspectCheckpoint(const std::string& directory,
+                                     const InspectionOptions& options);
 
 std::string InspectionText(const Inspection& inspection, bool list_tensors);
 Json InspectionJson(const Inspection& inspection, bool list_tensors);

@@ -61,6 +61,7 @@ Status Run(RunOptions options) {
     HADAL_TRY(prompt, ReadPrompt(options));
   }
   HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(options.model));
+  for (const std::string& note : files.model.notes) PrintNote(note);
   engine::GenerateOptions generate = options.generate;
   generate.sample = SampleWith(options.sample, files.generation.sample);
   generate.bos = !options.no_bos;

@@ -37,6 +37,18 @@ class Reader {
     return it != file_.tensors().end() && it->first.starts_with(prefix);
   }
 
+  // That every "<variant>.<what>" is of a known variant: none is passed over without a word.
+  Status CheckVariants() const {
+    for (const auto& [name, info] : file_.tensors()) {
+      const std::string variant = name.substr(0, name.find('.'));
+      if (variant.size() == name.size() || std::ranges::count(kGoldenVariants, variant) != 0)
+        continue;
+      return Fail(Code::kCorrupt, "{}: {}: found variant {}, expected one of {}", path(),
+                  Json(name).Dump(), Json(variant).Dump(), fmt::join(kGoldenVariants, ", "));
+    }
+    return Unit{};
+  }
+
   Result<GoldenArray<float>> Floats(const std::string& name, const Shape& wanted) const {
     HADAL_TRY(const io::TensorView view, View(name, wanted));
     Result<std::vector<float>> values = io::DecodeFloats(view, nullptr);
@@ -225,6 +237,7 @@ Result<GoldenCase> ReadGoldenCase(const std::string& directory, const arch::Conf
   }
   sizes.hidden = out.hidden_positions.size();
 
+  HADAL_TRY_STATUS(reader.CheckVariants());
   for (const std::string_view name : kGoldenVariants) {
     const std::string variant(name);
     if (!reader.HasPrefix(variant + ".")) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
 #include "eval/golden_selections.h"
 
 namespace hadal::eval {
@@ -183,7 +184,9 @@ GoldenFigure Judged(GoldenFigure figure) {
 EngineRounding RoundingOf(std::string_view engine) {
   if (engine == "bf16") return EngineRounding::kBf16;
   if (engine == "f32q") return EngineRounding::kQuantised;
-  return engine == "f32" ? EngineRounding::kNone : EngineRounding::kStored;
+  if (engine == "f32") return EngineRounding::kNone;
+  HADAL_CHECK(engine == "stored");
+  return EngineRounding::kStored;
 }
 
 void CompareRun(const GoldenContext& context, const std::string& engine, const GoldenRun& run,
