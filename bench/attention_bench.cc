@@ -1,4 +1,5 @@
-// Speed of the attention and of the indexer's scores over one token's entries, at the released shapes.
+// Speed of the attention and of the indexer's scores over one token's entries, at the released
+// shapes.
 //
 //   build/.../bench/attention_bench [--benchmark_filter=avx512]
 //

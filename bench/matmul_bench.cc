@@ -2,12 +2,12 @@
 //
 //   build/.../bench/matmul_bench [--benchmark_filter='Fp8.*tokens:1/']
 //
-// "Int" cases have the inputs as integers, which the engine's default numerics give FP8 and FP4 weights.
-// FP8 weights are normally distributed with a block's largest value at 448, as in a checkpoint.
-// Every case is first checked against the reference. Per case: "weights" is weight bytes read per
-// second, "flops" floating-point operations per second. One thread is timed by its processor time,
-// which a busy machine disturbs less; more threads by the clock. "Read" and "Fma" measure what the
-// machine itself can do: the share of them is what matters.
+// "Int" cases have the inputs as integers, which the engine's default numerics give FP8 and FP4
+// weights. FP8 weights are normally distributed with a block's largest value at 448, as in a
+// checkpoint. Every case is first checked against the reference. Per case: "weights" is weight
+// bytes read per second, "flops" floating-point operations per second. One thread is timed by its
+// processor time, which a busy machine disturbs less; more threads by the clock. "Read" and "Fma"
+// measure what the machine itself can do: the share of them is what matters.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>

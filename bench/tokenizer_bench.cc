@@ -1,11 +1,12 @@
 // Speed of the tokenizer: loading, encoding and decoding, one core.
 //
-//   HADAL_TOKENIZER=DIR  the tokenizer to measure (default: shared/tokenizer beside the source tree,
-//                        the published vocabulary of 129,280; else one of 4,096 learnt on the spot)
+//   HADAL_TOKENIZER=DIR  the tokenizer to measure (default: shared/tokenizer beside the source
+//                        tree, the published vocabulary of 129,280; else one of 4,096 learnt on the
+//                        spot)
 //   HADAL_TEXT=FILE      measured besides the generated text
 //
-// bytes_per_second is of text; "tokens" says how many ids the text became. The generated text is the
-// same on every machine.
+// bytes_per_second is of text; "tokens" says how many ids the text became. The generated text is
+// the same on every machine.
 #include <benchmark/benchmark.h>
 
 #include <cmath>

@@ -4,9 +4,10 @@
 #   hadal_layer(NAME [OWN_HEADERS] [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
-# A file named *_avx2.cc, *_avxvnni.cc or *_avx512.cc is compiled for that instruction set. With HADAL_SIMD off, the
-# default on processors other than x86-64, they and *_x86.cc are left out and no_simd.cc stands in.
-# OWN_HEADERS: the layer says itself which headers are precompiled (cmake/Precompile.cmake).
+# A file named *_avx2.cc, *_avxvnni.cc or *_avx512.cc is compiled for that instruction set. With
+# HADAL_SIMD off, the default on processors other than x86-64, they and *_x86.cc are left out and
+# no_simd.cc stands in. OWN_HEADERS: the layer says itself which headers are precompiled
+# (cmake/Precompile.cmake).
 set(HADAL_SIMD_DEFAULT OFF)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(HADAL_SIMD_DEFAULT ON)
@@ -46,8 +47,8 @@ function(hadal_layer name)
   endif()
 endfunction()
 
-# -O3: their loops over register tiles must be unrolled completely. Not with sanitizers, whose checks in
-# unrolled loops take the compiler minutes.
+# -O3: their loops over register tiles must be unrolled completely. Not with sanitizers, whose
+# checks in unrolled loops take the compiler minutes.
 function(hadal_isa_flags)
   set(optimise "$<$<NOT:$<CONFIG:Debug>>:-O3>")
   if(HADAL_SANITIZE)

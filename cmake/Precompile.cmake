@@ -1,6 +1,6 @@
-# Precompiled headers, two sets with the same flags: the standard library with fmt for the layers, GoogleTest
-# too for the tests. Sources include what they use all the same, and builds without hold them to it (preset
-# clang). Files for an instruction set have other flags and use none.
+# Precompiled headers, two sets with the same flags: the standard library with fmt for the layers,
+# GoogleTest too for the tests. Sources include what they use all the same, and builds without hold
+# them to it (preset clang). Files for an instruction set have other flags and use none.
 set(HADAL_PCH_DEFAULT OFF)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(HADAL_PCH_DEFAULT ON)
@@ -9,8 +9,8 @@ option(HADAL_PCH "precompiled headers" ${HADAL_PCH_DEFAULT})
 if(HADAL_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(hadal_flags INTERFACE
     -fpch-preprocess  # without it ccache keeps nothing
-    # g++ 12 forgets which precompiled headers are the system's, and what its optimiser thinks of code that
-    # it inlined from there are false alarms. Builds without have these warnings.
+    # g++ 12 forgets which precompiled headers are the system's, and what its optimiser thinks of
+    # code that it inlined from there are false alarms. Builds without have these warnings.
     -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object -Wno-maybe-uninitialized
     -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread)
 endif()

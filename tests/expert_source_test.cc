@@ -1,5 +1,5 @@
-// Where routed experts' weights come from, and when, changes no bit: a source that hands out copies, late
-// and in random order, few at a time, and takes them away again.
+// Where routed experts' weights come from, and when, changes no bit: a source that hands out
+// copies, late and in random order, few at a time, and takes them away again.
 #include "model/expert_source.h"
 
 #include <gtest/gtest.h>

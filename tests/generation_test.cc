@@ -1,5 +1,5 @@
-// Generation interrupted and resumed equals generation that never stopped, and budgets hold. With the
-// embedded model: the only one with a tokenizer.
+// Generation interrupted and resumed equals generation that never stopped, and budgets hold. With
+// the embedded model: the only one with a tokenizer.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -162,7 +162,8 @@ TEST_F(GenerationTest, BudgetsAreCheckedFirstAndKept) {
   EXPECT_GE(plan.state(), free.result.state_bytes);
   EXPECT_LE(plan.state(), free.result.state_bytes + layout.page_bytes);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  // Seen while it ran, and without most of the reserve, which is for what is not counted one by one.
+  // Seen while it ran, and without most of the reserve, which is for what is not counted one by
+  // one.
   EXPECT_GT(free.most_memory, plan.taken);
   EXPECT_LE(free.most_memory, plan.taken + plan.ahead() - 12'000'000);
 #endif

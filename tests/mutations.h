@@ -1,7 +1,7 @@
 // Typical mistakes of an implementation, each as a change to the reference model.
-// Source: golden README, section 11; the figure is the median error of the logits that it gives there.
-// Left out: "hc rows/columns swapped", whose meaning it does not say (starting with the columns is not
-// it: 20 iterations converge either way).
+// Source: golden README, section 11; the figure is the median error of the logits that it gives
+// there. Left out: "hc rows/columns swapped", whose meaning it does not say (starting with the
+// columns is not it: 20 iterations converge either way).
 #pragma once
 #include <functional>
 #include <string>

@@ -1,4 +1,5 @@
-// Opening a part of a checkpoint: only what is selected need be there, and it is what the whole has.
+// Opening a part of a checkpoint: only what is selected need be there, and it is what the whole
+// has.
 #include <gtest/gtest.h>
 
 #include <cstring>

@@ -1,5 +1,5 @@
-// The reference against the official code's golden data, and against itself with mistakes in it: what the
-// f32 comparison must tell.
+// The reference against the official code's golden data, and against itself with mistakes in it:
+// what the f32 comparison must tell.
 #include "reference/reference_model.h"
 
 #include <gtest/gtest.h>
@@ -179,7 +179,8 @@ TEST(GoldenLayers, RoundWhereTheOfficialCodeDoes) {
   }
 }
 
-// Errors of a mutant's logits (MTP logits where only they are touched) against the unspoilt model's.
+// Errors of a mutant's logits (MTP logits where only they are touched) against the unspoilt
+// model's.
 Spread MutantError(const Model& model, const tests::Mutation& mutation,
                    std::span<const std::int32_t> tokens, const Outputs& right) {
   Model mutant = model;

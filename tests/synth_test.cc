@@ -103,8 +103,8 @@ TEST(Synth, NumbersAreSensible) {
     const bool matrix =
         spec.format == StoredFormat::kFp8Block128 || spec.format == StoredFormat::kFp4Block32;
     if (!matrix) continue;
-    // The scale is a power of two within a factor of sqrt(2), and some are twice or half of that: of a
-    // matrix of few blocks perhaps all.
+    // The scale is a power of two within a factor of sqrt(2), and some are twice or half of that:
+    // of a matrix of few blocks perhaps all.
     const double ratio = Deviation(values) * std::sqrt(static_cast<double>(spec.shape[1]));
     EXPECT_GT(ratio, 1 / 2.9) << spec.name;
     EXPECT_LT(ratio, 2.9) << spec.name;

@@ -1,5 +1,5 @@
-// The trainer and the engine are two programs of one model: what the trainer computes with quantised
-// weights, cache and indexer, the engine computes from the exported files.
+// The trainer and the engine are two programs of one model: what the trainer computes with
+// quantised weights, cache and indexer, the engine computes from the exported files.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -119,8 +119,9 @@ TEST_F(TrainerAndEngine, EveryTokenAgreesInFloat32) {
   EXPECT_LT(errors.back(), 5e-5);
 }
 
-// With everything quantised the two round activations differently (docs/numerics.md), and choices that
-// were close fall the other way: 0.07 at the median as measured, and 0.42 if the trainer rounds nothing.
+// With everything quantised the two round activations differently (docs/numerics.md), and choices
+// that were close fall the other way: 0.07 at the median as measured, and 0.42 if the trainer
+// rounds nothing.
 TEST_F(TrainerAndEngine, TheExportLosesNothing) {
   const auto exported = Exported(trained_, train::V4ModelImpl::Format::kFp8Fp4, folder_.path());
   const Logits engine = EngineLogits(exported, arch::Numerics::Stored(), tokens_);

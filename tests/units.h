@@ -1,5 +1,5 @@
-// The official operation-level vectors, golden/units.safetensors of the folder "shared" beside the source
-// tree. Tests skip where the folder is absent.
+// The official operation-level vectors, golden/units.safetensors of the folder "shared" beside the
+// source tree. Tests skip where the folder is absent.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -39,8 +39,8 @@ class Units : public ::testing::Test {
     std::vector<std::size_t> shape;
     std::vector<std::byte> bytes;
   };
-  // Read here rather than by src/io, which knows only the dtypes of published checkpoints: this file
-  // has F64 too.
+  // Read here rather than by src/io, which knows only the dtypes of published checkpoints: this
+  // file has F64 too.
   static std::map<std::string, Tensor> Read(const std::string& path);
   const Tensor& Find(const std::string& name) const;
   static std::map<std::string, Tensor> tensors_;

@@ -194,7 +194,8 @@ TEST_F(Units, Compressor4) {
     for (std::size_t i = 0; i < score.size(); ++i) score[i] += ape[i % ape.size()];
     std::vector<float> pooled = Poisoned(3 * 64);
     for (std::size_t b = 0; b < 3; ++b) {
-      // Four candidates of the block before, by their first channels; four of this, by their second.
+      // Four candidates of the block before, by their first channels; four of this, by their
+      // second.
       std::vector<float> values(8 * 64, 0.0f), scores(8 * 64, -HUGE_VALF);
       for (std::size_t r = b == 0 ? 4 : 0; r < 8; ++r) {
         const std::size_t from = (4 * b + r - 4) * 128 + (r < 4 ? 0 : 64);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds, and shows how far it is: ninja's own line on a terminal, otherwise a line every few seconds
-# (and all that compilers say).
+# Builds, and shows how far it is: ninja's own line on a terminal, otherwise a line every few
+# seconds (and all that compilers say).
 #
 #   tools/build.sh BUILD_DIR [argument of cmake --build...]
 set -euo pipefail

@@ -5,11 +5,11 @@
 
 In every *.md outside build/: relative links and their #anchors; paths in `code spans` that begin
 with a folder of this repository (or, for C++ files, with a layer: `io/file.h`); `make TARGET` in
-code; and, given the program, the subcommands and --flags of `hadal COMMAND ...`. Paths may hold * and
-{a,b}; a path with <NAME>, CAPITALS or ... in it is a pattern for the reader and is not checked.
+code; and, given the program, the subcommands and --flags of `hadal COMMAND ...`. Paths may hold *
+and {a,b}; a path with <NAME>, CAPITALS or ... in it is a pattern for the reader and is not checked.
 
-A code block that begins with "$ hadal plan ..." shows what that command prints: the program is run, and the
-lines below must be its output. A line "..." stands for any lines left out. --fix writes what the
+A code block that begins with "$ hadal plan ..." shows what that command prints: the program is run,
+and the lines below must be its output. A line "..." stands for any lines left out. --fix writes what the
 program prints now into blocks that show all of it or its beginning.
 """
 import argparse

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Looks in the compiled kernels for the instructions that kernels/products.cc says they are made of.
+"""Looks in the compiled kernels for the instructions that kernels/products.cc says make them.
 
     tools/check_instructions.py LIBRARY [SOURCE_DIR]
 
@@ -62,7 +62,8 @@ def main():
     missing = [f"{kernel}_{own}" for kernel, arithmetics in KERNELS.items() for own in SETS
                if (own != "avxvnni" or "Int8Dot" in arithmetics) and f"{kernel}_{own}" not in objects]
     if missing or not {a for arithmetics in KERNELS.values() for a in arithmetics} <= set(table):
-        print(f"check_instructions: not found: {', '.join(missing) or 'the table'}", file=sys.stderr)
+        what = ", ".join(missing) or "the table"
+        print(f"check_instructions: not found: {what}", file=sys.stderr)
         return 2
     problems = [problem for kernel, arithmetics in KERNELS.items() for own in SETS
                 if f"{kernel}_{own}" in objects
@@ -70,7 +71,8 @@ def main():
                                             arithmetics, table, own)]
     for problem in problems:
         print(problem)
-    print(f"check_instructions: {len(problems)} problem(s)" if problems else "check_instructions: clean")
+    says = f"{len(problems)} problem(s)" if problems else "clean"
+    print(f"check_instructions: {says}")
     return 1 if problems else 0
 
 

@@ -150,8 +150,8 @@ def reaches(layer):
 
 
 def picture():
-    """The table as a graph in Mermaid's language, which GitHub draws: an arrow from a layer to what may
-    include it. Only direct ones: a -> c is left out where a -> b -> c says it. testing is for tests."""
+    """The table as a graph in Mermaid's language, which GitHub draws: an arrow from a layer to what
+    may include it. Only direct ones: a -> c is left out where a -> b -> c says it. No testing."""
     lines = ["```mermaid", "graph LR"]
     for layer, needs in MAY_INCLUDE.items():
         direct = needs - set().union(*(reaches(need) for need in needs))

@@ -25,7 +25,7 @@ def files_of(root):
 
 
 def comment_of(line, mark):
-    """(what stands before the text of a comment that has the line for itself, the text), or None."""
+    """(what stands before the text of a comment that has its own line, the text), or None."""
     found = re.match(rf"(\s*{mark} +)(\S.*)$", line)
     return found.groups() if found else None
 
@@ -35,7 +35,7 @@ def in_prose(text):
 
 
 def wrap(lines, at, mark):
-    """Breaks the comment at `at`; the rest begins the next line of the same paragraph, or a new one."""
+    """Breaks the comment at `at`; the rest begins the paragraph's next line, or a new one."""
     before, text = comment_of(lines[at], mark)
     room = COLUMNS - len(before)
     end = text.rfind(" ", 0, room + 1)

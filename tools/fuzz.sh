@@ -1,7 +1,7 @@
 #!/bin/bash
-# Builds the fuzz targets (preset fuzz: clang, address and undefined-behaviour sanitizers) and runs each
-# for some seconds, as many at once as there are processors, from the seeds in fuzz/corpus/. What they
-# find on the way is kept in build/fuzz/corpus/ for the next run. A finding is left in
+# Builds the fuzz targets (preset fuzz: clang, address and undefined-behaviour sanitizers) and runs
+# each for some seconds, as many at once as there are processors, from the seeds in fuzz/corpus/.
+# What they find on the way is kept in build/fuzz/corpus/ for the next run. A finding is left in
 # build/fuzz/findings/ and fails the script; what a target says is in build/fuzz/logs/.
 #
 #   tools/fuzz.sh [seconds a target, 60 if not given] [target...]

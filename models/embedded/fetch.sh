@@ -12,8 +12,9 @@
 # They are the 278 stories of FairytaleQA (github.com/uci-soe/FairytaleQAData, Apache-2.0), in one
 # file: a blank line between sections, two between stories, 3,154,694 bytes.
 #
-# Writes DATA_DIR/raw (texts as found), train/*.txt and heldout/*.txt; every one is compared with the
-# sums beside this script. A second run uses what is in raw. Exit code 0: all there and as pinned.
+# Writes DATA_DIR/raw (texts as found), train/*.txt and heldout/*.txt; every one is compared with
+# the sums beside this script. A second run uses what is in raw. Exit code 0: all there and as
+# pinned.
 set -eu
 unset CDPATH
 export PYTHONDONTWRITEBYTECODE=1

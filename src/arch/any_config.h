@@ -1,4 +1,5 @@
-// config.json of any architecture that hadal knows, as data: one reader for each family, by model_type.
+// config.json of any architecture that hadal knows, as data: one reader for each family, by
+// model_type.
 //
 //   deepseek_v4                   arch/config.h       deepseek_v2, _v3, _v32, kimi_k2, glm_moe_dsa
 //   plain transformers            arch/gqa_config.h                 arch/mla_config.h
@@ -25,8 +26,8 @@ struct AnyConfig {
 };
 
 // kInvalid, kUnsupported: "config.json: <field>: found <value>, expected ...". Fields that change a
-// figure must be given; what follows from others by the architecture's own rule becomes a note. How the
-// numbers are stored is read apart (ReadStorage): the tensors of a folder say it too.
+// figure must be given; what follows from others by the architecture's own rule becomes a note. How
+// the numbers are stored is read apart (ReadStorage): the tensors of a folder say it too.
 Result<AnyConfig> ParseAnyConfig(const Json& json);
 
 }  // namespace hadal::arch

@@ -157,8 +157,8 @@ void ReadTheta(Fields& fields, const char* key, Fields* other, double* theta) {
   *theta = again;
 }
 
-// rope_parameters, as Hugging Face writes it: {"main": {..}, "compress": {..}}, or one flat set, which
-// is rope_scaling with rope_theta put into it.
+// rope_parameters, as Hugging Face writes it: {"main": {..}, "compress": {..}}, or one flat set,
+// which is rope_scaling with rope_theta put into it.
 void ReadRope(Fields& fields, Config& c) {
   if (!fields.ok()) return;
   const bool scaling = fields.Has("rope_scaling"), parameters = fields.Has("rope_parameters");

@@ -1,5 +1,6 @@
 // Reads the fields of one JSON object and remembers the first thing that is wrong, so that a parser
-// can be a table of fields with one look at ok() at its end. After a failure every call does nothing.
+// can be a table of fields with one look at ok() at its end. After a failure every call does
+// nothing.
 //
 //   Fields fields(json, "config.json");
 //   fields.Size("hidden_size", 1, 65536, &config.hidden_size);
@@ -35,7 +36,8 @@ class Fields {
   // Not given or null: *out is left alone.
   void OptionalSize(std::string_view key, std::size_t lo, std::size_t hi,
                     std::optional<std::size_t>* out);
-  // An integer or a list of integers, each with lo <= value <= hi. Not given or null: *out is left alone.
+  // An integer or a list of integers, each with lo <= value <= hi. Not given or null: *out is left
+  // alone.
   void OptionalSizes(std::string_view key, std::size_t lo, std::size_t hi,
                      std::vector<std::size_t>* out);
   // Must be given, a finite number, and lo <= value <= hi.
@@ -49,13 +51,13 @@ class Fields {
   // May be missing or null, must otherwise be this: the one value that hadal implements.
   void Only(std::string_view key, const Json& value);
 
-  // None of these may be given: fields of other architectures, which would change the figures if they
-  // meant anything here.
+  // None of these may be given: fields of other architectures, which would change the figures if
+  // they meant anything here.
   void Absent(std::initializer_list<std::string_view> keys);
   // No others may be given (or be null): of entries in which every field changes what is meant.
   void Known(std::initializer_list<std::string_view> keys);
-  // Must be an array of strings, which each goes to `take`: its error becomes "place: key: ...". May be
-  // missing or null.
+  // Must be an array of strings, which each goes to `take`: its error becomes "place: key: ...".
+  // May be missing or null.
   void Strings(std::string_view key, const std::function<Status(const std::string&)>& take);
 
   // Records "place: key: found <the value of key>, expected <expected>".

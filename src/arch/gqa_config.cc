@@ -89,8 +89,8 @@ class Reader {
     NoteIfMissing(fields_, "mlp_only_layers", "experts in every layer", notes_);
   }
 
-  // Qwen2 always has them on queries, keys and values, gpt-oss everywhere, Mistral and Mixtral never;
-  // the others say so.
+  // Qwen2 always has them on queries, keys and values, gpt-oss everywhere, Mistral and Mixtral
+  // never; the others say so.
   void ReadBiases() {
     if (!fields_.ok()) return;
     const bool llama = Is("llama");
@@ -129,7 +129,8 @@ class Reader {
     }
     fields_.Only("use_sliding_window", false);  // Qwen's switch
     if (Is("llama") || Is("gemma")) return fields_.Absent({"sliding_window"});
-    // Mistral's own default is 4,096, Mixtral's none: a file without the field is not read as either.
+    // Mistral's own default is 4,096, Mixtral's none: a file without the field is not read as
+    // either.
     if (fields_.ok() && fields_.Find("sliding_window") == nullptr)
       return fields_.Refuse(Code::kInvalid, "sliding_window",
                             "a number of tokens, or null for none");

@@ -1,13 +1,13 @@
-// What config.json says of a plain transformer: attention with grouped queries (one KV head: MQA; as many
-// as heads: MHA), a gated MLP or routed experts, RMSNorm.
+// What config.json says of a plain transformer: attention with grouped queries (one KV head: MQA;
+// as many as heads: MHA), a gated MLP or routed experts, RMSNorm.
 //
 //   llama mistral mixtral qwen2 qwen3 qwen3_moe
 //   gpt_oss              a window in every other layer, sinks, biases everywhere, fused experts
 //   gemma                a tied head, heads wider than hidden_size / num_attention_heads
 //   gemma2, gemma3_text  also windows in most layers, and norms behind attention and MLP too
 //
-// Source: Hugging Face transformers, configuration_ and modeling_ of each (names, shapes, which of them
-// have biases and head norms; the rules of fields that a file may leave out).
+// Source: Hugging Face transformers, configuration_ and modeling_ of each (names, shapes, which of
+// them have biases and head norms; the rules of fields that a file may leave out).
 #pragma once
 #include <optional>
 #include <string>
@@ -39,7 +39,8 @@ inline const std::vector<std::string> kGqaTypes = {"llama",  "mistral",    "mixt
                                                    "qwen3",  "qwen3_moe",  "gpt_oss", "gemma",
                                                    "gemma2", "gemma3_text"};
 
-// Into *notes: what the config does not say and the architecture's rule decides. Errors are the fields'.
+// Into *notes: what the config does not say and the architecture's rule decides. Errors are the
+// fields'.
 GqaConfig ReadGqa(Fields& fields, const std::string& model_type, std::vector<std::string>* notes);
 
 }  // namespace hadal::arch

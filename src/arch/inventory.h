@@ -1,6 +1,7 @@
-// Every tensor of a published checkpoint of a given config: what it is, its name, shape and stored format.
-// The one list that loading, inspecting, converting, training and counting checkpoints walk.
-// Source: DeepSeek-V4 checkpoints, model.safetensors.index.json (names) and inference/model.py (shapes).
+// Every tensor of a published checkpoint of a given config: what it is, its name, shape and stored
+// format. The one list that loading, inspecting, converting, training and counting checkpoints
+// walk. Source: DeepSeek-V4 checkpoints, model.safetensors.index.json (names) and
+// inference/model.py (shapes).
 #pragma once
 #include <cstddef>
 #include <cstdint>

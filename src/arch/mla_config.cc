@@ -26,7 +26,8 @@ void ReadSizes(Fields& fields, MlaConfig& c) {
   fields.Size("max_position_embeddings", 1, kMaxVocab, &c.max_position_embeddings);
 }
 
-// A number, or null: queries straight from the hidden state. Not left out: V3's own default is 1536.
+// A number, or null: queries straight from the hidden state. Not left out: V3's own default is
+// 1536.
 void ReadQueries(Fields& fields, MlaConfig& c) {
   if (fields.ok() && fields.Find("q_lora_rank") == nullptr)
     fields.Refuse(Code::kInvalid, "q_lora_rank", "an integer, or null for none");

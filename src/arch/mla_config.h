@@ -1,11 +1,14 @@
-// What config.json says of a model with multi-head latent attention: DeepSeek-V2, V3 and V3.2, and models
-// of their architectures. A latent of kv_lora_rank + qk_rope_head_dim a token serves all heads; V3.2 and
-// GLM-5 choose with a lightning indexer which of them a token reads.
+// What config.json says of a model with multi-head latent attention: DeepSeek-V2, V3 and V3.2, and
+// models of their architectures. A latent of kv_lora_rank + qk_rope_head_dim a token serves all
+// heads; V3.2 and GLM-5 choose with a lightning indexer which of them a token reads.
 //
-//   deepseek_v2    no bias in the router      deepseek_v3, kimi_k2   with one; queries may come straight
-//   deepseek_v32, glm_moe_dsa   an indexer                          from the hidden state (no q_lora_rank)
+//   deepseek_v2    no bias in the router      deepseek_v3, kimi_k2   with one; queries may come
+//                  straight
+//   deepseek_v32, glm_moe_dsa   an indexer                          from the hidden state (no
+//   q_lora_rank)
 //
-// Source: DeepSeek-V3 and V3.2-Exp inference/model.py; config.json of DeepSeek-V2, Kimi-K2, Moonlight, GLM-5.
+// Source: DeepSeek-V3 and V3.2-Exp inference/model.py; config.json of DeepSeek-V2, Kimi-K2,
+// Moonlight, GLM-5.
 #pragma once
 #include <optional>
 #include <string>
@@ -33,7 +36,8 @@ struct MlaConfig {
 inline const std::vector<std::string> kMlaTypes = {"deepseek_v2", "deepseek_v3", "deepseek_v32",
                                                    "kimi_k2", "glm_moe_dsa"};
 
-// Into *notes: what the config does not say and the architecture's rule decides. Errors are the fields'.
+// Into *notes: what the config does not say and the architecture's rule decides. Errors are the
+// fields'.
 MlaConfig ReadMla(Fields& fields, const std::string& model_type, std::vector<std::string>* notes);
 
 }  // namespace hadal::arch

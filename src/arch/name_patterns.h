@@ -1,5 +1,6 @@
-// Names of modules as quantisation tools list them, and whether a module is among them. A module's name
-// is the published one of its weight without ".weight": "model.layers.3.mlp.experts.0.up_proj".
+// Names of modules as quantisation tools list them, and whether a module is among them. A module's
+// name is the published one of its weight without ".weight":
+// "model.layers.3.mlp.experts.0.up_proj".
 //
 //   layers.3.mlp, self_attn, lm_head   the module, all below it, or any with these parts in a row
 //   model.layers.*.self_attn           * and ? stand for any text; the module, or all below it

@@ -1,5 +1,5 @@
-// How the numbers of a matrix lie in a checkpoint's files, as far as their bytes go: what one number
-// takes, and what is stored beside the numbers (scales, zero points, the order of columns).
+// How the numbers of a matrix lie in a checkpoint's files, as far as their bytes go: what one
+// number takes, and what is stored beside the numbers (scales, zero points, the order of columns).
 //
 //   bytes(rows, cols) = ceil(rows * cols * bits / 8)
 //                     + ceil(blocks(rows, cols) * block_bits / 8)     a scale a block

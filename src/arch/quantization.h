@@ -1,22 +1,28 @@
-// How a checkpoint stores its matrices, as its config says: the type of what is not quantised, and of
-// what is quantised the packing of each, by the tool that did it.
+// How a checkpoint stores its matrices, as its config says: the type of what is not quantised, and
+// of what is quantised the packing of each, by the tool that did it.
 //
-//   quant_method        forms                                                     what stays as it is
-//   fp8                 E4M3 with a scale a block, or one a matrix                modules_to_not_convert
-//   awq, gptq           integers with a scale and zero point a group of inputs    modules_to_not_convert
-//   mxfp4               FP4 with a byte of scale a 1x32 (experts of gpt-oss)      modules_to_not_convert
-//   modelopt            NVFP4, FP8, FP8_PB_WO, or a list of modules (mixed)       ignore, exclude_modules
+//   quant_method        forms                                                     what stays as it
+//                       is
+//   fp8                 E4M3 with a scale a block, or one a matrix
+//                       modules_to_not_convert
+//   awq, gptq           integers with a scale and zero point a group of inputs
+//   modules_to_not_convert
+//   mxfp4               FP4 with a byte of scale a 1x32 (experts of gpt-oss)
+//                       modules_to_not_convert
+//   modelopt            NVFP4, FP8, FP8_PB_WO, or a list of modules (mixed)       ignore,
+//                       exclude_modules
 //   compressed-tensors  packed integers, FP8, INT8, NVFP4, by groups of modules   ignore
 //
-// A V4 config's "fp8" is the published FP8 + FP4 (expert_dtype); "moe_quant_algo" changes its experts.
-// hf_quant_config.json, which older modelopt exports write beside a config without quantization_config,
-// is read as the same. Embedding and router are never quantised; the head only where a tool's list of
-// targets can hold it (modelopt, compressed-tensors).
+// A V4 config's "fp8" is the published FP8 + FP4 (expert_dtype); "moe_quant_algo" changes its
+// experts. hf_quant_config.json, which older modelopt exports write beside a config without
+// quantization_config, is read as the same. Embedding and router are never quantised; the head only
+// where a tool's list of targets can hold it (modelopt, compressed-tensors).
 //
 // Everything in the entry is read, known to make no difference, or refused by name:
 // "config.json: quantization_config: quant_method: found ..., expected one of ...".
-// Source: config.json of DeepSeek-V3, V4, Qwen3-FP8, Qwen2.5-AWQ and -GPTQ, gpt-oss, nvidia's NVFP4 and
-// FP8 releases, Kimi-K2-Thinking; TensorRT Model Optimizer, unified HF export; compressed-tensors, README.
+// Source: config.json of DeepSeek-V3, V4, Qwen3-FP8, Qwen2.5-AWQ and -GPTQ, gpt-oss, nvidia's NVFP4
+// and FP8 releases, Kimi-K2-Thinking; TensorRT Model Optimizer, unified HF export;
+// compressed-tensors, README.
 #pragma once
 #include <optional>
 #include <string>

@@ -1,6 +1,6 @@
-// What TensorRT Model Optimizer exports: quantization_config of method modelopt, or hf_quant_config.json.
-// Source: TensorRT Model Optimizer, unified Hugging Face checkpoint; config.json and tensors of
-// nvidia/DeepSeek-V3.1-NVFP4 and nvidia/Llama-3.1-70B-Instruct-FP8.
+// What TensorRT Model Optimizer exports: quantization_config of method modelopt, or
+// hf_quant_config.json. Source: TensorRT Model Optimizer, unified Hugging Face checkpoint;
+// config.json and tensors of nvidia/DeepSeek-V3.1-NVFP4 and nvidia/Llama-3.1-70B-Instruct-FP8.
 #include <utility>
 
 #include "arch/quantization_readers.h"
@@ -10,8 +10,8 @@ namespace {
 
 constexpr const char* kMixed = "MIXED_PRECISION";
 
-// quant_algo and group_size of an entry. FP8 has float32 scales of matrix and input; FP8_PB_WO one for
-// each 128x128 of the matrix.
+// quant_algo and group_size of an entry. FP8 has float32 scales of matrix and input; FP8_PB_WO one
+// for each 128x128 of the matrix.
 Packing ReadAlgorithm(Fields& entry) {
   std::size_t algorithm = 0;
   entry.Choice("quant_algo", {"NVFP4", "FP8", "FP8_PB_WO"}, &algorithm);

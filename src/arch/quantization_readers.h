@@ -1,5 +1,5 @@
-// The readers of quantisation entries that list modules; for arch/quantization.cc alone. Each puts what it
-// read into *rules, or its error into the fields.
+// The readers of quantisation entries that list modules; for arch/quantization.cc alone. Each puts
+// what it read into *rules, or its error into the fields.
 #pragma once
 #include "arch/config_fields.h"
 #include "arch/quantization.h"

@@ -1,6 +1,6 @@
-// Which part of a model: layers [begin_layer, end_layer), experts [begin_expert, end_expert) of each, and
-// what stands before and behind the layers. The default is everything; ends beyond the model are its ends.
-// A process that runs a part opens, maps and keeps state for that part only.
+// Which part of a model: layers [begin_layer, end_layer), experts [begin_expert, end_expert) of
+// each, and what stands before and behind the layers. The default is everything; ends beyond the
+// model are its ends. A process that runs a part opens, maps and keeps state for that part only.
 #pragma once
 #include <cstddef>
 #include <limits>
@@ -29,8 +29,8 @@ struct Selection {
   bool operator==(const Selection&) const = default;
 };
 
-// With ends within the model and no mtp that it does not have. kInvalid: no layer or expert of the model is
-// in it; mtp without embed and head.
+// With ends within the model and no mtp that it does not have. kInvalid: no layer or expert of the
+// model is in it; mtp without embed and head.
 Result<Selection> Clamp(const Selection& selection, const Config& config);
 
 }  // namespace hadal::arch

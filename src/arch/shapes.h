@@ -1,5 +1,5 @@
-// The published shapes by name, and the same shapes with fewer layers or experts: for measurements on
-// machines that do not hold the whole model.
+// The published shapes by name, and the same shapes with fewer layers or experts: for measurements
+// on machines that do not hold the whole model.
 // Source: config.json of DeepSeek-V4-Flash and DeepSeek-V4-Pro.
 #pragma once
 #include <cstddef>
@@ -22,9 +22,9 @@ struct ShapeChanges {
   std::optional<bool> mtp = {};  // absent: as the shape has it if its layers stay, else without
 };
 
-// Fewer layers: the ratios are the shape's own from the first layer on, where of two equal first ones
-// the first is left out (Flash in 4 layers is 0, 4, 128, 4; Pro 128, 4, 128, 4). More layers: the last
-// two ratios are repeated. kInvalid: names the change that makes no model.
+// Fewer layers: the ratios are the shape's own from the first layer on, where of two equal first
+// ones the first is left out (Flash in 4 layers is 0, 4, 128, 4; Pro 128, 4, 128, 4). More layers:
+// the last two ratios are repeated. kInvalid: names the change that makes no model.
 Result<Config> ChangeShape(const Config& shape, const ShapeChanges& changes);
 
 }  // namespace hadal::arch

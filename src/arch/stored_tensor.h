@@ -23,19 +23,20 @@ struct StoredTensor {
   StoredMatrix matrix() const;  // of kMatrix and kPlainMatrix
 };
 
-// kNotFound, kInvalid: one line that names file, tensor, what was found and what the config asks for.
-// The spec outlives the result; the views live as long as the checkpoint.
+// kNotFound, kInvalid: one line that names file, tensor, what was found and what the config asks
+// for. The spec outlives the result; the views live as long as the checkpoint.
 Result<StoredTensor> FindStored(const io::Checkpoint& checkpoint, const TensorSpec& spec);
 
 // A checkpoint of which only what the selection wants need be there. kNotFound, kCorrupt, kIo as of
 // io::Checkpoint::Open.
 Result<io::Checkpoint> OpenPart(const std::string& directory, const Selection& selection);
 
-// The numbers of a tid2eid, [vocab, num_experts_per_tok]. kInvalid: an expert that the model does not have,
-// or one twice in a row.
+// The numbers of a tid2eid, [vocab, num_experts_per_tok]. kInvalid: an expert that the model does
+// not have, or one twice in a row.
 Result<std::vector<std::int64_t>> DecodeTable(const StoredTensor& table, const Config& config);
 
-// The checkpoint's tensors that are neither of the list nor scales of its tensors nor copies of shared ones.
+// The checkpoint's tensors that are neither of the list nor scales of its tensors nor copies of
+// shared ones.
 struct Unlisted {
   std::vector<std::string> drafters;  // below the prefix of a drafter: passed over
   std::vector<std::string> unknown;

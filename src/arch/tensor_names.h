@@ -1,13 +1,14 @@
-// Which tensor is meant: the part of the model it belongs to and what it does there. The published name is
-// one way of writing that down; names are read and written here and nowhere else.
+// Which tensor is meant: the part of the model it belongs to and what it does there. The published
+// name is one way of writing that down; names are read and written here and nowhere else.
 //
 //   embed.weight  norm.weight  hc_head_fn ..  head.weight      of the model
 //   layers.N.<role>                                            of layer N
 //   mtp.N.<role>                                               of MTP block N
-//   <role>: attn_norm.weight, attn.wq_a.weight, attn.compressor.ape, ffn.gate.bias, ffn.experts.E.w1.weight ..
+//   <role>: attn_norm.weight, attn.wq_a.weight, attn.compressor.ape, ffn.gate.bias,
+//   ffn.experts.E.w1.weight ..
 // The scales of X.weight are X.scale.
-// Source: DeepSeek-V4 checkpoints, model.safetensors.index.json; inference/convert.py, which leaves out the
-// copies of embedding and head below mtp.
+// Source: DeepSeek-V4 checkpoints, model.safetensors.index.json; inference/convert.py, which leaves
+// out the copies of embedding and head below mtp.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -76,10 +77,12 @@ bool IsRoutedExpert(Role role);
 Component ComponentOf(const TensorId& id);
 std::string NameOf(const TensorId& id);
 std::string ScaleName(std::string_view weight_name);  // X.weight -> X.scale
-// The name without layer, expert and ".weight", "mtp." before those of MTP blocks: "ffn.experts.w1".
+// The name without layer, expert and ".weight", "mtp." before those of MTP blocks:
+// "ffn.experts.w1".
 std::string GroupName(const TensorId& id);
 
-// What a name in a file stands for. Whether a model has that tensor, the list says (arch/inventory.h).
+// What a name in a file stands for. Whether a model has that tensor, the list says
+// (arch/inventory.h).
 struct Recognised {
   enum class Kind {
     kTensor,      // `id`

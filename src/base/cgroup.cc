@@ -55,8 +55,8 @@ std::uint64_t SumIn(const std::string& path, std::initializer_list<std::string_v
   return sum;
 }
 
-// Where `group` lies below a mount that shows the tree from `mounted` on. A container mostly sees its own
-// group at the mount point; a group outside of what is mounted is looked for there too.
+// Where `group` lies below a mount that shows the tree from `mounted` on. A container mostly sees
+// its own group at the mount point; a group outside of what is mounted is looked for there too.
 std::string Below(const std::string& mounted, const std::string& group) {
   if (group == "/" || group.starts_with("/..")) return "";
   if (mounted == "/") return group;

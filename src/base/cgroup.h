@@ -1,8 +1,8 @@
 // Limits that the control groups of this process set: a container's memory and processor time.
 //
-// Both versions are read, side by side too: version 2 has one tree, version 1 one for each kind of limit. A
-// group's limit holds for all below it, so every group from the process's own up to the top of what is
-// mounted here counts. What cannot be read sets no limit.
+// Both versions are read, side by side too: version 2 has one tree, version 1 one for each kind of
+// limit. A group's limit holds for all below it, so every group from the process's own up to the
+// top of what is mounted here counts. What cannot be read sets no limit.
 //
 // Source   the kernel's documentation, cgroup-v2.rst, cgroup-v1/memory.rst, scheduler/sched-bwc.rst
 #pragma once
@@ -30,7 +30,8 @@ struct GroupLimits {
   std::vector<GroupQuota> quotas;
 };
 
-// `root` stands in front of /proc and of the folders where groups are mounted; "" is the machine itself.
+// `root` stands in front of /proc and of the folders where groups are mounted; "" is the machine
+// itself.
 GroupLimits ReadGroupLimits(const std::string& root);
 
 }  // namespace hadal

@@ -1,5 +1,5 @@
-// Logs go to stderr through spdlog, one line each: "level event key=value ...". stdout is for results.
-// Kernels and tensor code log nothing.
+// Logs go to stderr through spdlog, one line each: "level event key=value ...". stdout is for
+// results. Kernels and tensor code log nothing.
 #pragma once
 #include <spdlog/spdlog.h>
 

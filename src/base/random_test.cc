@@ -16,7 +16,8 @@ TEST(KeyedBits, DifferInEveryPartOfTheKey) {
   EXPECT_EQ(seen.size(), 4u * 20 * 50);
 }
 
-// Along each part of the key: the mean of [0, 1) and of a product of neighbours, within five deviations.
+// Along each part of the key: the mean of [0, 1) and of a product of neighbours, within five
+// deviations.
 TEST(KeyedUniform, IsEvenAndNeighboursAreUnrelated) {
   constexpr int kMany = 20000;
   for (int along = 0; along < 3; ++along) {

@@ -1,10 +1,10 @@
 // Which model made a state: 64 bits that differ if config, layout of the state or weights do.
 //
-// Of the weights it covers every tensor's name, shape and format, and the first 4 KiB of the data of every
-// tensor but the routed experts'. Those are tens of thousands in a large model, too many to read from disk:
-// of them about kSampledExperts are read, drawn from all layers and matrices by their names. So a model whose
-// experts were trained further has another fingerprint; one that differs in a few experts alone, or only
-// behind the first 4 KiB of its tensors, may have the same.
+// Of the weights it covers every tensor's name, shape and format, and the first 4 KiB of the data
+// of every tensor but the routed experts'. Those are tens of thousands in a large model, too many
+// to read from disk: of them about kSampledExperts are read, drawn from all layers and matrices by
+// their names. So a model whose experts were trained further has another fingerprint; one that
+// differs in a few experts alone, or only behind the first 4 KiB of its tensors, may have the same.
 #pragma once
 #include <cstdint>
 

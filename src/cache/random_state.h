@@ -1,9 +1,9 @@
 // A sequence in the state that a long text could have left behind, without reading one.
 //
-// Every entry, index key and tail is drawn from a normal distribution, encoded as the forward pass would
-// encode it: valid, different from each other, and as slow to read as real ones. Reaching a depth of a
-// million tokens takes seconds. What comes after is arithmetic over noise: for measurements and tests of
-// bit-identity, not for text.
+// Every entry, index key and tail is drawn from a normal distribution, encoded as the forward pass
+// would encode it: valid, different from each other, and as slow to read as real ones. Reaching a
+// depth of a million tokens takes seconds. What comes after is arithmetic over noise: for
+// measurements and tests of bit-identity, not for text.
 #pragma once
 #include <cstdint>
 

@@ -1,9 +1,10 @@
-// A sequence's whole state in a file: what was read back continues bit for bit like what was written.
+// A sequence's whole state in a file: what was read back continues bit for bit like what was
+// written.
 //
-// docs/formats/snapshot.md has every field. Header, fixed block, note and each page carry a checksum of
-// their own, so that damage is named by section; the file appears whole or not at all. A snapshot says
-// which model made it, and can only be read for that one: the fingerprint covers config, layout and
-// weights (cache/fingerprint.h).
+// docs/formats/snapshot.md has every field. Header, fixed block, note and each page carry a
+// checksum of their own, so that damage is named by section; the file appears whole or not at all.
+// A snapshot says which model made it, and can only be read for that one: the fingerprint covers
+// config, layout and weights (cache/fingerprint.h).
 #pragma once
 #include <cstdint>
 #include <memory>

@@ -1,5 +1,5 @@
-// How a family of checkpoints writes conversations: its control tokens, and the words around them. A later
-// checkpoint's dialect is another value of this struct, not another branch in the encoder.
+// How a family of checkpoints writes conversations: its control tokens, and the words around them.
+// A later checkpoint's dialect is another value of this struct, not another branch in the encoder.
 //
 // Source: DeepSeek-V4, encoding/encoding_dsv4.py and the cases released beside it.
 #pragma once

@@ -1,14 +1,15 @@
 // Messages to the prompt that a model of this family was trained on.
 //
-// A prompt ends where the model's turn begins if the last message is a user's, a developer's or a tool's;
-// after the last message otherwise. What the published encoding does beyond concatenation:
-//   - a tool's result is part of the user's turn, in the order of the calls that it answers; neighbouring
-//     results and user messages are one turn, with an empty line between them;
-//   - thinking: reasoning in front of the last user turn is dropped, and developer messages there too,
-//     unless drop_thinking is off or any message offers tools;
+// A prompt ends where the model's turn begins if the last message is a user's, a developer's or a
+// tool's; after the last message otherwise. What the published encoding does beyond concatenation:
+//   - a tool's result is part of the user's turn, in the order of the calls that it answers;
+//     neighbouring results and user messages are one turn, with an empty line between them;
+//   - thinking: reasoning in front of the last user turn is dropped, and developer messages there
+//     too, unless drop_thinking is off or any message offers tools;
 //   - a user message with a task is answered after the task's own token.
 //
-// Source: DeepSeek-V4, encoding/encoding_dsv4.py; held against its released cases in encode_test.cc.
+// Source: DeepSeek-V4, encoding/encoding_dsv4.py; held against its released cases in
+// encode_test.cc.
 #pragma once
 #include <span>
 

@@ -30,8 +30,9 @@ struct Message {
       {};  // of a user: a quick instruction ("action", "title", ...) instead of a reply
 };
 
-// An array of messages in the form of the chat completions API. Absent and null fields are alike; fields
-// that no prompt depends on are passed over. kInvalid: "messages[2]: role: found ..., expected ...".
+// An array of messages in the form of the chat completions API. Absent and null fields are alike;
+// fields that no prompt depends on are passed over. kInvalid: "messages[2]: role: found ...,
+// expected ...".
 Result<std::vector<Message>> ParseMessages(const Json& json);
 
 // The "function" objects of [{"type": "function", "function": {...}}].

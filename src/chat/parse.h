@@ -1,10 +1,10 @@
-// A whole completion back to a message, strictly: what the published parser refuses is an error here too.
-// A server, which must not lose text, reads completions piece by piece and more gently.
+// A whole completion back to a message, strictly: what the published parser refuses is an error
+// here too. A server, which must not lose text, reads completions piece by piece and more gently.
 //
 //   thinking   REASONING</think>CONTENT[calls]EOS
 //   otherwise  CONTENT[calls]EOS
-//   calls      "\n\n" and the tag of tool calls with invocations and their parameters; EOS may be missing
-//              behind it
+//   calls      "\n\n" and the tag of tool calls with invocations and their parameters; EOS may be
+//              missing behind it
 //
 // Source: DeepSeek-V4, encoding/encoding_dsv4.py, parse_message_from_completion_text.
 #pragma once

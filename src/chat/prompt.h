@@ -1,6 +1,6 @@
-// A prompt as pieces of two kinds: control tokens, which the encoding puts there, and text, which people
-// and models wrote. A tokenizer must look for control tokens in pieces of the first kind alone, so that
-// nobody forges a role by writing "<｜User｜>".
+// A prompt as pieces of two kinds: control tokens, which the encoding puts there, and text, which
+// people and models wrote. A tokenizer must look for control tokens in pieces of the first kind
+// alone, so that nobody forges a role by writing "<｜User｜>".
 #pragma once
 #include <string>
 #include <string_view>

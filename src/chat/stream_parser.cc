@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::string_view kSpace = " \t\r\n";
 
-// The first of some marks in a text, and how much in front of it is surely text: not a mark, not the
-// beginning of one that the text ends in, and no part of a character.
+// The first of some marks in a text, and how much in front of it is surely text: not a mark, not
+// the beginning of one that the text ends in, and no part of a character.
 struct Split {
   std::size_t sure = 0;
   std::string_view mark = {};  // empty: none
@@ -234,7 +234,8 @@ void StreamParser::Take(std::size_t bytes) {
 
 bool StreamParser::Malformed(const char* what) {
   Emit(Kind::kWarning, what);
-  // What could be read again as markup is given out as it is; what follows is text until a new block.
+  // What could be read again as markup is given out as it is; what follows is text until a new
+  // block.
   Emit(reasoning_ ? Kind::kReasoning : Kind::kContent, std::exchange(markup_, {}));
   state_ = State::kText;
   return true;

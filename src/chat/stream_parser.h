@@ -1,16 +1,17 @@
-// A completion read piece by piece, as it is generated: reasoning, content and tool calls as they come.
+// A completion read piece by piece, as it is generated: reasoning, content and tool calls as they
+// come.
 //
 //   StreamParser parser(kDeepSeekV4, {.thinking = true, .tools = true});
 //   for (piece : pieces) for (const StreamEvent& event : parser.Push(piece)) ...
 //   for (const StreamEvent& event : parser.Finish()) ...
 //
-// However the text is cut into pieces (inside a character too), the events of each kind concatenate to
-// the same; of what ParseCompletion accepts, to its message. Unlike that parser this one refuses nothing:
-// what is malformed is given out as text, with a warning, and no text is lost. What could be the
-// beginning of a tag is held back until it is clear, at the latest until Finish.
+// However the text is cut into pieces (inside a character too), the events of each kind concatenate
+// to the same; of what ParseCompletion accepts, to its message. Unlike that parser this one refuses
+// nothing: what is malformed is given out as text, with a warning, and no text is lost. What could
+// be the beginning of a tag is held back until it is clear, at the latest until Finish.
 //
-//   - a call's name comes once (kCallBegin), its arguments as pieces of a JSON object (kArguments); they
-//     stay open if the text ends inside them;
+//   - a call's name comes once (kCallBegin), its arguments as pieces of a JSON object (kArguments);
+//     they stay open if the text ends inside them;
 //   - calls inside the reasoning are calls; the reasoning goes on behind them;
 //   - without tools on offer nothing is a call: the markup is text.
 #pragma once

@@ -8,7 +8,8 @@ namespace {
 
 using CallIds = std::vector<std::string>;
 
-// The results change places among themselves; texts stay where they are. Unknown ids count as the first.
+// The results change places among themselves; texts stay where they are. Unknown ids count as the
+// first.
 void SortResults(const CallIds& calls, std::vector<TurnPart>* parts) {
   const auto place = [&](const TurnPart& part) {
     const auto found = std::ranges::find(calls, part.call_id);

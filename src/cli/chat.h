@@ -1,4 +1,5 @@
-// The work of `hadal chat encode` and `hadal chat parse`: conversations to prompts and back, a line each.
+// The work of `hadal chat encode` and `hadal chat parse`: conversations to prompts and back, a line
+// each.
 #pragma once
 #include <istream>
 #include <ostream>
@@ -7,11 +8,12 @@
 
 namespace hadal::cli {
 
-// {"messages": [...], "options": {...}, "tools": [...]} to {"prompt": "..."}; options and tools, which
-// belong to the first message, may be absent.
+// {"messages": [...], "options": {...}, "tools": [...]} to {"prompt": "..."}; options and tools,
+// which belong to the first message, may be absent.
 Status ChatEncode(std::istream& in, std::ostream& out);
 
-// {"text": "...", "thinking_mode": "chat"|"thinking"} to {"message": {...}} or {"error": "...", "what": "..."}.
+// {"text": "...", "thinking_mode": "chat"|"thinking"} to {"message": {...}} or {"error": "...",
+// "what": "..."}.
 Status ChatParse(std::istream& in, std::ostream& out);
 
 }  // namespace hadal::cli

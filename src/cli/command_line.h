@@ -1,14 +1,15 @@
-// The command line: commands, their flags, and where the values go. CLI11 reads it, behind this one header;
-// its own, with the code that it leaves in every file that includes it, takes the compiler longer than all
-// the rest of a command.
+// The command line: commands, their flags, and where the values go. CLI11 reads it, behind this one
+// header; its own, with the code that it leaves in every file that includes it, takes the compiler
+// longer than all the rest of a command.
 //
 //   Command quantize = app.AddCommand("quantize", "Convert a checkpoint.\n\nExamples: ...");
-//   quantize.AddOption("--to", options->to, "published, f32 or bf16").Check(OneOf({...})).ShowDefault();
-//   quantize.OnChosen([options, work] { *work = [options] { return Quantize(*options); }; });
+//   quantize.AddOption("--to", options->to, "published, f32 or
+//   bf16").Check(OneOf({...})).ShowDefault(); quantize.OnChosen([options, work] { *work = [options]
+//   { return Quantize(*options); }; });
 //
-// Names are "-m,--model" for flags and "MODEL" for what needs none; "!--no-x" among a flag's names sets it
-// to false. Commands and options are handles, cheap to copy, of things that live as long as the Program.
-// Variables must outlive Parse.
+// Names are "-m,--model" for flags and "MODEL" for what needs none; "!--no-x" among a flag's names
+// sets it to false. Commands and options are handles, cheap to copy, of things that live as long as
+// the Program. Variables must outlive Parse.
 #pragma once
 #include <functional>
 #include <memory>
@@ -23,7 +24,8 @@ class Option;
 
 namespace hadal::cli {
 
-// What a value must be. `check` returns what is wrong with the text, or nothing, and may rewrite it.
+// What a value must be. `check` returns what is wrong with the text, or nothing, and may rewrite
+// it.
 struct Validator {
   std::function<std::string(std::string& text)> check;
   std::string in_help = {};  // stands beside the option there
@@ -66,7 +68,8 @@ class Command {
 
   void OnChosen(std::function<void()> work) const;  // once its flags are read
   void RequireCommand() const;                      // one of its own must be chosen
-  // Instead of OnChosen and options: all arguments that follow the command, --help too, as they are.
+  // Instead of OnChosen and options: all arguments that follow the command, --help too, as they
+  // are.
   void TakeAll(std::function<void(std::vector<std::string>)> work) const;
 
  private:
@@ -82,8 +85,8 @@ class Program {
 
   Command command() const { return Command(app_.get()); }
   std::string Help() const;
-  // The exit code if nothing is left to do: 0 after help or version, 2 after wrong usage, which is printed.
-  // Otherwise the chosen command's OnChosen has been called.
+  // The exit code if nothing is left to do: 0 after help or version, 2 after wrong usage, which is
+  // printed. Otherwise the chosen command's OnChosen has been called.
   std::optional<int> Parse(int argc, char** argv);
 
  private:

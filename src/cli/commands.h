@@ -1,8 +1,8 @@
 // The commands of `hadal`. Each lives in a file of its own, cli/<command>.cc, with an Add function
 // that declares its flags on the app and, when the command is chosen, sets *work to the work.
 //
-// The work returns Ok (exit code 0) or an Error (printed as one line, exit code 1); that all its output was
-// written, Main checks. Bad flags are
+// The work returns Ok (exit code 0) or an Error (printed as one line, exit code 1); that all its
+// output was written, Main checks. Bad flags are
 // command_line.h's matter: exit code 2.
 #pragma once
 #include <functional>

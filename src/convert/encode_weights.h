@@ -1,10 +1,11 @@
 // Float32 weights into the formats of a published checkpoint. The inverse is io::DecodeFloats.
 //
 // Each block's scale is the smallest power of two that brings its largest magnitude into range
-// (tensor/codec.h); codes are rounded to nearest, ties to even. So encoding what was decoded gives the
-// same values again, wherever the scale was at least codec.h's floor.
+// (tensor/codec.h); codes are rounded to nearest, ties to even. So encoding what was decoded gives
+// the same values again, wherever the scale was at least codec.h's floor.
 //
-//   w      [rows, cols]                     f32, row-major, finite: kInvalid names the first that is not
+//   w      [rows, cols]                     f32, row-major, finite: kInvalid names the first that
+//          is not
 //   codes  [rows, cols] or [rows, cols/2]   E4M3, or two E2M1 a byte, low nibble the even column
 //   scales [ceil(rows/128), ceil(cols/128)] or [rows, cols/32]   E8M0
 //

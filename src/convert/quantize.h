@@ -1,8 +1,8 @@
 // A checkpoint in another format: float32, bfloat16, or the published FP8 + FP4.
 //
 // Works tensor by tensor, a few megabytes of numbers at a time, whatever the size of the model.
-// Tensors that are already in the wanted format are copied byte for byte. From the published format to
-// either other and back gives the same values.
+// Tensors that are already in the wanted format are copied byte for byte. From the published format
+// to either other and back gives the same values.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -35,9 +35,9 @@ struct QuantizeReport {
 };
 
 // Reads the checkpoint `in` and writes config.json, weights and the tokenizer's files to the folder
-// `out`, which appears whole or not at all. Every tensor that the config calls for must be there, and
-// no other. kInvalid: `out` is not empty, and `replace` is not given; numbers that are not finite.
-// kCancelled: asked to stop; nothing is left of `out`.
+// `out`, which appears whole or not at all. Every tensor that the config calls for must be there,
+// and no other. kInvalid: `out` is not empty, and `replace` is not given; numbers that are not
+// finite. kCancelled: asked to stop; nothing is left of `out`.
 Result<QuantizeReport> QuantizeCheckpoint(const std::string& in, const std::string& out,
                                           const QuantizeOptions& options);
 

@@ -10,7 +10,8 @@ namespace {
 
 constexpr double kTwoThirds = 2.0 / 3.0;
 
-// Columns: none, FP8 matrix, FP4 experts, BF16 matrix, compressor, wo_a, absorbed, core, index FP4, FP8.
+// Columns: none, FP8 matrix, FP4 experts, BF16 matrix, compressor, wo_a, absorbed, core, index FP4,
+// FP8.
 constexpr FlopAccounting kAccountings[] = {
     {"raw", "every product counts once, whatever its precision", {0, 1, 1, 1, 1, 1, 1, 1, 1, 1}},
     {"attention",

@@ -1,6 +1,6 @@
-// How FLOPs of different precision are added up. A published "27 % of the FLOPs" depends on it, so each
-// way has a name and nothing is fitted: the unit is one FLOP of an FP8 product, and a kind of work counts
-// `weight` of them. docs/plan.md says which of these reproduces which published figure.
+// How FLOPs of different precision are added up. A published "27 % of the FLOPs" depends on it, so
+// each way has a name and nothing is fitted: the unit is one FLOP of an FP8 product, and a kind of
+// work counts `weight` of them. docs/plan.md says which of these reproduces which published figure.
 #pragma once
 #include <array>
 #include <span>
@@ -22,7 +22,8 @@ std::span<const FlopAccounting> FlopAccountings();
 Result<const FlopAccounting*> FindFlopAccounting(std::string_view name);
 Result<KvFormat> FindKvFormat(std::string_view name);
 
-// Of `count` tokens after `first` others, as Flops(PrefillMacs(...)), where those exceed 64 bits too.
+// Of `count` tokens after `first` others, as Flops(PrefillMacs(...)), where those exceed 64 bits
+// too.
 double PrefillFlops(const CostModel& model, std::uint64_t first, std::uint64_t count,
                     const FlopAccounting& accounting);
 double Flops(const MacsByWork& macs, const FlopAccounting& accounting);  // 2 * sum of weighted MACs

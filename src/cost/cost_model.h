@@ -1,20 +1,22 @@
-// What a model costs, as two lists of terms: its weights, and the entries that it keeps of a text. Every
-// figure about memory, arithmetic and traffic is a sum over these lists, so that an allocator, a planner
-// and a page of JavaScript can compute the same.
+// What a model costs, as two lists of terms: its weights, and the entries that it keeps of a text.
+// Every figure about memory, arithmetic and traffic is a sum over these lists, so that an
+// allocator, a planner and a page of JavaScript can compute the same.
 //
 //   entries(N)   = min(max_entries, floor(N / tokens_per_entry))        kept of N tokens, one layer
-//   reads(N)     = min(max_read, entries(N))                            attended by token N, one layer
+//   reads(N)     = min(max_read, entries(N))                            attended by token N, one
+//                layer
 //   KV bytes(N)  = sum over kv: layers * entry_bytes[format] * entries(N)
 //   MACs(N)      = sum over weights: macs  +  sum over kv: layers * macs_per_read * reads(N)
 //   traffic(N)   = sum over weights: active_bytes  +  sum over kv: layers * entry_bytes * reads(N)
 //
-// N counts the tokens of the context with the new one in it. A maximum of 0 means that there is none.
-// Multiplications and additions of one product term are one MAC, two FLOPs. Counted are matrix products,
-// attention's two products per entry and the indexer's scores; norms, rotations, softmax, pooling and
-// the other element-wise work are not. Terms of the MTP block are marked and left out unless asked for.
+// N counts the tokens of the context with the new one in it. A maximum of 0 means that there is
+// none. Multiplications and additions of one product term are one MAC, two FLOPs. Counted are
+// matrix products, attention's two products per entry and the indexer's scores; norms, rotations,
+// softmax, pooling and the other element-wise work are not. Terms of the MTP block are marked and
+// left out unless asked for.
 //
-// Pure arithmetic on 64-bit integers: no rounding, no overflow within the bounds that the readers of
-// configs check. Source: arch/inventory.h and arch/kv_layout.h for DeepSeek-V4; docs/plan.md.
+// Pure arithmetic on 64-bit integers: no rounding, no overflow within the bounds that the readers
+// of configs check. Source: arch/inventory.h and arch/kv_layout.h for DeepSeek-V4; docs/plan.md.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -50,8 +52,9 @@ enum class Work {
   kNone,        // looked up or element-wise: no MACs
   kFp8Matrix,   // FP8 weight, FP8 input
   kFp4Experts,  // FP4 weight, FP8 input
-  kBf16Matrix,  // BF16 or FP32 weight: router, head, mixing, indexer weights; all of a BF16 model; and
-                // integer weights, which are multiplied in 16 bits
+  // BF16 or FP32 weight: router, head, mixing, indexer weights; all of a BF16 model; and integer
+  // weights, which are multiplied in 16 bits
+  kBf16Matrix,
   kCompressor,     // BF16 weight, FP32 in the official code
   kOutputA,        // wo_a: FP8 in the file, BF16 in the official code
   kAbsorbed,       // V3's W_UK and W_UV in decoding
@@ -149,8 +152,8 @@ using BytesByComponent = std::array<std::uint64_t, kComponents>;
 BytesByComponent BytesReadByComponent(const CostModel& model, std::uint64_t tokens,
                                       KvFormat format = KvFormat::kPublished);
 
-// Expected number of a layer's experts that at least one of `batch` tokens is sent to, if every token
-// draws experts_per_token distinct ones evenly: experts * (1 - (1 - k/experts)^batch).
+// Expected number of a layer's experts that at least one of `batch` tokens is sent to, if every
+// token draws experts_per_token distinct ones evenly: experts * (1 - (1 - k/experts)^batch).
 double DistinctExperts(const CostModel& model, double batch);
 std::uint64_t ExpertBytes(const CostModel& model);        // all routed experts of all layers
 std::uint64_t ActiveExpertBytes(const CostModel& model);  // of one token

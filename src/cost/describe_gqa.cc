@@ -1,4 +1,5 @@
-// Plain transformers (arch/gqa_config.h): keys and values of each KV head, in the model's 16- or 32-bit type.
+// Plain transformers (arch/gqa_config.h): keys and values of each KV head, in the model's 16- or
+// 32-bit type.
 #include <array>
 #include <utility>
 

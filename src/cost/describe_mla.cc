@@ -1,9 +1,10 @@
-// Multi-head latent attention (arch/mla_config.h). Decoding multiplies with the latents directly (W_UK and
-// W_UV absorbed into the queries and outputs); so does the sparse models' prefill, while V3 decompresses
-// in prefill.
+// Multi-head latent attention (arch/mla_config.h). Decoding multiplies with the latents directly
+// (W_UK and W_UV absorbed into the queries and outputs); so does the sparse models' prefill, while
+// V3 decompresses in prefill.
 //
 // Source: DeepSeek-V3 and V3.2-Exp inference/model.py (shapes), README_WEIGHTS.md (MTP), FlashMLA
-// (656 bytes: 512 E4M3, 4 float32 scales, 64 BF16); DeepGEMM (132 bytes: 128 E4M3, one float32 scale).
+// (656 bytes: 512 E4M3, 4 float32 scales, 64 BF16); DeepGEMM (132 bytes: 128 E4M3, one float32
+// scale).
 #include <utility>
 
 #include "arch/mla_config.h"

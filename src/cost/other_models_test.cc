@@ -1,6 +1,6 @@
-// Models beside DeepSeek-V4 and V3.2, from the fields of their config.json that matter here, against the
-// figures that their makers published: parameters from papers, model cards and the headers of the
-// released files, bytes from the index (metadata.total_size).
+// Models beside DeepSeek-V4 and V3.2, from the fields of their config.json that matter here,
+// against the figures that their makers published: parameters from papers, model cards and the
+// headers of the released files, bytes from the index (metadata.total_size).
 #include <gtest/gtest.h>
 
 #include "cost/describe.h"
@@ -41,7 +41,8 @@ TEST(OtherModels, KimiK2) {
   EXPECT_DOUBLE_EQ(KvBytesPerToken(model), 61 * 1152);
 }
 
-// Kimi-K2-Thinking: experts in packed INT4 with a scale of 16 bits a group of 32; model card: about 594 GB.
+// Kimi-K2-Thinking: experts in packed INT4 with a scale of 16 bits a group of 32; model card: about
+// 594 GB.
 TEST(OtherModels, KimiK2Thinking) {
   const CostModel model = Model(kKimi + R"(, "quantization_config": {"config_groups": {"group_0": {
       "input_activations": null, "output_activations": null, "targets": ["Linear"], "weights": {
@@ -54,8 +55,8 @@ TEST(OtherModels, KimiK2Thinking) {
   EXPECT_NEAR(Billions(WeightBytes(model)), 594, 1);
 }
 
-// Moonlight-16B-A3B: V3's architecture, queries without a bottleneck. Model card: 15.96B; paper: 2.24B
-// active without embedding and head (the head: 0.336).
+// Moonlight-16B-A3B: V3's architecture, queries without a bottleneck. Model card: 15.96B; paper:
+// 2.24B active without embedding and head (the head: 0.336).
 TEST(OtherModels, MoonlightWithoutABottleneckOfQueries) {
   const CostModel model = Model(R"("model_type": "deepseek_v3", "vocab_size": 163840,
       "hidden_size": 2048, "num_hidden_layers": 27, "num_attention_heads": 16, "q_lora_rank": null,
@@ -114,8 +115,8 @@ std::string GptOss(int layers, int experts) {
                      layers, experts, types);
 }
 
-// Model card (arXiv:2508.10925), table 1: 20.91B with 3.61B active, 116.83B with 5.13B, which count the
-// unembedding among the active; the 20B's index gives its bytes.
+// Model card (arXiv:2508.10925), table 1: 20.91B with 3.61B active, 116.83B with 5.13B, which count
+// the unembedding among the active; the 20B's index gives its bytes.
 TEST(OtherModels, GptOss) {
   const CostModel small = Model(GptOss(24, 32)), large = Model(GptOss(36, 128));
   EXPECT_EQ(WeightBytes(small), 13'761'264'768u);
@@ -171,8 +172,8 @@ const std::string kQwen25 = R"("model_type": "qwen2", "vocab_size": 152064, "hid
     "intermediate_size": 18944, "use_sliding_window": false, "tie_word_embeddings": false,
     "max_position_embeddings": 32768, "torch_dtype": "float16")";
 
-// Qwen2.5-7B: 7.61B, 6.53B without embeddings, of which the matrices are quantised. Each layer has biases
-// of 4,608 and norms of 7,168 numbers besides.
+// Qwen2.5-7B: 7.61B, 6.53B without embeddings, of which the matrices are quantised. Each layer has
+// biases of 4,608 and norms of 7,168 numbers besides.
 TEST(OtherModels, QuantisedQwen25) {
   const std::uint64_t embeddings = 2ull * 152064 * 3584, vectors = 28 * (4608 + 7168) + 3584;
   const CostModel plain = Model(kQwen25);

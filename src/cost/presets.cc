@@ -21,7 +21,8 @@ constexpr std::string_view kV32 =
  "attention_bias": false,
  "quantization_config": {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}})";
 
-// No published model: V4-Pro's depth, width and vocabulary with attention as most open models have it,
+// No published model: V4-Pro's depth, width and vocabulary with attention as most open models have
+// it,
 // 8 KV heads of 128 in BF16, and a dense MLP. What to compare a KV cache with.
 constexpr std::string_view kGqa8 =
     R"({"model_type": "llama", "torch_dtype": "bfloat16", "vocab_size": 129280, "hidden_size": 7168,

@@ -12,8 +12,8 @@
 
 namespace hadal::cost {
 
-// How a checkpoint holds a module: what its numbers are, and the bytes of all `count` of them, with their
-// scales and whatever else lies beside them.
+// How a checkpoint holds a module: what its numbers are, and the bytes of all `count` of them, with
+// their scales and whatever else lies beside them.
 struct Held {
   arch::Number number = arch::Number::kHalf;
   std::uint64_t bytes = 0;
@@ -36,7 +36,8 @@ class WeightList {
  public:
   explicit WeightList(const HeldBy& held) : held_(held) {}  // `held` must outlive this
 
-  // To the group of its name, component and work, whose tensors agree in everything but size and form.
+  // To the group of its name, component and work, whose tensors agree in everything but size and
+  // form.
   void Add(const Tensor& tensor);
   std::vector<WeightGroup> Take() &&;
 

@@ -1,8 +1,9 @@
 // Runs the engine over a golden case and says how close it comes.
 //
-// The engine runs in each numeric variant that the case has expectations for (model/numerics.h), and in
-// its default numerics, "stored". Every run is compared with every variant it can be held against; then
-// the engine is compared with itself: prefill with decode, and a prompt in odd chunks with the whole.
+// The engine runs in each numeric variant that the case has expectations for (model/numerics.h),
+// and in its default numerics, "stored". Every run is compared with every variant it can be held
+// against; then the engine is compared with itself: prefill with decode, and a prompt in odd chunks
+// with the whole.
 #pragma once
 #include <optional>
 #include <string>
@@ -35,8 +36,8 @@ struct GoldenReport {
   std::string error = {};  // why there are no figures
 };
 
-// kNotFound, kCorrupt, kInvalid: the case cannot be read. A case that reads but is out of tolerance is
-// a report whose pass is false.
+// kNotFound, kCorrupt, kInvalid: the case cannot be read. A case that reads but is out of tolerance
+// is a report whose pass is false.
 Result<GoldenReport> RunGolden(const std::string& directory, Threads& threads);
 
 // A failed report of a case that cannot be read.

@@ -1,11 +1,13 @@
-// One directory of the golden format, read and checked: a small checkpoint's prompt, the tokens that
-// decoding is forced to take, and what the official code gives for them in up to three numeric variants.
+// One directory of the golden format, read and checked: a small checkpoint's prompt, the tokens
+// that decoding is forced to take, and what the official code gives for them in up to three numeric
+// variants.
 //
 //   expected.safetensors  input_ids, next_ids, positions, and "<variant>.<what>" tensors
 //   trace.safetensors     optional; only "<variant>.layer_io" is used
 //   case.json             optional; its name, and the noise that was measured when it was made
 //
-// L layers, C CSA layers, V vocabulary, S prompt, T decode steps, Q and P positions, k experts a token.
+// L layers, C CSA layers, V vocabulary, S prompt, T decode steps, Q and P positions, k experts a
+// token.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -24,8 +24,9 @@ constexpr double kIndexerEntries[] = {0.88, 0.86, 0.80};
 // The table has no row for experts; two correct roundings differ in under 2% of the sets.
 constexpr double kExpertSets[] = {0.95, 0.95, 0.93};
 
-// The limits are about this many times what a correct engine shows: more over the noise of summation
-// order alone, less over the distance of two variants, which most of an engine's own noise is part of.
+// The limits are about this many times what a correct engine shows: more over the noise of
+// summation order alone, less over the distance of two variants, which most of an engine's own
+// noise is part of.
 constexpr Spread kTimesNoise = {2.5, 2.5, 2.0}, kTimesDistance = {1.8, 1.8, 1.6};
 
 std::optional<Spread> Noise(const Json& report, const std::string& key) {

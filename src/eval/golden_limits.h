@@ -1,9 +1,9 @@
 // How large an error may be when the engine is compared with a golden case.
 //
-// Quantisation turns a rounding difference d into about sqrt(d * step) within a few layers, so what a
-// correct engine shows depends on the model: three classes of case have limits of their own, and the
-// noise that a case's maker measured (case.json) widens them. Without quantisation nothing of the kind
-// happens, and the limits are tight.
+// Quantisation turns a rounding difference d into about sqrt(d * step) within a few layers, so what
+// a correct engine shows depends on the model: three classes of case have limits of their own, and
+// the noise that a case's maker measured (case.json) widens them. Without quantisation nothing of
+// the kind happens, and the limits are tight.
 // Source: golden README, section 9 (self-consistency, noise and tolerances).
 #pragma once
 #include <optional>

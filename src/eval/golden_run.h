@@ -1,5 +1,5 @@
-// One pass of the engine over a golden case: the prompt in chunks, then the forced tokens one at a time,
-// with the MTP block beside it; everything that the case has an expectation for is kept.
+// One pass of the engine over a golden case: the prompt in chunks, then the forced tokens one at a
+// time, with the MTP block beside it; everything that the case has an expectation for is kept.
 #pragma once
 #include <cstdint>
 #include <span>
@@ -33,7 +33,8 @@ struct GoldenRunOptions {
 Result<GoldenRun> RunGoldenCase(const model::Model& model, const GoldenCase& golden,
                                 const GoldenRunOptions& options, Threads& threads);
 
-// Every layer on its own, fed with the expected streams before it: the streams after it, [L, N, 4 dim].
+// Every layer on its own, fed with the expected streams before it: the streams after it, [L, N, 4
+// dim].
 Result<std::vector<float>> RunGoldenLayers(const model::Model& model,
                                            std::span<const std::int32_t> tokens,
                                            std::span<const float> layer_io,

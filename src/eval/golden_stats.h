@@ -10,7 +10,8 @@ struct Spread {
   double median = 0, p95 = 0, max = 0;
 };
 
-// Percentiles interpolate linearly between order statistics. No values: zeros. A NaN counts as infinity.
+// Percentiles interpolate linearly between order statistics. No values: zeros. A NaN counts as
+// infinity.
 Spread SpreadOf(std::vector<double> values);
 
 // ||got - want|| / ||want|| of each row of `width`; infinity where anything is not finite.

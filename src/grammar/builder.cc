@@ -79,7 +79,8 @@ Piece Builder::Characters(const std::vector<Range>& ranges) {
       nodes_[node].edges.push_back({lo[at], lo[at], next});
       return self(self, next, lo, hi, at + 1);
     }
-    // The lowest lead with what is not below, the highest with what is not above, those between freely.
+    // The lowest lead with what is not below, the highest with what is not above, those between
+    // freely.
     std::vector<std::uint8_t> least(lo.size(), 0x80), most(lo.size(), 0xBF);
     const bool lowest_is_whole =
         std::equal(lo.begin() + static_cast<std::ptrdiff_t>(at) + 1, lo.end(),

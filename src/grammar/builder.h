@@ -51,7 +51,8 @@ class Builder {
   std::uint32_t NewNode();
   void Link(std::uint32_t from, std::uint32_t to) { nodes_[from].empty.push_back(to); }
 
-  // A text has been asked for that needs more states than allowed: everything built since is a stub.
+  // A text has been asked for that needs more states than allowed: everything built since is a
+  // stub.
   bool too_large() const { return nodes_.size() > max_states_; }
 
   // Without the states from which no end can be reached. kExhausted: more states than max_states.

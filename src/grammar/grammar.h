@@ -1,8 +1,8 @@
-// A language of byte strings: rules that call each other, each an automaton over bytes. Small enough to
-// follow byte by byte while a text is generated (grammar/matcher.h).
+// A language of byte strings: rules that call each other, each an automaton over bytes. Small
+// enough to follow byte by byte while a text is generated (grammar/matcher.h).
 //
-// A rule has states; a state has edges for ranges of bytes, calls of rules (with the state to go on in
-// behind the call), and may end its rule. Rule 0 is the whole language.
+// A rule has states; a state has edges for ranges of bytes, calls of rules (with the state to go on
+// in behind the call), and may end its rule. Rule 0 is the whole language.
 #pragma once
 #include <cstddef>
 #include <cstdint>

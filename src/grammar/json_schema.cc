@@ -91,8 +91,8 @@ class Compiler {
            Holds(kStringKeys, key) || Holds(kNumberKeys, key) || Holds(kOthers, key);
   }
 
-  // A schema that says what it accepts by other schemas or by values. Nothing else may narrow it, but for
-  // the type beside values.
+  // A schema that says what it accepts by other schemas or by values. Nothing else may narrow it,
+  // but for the type beside values.
   Result<Piece> Combined(const Json& schema, std::string_view key, const std::string& place,
                          std::size_t depth) {
     const bool values = key == "enum" || key == "const";
@@ -292,7 +292,8 @@ class Compiler {
     if (given == 0) return json_.List(rest, sizes.least, sizes.most);
     const std::size_t more_least = sizes.least > given ? sizes.least - given : 0;
     const std::size_t more_most = sizes.most == kMany ? kMany : sizes.most - given;
-    // From the last backwards: item (, what follows), where what follows may be left out once enough.
+    // From the last backwards: item (, what follows), where what follows may be left out once
+    // enough.
     const Piece another = b_.Seq({Comma(), b_.Call(b_.Rule(rest))});
     Piece tail = b_.Repeat(another, more_least, more_most);
     for (std::size_t i = given; i-- > 0;) {
@@ -359,8 +360,8 @@ class Compiler {
     return names;
   }
 
-  // The properties in their order, optional ones perhaps left out, then others. Two ways through: nothing is
-  // written so far, and something is, so that a comma comes first.
+  // The properties in their order, optional ones perhaps left out, then others. Two ways through:
+  // nothing is written so far, and something is, so that a comma comes first.
   Piece Members(const std::vector<Property>& properties, const std::optional<Piece>& other) {
     const std::uint32_t begin = b_.NewNode();
     std::uint32_t fresh = begin, written = b_.NewNode();

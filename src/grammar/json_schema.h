@@ -1,12 +1,13 @@
-// JSON Schema to a grammar: every text of the grammar is JSON that the schema accepts. Not every such JSON
-// is a text of the grammar (json_values.h; properties come in the schema's order).
+// JSON Schema to a grammar: every text of the grammar is JSON that the schema accepts. Not every
+// such JSON is a text of the grammar (json_values.h; properties come in the schema's order).
 //
-// Known: type, enum, const, properties, required, additionalProperties, items, prefixItems, minItems, maxItems,
-// minLength, maxLength, pattern (grammar/pattern.h), minimum, maximum, exclusiveMinimum, exclusiveMaximum,
-// anyOf, oneOf where no value can fit two branches (they differ in type, or in a required property's
-// constant), allOf of one schema, $ref into the same document (recursion too), $defs and definitions; what
-// only describes (title, description, default, examples, $schema, $id, $comment, deprecated, readOnly,
-// writeOnly, strict) is passed over. Any other keyword is an error that names it.
+// Known: type, enum, const, properties, required, additionalProperties, items, prefixItems,
+// minItems, maxItems, minLength, maxLength, pattern (grammar/pattern.h), minimum, maximum,
+// exclusiveMinimum, exclusiveMaximum, anyOf, oneOf where no value can fit two branches (they differ
+// in type, or in a required property's constant), allOf of one schema, $ref into the same document
+// (recursion too), $defs and definitions; what only describes (title, description, default,
+// examples, $schema, $id, $comment, deprecated, readOnly, writeOnly, strict) is passed over. Any
+// other keyword is an error that names it.
 //
 // Source: JSON Schema 2020-12.
 #pragma once

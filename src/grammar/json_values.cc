@@ -94,7 +94,8 @@ Piece JsonValues::KeyOtherThan(std::vector<std::string> keys) {
         key, [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; });
   });
   std::ranges::sort(keys);
-  // Bytes of a key that lie in a string without an escape. What begins no key is free from there on.
+  // Bytes of a key that lie in a string without an escape. What begins no key is free from there
+  // on.
   const auto rest = [&] {
     return b_.Repeat(b_.Characters({{0x20, 0x21}, {0x23, 0x5B}, {0x5D, kLastCode}}), 0, kMany);
   };

@@ -1,8 +1,8 @@
 // Pieces of JSON text: what any value, string and number may look like.
 //
-// Texts are a subset of RFC 8259: between things at most one space, or a line end with up to 32 spaces or
-// tabs, so that no text grows by white space alone; numbers have at most 15 digits, which every reader
-// keeps apart, and exponents of at most two.
+// Texts are a subset of RFC 8259: between things at most one space, or a line end with up to 32
+// spaces or tabs, so that no text grows by white space alone; numbers have at most 15 digits, which
+// every reader keeps apart, and exponents of at most two.
 #pragma once
 #include <cstddef>
 #include <optional>

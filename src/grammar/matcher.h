@@ -1,18 +1,18 @@
 // Follows a text through a grammar byte by byte, and tells which bytes or tokens may come next.
 //
-// A place in the text is a set of positions, each a state and a stack of states to return to. Sets are
-// numbered as they are met, and moves between them kept, so that a set's byte costs one look-up the second
-// time. What is kept is bounded: beyond max_places everything is forgotten and met anew.
+// A place in the text is a set of positions, each a state and a stack of states to return to. Sets
+// are numbered as they are met, and moves between them kept, so that a set's byte costs one look-up
+// the second time. What is kept is bounded: beyond max_places everything is forgotten and met anew.
 //
 //   Matcher matcher(grammar);
 //   Place place = matcher.Start();
 //   place = matcher.Step(place, "{\"a\"");   // kDead: no text of the grammar goes on like this
 //   matcher.MayEnd(place);
 //
-// Of one grammar, for one thread. Places are good until something is forgotten, which Trim alone does; a
-// Walker knows its text and finds its place again.
-// Source: the simulation of pushdown automata by sets with shared stacks (Tomita); tokens by a walk over
-// their prefix tree as in XGrammar (arXiv 2411.15100).
+// Of one grammar, for one thread. Places are good until something is forgotten, which Trim alone
+// does; a Walker knows its text and finds its place again.
+// Source: the simulation of pushdown automata by sets with shared stacks (Tomita); tokens by a walk
+// over their prefix tree as in XGrammar (arXiv 2411.15100).
 #pragma once
 #include <array>
 #include <cstddef>
@@ -41,8 +41,8 @@ class Matcher {
   Place Step(Place place, std::string_view bytes);
   bool MayEnd(Place place) const { return places_[place].may_end; }
 
-  // allowed[t / 64] bit t % 64: token t's bytes may come next, all of them. Empty tokens may not. `allowed`
-  // has trie.mask_words() words, every one written.
+  // allowed[t / 64] bit t % 64: token t's bytes may come next, all of them. Empty tokens may not.
+  // `allowed` has trie.mask_words() words, every one written.
   void Allowed(Place place, const TokenTrie& trie, std::vector<std::uint64_t>* allowed);
 
   void Trim();  // forgets, if there are more than max_places

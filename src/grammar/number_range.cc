@@ -78,7 +78,8 @@ Result<Decimal> ToDecimal(double value, bool strict) {
   return decimal;
 }
 
-// What may stand behind a whole part that is a bound's: nothing, or a point and digits. Null: no bound.
+// What may stand behind a whole part that is a bound's: nothing, or a point and digits. Null: no
+// bound.
 class Fraction {
  public:
   Fraction(Builder& b, const Decimal* least, const Decimal* most, std::size_t digits)

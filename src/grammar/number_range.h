@@ -1,7 +1,7 @@
 // Numbers between bounds, as decimal text without an exponent.
 //
-// Texts have at most 15 digits in front of the point, and no more behind it than leave a reader of float64
-// sure on which side of a bound the number lies.
+// Texts have at most 15 digits in front of the point, and no more behind it than leave a reader of
+// float64 sure on which side of a bound the number lies.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -1,5 +1,5 @@
-// The tokens of a vocabulary as a prefix tree, laid out depth first: a node's children follow it, and
-// `behind` is the first node that is not below it.
+// The tokens of a vocabulary as a prefix tree, laid out depth first: a node's children follow it,
+// and `behind` is the first node that is not below it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -18,8 +18,8 @@ class TokenTrie {
     std::uint32_t first_token = 0, tokens = 0;  // with exactly these bytes
   };
 
-  // bytes[t]: token t's; empty: a token that stands for no text (control tokens), which is in no node.
-  // Of a token longer than 4,096 bytes nothing is known: it is in no node either.
+  // bytes[t]: token t's; empty: a token that stands for no text (control tokens), which is in no
+  // node. Of a token longer than 4,096 bytes nothing is known: it is in no node either.
   explicit TokenTrie(std::span<const std::string_view> bytes);
 
   const std::vector<Node>& nodes() const { return nodes_; }

@@ -35,8 +35,8 @@ std::uintptr_t ReadHex(std::string_view* text) {
   return value;
 }
 
-// The path of a line of /proc/self/maps, "begin-end perms offset device inode   path", if it is a file's and
-// holds the address; else empty.
+// The path of a line of /proc/self/maps, "begin-end perms offset device inode   path", if it is a
+// file's and holds the address; else empty.
 std::string_view PathIfHolds(std::string_view line, std::uintptr_t address) {
   const std::uintptr_t begin = ReadHex(&line);
   if (line.empty()) return {};

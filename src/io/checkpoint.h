@@ -1,8 +1,8 @@
 // A published checkpoint directory: config.json beside model.safetensors, or beside
 // model.safetensors.index.json and the shards it names, or (no index) beside model*.safetensors, or
-// else any *.safetensors. The shards are mapped. An index decides which shard a tensor comes from: what it
-// does not name, and copies elsewhere, are left alone with a note; without an index a name found in two
-// shards is an error. Move-only; views live as long as the Checkpoint.
+// else any *.safetensors. The shards are mapped. An index decides which shard a tensor comes from:
+// what it does not name, and copies elsewhere, are left alone with a note; without an index a name
+// found in two shards is an error. Move-only; views live as long as the Checkpoint.
 #pragma once
 #include <functional>
 #include <map>
@@ -21,8 +21,8 @@ class Checkpoint {
   using WeightMap =
       std::map<std::string, std::string, std::less<>>;  // tensor -> shard, of an index
 
-  // wanted: of a part of a checkpoint, whether a tensor of this name is needed; shards that hold no such
-  // tensor by the index need not be there. Empty: all are needed.
+  // wanted: of a part of a checkpoint, whether a tensor of this name is needed; shards that hold no
+  // such tensor by the index need not be there. Empty: all are needed.
   // kNotFound: a shard or a tensor of the index is missing, which is said with how many are.
   static Result<Checkpoint> Open(const std::string& directory,
                                  const std::function<bool(std::string_view)>& wanted = {});

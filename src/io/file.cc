@@ -89,8 +89,9 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   if (size == 0) return MappedFile(path, nullptr, 0);
   void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (data == MAP_FAILED) return SystemError(path, "map");
-  // Weights are read through once a token: with pages of 4 KiB the walks of the page table halve the
-  // speed of memory on a virtual machine. Where the file system has no large pages, nothing changes.
+  // Weights are read through once a token: with pages of 4 KiB the walks of the page table halve
+  // the speed of memory on a virtual machine. Where the file system has no large pages, nothing
+  // changes.
   madvise(data, size, MADV_HUGEPAGE);
   return MappedFile(path, static_cast<const std::byte*>(data), size);
 }

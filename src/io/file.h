@@ -1,4 +1,5 @@
-// Whole files: read, map, and write so that a kill at any moment leaves the old file or the new one.
+// Whole files: read, map, and write so that a kill at any moment leaves the old file or the new
+// one.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,9 +17,9 @@ namespace hadal::io {
 Result<std::string> ReadFile(const std::string& path,
                              std::uint64_t max_bytes = std::uint64_t{1} << 32);
 
-// A file mapped read-only. Move-only; spans into it are valid while it lives. Any thread may read. Whoever
-// cuts the file short meanwhile makes reading beyond its new end a SIGBUS, see bus_error.h; a file that is
-// replaced by renaming, as AtomicFile does, stays what it was.
+// A file mapped read-only. Move-only; spans into it are valid while it lives. Any thread may read.
+// Whoever cuts the file short meanwhile makes reading beyond its new end a SIGBUS, see bus_error.h;
+// a file that is replaced by renaming, as AtomicFile does, stays what it was.
 class MappedFile {
  public:
   static Result<MappedFile> Open(const std::string& path);  // kNotFound, kIo; empty files are fine
@@ -28,7 +29,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
-  // Bytes [begin, end) no longer count as this process's memory; who reads them again gets them again.
+  // Bytes [begin, end) no longer count as this process's memory; who reads them again gets them
+  // again.
   void Forget(std::uint64_t begin, std::uint64_t end) const;
 
  private:
@@ -39,9 +41,10 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
-// Written under a name of its own beside `path` (temporary.h); Commit() flushes it to disk, puts it in place and
-// flushes the folder. Destroyed without Commit, or where that fails: nothing is left of it, and path is
-// untouched. Of two writers of one path the first to commit wins; the other gets kIo.
+// Written under a name of its own beside `path` (temporary.h); Commit() flushes it to disk, puts it
+// in place and flushes the folder. Destroyed without Commit, or where that fails: nothing is left
+// of it, and path is untouched. Of two writers of one path the first to commit wins; the other gets
+// kIo.
 class AtomicFile {
  public:
   // kIo: a folder, device or pipe is at path; kNotFound, kExhausted: nothing can be made beside it.

@@ -94,7 +94,8 @@ TEST(ReadFile, SaysThatPermissionIsMissing) {
   EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
-// The file ends in the middle of its first page: beyond that page there is nothing to read any more.
+// The file ends in the middle of its first page: beyond that page there is nothing to read any
+// more.
 TEST(MappedFile, CutShortWhileInUseIsOneLine) {
   const TempFolder folder;
   const std::string path = folder.File("a file");

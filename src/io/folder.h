@@ -1,6 +1,6 @@
-// A folder of files that appears whole or not at all: its files are written to a folder with a name of its own
-// beside it (temporary.h), which Commit() puts in PATH's place. Destroyed without Commit, or where that fails:
-// PATH is untouched and nothing is left.
+// A folder of files that appears whole or not at all: its files are written to a folder with a name
+// of its own beside it (temporary.h), which Commit() puts in PATH's place. Destroyed without
+// Commit, or where that fails: PATH is untouched and nothing is left.
 #pragma once
 #include <string>
 #include <utility>
@@ -12,8 +12,8 @@ namespace hadal::io {
 
 class AtomicFolder {
  public:
-  // PATH must not exist, or be an empty folder; or, with `replace`, a folder that holds config.json,
-  // which Commit then removes with all that is in it. kInvalid otherwise.
+  // PATH must not exist, or be an empty folder; or, with `replace`, a folder that holds
+  // config.json, which Commit then removes with all that is in it. kInvalid otherwise.
   static Result<AtomicFolder> Create(const std::string& path, bool replace);
 
   // Where to write the file `name` until Commit.

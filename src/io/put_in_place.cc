@@ -41,7 +41,8 @@ bool MoveToNothing(const std::string& from, const std::string& to, Kind kind) {
   return Rename(from, to, 0);  // no links either: a moment remains that another writer could use
 }
 
-// Two steps, where one cannot be had: a kill between them leaves the old and the new one, both beside `to`.
+// Two steps, where one cannot be had: a kill between them leaves the old and the new one, both
+// beside `to`.
 Status ExchangeInSteps(const std::string& from, const std::string& to, const Standing& before) {
   if (!before.IsAt(to)) return Lost(to);
   const std::string old = from + ".old";

@@ -6,8 +6,8 @@
 
 namespace hadal::io {
 
-// What lay at a path when it was looked at, or that nothing did. While this lives nothing else can have the
-// same identity: two writers who both found the same old file are told apart at the end.
+// What lay at a path when it was looked at, or that nothing did. While this lives nothing else can
+// have the same identity: two writers who both found the same old file are told apart at the end.
 class Standing {
  public:
   static Standing At(const std::string& path);  // links are not followed
@@ -26,9 +26,10 @@ class Standing {
 
 enum class Kind { kFile, kFolder };
 
-// Moves `from` to `to`, on one file system. `before` is what was at `to` when the writer began: then
-// nothing or an empty folder, which the new one covers, or something that changes places with it and is at
-// `from` afterwards. kIo: something else is at `to` by now: it stays as it is, and so does `from`.
+// Moves `from` to `to`, on one file system. `before` is what was at `to` when the writer began:
+// then nothing or an empty folder, which the new one covers, or something that changes places with
+// it and is at `from` afterwards. kIo: something else is at `to` by now: it stays as it is, and so
+// does `from`.
 Status PutInPlace(const std::string& from, const std::string& to, const Standing& before,
                   Kind kind);
 

@@ -16,8 +16,8 @@ constexpr int kMostLevels = 16;
 
 void RemoveEntry(int folder, const char* name, int levels);
 
-// Removes what is in an open folder. Reading on while entries go may skip some: again, until there is
-// nothing more, or nothing that goes.
+// Removes what is in an open folder. Reading on while entries go may skip some: again, until there
+// is nothing more, or nothing that goes.
 void Empty(int fd, int levels) {
   alignas(dirent64) char buffer[4096];
   for (int pass = 0; pass < 8; ++pass) {

@@ -1,6 +1,6 @@
-// What a checkpoint folder stores, tensor by tensor, from its index and the headers of the shards that are
-// here: names, types as they are written, bytes. Nothing is mapped, no data is read, any type will do, and
-// shards may be missing or cut short: for counting, not for running.
+// What a checkpoint folder stores, tensor by tensor, from its index and the headers of the shards
+// that are here: names, types as they are written, bytes. Nothing is mapped, no data is read, any
+// type will do, and shards may be missing or cut short: for counting, not for running.
 //
 // With an index, a tensor is the one in the shard that the index names, as io::Checkpoint reads it.
 #pragma once

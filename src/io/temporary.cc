@@ -32,8 +32,9 @@ std::vector<std::string>& List() {
   return *list;
 }
 
-// Held while a temporary comes or goes, with its entry in the list: whoever has it sees both or neither. No
-// signal reaches a thread that holds it, so the handler may wait for it, in this thread too.
+// Held while a temporary comes or goes, with its entry in the list: whoever has it sees both or
+// neither. No signal reaches a thread that holds it, so the handler may wait for it, in this thread
+// too.
 class Change {
  public:
   Change() {

@@ -1,11 +1,12 @@
-// A file or folder that is being written, under a name of its own beside the place where it will be.
+// A file or folder that is being written, under a name of its own beside the place where it will
+// be.
 //
-// The name, NAME.0123456789abcdef.tmp, is drawn at random and made exclusively: what else lies in the folder is
-// neither opened nor removed, and two writers of one place do not meet before the end. There the first
-// one wins (put_in_place.h).
+// The name, NAME.0123456789abcdef.tmp, is drawn at random and made exclusively: what else lies in
+// the folder is neither opened nor removed, and two writers of one place do not meet before the
+// end. There the first one wins (put_in_place.h).
 //
-// Unless it was put in place, a temporary goes with its object; after RemoveTemporariesOnSignals also when
-// a signal ends the program. Any thread may make them.
+// Unless it was put in place, a temporary goes with its object; after RemoveTemporariesOnSignals
+// also when a signal ends the program. Any thread may make them.
 #pragma once
 #include <optional>
 #include <string>
@@ -51,9 +52,9 @@ class Temporary {
 // The name whose temporary `name` is: "a.txt" of "a.txt.0123456789abcdef.tmp".
 std::optional<std::string_view> TargetOfTemporary(std::string_view name);
 
-// From main, once: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM and SIGXCPU remove all temporaries and then end the
-// program as they would have, unless they are ignored. Writing beyond a limit on file sizes (SIGXFSZ) is an
-// error and no signal.
+// From main, once: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM and SIGXCPU remove all temporaries and
+// then end the program as they would have, unless they are ignored. Writing beyond a limit on file
+// sizes (SIGXFSZ) is an error and no signal.
 void RemoveTemporariesOnSignals();
 
 }  // namespace hadal::io

@@ -40,9 +40,10 @@ std::span<const T> Gather(const Group& group, std::span<const T> of_slots, Arena
   return values;
 }
 
-// The group's inputs out of the rows': integer rows are picked where they lie, float32 ones are copied
-// behind one another, if a weight takes them. Whether those are rounded goes by the layer's first expert,
-// for all alike: in a layer that mixes formats nothing may depend on who else is in the batch.
+// The group's inputs out of the rows': integer rows are picked where they lie, float32 ones are
+// copied behind one another, if a weight takes them. Whether those are rounded goes by the layer's
+// first expert, for all alike: in a layer that mixes formats nothing may depend on who else is in
+// the batch.
 LinearInput PickInput(const Context& context, const ExpertWork& work, const Group& group,
                       std::span<const std::uint32_t> pick, Arena::Scope& scope) {
   LinearInput picked{.plain = {}, .rounded = {}, .integers = work.x.integers};

@@ -1,13 +1,13 @@
-// Where the weights of routed experts come from while a pass needs them: where the file is mapped, or a
-// memory that holds some of them.
+// Where the weights of routed experts come from while a pass needs them: where the file is mapped,
+// or a memory that holds some of them.
 //
 //   source.Announce(layer, experts);                     // a hint, as early as they are known
-//   HADAL_TRY(auto held, source.Acquire(layer, wanted)); // waits for one at least, gives all that are ready
-//   ... compute with held ...
+//   HADAL_TRY(auto held, source.Acquire(layer, wanted)); // waits for one at least, gives all that
+//   are ready ... compute with held ...
 //   source.Release(layer, held);                         // ask for the others
 //
-// Results do not depend on which come first (model/moe.h). One thread calls. Layers are numbered as in the
-// state: the MTP block is num_hidden_layers.
+// Results do not depend on which come first (model/moe.h). One thread calls. Layers are numbered as
+// in the state: the MTP block is num_hidden_layers.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -29,8 +29,8 @@ class ExpertSource {
   virtual ~ExpertSource() = default;
   // These will be asked for, in any order. Some may be announced and never acquired.
   virtual void Announce(std::size_t layer, std::span<const std::uint32_t> experts) = 0;
-  // At least one of `wanted`, which is not empty and holds no expert twice, and all others of it that need
-  // no waiting. kIo: one cannot be had; nothing is held then.
+  // At least one of `wanted`, which is not empty and holds no expert twice, and all others of it
+  // that need no waiting. kIo: one cannot be had; nothing is held then.
   virtual Result<std::vector<HeldExpert>> Acquire(std::size_t layer,
                                                   std::span<const std::uint32_t> wanted) = 0;
   virtual void Release(std::size_t layer, std::span<const HeldExpert> experts) = 0;

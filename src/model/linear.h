@@ -1,5 +1,5 @@
-// Linear layers with the roundings of the pass's numerics: y = w x, where an FP8 or FP4 weight may take its
-// input as integers or rounded to FP8, and y is rounded to the activation type.
+// Linear layers with the roundings of the pass's numerics: y = w x, where an FP8 or FP4 weight may
+// take its input as integers or rounded to FP8, and y is rounded to the activation type.
 #pragma once
 #include <array>
 #include <initializer_list>

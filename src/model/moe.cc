@@ -95,7 +95,8 @@ void ShareExpert(const Context& context, const Expert& expert, View2<const float
   Linear(context, gate, {{&expert.w2, y}}, arena);
 }
 
-// w1 and w3 of the experts that have slots, and of the first expert: it says how float32 inputs are rounded.
+// w1 and w3 of the experts that have slots, and of the first expert: it says how float32 inputs are
+// rounded.
 std::vector<const Weight*> InputWeights(const Moe& moe, const Grouping& grouping) {
   std::vector<const Weight*> weights = {&moe.experts[0].w1, &moe.experts[0].w3};
   for (const std::uint32_t e : grouping.active) {
@@ -105,8 +106,8 @@ std::vector<const Weight*> InputWeights(const Moe& moe, const Grouping& grouping
   return weights;
 }
 
-// Adds the routed experts' outputs to y, a part of the slots after the other; a row's slots ascend with its
-// experts, so its sum has one order, whichever expert was ready first.
+// Adds the routed experts' outputs to y, a part of the slots after the other; a row's slots ascend
+// with its experts, so its sum has one order, whichever expert was ready first.
 Status AddRouted(const Pass& pass, std::size_t layer, const Moe& moe, const Grouping& grouping,
                  View2<const float> x, View2<float> y, Arena& arena) {
   Arena::Scope scope(arena);

@@ -3,8 +3,8 @@
 //   s = sqrt(softplus(gate x)); chosen by s + bias, or by the token's id (hash-routed layers)
 //   y = sum_e w2_e(silu(min(w1_e x, limit)) * clamp(w3_e x, +-limit) * weight_e) + shared(x)
 //
-// Tokens of one expert are multiplied together; a token's sum begins with the shared expert and goes on
-// with its own in ascending order.
+// Tokens of one expert are multiplied together; a token's sum begins with the shared expert and
+// goes on with its own in ascending order.
 // Source: report, "DeepSeekMoE"; DeepSeek-V4 inference/model.py, MoE, Gate, Expert.
 #pragma once
 #include "model/pass.h"
@@ -12,11 +12,12 @@
 
 namespace hadal::model {
 
-// Experts go over a batch in parts of at most so many choices (a choice: a token and one of its experts),
-// at least one token's, so that their intermediate rows take bounded memory.
+// Experts go over a batch in parts of at most so many choices (a choice: a token and one of its
+// experts), at least one token's, so that their intermediate rows take bounded memory.
 inline constexpr std::size_t kExpertSlots = 1024;
 
-// x [rows, dim] -> [rows, dim]. The routed experts run where pass.experts says; its error is returned.
+// x [rows, dim] -> [rows, dim]. The routed experts run where pass.experts says; its error is
+// returned.
 Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,
                                       View2<const float> x, Arena::Scope& scope);
 std::size_t MixExpertsBytes(const arch::Config& config, std::size_t rows);

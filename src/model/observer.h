@@ -1,5 +1,5 @@
-// What happens inside a forward pass, for those who compare or explain. Called between parallel regions,
-// in order.
+// What happens inside a forward pass, for those who compare or explain. Called between parallel
+// regions, in order.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace hadal::model {
 class Observer {
  public:
   virtual ~Observer() = default;
-  // Residual streams [tokens, 4 * hidden_size] before layer `boundary` (num_hidden_layers: after all).
+  // Residual streams [tokens, 4 * hidden_size] before layer `boundary` (num_hidden_layers: after
+  // all).
   virtual void Streams(std::size_t boundary, View2<const float> streams);
   // Chosen experts [tokens, num_experts_per_tok], ascending, and their weights.
   virtual void Routed(std::size_t layer, View2<const std::uint32_t> experts,

@@ -1,5 +1,5 @@
-// The rotary tables of a model, and the angles of a batch's rows. Layers without compression turn by
-// rope_theta; layers with it by compress_rope_theta and YaRN, everything in them alike.
+// The rotary tables of a model, and the angles of a batch's rows. Layers without compression turn
+// by rope_theta; layers with it by compress_rope_theta and YaRN, everything in them alike.
 #pragma once
 #include <vector>
 

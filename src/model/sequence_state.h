@@ -1,4 +1,5 @@
-// One sequence's memory as the model sees it: src/cache/ owns it, arch/kv_layout.h says what lies where.
+// One sequence's memory as the model sees it: src/cache/ owns it, arch/kv_layout.h says what lies
+// where.
 #pragma once
 #include <cstddef>
 #include <cstdint>

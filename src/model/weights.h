@@ -1,9 +1,10 @@
 // A model's weights, bound to the mapped checkpoint by their published names.
 //
-// Large matrices stay where the file is mapped, in their stored format. Vectors (norms, biases, sinks,
-// ape, hyper-connection scales) are copied as float32. Every tensor that the list calls for
-// (arch/inventory.h) and the selection wants must be there with the right shape and a usable dtype; tensors
-// that the list does not know are an error, but for those of other drafters, which are passed over.
+// Large matrices stay where the file is mapped, in their stored format. Vectors (norms, biases,
+// sinks, ape, hyper-connection scales) are copied as float32. Every tensor that the list calls for
+// (arch/inventory.h) and the selection wants must be there with the right shape and a usable dtype;
+// tensors that the list does not know are an error, but for those of other drafters, which are
+// passed over.
 #pragma once
 #include <cstdint>
 #include <optional>

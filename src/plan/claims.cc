@@ -223,8 +223,8 @@ Section ClaimsSection(const std::vector<Claim>& claims) {
   return section;
 }
 
-// The claims that an accounting decides, under each of them: what is left over, with a star where it
-// rounds to the published figure.
+// The claims that an accounting decides, under each of them: what is left over, with a star where
+// it rounds to the published figure.
 using AddClaims =
     std::function<void(std::size_t accounting, std::uint64_t tokens, std::vector<Claim>* claims)>;
 Section Residuals(const char* key, const char* title, const std::vector<std::string>& accountings,

@@ -94,7 +94,8 @@ TEST(Claims, EveryAccountingsResidualIsShown) {
               0.001);
   EXPECT_NEAR(Residual(json, "flop_residuals", kFewer, 1 << 20, "fp8-equivalent"), 9.90 / 9.8 - 1,
               0.001);
-  // 61 * (1152 + 256) against 30 layers' quarter of 1024 + 256, 31 layers' 128th of 1024, 61 windows.
+  // 61 * (1152 + 256) against 30 layers' quarter of 1024 + 256, 31 layers' 128th of 1024, 61
+  // windows.
   const double n = 1'000'000, v32 = 61 * n * 1408;
   const double pro = 30 * (n / 4) * 1280 + 31 * 7812 * 1024 + 61 * 128 * 1024;
   EXPECT_NEAR(Residual(json, "kv_residuals", "KV cache, times smaller than V3.2's: V4-Pro",

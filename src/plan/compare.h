@@ -7,8 +7,8 @@
 
 namespace hadal::plan {
 
-// The first model is what the others are compared with. JSON: "models" (ModelJson each), "contexts",
-// "points": one for each context and model.
+// The first model is what the others are compared with. JSON: "models" (ModelJson each),
+// "contexts", "points": one for each context and model.
 Report CompareModels(const std::vector<PlannedModel>& models,
                      const std::vector<std::uint64_t>& contexts, const Accounting& accounting);
 

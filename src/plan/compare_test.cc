@@ -17,7 +17,8 @@ std::uint64_t Integer(const Json& json, const char* key) {
   return static_cast<std::uint64_t>(*json.Find(key)->AsInt());
 }
 
-// A second reader of the JSON, as a page of JavaScript would be: the formulas of docs/plan.md alone.
+// A second reader of the JSON, as a page of JavaScript would be: the formulas of docs/plan.md
+// alone.
 struct Twin {
   const Json& model;
 

@@ -29,9 +29,10 @@ Result<double> RateIn(const Json::Array& list, std::string_view key, const std::
   return rate;
 }
 
-// What no machine does: to give weights that are colder than the caches faster than reading gives memory
-// (measured beside them; four times, because memory of a shared machine may change meanwhile), or a
-// thousandth of it; or more than some 10^13 operations a second with one core (matrix units).
+// What no machine does: to give weights that are colder than the caches faster than reading gives
+// memory (measured beside them; four times, because memory of a shared machine may change
+// meanwhile), or a thousandth of it; or more than some 10^13 operations a second with one core
+// (matrix units).
 Status CheckPossible(const EngineRates& rates, const std::string& name) {
   constexpr double kMostOfMemory = 4, kLeastOfMemory = 1e-3;
   constexpr double kMostOps = 1e13, kLeastOps = 1e6;  // of a thread

@@ -33,7 +33,8 @@ TEST(EngineRates, EachKindOfWorkTakesTheTimeOfItsKernel) {
   const Prediction p = PredictDecode(model, machine, load, PlacementOf(model, machine, load));
   std::map<std::string, Term> terms;
   for (const Term& term : p.terms) terms[term.name] = term;
-  // Bytes and operations of docs/plan.md: experts FP4, head BF16, scores and attention by operations.
+  // Bytes and operations of docs/plan.md: experts FP4, head BF16, scores and attention by
+  // operations.
   EXPECT_NEAR(terms["experts"].seconds, terms["experts"].bytes / 1e10, 1e-9);
   EXPECT_NEAR(terms["shared experts"].seconds, terms["shared experts"].bytes / 2e10, 1e-9);
   EXPECT_NEAR(terms["head"].seconds, 2.0 * 129280 * 4096 / 4e10, 1e-9);

@@ -1,4 +1,5 @@
-// What fits on a machine and how fast it runs: memory to the byte, speed as a roofline (plan/predict.h).
+// What fits on a machine and how fast it runs: memory to the byte, speed as a roofline
+// (plan/predict.h).
 #pragma once
 #include <vector>
 
@@ -14,8 +15,9 @@ struct FitQuestion {
   ByteUnits units = ByteUnits::kDecimal;
 };
 
-// JSON: "machine", "load", "models"; "fit": a row for each model; "figures": each number with its basis and
-// what dominates it; "by_batch", "by_context", "by_experts_in_memory": the decode speed over each.
+// JSON: "machine", "load", "models"; "fit": a row for each model; "figures": each number with its
+// basis and what dominates it; "by_batch", "by_context", "by_experts_in_memory": the decode speed
+// over each.
 Report Fit(const std::vector<PlannedModel>& models, const FitQuestion& question);
 
 // The machines of a catalogue, or one, as a table.

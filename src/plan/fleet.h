@@ -1,13 +1,15 @@
-// How many machines a demand needs, and what that says about memory: for one model, and for another beside
-// it. Every assumption is a line of the output.
+// How many machines a demand needs, and what that says about memory: for one model, and for another
+// beside it. Every assumption is a line of the output.
 //
-// A copy of the weights lies on as few machines as hold it and one sequence of the longest context wanted.
-// Copies are added until they hold all sequences of the peak and keep up with its tokens:
+// A copy of the weights lies on as few machines as hold it and one sequence of the longest context
+// wanted. Copies are added until they hold all sequences of the peak and keep up with its tokens:
 //
 //   sequences a copy holds  = floor((memory of its machines - weights - scratch) / mean state)
-//   load                    = decoded/s / (copies * decode rate) + prompt/s / (copies * prefill rate) <= 1
+//   load                    = decoded/s / (copies * decode rate) + prompt/s / (copies * prefill
+//                           rate) <= 1
 //
-// with the rates of plan/predict.h at the mean context and the sequences that then fall on each copy.
+// with the rates of plan/predict.h at the mean context and the sequences that then fall on each
+// copy.
 #pragma once
 #include <optional>
 #include <string>

@@ -68,8 +68,8 @@ class Folder {
       if (Found* module = ModuleOf(Key(name)); module != nullptr) module->whole = false;
   }
 
-  // Gives the modules whose tensors are not here what is left of the whole, in the parts that the config
-  // would have them take.
+  // Gives the modules whose tensors are not here what is left of the whole, in the parts that the
+  // config would have them take.
   void ShareTheRest() {
     const std::uint64_t here = stored_.bytes();
     std::uint64_t wanted = 0;

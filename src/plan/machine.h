@@ -1,7 +1,7 @@
 // A machine to plan on: its memories, how fast they are read, and how fast it computes.
 //
-// Sources of machines: the catalogue that comes with the program (machines.toml), a file of the same form,
-// or what `hadal doctor --json` measured.
+// Sources of machines: the catalogue that comes with the program (machines.toml), a file of the
+// same form, or what `hadal doctor --json` measured.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -21,8 +21,8 @@ struct Machine {
   std::uint64_t cores = 0;
   std::uint64_t ram_bytes = 0, reserved_bytes = 0;
   double dram_bytes_per_s = 0;
-  // Multiplications and additions a second. Of dots of int16, which data sheets do not tell: as fast
-  // as BF16's, whose width they have, unless measured.
+  // Multiplications and additions a second. Of dots of int16, which data sheets do not tell: as
+  // fast as BF16's, whose width they have, unless measured.
   double f32_flops = 0, bf16_flops = 0, int16_ops = 0, int8_ops = 0;
   std::uint64_t nvme_bytes = 0;  // 0: none
   bool nvme_size_known = true;   // false: its speed was measured, its size was not
@@ -40,15 +40,16 @@ struct Machine {
 
 std::string_view BuiltInMachines();  // the text of machines.toml
 
-// `name`: of the file, for errors. kInvalid, kCorrupt: "<name>: machine 'x': <key>: found ..., expected
-// ...". Unknown keys are errors.
+// `name`: of the file, for errors. kInvalid, kCorrupt: "<name>: machine 'x': <key>: found ...,
+// expected ...". Unknown keys are errors.
 Result<std::vector<Machine>> ParseMachines(std::string_view toml, const std::string& name);
 // What `hadal doctor --json` prints.
 Result<Machine> MachineFromDoctor(const Json& doctor, const std::string& name);
 
 // The built-in machines, and those of the file at `path` (empty: none) in front of them.
 Result<std::vector<Machine>> Catalogue(const std::string& path);
-// By name from the catalogue, or a .json file from `hadal doctor --json`. kNotFound: lists the names.
+// By name from the catalogue, or a .json file from `hadal doctor --json`. kNotFound: lists the
+// names.
 Result<Machine> FindMachine(const std::string& name, const std::string& catalogue_path);
 
 Json MachineJson(const Machine& machine);

@@ -1,6 +1,6 @@
-// A page for the browser about models over context and sequences: one file that asks the network for
-// nothing. It holds the models' lists of terms and computes from them with web/plan/formulas.js what
-// src/cost computes; web/plan/*_test.js hold the two against each other.
+// A page for the browser about models over context and sequences: one file that asks the network
+// for nothing. It holds the models' lists of terms and computes from them with web/plan/formulas.js
+// what src/cost computes; web/plan/*_test.js hold the two against each other.
 #pragma once
 #include <string>
 #include <string_view>
@@ -11,8 +11,9 @@
 
 namespace hadal::plan {
 
-// `contexts`: ascending; the first and the last are the ends of the page's slider. One context alone
-// becomes an end of 1K and the models' own limits. kUnsupported: this build has no chart library.
+// `contexts`: ascending; the first and the last are the ends of the page's slider. One context
+// alone becomes an end of 1K and the models' own limits. kUnsupported: this build has no chart
+// library.
 Result<std::string> PlanPage(const std::vector<PlannedModel>& models,
                              const std::vector<std::uint64_t>& contexts,
                              const Accounting& accounting);

@@ -29,8 +29,8 @@ struct PlannedModel {
 
 // A preset's name, or a path. kNotFound: lists the presets.
 Result<PlannedModel> FindModel(const std::string& name);
-// A config.json, counted as it and a hf_quant_config.json beside it say; or a checkpoint folder, whose
-// weights are then the bytes that its tensors take (plan/folder_weights.h).
+// A config.json, counted as it and a hf_quant_config.json beside it say; or a checkpoint folder,
+// whose weights are then the bytes that its tensors take (plan/folder_weights.h).
 Result<PlannedModel> ModelFromPath(const std::string& path);
 // What was derived and not said by the configs, a line each: "<name>: <note>".
 std::vector<std::string> ModelNotes(const std::vector<PlannedModel>& models);
@@ -42,7 +42,8 @@ Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& nam
 // stable; docs/plan.md lists them.
 Json ModelJson(const PlannedModel& model);
 
-// The number of tokens that "4K", "1M" or "1000000" means: 1 to kMostTokens. The error names the flag.
+// The number of tokens that "4K", "1M" or "1000000" means: 1 to kMostTokens. The error names the
+// flag.
 Result<std::uint64_t> ContextFlag(const std::string& flag, const std::string& text);
 // "4K..1M": doubling; "4K,64K,1000000": these. Ascending, at least one, each at least 1.
 Result<std::vector<std::uint64_t>> ContextsFlag(const std::string& flag, const std::string& text);

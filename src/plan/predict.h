@@ -1,28 +1,29 @@
-// How fast a model runs on a machine, as a roofline: every component's time is that of reading its bytes
-// or that of its arithmetic, whichever is longer, and a token passes through the components one after
-// another, so the times add up.
+// How fast a model runs on a machine, as a roofline: every component's time is that of reading its
+// bytes or that of its arithmetic, whichever is longer, and a token passes through the components
+// one after another, so the times add up.
 //
 //   seconds(component) = sum over memories it lies in: max(bytes / bandwidth, flops / rate)
 //   seconds            = sum over components / share of the limits that the engine reaches
 //
-// Where things lie: in the fastest memory that has room, in the order state and scratch, weights that
-// every token reads, experts, MTP block. Experts that fit in no memory are read from disk for each token
-// that wants them. State and other weights are never on disk.
+// Where things lie: in the fastest memory that has room, in the order state and scratch, weights
+// that every token reads, experts, MTP block. Experts that fit in no memory are read from disk for
+// each token that wants them. State and other weights are never on disk.
 //
-// Reading in a step of `batch` sequences: the common weights once, each layer's distinct experts once
-// (evenly chosen, cost/cost_model.h), every sequence's own entries.
+// Reading in a step of `batch` sequences: the common weights once, each layer's distinct experts
+// once (evenly chosen, cost/cost_model.h), every sequence's own entries.
 //
-// Rates: where a GPU holds a component it computes it; else the processor, with the arithmetic of the
-// engine's own kernels (kernels/products.h), and what they do not have at the BF16 rate. On GPUs BF16
-// matrices, compressors and attention over entries run at the BF16 rate, all others at the FP8 rate.
+// Rates: where a GPU holds a component it computes it; else the processor, with the arithmetic of
+// the engine's own kernels (kernels/products.h), and what they do not have at the BF16 rate. On
+// GPUs BF16 matrices, compressors and attention over entries run at the BF16 rate, all others at
+// the FP8 rate.
 //
-// Where the rates of the engine's own kernels are known (plan/engine_rates.h), decoding of its models
-// from main memory goes by them: matrices at the bytes a second of their format's kernel, scores and
-// attention at the operations a second of theirs, and no share.
+// Where the rates of the engine's own kernels are known (plan/engine_rates.h), decoding of its
+// models from main memory goes by them: matrices at the bytes a second of their format's kernel,
+// scores and attention at the operations a second of theirs, and no share.
 //
-// Several machines hold consecutive layers: memory adds up, a token's time does not shrink, and as many
-// groups of sequences as there are machines are under way at once. Links between machines and between
-// GPUs are not counted.
+// Several machines hold consecutive layers: memory adds up, a token's time does not shrink, and as
+// many groups of sequences as there are machines are under way at once. Links between machines and
+// between GPUs are not counted.
 #pragma once
 #include <array>
 #include <optional>
@@ -79,17 +80,17 @@ Prediction PredictDecode(const PlannedModel& model, const Machine& machine, cons
 Prediction PredictPrefill(const PlannedModel& model, const Machine& machine, const Load& load,
                           const Placement& placement);
 
-// The most tokens of context for load.sequences (at most the model's own limit), or 0: with every weight
-// in memory, or with experts on disk where there is one.
+// The most tokens of context for load.sequences (at most the model's own limit), or 0: with every
+// weight in memory, or with experts on disk where there is one.
 std::uint64_t LongestContext(const PlannedModel& model, const Machine& machine, Load load,
                              bool experts_on_disk);
-// The most sequences of load.context, 0 for none: with every weight in memory, or with experts (and the
-// MTP block) on disk where there is one.
+// The most sequences of load.context, 0 for none: with every weight in memory, or with experts (and
+// the MTP block) on disk where there is one.
 std::uint64_t MostSequences(const PlannedModel& model, const Machine& machine, const Load& load,
                             bool experts_on_disk);
 
-// Of the machine: `usd_per_hour`; else its purchase over `years` and power, where both are asked for; else
-// the catalogue's rent. None: no price is known.
+// Of the machine: `usd_per_hour`; else its purchase over `years` and power, where both are asked
+// for; else the catalogue's rent. None: no price is known.
 struct Prices {
   std::optional<double> usd_per_hour, usd_per_kwh;
   double years = 0;  // over which a purchase is written off; 0: not given

@@ -1,5 +1,5 @@
-// What a `hadal plan` command found, once; printed as text, as JSON or as CSV. A table's cell holds its
-// value for machines and its text for people, so that the three cannot disagree.
+// What a `hadal plan` command found, once; printed as text, as JSON or as CSV. A table's cell holds
+// its value for machines and its text for people, so that the three cannot disagree.
 #pragma once
 #include <cstdint>
 #include <string>

@@ -1,12 +1,14 @@
 // Arena: scratch memory out of one allocation, taken and given back in order, like a stack.
 //
-//   Arena::Scope scope(arena);                             // what is taken from it goes back with it
+//   Arena::Scope scope(arena);                             // what is taken from it goes back with
+//   it
 //   const View2<float> y = scope.Take<float>(rows, cols);  // 64-byte aligned, uninitialised
 //
-// A function that returns a view takes it from its caller's scope, then opens a scope of its own for what
-// only itself needs. Taking is possible from the newest open scope alone, and never beyond the arena's
-// size (HADAL_CHECK both): how much a computation needs is known beforehand, as a sum and maximum of
-// Arena::BytesOf. One thread at a time. The arena stays where it is while a scope is open.
+// A function that returns a view takes it from its caller's scope, then opens a scope of its own
+// for what only itself needs. Taking is possible from the newest open scope alone, and never beyond
+// the arena's size (HADAL_CHECK both): how much a computation needs is known beforehand, as a sum
+// and maximum of Arena::BytesOf. One thread at a time. The arena stays where it is while a scope is
+// open.
 #pragma once
 #include <algorithm>
 #include <cstddef>

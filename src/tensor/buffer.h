@@ -13,8 +13,8 @@
 
 namespace hadal {
 
-// At least 64 bytes, 64-byte aligned; above some megabytes in large pages where the system has them.
-// Freed by std::free. Null, or std::bad_alloc thrown, if the system does not give so much.
+// At least 64 bytes, 64-byte aligned; above some megabytes in large pages where the system has
+// them. Freed by std::free. Null, or std::bad_alloc thrown, if the system does not give so much.
 void* TryAllocateBuffer(std::size_t bytes);
 void* AllocateBuffer(std::size_t bytes);
 

@@ -1,7 +1,8 @@
 // Exact scalar conversions between float32 and the small formats of the published checkpoints.
 //
 //   BF16   1-8-7                nearest, ties to even
-//   E4M3   1-4-3, bias 7        nearest, ties to even code, saturates at +-448; 0x7F and 0xFF are NaN
+//   E4M3   1-4-3, bias 7        nearest, ties to even code, saturates at +-448; 0x7F and 0xFF are
+//          NaN
 //   E2M1   1-2-1                codes 0..7 = 0 .5 1 1.5 2 3 4 6, bit 3 the sign; saturates at +-6
 //   E8M0   2^(byte - 127)       255 is NaN; no zero, no sign
 //
@@ -29,18 +30,18 @@ inline float RoundToBf16(float v) { return Bf16ToF32(F32ToBf16(v)); }
 
 inline constexpr float kE4m3Max = 448, kE2m1Max = 6;
 
-// The small formats without branches, so that loops over them become vector code. kMantissa: stored bits of
-// it; kBias: of the exponent; finite numbers saturate at max.
+// The small formats without branches, so that loops over them become vector code. kMantissa: stored
+// bits of it; kBias: of the exponent; finite numbers saturate at max.
 template <unsigned kMantissa, unsigned kBias>
 struct SmallFloat {
   static constexpr unsigned kDropped = 23 - kMantissa;
   static constexpr float kSmallestNormal = std::bit_cast<float>((128u - kBias) << 23);
   static constexpr float kStep = std::bit_cast<float>((128u - kBias - kMantissa) << 23);
 
-  // The nearest number of the format, ties to an even code, with the sign of v; NaN stays NaN. Normal
-  // numbers: adding just under half of the dropped bits, plus the last kept one, carries exactly when
-  // rounding up is due. Subnormal ones: adding 1.5 * 2^23 steps makes the float unit round to a whole
-  // number of steps.
+  // The nearest number of the format, ties to an even code, with the sign of v; NaN stays NaN.
+  // Normal numbers: adding just under half of the dropped bits, plus the last kept one, carries
+  // exactly when rounding up is due. Subnormal ones: adding 1.5 * 2^23 steps makes the float unit
+  // round to a whole number of steps.
   static float Round(float v, float max) {
     const float a = std::min(std::fabs(v), max);
     const auto bits = std::bit_cast<std::uint32_t>(a);

@@ -42,8 +42,8 @@ TEST(E4m3, RoundsToTheNearestCode) {
   EXPECT_TRUE(std::isnan(E4m3ToF32(0x7F)) && std::isnan(E4m3ToF32(0xFF)));
 }
 
-// What a code means by the format's definition: ilogb finds the spacing of the grid at v, dividing by it is
-// exact, nearbyint rounds ties to even. Slow and branching; the codec is neither.
+// What a code means by the format's definition: ilogb finds the spacing of the grid at v, dividing
+// by it is exact, nearbyint rounds ties to even. Slow and branching; the codec is neither.
 std::uint32_t CodeByDefinition(float v, int mantissa, int lowest, float max) {
   const float a = std::min(std::fabs(v), max);
   const int exponent = std::max(a == 0 ? lowest : std::ilogb(a), lowest);

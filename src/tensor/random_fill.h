@@ -1,8 +1,9 @@
 // Fast fills of memory with random numbers in the stored formats.
 //
-// Each filler is a function of (offset, bytes): it writes what belongs at that byte offset of an endless
-// stream that depends on its key alone, so a stream can be written in any pieces by any thread. Offsets are
-// multiples of 8. Random bits choose from a table of equally likely quantiles of a normal distribution,
+// Each filler is a function of (offset, bytes): it writes what belongs at that byte offset of an
+// endless stream that depends on its key alone, so a stream can be written in any pieces by any
+// thread. Offsets are multiples of 8. Random bits choose from a table of equally likely quantiles
+// of a normal distribution,
 // 256 of them for codes and 4,096 for float32 and BF16: a few bytes a nanosecond.
 #pragma once
 #include <array>

@@ -1,16 +1,20 @@
-// How the numbers of a model's tensors lie in a file: one enumeration for the whole program. Files say it
-// with the dtype of their codes (tensor/dtype.h); loaders, kernels, converters and planners ask here.
+// How the numbers of a model's tensors lie in a file: one enumeration for the whole program. Files
+// say it with the dtype of their codes (tensor/dtype.h); loaders, kernels, converters and planners
+// ask here.
 //
-//   format            codes                     scales, one a block, each an own tensor beside the codes
+//   format            codes                     scales, one a block, each an own tensor beside the
+//                     codes
 //   kF32, kBf16, kI64 the number itself         none
 //   kFp8Block128      F8_E4M3, one a number     F8_E8M0, 128 rows x 128 columns
-//   kFp8Block128F32   F8_E4M3, one a number     F32, 128 rows x 128 columns; sized, not computed with
+//   kFp8Block128F32   F8_E4M3, one a number     F32, 128 rows x 128 columns; sized, not computed
+//                     with
 //   kFp4Block32       I8, two E2M1 a byte,      F8_E8M0, 1 row x 32 columns
 //                     low nibble the even column
 //
-// Blocks at the lower and the right edge may be cut short. A shape is [slow, ..., fast] and counts numbers,
-// not bytes; scaled formats are for matrices [rows, cols].
-// Source: DeepSeek-V4 checkpoints and inference/convert.py; DeepSeek-V3 checkpoints (float32 scales).
+// Blocks at the lower and the right edge may be cut short. A shape is [slow, ..., fast] and counts
+// numbers, not bytes; scaled formats are for matrices [rows, cols].
+// Source: DeepSeek-V4 checkpoints and inference/convert.py; DeepSeek-V3 checkpoints (float32
+// scales).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -40,7 +44,8 @@ std::optional<StoredFormat> FormatOfCodes(DType codes);
 
 using TensorShape = std::vector<std::uint64_t>;
 
-// Whether a tensor of this shape can be stored so: scaled formats take matrices, packed ones whole blocks.
+// Whether a tensor of this shape can be stored so: scaled formats take matrices, packed ones whole
+// blocks.
 bool CanStore(StoredFormat format, std::span<const std::uint64_t> shape);
 TensorShape CodeShape(StoredFormat format, std::span<const std::uint64_t> shape);
 TensorShape ScaleShape(StoredFormat format,

@@ -1,5 +1,6 @@
-// A matrix in the format its file stores it, where it is mapped: a view, which owns nothing. Decoding it is
-// exact: code times scale, both exact in float32, rounded nowhere but at float32's own limits.
+// A matrix in the format its file stores it, where it is mapped: a view, which owns nothing.
+// Decoding it is exact: code times scale, both exact in float32, rounded nowhere but at float32's
+// own limits.
 #pragma once
 #include <cstddef>
 #include <span>
@@ -14,8 +15,9 @@ struct StoredMatrix {
   const std::byte* codes = nullptr;   // any alignment
   const std::byte* scales = nullptr;  // null for formats without
 
-  // kFp8Block128: where row 0 lies in its block of 128 rows (0..127); row r has the scales of block row
-  // (first_row_in_block + r) / 128. Not 0 only in a view that Rows() cut out of a larger matrix.
+  // kFp8Block128: where row 0 lies in its block of 128 rows (0..127); row r has the scales of block
+  // row (first_row_in_block + r) / 128. Not 0 only in a view that Rows() cut out of a larger
+  // matrix.
   std::size_t first_row_in_block = 0;
 
   // kFp8Block128: the ceil(cols/128) scales of a row. The only way to find them: see above.

@@ -10,8 +10,8 @@ struct Bound {
   double rel = 0, abs = 0;  // |got - want| <= abs + rel * |want|
 };
 
-// Equal sizes; NaN only where NaN is wanted; infinities equal; every other element within the bound.
-// A failure names how many elements are outside and the worst of them by index.
+// Equal sizes; NaN only where NaN is wanted; infinities equal; every other element within the
+// bound. A failure names how many elements are outside and the worst of them by index.
 ::testing::AssertionResult AllClose(std::span<const float> got, std::span<const float> want,
                                     Bound bound);
 

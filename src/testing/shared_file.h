@@ -10,7 +10,8 @@
 
 namespace hadal::testing {
 
-// The folder's path; nullopt where the data is not there. A file that is then missing in it is a fault.
+// The folder's path; nullopt where the data is not there. A file that is then missing in it is a
+// fault.
 inline std::optional<std::string> SharedFolder(const std::string& name) {
   const char* source = std::getenv("HADAL_SOURCE_DIR");  // set by the build for every test
   if (source == nullptr) return std::nullopt;

@@ -1,5 +1,5 @@
-// Finds added tokens (<think>, <｜User｜>, ...) in text: leftmost first, and of those that begin at one
-// place the longest.
+// Finds added tokens (<think>, <｜User｜>, ...) in text: leftmost first, and of those that begin at
+// one place the longest.
 //
 // Tokens marked `normalized` are looked for after the others, in what those leave, as the published
 // implementation does (it would normalize the text in between; there is no normalizer here). White

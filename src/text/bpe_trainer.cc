@@ -18,8 +18,8 @@
 namespace hadal::text {
 namespace {
 
-// Longer pieces (rows of dashes, text without spaces) are counted in parts: no token gets that long,
-// and a merge must not rewrite megabytes.
+// Longer pieces (rows of dashes, text without spaces) are counted in parts: no token gets that
+// long, and a merge must not rewrite megabytes.
 constexpr std::size_t kMaxWordBytes = 256;
 
 using Progress = std::function<void(std::size_t, std::size_t)>;

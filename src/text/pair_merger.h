@@ -1,8 +1,8 @@
 // The learning loop of byte pair encoding: given the distinct pieces of a text and how often each
 // occurs, finds the most frequent adjacent pair of tokens, makes it a token, and again.
 //
-// Counts are kept up to date by looking only at the pieces that hold the merged pair. Deterministic;
-// ties go to the pair of the lower ids. One thread.
+// Counts are kept up to date by looking only at the pieces that hold the merged pair.
+// Deterministic; ties go to the pair of the lower ids. One thread.
 // Source: Sennrich, Haddow, Birch 2016 (arXiv:1508.07909), algorithm 1.
 #pragma once
 #include <cstdint>

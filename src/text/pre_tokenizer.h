@@ -1,8 +1,8 @@
 // Cuts text into the pieces within which tokens may merge.
 //
-// A list of patterns, each applied to the pieces that the one before it left: every match is a piece,
-// and so is every stretch between matches. Pieces follow each other and together are the text.
-// Characters are letters, numbers and so on as in Unicode 16.
+// A list of patterns, each applied to the pieces that the one before it left: every match is a
+// piece, and so is every stretch between matches. Pieces follow each other and together are the
+// text. Characters are letters, numbers and so on as in Unicode 16.
 //
 // Immutable; any thread may use it with a RegexScratch of its own.
 #pragma once
@@ -24,7 +24,8 @@ struct SplitPattern {
 
 // What GPT-2's byte-level step splits by, unless told not to (use_regex).
 extern const std::string_view kGpt2Pattern;
-// The three splits of DeepSeek-V3 and V4: digits by three, Chinese and Japanese, words and the rest.
+// The three splits of DeepSeek-V3 and V4: digits by three, Chinese and Japanese, words and the
+// rest.
 std::vector<SplitPattern> DeepSeekPatterns();
 
 class PreTokenizer {

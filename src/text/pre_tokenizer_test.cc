@@ -45,7 +45,8 @@ TEST(PreTokenizer, DeepSeekDigitsByThreeAndScripts) {
 }
 
 TEST(PreTokenizer, WhiteSpaceIsUnicodes) {
-  // U+0085, U+00A0, U+3000 are White_Space; U+180E and U+200B are not, though PCRE2's \s has the first.
+  // U+0085, U+00A0, U+3000 are White_Space; U+180E and U+200B are not, though PCRE2's \s has the
+  // first.
   const std::vector<SplitPattern> space = {{R"(\s+)"}};
   EXPECT_EQ(SplitBy(space, "a\u0085\u00A0\u3000b"), (Pieces{"a", "\u0085\u00A0\u3000", "b"}));
   EXPECT_EQ(SplitBy(space, "a\u180E\u200Bb"), (Pieces{"a\u180E\u200Bb"}));

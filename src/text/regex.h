@@ -53,8 +53,8 @@ class Regex {
   Regex& operator=(Regex&&) = delete;
   ~Regex();
 
-  // The first match that begins at or after `from` (<= text.size()). The text is valid UTF-8 and its
-  // ends are the ends: look-around sees nothing outside. A pattern that exhausts the matcher's
+  // The first match that begins at or after `from` (<= text.size()). The text is valid UTF-8 and
+  // its ends are the ends: look-around sees nothing outside. A pattern that exhausts the matcher's
   // limits (only one that backtracks exponentially does) counts as found nowhere.
   std::optional<Match> Find(std::string_view text, std::size_t from, RegexScratch* scratch) const;
 

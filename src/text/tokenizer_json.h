@@ -2,8 +2,8 @@
 //
 // What is understood: a byte-level BPE (normalizer absent or empty; pre_tokenizer a ByteLevel, or a
 // Sequence of isolated Splits that ends in one; decoder ByteLevel). Anything else that would change
-// the ids is refused with kUnsupported and its name; the post_processor is not used (it adds BOS and
-// the like, which hadal writes as text).
+// the ids is refused with kUnsupported and its name; the post_processor is not used (it adds BOS
+// and the like, which hadal writes as text).
 // Source: the Hugging Face tokenizer.json format, version 1.0.
 #pragma once
 #include <string>

@@ -1,5 +1,5 @@
-// AdamW, for what is not a matrix. Our own, not LibTorch's: its state is plain named tensors, so that
-// a checkpoint holds all of it in any LibTorch version.
+// AdamW, for what is not a matrix. Our own, not LibTorch's: its state is plain named tensors, so
+// that a checkpoint holds all of it in any LibTorch version.
 //
 //   m = b1*m + (1-b1)*g;  v = b2*v + (1-b2)*g^2
 //   w = w * (1 - lr*weight_decay) - lr * (m / (1-b1^t)) / (sqrt(v / (1-b2^t)) + eps)

@@ -161,8 +161,8 @@ struct RowsShape {
   std::int64_t heads, keys, count;
 };
 
-// dp in, dz out, in place: dz = scale * p * (dp - sum(p * dp)) and dsink -= sink_p * sum(p * dp), of
-// tokens [begin, end).
+// dp in, dz out, in place: dz = scale * p * (dp - sum(p * dp)) and dsink -= sink_p * sum(p * dp),
+// of tokens [begin, end).
 template <class T>
 HADAL_TARGET_CLONES void SoftmaxBackward(const RowsShape& s, const T* window_p, const T* entry_p,
                                          const T* sink_p, T scale, std::int64_t begin,

@@ -66,7 +66,8 @@ void BatchGradient::ShareValues() {
 
 Status BatchGradient::ForEach(std::size_t items,
                               const std::function<Status(V4Model&, std::size_t)>& work) {
-  // A worker takes the next twin that is free; which one it is does not matter: their values are one.
+  // A worker takes the next twin that is free; which one it is does not matter: their values are
+  // one.
   std::vector<std::atomic<bool>> busy(twins_.size());
   return workers_.Run(items, [&](std::size_t item) -> Status {
     std::size_t twin = 0;

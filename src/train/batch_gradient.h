@@ -1,8 +1,8 @@
 // Loss and gradients of one batch, its shards computed side by side.
 //
-// A shard is a part of the batch's rows. Each worker has a twin of the model that shares the model's
-// values and has gradients of its own; the gradients of the shards are added in the order of the
-// shards, so the sum does not depend on how many workers there are.
+// A shard is a part of the batch's rows. Each worker has a twin of the model that shares the
+// model's values and has gradients of its own; the gradients of the shards are added in the order
+// of the shards, so the sum does not depend on how many workers there are.
 #pragma once
 #include <torch/torch.h>
 
@@ -37,7 +37,8 @@ class BatchGradient {
   // Model, config and workers outlive it.
   BatchGradient(V4Model model, const TrainConfig& config, Workers& workers);
 
-  // Leaves the gradient of the batch's whole loss in the model's parameters (those not reached by it
+  // Leaves the gradient of the batch's whole loss in the model's parameters (those not reached by
+  // it
   // have none). The total is  CE + mtp_weight*CE_mtp + balance*L_balance + indexer*L_indexer, or
   // with plan.indexer_only indexer*L_indexer alone.
   Result<BatchLoss> Compute(const Sample& sample, const StepPlan& plan);

@@ -22,8 +22,9 @@ BlockResult RunBlock(const torch::Tensor& streams, const torch::Tensor& ids,
 torch::Tensor RunHead(const torch::Tensor& streams, const HeadWeights& weights,
                       const torch::Tensor& head_weight, const Pass& pass);
 
-// Multi-token prediction: at t, the main model's streams of t and the embedding of token t+1 make the
-// streams of a block of its own; its logits predict token t+2. next_ids [batch, tokens]: token t+1.
+// Multi-token prediction: at t, the main model's streams of t and the embedding of token t+1 make
+// the streams of a block of its own; its logits predict token t+2. next_ids [batch, tokens]: token
+// t+1.
 struct MtpResult {
   BlockResult block;
   torch::Tensor logits;  // [batch*tokens, vocab]

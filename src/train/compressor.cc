@@ -20,8 +20,8 @@ struct PoolShape {
   bool overlap() const { return wide != width; }
 };
 
-// Calls f(offset of the candidate's channels in kv and gate, the same in ape) for every candidate of an
-// entry. `token` is the batch-wide index of the block's first token.
+// Calls f(offset of the candidate's channels in kv and gate, the same in ape) for every candidate
+// of an entry. `token` is the batch-wide index of the block's first token.
 template <class F>
 HADAL_INLINE void ForCandidates(const PoolShape& s, std::int64_t token, bool has_previous, F&& f) {
   if (s.overlap() && has_previous)
@@ -68,8 +68,8 @@ HADAL_TARGET_CLONES void PoolEntry(const PoolShape& s, std::int64_t token, bool 
   }
 }
 
-// With p the softmax weight of a candidate: dkv = p * d, dgate = p * d * (kv - out). A token's half of
-// the channels belongs to one entry only, so entries write apart.
+// With p the softmax weight of a candidate: dkv = p * d, dgate = p * d * (kv - out). A token's half
+// of the channels belongs to one entry only, so entries write apart.
 template <class T>
 HADAL_TARGET_CLONES void PoolEntryBackward(const PoolShape& s, std::int64_t token,
                                            bool has_previous, const PoolValues<T>& in, const T* out,

@@ -1,7 +1,7 @@
 // Training text: documents from files, their tokens, and rows packed from them.
 //
-// Everything here is a pure function of its inputs: the held-out documents of (seed, text), the rows
-// of an epoch of (corpus, row length, seed, epoch). A stream's whole state is (epoch, row).
+// Everything here is a pure function of its inputs: the held-out documents of (seed, text), the
+// rows of an epoch of (corpus, row length, seed, epoch). A stream's whole state is (epoch, row).
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,8 +21,8 @@ namespace hadal::train {
 Result<std::vector<std::string>> ReadDocuments(const std::vector<std::string>& paths,
                                                const std::string& separator);
 
-// Moves about `fraction` of the bytes, in whole documents, out of *documents and returns them. Equal
-// documents go the same way, so that no held-out text is seen in training.
+// Moves about `fraction` of the bytes, in whole documents, out of *documents and returns them.
+// Equal documents go the same way, so that no held-out text is seen in training.
 // kInvalid: everything, or nothing, would be held out.
 Result<std::vector<std::string>> HoldOut(std::vector<std::string>* documents, double fraction,
                                          std::uint64_t seed);
@@ -49,9 +49,10 @@ struct Piece {
 };
 using Row = std::vector<Piece>;
 
-// Cuts documents longer than a row into pieces of a row's length (the first one, of random length, so
-// that the cuts differ between epochs), packs pieces into rows best-fit, largest first (the fewest
-// rows, and no piece cut again), and shuffles the rows. `shift` false: cuts start at the document.
+// Cuts documents longer than a row into pieces of a row's length (the first one, of random length,
+// so that the cuts differ between epochs), packs pieces into rows best-fit, largest first (the
+// fewest rows, and no piece cut again), and shuffles the rows. `shift` false: cuts start at the
+// document.
 std::vector<Row> PackRows(const Corpus& corpus, std::size_t row_tokens, std::uint64_t seed,
                           std::uint64_t epoch, bool shift);
 

@@ -1,4 +1,5 @@
-// Moving rows to the experts and back: assignments sorted by expert, and the sum of each token's results.
+// Moving rows to the experts and back: assignments sorted by expert, and the sum of each token's
+// results.
 //
 // An assignment a = token * chosen + j is the j-th expert of a token; its place is its index in the
 // order sorted by expert, ties by token.

@@ -1,5 +1,6 @@
-// What a packed batch allows, computed once a step from the document numbers: positions, compression
-// blocks, and for every token the ranges of window keys and of compressed entries that it may see.
+// What a packed batch allows, computed once a step from the document numbers: positions,
+// compression blocks, and for every token the ranges of window keys and of compressed entries that
+// it may see.
 //
 // Everything a token may see is a contiguous range of its row, so ranges replace masks:
 //   window keys        row indices     window_begin[b,t] .. t

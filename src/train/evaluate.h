@@ -11,8 +11,9 @@ namespace hadal::train {
 
 class HeldoutSet {
  public:
-  // At most `tokens` tokens (whole rows) of the corpus, the same ones every time. Bits per byte count
-  // the bytes of the predicted tokens' text; `marks` (BOS, EOS) have none. The corpus must not be empty.
+  // At most `tokens` tokens (whole rows) of the corpus, the same ones every time. Bits per byte
+  // count the bytes of the predicted tokens' text; `marks` (BOS, EOS) have none. The corpus must
+  // not be empty.
   HeldoutSet(const Corpus& corpus, std::size_t row_tokens, std::size_t tokens, std::uint64_t seed,
              const text::Tokenizer& tokenizer, const MarkOptions& marks);
 

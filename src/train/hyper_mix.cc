@@ -15,8 +15,8 @@ using torch::Tensor;
 // Tokens are taken kLanes at a time, one a lane: every step is a loop over lanes.
 constexpr std::int64_t kLanes = 16;
 
-// Room for the Sinkhorn steps of kLanes tokens. Every step's result and divisors are kept for the way
-// back. Step 0 divides columns, step 1 rows, and so on, the last one columns.
+// Room for the Sinkhorn steps of kLanes tokens. Every step's result and divisors are kept for the
+// way back. Step 0 divides columns, step 1 rows, and so on, the last one columns.
 template <class T>
 struct Sinkhorn {
   std::int64_t n, steps;
@@ -85,8 +85,8 @@ HADAL_TARGET_CLONES void SinkhornForward(Sinkhorn<T>& s) {
   }
 }
 
-// d [n*n][kLanes]: gradient of the result in, of the logits out. A division y = x / (sum x + eps) gives
-// dx = (dy - sum(dy * y)) / (sum x + eps); the softmax likewise, without its eps.
+// d [n*n][kLanes]: gradient of the result in, of the logits out. A division y = x / (sum x + eps)
+// gives dx = (dy - sum(dy * y)) / (sum x + eps); the softmax likewise, without its eps.
 template <class T>
 HADAL_TARGET_CLONES void SinkhornBackward(Sinkhorn<T>& s, T* d) {
   const std::int64_t n = s.n;

@@ -1,5 +1,5 @@
-// The lightning indexer of ratio-4 layers: scores every compressed entry for every token, chooses the
-// best topk, and learns from how the main attention spread its probability.
+// The lightning indexer of ratio-4 layers: scores every compressed entry for every token, chooses
+// the best topk, and learns from how the main attention spread its probability.
 //
 //   q = Hadamard(RoPE(wq_b q_r))   [heads, width]      k = Hadamard(RoPE(Compress(x)))   [width]
 //   w = weights_proj x * width^-0.5 * heads^-0.5
@@ -30,8 +30,8 @@ torch::Tensor IndexerScores(const torch::Tensor& x, const torch::Tensor& q_r,
                             const RotaryTable& rotary, const arch::Config& config,
                             const ForwardOptions& options);
 
-// [batch, tokens, count] uint8: 1 for the topk visible entries of highest score (all, if there are no
-// more); of equal scores the earlier entry.
+// [batch, tokens, count] uint8: 1 for the topk visible entries of highest score (all, if there are
+// no more); of equal scores the earlier entry.
 torch::Tensor SelectEntries(const torch::Tensor& scores, const Entries& entries, std::int64_t topk);
 
 // mass [batch, tokens, count], not normalised; selected as above, or undefined. Scalar.

@@ -11,9 +11,9 @@ namespace hadal::train {
 // float32 (int64 for the hash table), a function of its arguments alone: the same on every
 // machine. place: of the spec in the list.
 //
-// kHyperBase, the static part of sub-layer s: pre = -3, but +3 for the sub-layer's own stream s mod 4;
-// post = 0; comb = -3, but +3 on the diagonal. A sub-layer then reads its own stream, adds to all of
-// them, and the streams hardly mix: a plain residual connection.
+// kHyperBase, the static part of sub-layer s: pre = -3, but +3 for the sub-layer's own stream s mod
+// 4; post = 0; comb = -3, but +3 on the diagonal. A sub-layer then reads its own stream, adds to
+// all of them, and the streams hardly mix: a plain residual connection.
 //
 // kHashTable: see HashTable.
 torch::Tensor StartingValues(const ParameterSpec& spec, const arch::Config& config, double init_std,

@@ -1,12 +1,15 @@
 // Products with weight matrices.
 //
 //   Linear         y = x w^T              x [..., in], w [out, in]
-//   GroupedLinear  y[i] = x[i] w[e]^T     for the rows i of expert e; x [rows, in], w [experts, out, in]
-//   HeadGroups     y[:, g] = x[:, g] w[g]^T   x [rows, groups, in], w [groups, out, in] -> [rows, groups, out]
+//   GroupedLinear  y[i] = x[i] w[e]^T     for the rows i of expert e; x [rows, in], w [experts,
+//                  out, in]
+//   HeadGroups     y[:, g] = x[:, g] w[g]^T   x [rows, groups, in], w [groups, out, in] -> [rows,
+//                  groups, out]
 //
-// With Products::kBf16 the inputs are rounded to BF16, sums are float32 and the result is rounded to
-// BF16 once, forward and backward, as in the official code, whose activations are BF16. It is worth it
-// where the processor multiplies BF16 (FastestProducts): about twice as fast. kF32 takes any float type.
+// With Products::kBf16 the inputs are rounded to BF16, sums are float32 and the result is rounded
+// to BF16 once, forward and backward, as in the official code, whose activations are BF16. It is
+// worth it where the processor multiplies BF16 (FastestProducts): about twice as fast. kF32 takes
+// any float type.
 #pragma once
 #include <torch/torch.h>
 

@@ -1,14 +1,15 @@
 // Mixture of experts: routing, the experts, and what keeps them balanced.
 //
 //   s_e      = sqrt(softplus(gate_e . x))
-//   chosen   = the num_experts_per_tok largest s_e + bias_e; in a hash layer, the token's row of tid2eid
+//   chosen   = the num_experts_per_tok largest s_e + bias_e; in a hash layer, the token's row of
+//            tid2eid
 //   weight_e = s_e / (sum of s over the chosen) * routed_scaling_factor
 //   expert   = w2 (weight * silu(min(w1 x, limit)) * clamp(w3 x, -limit, limit))
 //   y        = sum of the chosen experts + the shared expert (weight 1)
 //
-// The sequence-wise balance loss of a row of T tokens: sum_e f_e P_e with f_e = experts / (chosen * T) *
-// (tokens routed to e) and P_e = mean over tokens of s_e / sum(s). It is 1 when perfectly balanced.
-// Source: DeepSeek-V4 inference/model.py, Gate and MoE; DeepSeek-V3 report eq. 17-20.
+// The sequence-wise balance loss of a row of T tokens: sum_e f_e P_e with f_e = experts / (chosen *
+// T) * (tokens routed to e) and P_e = mean over tokens of s_e / sum(s). It is 1 when perfectly
+// balanced. Source: DeepSeek-V4 inference/model.py, Gate and MoE; DeepSeek-V3 report eq. 17-20.
 #pragma once
 #include <torch/torch.h>
 

@@ -16,11 +16,11 @@
 
 namespace hadal::train {
 
-// The nearest matrix with orthonormal rows (columns, if there are more rows than columns), for each of
-// [matrices, n, m] apart. `steps` iterations X <- aX + b(XX')X + c(XX')^2 X from X / ||X||: all but the
-// last two with (3.4445, -4.7750, 2.0315), which lift small singular values fast, the last two with
-// (2, -1.5, 0.5), which settle them at 1. Singular values above 3e-4 of the norm end in [0.99, 1.01]
-// with ten steps. A matrix of zeros stays zero.
+// The nearest matrix with orthonormal rows (columns, if there are more rows than columns), for each
+// of [matrices, n, m] apart. `steps` iterations X <- aX + b(XX')X + c(XX')^2 X from X / ||X||: all
+// but the last two with (3.4445, -4.7750, 2.0315), which lift small singular values fast, the last
+// two with (2, -1.5, 0.5), which settle them at 1. Singular values above 3e-4 of the norm end in
+// [0.99, 1.01] with ten steps. A matrix of zeros stays zero.
 torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t steps);
 
 struct MuonOptions {

@@ -8,7 +8,8 @@
 
 namespace hadal::train {
 
-// f(begin, end) over pieces of [0, rows); each piece is worth about 16K elements of `row_elements` a row.
+// f(begin, end) over pieces of [0, rows); each piece is worth about 16K elements of `row_elements`
+// a row.
 template <class F>
 void ParallelRows(std::int64_t rows, std::int64_t row_elements, F&& f) {
   const std::int64_t grain =
@@ -16,9 +17,9 @@ void ParallelRows(std::int64_t rows, std::int64_t row_elements, F&& f) {
   at::parallel_for(0, rows, grain, std::forward<F>(f));
 }
 
-// Sums over rows whose result must not depend on the number of threads: f(begin, end, partial) adds rows
-// [begin, end) to the zeroed partial[width]; the partials of a fixed division are summed in order.
-// Returns [width].
+// Sums over rows whose result must not depend on the number of threads: f(begin, end, partial) adds
+// rows [begin, end) to the zeroed partial[width]; the partials of a fixed division are summed in
+// order. Returns [width].
 template <class T, class F>
 torch::Tensor SumOverRows(std::int64_t rows, std::int64_t width, torch::ScalarType type, F&& f,
                           std::int64_t rows_per_piece = 64) {

@@ -9,9 +9,9 @@
 //   indexer.wq_b        one matrix an indexer head
 //   wo_a                one matrix a group, [o_lora_rank, head_dim * heads / groups]
 //   experts.w1/w2/w3    one matrix an expert
-// All others (also wkv and wgate of a compressor, and the stacked rows of hc_*_fn) are one matrix. The
-// report does not say whether query heads are split; a head's update then does not depend on the others'.
-// Source: DeepSeek-V4 report, section 4.2.2.
+// All others (also wkv and wgate of a compressor, and the stacked rows of hc_*_fn) are one matrix.
+// The report does not say whether query heads are split; a head's update then does not depend on
+// the others'. Source: DeepSeek-V4 report, section 4.2.2.
 #pragma once
 #include <torch/torch.h>
 
@@ -34,7 +34,8 @@ struct ParameterGroups {
 ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Config& config);
 
 // The Euclidean length of all gradients together; each is divided so that it is at most max_norm.
-// Returns the length before that (not finite: nothing was changed). Undefined gradients count as zero.
+// Returns the length before that (not finite: nothing was changed). Undefined gradients count as
+// zero.
 double ClipGradients(const NamedTensors& parameters, double max_norm);
 
 }  // namespace hadal::train

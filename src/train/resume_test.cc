@@ -1,5 +1,5 @@
-// The program hadal-train from end to end: a run that is killed again and again ends as one that was
-// left alone.
+// The program hadal-train from end to end: a run that is killed again and again ends as one that
+// was left alone.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -143,7 +143,8 @@ bool HasEnded(pid_t child) {
   return info.si_pid == child;
 }
 
-// Sends `signal` once the log has `lines` lines, a little later, so that it can fall anywhere in a step.
+// Sends `signal` once the log has `lines` lines, a little later, so that it can fall anywhere in a
+// step.
 void SignalAfter(pid_t child, int signal, const std::string& log, std::size_t lines,
                  Random* random) {
   while (LogLines(log) < lines && !HasEnded(child))

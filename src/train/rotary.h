@@ -1,8 +1,9 @@
-// RoPE in interleaved pairs: channels (2i, 2i+1) of the last rope_dim channels are a complex number,
-// multiplied by exp(j * position * f_i); the inverse rotation uses the conjugate.
+// RoPE in interleaved pairs: channels (2i, 2i+1) of the last rope_dim channels are a complex
+// number, multiplied by exp(j * position * f_i); the inverse rotation uses the conjugate.
 //
 //   window-only layers  f_i = rope_theta^(-2i / rope_dim)
-//   compressed layers   base compress_rope_theta, and YaRN at every position: the frequencies that turn
+//   compressed layers   base compress_rope_theta, and YaRN at every position: the frequencies that
+//   turn
 //                       less than beta_slow times in the original context are divided by `factor`,
 //                       those above beta_fast turns kept, with a linear ramp between
 // Source: DeepSeek-V4 inference/model.py, precompute_freqs_cis and apply_rotary_emb.
@@ -24,8 +25,8 @@ std::vector<double> RotaryFrequencies(const arch::Config& config, bool compresse
 RotaryTable MakeRotaryTable(const std::vector<double>& frequencies, std::int64_t positions,
                             torch::ScalarType type);
 
-// x [..., heads, channels]; positions int64, one for each of the leading axes' rows (their product). A
-// tensor without heads passes [..., 1, channels]. Returns the rotated copy.
+// x [..., heads, channels]; positions int64, one for each of the leading axes' rows (their
+// product). A tensor without heads passes [..., 1, channels]. Returns the rotated copy.
 torch::Tensor Rotate(const torch::Tensor& x, const torch::Tensor& positions,
                      const RotaryTable& table, bool inverse = false);
 

@@ -1,4 +1,5 @@
-// One trainer at a time in a run's folder: two would write each other's log and remove each other's states.
+// One trainer at a time in a run's folder: two would write each other's log and remove each other's
+// states.
 #pragma once
 #include <string>
 

@@ -20,8 +20,8 @@ struct StepPlan {
 };
 
 // step: 0 <= step < config.steps. The learning rate rises linearly to lr.peak over lr.warmup_steps
-// (the first step has 1/warmup_steps of it), stays, and from lr.decay_start falls along half a cosine
-// to lr.end, which the last step has.
+// (the first step has 1/warmup_steps of it), stays, and from lr.decay_start falls along half a
+// cosine to lr.end, which the last step has.
 StepPlan PlanStep(const TrainConfig& config, std::size_t step);
 
 }  // namespace hadal::train

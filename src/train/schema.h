@@ -1,5 +1,5 @@
-// Every tensor of a trainable model with this config, and its starting values. The module's parameters,
-// the checkpoint it loads and the one it saves are all made from this one list.
+// Every tensor of a trainable model with this config, and its starting values. The module's
+// parameters, the checkpoint it loads and the one it saves are all made from this one list.
 //
 // Names are the published ones (arch/inventory.h), except that the routed experts of a layer are
 // stacked: "layers.N.ffn.experts.w1" is [experts, inter, dim] and stands for

@@ -2,8 +2,8 @@
 //
 // HADAL_TARGET_CLONES compiles a function for AVX-512, for AVX2 and for any x86-64, and the loader
 // picks one: put it on functions that loop over raw arrays. Helpers they call are HADAL_INLINE, so
-// that they become part of each version. Other compilers, and sanitizers (which cannot be loaded with
-// such functions), get the plain version.
+// that they become part of each version. Other compilers, and sanitizers (which cannot be loaded
+// with such functions), get the plain version.
 #pragma once
 #include <algorithm>
 #include <bit>
@@ -22,8 +22,9 @@
 
 namespace hadal::train {
 
-// Loops over these become vector code; over std::min and std::max, which return references, they do not
-// always. For the same reason write a condition as a factor of 0 or 1, not as a choice of two terms.
+// Loops over these become vector code; over std::min and std::max, which return references, they do
+// not always. For the same reason write a condition as a factor of 0 or 1, not as a choice of two
+// terms.
 template <class T>
 HADAL_INLINE T Min(T a, T b) {
   return a < b ? a : b;

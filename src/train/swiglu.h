@@ -1,5 +1,5 @@
-// SwiGLU with the model's clamps: h = silu(min(gate, limit)) * clamp(up, -limit, limit), times the row's
-// routing weight if there is one (it comes before w2).
+// SwiGLU with the model's clamps: h = silu(min(gate, limit)) * clamp(up, -limit, limit), times the
+// row's routing weight if there is one (it comes before w2).
 //
 //   gate, up  [rows, inter]
 //   weight    [rows]; may be undefined

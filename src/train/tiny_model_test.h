@@ -1,5 +1,5 @@
-// A model small enough for float64 and finite differences, which still has every kind of layer: tests
-// only.
+// A model small enough for float64 and finite differences, which still has every kind of layer:
+// tests only.
 #pragma once
 #include <torch/torch.h>
 

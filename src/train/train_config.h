@@ -13,8 +13,8 @@
 
 namespace hadal::train {
 
-// A moment in the run. In the file: a whole number is a step, a number with a point is a fraction of
-// all steps (0.5: half way), "never" is never.
+// A moment in the run. In the file: a whole number is a step, a number with a point is a fraction
+// of all steps (0.5: half way), "never" is never.
 struct Moment {
   enum class Kind { kStep, kFraction, kNever };
   Kind kind = Kind::kNever;
@@ -94,7 +94,8 @@ Result<TrainConfig> ReadTrainConfig(const std::string& path);
 Result<TrainConfig> ParseTrainConfig(const std::string& text, const std::string& name,
                                      const std::string& directory);
 
-// Every setting as (dotted key, TOML value), in a fixed order; `key = value` lines read back the same.
+// Every setting as (dotted key, TOML value), in a fixed order; `key = value` lines read back the
+// same.
 using Settings = std::vector<std::pair<std::string, std::string>>;
 Settings ListSettings(const TrainConfig& config);
 std::string SettingsText(const Settings& settings);

@@ -1,5 +1,5 @@
-// All of a run at one step, in one safetensors file: model, optimizers, place in the data and in the
-// log. A run continued from it computes what the undisturbed one would have.
+// All of a run at one step, in one safetensors file: model, optimizers, place in the data and in
+// the log. A run continued from it computes what the undisturbed one would have.
 //
 // File: tensors of any name, F32 or I64; metadata: "format" "hadal-train-state", "version" "1", and
 // the members of StateInfo as decimal numbers or text.

@@ -76,7 +76,8 @@ V4ModelImpl::V4ModelImpl(arch::Config config, std::uint64_t seed, double init_st
 Output V4ModelImpl::Forward(const Batch& batch, const ForwardOptions& options) {
   CheckBatch(batch, config_);
   const ModelWeights w = Bind(options.quantize);
-  // The operations written by hand read memory directly. LibTorch's own check: the caller catches those.
+  // The operations written by hand read memory directly. LibTorch's own check: the caller catches
+  // those.
   TORCH_CHECK(w.embed.is_cpu() && batch.ids.is_cpu(), "the trainer computes on the CPU only");
   const auto type = w.embed.scalar_type();
   Pass pass{config_,

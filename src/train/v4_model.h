@@ -1,9 +1,10 @@
-// The DeepSeek-V4 architecture as a LibTorch module: the trainable twin of src/model/, computing the
-// same function over whole sequences, with the same parameter names as the published checkpoint.
+// The DeepSeek-V4 architecture as a LibTorch module: the trainable twin of src/model/, computing
+// the same function over whole sequences, with the same parameter names as the published
+// checkpoint.
 //
-// Experts of a layer are stacked: parameter "layers.N.ffn.experts.w1" is [experts, inter, dim] and is
-// exported as layers.N.ffn.experts.E.w1.weight. Every other parameter is named as in the checkpoint.
-// Parameters are float32 (float64 for gradient checks), on one device.
+// Experts of a layer are stacked: parameter "layers.N.ffn.experts.w1" is [experts, inter, dim] and
+// is exported as layers.N.ffn.experts.E.w1.weight. Every other parameter is named as in the
+// checkpoint. Parameters are float32 (float64 for gradient checks), on one device.
 #pragma once
 #include <torch/torch.h>
 
@@ -54,7 +55,8 @@ struct Output {
   torch::Tensor
       mtp_logits;  // [batch, tokens, vocab]: at t predicts token t+2; undefined if mtp is off
   torch::Tensor
-      balance_loss;  // scalar: sequence-wise balance loss, mean over score-routed layers, unweighted
+      // scalar: sequence-wise balance loss, mean over score-routed layers, unweighted
+      balance_loss;
   torch::Tensor
       indexer_loss;  // scalar: KL, mean over CSA layers and over tokens with a choice; 0 if kDense
   torch::Tensor expert_load;  // [layers + mtp blocks, experts] int64: tokens routed to each expert
@@ -62,9 +64,10 @@ struct Output {
 
 class V4ModelImpl : public torch::nn::Module {
  public:
-  // Initial values: normal, std `init_std`; norms 1; mHC scales 0.01; sinks, ape, biases 0; the static
-  // biases of mHC so that a block begins as a plain residual one. tid2eid: a fixed balanced hash of the
-  // token id. Source: report, mHC (0.01); DeepSeek-V3 report (normal); the rest is not published.
+  // Initial values: normal, std `init_std`; norms 1; mHC scales 0.01; sinks, ape, biases 0; the
+  // static biases of mHC so that a block begins as a plain residual one. tid2eid: a fixed balanced
+  // hash of the token id. Source: report, mHC (0.01); DeepSeek-V3 report (normal); the rest is not
+  // published.
   V4ModelImpl(arch::Config config, std::uint64_t seed, double init_std);
 
   Output Forward(const Batch& batch, const ForwardOptions& options);

@@ -1,5 +1,5 @@
-// Gradients against finite differences in float64, for every parameter of a model with every kind of
-// layer; and that losses reach the parameters they are meant for.
+// Gradients against finite differences in float64, for every parameter of a model with every kind
+// of layer; and that losses reach the parameters they are meant for.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -73,8 +73,8 @@ TEST(V4Model, SparseIsDenseWhileEverythingVisibleIsChosen) {
   EXPECT_EQ(dense.indexer_loss.item<double>(), 0);
 }
 
-// In BF16 every product rounds its inputs and its result to 8 bits: 2^-9 each time. The signs of a few
-// experts' choices may change, so most positions are compared, not all.
+// In BF16 every product rounds its inputs and its result to 8 bits: 2^-9 each time. The signs of a
+// few experts' choices may change, so most positions are compared, not all.
 TEST(V4Model, Bf16ProductsStayNearFloat32) {
   if (FastestProducts() != Products::kBf16) GTEST_SKIP() << "the processor has no BF16 products";
   const arch::Config config = TinyConfig();

@@ -1,5 +1,5 @@
-// The model's tensors, by the part that uses them. Handles only: they share memory with the module's
-// parameters, or are their stored (quantised) values in quantisation-aware training.
+// The model's tensors, by the part that uses them. Handles only: they share memory with the
+// module's parameters, or are their stored (quantised) values in quantisation-aware training.
 #pragma once
 #include <torch/torch.h>
 

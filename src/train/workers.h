@@ -16,8 +16,8 @@ class Workers {
 
   std::size_t count() const { return pool_.count(); }
 
-  // work(i) for i in [0, items). What LibTorch throws becomes an error; of several errors, the one of
-  // the lowest item is returned.
+  // work(i) for i in [0, items). What LibTorch throws becomes an error; of several errors, the one
+  // of the lowest item is returned.
   Status Run(std::size_t items, const std::function<Status(std::size_t)>& work);
 
  private:

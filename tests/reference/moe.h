@@ -1,5 +1,5 @@
-// Mixture of experts: sqrt(softplus) scores, the best k by biased score (or by the token's table row),
-// weights from the unbiased scores; clamped SwiGLU experts and one shared expert.
+// Mixture of experts: sqrt(softplus) scores, the best k by biased score (or by the token's table
+// row), weights from the unbiased scores; clamped SwiGLU experts and one shared expert.
 #pragma once
 #include "reference/rules.h"
 #include "reference/weights.h"

@@ -1,5 +1,5 @@
-// The numbers of the reference model: float64 everywhere, rows of tokens, and the rounding points that
-// tell the three numeric variants apart. Slow and plain on purpose: tests only.
+// The numbers of the reference model: float64 everywhere, rows of tokens, and the rounding points
+// that tell the three numeric variants apart. Slow and plain on purpose: tests only.
 #pragma once
 #include <cmath>
 #include <cstddef>
@@ -11,8 +11,8 @@ namespace hadal::reference {
 using Row = std::vector<double>;
 using Rows = std::vector<Row>;
 
-// A weight as the file means it. quantised: FP8 or FP4 in the file, so that its input is rounded to FP8
-// in the variants that do so.
+// A weight as the file means it. quantised: FP8 or FP4 in the file, so that its input is rounded to
+// FP8 in the variants that do so.
 struct Matrix {
   std::size_t rows = 0, cols = 0;
   std::vector<float> values;
@@ -52,8 +52,8 @@ Row Linear(const Matrix& w, const Row& x, const Rounding& round);
 
 double MeanOfSquares(const Row& x);
 Row RmsNorm(const Row& x, const Row& gain, double eps, const Rounding& round);
-// In place over the channels [begin, begin + count): the norm of a query head, without a gain; every step
-// is rounded, as the official code does it in bfloat16.
+// In place over the channels [begin, begin + count): the norm of a query head, without a gain;
+// every step is rounded, as the official code does it in bfloat16.
 void HeadNorm(double* x, std::size_t count, double eps, const Rounding& round);
 // Sylvester order, scaled by size^-1/2, rounded once; size is a power of two.
 Row Hadamard(Row x, const Rounding& round);

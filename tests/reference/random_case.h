@@ -1,9 +1,9 @@
-// Golden cases of our own: a random checkpoint, a prompt and forced tokens, and what the reference gives
-// for them, in the format of the published-format golden data (expected.safetensors, trace.safetensors,
-// case.json).
+// Golden cases of our own: a random checkpoint, a prompt and forced tokens, and what the reference
+// gives for them, in the format of the published-format golden data (expected.safetensors,
+// trace.safetensors, case.json).
 //
-// Tokens are redrawn until no expert or entry is chosen by a hair in the f32 variant: there a correct
-// engine must choose the same.
+// Tokens are redrawn until no expert or entry is chosen by a hair in the f32 variant: there a
+// correct engine must choose the same.
 #pragma once
 #include <cstdint>
 #include <ostream>

@@ -11,8 +11,8 @@
 namespace hadal::reference {
 namespace {
 
-// Scales are such that every part of the model has a say: activations near one, routing and selection
-// spread out, clamps and sinks in reach.
+// Scales are such that every part of the model has a say: activations near one, routing and
+// selection spread out, clamps and sinks in reach.
 class Maker {
  public:
   explicit Maker(const CheckpointSpec& spec) : s_(spec), random_(spec.seed) {}

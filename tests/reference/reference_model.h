@@ -1,6 +1,6 @@
-// The whole DeepSeek-V4 model as the equations say it, in float64, over all positions of one sequence at
-// once: no caches, no chunks, no decoding. The measure of the engine, and independent of it: it shares
-// only the scalar codecs and the file reader with it.
+// The whole DeepSeek-V4 model as the equations say it, in float64, over all positions of one
+// sequence at once: no caches, no chunks, no decoding. The measure of the engine, and independent
+// of it: it shares only the scalar codecs and the file reader with it.
 //
 // Source: DeepSeek-V4 report, section 2; inference/model.py. Checked against the golden data by
 // reference_test.cc.

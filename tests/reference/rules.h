@@ -1,6 +1,6 @@
-// The choices of the architecture that are easy to get wrong. The defaults are the published model; each
-// other value is a typical mistake, which reference_test.cc makes on purpose to see that the comparison
-// with the golden data tells it.
+// The choices of the architecture that are easy to get wrong. The defaults are the published model;
+// each other value is a typical mistake, which reference_test.cc makes on purpose to see that the
+// comparison with the golden data tells it.
 #pragma once
 #include <cstddef>
 

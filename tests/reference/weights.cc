@@ -6,7 +6,8 @@
 namespace hadal::reference {
 namespace {
 
-// Reads by name; the first thing that is missing or odd is kept as the error, and what follows is empty.
+// Reads by name; the first thing that is missing or odd is kept as the error, and what follows is
+// empty.
 class Reader {
  public:
   explicit Reader(const io::Checkpoint& checkpoint) : checkpoint_(checkpoint) {}

@@ -1,5 +1,5 @@
-// A generated page in Chromium: its controls are moved as a reader moves them, what it then shows is
-// compared with the program's JSON. HADAL_SCREENSHOTS=DIR keeps the pictures.
+// A generated page in Chromium: its controls are moved as a reader moves them, what it then shows
+// is compared with the program's JSON. HADAL_SCREENSHOTS=DIR keeps the pictures.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

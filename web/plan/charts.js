@@ -1,5 +1,5 @@
-// Lines over context on logarithmic axes, drawn by uPlot; its legend shows the values under the pointer,
-// or else those at the chosen context.
+// Lines over context on logarithmic axes, drawn by uPlot; its legend shows the values under the
+// pointer, or else those at the chosen context.
 import { formatContext } from './format.js';
 
 const kColours = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#000000'];
@@ -48,8 +48,9 @@ function withMargin(low, high) {
   return [low / 1.25, high * 1.25];
 }
 
-// {element, names, format, binary}: `format` makes a value's text, in binary units or not. update(contexts, lines, chosen) redraws it with
-// lines[model][i] at contexts[i], and an upright line at the chosen one of these contexts.
+// {element, names, format, binary}: `format` makes a value's text, in binary units or not.
+// update(contexts, lines, chosen) redraws it with lines[model][i] at contexts[i], and an upright
+// line at the chosen one of these contexts.
 export class LineChart {
   constructor({ element, names, format, binary = false }) {
     this.element = element;

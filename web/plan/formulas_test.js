@@ -1,4 +1,5 @@
-// The page's formulas against the program's: equal whole numbers, and the same bits of every double.
+// The page's formulas against the program's: equal whole numbers, and the same bits of every
+// double.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
