@@ -211,7 +211,8 @@ double ScratchUsed(const model::Model& model, const arch::Numerics& numerics, Th
 }
 
 // The plan holds for any formats of the weights and any roundings: that no pass takes more, Arena checks
-// by itself; that it is not much too large, some set of roundings shows.
+// by itself; that it is not much too large, some set of roundings shows. (It allows for layers whose experts
+// have weights of every format.)
 TEST(CostAgainstEngine, ScratchIsUsedUp) {
   Threads threads(2);
   for (const Case& c : Cases()) {
@@ -220,7 +221,7 @@ TEST(CostAgainstEngine, ScratchIsUsedUp) {
     for (const arch::Numerics& numerics : {arch::Numerics::Stored(), arch::Numerics::F32(),
                                            arch::Numerics::F32q(), arch::Numerics::Bf16()})
       most = std::max(most, ScratchUsed(model, numerics, threads));
-    EXPECT_GT(most, 0.9) << c.directory;
+    EXPECT_GT(most, 0.85) << c.directory;
   }
 }
 

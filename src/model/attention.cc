@@ -1,10 +1,8 @@
 #include "model/attention.h"
 
 #include <algorithm>
-#include <cmath>
 
-#include "base/prefetch.h"
-#include "kernels/attention.h"
+#include "kernels/attend_rows.h"
 #include "kernels/rms_norm.h"
 #include "model/compressor.h"
 #include "model/entries.h"
@@ -14,8 +12,6 @@
 
 namespace hadal::model {
 namespace {
-
-constexpr std::size_t kTile = kernels::kAttentionTile;
 
 void Rotate(const Pass& pass, std::size_t ratio, kernels::Turn turn, View2<float> heads) {
   kernels::Rotate(heads, pass.config.head_dim, pass.angles.For(ratio), turn, pass.threads);
@@ -35,98 +31,51 @@ void PrepareQueries(const Pass& pass, std::size_t ratio, View2<float> q) {
 // the old ones. kv [rows, head_dim] is changed by the rounding.
 View2<const std::byte> MakeWindowEntries(const Pass& pass, View2<float> kv, Arena::Scope& scope) {
   const View2<std::byte> entries = scope.Take<std::byte>(kv.rows(), pass.layout.entry_bytes);
-  pass.threads.Run(kv.rows(), [&](std::size_t t) { StoreEntry(pass, kv[t], entries[t]); });
+  Arena::Scope own(scope.arena());
+  const std::span<std::byte*> to = own.Take<std::byte*>(kv.rows());
+  for (std::size_t t = 0; t < to.size(); ++t) to[t] = entries[t].data();
+  kernels::StoreEntries(EntryFormatOf(pass), kv, to, pass.threads);
   return entries;
 }
 
 void KeepWindow(const Pass& pass, std::size_t layer, View2<const std::byte> entries) {
-  for (const BatchChunk& chunk : pass.batch.chunks) {
-    const std::size_t kept = std::min(chunk.rows, pass.layout.window);
-    for (std::size_t i = chunk.rows - kept; i < chunk.rows; ++i)
-      std::ranges::copy(
-          entries[chunk.first_row + i],
-          WindowSlot(pass.layout, *chunk.sequence, layer, chunk.first_position + i).begin());
-  }
+  for (const BatchChunk& chunk : pass.batch.chunks)
+    kernels::KeepInRing(entries.Rows(chunk.first_row, chunk.rows), chunk.first_position,
+                        WindowRing(pass.layout, *chunk.sequence, layer));
 }
 
-// What the rows of a batch attend beside the sequences' state.
-struct Attended {
-  std::size_t layer, ratio;
-  View2<const std::byte> entries;  // the batch's own window entries
-  Selection selection;             // of a CSA layer
-};
-
-// The entries that one row attends, as a list: window positions ascending, then compressed entries
-// ascending. Its order and the places where tiles are cut depend on the position alone.
-class EntryList {
- public:
-  EntryList(const Pass& pass, const Attended& attended, std::size_t row)
-      : pass_(pass), attended_(attended), chunk_(pass.batch.chunks[pass.batch.chunk_of[row]]) {
-    const std::uint64_t position = pass.batch.positions[row];
-    const std::uint64_t window = pass.layout.window;
-    window_begin_ = position + 1 > window ? position + 1 - window : 0;
-    window_count_ = position + 1 - window_begin_;
-    const std::size_t ratio = attended.ratio;
-    if (ratio == arch::kCsaRatio) chosen_ = attended.selection.Of(row);
-    compressed_count_ = ratio == 0                 ? 0
-                        : ratio == arch::kCsaRatio ? chosen_.size()
-                                                   : (position + 1) / ratio;
+// What the rows attend. entries: the batch's own window entries; selection: of a CSA layer.
+std::span<const kernels::AttendedEntries> AttendedBy(const Pass& pass, std::size_t layer,
+                                                     std::size_t ratio,
+                                                     View2<const std::byte> entries,
+                                                     const Selection& selection,
+                                                     Arena::Scope& scope) {
+  const std::span<kernels::AttendedEntries> rows =
+      scope.Take<kernels::AttendedEntries>(pass.rows());
+  const std::uint64_t window = pass.layout.window;
+  for (std::size_t t = 0; t < rows.size(); ++t) {
+    const BatchChunk& chunk = pass.batch.chunks[pass.batch.chunk_of[t]];
+    const std::uint64_t end = pass.batch.positions[t] + 1;
+    rows[t] = {};
+    rows[t].window = {WindowRing(pass.layout, *chunk.sequence, layer),
+                      entries.Rows(chunk.first_row, chunk.rows), chunk.first_position};
+    rows[t].window_begin = end > window ? end - window : 0;
+    rows[t].window_count = end - rows[t].window_begin;
+    if (ratio == 0) continue;
+    rows[t].compressed = CompressedEntries(pass, *chunk.sequence, layer);
+    if (ratio == arch::kCsaRatio) rows[t].chosen = selection.Of(t);
+    rows[t].compressed_count =
+        ratio == arch::kCsaRatio ? rows[t].chosen.size() : static_cast<std::size_t>(end / ratio);
   }
-
-  std::size_t size() const { return window_count_ + compressed_count_; }
-
-  std::span<const std::byte> operator[](std::size_t index) const {
-    if (index < window_count_) return Window(window_begin_ + index);
-    std::uint64_t entry = index - window_count_;
-    if (!chosen_.empty()) entry = chosen_[entry];
-    return CompressedEntry(pass_, *chunk_.sequence, attended_.layer, entry);
-  }
-
- private:
-  std::span<const std::byte> Window(std::uint64_t position) const {
-    if (position >= chunk_.first_position)
-      return attended_.entries[chunk_.first_row + (position - chunk_.first_position)];
-    return WindowSlot(pass_.layout, *chunk_.sequence, attended_.layer, position);
-  }
-
-  const Pass& pass_;
-  const Attended& attended_;
-  const BatchChunk& chunk_;
-  std::span<const std::uint32_t> chosen_;  // empty: all
-  std::uint64_t window_begin_ = 0;
-  std::size_t window_count_ = 0, compressed_count_ = 0;
-};
-
-// Some heads of one row.
-void AttendRow(const Pass& pass, const EntryList& list, std::span<const float> sink,
-               View2<const float> q, View2<float> out, WorkerScratch& worker) {
-  const float scale = 1 / std::sqrt(static_cast<float>(q.cols()));
-  kernels::AttentionState state{worker.head_max.first(q.rows()), worker.head_sum.first(q.rows()),
-                                View2<float>(worker.weighted.data(), q.rows(), q.cols())};
-  kernels::AttendBegin(state);
-  for (std::size_t begin = 0; begin < list.size(); begin += kTile) {
-    const View2<float> tile(worker.tile.data(), std::min(kTile, list.size() - begin), q.cols());
-    for (std::size_t j = 0; j < tile.rows(); ++j) LoadEntry(pass, list[begin + j], tile[j]);
-    for (std::size_t j = begin + kTile; j < std::min(begin + 2 * kTile, list.size()); ++j)
-      Prefetch(list[j]);
-    kernels::AttendTile(q, tile, scale, state);
-  }
-  kernels::AttendEnd(sink, state, out);
+  return rows;
 }
 
 // Attention of every row, in place of its queries.
-void AttendRows(const Pass& pass, const Attended& attended, std::span<const float> sink,
-                View2<float> q) {
-  const std::size_t head_dim = pass.config.head_dim, heads = pass.config.num_attention_heads;
-  // A single row's heads are shared out.
-  const std::size_t parts = pass.rows() == 1 ? std::min(heads, pass.threads.count()) : 1;
-  pass.threads.ForEach(pass.rows() * parts, [&](std::size_t worker, std::size_t item) {
-    const std::size_t t = item / parts, part = item % parts;
-    const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
-    const View2<float> some(q[t].data() + first * head_dim, count, head_dim);
-    AttendRow(pass, EntryList(pass, attended, t), sink.subspan(first, count), some, some,
-              pass.workers[worker]);
-  });
+void AttendRows(const Pass& pass, std::span<const kernels::AttendedEntries> rows,
+                std::span<const float> sink, View2<float> q, Arena::Scope& scope) {
+  const View2<float> scratch = scope.Take<float>(
+      pass.threads.count(), kernels::AttendScratchFloats(sink.size(), pass.config.head_dim));
+  kernels::AttendRows(rows, EntryFormatOf(pass), sink, q, scratch, pass.threads);
 }
 
 // wo_a's inputs are never rounded to FP8: the official code multiplies them in bfloat16.
@@ -167,17 +116,21 @@ void AttendPart(const Pass& pass, std::size_t layer, const Attention& attn, View
   const View2<float> q = Linear(pass, q_latent, attn.wq_b, scope);
   PrepareQueries(pass, attn.ratio, q);
   Rotate(pass, attn.ratio, kernels::Turn::kForward, kv);
-  Attended attended{layer, attn.ratio, MakeWindowEntries(pass, kv, scope), {}};
+  const View2<const std::byte> entries = MakeWindowEntries(pass, kv, scope);
 
   if (attn.compressor) Compress(pass, layer, *attn.compressor, EntryKind::kAttention, x, arena);
-  if (attn.indexer)
-    attended.selection = SelectEntries(pass, layer, *attn.indexer, x, q_latent, scope);
+  const Selection selection =
+      attn.indexer ? SelectEntries(pass, layer, *attn.indexer, x, q_latent, scope) : Selection{};
 
   // Keys that carry a position are values here, so the outputs carry one too, and are turned back.
-  AttendRows(pass, attended, attn.attn_sink, q);
+  {
+    Arena::Scope rows(arena);
+    AttendRows(pass, AttendedBy(pass, layer, attn.ratio, entries, selection, rows), attn.attn_sink,
+               q, rows);
+  }
   RoundActs(pass, q);
   Rotate(pass, attn.ratio, kernels::Turn::kInverse, q);
-  KeepWindow(pass, layer, attended.entries);
+  KeepWindow(pass, layer, entries);
   GroupedOutput(pass, attn, q, y, arena);
 }
 
@@ -202,17 +155,24 @@ View2<const float> Attend(const Pass& pass, std::size_t layer, const Attention& 
   return y;
 }
 
-std::size_t AttendBytes(const arch::Config& c, const arch::KvLayout& layout, std::size_t rows) {
+std::size_t AttendBytes(const arch::Config& c, const arch::KvLayout& layout, std::size_t rows,
+                        std::size_t threads) {
   const std::size_t part = std::min(rows, kAttentionRows);
+  const std::size_t heads = c.num_attention_heads;
   // What lies there throughout, and the most that one step takes beside it.
   const std::size_t kept = Arena::BytesOf<float>(part, c.q_lora_rank) +
                            Arena::BytesOf<float>(part, c.head_dim) +
-                           Arena::BytesOf<float>(part, c.num_attention_heads * c.head_dim) +
+                           Arena::BytesOf<float>(part, heads * c.head_dim) +
                            Arena::BytesOf<std::byte>(part, layout.entry_bytes);
-  return Arena::BytesOf<float>(rows, c.hidden_size) + kept + SelectionBytes(c, part) +
-         std::max({LinearInputBytes(part, c.hidden_size), LinearInputBytes(part, c.q_lora_rank),
-                   CompressBytes(c, c.head_dim, part), SelectEntriesBytes(c, part),
-                   OutputBytes(c, part)});
+  const std::size_t attending =
+      Arena::BytesOf<kernels::AttendedEntries>(part) +
+      Arena::BytesOf<float>(threads, kernels::AttendScratchFloats(heads, c.head_dim));
+  const std::size_t selecting = SelectEntriesBytes(c, part, threads);
+  return Arena::BytesOf<float>(rows, c.hidden_size) + kept +
+         std::max(
+             {LinearInputBytes(part, c.hidden_size), LinearInputBytes(part, c.q_lora_rank),
+              CompressBytes(c, EntryKind::kAttention, part, threads),
+              SelectionBytes(c, part) + std::max({selecting, attending, OutputBytes(c, part)})});
 }
 
 }  // namespace hadal::model

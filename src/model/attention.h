@@ -20,6 +20,7 @@ inline constexpr std::size_t kAttentionRows = 256;
 // x [rows, dim] -> [rows, dim]; updates the sequences' state of this layer.
 View2<const float> Attend(const Pass& pass, std::size_t layer, const Attention& attn,
                           View2<const float> x, Arena::Scope& scope);
-std::size_t AttendBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows);
+std::size_t AttendBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows,
+                        std::size_t threads);
 
 }  // namespace hadal::model

@@ -25,9 +25,10 @@ Status RunBlock(const Pass& pass, std::size_t layer, const Layer& weights, View2
   return Unit{};
 }
 
-std::size_t BlockBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows) {
+std::size_t BlockBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows,
+                       std::size_t threads) {
   return HcBytes(config, rows) +
-         std::max(AttendBytes(config, layout, rows), MixExpertsBytes(config, rows));
+         std::max(AttendBytes(config, layout, rows, threads), MixExpertsBytes(config, rows));
 }
 
 }  // namespace hadal::model

@@ -4,8 +4,7 @@
 
 #include "kernels/hadamard.h"
 #include "kernels/matmul.h"
-#include "kernels/pool.h"
-#include "kernels/rms_norm.h"
+#include "kernels/pool_blocks.h"
 #include "kernels/rope.h"
 #include "kernels/rows.h"
 #include "model/entries.h"
@@ -24,37 +23,6 @@ struct Job {
   const arch::TailLayout& tail;
   View2<const float> kv, score;  // [rows, width] of the batch's tokens
 };
-
-// The kv and score rows of a token that is in the chunk or still in the tail.
-std::pair<std::span<const float>, std::span<const float>> RowsOf(const Job& job,
-                                                                 const BatchChunk& chunk,
-                                                                 std::uint64_t position) {
-  if (position >= chunk.first_position) {
-    const std::size_t row = chunk.first_row + (position - chunk.first_position);
-    return {job.kv[row], job.score[row]};
-  }
-  const TailRows rows = TailOf(job.tail, *chunk.sequence);
-  return {rows.kv[position % job.tail.rows], rows.score[position % job.tail.rows]};
-}
-
-// Gathers the candidates of entry `block` and pools them.
-void Pool(const Job& job, const BatchChunk& chunk, std::uint64_t block, WorkerScratch& worker,
-          std::span<float> entry) {
-  const bool overlaps = job.ratio == arch::kCsaRatio;
-  const std::uint64_t first = block * job.ratio;
-  const std::uint64_t begin = overlaps && block > 0 ? first - job.ratio : first;
-  const std::size_t candidates = first + job.ratio - begin;
-  const View2<float> kv(worker.pool_kv.data(), candidates, job.dim);
-  const View2<float> score(worker.pool_score.data(), candidates, job.dim);
-  for (std::size_t r = 0; r < candidates; ++r) {
-    const auto [token_kv, token_score] = RowsOf(job, chunk, begin + r);
-    // Halves: a token's first half of channels serves the block after its own.
-    const std::size_t half = overlaps && begin + r >= first ? job.dim : 0;
-    std::ranges::copy(token_kv.subspan(half, job.dim), kv[r].begin());
-    std::ranges::copy(token_score.subspan(half, job.dim), score[r].begin());
-  }
-  kernels::PoolSoftmax(kv, score, entry);
-}
 
 // Entry `number` of a chunk's sequence, which the chunk completes.
 struct Block {
@@ -76,6 +44,31 @@ std::span<const Block> CompletedBlocks(const Pass& pass, std::size_t ratio, Aren
   return blocks;
 }
 
+kernels::PoolShape PoolShapeOf(std::size_t ratio, std::size_t dim) {
+  return {.ratio = ratio, .dim = dim, .overlaps = ratio == arch::kCsaRatio};
+}
+
+// One pooled vector a block, into entries [blocks, dim].
+void Pool(const Job& job, std::span<const Block> blocks, View2<float> entries, Arena& arena) {
+  Arena::Scope scope(arena);
+  const std::vector<BatchChunk>& chunks = job.pass.batch.chunks;
+  const std::span<kernels::TokenRows> tokens = scope.Take<kernels::TokenRows>(chunks.size());
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    const TailRows tail = TailOf(job.tail, *chunks[i].sequence);
+    tokens[i] = {tail.kv, tail.score, job.kv.Rows(chunks[i].first_row, chunks[i].rows),
+                 job.score.Rows(chunks[i].first_row, chunks[i].rows), chunks[i].first_position};
+  }
+  const std::span<kernels::PooledBlock> pooled = scope.Take<kernels::PooledBlock>(blocks.size());
+  std::ranges::transform(blocks, pooled.begin(), [&](const Block& block) {
+    return kernels::PooledBlock{&tokens[static_cast<std::size_t>(block.chunk - chunks.data())],
+                                block.number};
+  });
+  const kernels::PoolShape shape = PoolShapeOf(job.ratio, job.dim);
+  const View2<float> scratch =
+      scope.Take<float>(job.pass.threads.count(), kernels::PoolScratchFloats(shape));
+  kernels::PoolBlocks(pooled, shape, entries, scratch, job.pass.threads);
+}
+
 // Turns entries by the positions where their blocks begin.
 void RotateEntries(const Job& job, std::span<const Block> blocks, View2<float> entries,
                    Arena& arena) {
@@ -91,15 +84,21 @@ void RotateEntries(const Job& job, std::span<const Block> blocks, View2<float> e
   RoundActs(job.pass, entries);
 }
 
-void StoreEntries(const Job& job, std::span<const Block> blocks, View2<float> entries) {
+void Store(const Job& job, std::span<const Block> blocks, View2<float> entries, Arena& arena) {
+  Arena::Scope scope(arena);
   const Pass& pass = job.pass;
-  pass.threads.Run(blocks.size(), [&](std::size_t i) {
-    const auto [chunk, number] = blocks[i];
-    if (job.kind == EntryKind::kAttention)
-      StoreEntry(pass, entries[i], CompressedEntry(pass, *chunk->sequence, job.layer, number));
-    else
-      StoreIndexKey(pass, entries[i], IndexKey(pass, *chunk->sequence, job.layer, number));
+  const std::span<std::byte*> to = scope.Take<std::byte*>(blocks.size());
+  const auto places = [&](const SequenceState& sequence) {
+    return job.kind == EntryKind::kAttention ? CompressedEntries(pass, sequence, job.layer)
+                                             : IndexKeys(pass, sequence, job.layer);
+  };
+  std::ranges::transform(blocks, to.begin(), [&](const Block& block) {
+    return places(*block.chunk->sequence)[block.number];
   });
+  if (job.kind == EntryKind::kAttention)
+    kernels::StoreEntries(EntryFormatOf(pass), entries, to, pass.threads);
+  else
+    kernels::StoreEntries(KeyFormatOf(pass), entries, to, pass.threads);
 }
 
 void EmitEntries(const Job& job, Arena& arena) {
@@ -108,9 +107,7 @@ void EmitEntries(const Job& job, Arena& arena) {
   const std::span<const Block> blocks = CompletedBlocks(pass, job.ratio, scope);
   if (blocks.empty()) return;
   const View2<float> entries = scope.Take<float>(blocks.size(), job.dim);
-  pass.threads.ForEach(blocks.size(), [&](std::size_t worker, std::size_t i) {
-    Pool(job, *blocks[i].chunk, blocks[i].number, pass.workers[worker], entries[i]);
-  });
+  Pool(job, blocks, entries, arena);
   RoundActs(pass, entries);
   NormaliseRows(pass, entries, job.weights.norm, entries);
   RotateEntries(job, blocks, entries, arena);
@@ -118,18 +115,15 @@ void EmitEntries(const Job& job, Arena& arena) {
     kernels::Hadamard(entries, job.dim, pass.threads);
     RoundActs(pass, entries);
   }
-  StoreEntries(job, blocks, entries);
+  Store(job, blocks, entries, arena);
 }
 
 void KeepTails(const Job& job) {
   for (const BatchChunk& chunk : job.pass.batch.chunks) {
-    const TailRows rows = TailOf(job.tail, *chunk.sequence);
-    const std::size_t kept = std::min(chunk.rows, job.tail.rows);
-    for (std::size_t i = chunk.rows - kept; i < chunk.rows; ++i) {
-      const std::size_t slot = (chunk.first_position + i) % job.tail.rows;
-      std::ranges::copy(job.kv[chunk.first_row + i], rows.kv[slot].begin());
-      std::ranges::copy(job.score[chunk.first_row + i], rows.score[slot].begin());
-    }
+    const TailRows tail = TailOf(job.tail, *chunk.sequence);
+    kernels::KeepInRing(job.kv.Rows(chunk.first_row, chunk.rows), chunk.first_position, tail.kv);
+    kernels::KeepInRing(job.score.Rows(chunk.first_row, chunk.rows), chunk.first_position,
+                        tail.score);
   }
 }
 
@@ -170,11 +164,23 @@ void Compress(const Pass& pass, std::size_t layer, const Compressor& compressor,
   KeepTails(job);
 }
 
-std::size_t CompressBytes(const arch::Config& c, std::size_t entry_dim, std::size_t rows) {
+std::size_t CompressBytes(const arch::Config& c, EntryKind kind, std::size_t rows,
+                          std::size_t threads) {
+  const bool main = kind == EntryKind::kAttention;
+  const std::size_t entry_dim = main ? c.head_dim : c.index_head_dim;
+  std::size_t pool_scratch = 0;
+  for (const std::size_t ratio : c.compress_ratios)
+    if (ratio == arch::kCsaRatio || (main && ratio != 0))
+      pool_scratch =
+          std::max(pool_scratch, kernels::PoolScratchFloats(PoolShapeOf(ratio, entry_dim)));
   // A chunk of one token completes one entry at most: no batch completes more than its rows.
+  const std::size_t pool = Arena::BytesOf<kernels::TokenRows>(rows) +
+                           Arena::BytesOf<kernels::PooledBlock>(rows) +
+                           Arena::BytesOf<float>(threads, pool_scratch);
+  const std::size_t rotate =
+      Arena::BytesOf<std::uint64_t>(rows) + 2 * Arena::BytesOf<float>(rows, c.qk_rope_head_dim / 2);
   return 2 * Arena::BytesOf<float>(rows, 2 * entry_dim) + Arena::BytesOf<Block>(rows) +
-         Arena::BytesOf<float>(rows, entry_dim) + Arena::BytesOf<std::uint64_t>(rows) +
-         2 * Arena::BytesOf<float>(rows, c.qk_rope_head_dim / 2);
+         Arena::BytesOf<float>(rows, entry_dim) + std::max(pool, rotate);
 }
 
 }  // namespace hadal::model

@@ -20,6 +20,7 @@ enum class EntryKind { kAttention, kIndexKey };
 // sequence's pages, and leaves the newest rows in the tails. x [rows, dim].
 void Compress(const Pass& pass, std::size_t layer, const Compressor& compressor, EntryKind kind,
               View2<const float> x, Arena& arena);
-std::size_t CompressBytes(const arch::Config& config, std::size_t entry_dim, std::size_t rows);
+std::size_t CompressBytes(const arch::Config& config, EntryKind kind, std::size_t rows,
+                          std::size_t threads);
 
 }  // namespace hadal::model

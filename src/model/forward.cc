@@ -38,11 +38,10 @@ struct Forward::Impl {
         arena(std::move(memory)),
         kept(arena),
         all_streams(kept.Take<float>(max, StreamCols(m.config))),
+        best(t.count(), kernels::TopK(m.config.index_topk)),
         context{m.config, numerics, layout, tables, t, {}, experts != nullptr ? experts : &local} {
     if (m.mtp.has_value()) all_mtp_streams = kept.Take<float>(max, StreamCols(m.config));
-    workers.reserve(t.count());
-    for (std::size_t w = 0; w < t.count(); ++w) workers.emplace_back(m.config, kept);
-    context.workers = workers;
+    context.best = best;
     context.first_layer = m.selection.begin_layer;
   }
 
@@ -117,7 +116,7 @@ struct Forward::Impl {
   Arena arena;
   Arena::Scope kept;  // for the life of the Forward
   View2<float> all_streams, all_mtp_streams;
-  std::vector<WorkerScratch> workers;
+  std::vector<kernels::TopK> best;
   Context context;
   Batch batch;                        // of the last Run
   View2<float> streams, mtp_streams;  // of the last Run's and RunMtp's rows
@@ -151,8 +150,8 @@ std::size_t Forward::ScratchBytes(const arch::Config& c, const arch::KvLayout& l
   const bool mtp = !layout.layers.empty() && layout.layers.back().mtp;
   const std::size_t mtp_input = 2 * Arena::BytesOf<float>(max_tokens, c.hidden_size) +
                                 LinearInputBytes(max_tokens, c.hidden_size);
-  return (mtp ? 2 : 1) * streams + threads * WorkerScratch::Bytes(c) +
-         std::max({AnglesBytes(c, max_tokens) + BlockBytes(c, layout, max_tokens),
+  return (mtp ? 2 : 1) * streams +
+         std::max({AnglesBytes(c, max_tokens) + BlockBytes(c, layout, max_tokens, threads),
                    HcHeadBytes(c, max_tokens), mtp ? mtp_input : 0});
 }
 

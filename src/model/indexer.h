@@ -25,6 +25,6 @@ Selection SelectEntries(const Pass& pass, std::size_t layer, const Indexer& inde
                         View2<const float> x, View2<const float> q_latent, Arena::Scope& scope);
 std::size_t SelectionBytes(const arch::Config& config, std::size_t rows);
 // Beside the Selection.
-std::size_t SelectEntriesBytes(const arch::Config& config, std::size_t rows);
+std::size_t SelectEntriesBytes(const arch::Config& config, std::size_t rows, std::size_t threads);
 
 }  // namespace hadal::model

@@ -18,18 +18,6 @@
 
 namespace hadal::model {
 
-// One thread's scratch.
-struct WorkerScratch {
-  WorkerScratch(const arch::Config& config, Arena::Scope& scope);
-  static std::size_t Bytes(const arch::Config& config);  // of the arena
-  std::span<float> tile;                 // [attention tile, head_dim]: decoded entries
-  std::span<float> head_max, head_sum;   // [heads]
-  std::span<float> weighted;             // [heads, head_dim]
-  std::span<float> pool_kv, pool_score;  // [candidates, width]
-  std::span<float> scores;               // [attention tile]
-  kernels::TopK topk;
-};
-
 class ExpertRunner;
 
 // What holds for all batches of a Forward.
@@ -39,8 +27,8 @@ struct Context {
   const arch::KvLayout& layout;
   const RopeTables& tables;
   Threads& threads;
-  std::span<WorkerScratch> workers;  // one a thread
-  ExpertRunner* experts = nullptr;   // never null in a pass
+  std::span<kernels::TopK> best;    // one a thread
+  ExpertRunner* experts = nullptr;  // never null in a pass
   Observer* observer = nullptr;
   std::size_t first_layer = 0;  // which of the model's layers the first one here is
 };

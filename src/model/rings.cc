@@ -2,11 +2,10 @@
 
 namespace hadal::model {
 
-std::span<std::byte> WindowSlot(const arch::KvLayout& layout, const SequenceState& sequence,
-                                std::size_t layer, std::uint64_t position) {
-  const std::size_t bytes = layout.entry_bytes;
-  return sequence.fixed.subspan(
-      layout.layers[layer].window_offset + position % layout.window * bytes, bytes);
+View2<std::byte> WindowRing(const arch::KvLayout& layout, const SequenceState& sequence,
+                            std::size_t layer) {
+  return {sequence.fixed.data() + layout.layers[layer].window_offset, layout.window,
+          layout.entry_bytes};
 }
 
 TailRows TailOf(const arch::TailLayout& tail, const SequenceState& sequence) {

@@ -1,8 +1,6 @@
 // The rings of a sequence's fixed block: where a token's window entry and its compressors' rows lie.
 #pragma once
 #include <cstddef>
-#include <cstdint>
-#include <span>
 
 #include "arch/kv_layout.h"
 #include "model/sequence_state.h"
@@ -10,8 +8,9 @@
 
 namespace hadal::model {
 
-std::span<std::byte> WindowSlot(const arch::KvLayout& layout, const SequenceState& sequence,
-                                std::size_t layer, std::uint64_t position);
+// A layer's window entries [slots, entry_bytes]; the token at position p lies in row p mod slots.
+View2<std::byte> WindowRing(const arch::KvLayout& layout, const SequenceState& sequence,
+                            std::size_t layer);
 
 // A compressor's rows of the newest tokens; the token at position p lies in row p mod kv.rows().
 struct TailRows {

@@ -1,0 +1,85 @@
+#include "kernels/attend_rows.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "base/check.h"
+#include "base/prefetch.h"
+#include "kernels/attention.h"
+
+namespace hadal::kernels {
+namespace {
+
+constexpr std::size_t kTile = kAttentionTile;
+
+// Threads' scratch begins on cache lines.
+std::size_t RoundUp(std::size_t floats) { return (floats + 15) / 16 * 16; }
+
+float ScaleOf(std::size_t head_dim) { return 1 / std::sqrt(static_cast<float>(head_dim)); }
+
+// One thread's memory: a tile of decoded entries, then the state of the heads.
+struct Scratch {
+  Scratch(std::span<float> memory, std::size_t heads, std::size_t head_dim)
+      : tile(memory.data(), kTile, head_dim),
+        state{memory.subspan(kTile * head_dim, heads),
+              memory.subspan(kTile * head_dim + heads, heads),
+              View2<float>(memory.data() + kTile * head_dim + 2 * heads, heads, head_dim)} {}
+  View2<float> tile;
+  AttentionState state;
+};
+
+// Some heads of one row, in place.
+void AttendRow(const AttendedEntries& entries, const EntryFormat& format,
+               std::span<const float> sink, View2<float> q, Scratch scratch) {
+  AttendBegin(scratch.state);
+  for (std::size_t begin = 0; begin < entries.size(); begin += kTile) {
+    const View2<float> tile = scratch.tile.Rows(0, std::min(kTile, entries.size() - begin));
+    for (std::size_t j = 0; j < tile.rows(); ++j) LoadEntry(format, entries[begin + j], tile[j]);
+    for (std::size_t j = begin + kTile; j < std::min(begin + 2 * kTile, entries.size()); ++j)
+      Prefetch({entries[j], format.bytes()});
+    AttendTile(q, tile, ScaleOf(q.cols()), scratch.state);
+  }
+  AttendEnd(sink, scratch.state, q);
+}
+
+}  // namespace
+
+std::size_t AttendScratchFloats(std::size_t heads, std::size_t head_dim) {
+  return RoundUp(kTile * head_dim + 2 * heads + heads * head_dim);
+}
+
+void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format,
+                std::span<const float> sink, View2<float> q, View2<float> scratch,
+                Threads& threads) {
+  const std::size_t heads = sink.size(), head_dim = format.shape.head_dim;
+  HADAL_CHECK(q.rows() == rows.size() && q.cols() == heads * head_dim);
+  HADAL_CHECK(scratch.rows() >= threads.count());
+  HADAL_CHECK(scratch.cols() >= AttendScratchFloats(heads, head_dim));
+  const std::size_t parts = rows.size() == 1 ? std::min(heads, threads.count()) : 1;
+  threads.ForEach(rows.size() * parts, [&](std::size_t worker, std::size_t item) {
+    const std::size_t t = item / parts, part = item % parts;
+    const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
+    AttendRow(rows[t], format, sink.subspan(first, count),
+              View2<float>(q[t].data() + first * head_dim, count, head_dim),
+              Scratch(scratch[worker], count, head_dim));
+  });
+}
+
+namespace ref {
+
+void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format,
+                std::span<const float> sink, View2<float> q) {
+  const std::size_t heads = sink.size(), head_dim = format.shape.head_dim;
+  for (std::size_t t = 0; t < rows.size(); ++t) {
+    std::vector<float> kv(rows[t].size() * head_dim), out(heads * head_dim);
+    const View2<float> all(kv.data(), rows[t].size(), head_dim);
+    for (std::size_t j = 0; j < all.rows(); ++j) LoadEntry(format, rows[t][j], all[j]);
+    ref::Attend(View2<float>(q[t].data(), heads, head_dim), all, ScaleOf(head_dim), sink,
+                View2<float>(out.data(), heads, head_dim));
+    std::ranges::copy(out, q[t].begin());
+  }
+}
+
+}  // namespace ref
+}  // namespace hadal::kernels

@@ -1,0 +1,98 @@
+#include "kernels/entries.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace hadal::kernels {
+namespace {
+
+constexpr std::size_t kKvBlock = 64;
+
+void StoreFloats(std::span<const float> x, std::byte* to) {
+  std::memcpy(to, x.data(), x.size_bytes());
+}
+
+void StoreEntry(const EntryFormat& format, std::span<float> x, std::byte* to) {
+  if (format.storage == EntryStorage::kPublished)
+    return EncodeKvEntry(format.shape, x, {to, format.bytes()});
+  if (format.storage == EntryStorage::kRounded) RoundFp8(x.first(format.shape.nope()), kKvBlock);
+  StoreFloats(x, to);
+}
+
+void StoreEntry(const KeyFormat& format, std::span<float> x, std::byte* to) {
+  if (format.storage == EntryStorage::kPublished) return EncodeIndexKey(x, {to, format.bytes()});
+  if (format.storage == EntryStorage::kRounded) RoundFp4(x);
+  StoreFloats(x, to);
+}
+
+template <class Format>
+void StoreRows(const Format& format, View2<float> x, std::span<std::byte* const> to,
+               Threads& threads) {
+  HADAL_CHECK(to.size() == x.rows());
+  threads.Run(x.rows(), [&](std::size_t i) { StoreEntry(format, x[i], to[i]); });
+}
+
+template <class T>
+void KeepNewest(View2<const T> x, std::uint64_t first, View2<T> ring) {
+  HADAL_CHECK(x.cols() == ring.cols());
+  for (std::size_t i = x.rows() - std::min(x.rows(), ring.rows()); i < x.rows(); ++i)
+    std::ranges::copy(x[i], ring[(first + i) % ring.rows()].begin());
+}
+
+}  // namespace
+
+std::size_t EntryFormat::bytes() const {
+  return storage == EntryStorage::kPublished ? shape.bytes() : shape.head_dim * sizeof(float);
+}
+
+std::size_t KeyFormat::bytes() const {
+  return storage == EntryStorage::kPublished ? IndexKeyBytes(dim) : dim * sizeof(float);
+}
+
+void StoreEntries(const EntryFormat& format, View2<float> x, std::span<std::byte* const> to,
+                  Threads& threads) {
+  StoreRows(format, x, to, threads);
+}
+void StoreEntries(const KeyFormat& format, View2<float> x, std::span<std::byte* const> to,
+                  Threads& threads) {
+  StoreRows(format, x, to, threads);
+}
+
+void LoadEntry(const EntryFormat& format, const std::byte* entry, std::span<float> x) {
+  if (format.storage == EntryStorage::kPublished)
+    return DecodeKvEntry(format.shape, {entry, format.bytes()}, x);
+  std::memcpy(x.data(), entry, x.size_bytes());
+}
+void LoadEntry(const KeyFormat& format, const std::byte* entry, std::span<float> x) {
+  if (format.storage == EntryStorage::kPublished) return DecodeIndexKey({entry, format.bytes()}, x);
+  std::memcpy(x.data(), entry, x.size_bytes());
+}
+
+void KeepInRing(View2<const std::byte> x, std::uint64_t first, View2<std::byte> ring) {
+  KeepNewest(x, first, ring);
+}
+void KeepInRing(View2<const float> x, std::uint64_t first, View2<float> ring) {
+  KeepNewest(x, first, ring);
+}
+
+namespace ref {
+
+void StoreEntry(const EntryFormat& format, std::span<float> x, std::byte* to) {
+  if (format.storage == EntryStorage::kPublished)
+    return ref::EncodeKvEntry(format.shape, x, {to, format.bytes()});
+  if (format.storage == EntryStorage::kRounded)
+    ref::RoundFp8(x.first(format.shape.nope()), kKvBlock);
+  StoreFloats(x, to);
+}
+
+void StoreEntry(const KeyFormat& format, std::span<float> x, std::byte* to) {
+  if (format.storage == EntryStorage::kPublished)
+    return ref::EncodeIndexKey(x, {to, format.bytes()});
+  if (format.storage == EntryStorage::kRounded) ref::RoundFp4(x);
+  StoreFloats(x, to);
+}
+
+}  // namespace ref
+}  // namespace hadal::kernels
