@@ -71,7 +71,8 @@ class BitIdentityFarOut : public ::testing::Test {
       Run(forward, walkers, random, 46);
       for (std::size_t i = 0; i < walkers.size(); ++i)
         Run(forward, walkers.subspan(i, 1), random, 1);
-      for (const auto& walker : walkers) walker->Detour(forward, static_cast<int>(random.Below(3)));
+      for (const auto& walker : walkers)
+        walker->Detour(forward, static_cast<int>(random.Below(Walker::kDetours)));
     }
   }
 };

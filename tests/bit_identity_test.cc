@@ -49,7 +49,8 @@ void Walk(model::Forward& forward, std::vector<std::unique_ptr<Walker>>& walkers
     std::size_t room = forward.max_tokens();
     for (const auto& walker : walkers) {
       if (walker->left() == 0 || room == 0) continue;
-      if (*rc::gen::inRange(0, 6) == 0) walker->Detour(forward, *rc::gen::inRange(0, 3));
+      if (*rc::gen::inRange(0, 6) == 0)
+        walker->Detour(forward, *rc::gen::inRange(0, Walker::kDetours));
       // Now and then a sequence sits a batch out; the first in line never does.
       if (!batch.empty() && *rc::gen::inRange(0, 4) == 0) continue;
       batch.push_back(walker->Next(std::min(room, *ChunkLength())));

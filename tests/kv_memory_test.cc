@@ -51,7 +51,7 @@ TEST(KvMemory, OfAMillionTokensIsTheFormulas) {
     EXPECT_EQ(kv, cost::KvBytes(cost::DescribePreset(published.preset), kMillion,
                                 cost::KvFormat::kPublished, cost::Mtp::kWithout));
     EXPECT_NEAR(static_cast<double>(kv) / 1e9, published.gigabytes, 0.0005);
-    EXPECT_LT(state.total() - kv, 25'000'000u);  // tails and the MTP block's window
+    EXPECT_LT(state.total() - kv, 30'000'000u);  // tails, the MTP block's window, going back
   }
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "cache/checkpoint.h"
 #include "cache/sequence.h"
 #include "cache/snapshot.h"
 #include "model/forward.h"
@@ -84,8 +85,10 @@ class Walker {
     }
     at_ += count_;
   }
-  // Leaves the path and comes back to it: by way of a file, or as a fork, or as what was forked, while
-  // the other of the two goes on with other tokens.
+  // Leaves the path and comes back to it: by way of a file; as a fork, or as what was forked, while the
+  // other of the two goes on with other tokens; astray and back, taking the last steps once more; or, at
+  // a page's end, by way of a checkpoint.
+  static constexpr int kDetours = 5;
   void Detour(model::Forward& forward, int kind) {
     if (kind == 0) {
       static const testing::TempFolder folder;
@@ -93,13 +96,16 @@ class Walker {
       HADAL_CHECK(cache::SaveSnapshot(sequence_, 5, "", path).ok());
       auto pool = std::make_shared<cache::Pool>(forward.layout());
       sequence_ = cache::LoadSnapshot(path, 5, std::move(pool)).value().sequence;
-    } else {
+    } else if (kind == 1 || kind == 2) {
       cache::Sequence other = sequence_.Fork().value();
       if (kind == 1) std::swap(other, sequence_);
-      const Tokens noise(std::min<std::size_t>(forward.max_tokens(), 70), 3);
-      HADAL_CHECK(other.Reserve(noise.size()).ok());
-      const model::Chunk chunk{&other.state(), noise};
-      HADAL_CHECK(forward.Run({&chunk, 1}).ok());
+      Astray(forward, other, 70);
+    } else if (kind == 3) {
+      GoAstrayAndBack(forward);
+    } else if (sequence_.tokens() % arch::kPageTokens == 0) {
+      const cache::Checkpoint checkpoint = cache::Checkpoint::Take(sequence_).value();
+      Astray(forward, sequence_, 70);
+      sequence_ = checkpoint.Restore().value();
     }
     HADAL_CHECK(sequence_.Reserve(left()).ok());
   }
@@ -107,6 +113,21 @@ class Walker {
   const Tokens& tokens() const { return tokens_; }
 
  private:
+  static void Astray(model::Forward& forward, cache::Sequence& sequence, std::size_t most) {
+    const Tokens noise(std::min(forward.max_tokens(), most), 3);
+    HADAL_CHECK(sequence.Reserve(noise.size()).ok());
+    const model::Chunk chunk{&sequence.state(), noise};
+    HADAL_CHECK(forward.Run({&chunk, 1}).ok());
+  }
+  // The next token is known, and so stays the MTP block's entry of the last one.
+  void GoAstrayAndBack(model::Forward& forward) {
+    const std::uint64_t here = sequence_.tokens();
+    Astray(forward, sequence_, 1 + here % arch::kReturnTokens);
+    const std::uint64_t most = std::min<std::uint64_t>(here - sequence_.earliest().tokens, at_);
+    const std::uint64_t again = left() == 0 ? 0 : most;
+    HADAL_CHECK(sequence_.Truncate(here - again, here - again).ok());
+    at_ -= again;
+  }
   static std::span<float> Row(std::vector<float>& rows, std::size_t row) {
     return std::span<float>(rows).subspan(row * kVocab, kVocab);
   }

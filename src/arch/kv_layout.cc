@@ -9,7 +9,8 @@ TailLayout PlaceTail(std::size_t ratio, std::size_t width, std::size_t* offset) 
   TailLayout tail;
   // CSA blocks overlap: a row has the channels for the block before and for its own, and the pooling
   // of a block needs the rows of both.
-  tail.rows = ratio == kCsaRatio ? 2 * ratio : ratio;
+  tail.pooled = ratio == kCsaRatio ? 2 * ratio : ratio;
+  tail.rows = tail.pooled + kReturnTokens;
   tail.width = ratio == kCsaRatio ? 2 * width : width;
   tail.kv_offset = *offset;
   tail.score_offset = *offset + tail.bytes() / 2;
@@ -24,6 +25,7 @@ KvLayout::KvLayout(const Config& config, const Numerics& numerics)
 
 KvLayout::KvLayout(const Config& config, const Numerics& numerics, const Selection& selection) {
   window = config.sliding_window;
+  window_slots = window + kReturnTokens;
   entry_bytes = numerics.packed_cache
                     ? kernels::KvEntryShape{config.head_dim, config.qk_rope_head_dim}.bytes()
                     : config.head_dim * sizeof(float);
@@ -37,7 +39,7 @@ KvLayout::KvLayout(const Config& config, const Numerics& numerics, const Selecti
     layer.mtp = mtp;
     layer.ratio = config.compress_ratios[l];
     layer.window_offset = fixed_bytes;
-    fixed_bytes += (window * entry_bytes + 63) / 64 * 64;  // floats follow
+    fixed_bytes += (window_slots * entry_bytes + 63) / 64 * 64;  // floats follow
     if (layer.ratio != 0) {
       layer.tail = PlaceTail(layer.ratio, config.head_dim, &fixed_bytes);
       layer.page_entries = kPageTokens / layer.ratio;

@@ -6,9 +6,12 @@
 //   HCA layer   1 key-value entry
 //   window-only layers and the MTP block: nothing
 // The fixed block holds, layer after layer (the MTP block last):
-//   window      sliding_window key-value entries; position p in slot p mod sliding_window
+//   window      sliding_window + kReturnTokens key-value entries; position p in slot p mod their number
 //   tail        the compressor's pooling candidates so far, float32 kv and score rows, and for CSA
-//               the indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128 rows
+//               the indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128 rows;
+//               and kReturnTokens more; token t in row t mod their number
+// Windows and tails are rings that keep kReturnTokens more than the next token needs, so that a sequence
+// can go back by as many: what they have made the ring forget is not needed there.
 //
 // Source  report, "Inference systems": state cache and classical cache; inference/model.py,
 //         Compressor (rows of the tails) and Attention (window).
@@ -30,10 +33,16 @@ constexpr std::uint64_t PagesOf(std::uint64_t tokens) {
   return (tokens + kPageTokens - 1) / kPageTokens;
 }
 
-struct TailLayout {                 // of one compressor
-  std::size_t rows = 0, width = 0;  // width: channels of a row of kv (score rows are as wide)
+// How many of its newest tokens a sequence can take back (cache/sequence.h). More cost memory of every
+// sequence (docs/architecture.md has the bytes); drafts that are verified together are seldom longer.
+inline constexpr std::size_t kReturnTokens = 16;
+
+struct TailLayout {                   // of one compressor
+  std::size_t pooled = 0, width = 0;  // rows that pooling needs; channels of a row of kv or score
+  std::size_t rows = 0;               // of the ring: pooled + kReturnTokens
   std::size_t kv_offset = 0, score_offset = 0;  // bytes, in the fixed block
-  std::size_t bytes() const { return 2 * rows * width * sizeof(float); }
+  std::size_t row_bytes() const { return 2 * width * sizeof(float); }
+  std::size_t bytes() const { return rows * row_bytes(); }
 };
 
 struct LayerLayout {
@@ -46,7 +55,8 @@ struct LayerLayout {
 };
 
 struct KvLayout {
-  std::size_t window = 0;  // tokens
+  std::size_t window = 0;        // tokens that attention sees
+  std::size_t window_slots = 0;  // of the ring: window + kReturnTokens
   std::size_t entry_bytes = 0, index_key_bytes = 0;
   std::vector<LayerLayout> layers;  // those selected, then the MTP block if there is one
   std::size_t page_bytes = 0, fixed_bytes = 0;

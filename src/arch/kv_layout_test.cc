@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace hadal::arch {
 namespace {
 
@@ -30,9 +32,11 @@ TEST(KvLayout, PagesOfThePublishedModels) {
 
 TEST(KvLayout, FixedStateOfThePublishedModels) {
   // Windows of 128 x 584 bytes a layer; tails in float32: (8, 2*512) per CSA compressor, (8, 2*128)
-  // per indexer compressor, (128, 512) per HCA compressor, kv and score each (inference/model.py, Compressor).
+  // per indexer compressor, (128, 512) per HCA compressor, kv and score each (inference/model.py,
+  // Compressor). Then 16 rows more of each.
   const auto expect = [](std::size_t layers, std::size_t csa, std::size_t hca) {
-    return layers * 128 * 584 + csa * 2 * 4 * (8 * 1024 + 8 * 256) + hca * 2 * 4 * 128 * 512;
+    return layers * (128 + 16) * 584 + csa * 2 * 4 * (8 + 16) * (1024 + 256) +
+           hca * 2 * 4 * (128 + 16) * 512;
   };
   EXPECT_EQ(KvLayout(Published(43, {0, 0}), Numerics::Stored()).fixed_bytes, expect(44, 21, 20));
   EXPECT_EQ(KvLayout(Published(61, {128, 128}), Numerics::Stored()).fixed_bytes,
@@ -61,12 +65,28 @@ TEST(KvLayout, PartsAddUpToTheWhole) {
   }
 }
 
+// As docs/architecture.md and docs/plan.md say.
+TEST(KvLayout, GoingBackCosts) {
+  const auto cost = [](const KvLayout& layout) {
+    std::size_t bytes = 0;
+    for (const LayerLayout& layer : layout.layers) {
+      bytes += (layout.window_slots - layout.window) * layout.entry_bytes;
+      for (const TailLayout* tail : {&layer.tail, &layer.index_tail})
+        bytes += (tail->rows - tail->pooled) * tail->row_bytes();
+    }
+    return std::pair(bytes, layout.fixed_bytes);
+  };
+  EXPECT_EQ(cost({Published(43, {0, 0}), Numerics::Stored()}), std::pair(5162496ul, 20657664ul));
+  EXPECT_EQ(cost({Published(61, {128, 128}), Numerics::Stored()}),
+            std::pair(7526144ul, 30871296ul));
+}
+
 TEST(KvLayout, NothingOverlaps) {
   const KvLayout layout(Published(4, {0, 128}), Numerics::F32());
   std::size_t fixed = 0, page = 0;
   for (const LayerLayout& layer : layout.layers) {
     EXPECT_EQ(layer.window_offset, fixed);
-    fixed += layout.window * layout.entry_bytes;
+    fixed += layout.window_slots * layout.entry_bytes;
     for (const TailLayout* tail : {&layer.tail, &layer.index_tail}) {
       if (tail->rows == 0) continue;
       EXPECT_EQ(tail->kv_offset, fixed);

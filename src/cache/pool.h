@@ -66,4 +66,7 @@ class Block {
   std::shared_ptr<Pool::Budget> budget_;
 };
 
+// Whether nobody else holds the block; what others have read of it, they have then read before.
+bool HeldOnce(const BlockRef& block);
+
 }  // namespace hadal::cache

@@ -71,7 +71,8 @@ class Filler {
   void FillWindow(std::size_t l, const arch::LayerLayout& layer) {
     const Rows rows(Key(l, 0), config_.head_dim);
     std::vector<float> kv(config_.head_dim);
-    for (std::size_t slot = 0; slot < std::min<std::uint64_t>(layout_.window, tokens_); ++slot) {
+    for (std::size_t slot = 0; slot < std::min<std::uint64_t>(layout_.window_slots, tokens_);
+         ++slot) {
       rows.Row(slot, kv);
       PutEntry(kv, state_.fixed.data() + layer.window_offset + slot * layout_.entry_bytes);
     }

@@ -35,9 +35,9 @@ void Sequence::KeepPages(std::size_t count) {
 }
 
 Status Sequence::ListPages(std::size_t count) {
-  if (count <= pages_.capacity()) return Unit{};
+  if (count <= page_data_.capacity()) return Unit{};
   try {
-    pages_.reserve(std::max(count, 2 * pages_.capacity()));
+    pages_.reserve(std::max(count, 2 * page_data_.capacity()));
     page_data_.reserve(pages_.capacity());
   } catch (const std::bad_alloc&) {
     return Fail(Code::kExhausted, "no memory for a list of {} pages", count);
@@ -81,7 +81,48 @@ Result<Sequence> Sequence::Fork() const {
   }
   fork.state_.tokens = state_.tokens;
   fork.state_.mtp_tokens = state_.mtp_tokens;
+  fork.earliest_ = earliest();
   return fork;
+}
+
+Progress Sequence::earliest() const {
+  const auto back = [](std::uint64_t from, std::uint64_t by) { return from > by ? from - by : 0; };
+  // Nothing is lost by staying or going back, so what counts is where it stands now, or stood before
+  // it last went back. The block's window holds one entry more than its next position and kReturnTokens
+  // need: that one lets the block go back to one position less than the layers.
+  return {std::max(earliest_.tokens, back(state_.tokens, arch::kReturnTokens)),
+          std::max(earliest_.mtp_tokens, back(state_.mtp_tokens, arch::kReturnTokens + 1))};
+}
+
+Status Sequence::Truncate(std::uint64_t tokens) {
+  return Truncate(tokens, tokens == 0 ? 0 : tokens - 1);
+}
+
+Status Sequence::Truncate(std::uint64_t tokens, std::uint64_t mtp_tokens) {
+  const Progress first = earliest();
+  const std::uint64_t mtp_kept = std::min({state_.mtp_tokens, mtp_tokens, tokens});
+  const auto check = [](std::uint64_t to, std::uint64_t from, std::uint64_t now, const char* of) {
+    if (from <= to && to <= now) return Status(Unit{});
+    return Status(
+        Fail(Code::kInvalid, "back to {} tokens{}: expected {} to {}", to, of, from, now));
+  };
+  HADAL_TRY_STATUS(check(tokens, first.tokens, state_.tokens, ""));
+  HADAL_TRY_STATUS(check(mtp_kept, first.mtp_tokens, state_.mtp_tokens, " of the MTP block"));
+  if (tokens % arch::kPageTokens != 0) HADAL_TRY_STATUS(OwnPage(tokens / arch::kPageTokens));
+  KeepPages(arch::PagesOf(tokens));
+  state_.tokens = tokens;
+  state_.mtp_tokens = mtp_kept;
+  earliest_ = first;
+  return Unit{};
+}
+
+Status Sequence::OwnPage(std::size_t index) {
+  if (HeldOnce(pages_[index])) return Unit{};
+  HADAL_TRY(BlockRef page, pool_->TakePage());
+  std::memcpy(page->bytes().data(), page_data_[index], page->bytes().size());
+  page_data_[index] = page->bytes().data();
+  pages_[index] = std::move(page);
+  return Unit{};
 }
 
 std::size_t Sequence::bytes() const {

@@ -12,13 +12,15 @@ namespace hadal::cache {
 namespace {
 
 constexpr char kMagic[8] = {'h', 'a', 'd', 'a', 'l', 's', 'e', 'q'};
-constexpr std::uint64_t kVersion = 3;  // 1 had another fingerprint, 2 other notes
+constexpr std::uint64_t kVersion = 4;  // 1 had another fingerprint, 2 other notes, 3 shorter rings
 
 enum Field : std::size_t {
   kVersionField,
   kFingerprint,
   kTokens,
   kMtpTokens,
+  kEarliestTokens,
+  kEarliestMtpTokens,
   kFixedBytes,
   kPageBytes,
   kPages,
@@ -107,6 +109,10 @@ Status CheckHeader(const io::MappedFile& file, const Header& header, std::uint64
       header[kPages] != arch::PagesOf(tokens))
     return Fail(Code::kCorrupt, "{}: header: found {} pages of {} tokens", path, header[kPages],
                 tokens);
+  if (header[kEarliestTokens] > tokens || header[kEarliestMtpTokens] > header[kMtpTokens])
+    return Fail(Code::kCorrupt, "{}: header: found {} tokens that can go back to {}, MTP {} to {}",
+                path, tokens, header[kEarliestTokens], header[kMtpTokens],
+                header[kEarliestMtpTokens]);
   std::uint64_t want = kHeaderBytes + header[kFixedBytes] + 3 * kSumBytes, pages = 0;
   if (__builtin_mul_overflow(header[kPages], header[kPageBytes] + kSumBytes, &pages) ||
       __builtin_add_overflow(want, pages, &want) ||
@@ -151,6 +157,8 @@ Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::st
   header[kFingerprint] = fingerprint;
   header[kTokens] = state.tokens;
   header[kMtpTokens] = state.mtp_tokens;
+  header[kEarliestTokens] = sequence.earliest().tokens;
+  header[kEarliestMtpTokens] = sequence.earliest().mtp_tokens;
   header[kFixedBytes] = layout.fixed_bytes;
   header[kPageBytes] = layout.page_bytes;
   header[kPages] = pages;
@@ -194,6 +202,7 @@ Result<Snapshot> LoadSnapshot(const std::string& path, std::uint64_t fingerprint
   }
   state.tokens = header[kTokens];
   state.mtp_tokens = header[kMtpTokens];
+  sequence.set_earliest({header[kEarliestTokens], header[kEarliestMtpTokens]});
   return Snapshot{std::move(sequence), std::string(start.note)};
 }
 

@@ -185,7 +185,8 @@ CostModel DescribeV4(const Config& config, const HeldBy& held) {
                   .weights = std::move(weights).Take(),
                   .kv = KvList(config).List()};
   for (const arch::LayerLayout& layer : arch::KvLayout(config, {}).layers)
-    model.tail_bytes += layer.tail.bytes() + layer.index_tail.bytes();
+    for (const arch::TailLayout* tail : {&layer.tail, &layer.index_tail})
+      model.tail_bytes += tail->pooled * tail->row_bytes();
   return model;
 }
 

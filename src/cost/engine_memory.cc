@@ -11,7 +11,11 @@ StateBytes AllocatedState(const arch::Config& /*config*/, const arch::KvLayout& 
   for (const arch::LayerLayout& layer : layout.layers) {
     const std::uint64_t entries = pages * layer.page_entries * layout.entry_bytes;
     (layer.mtp ? state.mtp_window : state.window) += layout.window * layout.entry_bytes;
-    state.tails += layer.tail.bytes() + layer.index_tail.bytes();
+    state.returning += (layout.window_slots - layout.window) * layout.entry_bytes;
+    for (const arch::TailLayout* tail : {&layer.tail, &layer.index_tail}) {
+      state.tails += tail->pooled * tail->row_bytes();
+      state.returning += (tail->rows - tail->pooled) * tail->row_bytes();
+    }
     if (layer.ratio == arch::kCsaRatio) {
       state.csa += entries;
       state.index_keys += pages * layer.page_entries * layout.index_key_bytes;

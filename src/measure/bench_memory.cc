@@ -57,6 +57,7 @@ std::vector<MemoryPart> MemoryParts(const model::Model& model, const arch::KvLay
     all.hca += one.hca;
     all.tails += one.tails;
     all.mtp_window += one.mtp_window;
+    all.returning += one.returning;
     all.padding += one.padding;
   }
   return {{"weights, mapped", "weights", model.checkpoint().tensor_bytes()},
@@ -66,6 +67,7 @@ std::vector<MemoryPart> MemoryParts(const model::Model& model, const arch::KvLay
           {"HCA entries", "hca", all.hca},
           {"tails", "tails", all.tails},
           {"MTP window", "mtp_window", all.mtp_window},
+          {"for going back", "returning", all.returning},
           {"alignment", "padding", all.padding},
           {"scratch", "scratch", scratch_bytes},
           {"state, as RSS grew by it", "state_rss", state_rss},

@@ -4,7 +4,7 @@ namespace hadal::model {
 
 View2<std::byte> WindowRing(const arch::KvLayout& layout, const SequenceState& sequence,
                             std::size_t layer) {
-  return {sequence.fixed.data() + layout.layers[layer].window_offset, layout.window,
+  return {sequence.fixed.data() + layout.layers[layer].window_offset, layout.window_slots,
           layout.entry_bytes};
 }
 

@@ -121,6 +121,6 @@ export function memoryParts(model, components, tokens, sequences, format) {
     rest -= bytes;
     parts.push({ key: `kv_${kv.key}`, name: `KV: ${kv.name}`, bytes: bytes * sequences });
   }
-  parts.push({ key: 'kv_rest', name: 'KV: tails and whole pages', bytes: rest * sequences });
+  parts.push({ key: 'kv_rest', name: 'KV: tails, going back, whole pages', bytes: rest * sequences });
   return parts.filter(({ bytes }) => bytes !== 0n);
 }
