@@ -62,7 +62,9 @@ TEST(Grammar, LeftRecursionEmptinessAndSizeAreErrors) {
 
 TEST(Grammar, CharactersAreWholeUtf8) {
   for (const auto& [lo, hi] : {std::pair{0x41u, 0x10FFFFu}, {0x80u, 0x7FFu}, {0x7FEu, 0x10041u}}) {
-    const Grammar grammar = Make([&](Builder& b) { return b.Characters({{lo, hi}}); });
+    const Grammar grammar = Make([lo = lo, hi = hi](Builder& b) {
+      return b.Characters({{lo, hi}});
+    });
     for (std::uint32_t code : {0x40u, 0x41u, 0x7Fu, 0x80u, 0x7FDu, 0x7FEu, 0x7FFu, 0x800u, 0xD7FFu,
                                0xE000u, 0xFFFFu, 0x10000u, 0x10041u, 0x10042u, 0x10FFFFu}) {
       std::string text;

@@ -72,8 +72,7 @@ Place Matcher::Step(Place place, std::uint8_t byte) {
     for (const Edge& edge : grammar_.states[number].edges)
       if (edge.lo <= byte && byte <= edge.hi) positions.push_back({stack, edge.next});
   std::ranges::sort(positions);
-  const auto repeated = std::ranges::unique(positions);
-  positions.erase(repeated.begin(), repeated.end());
+  positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
   const Place next = positions.empty() ? kDead : Enter(std::move(positions));
   places_[place].next[byte] = next;
   return next;
