@@ -121,11 +121,11 @@ class Walker {
   }
   // The next token is known, and so stays the MTP block's entry of the last one.
   void GoAstrayAndBack(model::Forward& forward) {
-    const std::uint64_t here = sequence_.tokens();
+    const std::uint64_t here = sequence_.tokens(), mtp = sequence_.state().mtp_tokens;
     Astray(forward, sequence_, 1 + here % arch::kReturnTokens);
     const std::uint64_t most = std::min<std::uint64_t>(here - sequence_.earliest().tokens, at_);
     const std::uint64_t again = left() == 0 ? 0 : most;
-    HADAL_CHECK(sequence_.Truncate(here - again, here - again).ok());
+    HADAL_CHECK(sequence_.Truncate(here - again, mtp - again).ok());
     at_ -= again;
   }
   static std::span<float> Row(std::vector<float>& rows, std::size_t row) {

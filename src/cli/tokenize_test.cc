@@ -86,7 +86,9 @@ TEST_F(TokenizeTest, JsonLines) {
   const std::string first = "{\"ids\": [67]}\n";
   EXPECT_EQ(Run({.jsonl = true}, good + "{\"text\": 5}"),
             first + "error: line 2: text: found integer, expected a string");
-  EXPECT_EQ(Run({.jsonl = true}, good + "\n").rfind(first + "error: line 2: not JSON", 0), 0u);
+  EXPECT_EQ(Run({.jsonl = true}, good + "\n" + good),
+            first + first);  // blank lines are passed over
+  EXPECT_EQ(Run({.jsonl = true}, good + "x\n").rfind(first + "error: line 2: not JSON", 0), 0u);
   EXPECT_EQ(Run({.decode = true, .jsonl = true}, "{\"ids\": [260, 1.5]}"),
             "error: line 1: ids[1]: found number, expected an integer");
   EXPECT_EQ(Run({.decode = true, .jsonl = true}, "{\"ids\": [263]}"),

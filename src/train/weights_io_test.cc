@@ -76,14 +76,23 @@ TEST(WeightsIo, AnotherShapeIsRefusedAndChangesNothing) {
   arch::Config fewer = TinyConfig();
   fewer.n_routed_experts = 4;
   refused(fewer, "gate");
-  arch::Config without_mtp = TinyConfig();
-  without_mtp.num_nextn_predict_layers = 0;
-  without_mtp.compress_ratios.pop_back();
-  refused(without_mtp, "mtp.0.");
   arch::Config deeper = TinyConfig();
   deeper.num_hidden_layers = 5;
   deeper.compress_ratios = {0, 4, 128, 4, 0, 0};
   refused(deeper, "layers.4.");
+}
+
+// A drafter that a model does not have is passed over, as the engine does.
+TEST(WeightsIo, AnMtpBlockMoreIsPassedOver) {
+  const testing::TempFolder folder;
+  V4Model saved = TinyModel(TinyConfig(), torch::kFloat, 7);
+  ASSERT_TRUE(saved->Save(folder.path(), V4ModelImpl::Format::kF32).ok());
+  arch::Config without = TinyConfig();
+  without.num_nextn_predict_layers = 0;
+  without.compress_ratios.pop_back();
+  V4Model model = TinyModel(without, torch::kFloat, 8);
+  const Status status = model->Load(io::Checkpoint::Open(folder.path()).value());
+  EXPECT_TRUE(status.ok()) << status.error().what;
 }
 
 }  // namespace
