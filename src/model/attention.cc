@@ -146,6 +146,10 @@ std::size_t OutputBytes(const arch::Config& c, std::size_t rows) {
 View2<const float> Attend(const Pass& pass, std::size_t layer, const Attention& attn,
                           View2<const float> x, Arena::Scope& scope) {
   const View2<float> y = scope.Take<float>(x.rows(), x.cols());
+  if (x.rows() <= kAttentionRows) {  // no need to copy the batch
+    AttendPart(pass, layer, attn, x, y, scope.arena());
+    return y;
+  }
   for (std::size_t begin = 0; begin < x.rows(); begin += kAttentionRows) {
     const std::size_t count = std::min(kAttentionRows, x.rows() - begin);
     const Batch part = pass.batch.Rows(begin, count);
