@@ -125,8 +125,8 @@ TEST(SelectRows, IsTheDefinitionForAnyThreads) {
     const KeyFormat format{packed ? EntryStorage::kPublished : EntryStorage::kFloat, kDim};
     const Pages<KeyFormat> pages(format, kDim, 3);
     const std::vector<IndexedEntries> all = {
-        {pages.entries, 0}, {pages.entries, 5}, {pages.entries, 37}, {pages.entries, 160}};
-    constexpr std::size_t kTop = 6;
+        {pages.entries, 0}, {pages.entries, 50}, {pages.entries, 130}, {pages.entries, 160}};
+    constexpr std::size_t kTop = 100;  // so many that no page is without one
     for (const std::size_t count : {1u, 4u}) {
       const std::span<const IndexedEntries> rows = std::span(all).last(count);
       std::vector<float> q = Normals(count * kHeads * kDim, 4), w = Normals(count * kHeads, 5);
