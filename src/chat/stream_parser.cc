@@ -87,11 +87,24 @@ std::vector<StreamEvent> StreamParser::Finish() {
 }
 
 void StreamParser::Run() {
-  constexpr Step kSteps[] = {&StreamParser::StepText, &StreamParser::StepCalls,
-                             &StreamParser::StepParameters, &StreamParser::StepValue,
-                             &StreamParser::StepEnded};
-  while ((this->*kSteps[static_cast<std::size_t>(state_)])()) {
+  while (Step()) {
   }
+}
+
+bool StreamParser::Step() {
+  switch (state_) {
+    case State::kText:
+      return StepText();
+    case State::kCalls:
+      return StepCalls();
+    case State::kParameters:
+      return StepParameters();
+    case State::kValue:
+      return StepValue();
+    case State::kEnded:
+      break;
+  }
+  return StepEnded();
 }
 
 bool StreamParser::StepText() {

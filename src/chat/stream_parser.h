@@ -47,8 +47,8 @@ class StreamParser {
  private:
   using Kind = StreamEvent::Kind;
   enum class State { kText, kCalls, kParameters, kValue, kEnded };
-  using Step = bool (StreamParser::*)();
 
+  bool Step();            // understands some of what is waiting; false: it must wait for more
   bool StepText();        // reasoning or content, up to a mark
   bool StepCalls();       // between the calls of a block
   bool StepParameters();  // inside a call
