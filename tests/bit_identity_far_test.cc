@@ -1,5 +1,5 @@
-// A token's logits depend on its own sequence alone also where no property test reads its way to: up to the
-// last position of a million, and on every instruction set.
+// A token's logits depend on its own sequence alone also where no property test reads its way to:
+// up to the last position of a million, and on every instruction set.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -26,8 +26,9 @@ constexpr bool kSanitized = true;
 constexpr bool kSanitized = false;
 #endif
 
-// On from a random state, across the ends of blocks of 4 and pages of 128, up to the last position of a million; first each sequence by
-// itself, then all in the same batches beside one that has just begun.
+// On from a random state, across the ends of blocks of 4 and pages of 128, up to the last position
+// of a million; first each sequence by itself, then all in the same batches beside one that has
+// just begun.
 class BitIdentityFarOut : public ::testing::Test {
  protected:
   static constexpr std::size_t kTokens = 140;
@@ -60,8 +61,8 @@ class BitIdentityFarOut : public ::testing::Test {
     }
   }
 
-  // By turns all in one batch, in random chunks, and each alone by one token, whose entries all threads
-  // choose together; every turn is followed by detours.
+  // By turns all in one batch, in random chunks, and each alone by one token, whose entries all
+  // threads choose together; every turn is followed by detours.
   static void WalkTogether(std::span<const std::unique_ptr<Walker>> walkers, std::size_t threads) {
     Threads pool(threads);
     model::Forward forward =

@@ -1,5 +1,6 @@
 // A token's logits depend on its own sequence alone, bit for bit: not on how the prompt is cut into
-// chunks, on what else is in the batch, on the number of threads, nor on forks and snapshots on the way.
+// chunks, on what else is in the batch, on the number of threads, nor on forks and snapshots on the
+// way.
 //
 // RapidCheck draws sequences, cuts and batches; what comes out is compared with one whole prefill.
 #include <gtest/gtest.h>
@@ -116,7 +117,8 @@ INSTANTIATE_TEST_SUITE_P(Numerics, BitIdentity,
                                            Setting{"bf16", Numerics::Bf16(), true}),
                          [](const auto& test) { return std::string(test.param.name); });
 
-// Batches longer than the parts that attention and experts go over them in (model/attention.h, model/moe.h).
+// Batches longer than the parts that attention and experts go over them in (model/attention.h,
+// model/moe.h).
 TEST(BitIdentityLongBatch, PartsChangeNothing) {
   constexpr std::size_t kTokens = 700;
   static_assert(kTokens > 2 * model::kAttentionRows && 2 * kTokens > model::kExpertSlots);

@@ -1,5 +1,5 @@
-// What is planned against what the engine does: bytes of the checkpoint, bytes of a sequence's memory,
-// bytes of scratch, and multiply-adds, which the float64 reference counts as it does them.
+// What is planned against what the engine does: bytes of the checkpoint, bytes of a sequence's
+// memory, bytes of scratch, and multiply-adds, which the float64 reference counts as it does them.
 #include <gtest/gtest.h>
 
 #include <malloc.h>
@@ -83,8 +83,9 @@ TEST(CostAgainstEngine, CheckpointBytes) {
   }
 }
 
-// A sequence's state from the equations alone: report, "Inference systems", and the formats of entries
-// (kernels/block_quant.h). Nothing here asks the layout, which both the plan and the allocator do.
+// A sequence's state from the equations alone: report, "Inference systems", and the formats of
+// entries (kernels/block_quant.h). Nothing here asks the layout, which both the plan and the
+// allocator do.
 cost::StateBytes StateByHand(const arch::Config& c, bool packed, std::uint64_t tokens) {
   const std::uint64_t nope = c.head_dim - c.qk_rope_head_dim;
   const std::uint64_t codes = nope + nope / 64 + 2 * c.qk_rope_head_dim;
@@ -210,9 +211,9 @@ double ScratchUsed(const model::Model& model, const arch::Numerics& numerics, Th
          static_cast<double>(forward.scratch_bytes());
 }
 
-// The plan holds for any formats of the weights and any roundings: that no pass takes more, Arena checks
-// by itself; that it is not much too large, some set of roundings shows. (It allows for layers whose experts
-// have weights of every format.)
+// The plan holds for any formats of the weights and any roundings: that no pass takes more, Arena
+// checks by itself; that it is not much too large, some set of roundings shows. (It allows for
+// layers whose experts have weights of every format.)
 TEST(CostAgainstEngine, ScratchIsUsedUp) {
   Threads threads(2);
   for (const Case& c : Cases()) {

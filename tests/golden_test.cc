@@ -1,5 +1,5 @@
-// The engine against golden cases: small ones made by the reference here, and the shared ones if they
-// are there. And the comparison itself: what it must notice, and what it must refuse.
+// The engine against golden cases: small ones made by the reference here, and the shared ones if
+// they are there. And the comparison itself: what it must notice, and what it must refuse.
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -37,9 +37,9 @@ std::string Show(const GoldenFigure& f) {
   return ::testing::AssertionFailure() << directory << " is out of tolerance:\n" << failed;
 }
 
-// Models this small have a character: one expert or entry chosen otherwise, as rounding will have it
-// here and there, is half of a position's result. So the engine is compared with its own variant only,
-// and where variants round, the rare position is left out.
+// Models this small have a character: one expert or entry chosen otherwise, as rounding will have
+// it here and there, is half of a position's result. So the engine is compared with its own variant
+// only, and where variants round, the rare position is left out.
 bool PassesOnASmallModel(const GoldenFigure& f) {
   if (f.pass || (f.engine != f.against && f.against != "itself")) return true;
   const bool rounds = f.engine != "f32" && f.engine == f.against;

@@ -1,5 +1,5 @@
-// Memory at a million tokens, against the formulas and against what the system says the process holds:
-// the state of the full Flash and Pro models, the scratch of a forward pass, and forks.
+// Memory at a million tokens, against the formulas and against what the system says the process
+// holds: the state of the full Flash and Pro models, the scratch of a forward pass, and forks.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -102,7 +102,8 @@ TEST(KvMemory, IsWhatTheProcessHolds) {
   }
 }
 
-// The most memory that the process has held since the last ForgetPeak; none: the system does not say.
+// The most memory that the process has held since the last ForgetPeak; none: the system does not
+// say.
 bool ForgetPeak() {
   std::ofstream file("/proc/self/clear_refs");
   return static_cast<bool>(file << "5" << std::flush);
@@ -150,8 +151,8 @@ TEST(Scratch, OfThePublishedShapesIsBounded) {
   EXPECT_LE(most(arch::ProShape(), 256), 300'000'000u);
 }
 
-// What a pass of 64 tokens takes beside the sequence's state is the same at no depth and at the last: the
-// scores of all entries for all of its tokens alone would be 67 MB.
+// What a pass of 64 tokens takes beside the sequence's state is the same at no depth and at the
+// last: the scores of all entries for all of its tokens alone would be 67 MB.
 TEST(Scratch, DoesNotGrowWithTheContext) {
   const testing::TempFolder folder;
   Threads threads(2);

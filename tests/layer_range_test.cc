@@ -1,5 +1,5 @@
-// A model in two parts, each opened, mapped and with a state of its own: streams go from one to the other,
-// and the bits are those of the whole.
+// A model in two parts, each opened, mapped and with a state of its own: streams go from one to the
+// other, and the bits are those of the whole.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -1,7 +1,7 @@
-// Thousands of random operations on sequences that share pages: append, fork, drop, snapshot, restore, take
-// back, checkpoint. Memory is what the live sequences and checkpoints hold at every step and back to its
-// start at the end; every now and then a sequence's next logits are compared, bit for bit, with those of a
-// sequence that has only read.
+// Thousands of random operations on sequences that share pages: append, fork, drop, snapshot,
+// restore, take back, checkpoint. Memory is what the live sequences and checkpoints hold at every
+// step and back to its start at the end; every now and then a sequence's next logits are compared,
+// bit for bit, with those of a sequence that has only read.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -42,7 +42,8 @@ model::Model MakeModel(const std::string& path, bool mtp) {
   return model::Model::Load(io::Checkpoint::Open(path).value()).value();
 }
 
-// tokens: what the sequence has read, and the one that comes next, which the MTP block knows already.
+// tokens: what the sequence has read, and the one that comes next, which the MTP block knows
+// already.
 struct Live {
   cache::Sequence sequence;
   std::vector<std::int32_t> tokens;
@@ -103,7 +104,8 @@ class Soak {
 
   std::int32_t Token() { return static_cast<std::int32_t>(random_.Below(kVocab)); }
 
-  // Any length; every other time one that ends at, before or behind the end of a block, window or page.
+  // Any length; every other time one that ends at, before or behind the end of a block, window or
+  // page.
   std::size_t Length(std::size_t at) {
     const std::size_t any = 1 + random_.Below(40);
     if (random_.Below(2) == 0) return any;
@@ -132,7 +134,8 @@ class Soak {
     }
   }
 
-  // The token that comes next stays, so that the MTP block has no position to do again; others follow it.
+  // The token that comes next stays, so that the MTP block has no position to do again; others
+  // follow it.
   void TakeBack(Live& live) {
     const std::uint64_t now = live.sequence.tokens();
     const std::uint64_t to = now - random_.Below(now - live.sequence.earliest().tokens + 1);

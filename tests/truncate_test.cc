@@ -1,6 +1,6 @@
-// A sequence that went on and came back gives the bits of one that was never there: around the ends of the
-// window, of blocks of 4 and of pages of 128, with the MTP block and without, with packed entries and
-// float32 ones, on every instruction set; and so do those that share pages with it.
+// A sequence that went on and came back gives the bits of one that was never there: around the ends
+// of the window, of blocks of 4 and of pages of 128, with the MTP block and without, with packed
+// entries and float32 ones, on every instruction set; and so do those that share pages with it.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -35,7 +35,8 @@ std::span<const float> Row(const std::vector<float>& rows, std::size_t row) {
   return std::span(rows).subspan(row * kVocab, kVocab);
 }
 
-// A text, what a sequence that reads nothing else says of it, and sequences on their way through it.
+// A text, what a sequence that reads nothing else says of it, and sequences on their way through
+// it.
 class Text {
  public:
   Text(const model::Model& model, const Numerics& numerics, Tokens tokens, bool mtp = true)
@@ -50,7 +51,8 @@ class Text {
   model::Forward& forward() { return forward_; }
   cache::Sequence Begin() { return cache::Sequence::Create(forward_.layout()).value(); }
 
-  // The sequence reads `tokens` in chunks of at most `chunk`, whatever they say; `next` follows them.
+  // The sequence reads `tokens` in chunks of at most `chunk`, whatever they say; `next` follows
+  // them.
   void Read(cache::Sequence& sequence, std::span<const std::int32_t> tokens, std::int32_t next,
             std::size_t chunk = 64) {
     HADAL_CHECK(sequence.Reserve(tokens.size()).ok());
@@ -94,8 +96,8 @@ class Text {
   bool mtp_;
 };
 
-// From every station, back by every distance: a fork that takes the same steps again, one that went astray
-// before, and one that goes on otherwise; then on from the station, whose pages they shared.
+// From every station, back by every distance: a fork that takes the same steps again, one that went
+// astray before, and one that goes on otherwise; then on from the station, whose pages they shared.
 void GoBackEverywhere(Text& text, std::span<const std::size_t> stations,
                       std::span<const std::size_t> distances) {
   const Tokens noise = SomeTokens(2 * kReturnTokens, 99);
@@ -125,7 +127,8 @@ void GoBackEverywhere(Text& text, std::span<const std::size_t> stations,
   }
 }
 
-// Ends of the window, of its ring, of blocks, of the longest tail's ring and of pages; one before, one behind.
+// Ends of the window, of its ring, of blocks, of the longest tail's ring and of pages; one before,
+// one behind.
 constexpr std::size_t kStations[] = {
     1,   2,   4,   5,   kWindow, kWindow + 1, kWindow + kReturnTokens,
     26,  112, 124, 127, 128,     129,         132,
@@ -148,8 +151,9 @@ TEST_P(Truncate, IsNeverHavingBeenThere) {
   GoBackEverywhere(text, kStations, kDistances);
 }
 
-// As speculative decoding goes: drafts behind the next token, of which some are the text's; what is not goes
-// back, and the MTP block, which has believed them all or waited, goes on from the streams of the same pass.
+// As speculative decoding goes: drafts behind the next token, of which some are the text's; what is
+// not goes back, and the MTP block, which has believed them all or waited, goes on from the streams
+// of the same pass.
 TEST_P(Truncate, DraftsThatAreRefusedLeaveNothing) {
   const Setting& s = GetParam();
   Text text(SmallModel(s.published), s.numerics, SomeTokens(290, 32), s.mtp);
@@ -194,8 +198,8 @@ TEST_P(Truncate, DraftsThatAreRefusedLeaveNothing) {
   }
 }
 
-// A prefix kept at its page's end: begun from several times, after its maker has gone, on to texts that go
-// on otherwise, of which the MTP block must not have seen the first token.
+// A prefix kept at its page's end: begun from several times, after its maker has gone, on to texts
+// that go on otherwise, of which the MTP block must not have seen the first token.
 TEST_P(Truncate, ACheckpointIsWhereItWasTaken) {
   const Setting& s = GetParam();
   const model::Model& model = SmallModel(s.published);

@@ -1,5 +1,5 @@
-// What the tests of bit-identity share: small models, and sequences that walk through their tokens in chunks,
-// batches and detours while all their logits are kept.
+// What the tests of bit-identity share: small models, and sequences that walk through their tokens
+// in chunks, batches and detours while all their logits are kept.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -85,9 +85,9 @@ class Walker {
     }
     at_ += count_;
   }
-  // Leaves the path and comes back to it: by way of a file; as a fork, or as what was forked, while the
-  // other of the two goes on with other tokens; astray and back, taking the last steps once more; or, at
-  // a page's end, by way of a checkpoint.
+  // Leaves the path and comes back to it: by way of a file; as a fork, or as what was forked, while
+  // the other of the two goes on with other tokens; astray and back, taking the last steps once
+  // more; or, at a page's end, by way of a checkpoint.
   static constexpr int kDetours = 5;
   void Detour(model::Forward& forward, int kind) {
     if (kind == 0) {

@@ -7,8 +7,8 @@ namespace {
 
 TailLayout PlaceTail(std::size_t ratio, std::size_t width, std::size_t* offset) {
   TailLayout tail;
-  // CSA blocks overlap: a row has the channels for the block before and for its own, and the pooling
-  // of a block needs the rows of both.
+  // CSA blocks overlap: a row has the channels for the block before and for its own, and the
+  // pooling of a block needs the rows of both.
   tail.pooled = ratio == kCsaRatio ? 2 * ratio : ratio;
   tail.rows = tail.pooled + kReturnTokens;
   tail.width = ratio == kCsaRatio ? 2 * width : width;

@@ -1,17 +1,18 @@
-// Where everything of a sequence's state lies: pages of 128 tokens for the compressed entries, and one
-// fixed block for the rest. The cache allocates by it, the forward pass addresses by it.
+// Where everything of a sequence's state lies: pages of 128 tokens for the compressed entries, and
+// one fixed block for the rest. The cache allocates by it, the forward pass addresses by it.
 //
 // A page holds, layer after layer, what 128 tokens leave behind:
 //   CSA layer   32 key-value entries, then 32 indexer keys
 //   HCA layer   1 key-value entry
 //   window-only layers and the MTP block: nothing
 // The fixed block holds, layer after layer (the MTP block last):
-//   window      sliding_window + kReturnTokens key-value entries; position p in slot p mod their number
+//   window      sliding_window + kReturnTokens key-value entries; position p in slot p mod their
+//               number
 //   tail        the compressor's pooling candidates so far, float32 kv and score rows, and for CSA
-//               the indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128 rows;
-//               and kReturnTokens more; token t in row t mod their number
-// Windows and tails are rings that keep kReturnTokens more than the next token needs, so that a sequence
-// can go back by as many: what they have made the ring forget is not needed there.
+//               the indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128
+//               rows; and kReturnTokens more; token t in row t mod their number
+// Windows and tails are rings that keep kReturnTokens more than the next token needs, so that a
+// sequence can go back by as many: what they have made the ring forget is not needed there.
 //
 // Source  report, "Inference systems": state cache and classical cache; inference/model.py,
 //         Compressor (rows of the tails) and Attention (window).
@@ -33,8 +34,9 @@ constexpr std::uint64_t PagesOf(std::uint64_t tokens) {
   return (tokens + kPageTokens - 1) / kPageTokens;
 }
 
-// How many of its newest tokens a sequence can take back (cache/sequence.h). More cost memory of every
-// sequence (docs/architecture.md has the bytes); drafts that are verified together are seldom longer.
+// How many of its newest tokens a sequence can take back (cache/sequence.h). More cost memory of
+// every sequence (docs/architecture.md has the bytes); drafts that are verified together are seldom
+// longer.
 inline constexpr std::size_t kReturnTokens = 16;
 
 struct TailLayout {                   // of one compressor
@@ -63,8 +65,8 @@ struct KvLayout {
 
   KvLayout() = default;
   KvLayout(const Config& config, const Numerics& numerics);
-  // Of a part of the model: layers[0] is its layer selection.begin_layer. What a layer keeps does not depend
-  // on which others are there.
+  // Of a part of the model: layers[0] is its layer selection.begin_layer. What a layer keeps does
+  // not depend on which others are there.
   KvLayout(const Config& config, const Numerics& numerics, const Selection& selection);
 };
 

@@ -24,8 +24,9 @@ Config Published(std::size_t layers, std::vector<std::size_t> first_two) {
 }
 
 TEST(KvLayout, PagesOfThePublishedModels) {
-  // A block of 128 tokens: 584 bytes an entry of 512 numbers (448 in FP8 with 8 scales, 64 in BF16), 68
-  // an index key of 128 in FP4 with 4 scales; 32 of both in a CSA layer, one entry in an HCA layer.
+  // A block of 128 tokens: 584 bytes an entry of 512 numbers (448 in FP8 with 8 scales, 64 in
+  // BF16), 68 an index key of 128 in FP4 with 4 scales; 32 of both in a CSA layer, one entry in an
+  // HCA layer.
   EXPECT_EQ(KvLayout(Published(43, {0, 0}), Numerics::Stored()).page_bytes, 449824u);
   EXPECT_EQ(KvLayout(Published(61, {128, 128}), Numerics::Stored()).page_bytes, 644024u);
 }

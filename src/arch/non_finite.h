@@ -1,6 +1,6 @@
-// Numbers of a checkpoint that are not finite: NaN and infinity in F32 and BF16, NaN codes of E4M3 weights
-// and of E8M0 scales. Computing with them is wrong without a word (docs/numerics.md), so who wants to know
-// reads every byte once.
+// Numbers of a checkpoint that are not finite: NaN and infinity in F32 and BF16, NaN codes of E4M3
+// weights and of E8M0 scales. Computing with them is wrong without a word (docs/numerics.md), so
+// who wants to know reads every byte once.
 #pragma once
 #include <atomic>
 #include <cstdint>

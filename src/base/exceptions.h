@@ -1,12 +1,12 @@
-// What others throw, as an Error. This project throws nothing; the standard library does, where memory or threads
-// are not to be had, and so do others.
+// What others throw, as an Error. This project throws nothing; the standard library does, where
+// memory or threads are not to be had, and so do others.
 #pragma once
 #include "base/result.h"
 
 namespace hadal {
 
-// Of the exception that is being handled: call it in a catch block. kExhausted for what the place does not have;
-// kIo for what the system refused; kInvalid for the rest.
+// Of the exception that is being handled: call it in a catch block. kExhausted for what the place
+// does not have; kIo for what the system refused; kInvalid for the rest.
 Error CaughtError();
 
 // f(), a Status, whatever it throws.

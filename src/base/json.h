@@ -1,7 +1,7 @@
 // A JSON value, parsed and printed by nlohmann/json behind this one header.
 //
-// Objects keep the order in which their keys were written (a prompt's bytes depend on it) and refuse
-// a key given twice. Numbers keep their kind: an integer that fits 64 bits stays exact.
+// Objects keep the order in which their keys were written (a prompt's bytes depend on it) and
+// refuse a key given twice. Numbers keep their kind: an integer that fits 64 bits stays exact.
 #pragma once
 #include <cstdint>
 #include <initializer_list>
@@ -66,7 +66,8 @@ struct JsonLimits {
   std::size_t depth = 64;
 };
 
-// kCorrupt: not JSON, with the byte where reading stopped or what it is instead (foreign_file.h); a key given twice; nested too deeply.
+// kCorrupt: not JSON, with the byte where reading stopped or what it is instead (foreign_file.h); a
+// key given twice; nested too deeply.
 Result<Json> ParseJson(std::string_view text, JsonLimits limits = {});
 
 }  // namespace hadal

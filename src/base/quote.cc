@@ -11,8 +11,8 @@ constexpr std::size_t kShownBytes = 60;
 
 bool Continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
-// The bytes of the character that begins the text, if it is one that a terminal shows: no control character
-// and well-formed UTF-8, without surrogates and detours. Otherwise 0.
+// The bytes of the character that begins the text, if it is one that a terminal shows: no control
+// character and well-formed UTF-8, without surrogates and detours. Otherwise 0.
 std::size_t ShownCharacter(std::string_view text) {
   const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned first = at(0);

@@ -5,8 +5,8 @@
 
 namespace hadal {
 
-// Control characters and bytes that are not UTF-8 become \n, \t, \r or \xNN: nothing in it can end the line or
-// command a terminal.
+// Control characters and bytes that are not UTF-8 become \n, \t, \r or \xNN: nothing in it can end
+// the line or command a terminal.
 std::string OneLine(std::string_view text);
 
 // The same of every line; the line ends stay.

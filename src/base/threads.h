@@ -1,11 +1,13 @@
 // A pool of worker threads that splits a range the same way every time.
 //
 // Run(n, f) calls f(i) once for every i in [0, n); thread w of W takes the contiguous block
-// [n*w/W, n*(w+1)/W). Which thread computes an item therefore never changes what it computes: callers
-// give each output element to exactly one item, so results do not depend on the number of threads.
+// [n*w/W, n*(w+1)/W). Which thread computes an item therefore never changes what it computes:
+// callers give each output element to exactly one item, so results do not depend on the number of
+// threads.
 //
-// One Run at a time per pool; it must not be called from inside f. What f throws, Run throws when all
-// threads are done; of several exceptions, one. The pool outlives every Run; workers sleep between them.
+// One Run at a time per pool; it must not be called from inside f. What f throws, Run throws when
+// all threads are done; of several exceptions, one. The pool outlives every Run; workers sleep
+// between them.
 #pragma once
 #include <algorithm>
 #include <atomic>
@@ -21,8 +23,8 @@ namespace hadal {
 
 class Threads {
  public:
-  // count >= 1; the caller's thread is one of them. Where the system gives fewer, it works with these, and
-  // says so in the log.
+  // count >= 1; the caller's thread is one of them. Where the system gives fewer, it works with
+  // these, and says so in the log.
   explicit Threads(std::size_t count);
   ~Threads();
   Threads(const Threads&) = delete;
@@ -37,8 +39,8 @@ class Threads {
         items, [](void* fn, std::size_t item) { (*static_cast<Fn*>(fn))(item); }, &f);
   }
 
-  // f(worker, item) for every item in [0, items): as Run, and the worker's number in [0, count()), whose
-  // scratch is its own.
+  // f(worker, item) for every item in [0, items): as Run, and the worker's number in [0, count()),
+  // whose scratch is its own.
   template <class F>
   void ForEach(std::size_t items, F&& f) {
     const std::size_t workers = std::min(items, count());

@@ -1,8 +1,9 @@
 // The memory that sequences are made of, with a limit.
 //
-// A Block is one page of compressed entries, or the fixed part of one sequence (arch/kv_layout.h). Blocks
-// are shared by reference; the last owner gives the memory back to the system and to the pool's budget.
-// Blocks keep their pool's budget alive, not the Pool. Any thread may take and drop blocks.
+// A Block is one page of compressed entries, or the fixed part of one sequence (arch/kv_layout.h).
+// Blocks are shared by reference; the last owner gives the memory back to the system and to the
+// pool's budget. Blocks keep their pool's budget alive, not the Pool. Any thread may take and drop
+// blocks.
 #pragma once
 #include <atomic>
 #include <cstddef>

@@ -87,9 +87,9 @@ Result<Sequence> Sequence::Fork() const {
 
 Progress Sequence::earliest() const {
   const auto back = [](std::uint64_t from, std::uint64_t by) { return from > by ? from - by : 0; };
-  // Nothing is lost by staying or going back, so what counts is where it stands now, or stood before
-  // it last went back. The block's window holds one entry more than its next position and kReturnTokens
-  // need: that one lets the block go back to one position less than the layers.
+  // Nothing is lost by staying or going back, so what counts is where it stands now, or stood
+  // before it last went back. The block's window holds one entry more than its next position and
+  // kReturnTokens need: that one lets the block go back to one position less than the layers.
   return {std::max(earliest_.tokens, back(state_.tokens, arch::kReturnTokens)),
           std::max(earliest_.mtp_tokens, back(state_.mtp_tokens, arch::kReturnTokens + 1))};
 }

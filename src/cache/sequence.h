@@ -1,14 +1,14 @@
 // One sequence's state: a fixed block of its own, and pages, of which it may share the full ones.
 //
-// A page is full when the sequence has passed its 128 tokens; from then on nobody writes to it, so that
-// it can belong to any number of sequences. The pages behind it are the sequence's own. A Sequence moves,
-// grows, goes back, forks and goes away as one. Not for use from two threads at once; two sequences that
-// share pages may be used from two threads.
+// A page is full when the sequence has passed its 128 tokens; from then on nobody writes to it, so
+// that it can belong to any number of sequences. The pages behind it are the sequence's own. A
+// Sequence moves, grows, goes back, forks and goes away as one. Not for use from two threads at
+// once; two sequences that share pages may be used from two threads.
 //
-// Going back needs no record of what was written. Windows and tails are rings that hold as many rows more
-// as a sequence may go back (arch/kv_layout.h), entries and index keys behind the last token are never
-// read, and reading other tokens writes over both. A full page into which a sequence goes back is under
-// way again: if others share it, the sequence gets a copy.
+// Going back needs no record of what was written. Windows and tails are rings that hold as many
+// rows more as a sequence may go back (arch/kv_layout.h), entries and index keys behind the last
+// token are never read, and reading other tokens writes over both. A full page into which a
+// sequence goes back is under way again: if others share it, the sequence gets a copy.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -41,16 +41,17 @@ class Sequence {
   // Another sequence in the same state. Full pages are shared, the rest is copied. kExhausted.
   Result<Sequence> Fork() const;
 
-  // Back to the state after the first `tokens`, bit for bit as if no other had been read. Pages behind it
-  // are given back, reserved ones too. The MTP block keeps at most mtp_tokens positions. Its position p is
-  // made of token p + 1 too: `tokens` is right if the token that comes next is the one that came, and
-  // `tokens` - 1, as without mtp_tokens, if another may come.
-  // kInvalid: before earliest(), or more than there are. kExhausted: no memory for the copy of a shared
-  // page. The sequence is unchanged then.
+  // Back to the state after the first `tokens`, bit for bit as if no other had been read. Pages
+  // behind it are given back, reserved ones too. The MTP block keeps at most mtp_tokens positions.
+  // Its position p is made of token p + 1 too: `tokens` is right if the token that comes next is
+  // the one that came, and `tokens` - 1, as without mtp_tokens, if another may come.
+  // kInvalid: before earliest(), or more than there are. kExhausted: no memory for the copy of a
+  // shared page. The sequence is unchanged then.
   Status Truncate(std::uint64_t tokens);
   Status Truncate(std::uint64_t tokens, std::uint64_t mtp_tokens);
-  // How far Truncate can go: kReturnTokens back from the farthest that the sequence has been, the MTP
-  // block one more. Forks, checkpoints and snapshots can go back as far as what they were made from.
+  // How far Truncate can go: kReturnTokens back from the farthest that the sequence has been, the
+  // MTP block one more. Forks, checkpoints and snapshots can go back as far as what they were made
+  // from.
   Progress earliest() const;
   // For who restores a state: as earliest() said when it was kept.
   void set_earliest(Progress earliest) { earliest_ = earliest; }

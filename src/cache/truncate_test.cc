@@ -1,4 +1,5 @@
-// What going back and checkpoints do to counts and memory; tests/truncate_test.cc has what comes after.
+// What going back and checkpoints do to counts and memory; tests/truncate_test.cc has what comes
+// after.
 #include <gtest/gtest.h>
 
 #include <optional>

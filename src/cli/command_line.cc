@@ -12,8 +12,8 @@
 namespace hadal::cli {
 namespace {
 
-// A command's text is one string, its first line the summary. In the list of commands only the summary
-// is shown, in the command's own help all of it.
+// A command's text is one string, its first line the summary. In the list of commands only the
+// summary is shown, in the command's own help all of it.
 void SplitDescriptions(CLI::App& app) {
   const std::string text = app.get_description();
   if (const std::size_t line = text.find('\n'); line != std::string::npos) {

@@ -16,7 +16,8 @@ struct InspectOptions {
   bool json = false;
 };
 
-// kCancelled: asked to stop while verifying. kCorrupt: what was found is printed, but it is not a checkpoint that hadal can run.
+// kCancelled: asked to stop while verifying. kCorrupt: what was found is printed, but it is not a
+// checkpoint that hadal can run.
 Status Inspect(const InspectOptions& options, std::ostream& out);
 
 }  // namespace hadal::cli

@@ -23,7 +23,8 @@ void AddProblem(Inspection& inspection, std::string what) {
     ++inspection.unlisted_problems;
 }
 
-// The numbers that a tensor holds for the model: packed FP4 count twice, scales and tables not at all.
+// The numbers that a tensor holds for the model: packed FP4 count twice, scales and tables not at
+// all.
 std::uint64_t ParametersIn(const arch::Recognised& found, const io::TensorInfo& info) {
   const std::optional<StoredFormat> format = FormatOfCodes(info.dtype);
   if (found.kind == arch::Recognised::Kind::kScale || !format || *format == StoredFormat::kI64)

@@ -39,9 +39,10 @@ struct Inspection {
   std::vector<std::string> notes;              // what was passed over
 };
 
-// kNotFound, kCorrupt, kIo: the folder is no checkpoint. A config that hadal does not take and tensors
-// that do not fit it are problems, not errors: the rest is still worth showing.
-// verify: every number is read, those that are not finite are problems; quiet: without a progress line.
+// kNotFound, kCorrupt, kIo: the folder is no checkpoint. A config that hadal does not take and
+// tensors that do not fit it are problems, not errors: the rest is still worth showing.
+// verify: every number is read, those that are not finite are problems; quiet: without a progress
+// line.
 struct InspectionOptions {
   std::string filter = {};
   bool verify = false, quiet = false;

@@ -99,7 +99,8 @@ std::string IdsJson(const std::vector<TokenId>& ids) {
   return fmt::format("{{\"ids\": [{}]}}", fmt::join(ids, ", "));
 }
 
-// Other readers take these characters for the end of a line, as Unicode does; JSON may hold them raw.
+// Other readers take these characters for the end of a line, as Unicode does; JSON may hold them
+// raw.
 std::string EscapeLineEnds(std::string json) {
   constexpr std::pair<std::string_view, std::string_view> kEnds[] = {
       {"\u0085", "\\u0085"}, {"\u2028", "\\u2028"}, {"\u2029", "\\u2029"}};

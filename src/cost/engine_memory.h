@@ -1,10 +1,10 @@
 // What the engine allocates for a DeepSeek-V4 model, by component: the allocator's own layout
-// (arch/kv_layout.h) and scratch (model/forward.h), added up without allocating. Tests compare it with
-// cache::Sequence::bytes and Forward::scratch_bytes.
+// (arch/kv_layout.h) and scratch (model/forward.h), added up without allocating. Tests compare it
+// with cache::Sequence::bytes and Forward::scratch_bytes.
 //
-// Pages are whole: a sequence of N tokens holds ceil(N / 128) of them, so its compressed entries may
-// be up to 127 tokens ahead of KvBytes. Windows and tails are rings with room for going back, which the
-// published formats do not know and KvBytes does not count.
+// Pages are whole: a sequence of N tokens holds ceil(N / 128) of them, so its compressed entries
+// may be up to 127 tokens ahead of KvBytes. Windows and tails are rings with room for going back,
+// which the published formats do not know and KvBytes does not count.
 #pragma once
 #include <cstdint>
 

@@ -216,8 +216,8 @@ void CompareFidelity(const GoldenContext& context, const GoldenRun& stored,
                            .value_limit = limit,
                            .at_least = at_least}));
   };
-  // The limits are what the official rounding does, with an allowance for chance: on these few positions
-  // two roundings that are equally close differ by some.
+  // The limits are what the official rounding does, with an allowance for chance: on these few
+  // positions two roundings that are equally close differ by some.
   const std::vector<double> ours = RowDivergences(got, want, vocab);
   const std::vector<double> theirs = RowDivergences(official, want, vocab);
   const double agreement = TopOneAgreement(official, want, vocab);

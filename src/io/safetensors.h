@@ -2,9 +2,10 @@
 //   {"name": {"dtype": "BF16", "shape": [..], "data_offsets": [begin, end]}, "__metadata__": {..}}
 // (it may end in spaces), then raw row-major data; offsets count from the end of the header.
 //
-// "__metadata__" may be null. Everything in the header is checked against the file before it is used: length, UTF-8, types, known
-// dtypes, offsets inside the file, shape x dtype = bytes without overflow, no two tensors overlapping.
-// Source: github.com/huggingface/safetensors, README, "Format".
+// "__metadata__" may be null. Everything in the header is checked against the file before it is
+// used: length, UTF-8, types, known dtypes, offsets inside the file, shape x dtype = bytes without
+// overflow, no two tensors overlapping. Source: github.com/huggingface/safetensors, README,
+// "Format".
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,14 +1,14 @@
 // Attention of a batch of tokens, each over entries of its own sequence, where they lie.
 //
-//   out[t,h,:] = attention (attention.h) of q[t,h,:] over row t's entries: positions [window_begin, position]
-//   of its window, ascending, then its compressed entries, ascending
+//   out[t,h,:] = attention (attention.h) of q[t,h,:] over row t's entries: positions [window_begin,
+//   position] of its window, ascending, then its compressed entries, ascending
 //
 //   rows  [rows]                    what each row attends
 //   q     [rows, heads * head_dim]  f32  read, and replaced by the outputs
 //   sink  [heads]                   f32  read
 //
-// Numbers  as attention.h; tiles are cut where a row's own list says, so its bits depend on its entries
-//          alone. A single row's heads are shared out among the threads, else the rows are.
+// Numbers  as attention.h; tiles are cut where a row's own list says, so its bits depend on its
+//          entries alone. A single row's heads are shared out among the threads, else the rows are.
 // Caller   every row attends at least one entry. scratch [threads, AttendScratchFloats].
 // Cost     4 * heads * head_dim flops and an entry's bytes for each entry of each row.
 // Source   report, "Hybrid attention"; DeepSeek-V4 inference/kernel.py, sparse_attn.

@@ -38,7 +38,8 @@ std::vector<std::byte> Stored(const Format& format, std::size_t count, std::size
   return entries;
 }
 
-// Pages of kPage entries, in an order that is not memory's, with something in front of their entries.
+// Pages of kPage entries, in an order that is not memory's, with something in front of their
+// entries.
 template <class Format>
 struct Pages {
   Pages(const Format& format, std::size_t dim, std::uint64_t seed)
@@ -79,7 +80,8 @@ TEST(KeepInRing, KeepsTheNewest) {
   }
 }
 
-// Rows at several places of a chunk, whose windows lie in the ring, across both and in the chunk alone.
+// Rows at several places of a chunk, whose windows lie in the ring, across both and in the chunk
+// alone.
 TEST(AttendRows, IsTheDefinitionForAnyThreads) {
   for (const EntryStorage storage : {EntryStorage::kPublished, EntryStorage::kFloat}) {
     const EntryFormat format = Format(storage);

@@ -1,7 +1,7 @@
 // A layer's stored entries: how they are written and read, and where those lie that a row attends.
 //
-// An entry is one vector of head_dim channels, stored as published (block_quant.h) or in float32, rounded to
-// what the published form would give back or not at all.
+// An entry is one vector of head_dim channels, stored as published (block_quant.h) or in float32,
+// rounded to what the published form would give back or not at all.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -59,8 +59,8 @@ struct WindowEntries {
   }
 };
 
-// ring <- the last rows of x [n, cols], which belong to positions first, first + 1, ...: position p to row
-// p mod ring.rows().
+// ring <- the last rows of x [n, cols], which belong to positions first, first + 1, ...: position p
+// to row p mod ring.rows().
 void KeepInRing(View2<const std::byte> x, std::uint64_t first, View2<std::byte> ring);
 void KeepInRing(View2<const float> x, std::uint64_t first, View2<float> ring);
 

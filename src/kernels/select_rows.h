@@ -1,17 +1,20 @@
-// The lightning indexer's choice for a batch of tokens: each one's best entries of its own sequence.
+// The lightning indexer's choice for a batch of tokens: each one's best entries of its own
+// sequence.
 //
-//   chosen[t,:] = the k best, by the score of index_scores.h, of the first visible[t] keys of row t, ascending
+//   chosen[t,:] = the k best, by the score of index_scores.h, of the first visible[t] keys of row
+//   t, ascending
 //                 (all of them, if there are no more than k); equal scores: the lower entry
 //
 //   rows    [rows]            where the keys lie; a page's keys follow one another
 //   q       [rows, heads * dim]  f32  read: rounded already as its numerics say
 //   w       [rows, heads]        f32  read
-//   packed  [rows, PackedIndexQueryBytes], or none: queries and keys both FP4 as published, scores in
-//           integers (packed_index_scores.h); q and w are not read then
+//   packed  [rows, PackedIndexQueryBytes], or none: queries and keys both FP4 as published, scores
+//           in integers (packed_index_scores.h); q and w are not read then
 //   chosen  [rows, k]         the first min(visible, k) of each row written
 //
-// Numbers  a row's scores depend on its query and its keys alone. A single row's pages are shared out among
-//          the threads, else the rows are: which entries are best does not depend on who scored them.
+// Numbers  a row's scores depend on its query and its keys alone. A single row's pages are shared
+//          out among the threads, else the rows are: which entries are best does not depend on who
+//          scored them.
 // Caller   best, one a thread, for k; scratch [threads, SelectScratchFloats].
 // Source   report, "Lightning indexer"; DeepSeek-V4 inference/model.py, Indexer.forward.
 #pragma once

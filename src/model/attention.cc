@@ -27,8 +27,8 @@ void PrepareQueries(const Pass& pass, std::size_t ratio, View2<float> q) {
   Rotate(pass, ratio, kernels::Turn::kForward, q);
 }
 
-// The batch's own window entries [rows, entry_bytes], kept apart from the ring until every row has read
-// the old ones. kv [rows, head_dim] is changed by the rounding.
+// The batch's own window entries [rows, entry_bytes], kept apart from the ring until every row has
+// read the old ones. kv [rows, head_dim] is changed by the rounding.
 View2<const std::byte> MakeWindowEntries(const Pass& pass, View2<float> kv, Arena::Scope& scope) {
   const View2<std::byte> entries = scope.Take<std::byte>(kv.rows(), pass.layout.entry_bytes);
   Arena::Scope own(scope.arena());

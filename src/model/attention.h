@@ -1,5 +1,5 @@
-// Hybrid attention of one layer: a sliding window, and compressed entries chosen by the indexer (CSA)
-// or all of them (HCA), in one softmax with a sink; keys are values, shared by all heads.
+// Hybrid attention of one layer: a sliding window, and compressed entries chosen by the indexer
+// (CSA) or all of them (HCA), in one softmax with a sink; keys are values, shared by all heads.
 //
 //   qr = norm(wq_a x);  q = rope(rmsnorm_heads(wq_b qr));  kv = rope(norm(wkv x))
 //   o_h = sum_j p_hj kv_j over the window and the compressed entries
@@ -13,8 +13,8 @@
 namespace hadal::model {
 
 // Attention goes over a batch in parts of at most so many rows, so that the wide intermediate rows
-// (queries: heads * head_dim) take bounded memory. By the contract that chunks change nothing, neither
-// does this.
+// (queries: heads * head_dim) take bounded memory. By the contract that chunks change nothing,
+// neither does this.
 inline constexpr std::size_t kAttentionRows = 256;
 
 // x [rows, dim] -> [rows, dim]; updates the sequences' state of this layer.

@@ -1,17 +1,20 @@
 // The forward pass: one function for prefill, chunked prefill, decode and verification.
 //
 // A batch is a list of chunks: some new tokens of one sequence each, at whatever position that
-// sequence has reached. Every token passes through every layer; its result depends on its own sequence
-// alone, bit for bit, however the tokens are cut into chunks and batches and however many threads run.
+// sequence has reached. Every token passes through every layer; its result depends on its own
+// sequence alone, bit for bit, however the tokens are cut into chunks and batches and however many
+// threads run.
 //
-//   HADAL_TRY(Forward forward, Forward::Create(model, Numerics::Stored(), threads, /*max_tokens=*/512));
+//   HADAL_TRY(Forward forward, Forward::Create(model, Numerics::Stored(), threads,
+//   /*max_tokens=*/512));
 //   forward.Run({{&state, prompt}});                    // state.tokens grows by prompt.size()
 //   forward.Logits(last_row, logits);
 //
-// A model may hold some layers only (arch/selection.h): streams then go from one Forward to the next.
+// A model may hold some layers only (arch/selection.h): streams then go from one Forward to the
+// next.
 //
-// A Forward owns its scratch, one allocation for batches of max_tokens; it does not grow with context. One
-// call at a time. The Model, the Threads and the memory behind the states outlive it.
+// A Forward owns its scratch, one allocation for batches of max_tokens; it does not grow with
+// context. One call at a time. The Model, the Threads and the memory behind the states outlive it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -39,8 +42,8 @@ class ExpertRunner;
 
 class Forward {
  public:
-  // kExhausted: the system does not give the scratch. experts: where routed experts are computed, which
-  // outlives this; null: here, with the weights that the model maps.
+  // kExhausted: the system does not give the scratch. experts: where routed experts are computed,
+  // which outlives this; null: here, with the weights that the model maps.
   static Result<Forward> Create(const Model& model, const arch::Numerics& numerics,
                                 Threads& threads, std::size_t max_tokens,
                                 ExpertRunner* experts = nullptr);
@@ -57,35 +60,37 @@ class Forward {
                                   std::size_t max_tokens, std::size_t threads);
   void set_observer(Observer* observer);  // null: none
 
-  // All tokens of the batch (at most max_tokens, HADAL_CHECK). Batch rows are the chunks' tokens one
-  // after another. A sequence appears at most once. Advances every chunk's sequence->tokens.
-  // stop, if any, is asked before each layer: if it says yes, Run ends there with kCancelled, and the
-  // sequences can go on with a copy of their fixed blocks from before. Any other error is the expert
-  // runner's; the batch's sequences are then of no more use.
+  // All tokens of the batch (at most max_tokens, HADAL_CHECK). Batch rows are the chunks' tokens
+  // one after another. A sequence appears at most once. Advances every chunk's sequence->tokens.
+  // stop, if any, is asked before each layer: if it says yes, Run ends there with kCancelled, and
+  // the sequences can go on with a copy of their fixed blocks from before. Any other error is the
+  // expert runner's; the batch's sequences are then of no more use.
   Status Run(std::span<const Chunk> batch, const std::function<bool()>& stop = {});
-  // The same through the layers of a later part of a model: `streams` [tokens, 4 * hidden_size] are what the
-  // part before it gave for this batch. The parts' states are their own (KvLayout of a selection).
+  // The same through the layers of a later part of a model: `streams` [tokens, 4 * hidden_size] are
+  // what the part before it gave for this batch. The parts' states are their own (KvLayout of a
+  // selection).
   Status RunFrom(std::span<const Chunk> batch, View2<const float> streams,
                  const std::function<bool()>& stop = {});
 
-  // The residual streams [tokens, 4 * hidden_size] of the last Run, after the last layer that is here.
+  // The residual streams [tokens, 4 * hidden_size] of the last Run, after the last layer that is
+  // here.
   View2<const float> streams() const;
   // Next-token logits [vocab_size] of one batch row of the last Run.
   void Logits(std::size_t row, std::span<float> logits);
-  // The same of rows first_row, first_row + 1, ..., one a row of logits [rows, vocab_size]: the head's
-  // weights are read once for several rows.
+  // The same of rows first_row, first_row + 1, ..., one a row of logits [rows, vocab_size]: the
+  // head's weights are read once for several rows.
   void Logits(std::size_t first_row, View2<float> logits);
 
-  // The MTP block over rows [first_row, first_row + next_tokens.size()) of the last Run, which belong
-  // to `sequence` and are its positions mtp_tokens, mtp_tokens + 1, ...: next_tokens[i] is the token that
-  // follows the row's own. Keeps the streams of Run. Afterwards MtpLogits(i) predicts the token after
-  // next_tokens[i]. Advances sequence->mtp_tokens.
+  // The MTP block over rows [first_row, first_row + next_tokens.size()) of the last Run, which
+  // belong to `sequence` and are its positions mtp_tokens, mtp_tokens + 1, ...: next_tokens[i] is
+  // the token that follows the row's own. Keeps the streams of Run. Afterwards MtpLogits(i)
+  // predicts the token after next_tokens[i]. Advances sequence->mtp_tokens.
   Status RunMtp(SequenceState& sequence, std::size_t first_row,
                 std::span<const std::int32_t> next_tokens);
   void MtpLogits(std::size_t index, std::span<float> logits);
 
-  // Layer `layer` alone, from given streams [batch tokens, 4 * hidden_size] (for tests of one layer):
-  // out gets the streams after it. Does not advance the sequences.
+  // Layer `layer` alone, from given streams [batch tokens, 4 * hidden_size] (for tests of one
+  // layer): out gets the streams after it. Does not advance the sequences.
   Status RunLayer(std::size_t layer, std::span<const Chunk> batch, View2<const float> in,
                   View2<float> out);
 

@@ -27,8 +27,8 @@ bool UsesPackedScores(const Pass& pass) {
          !pass.numerics.bf16_activations && pass.config.index_head_dim <= kernels::kPackedIndexDim;
 }
 
-// The queries of a batch in the form that their scores take. q [rows, heads * dim] and w [rows, heads] are
-// turned and rounded in place.
+// The queries of a batch in the form that their scores take. q [rows, heads * dim] and w [rows,
+// heads] are turned and rounded in place.
 kernels::IndexQueries PrepareQueries(const Pass& pass, View2<float> q, View2<float> w,
                                      Arena::Scope& scope) {
   const std::size_t heads = pass.config.index_n_heads, dim = pass.config.index_head_dim;

@@ -1,6 +1,7 @@
-// What every sub-layer of a forward pass needs besides its weights, its input and scratch: the numerics and
-// the threads, and, where rows belong to sequences, the batch with its angles. A Pass is a value made for
-// one batch, or for a part of one; what it refers to outlives it. Sub-layers keep nothing.
+// What every sub-layer of a forward pass needs besides its weights, its input and scratch: the
+// numerics and the threads, and, where rows belong to sequences, the batch with its angles. A Pass
+// is a value made for one batch, or for a part of one; what it refers to outlives it. Sub-layers
+// keep nothing.
 #pragma once
 #include <cstddef>
 #include <span>

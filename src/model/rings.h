@@ -1,4 +1,5 @@
-// The rings of a sequence's fixed block: where a token's window entry and its compressors' rows lie.
+// The rings of a sequence's fixed block: where a token's window entry and its compressors' rows
+// lie.
 #pragma once
 #include <cstddef>
 

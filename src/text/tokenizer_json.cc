@@ -80,7 +80,8 @@ Status CheckFrame(const Json& root) {
   const Json& version = FieldOrNull(root, "version");
   if (!version.is_null() && (version.AsString() == nullptr || *version.AsString() != "1.0"))
     return Fail(Code::kUnsupported, "version is {}; only \"1.0\" is known", Shown(version));
-  // "truncation" and "padding" are how a training tool last cut its batches: no matter of the text's tokens.
+  // "truncation" and "padding" are how a training tool last cut its batches: no matter of the
+  // text's tokens.
 
   const Json& normalizer = FieldOrNull(root, "normalizer");
   if (!normalizer.is_null()) {

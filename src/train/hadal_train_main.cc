@@ -1,5 +1,5 @@
-// hadal-train CONFIG.toml: trains a model (trainer.h). Exit codes: 0 done, 1 failed or stopped, 2 bad
-// usage.
+// hadal-train CONFIG.toml: trains a model (trainer.h). Exit codes: 0 done, 1 failed or stopped, 2
+// bad usage.
 #include <malloc.h>
 #include <unistd.h>
 
@@ -22,9 +22,10 @@ using hadal::Result;
 using hadal::Status;
 using hadal::Unit;
 
-// OpenBLAS before 0.3.27 does not know AMD's Zen 5 and takes kernels for Haswell, at half the speed;
-// the ones for Skylake-X are right for any AVX-512 machine. It chooses when it is loaded, which is
-// before main: hence the new start. Threads that wait should sleep: workers outnumber no processor.
+// OpenBLAS before 0.3.27 does not know AMD's Zen 5 and takes kernels for Haswell, at half the
+// speed; the ones for Skylake-X are right for any AVX-512 machine. It chooses when it is loaded,
+// which is before main: hence the new start. Threads that wait should sleep: workers outnumber no
+// processor.
 void ChooseBlasKernels(char** argv) {
 #if defined(__x86_64__)
   if (std::getenv("OPENBLAS_CORETYPE") != nullptr || std::getenv("HADAL_TRAIN_STARTED") != nullptr)
@@ -41,8 +42,8 @@ void ChooseBlasKernels(char** argv) {
 #endif
 }
 
-// Each step frees and asks for the same memory. By default large pieces go back to the system and are
-// fetched again, zeroed, page by page; kept, they cost nothing.
+// Each step frees and asks for the same memory. By default large pieces go back to the system and
+// are fetched again, zeroed, page by page; kept, they cost nothing.
 void KeepMemory() {
 #if defined(__GLIBC__)
   mallopt(M_ARENA_MAX, 1);  // other arenas cannot grow past 64 MB and return what is larger
