@@ -13,6 +13,7 @@ constexpr Dialect kDeepSeekV4{
     .dsml = "\uFF5CDSML\uFF5C",
     .task_begin = "<\uFF5C",
     .task_end = "\uFF5C>",
+    .tasks = {"action", "query", "authority", "domain", "title", "extracted_url", "read_url"},
     .reply_task = "action",
     .tool_calls = "tool_calls",
     .result_begin = "<tool_result>",
@@ -64,5 +65,15 @@ constexpr Dialect kDeepSeekV4{
         "## Response Format:\n\n"
         "You MUST strictly adhere to the following schema to reply:\n",
 };
+
+std::vector<std::string> ControlTokens(const Dialect& d) {
+  std::vector<std::string> tokens;
+  for (const std::string_view token :
+       {d.bos, d.eos, d.user, d.assistant, d.think_begin, d.think_end, d.dsml, d.latest_reminder})
+    tokens.emplace_back(token);
+  for (const std::string_view task : d.tasks)
+    tokens.push_back(std::string(d.task_begin) + std::string(task) + std::string(d.task_end));
+  return tokens;
+}
 
 }  // namespace hadal::chat

@@ -3,7 +3,10 @@
 //
 // Source: DeepSeek-V4, encoding/encoding_dsv4.py and the cases released beside it.
 #pragma once
+#include <array>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace hadal::chat {
 
@@ -13,6 +16,7 @@ struct Dialect {
   std::string_view think_begin, think_end;
   std::string_view dsml;  // inside the tags of tool calls: <｜DSML｜invoke name="...">
   std::string_view task_begin, task_end;  // around a quick instruction's name
+  std::array<std::string_view, 7> tasks;  // the names
   std::string_view reply_task;            // the one that is answered as a reply, after `assistant`
 
   // Text.
@@ -26,5 +30,9 @@ struct Dialect {
 };
 
 extern const Dialect kDeepSeekV4;
+
+// Every control token that prompts and replies may hold: what a tokenizer must have as one token
+// each. BOS and EOS come first.
+std::vector<std::string> ControlTokens(const Dialect& dialect);
 
 }  // namespace hadal::chat

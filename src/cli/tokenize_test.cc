@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "base/json.h"
+#include "chat/dialect.h"
 #include "cli/tokenizer.h"
 #include "io/file.h"
 #include "testing/temp_folder.h"
@@ -143,6 +144,24 @@ TEST_F(TokenizeTest, TrainingReadsFoldersAndReports) {
   EXPECT_EQ(*summary->Find("input_bytes")->AsInt(), 16);
   EXPECT_EQ(*summary->Find("vocab_size")->AsInt(), 262);
   EXPECT_TRUE(text::Tokenizer::Open(path).ok());
+}
+
+TEST_F(TokenizeTest, ATokenizerForConversationsHoldsTheirControlTokens) {
+  const std::string path = folder_.File("chat.json");
+  std::ostringstream out;
+  const Status done = TrainTokenizer({.vocab_size = 300,
+                                      .out = path,
+                                      .chat = true,
+                                      .special = {"<more>"},
+                                      .inputs = {folder_.File("a.txt")},
+                                      .min_count = 1,
+                                      .quiet = true},
+                                     out);
+  ASSERT_TRUE(done.ok()) << done.error().what;
+  const text::Tokenizer tokenizer = text::Tokenizer::Open(path).value();
+  for (const std::string& token : chat::ControlTokens(chat::kDeepSeekV4))
+    EXPECT_TRUE(tokenizer.AddedToken(token).has_value()) << token;
+  EXPECT_EQ(tokenizer.AddedToken("<more>").value() + 1, tokenizer.vocab_size());
 }
 
 TEST_F(TokenizeTest, TrainingRefusals) {

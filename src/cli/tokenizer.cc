@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/table.h"
 #include "base/units.h"
+#include "chat/dialect.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
 #include "io/file.h"
@@ -34,10 +35,11 @@ constexpr const char* kAboutTrain =
     "\n"
     "The text is split as DeepSeek-V3 and V4 split it. The ids 0, 1 and 2 are BOS, EOS and PAD, "
     "then\n"
-    "come the 256 bytes, what is learnt, and the tokens given with --special in their order.\n"
+    "come the 256 bytes, what is learnt, the control tokens of --chat, and the tokens given with\n"
+    "--special in their order.\n"
     "\n"
     "Examples:\n"
-    "  hadal tokenizer train --vocab-size 4096 --out models/mine stories.txt\n"
+    "  hadal tokenizer train --vocab-size 4096 --chat --out models/mine stories.txt\n"
     "  hadal tokenizer train --vocab-size 32K --out mine.json --special \"<think>\" \\\n"
     "      --special \"</think>\" corpus/            every .txt file under corpus/";
 
@@ -134,9 +136,13 @@ text::BpeTrainOptions BpeOptions(const TrainTokenizerOptions& options) {
   text::BpeTrainOptions bpe = {.vocab_size = options.vocab_size,
                                .leading_tokens = LeadingTokens(),
                                .min_count = options.min_count};
-  for (const std::string& token : options.special)
-    if (std::ranges::find(bpe.leading_tokens, token) == bpe.leading_tokens.end())
-      bpe.added_tokens.push_back(token);
+  const auto add = [&bpe](const std::vector<std::string>& tokens) {
+    for (const std::string& token : tokens)
+      if (std::ranges::find(bpe.leading_tokens, token) == bpe.leading_tokens.end())
+        bpe.added_tokens.push_back(token);
+  };
+  if (options.chat) add(chat::ControlTokens(chat::kDeepSeekV4));
+  add(options.special);
   return bpe;
 }
 
@@ -179,6 +185,9 @@ void AddTokenizer(Command app, Work* work) {
       .Check(Size(256 + LeadingTokens().size(), text::kMaxTokenIds))
       .ShowDefault();
   train.AddOption("--out", options->out, "a directory, or a file ending in .json").Required();
+  train.AddFlag("--chat", options->chat,
+                "add every control token of the published chat format (User, Assistant, think, "
+                "tool calls, tasks)");
   train.AddOption("--special", options->special, "an added token; may be given several times")
       .OneValueEach();
   train.AddOption("--min-count", options->min_count, "merge no pair that is seen less often")

@@ -12,7 +12,8 @@ namespace hadal::cli {
 struct TrainTokenizerOptions {
   std::size_t vocab_size = 4096;
   std::string out = {};  // a name ending in .json, or a directory for tokenizer.json
-  std::vector<std::string> special = {};  // get the highest ids
+  bool chat = false;     // the control tokens of conversations are added tokens
+  std::vector<std::string> special = {};  // likewise; they get the highest ids
   std::vector<std::string> inputs = {};   // files, and directories of .txt files
   std::size_t min_count = 2;
   bool json = false;   // the summary as JSON

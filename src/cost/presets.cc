@@ -32,7 +32,7 @@ constexpr std::string_view kGqa8 =
 
 // models/embedded/config.json; a test compares them.
 constexpr std::string_view kEmbedded =
-    R"({"model_type": "deepseek_v4", "torch_dtype": "bfloat16", "vocab_size": 4096, "hidden_size": 256,
+    R"({"model_type": "deepseek_v4", "torch_dtype": "bfloat16", "vocab_size": 4105, "hidden_size": 256,
  "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 128,
  "qk_rope_head_dim": 64, "q_lora_rank": 128, "o_groups": 2, "o_lora_rank": 128, "sliding_window":
  64, "index_n_heads": 4, "index_head_dim": 64, "index_topk": 32, "moe_intermediate_size": 128,

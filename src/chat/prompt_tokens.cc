@@ -1,0 +1,26 @@
+#include "chat/prompt_tokens.h"
+
+#include "base/quote.h"
+
+namespace hadal::chat {
+
+Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer,
+                                                const Prompt& prompt) {
+  std::vector<text::TokenId> tokens;
+  for (const PromptPiece& piece : prompt.pieces()) {
+    if (piece.control) {
+      const std::optional<text::TokenId> token = tokenizer.AddedToken(piece.text);
+      if (!token)
+        return Fail(Code::kInvalid,
+                    "the tokenizer has no token {}, which this conversation's format needs",
+                    Quote(piece.text));
+      tokens.push_back(*token);
+    } else {
+      const std::vector<text::TokenId> text = tokenizer.Encode(piece.text);
+      tokens.insert(tokens.end(), text.begin(), text.end());
+    }
+  }
+  return tokens;
+}
+
+}  // namespace hadal::chat

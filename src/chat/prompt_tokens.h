@@ -1,0 +1,15 @@
+// A prompt's tokens: control pieces are one token each, and text is text, whatever it spells.
+#pragma once
+#include <vector>
+
+#include "base/result.h"
+#include "chat/prompt.h"
+#include "text/tokenizer.h"
+
+namespace hadal::chat {
+
+// kInvalid: a control token that the tokenizer does not have.
+Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer,
+                                                const Prompt& prompt);
+
+}  // namespace hadal::chat
