@@ -20,18 +20,18 @@ MAY_INCLUDE = {
     "machine": "base kernels",
     "text": "base",
     "grammar": "base",
-    "chat": "base text",
+    "chat": "base text grammar",
     "arch": "base tensor io kernels",
     "convert": "base tensor io arch",
     "model": "base tensor io kernels arch",
     "cost": "base tensor kernels arch model",
     "cache": "base tensor io kernels arch model cost",
-    "engine": "base tensor io kernels text arch model cost cache",
+    "engine": "base tensor io kernels text grammar arch model cost cache",
     "eval": "base tensor io kernels text arch model cost cache engine",
     "train": "base tensor io text arch convert model",
     "plan": "base tensor io kernels arch model cost",
     "measure": "base tensor io kernels machine text arch model cost cache engine",
-    "cli": "base tensor io kernels machine text chat arch convert model cost cache engine eval plan "
+    "cli": "base tensor io kernels machine text grammar chat arch convert model cost cache engine eval plan "
     "measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }

@@ -4,6 +4,15 @@
 #include <utility>
 
 namespace hadal::engine {
+namespace {
+
+void Allow(std::int32_t token, std::vector<std::uint64_t>* allowed) {
+  const auto index = static_cast<std::size_t>(token);
+  allowed->resize(std::max(allowed->size(), index / 64 + 1));
+  (*allowed)[index / 64] |= std::uint64_t{1} << index % 64;
+}
+
+}  // namespace
 
 ActiveRequest::ActiveRequest(RequestId id, Request request, std::uint64_t promised_bytes,
                              const text::Tokenizer* tokenizer,
@@ -15,6 +24,7 @@ ActiveRequest::ActiveRequest(RequestId id, Request request, std::uint64_t promis
       eos_ids_(eos_ids),
       ends_(request_.stop.token_ids),
       sampler_(request_.sample, std::span(request_.tokens).first(prompt_tokens_)),
+      constraint_(request_.constraint),
       stop_(request_.stop.texts) {
   if (!request_.stop.ignore_eos) ends_.insert(ends_.end(), eos_ids.begin(), eos_ids.end());
   if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
@@ -31,6 +41,7 @@ Status ActiveRequest::Admit(const std::shared_ptr<cache::Pool>& pool) {
   const std::size_t earlier = std::exchange(request_.generated, 0);
   for (std::size_t i = 0; i < earlier && !ended(); ++i) {
     const std::int32_t token = request_.tokens[prompt_tokens_ + i];
+    HADAL_TRY_STATUS(constraint_.Accept(token));
     sampler_.Accept(token);
     ++request_.generated;
     Show(token, nullptr);
@@ -63,9 +74,21 @@ bool ActiveRequest::Advance(std::size_t rows) {
   return false;
 }
 
-std::span<const std::int32_t> ActiveRequest::Forbidden() const {
-  if (request_.generated >= request_.stop.min_tokens) return {};
-  return ends_;
+std::optional<Restriction> ActiveRequest::MayComeNext(std::vector<std::uint64_t>* allowed) {
+  const Constraint::Choice choice = constraint_.Next(allowed);
+  const bool early = request_.generated < request_.stop.min_tokens;
+  if (!choice.restricted) {
+    Restriction free;
+    if (early || !choice.may_end) free.forbidden = ends_;
+    return free;
+  }
+  const bool nothing_else =
+      std::ranges::all_of(*allowed, [](std::uint64_t word) { return word == 0; });
+  if (choice.may_end && (nothing_else || !early)) {
+    if (nothing_else && ends_.empty()) return std::nullopt;
+    for (const std::int32_t end : ends_) Allow(end, allowed);
+  }
+  return Restriction{.allowed = *allowed};
 }
 
 std::optional<FinishReason> ActiveRequest::EndsText(std::int32_t token) const {
@@ -75,8 +98,13 @@ std::optional<FinishReason> ActiveRequest::EndsText(std::int32_t token) const {
 
 Status ActiveRequest::Draw(std::span<const float> logits, SampleScratch* scratch) {
   if (!drawn_) drawn_ = clock_.seconds();
+  const std::optional<Restriction> restriction = MayComeNext(&scratch->allowed);
+  if (!restriction) {
+    End(FinishReason::kStop);
+    return Unit{};
+  }
   HADAL_TRY(const std::int32_t token,
-            sampler_.Pick(logits, request_.tokens.size(), Forbidden(), scratch));
+            sampler_.Pick(logits, request_.tokens.size(), *restriction, scratch));
   std::optional<Logprobs> logprobs;
   if (request_.logprobs) logprobs = LogprobsOf(logits, token, *request_.logprobs);
   sampler_.Accept(token);
@@ -90,6 +118,7 @@ Status ActiveRequest::Draw(std::span<const float> logits, SampleScratch* scratch
                          .logprobs = logprobs ? &*logprobs : nullptr});
     return Unit{};
   }
+  HADAL_TRY_STATUS(constraint_.Accept(token));
   request_.tokens.push_back(token);
   Show(token, logprobs ? &*logprobs : nullptr);
   if (!ended() && full()) End(FinishReason::kMaxTokens);

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "engine/constraint.h"
 #include "engine/request.h"
 #include "engine/stop_text.h"
 #include "model/forward.h"
@@ -54,7 +55,8 @@ class ActiveRequest {
  private:
   std::size_t unread() const { return request_.tokens.size() - request_.state->tokens(); }
   bool full() const { return request_.generated >= *request_.stop.max_tokens; }
-  std::span<const std::int32_t> Forbidden() const;
+  // What may come next. None: the text must end, and no token ends one.
+  std::optional<Restriction> MayComeNext(std::vector<std::uint64_t>* allowed);
   void Show(std::int32_t token, const Logprobs* logprobs);
   std::optional<FinishReason> EndsText(std::int32_t token) const;
 
@@ -65,6 +67,7 @@ class ActiveRequest {
   std::span<const std::int32_t> eos_ids_;
   std::vector<std::int32_t> ends_;  // ids that end the text
   Sampler sampler_;
+  Constraint constraint_;
   std::optional<text::StreamDecoder> decoder_;
   StopText stop_;
   std::optional<FinishReason> reason_;

@@ -126,7 +126,8 @@ Result<GenerateResult> Generate(const ModelFiles& files, Threads& threads, std::
                                 const GenerateCallbacks& callbacks) {
   Request request{.tokens = PromptTokens(files, prompt, options),
                   .sample = options.sample,
-                  .stop = options.stop};
+                  .stop = options.stop,
+                  .constraint = options.constraint};
   Generation generation(files, threads, options, callbacks);
   HADAL_TRY_STATUS(generation.Prepare(request));
   return generation.Run(std::move(request));
@@ -142,7 +143,10 @@ Result<GenerateResult> ResumeGeneration(const ModelFiles& files, Threads& thread
   HADAL_TRY(const std::string text, cache::ReadSnapshotNote(snapshot, fingerprint, layout));
   auto note = ReadNote(text, config.vocab_size);
   if (!note.ok()) return Within(snapshot, note.error());
-  Request request{.tokens = std::move(note->tokens), .sample = note->sample, .stop = options.stop};
+  Request request{.tokens = std::move(note->tokens),
+                  .sample = note->sample,
+                  .stop = options.stop,
+                  .constraint = options.constraint};
   request.generated = request.tokens.size() - note->prompt_tokens;
   Generation generation(files, threads, options, callbacks);
   HADAL_TRY_STATUS(generation.Prepare(request));

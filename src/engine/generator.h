@@ -18,6 +18,7 @@ namespace hadal::engine {
 struct GenerateOptions {
   SampleOptions sample;
   StopOptions stop;
+  ConstraintOptions constraint = {};
   bool bos = true;  // put the config's BOS in front of the prompt
   // kRead: the prompt is written in the chat format (text/tokenizer.h).
   text::ControlTokens control = text::ControlTokens::kText;

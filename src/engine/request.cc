@@ -16,6 +16,15 @@ Status CheckIds(const char* what, std::span<const std::int32_t> ids, const arch:
   return Unit{};
 }
 
+Status CheckConstraint(const ConstraintOptions& constraint, const arch::Config& config) {
+  if (constraint.after)
+    HADAL_TRY_STATUS(CheckIds("constraint's first token", {&*constraint.after, 1}, config));
+  if (constraint.after_within && !constraint.after)
+    return Fail(Code::kInvalid, "constraint within {} tokens: of which token is not said",
+                *constraint.after_within);
+  return Unit{};
+}
+
 }  // namespace
 
 const char* FinishReasonName(FinishReason reason) {
@@ -46,6 +55,7 @@ Status CheckRequest(const Request& r, const arch::Config& config) {
   if (r.tokens.empty()) return Fail(Code::kInvalid, "the prompt is empty");
   HADAL_TRY_STATUS(CheckIds("prompt token", r.tokens, config));
   HADAL_TRY_STATUS(CheckIds("stop id", r.stop.token_ids, config));
+  HADAL_TRY_STATUS(CheckConstraint(r.constraint, config));
   for (const LogitBias& bias : r.sample.logit_bias)
     HADAL_TRY_STATUS(CheckIds("logit bias", {&bias.token, 1}, config));
   if (r.logprobs && *r.logprobs > kMostAlternatives)

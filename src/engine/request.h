@@ -16,6 +16,7 @@
 #include "arch/config.h"
 #include "base/result.h"
 #include "cache/sequence.h"
+#include "engine/constraint.h"
 #include "engine/logprobs.h"
 #include "engine/sampler.h"
 
@@ -67,6 +68,7 @@ struct Request {
   std::size_t generated = 0;
   SampleOptions sample = {};
   StopOptions stop = {};
+  ConstraintOptions constraint = {};         // of what is generated
   std::optional<std::size_t> logprobs = {};  // with so many alternatives
   // What has been processed of the tokens already, fewer than all of them; of the scheduler's
   // layout.

@@ -18,6 +18,25 @@ Status CheckRange(const char* name, double value, double lo, double hi) {
   return Fail(Code::kInvalid, "{} {} is not in [{}, {}]", name, value, lo, hi);
 }
 
+// Step 2. Whole words at a time: a mask is all ones or all zeros nearly everywhere.
+void Forbid(const Restriction& restriction, std::span<float> logits) {
+  constexpr float kNever = -std::numeric_limits<float>::infinity();
+  if (restriction.allowed) {
+    const std::span<const std::uint64_t> words = *restriction.allowed;
+    for (std::size_t begin = 0; begin < logits.size(); begin += 64) {
+      const std::uint64_t word = begin / 64 < words.size() ? words[begin / 64] : 0;
+      const std::span<float> part =
+          logits.subspan(begin, std::min<std::size_t>(64, logits.size() - begin));
+      if (word == 0) std::ranges::fill(part, kNever);
+      if (word == 0 || word == ~std::uint64_t{0}) continue;
+      for (std::size_t i = 0; i < part.size(); ++i)
+        if ((word >> i & 1) == 0) part[i] = kNever;
+    }
+  }
+  for (const std::int32_t token : restriction.forbidden)
+    logits[static_cast<std::size_t>(token)] = kNever;
+}
+
 }  // namespace
 
 Status CheckSampleOptions(const SampleOptions& o) {
@@ -52,14 +71,16 @@ void Sampler::Accept(std::int32_t token) {
 
 // Steps 2 to 5; the logits themselves where there is nothing to change.
 std::span<const float> Sampler::Adjust(std::span<const float> logits,
-                                       std::span<const std::int32_t> forbidden,
+                                       const Restriction& restriction,
                                        std::vector<float>* adjusted) const {
-  if (forbidden.empty() && options_.logit_bias.empty() && seen_.empty()) return logits;
+  if (!restriction.allowed && restriction.forbidden.empty() && options_.logit_bias.empty() &&
+      seen_.empty())
+    return logits;
   adjusted->assign(logits.begin(), logits.end());
   const auto at = [&](std::int32_t token) -> float& {
     return (*adjusted)[static_cast<std::size_t>(token)];
   };
-  for (const std::int32_t token : forbidden) at(token) = -std::numeric_limits<float>::infinity();
+  Forbid(restriction, *adjusted);
   for (const LogitBias& b : options_.logit_bias) at(b.token) += static_cast<float>(b.bias);
   for (const auto& [token, seen] : seen_) {
     double l = at(token);
@@ -110,13 +131,12 @@ std::int32_t Sampler::Draw(std::span<const float> logits, float best, double uni
 }
 
 Result<std::int32_t> Sampler::Pick(std::span<const float> logits, std::uint64_t position,
-                                   std::span<const std::int32_t> forbidden,
-                                   SampleScratch* scratch) const {
+                                   const Restriction& restriction, SampleScratch* scratch) const {
   if (const auto bad = FirstNotFinite(logits))
     return Fail(Code::kCorrupt, "the logit of token {} is {}", *bad, logits[*bad]);
-  const std::span<const float> adjusted = Adjust(logits, forbidden, &scratch->logits);
+  const std::span<const float> adjusted = Adjust(logits, restriction, &scratch->logits);
   const auto best = std::ranges::max_element(adjusted);
-  if (std::isinf(*best)) return Fail(Code::kInvalid, "every token is forbidden");
+  if (std::isinf(*best)) return Fail(Code::kInvalid, "no token may come next");
   if (options_.temperature == 0) return static_cast<std::int32_t>(best - adjusted.begin());
   const double uniform = KeyedUniform(options_.seed, options_.choice, position);
   return Draw(adjusted, *best, uniform, &scratch->candidates);

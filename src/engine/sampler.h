@@ -1,7 +1,7 @@
 // Chooses the next token from logits l, in this order:
 //
 //   1. a logit that is not finite is an error, never a token
-//   2. l = -infinity                        for forbidden tokens (what would end a text too early)
+//   2. l = -infinity                        for tokens that may not come (Restriction)
 //   3. l += bias                            for tokens of logit_bias
 //   4. l = l > 0 ? l / r : l * r   r = repetition_penalty; for tokens of the prompt or generated
 //   5. l -= presence + frequency * count    tokens that were generated `count` > 0 times
@@ -21,6 +21,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -46,6 +47,13 @@ struct SampleOptions {
 // kInvalid names the option and its range.
 Status CheckSampleOptions(const SampleOptions& options);
 
+// What may come next.
+struct Restriction {
+  // Bit t % 64 of word t / 64: token t may; tokens behind the last word may not. Absent: all may.
+  std::optional<std::span<const std::uint64_t>> allowed = {};
+  std::span<const std::int32_t> forbidden = {};  // ids that may not in any case
+};
+
 // Memory for one Pick, which any number of samplers may share.
 struct SampleScratch {
   struct Candidate {
@@ -54,16 +62,17 @@ struct SampleScratch {
   };
   std::vector<Candidate> candidates;
   std::vector<float> logits;
+  std::vector<std::uint64_t> allowed;  // for whoever makes a Restriction
 };
 
 class Sampler {
  public:
   Sampler(SampleOptions options, std::span<const std::int32_t> prompt);
 
-  // The token of `position` (the prompt's first has 0). Ids in `forbidden` are below logits.size().
-  // kCorrupt: a logit is not finite. kInvalid: all tokens are forbidden.
+  // The token of `position` (the prompt's first has 0). Forbidden ids are below logits.size().
+  // kCorrupt: a logit is not finite. kInvalid: no token may come.
   Result<std::int32_t> Pick(std::span<const float> logits, std::uint64_t position,
-                            std::span<const std::int32_t> forbidden, SampleScratch* scratch) const;
+                            const Restriction& restriction, SampleScratch* scratch) const;
   void Accept(std::int32_t token);  // it was generated: penalties count it
 
   const SampleOptions& options() const { return options_; }
@@ -74,8 +83,7 @@ class Sampler {
     std::uint32_t generated = 0;
   };
   bool penalises() const;
-  std::span<const float> Adjust(std::span<const float> logits,
-                                std::span<const std::int32_t> forbidden,
+  std::span<const float> Adjust(std::span<const float> logits, const Restriction& restriction,
                                 std::vector<float>* adjusted) const;
   std::int32_t Draw(std::span<const float> logits, float best, double uniform,
                     std::vector<SampleScratch::Candidate>* candidates) const;

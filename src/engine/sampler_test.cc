@@ -18,6 +18,13 @@ struct Case {
   SampleOptions options = {};
   std::vector<float> logits = kLogits;
   Ids prompt = {}, generated = {}, forbidden = {};
+  std::optional<std::vector<std::uint64_t>> allowed = {};
+
+  Restriction restriction() const {
+    Restriction r{.forbidden = forbidden};
+    if (allowed) r.allowed = *allowed;
+    return r;
+  }
 };
 
 std::map<std::int32_t, double> Shares(const Case& c, int draws = 20000) {
@@ -26,14 +33,14 @@ std::map<std::int32_t, double> Shares(const Case& c, int draws = 20000) {
   SampleScratch scratch;
   std::map<std::int32_t, double> shares;
   for (int i = 0; i < draws; ++i)
-    shares[sampler.Pick(c.logits, static_cast<std::uint64_t>(i), c.forbidden, &scratch).value()] +=
-        1.0 / draws;
+    shares[sampler.Pick(c.logits, static_cast<std::uint64_t>(i), c.restriction(), &scratch)
+               .value()] += 1.0 / draws;
   return shares;
 }
 
 Result<std::int32_t> PickOne(const Case& c) {
   SampleScratch scratch;
-  return Sampler(c.options, c.prompt).Pick(c.logits, 0, c.forbidden, &scratch);
+  return Sampler(c.options, c.prompt).Pick(c.logits, 0, c.restriction(), &scratch);
 }
 
 TEST(Sampler, TemperatureZeroIsGreedyAndPrefersTheLowerId) {
@@ -110,7 +117,7 @@ TEST(Sampler, ForbiddenTokensAreNotDrawn) {
       1);
   const auto none = PickOne({.logits = {1, 2}, .forbidden = {0, 1}});
   ASSERT_FALSE(none.ok());
-  EXPECT_EQ(none.error().what, "every token is forbidden");
+  EXPECT_EQ(none.error().what, "no token may come next");
 }
 
 TEST(Sampler, DrawsBelongToSeedChoiceAndPosition) {
@@ -159,6 +166,23 @@ TEST(SampleOptions, AreChecked) {
   EXPECT_FALSE(CheckSampleOptions({.logit_bias = {{5, std::nan("")}}}).ok());
   EXPECT_EQ(CheckSampleOptions({.logit_bias = {{5, 101}}}).error().what,
             "logit bias of token 5: bias 101 is not in [-100, 100]");
+}
+
+TEST(Sampler, OnlyAllowedTokensAreDrawn) {
+  Case c{.allowed = std::vector<std::uint64_t>{0b01011}};
+  c.options.top_k = 2;  // of those that are allowed
+  c.forbidden = {1};
+  const auto shares = Shares(c);
+  ASSERT_EQ(shares.size(), 2u);
+  EXPECT_NEAR(shares.at(0), 0.5, 0.02);
+  EXPECT_NEAR(shares.at(3), 0.5, 0.02);
+  // What lies behind the mask's last word is not allowed; neither does a bias get it back.
+  Case wide{.logits = std::vector<float>(200, 0.f), .allowed = std::vector<std::uint64_t>{0, 1}};
+  wide.options.logit_bias = {{150, 100}, {3, 100}};
+  EXPECT_EQ(Shares(wide, 50).size(), 1u);
+  EXPECT_EQ(PickOne(wide).value(), 64);
+  wide.allowed = std::vector<std::uint64_t>{};
+  EXPECT_EQ(PickOne(wide).error().what, "no token may come next");
 }
 
 }  // namespace
