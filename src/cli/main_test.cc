@@ -17,6 +17,11 @@ TEST(Usage, ValuesOutOfRangeAreNamed) {
       {{"run", "-p", "a", "--threads", "1025"},
        "--threads: found '1025', expected a whole number from"},
       {{"run", "-p", "a", "--top-p", "2"}, "--top-p: top-p 2 is not in (0, 1]"},
+      {{"run", "-p", "a", "--logit-bias", "7=101"},
+       "--logit-bias: logit bias of token 7: bias 101 is not in [-100, 100]"},
+      {{"run", "-p", "a", "--logit-bias", "7"},
+       "--logit-bias: found '7', expected a token's id and its bias, as in 42=-100"},
+      {{"run", "-p", "a", "--logprobs", "2"}, "--logprobs requires --json"},
       {{"run", "-p", "a", "--ram", "8X"}, "--ram: '8X' is not a size"},
       {{"eval", "perplexity", "-f", "x", "--context", "1"}, "--context: found '1'"},
       {{"synth", "x", "--ratios", "4,5"}, "--ratios: 5 not in {0,4,128}"},
@@ -48,6 +53,8 @@ TEST(Usage, EveryNumberIsChecked) {
                               {run, "--stop-id", true},
                               {run, "--min-tokens", true},
                               {run, "--seed", true},
+                              {run, "--logit-bias"},
+                              {run, "--logprobs", true},
                               {run, "--prompt-tokens"},
                               {run, "--chunk"},
                               {run, "--ram"},
@@ -101,7 +108,8 @@ TEST(Usage, ResumingTakesNothingOfTheBeginning) {
                                                        {"--prompt-tokens", "1"},
                                                        {"--no-bos"},
                                                        {"--special"},
-                                                       {"--repetition-penalty", "2"}};
+                                                       {"--repetition-penalty", "2"},
+                                                       {"--logit-bias", "1=2"}};
   for (const std::vector<std::string>& flag : flags) {
     std::vector<std::string> arguments = {"run", "--resume", "none"};
     arguments.insert(arguments.end(), flag.begin(), flag.end());

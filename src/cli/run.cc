@@ -10,6 +10,7 @@
 #include "base/stop_signal.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/note.h"
 #include "cli/run_stats.h"
 #include "cli/sample_flags.h"
 #include "engine/generator.h"
@@ -31,7 +32,8 @@ constexpr const char* kAbout =
     "  hadal run -m ~/DeepSeek-V4-Flash -f prompt.txt --temperature 0 --stats\n"
     "  hadal run -f book.txt --ram 8G --snapshot book.snap      Ctrl-C keeps what was read\n"
     "  hadal run --resume book.snap --snapshot book.snap\n"
-    "  echo \"The king said\" | hadal run --stop \".\" --json";
+    "  echo \"The king said\" | hadal run --stop \".\" --json\n"
+    "  hadal run -p \"The king\" --logit-bias 310=-100 --logprobs 5 --json";
 
 struct RunOptions {
   std::string model, prompt, prompt_file, resume;
@@ -50,8 +52,18 @@ Result<std::string> ReadPrompt(const RunOptions& options) {
   return std::string(std::istreambuf_iterator<char>(std::cin), {});
 }
 
-void PrintNote(std::string_view line) {
-  std::fprintf(stderr, "hadal: %.*s\n", static_cast<int>(line.size()), line.data());
+Json TokenJson(const engine::TokenLogprob& token, const text::Tokenizer& tokenizer) {
+  return Json::MakeObject({{"id", token.id},
+                           {"text", std::string(tokenizer.TokenBytes(token.id))},
+                           {"logprob", token.logprob}});
+}
+
+Json LogprobsJson(const engine::Logprobs& logprobs, const text::Tokenizer& tokenizer) {
+  Json json = TokenJson(logprobs.chosen, tokenizer);
+  Json::Array top;
+  for (const engine::TokenLogprob& token : logprobs.top) top.push_back(TokenJson(token, tokenizer));
+  json.Set("top", std::move(top));
+  return json;
 }
 
 Status Run(RunOptions options) {
@@ -89,6 +101,10 @@ Status Run(RunOptions options) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     std::fflush(stdout);
   };
+  Json::Array logprobs;
+  callbacks.on_logprobs = [&](const engine::Logprobs& of_token) {
+    logprobs.push_back(LogprobsJson(of_token, files.tokenizer));
+  };
   if (options.echo && !prompt.empty()) callbacks.on_text(prompt);
   HADAL_TRY(const engine::GenerateResult result,
             options.resume.empty()
@@ -96,10 +112,10 @@ Status Run(RunOptions options) {
                 : engine::ResumeGeneration(files, threads, options.resume, generate, callbacks));
   progress.reset();
   if (result.snapshot_written)
-    std::fprintf(stderr, "hadal: the state is in %s; go on with --resume\n",
-                 generate.snapshot.c_str());
+    PrintNote(fmt::format("the state is in {}; go on with --resume", generate.snapshot));
   if (options.json) {
     Json out = Json::MakeObject({{"text", whole}});
+    if (generate.logprobs) out.Set("logprobs", std::move(logprobs));
     out.Set("stats", RunStatsJson(result, files, threads.count()));
     std::fprintf(stdout, "%s\n", out.Dump(2).c_str());
   } else {
@@ -160,7 +176,14 @@ void AddRun(Command app, Work* work) {
     resume.Excludes(run.Find(name));
   run.AddFlag("--echo", options->echo, "print the prompt before its continuation");
   run.AddFlag("--stats", options->stats, "print speed and bytes by component to stderr at the end");
-  run.AddFlag("--json", options->json, "print one JSON object with text and stats at the end");
+  const Option json =
+      run.AddFlag("--json", options->json, "print one JSON object with text and stats at the end");
+  run.AddOption(
+         "--logprobs", options->generate.logprobs,
+         "with --json: a list \"logprobs\" of the tokens drawn: id, text, the model's "
+         "log-probability, and \"top\", the same of so many of the likeliest; 0: none of them")
+      .Check(WholeNumber(0, engine::kMostAlternatives))
+      .Needs(json);
   run.OnChosen([options, work, prompt] {
     options->prompt_given = prompt.given();
     *work = [options] { return Run(*options); };

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -110,6 +111,49 @@ TEST_F(RunTest, EosOfBothFilesEndsAText) {
   EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0", "--stop-id", "310"}).out, cut);
   Set("config.json", "eos_token_id", Json::Array{310});
   EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0"}).out, cut);
+}
+
+TEST_F(RunTest, LogprobsAreThoseOfTheTokensDrawn) {
+  const std::vector<std::string> flags = {"--max-tokens", "4", "--temperature", "0",
+                                          "--logprobs",   "3", "--json"};
+  const Json json = ParseJson(Run(flags).out).value();
+  const Json* logprobs = json.Find("logprobs");
+  ASSERT_NE(logprobs, nullptr);
+  ASSERT_EQ(logprobs->AsArray()->size(), 4u);
+  std::string text;
+  for (const Json& token : *logprobs->AsArray()) {
+    text += *token.Find("text")->AsString();
+    const Json::Array& top = *token.Find("top")->AsArray();
+    ASSERT_EQ(top.size(), 3u);
+    EXPECT_EQ(*top[0].Find("id")->AsInt(), *token.Find("id")->AsInt());  // greedy
+    EXPECT_EQ(*top[0].Find("logprob")->AsNumber(), *token.Find("logprob")->AsNumber());
+    EXPECT_GT(*top[0].Find("logprob")->AsNumber(), *top[1].Find("logprob")->AsNumber());
+    EXPECT_LT(*top[0].Find("logprob")->AsNumber(), 0);
+  }
+  EXPECT_EQ(text, *json.Find("text")->AsString());
+  EXPECT_EQ(ParseJson(Run({"--max-tokens", "1", "--json"}).out)->Find("logprobs"), nullptr);
+}
+
+TEST_F(RunTest, ABiasDecidesWhichTokensCome) {
+  const auto ids = [this](std::vector<std::string> bias) {
+    std::vector<std::string> flags = {"--max-tokens", "12", "--temperature", "0", "--json",
+                                      "--logprobs",   "0"};
+    flags.insert(flags.end(), bias.begin(), bias.end());
+    std::vector<std::int64_t> list;
+    const Json json = ParseJson(Run(flags).out).value();
+    for (const Json& token : *json.Find("logprobs")->AsArray())
+      list.push_back(*token.Find("id")->AsInt());
+    return list;
+  };
+  ASSERT_NE(std::ranges::count(ids({}), 310), 0);  // " was"
+  EXPECT_EQ(std::ranges::count(ids({"--logit-bias", "310=-100"}), 310), 0);
+  const std::vector<std::string> both = {"--logit-bias", "310=100", "--logit-bias", "5=-100"};
+  EXPECT_EQ(std::ranges::count(ids(both), 310), 12);
+  const Outcome outside = Run({"--logit-bias", "100000=1"});
+  EXPECT_EQ(outside.code, 1);
+  EXPECT_NE(outside.errors.find("logit bias: found 100000, but the model's vocabulary has"),
+            std::string::npos)
+      << outside.errors;
 }
 
 TEST_F(RunTest, NumbersThatAreNoneEndItAndAreNotSaved) {

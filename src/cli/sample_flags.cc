@@ -1,8 +1,11 @@
 #include "cli/sample_flags.h"
 
+#include <charconv>
 #include <random>
+#include <string_view>
 #include <utility>
 
+#include "base/quote.h"
 #include "cli/flags.h"
 
 namespace hadal::cli {
@@ -15,6 +18,33 @@ Validator Sampling(double engine::SampleOptions::*field) {
     sample.*field = value;
     return engine::CheckSampleOptions(sample);
   });
+}
+
+template <class T>
+bool ReadWhole(std::string_view text, T* value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, *value);
+  return error == std::errc{} && stop == end;
+}
+
+Result<engine::LogitBias> ParseLogitBias(const std::string& text) {
+  engine::LogitBias bias;
+  const std::size_t equals = text.find('=');
+  const std::string_view whole = text;
+  if (equals == text.npos || !ReadWhole(whole.substr(0, equals), &bias.token) || bias.token < 0 ||
+      !ReadWhole(whole.substr(equals + 1), &bias.bias))
+    return Fail(Code::kInvalid, "found {}, expected a token's id and its bias, as in 42=-100",
+                Quote(text));
+  HADAL_TRY_STATUS(engine::CheckSampleOptions({.logit_bias = {bias}}));
+  return bias;
+}
+
+Validator LogitBiasText() {
+  const auto check = [](const std::string& text) -> std::string {
+    const auto bias = ParseLogitBias(text);
+    return bias.ok() ? std::string() : bias.error().what;
+  };
+  return {check};
 }
 
 }  // namespace
@@ -43,6 +73,12 @@ std::vector<Option> AddSampleFlags(Command command, SampleFlags* flags) {
   number("--frequency-penalty", &flags->frequency_penalty, &Sample::frequency_penalty,
          "the same for each time that they are");
   options.push_back(command
+                        .AddOption("--logit-bias", flags->logit_bias,
+                                   "ID=BIAS: add this, -100 to 100, to the logit of a token; may "
+                                   "be given several times")
+                        .OneValueEach()
+                        .Check(LogitBiasText()));
+  options.push_back(command
                         .AddOption("--seed", flags->seed,
                                    "same seed, same text (default: a random one, see --stats)")
                         .Check(WholeNumber()));
@@ -60,6 +96,8 @@ engine::SampleOptions SampleWith(const SampleFlags& flags, engine::SampleOptions
   set(&model.presence_penalty, flags.presence_penalty);
   set(&model.frequency_penalty, flags.frequency_penalty);
   set(&model.repetition_penalty, flags.repetition_penalty);
+  for (const std::string& text : flags.logit_bias)
+    model.logit_bias.push_back(ParseLogitBias(text).value());
   model.seed = flags.seed.value_or(std::random_device()());
   return model;
 }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cli/command_line.h"
@@ -16,6 +17,7 @@ struct SampleFlags {
   std::optional<double> presence_penalty, frequency_penalty, repetition_penalty;
   std::optional<std::size_t> top_k;
   std::optional<std::uint64_t> seed;
+  std::vector<std::string> logit_bias;  // "ID=BIAS", checked
 };
 
 // Returns the options: a command may have reasons to exclude them.

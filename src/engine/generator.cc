@@ -67,7 +67,11 @@ class Generation {
     const SampleOptions sample = request.sample;
     std::optional<Outcome> outcome;
     request.on_prompt = callbacks_.on_prefill;
-    request.on_token = [this](const TokenEvent& event) { Show(event.text); };
+    request.on_token = [this](const TokenEvent& event) {
+      if (event.logprobs != nullptr && callbacks_.on_logprobs)
+        callbacks_.on_logprobs(*event.logprobs);
+      Show(event.text);
+    };
     request.on_end = [&](Outcome end) { outcome = std::move(end); };
     HADAL_TRY(const RequestId id, scheduler_->Add(std::move(request)));
     while (!outcome) {
@@ -127,7 +131,8 @@ Result<GenerateResult> Generate(const ModelFiles& files, Threads& threads, std::
   Request request{.tokens = PromptTokens(files, prompt, options),
                   .sample = options.sample,
                   .stop = options.stop,
-                  .constraint = options.constraint};
+                  .constraint = options.constraint,
+                  .logprobs = options.logprobs};
   Generation generation(files, threads, options, callbacks);
   HADAL_TRY_STATUS(generation.Prepare(request));
   return generation.Run(std::move(request));
@@ -146,7 +151,8 @@ Result<GenerateResult> ResumeGeneration(const ModelFiles& files, Threads& thread
   Request request{.tokens = std::move(note->tokens),
                   .sample = note->sample,
                   .stop = options.stop,
-                  .constraint = options.constraint};
+                  .constraint = options.constraint,
+                  .logprobs = options.logprobs};
   request.generated = request.tokens.size() - note->prompt_tokens;
   Generation generation(files, threads, options, callbacks);
   HADAL_TRY_STATUS(generation.Prepare(request));

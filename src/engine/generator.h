@@ -26,6 +26,7 @@ struct GenerateOptions {
       256;  // tokens a pass, at most; changes speed and scratch, not results
   std::optional<std::size_t> prompt_tokens = {};  // of a longer prompt only so many are read
   std::optional<std::uint64_t> ram_bytes = {};    // what needs more is refused (engine/footprint.h)
+  std::optional<std::size_t> logprobs = {};       // of every token drawn, with so many alternatives
   // Where to write the state when generation is cancelled or has reached its limit; empty: nowhere.
   std::string snapshot = {};
   const std::atomic<bool>* cancel =
@@ -48,6 +49,8 @@ struct GenerateCallbacks {
   // be empty.
   std::function<void(std::size_t done, std::size_t total)> on_prefill = {};
   std::function<void(std::string_view)> on_text = {};  // whole characters
+  // With options.logprobs: of each token that this run draws, what ends the text too.
+  std::function<void(const Logprobs&)> on_logprobs = {};
   std::function<void(std::string_view)> on_note = {};  // a line that the user should see
 };
 

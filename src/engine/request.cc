@@ -6,8 +6,6 @@
 namespace hadal::engine {
 namespace {
 
-constexpr std::size_t kMostAlternatives = 1024;
-
 Status CheckIds(const char* what, std::span<const std::int32_t> ids, const arch::Config& config) {
   for (const std::int32_t id : ids)
     if (id < 0 || static_cast<std::size_t>(id) >= config.vocab_size)

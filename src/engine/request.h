@@ -23,6 +23,7 @@
 namespace hadal::engine {
 
 inline constexpr std::size_t kDefaultMaxTokens = 256;
+inline constexpr std::size_t kMostAlternatives = 1024;  // of Request::logprobs
 
 struct StopOptions {
   // Absent: kDefaultMaxTokens, or what room is left in the model's context, if that is less.
