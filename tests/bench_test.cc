@@ -18,7 +18,7 @@ class BenchTest : public ::testing::Test {
     c.max_position_embeddings = 10000;
     Threads threads(2);
     HADAL_CHECK(convert::WriteRandomCheckpoint(arch::ChangeShape(c, {.layers = 4}).value(), Model(),
-                                               {.quiet = true}, threads)
+                                               {.write = {.quiet = true}}, threads)
                     .ok());
   }
   std::string Model() const { return folder_.File("m"); }

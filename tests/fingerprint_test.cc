@@ -23,8 +23,9 @@ class FingerprintTest : public ::testing::Test {
     Threads threads(2);
     const arch::Config config =
         arch::ChangeShape(SmallShape(), {.layers = 3, .experts = experts}).value();
-    HADAL_CHECK(convert::WriteRandomCheckpoint(config, folder_.File(name),
-                                               {.quiet = true, .shard_bytes = shard_bytes}, threads)
+    HADAL_CHECK(convert::WriteRandomCheckpoint(
+                    config, folder_.File(name),
+                    {.write = {.quiet = true, .shard_bytes = shard_bytes}}, threads)
                     .ok());
     return folder_.File(name);
   }

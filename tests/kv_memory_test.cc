@@ -159,7 +159,8 @@ TEST(Scratch, DoesNotGrowWithTheContext) {
   const arch::Config small =
       arch::ChangeShape(cache::SmallShape(), {.layers = 4, .ratios = {{0, 4, 128, 4}}}).value();
   ASSERT_TRUE(
-      convert::WriteRandomCheckpoint(small, folder.File("m"), {.quiet = true}, threads).ok());
+      convert::WriteRandomCheckpoint(small, folder.File("m"), {.write = {.quiet = true}}, threads)
+          .ok());
   const model::Model model =
       model::Model::Load(io::Checkpoint::Open(folder.File("m")).value()).value();
   constexpr std::size_t kTokens = 64;

@@ -39,7 +39,7 @@ class PartialModel : public ::testing::Test {
   // A file for each tensor, nearly, so that any part can be taken away.
   void SetUp() override {
     Threads threads(1);
-    const convert::SynthOptions options{.quiet = true, .shard_bytes = 1};
+    const convert::SynthOptions options{.write = {.quiet = true, .shard_bytes = 1}};
     ASSERT_TRUE(convert::WriteRandomCheckpoint(SmallConfig(), Folder(), options, threads).ok());
   }
   std::string Folder() const { return folder_.File("m"); }

@@ -38,7 +38,8 @@ model::Model MakeModel(const std::string& path, bool mtp) {
   Threads threads(1);
   const arch::Config small =
       arch::ChangeShape(cache::SmallShape(), {.layers = 3, .mtp = mtp}).value();
-  HADAL_CHECK(convert::WriteRandomCheckpoint(small, path, {.quiet = true}, threads).ok());
+  HADAL_CHECK(
+      convert::WriteRandomCheckpoint(small, path, {.write = {.quiet = true}}, threads).ok());
   return model::Model::Load(io::Checkpoint::Open(path).value()).value();
 }
 

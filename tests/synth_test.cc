@@ -49,9 +49,9 @@ std::string Bytes(const std::string& path) { return io::ReadFile(path).value(); 
 
 TEST(Synth, SameSeedSameBytesWhateverTheThreads) {
   const testing::TempFolder folder;
-  ASSERT_EQ(Write(folder.File("a"), {.seed = 3, .quiet = true}, 1), "");
-  ASSERT_EQ(Write(folder.File("b"), {.seed = 3, .quiet = true}, 3), "");
-  ASSERT_EQ(Write(folder.File("c"), {.seed = 4, .quiet = true}, 3), "");
+  ASSERT_EQ(Write(folder.File("a"), {.seed = 3, .write = {.quiet = true}}, 1), "");
+  ASSERT_EQ(Write(folder.File("b"), {.seed = 3, .write = {.quiet = true}}, 3), "");
+  ASSERT_EQ(Write(folder.File("c"), {.seed = 4, .write = {.quiet = true}}, 3), "");
   const std::string a = Bytes(folder.File("a/model.safetensors"));
   EXPECT_EQ(a, Bytes(folder.File("b/model.safetensors")));
   EXPECT_NE(a, Bytes(folder.File("c/model.safetensors")));
@@ -59,12 +59,37 @@ TEST(Synth, SameSeedSameBytesWhateverTheThreads) {
 
 TEST(Synth, CutsIntoShardsAndLoads) {
   const testing::TempFolder folder;
-  ASSERT_EQ(Write(folder.File("m"), {.quiet = true, .shard_bytes = 400'000}), "");
+  ASSERT_EQ(Write(folder.File("m"), {.write = {.quiet = true, .shard_bytes = 400'000}}), "");
   EXPECT_TRUE(fs::exists(folder.File("m/model.safetensors.index.json")));
   auto checkpoint = io::Checkpoint::Open(folder.File("m"));
   ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().what;
   const auto model = model::Model::Load(std::move(*checkpoint));
   ASSERT_TRUE(model.ok()) << model.error().what;
+}
+
+// An expert is fetched as two ranges: its weights, and its scales.
+TEST(Synth, AnExpertLiesTogether) {
+  const testing::TempFolder folder;
+  ASSERT_EQ(Write(folder.File("m"), {.write = {.quiet = true, .shard_bytes = 50'000}}), "");
+  const io::Checkpoint checkpoint = io::Checkpoint::Open(folder.File("m")).value();
+  std::size_t experts = 0;
+  for (const arch::TensorSpec& spec : arch::TensorsOf(SmallConfig())) {
+    if (spec.id.role != arch::Role::kExpertW1) continue;
+    ++experts;
+    std::string at = spec.name;
+    for (const arch::Role role : {arch::Role::kExpertW2, arch::Role::kExpertW3}) {
+      arch::TensorId id = spec.id;
+      id.role = role;
+      const std::string next = arch::NameOf(id);
+      EXPECT_EQ(checkpoint.FileOf(at), checkpoint.FileOf(next));
+      EXPECT_EQ(checkpoint.Info(at)->end, checkpoint.Info(next)->begin) << next;
+      EXPECT_EQ(checkpoint.Info(arch::ScaleName(at))->end,
+                checkpoint.Info(arch::ScaleName(next))->begin)
+          << next;
+      at = next;
+    }
+  }
+  EXPECT_EQ(experts, 5 * 16u);
 }
 
 double Deviation(const std::vector<float>& values) {
@@ -80,7 +105,7 @@ double Deviation(const std::vector<float>& values) {
 // Every matrix is scaled to its width, in every format; tables name different experts.
 TEST(Synth, NumbersAreSensible) {
   const testing::TempFolder folder;
-  ASSERT_EQ(Write(folder.File("m"), {.quiet = true}), "");
+  ASSERT_EQ(Write(folder.File("m"), {.write = {.quiet = true}}), "");
   const auto checkpoint = io::Checkpoint::Open(folder.File("m"));
   std::set<StoredFormat> seen;
   double log_ratio = 0, matrices = 0;
@@ -118,7 +143,7 @@ TEST(Synth, NumbersAreSensible) {
 // What a measurement needs: all numbers finite, and activations that neither die nor explode.
 TEST(Synth, TheModelRuns) {
   const testing::TempFolder folder;
-  ASSERT_EQ(Write(folder.File("m"), {.quiet = true}), "");
+  ASSERT_EQ(Write(folder.File("m"), {.write = {.quiet = true}}), "");
   const model::Model model =
       model::Model::Load(io::Checkpoint::Open(folder.File("m")).value()).value();
   Threads threads(2);
@@ -146,21 +171,23 @@ TEST(Synth, TheModelRuns) {
 
 TEST(Synth, RefusesWhatItCannotWrite) {
   const testing::TempFolder folder;
-  ASSERT_EQ(Write(folder.File("m"), {.quiet = true}), "");
-  EXPECT_NE(Write(folder.File("m"), {.quiet = true}).find("m: found"), std::string::npos);
-  EXPECT_EQ(Write(folder.File("m"), {.replace = true, .quiet = true}), "");
+  ASSERT_EQ(Write(folder.File("m"), {.write = {.quiet = true}}), "");
+  EXPECT_NE(Write(folder.File("m"), {.write = {.quiet = true}}).find("m: found"),
+            std::string::npos);
+  EXPECT_EQ(Write(folder.File("m"), {.write = {.replace = true, .quiet = true}}), "");
   arch::Config odd = SmallConfig();
   odd.moe_intermediate_size = 40;
   Threads threads(1);
-  const auto refused = WriteRandomCheckpoint(odd, folder.File("odd"), {.quiet = true}, threads);
+  const auto refused =
+      WriteRandomCheckpoint(odd, folder.File("odd"), {.write = {.quiet = true}}, threads);
   ASSERT_FALSE(refused.ok());
   EXPECT_NE(refused.error().what.find("40 numbers"), std::string::npos);
   EXPECT_FALSE(fs::exists(folder.File("odd")));
   // Pro is 865 GB: refused before anything is written, on any disk that a test runs on.
   const auto space = fs::space(folder.path());
   if (space.available < 800'000'000'000u) {
-    const auto large =
-        WriteRandomCheckpoint(arch::ProShape(), folder.File("pro"), {.quiet = true}, threads);
+    const auto large = WriteRandomCheckpoint(arch::ProShape(), folder.File("pro"),
+                                             {.write = {.quiet = true}}, threads);
     ASSERT_FALSE(large.ok());
     EXPECT_EQ(large.error().code, Code::kExhausted);
     EXPECT_FALSE(fs::exists(folder.File("pro")));

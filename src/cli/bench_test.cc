@@ -15,7 +15,7 @@ void WriteModel(const std::string& folder) {
   c.max_position_embeddings = 10000;
   Threads threads(2);
   HADAL_CHECK(convert::WriteRandomCheckpoint(arch::ChangeShape(c, {.layers = 4}).value(), folder,
-                                             {.quiet = true}, threads)
+                                             {.write = {.quiet = true}}, threads)
                   .ok());
 }
 

@@ -9,6 +9,7 @@
 #include "base/stop_signal.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/note.h"
 #include "convert/quantize.h"
 
 namespace hadal::cli {
@@ -44,25 +45,26 @@ Status Quantize(const QuantizeCommand& command, std::ostream& out) {
                 command.out);
   }
   const Stopwatch clock;
-  const auto report = convert::QuantizeCheckpoint(command.in, command.out,
-                                                  {.to = *format,
-                                                   .replace = command.force,
+  const convert::QuantizeOptions options{.to = *format,
+                                         .write = {.replace = command.force,
                                                    .quiet = command.quiet || command.json,
-                                                   .cancel = &StopRequested()});
+                                                   .cancel = &StopRequested()},
+                                         .on_note = PrintNote};
+  const auto report = convert::QuantizeCheckpoint(command.in, command.out, options);
   if (!report.ok()) return report.error();
   if (command.json) {
-    out << Json::MakeObject({{"tensors", report->tensors},
-                             {"files", report->files},
+    out << Json::MakeObject({{"tensors", report->written.tensors},
+                             {"files", report->written.files},
                              {"read_bytes", report->read_bytes},
-                             {"written_bytes", report->written_bytes},
+                             {"written_bytes", report->written.bytes},
                              {"seconds", clock.seconds()}})
                .Dump()
         << '\n';
   } else {
     out << fmt::format("{}: {} tensors, {} from {}, in {} file{}, {}\n", command.out,
-                       FormatCount(report->tensors), FormatBytes(report->written_bytes),
-                       FormatBytes(report->read_bytes), report->files,
-                       report->files == 1 ? "" : "s", FormatDuration(clock.seconds()));
+                       FormatCount(report->written.tensors), FormatBytes(report->written.bytes),
+                       FormatBytes(report->read_bytes), report->written.files,
+                       report->written.files == 1 ? "" : "s", FormatDuration(clock.seconds()));
   }
   return Unit{};
 }

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/stop_signal.h"
 #include "base/threads.h"
 #include "base/units.h"
 #include "cli/commands.h"
@@ -54,8 +55,10 @@ Status Synth(const SynthCommand& command, std::ostream& out) {
   HADAL_TRY(const arch::Config config, SynthShape(command));
   const Stopwatch clock;
   Threads threads(command.threads == 0 ? Threads::HardwareCount() : command.threads);
-  const convert::SynthOptions options{
-      .seed = command.seed, .replace = command.force, .quiet = command.quiet || command.json};
+  const convert::SynthOptions options{.seed = command.seed,
+                                      .write = {.replace = command.force,
+                                                .quiet = command.quiet || command.json,
+                                                .cancel = &StopRequested()}};
   auto report = convert::WriteRandomCheckpoint(config, command.out, options, threads);
   if (!report.ok()) return report.error();
   if (command.json) {

@@ -7,30 +7,14 @@
 
 #include "arch/config.h"
 #include "arch/stored_tensor.h"
-#include "base/progress.h"
 #include "convert/encode_weights.h"
-#include "convert/shard_plan.h"
 #include "io/checkpoint.h"
 #include "io/decode.h"
-#include "io/file.h"
-#include "io/folder.h"
-#include "io/safetensors.h"
 
 namespace hadal::convert {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* kFilesToCopy[] = {"tokenizer.json", "tokenizer_config.json",
-                                        "generation_config.json", "special_tokens_map.json",
-                                        "LICENSE"};
-
-struct Item {
-  arch::StoredTensor stored;
-  StoredFormat to = StoredFormat::kF32;
-  ShardItem declared;       // the tensor, and its scale, if any
-  std::uint64_t bytes = 0;  // of the declared
-};
 
 StoredFormat Target(const arch::TensorSpec& spec, Format format) {
   const bool floats = spec.format != StoredFormat::kI64;
@@ -41,167 +25,93 @@ StoredFormat Target(const arch::TensorSpec& spec, Format format) {
   return spec.format;
 }
 
-Result<std::vector<Item>> PlanItems(const io::Checkpoint& checkpoint,
-                                    const std::vector<arch::TensorSpec>& specs, Format format) {
+Result<std::vector<arch::StoredTensor>> FindAll(const io::Checkpoint& checkpoint,
+                                                const std::vector<arch::TensorSpec>& specs,
+                                                const QuantizeOptions& options) {
   std::vector<arch::StoredTensor> found;
   for (const arch::TensorSpec& spec : specs) {
     HADAL_TRY(arch::StoredTensor stored, arch::FindStored(checkpoint, spec));
     found.push_back(std::move(stored));
   }
-  // What belongs to other drafters is left out.
   const arch::Unlisted unlisted = arch::UnlistedTensors(checkpoint, specs);
   if (!unlisted.unknown.empty()) return arch::UnknownTensors(checkpoint, unlisted.unknown);
-  std::vector<Item> items;
-  for (arch::StoredTensor& stored : found) {
-    const arch::TensorSpec& spec = *stored.spec;
-    Item item{std::move(stored), Target(spec, format), {}, 0};
-    if (item.to == StoredFormat::kFp4Block32 && spec.shape[1] % 32 != 0) {
+  if (!options.on_note) return found;
+  for (const std::string& note : checkpoint.notes()) options.on_note(note);
+  if (!unlisted.drafters.empty()) options.on_note(arch::DrafterNote(checkpoint, unlisted.drafters));
+  return found;
+}
+
+Result<std::vector<ToStore>> Targets(const std::vector<arch::TensorSpec>& specs, Format format) {
+  std::vector<ToStore> targets;
+  for (const arch::TensorSpec& spec : specs) {
+    targets.push_back({&spec, Target(spec, format)});
+    if (targets.back().format == StoredFormat::kFp4Block32 && spec.shape[1] % 32 != 0)
       return Fail(Code::kInvalid,
                   "tensor \"{}\": rows of {} numbers, expected a multiple of 32 for FP4", spec.name,
                   spec.shape[1]);
-    }
-    item.declared = DeclareStored(spec, item.to);
-    item.bytes = BytesOf(item.declared);
-    items.push_back(std::move(item));
   }
-  return items;
+  return targets;
 }
 
 std::span<const std::byte> Bytes(const auto& values) { return std::as_bytes(std::span(values)); }
 
-// Appends `count` rows of `cols` numbers in the format `to`; a block format's scales go to *scales.
-Status AppendFloats(const std::vector<float>& w, std::size_t count, std::size_t cols,
-                    StoredFormat to, io::SafetensorsWriter& writer,
-                    std::vector<std::uint8_t>* scales) {
-  if (to == StoredFormat::kF32) return writer.Append(Bytes(w));
+// Gives `count` rows of `cols` numbers in the format `to`.
+Status GiveFloats(const std::vector<float>& w, std::size_t count, std::size_t cols, StoredFormat to,
+                  TensorSink& sink) {
+  if (to == StoredFormat::kF32) return sink.Append(Bytes(w));
   if (to == StoredFormat::kBf16) {
     HADAL_TRY(const std::vector<std::uint16_t> codes, EncodeBf16(w, count, cols));
-    return writer.Append(Bytes(codes));
+    return sink.Append(Bytes(codes));
   }
   HADAL_TRY(const EncodedBlocks blocks, to == StoredFormat::kFp8Block128
                                             ? EncodeFp8Block128(w, count, cols)
                                             : EncodeFp4Block32(w, count, cols));
-  scales->insert(scales->end(), blocks.scales.begin(), blocks.scales.end());
-  return writer.Append(Bytes(blocks.codes));
+  HADAL_TRY_STATUS(sink.AppendScales(Bytes(blocks.scales)));
+  return sink.Append(Bytes(blocks.codes));
 }
 
-Status ConvertFloats(const Item& item, std::size_t chunk_numbers, io::SafetensorsWriter& writer) {
-  const arch::StoredTensor& stored = item.stored;
+Status ConvertFloats(const arch::StoredTensor& stored, StoredFormat to, std::size_t chunk_numbers,
+                     TensorSink& sink) {
   const std::vector<std::uint64_t>& shape = stored.spec->shape;
   const std::size_t rows = shape.size() == 2 ? shape[0] : 1;
   const std::size_t cols = stored.spec->elements() / rows;
   const std::size_t chunk = std::max<std::size_t>(chunk_numbers / cols / 128 * 128, 128);
-  std::vector<std::uint8_t> scales;
   for (std::size_t row = 0; row < rows; row += chunk) {
     const std::size_t count = std::min(chunk, rows - row);
     HADAL_TRY(const std::vector<float> w,
               io::DecodeRows(stored.data, stored.scale_or_null(), row, count));
-    const Status status = AppendFloats(w, count, cols, item.to, writer, &scales);
+    const Status status = GiveFloats(w, count, cols, to, sink);
     if (!status.ok()) return Within(fmt::format("from row {} on", row), status.error());
   }
-  return writer.Append(Bytes(scales));
+  return Unit{};
 }
 
-Status CopyOrConvert(const Item& item, const arch::Config& config, std::size_t chunk_numbers,
-                     io::SafetensorsWriter& writer) {
-  const arch::StoredTensor& stored = item.stored;
-  if (item.to == StoredFormat::kI64) {
+Status CopyOrConvert(const arch::StoredTensor& stored, StoredFormat to, const arch::Config& config,
+                     std::size_t chunk_numbers, TensorSink& sink) {
+  if (to == StoredFormat::kI64) {
     HADAL_TRY(const std::vector<std::int64_t> ids, arch::DecodeTable(stored, config));
-    return writer.Append(Bytes(ids));
+    return sink.Append(Bytes(ids));
   }
-  if (FormatOfCodes(stored.data.dtype) != item.to)
-    return ConvertFloats(item, chunk_numbers, writer);
-  HADAL_TRY_STATUS(writer.Append(stored.data.data));
-  return stored.scale ? writer.Append(stored.scale->data) : Status(Unit{});
+  if (FormatOfCodes(stored.data.dtype) != to) return ConvertFloats(stored, to, chunk_numbers, sink);
+  if (stored.scale) HADAL_TRY_STATUS(sink.AppendScales(stored.scale->data));
+  return sink.Append(stored.data.data);
 }
 
-class Converter {
- public:
-  Converter(const io::Checkpoint& checkpoint, const arch::Config& config,
-            const std::vector<Item>& items, const QuantizeOptions& options)
-      : checkpoint_(checkpoint),
-        config_(config),
-        items_(items),
-        shards_(DeclaredOf(items), options.shard_bytes),
-        to_(options.to),
-        chunk_numbers_(options.chunk_numbers),
-        cancel_(options.cancel),
-        progress_("converting", shards_.total_bytes(), options.quiet) {}
-
-  // config.json comes last: without it the folder is no checkpoint.
-  Status WriteTo(const io::AtomicFolder& folder) {
-    HADAL_TRY_STATUS(shards_.CheckSpace(folder.File("")));
-    for (std::size_t i = 0; i < shards_.count(); ++i) HADAL_TRY_STATUS(WriteShard(folder, i));
-    HADAL_TRY_STATUS(shards_.WriteIndex(folder));
-    HADAL_TRY_STATUS(CopyFiles(folder));
-    return io::WriteFile(folder.File("config.json"), NewConfig().Dump(2) + "\n");
+// The config as it was, with what it says of the format put right.
+Json ConfigFor(Format format, const io::Checkpoint& checkpoint, const arch::Config& config) {
+  Json json = checkpoint.config();
+  std::erase_if(*json.AsObject(), [](const Json::Member& member) {
+    return member.first == "quantization_config" || member.first == "expert_dtype";
+  });
+  const char* dtype = format == Format::kF32 ? "float32" : "bfloat16";
+  json.Set(json.Find("dtype") != nullptr ? "dtype" : "torch_dtype", dtype);
+  if (format == Format::kPublished) {
+    const Json published = arch::ConfigToJson(config, true);
+    for (const char* key : {"expert_dtype", "quantization_config"})
+      json.Set(key, *published.Find(key));
   }
-
-  std::uint64_t written_bytes() const { return shards_.total_bytes(); }
-  std::uint64_t files() const { return shards_.count(); }
-
- private:
-  static std::vector<ShardItem> DeclaredOf(const std::vector<Item>& items) {
-    std::vector<ShardItem> declared;
-    declared.reserve(items.size());
-    for (const Item& item : items) declared.push_back(item.declared);
-    return declared;
-  }
-
-  Status WriteShard(const io::AtomicFolder& folder, std::size_t shard) {
-    HADAL_TRY(auto writer, shards_.Create(folder, shard));
-    for (const std::size_t i : shards_.ItemsOf(shard)) {
-      if (cancel_ != nullptr && cancel_->load(std::memory_order_relaxed))
-        return Fail(Code::kCancelled, "stopped");
-      const Item& item = items_[i];
-      const std::string& name = item.stored.spec->name;
-      const Status status = CopyOrConvert(item, config_, chunk_numbers_, writer);
-      if (!status.ok())
-        return Within(fmt::format("{}: tensor \"{}\"", checkpoint_.FileOf(name), name),
-                      status.error());
-      done_ += item.bytes;
-      progress_.Set(done_, name);
-    }
-    return writer.Finish();
-  }
-
-  Status CopyFiles(const io::AtomicFolder& folder) const {
-    for (const char* name : kFilesToCopy) {
-      const std::string from = (fs::path(checkpoint_.directory()) / name).string();
-      std::error_code ignored;
-      if (!fs::is_regular_file(from, ignored)) continue;
-      HADAL_TRY(const std::string text, io::ReadFile(from));
-      HADAL_TRY_STATUS(io::WriteFile(folder.File(name), text));
-    }
-    return Unit{};
-  }
-
-  // The config as it was, with what it says of the format put right.
-  Json NewConfig() const {
-    Json json = checkpoint_.config();
-    std::erase_if(*json.AsObject(), [](const Json::Member& member) {
-      return member.first == "quantization_config" || member.first == "expert_dtype";
-    });
-    const char* dtype = to_ == Format::kF32 ? "float32" : "bfloat16";
-    json.Set(json.Find("dtype") != nullptr ? "dtype" : "torch_dtype", dtype);
-    if (to_ == Format::kPublished) {
-      const Json published = arch::ConfigToJson(config_, true);
-      for (const char* key : {"expert_dtype", "quantization_config"})
-        json.Set(key, *published.Find(key));
-    }
-    return json;
-  }
-
-  const io::Checkpoint& checkpoint_;
-  const arch::Config& config_;
-  const std::vector<Item>& items_;
-  ShardPlan shards_;
-  Format to_;
-  std::size_t chunk_numbers_;
-  const std::atomic<bool>* cancel_;
-  std::uint64_t done_ = 0;
-  Progress progress_;
-};
+  return json;
+}
 
 // The output must not be the input, nor a folder around it: replacing it would remove the input.
 Status CheckApart(const std::string& in, const std::string& out) {
@@ -230,15 +140,20 @@ Result<QuantizeReport> QuantizeCheckpoint(const std::string& in, const std::stri
   const Result<arch::Config> config = arch::ParseConfig(checkpoint.config());
   if (!config.ok()) return Within(in, config.error());
   const std::vector<arch::TensorSpec> specs = arch::TensorsOf(*config);
-  HADAL_TRY(const std::vector<Item> items, PlanItems(checkpoint, specs, options.to));
-  HADAL_TRY(io::AtomicFolder folder, io::AtomicFolder::Create(out, options.replace));
-  Converter converter(checkpoint, *config, items, options);
-  HADAL_TRY_STATUS(converter.WriteTo(folder));
-  HADAL_TRY_STATUS(folder.Commit());
-  return QuantizeReport{.tensors = items.size(),
-                        .files = converter.files(),
-                        .read_bytes = checkpoint.tensor_bytes(),
-                        .written_bytes = converter.written_bytes()};
+  HADAL_TRY(const std::vector<arch::StoredTensor> found, FindAll(checkpoint, specs, options));
+  HADAL_TRY(const std::vector<ToStore> targets, Targets(specs, options.to));
+  const CheckpointFiles files{.config = ConfigFor(options.to, checkpoint, *config),
+                              .tokenizer = checkpoint.directory()};
+  const auto give = [&](std::size_t i, TensorSink& sink) -> Status {
+    const Status given =
+        CopyOrConvert(found[i], targets[i].format, *config, options.chunk_numbers, sink);
+    if (given.ok()) return given;
+    const std::string& name = specs[i].name;
+    return Within(fmt::format("{}: tensor \"{}\"", checkpoint.FileOf(name), name), given.error());
+  };
+  HADAL_TRY(const CheckpointReport written,
+            WriteCheckpoint(out, targets, files, options.write, give));
+  return QuantizeReport{.written = written, .read_bytes = checkpoint.tensor_bytes()};
 }
 
 }  // namespace hadal::convert

@@ -4,13 +4,15 @@
 // Tensors that are already in the wanted format are copied byte for byte. From the published format
 // to either other and back gives the same values.
 #pragma once
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "convert/write_checkpoint.h"
 
 namespace hadal::convert {
 
@@ -23,21 +25,20 @@ std::optional<Format> FormatFromName(std::string_view name);  // "f32", "bf16", 
 
 struct QuantizeOptions {
   Format to = Format::kPublished;
-  bool replace = false;                              // an existing model at `out`
-  bool quiet = false;                                // no progress line
-  std::uint64_t shard_bytes = 5'000'000'000;         // more than this is cut into several files
+  WriteOptions write = {};
   std::size_t chunk_numbers = std::size_t{1} << 22;  // held in memory at a time, as float32
-  const std::atomic<bool>* cancel = nullptr;         // looked at between tensors
+  // A line about what is passed over, before the work. May be empty.
+  std::function<void(std::string_view)> on_note = {};
 };
 
 struct QuantizeReport {
-  std::uint64_t tensors = 0, files = 0, read_bytes = 0, written_bytes = 0;
+  CheckpointReport written = {};
+  std::uint64_t read_bytes = 0;
 };
 
 // Reads the checkpoint `in` and writes config.json, weights and the tokenizer's files to the folder
-// `out`, which appears whole or not at all. Every tensor that the config calls for must be there,
-// and no other. kInvalid: `out` is not empty, and `replace` is not given; numbers that are not
-// finite. kCancelled: asked to stop; nothing is left of `out`.
+// `out`, as write_checkpoint.h. Every tensor that the config calls for must be there, and no other,
+// but those of drafters, which are passed over. kInvalid: numbers that are not finite.
 Result<QuantizeReport> QuantizeCheckpoint(const std::string& in, const std::string& out,
                                           const QuantizeOptions& options);
 

@@ -101,7 +101,7 @@ Draft MakeDraft(const arch::Config& config) {
   return draft;
 }
 
-QuantizeOptions To(Format format) { return {.to = format, .quiet = true}; }
+QuantizeOptions To(Format format) { return {.to = format, .write = {.quiet = true}}; }
 
 std::string Convert(const std::string& in, const std::string& out, const QuantizeOptions& options) {
   const auto report = QuantizeCheckpoint(in, out, options);
@@ -205,15 +205,15 @@ TEST_F(QuantizeTest, ThereAndBackAgainIsTheSame) {
 TEST_F(QuantizeTest, ShardsAndChunksChangeNothing) {
   QuantizeOptions options = To(Format::kPublished);
   ASSERT_EQ(Convert(In(), Out("whole"), options), "");
-  options.shard_bytes = 50000;
+  options.write.shard_bytes = 50000;
   options.chunk_numbers = 1;
   const auto report = QuantizeCheckpoint(In(), Out("cut"), options);
   ASSERT_TRUE(report.ok()) << report.error().what;
-  EXPECT_GT(report->files, 3u);
+  EXPECT_GT(report->written.files, 3u);
   EXPECT_TRUE(fs::exists(Out("cut") + "/model.safetensors.index.json"));
   ExpectSame(Out("cut"), Out("whole"));
   const auto checkpoint = io::Checkpoint::Open(Out("cut"));
-  EXPECT_EQ(report->written_bytes, checkpoint->tensor_bytes());
+  EXPECT_EQ(report->written.bytes, checkpoint->tensor_bytes());
   for (const std::string& name : checkpoint->Names()) {
     const io::TensorInfo& info = *checkpoint->Info(name);
     EXPECT_EQ(info.begin % DTypeBytes(info.dtype), 0u) << name;
@@ -233,7 +233,7 @@ TEST_F(QuantizeTest, KeepsItsHandsOffOtherFolders) {
   QuantizeOptions options = To(Format::kPublished);
   EXPECT_NE(Convert(In(), Out("out"), options).find("found a folder with files"),
             std::string::npos);
-  options.replace = true;
+  options.write.replace = true;
   EXPECT_EQ(Convert(In(), Out("out"), options), "");
   for (const std::string& out :
        {In(), In() + "/", In() + "/.", folder_.path(), folder_.path() + "/"})

@@ -10,17 +10,31 @@
 
 namespace hadal::convert {
 
-ShardItem DeclareStored(const arch::TensorSpec& spec, StoredFormat format) {
-  const StoredLayout& layout = LayoutOf(format);
-  ShardItem item = {{spec.name, layout.codes, CodeShape(format, spec.shape)}};
-  if (layout.scaled())
-    item.push_back({arch::ScaleName(spec.name), layout.scales, ScaleShape(format, spec.shape)});
-  return item;
+namespace {
+
+bool SameExpert(const arch::TensorId& a, const arch::TensorId& b) {
+  return IsRoutedExpert(a.role) && IsRoutedExpert(b.role) && a.place == b.place &&
+         a.layer == b.layer && a.expert == b.expert;
 }
 
-std::uint64_t BytesOf(const ShardItem& item) {
+void Declare(ShardItem* item, std::span<const ToStore> tensors) {
+  for (const std::size_t i : item->tensors) {
+    const auto& [spec, format] = tensors[i];
+    item->declared.push_back({spec->name, LayoutOf(format).codes, CodeShape(format, spec->shape)});
+  }
+  for (const std::size_t i : item->tensors) {
+    const auto& [spec, format] = tensors[i];
+    if (!LayoutOf(format).scaled()) continue;
+    item->declared.push_back(
+        {arch::ScaleName(spec->name), LayoutOf(format).scales, ScaleShape(format, spec->shape)});
+  }
+}
+
+}  // namespace
+
+std::uint64_t ShardItem::bytes() const {
   std::uint64_t sum = 0;
-  for (const auto& tensor : item) {
+  for (const auto& tensor : declared) {
     std::uint64_t bytes = DTypeBytes(tensor.dtype);
     for (const std::uint64_t dimension : tensor.shape) bytes *= dimension;
     sum += bytes;
@@ -28,11 +42,21 @@ std::uint64_t BytesOf(const ShardItem& item) {
   return sum;
 }
 
+std::vector<ShardItem> ShardItems(std::span<const ToStore> tensors) {
+  std::vector<ShardItem> items;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (i == 0 || !SameExpert(tensors[i - 1].spec->id, tensors[i].spec->id)) items.emplace_back();
+    items.back().tensors.push_back(i);
+  }
+  for (ShardItem& item : items) Declare(&item, tensors);
+  return items;
+}
+
 ShardPlan::ShardPlan(std::vector<ShardItem> items, std::uint64_t shard_bytes)
     : items_(std::move(items)), shards_(1) {
   std::uint64_t in_shard = 0;
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    const std::uint64_t bytes = BytesOf(items_[i]);
+    const std::uint64_t bytes = items_[i].bytes();
     if (!shards_.back().empty() && in_shard + bytes > shard_bytes) {
       shards_.emplace_back();
       in_shard = 0;
@@ -43,8 +67,14 @@ ShardPlan::ShardPlan(std::vector<ShardItem> items, std::uint64_t shard_bytes)
   }
   for (auto& shard : shards_)
     std::stable_sort(shard.begin(), shard.end(), [this](std::size_t a, std::size_t b) {
-      return DTypeBytes(items_[a][0].dtype) > DTypeBytes(items_[b][0].dtype);
+      return DTypeBytes(items_[a].declared[0].dtype) > DTypeBytes(items_[b].declared[0].dtype);
     });
+}
+
+std::vector<const ShardItem*> ShardPlan::ItemsOf(std::size_t shard) const {
+  std::vector<const ShardItem*> items;
+  for (const std::size_t i : shards_[shard]) items.push_back(&items_[i]);
+  return items;
 }
 
 std::string ShardPlan::Name(std::size_t shard) const {
@@ -62,9 +92,9 @@ Status ShardPlan::CheckSpace(const std::string& folder) const {
 
 Result<io::SafetensorsWriter> ShardPlan::Create(const io::AtomicFolder& folder,
                                                 std::size_t shard) const {
-  ShardItem declared;
-  for (const std::size_t i : shards_[shard])
-    declared.insert(declared.end(), items_[i].begin(), items_[i].end());
+  std::vector<io::SafetensorsWriter::Declared> declared;
+  for (const ShardItem* item : ItemsOf(shard))
+    declared.insert(declared.end(), item->declared.begin(), item->declared.end());
   return io::SafetensorsWriter::Create(folder.File(Name(shard)), declared, {{"format", "pt"}});
 }
 
@@ -72,8 +102,8 @@ Status ShardPlan::WriteIndex(const io::AtomicFolder& folder) const {
   if (shards_.size() == 1) return Unit{};
   Json::Object map;
   for (std::size_t shard = 0; shard < shards_.size(); ++shard)
-    for (const std::size_t i : shards_[shard])
-      for (const auto& tensor : items_[i]) map.emplace_back(tensor.name, Name(shard));
+    for (const ShardItem* item : ItemsOf(shard))
+      for (const auto& tensor : item->declared) map.emplace_back(tensor.name, Name(shard));
   const Json index =
       Json::MakeObject({{"metadata", Json::MakeObject({{"total_size", total_bytes_}})},
                         {"weight_map", std::move(map)}});

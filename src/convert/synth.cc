@@ -1,17 +1,13 @@
 #include "convert/synth.h"
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 #include <vector>
 
 #include "arch/inventory.h"
 #include "base/check.h"
-#include "base/progress.h"
 #include "base/random.h"
-#include "base/units.h"
-#include "convert/shard_plan.h"
-#include "io/file.h"
-#include "io/folder.h"
 #include "tensor/random_fill.h"
 
 namespace hadal::convert {
@@ -71,41 +67,10 @@ Normal DistributionOf(const arch::TensorSpec& spec) {
 
 class Synthesizer {
  public:
-  Synthesizer(const arch::Config& config, const SynthOptions& options, Threads& threads)
-      : config_(config),
-        seed_(options.seed),
-        threads_(threads),
-        specs_(arch::TensorsOf(config)),
-        shards_(DeclaredOf(specs_), options.shard_bytes),
-        buffer_(kBufferBytes),
-        progress_("writing", shards_.total_bytes(), options.quiet) {}
+  Synthesizer(const arch::Config& config, std::uint64_t seed, Threads& threads)
+      : config_(config), seed_(seed), threads_(threads), buffer_(kBufferBytes) {}
 
-  Status WriteTo(const io::AtomicFolder& folder) {
-    HADAL_TRY_STATUS(shards_.CheckSpace(folder.File("")));
-    for (std::size_t shard = 0; shard < shards_.count(); ++shard) {
-      HADAL_TRY(auto writer, shards_.Create(folder, shard));
-      for (const std::size_t i : shards_.ItemsOf(shard))
-        HADAL_TRY_STATUS(WriteTensor(specs_[i], writer));
-      HADAL_TRY_STATUS(writer.Finish());
-    }
-    HADAL_TRY_STATUS(shards_.WriteIndex(folder));
-    return io::WriteFile(folder.File("config.json"),
-                         arch::ConfigToJson(config_, true).Dump(2) + "\n");
-  }
-
-  SynthReport report() const {
-    return {.tensors = specs_.size(), .files = shards_.count(), .bytes = shards_.total_bytes()};
-  }
-
- private:
-  static std::vector<ShardItem> DeclaredOf(const std::vector<arch::TensorSpec>& specs) {
-    std::vector<ShardItem> items;
-    items.reserve(specs.size());
-    for (const arch::TensorSpec& spec : specs) items.push_back(DeclareStored(spec, spec.format));
-    return items;
-  }
-
-  Status WriteTensor(const arch::TensorSpec& spec, io::SafetensorsWriter& writer) {
+  Status Give(const arch::TensorSpec& spec, TensorSink& sink) {
     const std::uint64_t key = NameKey(seed_, spec.name);
     const Normal normal = DistributionOf(spec);
     const std::uint64_t cols = spec.shape.back(), rows = spec.elements() / cols;
@@ -113,25 +78,31 @@ class Synthesizer {
     const std::uint64_t scale_bytes = ScaleBytes(spec.format, rows, cols);
     switch (spec.format) {
       case StoredFormat::kF32:
-        return WriteFilled(bytes, FloatFill(key, normal.mean, normal.deviation), writer);
+        return Fill(bytes, FloatFill(key, normal.mean, normal.deviation), sink);
       case StoredFormat::kBf16:
-        return WriteFilled(bytes, Bf16Fill(key, normal.mean, normal.deviation), writer);
+        return Fill(bytes, Bf16Fill(key, normal.mean, normal.deviation), sink);
       case StoredFormat::kI64:
-        return WriteTable(key, spec, writer);
+        return GiveTable(key, spec, sink);
       case StoredFormat::kFp8Block128:
-        HADAL_TRY_STATUS(WriteFilled(bytes, Fp8CodeFill(key), writer));
-        return WriteFilled(scale_bytes, Fp8ScaleFill(key + 1, normal.deviation), writer);
+        HADAL_TRY_STATUS(Fill(scale_bytes, Fp8ScaleFill(key + 1, normal.deviation), sink,
+                              &TensorSink::AppendScales));
+        return Fill(bytes, Fp8CodeFill(key), sink);
       case StoredFormat::kFp4Block32:
-        HADAL_TRY_STATUS(WriteFilled(bytes, Fp4CodeFill(key), writer));
-        return WriteFilled(scale_bytes, Fp4ScaleFill(key + 1, normal.deviation), writer);
+        HADAL_TRY_STATUS(Fill(scale_bytes, Fp4ScaleFill(key + 1, normal.deviation), sink,
+                              &TensorSink::AppendScales));
+        return Fill(bytes, Fp4CodeFill(key), sink);
       case StoredFormat::kFp8Block128F32:
         break;  // no published V4 tensor
     }
     HADAL_CHECK(false);
   }
 
-  template <class Fill>
-  Status WriteFilled(std::uint64_t bytes, const Fill& fill, io::SafetensorsWriter& writer) {
+ private:
+  using Append = Status (TensorSink::*)(std::span<const std::byte>);
+
+  template <class FillBytes>
+  Status Fill(std::uint64_t bytes, const FillBytes& fill, TensorSink& sink,
+              Append append = &TensorSink::Append) {
     for (std::uint64_t at = 0; at < bytes; at += kBufferBytes) {
       const std::size_t count = std::min<std::uint64_t>(kBufferBytes, bytes - at);
       const std::size_t pieces = (count + kPieceBytes - 1) / kPieceBytes;
@@ -139,18 +110,13 @@ class Synthesizer {
         const std::size_t begin = piece * kPieceBytes;
         fill(at + begin, std::span(buffer_).subspan(begin, std::min(kPieceBytes, count - begin)));
       });
-      HADAL_TRY_STATUS(writer.Append(std::span(buffer_).first(count)));
-      done_ += count;
-      progress_.Set(done_, FormatBytes(static_cast<std::uint64_t>(static_cast<double>(done_) /
-                                                                  progress_.seconds())) +
-                               "/s");
+      HADAL_TRY_STATUS((sink.*append)(std::span(buffer_).first(count)));
     }
     return Unit{};
   }
 
   // Which experts each token gets: num_experts_per_tok different ones a row.
-  Status WriteTable(std::uint64_t key, const arch::TensorSpec& spec,
-                    io::SafetensorsWriter& writer) {
+  Status GiveTable(std::uint64_t key, const arch::TensorSpec& spec, TensorSink& sink) {
     Random random(key);
     std::vector<std::int64_t> table;
     const std::size_t topk = spec.shape[1];
@@ -163,18 +129,13 @@ class Synthesizer {
         if (fresh) table.push_back(expert);
       }
     }
-    done_ += 8 * table.size();
-    return writer.Append(std::as_bytes(std::span(table)));
+    return sink.Append(std::as_bytes(std::span(table)));
   }
 
   const arch::Config& config_;
   const std::uint64_t seed_;
   Threads& threads_;
-  const std::vector<arch::TensorSpec> specs_;
-  const ShardPlan shards_;
   std::vector<std::byte> buffer_;
-  std::uint64_t done_ = 0;
-  Progress progress_;
 };
 
 Status CheckShape(const arch::Config& config) {
@@ -188,14 +149,19 @@ Status CheckShape(const arch::Config& config) {
 
 }  // namespace
 
-Result<SynthReport> WriteRandomCheckpoint(const arch::Config& config, const std::string& out,
-                                          const SynthOptions& options, Threads& threads) {
+Result<CheckpointReport> WriteRandomCheckpoint(const arch::Config& config, const std::string& out,
+                                               const SynthOptions& options, Threads& threads) {
   HADAL_TRY_STATUS(CheckShape(config));
-  HADAL_TRY(io::AtomicFolder folder, io::AtomicFolder::Create(out, options.replace));
-  Synthesizer synthesizer(config, options, threads);
-  HADAL_TRY_STATUS(synthesizer.WriteTo(folder));
-  HADAL_TRY_STATUS(folder.Commit());
-  return synthesizer.report();
+  const std::vector<arch::TensorSpec> specs = arch::TensorsOf(config);
+  std::vector<ToStore> tensors;
+  tensors.reserve(specs.size());
+  for (const arch::TensorSpec& spec : specs) tensors.push_back({&spec, spec.format});
+  Synthesizer synthesizer(config, options.seed, threads);
+  const auto give = [&](std::size_t i, TensorSink& sink) {
+    return synthesizer.Give(specs[i], sink);
+  };
+  return WriteCheckpoint(out, tensors, {.config = arch::ConfigToJson(config, true)}, options.write,
+                         give);
 }
 
 }  // namespace hadal::convert

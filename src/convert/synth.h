@@ -13,25 +13,18 @@
 #include "arch/config.h"
 #include "base/result.h"
 #include "base/threads.h"
+#include "convert/write_checkpoint.h"
 
 namespace hadal::convert {
 
 struct SynthOptions {
   std::uint64_t seed = 1;
-  bool replace = false;                       // an existing model at `out`
-  bool quiet = false;                         // no progress line
-  std::uint64_t shard_bytes = 5'000'000'000;  // more than this is cut into several files
+  WriteOptions write = {};
 };
 
-struct SynthReport {
-  std::uint64_t tensors = 0, files = 0, bytes = 0;
-};
-
-// Writes config.json and weights to the folder `out`, which appears whole or not at all.
-// kInvalid: `out` is not empty and `replace` is not given; rows of experts that are not a multiple
-// of
-// 32. kExhausted: the disk has too little room.
-Result<SynthReport> WriteRandomCheckpoint(const arch::Config& config, const std::string& out,
-                                          const SynthOptions& options, Threads& threads);
+// Writes config.json and weights to the folder `out`, as write_checkpoint.h. kInvalid: rows of
+// experts that are not a multiple of 32.
+Result<CheckpointReport> WriteRandomCheckpoint(const arch::Config& config, const std::string& out,
+                                               const SynthOptions& options, Threads& threads);
 
 }  // namespace hadal::convert

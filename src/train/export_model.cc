@@ -3,7 +3,6 @@
 #include <filesystem>
 
 #include "io/file.h"
-#include "io/folder.h"
 #include "train/trainer.h"
 #include "train/workers.h"
 
@@ -20,17 +19,6 @@ Result<arch::Config> ReadModelConfig(const std::string& path) {
   if (!config.ok())  // which names config.json itself
     return Within(fs::path(path).parent_path().string(), config.error());
   return config;
-}
-
-Status CopyTokenizer(const std::string& from, const std::string& to) {
-  for (const char* name : {"tokenizer.json", "tokenizer_config.json", "generation_config.json"}) {
-    const fs::path source = fs::path(from) / name;
-    std::error_code ignored;
-    if (!fs::exists(source, ignored)) continue;
-    HADAL_TRY(const std::string text, io::ReadFile(source.string()));
-    HADAL_TRY_STATUS(io::WriteFile((fs::path(to) / name).string(), text));
-  }
-  return Unit{};
 }
 
 Status FillModel(const TrainConfig& config, const arch::Config& shape, V4Model* model) {
@@ -65,14 +53,10 @@ NamedTensors ModelTensors(const V4Model& model) {
 }
 
 Status ExportModel(const V4Model& model, const TrainConfig& config, const std::string& directory) {
-  HADAL_TRY(io::AtomicFolder folder, io::AtomicFolder::Create(directory, true));
-  const std::string inside = folder.File("");
   const auto format =
       config.export_format == "f32" ? V4ModelImpl::Format::kF32 : V4ModelImpl::Format::kFp8Fp4;
-  HADAL_TRY_STATUS(
-      Catching("writing the model", [&]() -> Status { return model->Save(inside, format); }));
-  HADAL_TRY_STATUS(CopyTokenizer(config.model.tokenizer, inside));
-  return folder.Commit();
+  return Catching("writing the model",
+                  [&] { return model->Save(directory, format, config.model.tokenizer); });
 }
 
 Status ExportNewestState(const TrainConfig& config, const std::string& directory) {

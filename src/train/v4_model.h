@@ -78,11 +78,12 @@ class V4ModelImpl : public torch::nn::Module {
   void UpdateGateBias(const torch::Tensor& expert_load, double speed);
 
   // Reads every tensor of a published checkpoint (any stored format). Missing, unexpected or
-  // mis-shaped tensors are errors. Writes a checkpoint directory (config.json + model.safetensors),
-  // in float32, or in the published FP8 + FP4 format.
+  // mis-shaped tensors are errors.
   Status Load(const io::Checkpoint& checkpoint);
+  // Writes a checkpoint (convert/write_checkpoint.h) over a model that may be in `directory`, in
+  // float32 or in the published FP8 + FP4 format, with the tokenizer's files of another folder.
   enum class Format { kF32, kFp8Fp4 };
-  Status Save(const std::string& directory, Format format) const;
+  Status Save(const std::string& directory, Format format, const std::string& tokenizer = {}) const;
 
  private:
   struct Parameter {

@@ -1,58 +1,48 @@
 // V4ModelImpl::Load and Save: published checkpoints in and out.
-#include <filesystem>
+#include <map>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "arch/stored_tensor.h"
 #include "convert/encode_weights.h"
-#include "convert/shard_plan.h"
+#include "convert/write_checkpoint.h"
 #include "io/decode.h"
-#include "io/file.h"
-#include "io/safetensors.h"
 #include "train/v4_model.h"
 
 namespace hadal::train {
 namespace {
 
 using torch::Tensor;
-using Declared = io::SafetensorsWriter::Declared;
-
-// A published tensor that is part of a parameter, and how to write it.
-struct Piece {
-  const arch::TensorSpec* spec;
-  Tensor values;        // of this piece alone
-  StoredFormat format;  // to be written in
-};
 
 template <class T>
 std::span<const std::byte> Bytes(const T* data, std::size_t count) {
   return std::as_bytes(std::span<const T>(data, count));
 }
 
-Status AppendBlocks(const Result<convert::EncodedBlocks>& blocks, io::SafetensorsWriter& writer) {
+Status GiveBlocks(const Result<convert::EncodedBlocks>& blocks, convert::TensorSink& sink) {
   if (!blocks.ok()) return blocks.error();
-  HADAL_TRY_STATUS(writer.Append(std::as_bytes(std::span(blocks->codes))));
-  return writer.Append(std::as_bytes(std::span(blocks->scales)));
+  HADAL_TRY_STATUS(sink.AppendScales(std::as_bytes(std::span(blocks->scales))));
+  return sink.Append(std::as_bytes(std::span(blocks->codes)));
 }
 
-Status Append(const Piece& piece, io::SafetensorsWriter& writer) {
-  if (piece.format == StoredFormat::kI64) {
-    const Tensor ids = piece.values.to(torch::kLong).contiguous();
-    return writer.Append(
-        Bytes(ids.data_ptr<std::int64_t>(), static_cast<std::size_t>(ids.numel())));
+Status Give(const convert::ToStore& to, const Tensor& values, convert::TensorSink& sink) {
+  if (to.format == StoredFormat::kI64) {
+    const Tensor ids = values.to(torch::kLong).contiguous();
+    return sink.Append(Bytes(ids.data_ptr<std::int64_t>(), static_cast<std::size_t>(ids.numel())));
   }
-  const Tensor floats = piece.values.to(torch::kFloat).contiguous();
+  const Tensor floats = values.to(torch::kFloat).contiguous();
   const std::span<const float> w(floats.data_ptr<float>(),
                                  static_cast<std::size_t>(floats.numel()));
-  if (piece.format == StoredFormat::kF32) return writer.Append(std::as_bytes(w));
-  const std::size_t rows = piece.spec->shape.size() == 2 ? piece.spec->shape[0] : 1;
+  if (to.format == StoredFormat::kF32) return sink.Append(std::as_bytes(w));
+  const std::size_t rows = to.spec->shape.size() == 2 ? to.spec->shape[0] : 1;
   const std::size_t cols = w.size() / rows;
-  if (piece.format == StoredFormat::kFp8Block128)
-    return AppendBlocks(convert::EncodeFp8Block128(w, rows, cols), writer);
-  if (piece.format == StoredFormat::kFp4Block32)
-    return AppendBlocks(convert::EncodeFp4Block32(w, rows, cols), writer);
+  if (to.format == StoredFormat::kFp8Block128)
+    return GiveBlocks(convert::EncodeFp8Block128(w, rows, cols), sink);
+  if (to.format == StoredFormat::kFp4Block32)
+    return GiveBlocks(convert::EncodeFp4Block32(w, rows, cols), sink);
   HADAL_TRY(const std::vector<std::uint16_t> codes, convert::EncodeBf16(w, rows, cols));
-  return writer.Append(std::as_bytes(std::span(codes)));
+  return sink.Append(std::as_bytes(std::span(codes)));
 }
 
 // Copies the stored numbers into `to`, whatever its type.
@@ -100,37 +90,31 @@ Status V4ModelImpl::Load(const io::Checkpoint& checkpoint) {
   return Unit{};
 }
 
-Status V4ModelImpl::Save(const std::string& directory, Format format) const {
+Status V4ModelImpl::Save(const std::string& directory, Format format,
+                         const std::string& tokenizer) const {
   const torch::NoGradGuard no_grad;
-  std::vector<Piece> pieces;
+  std::map<std::string, Tensor> pieces;  // by their published names
   for (const auto& [name, tensor] : tensors_) {
     const std::vector<arch::TensorSpec>& published = tensor.spec.published;
-    for (std::size_t i = 0; i < published.size(); ++i) {
-      const bool floats = published[i].format != StoredFormat::kI64;
-      pieces.push_back(
-          {&published[i], PieceOf(tensor.values, published.size(), i),
-           format == Format::kF32 && floats ? StoredFormat::kF32 : published[i].format});
-    }
+    for (std::size_t i = 0; i < published.size(); ++i)
+      pieces.emplace(published[i].name, PieceOf(tensor.values, published.size(), i));
   }
-  // Wide types first: every tensor is then aligned to its type.
-  std::ranges::stable_sort(pieces, std::greater<>(), [](const Piece& piece) {
-    return DTypeBytes(convert::DeclareStored(*piece.spec, piece.format)[0].dtype);
-  });
-  std::vector<Declared> declared;
-  for (const Piece& piece : pieces)
-    for (Declared& tensor : convert::DeclareStored(*piece.spec, piece.format))
-      declared.push_back(std::move(tensor));
-
-  const std::filesystem::path folder(directory);
-  HADAL_TRY(auto writer, io::SafetensorsWriter::Create((folder / "model.safetensors").string(),
-                                                       declared, {{"format", "pt"}}));
-  for (const Piece& piece : pieces) {
-    const Status status = Append(piece, writer);
-    if (!status.ok()) return Within(fmt::format("tensor \"{}\"", piece.spec->name), status.error());
+  const std::vector<arch::TensorSpec> specs = arch::TensorsOf(config_);
+  std::vector<convert::ToStore> tensors;
+  for (const arch::TensorSpec& spec : specs) {
+    const bool as_f32 = format == Format::kF32 && spec.format != StoredFormat::kI64;
+    tensors.push_back({&spec, as_f32 ? StoredFormat::kF32 : spec.format});
   }
-  HADAL_TRY_STATUS(writer.Finish());
-  const Json config = arch::ConfigToJson(config_, format == Format::kFp8Fp4);
-  return io::WriteFile((folder / "config.json").string(), config.Dump(2) + "\n");
+  const auto give = [&](std::size_t i, convert::TensorSink& sink) -> Status {
+    const Status given = Give(tensors[i], pieces.at(specs[i].name), sink);
+    if (given.ok()) return given;
+    return Within(fmt::format("tensor \"{}\"", specs[i].name), given.error());
+  };
+  const convert::CheckpointFiles files{
+      .config = arch::ConfigToJson(config_, format == Format::kFp8Fp4), .tokenizer = tokenizer};
+  const auto written =
+      convert::WriteCheckpoint(directory, tensors, files, {.replace = true, .quiet = true}, give);
+  return written.ok() ? Status(Unit{}) : written.error();
 }
 
 }  // namespace hadal::train

@@ -1,0 +1,111 @@
+#include "convert/write_checkpoint.h"
+
+#include <filesystem>
+#include <utility>
+
+#include "base/units.h"
+#include "io/file.h"
+#include "io/folder.h"
+
+namespace hadal::convert {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFilesToCopy[] = {"tokenizer.json", "tokenizer_config.json",
+                                        "generation_config.json", "special_tokens_map.json",
+                                        "LICENSE"};
+
+Status CopyFiles(const std::string& from, const io::AtomicFolder& folder) {
+  if (from.empty()) return Unit{};
+  for (const char* name : kFilesToCopy) {
+    const std::string path = (fs::path(from) / name).string();
+    std::error_code ignored;
+    if (!fs::is_regular_file(path, ignored)) continue;
+    HADAL_TRY(const std::string text, io::ReadFile(path));
+    HADAL_TRY_STATUS(io::WriteFile(folder.File(name), text));
+  }
+  return Unit{};
+}
+
+// The name that the folder has while it is written is gone when an error is read.
+Error Renamed(Error error, const std::string& from, const std::string& to) {
+  if (const std::size_t at = error.what.find(from); at != std::string::npos)
+    error.what.replace(at, from.size(), to);
+  return error;
+}
+
+}  // namespace
+
+Status TensorSink::Append(std::span<const std::byte> bytes) {
+  if (!failed_.ok()) return failed_;
+  const bool stop = cancel_ != nullptr && cancel_->load(std::memory_order_relaxed);
+  failed_ = stop ? Fail(Code::kCancelled, "stopped") : file_->Append(bytes);
+  if (!failed_.ok()) return failed_;
+  done_ += bytes.size();
+  const double rate = progress_->PerSecond(done_);
+  progress_->Set(done_, FormatBytes(static_cast<std::uint64_t>(rate)) + "/s");
+  return Unit{};
+}
+
+Status TensorSink::AppendScales(std::span<const std::byte> scales) {
+  scales_.insert(scales_.end(), scales.begin(), scales.end());
+  return Unit{};
+}
+
+class CheckpointWriter {
+ public:
+  CheckpointWriter(std::span<const ToStore> tensors, const WriteOptions& options,
+                   const GiveTensor& give)
+      : plan_(ShardItems(tensors), options.shard_bytes),
+        give_(give),
+        progress_("writing", plan_.total_bytes(), options.quiet),
+        sink_(&progress_, options.cancel) {}
+
+  const ShardPlan& plan() const { return plan_; }
+
+  // config.json comes last: without it the folder is no checkpoint.
+  Status WriteTo(const io::AtomicFolder& folder, const CheckpointFiles& files) {
+    HADAL_TRY_STATUS(plan_.CheckSpace(folder.File("")));
+    for (std::size_t i = 0; i < plan_.count(); ++i) HADAL_TRY_STATUS(WriteShard(folder, i));
+    HADAL_TRY_STATUS(plan_.WriteIndex(folder));
+    HADAL_TRY_STATUS(CopyFiles(files.tokenizer, folder));
+    return io::WriteFile(folder.File("config.json"), files.config.Dump(2) + "\n");
+  }
+
+ private:
+  Status WriteShard(const io::AtomicFolder& folder, std::size_t shard) {
+    HADAL_TRY(auto file, plan_.Create(folder, shard));
+    sink_.file_ = &file;
+    for (const ShardItem* item : plan_.ItemsOf(shard)) {
+      for (const std::size_t tensor : item->tensors) {
+        const Status given = give_(tensor, sink_);
+        HADAL_TRY_STATUS(sink_.failed_);
+        HADAL_TRY_STATUS(given);
+      }
+      HADAL_TRY_STATUS(sink_.Append(sink_.scales_));
+      sink_.scales_.clear();
+    }
+    return file.Finish();
+  }
+
+  const ShardPlan plan_;
+  const GiveTensor& give_;
+  Progress progress_;
+  TensorSink sink_;
+};
+
+Result<CheckpointReport> WriteCheckpoint(const std::string& out, std::span<const ToStore> tensors,
+                                         const CheckpointFiles& files, const WriteOptions& options,
+                                         const GiveTensor& give) {
+  HADAL_TRY(io::AtomicFolder folder, io::AtomicFolder::Create(out, options.replace));
+  CheckpointWriter writer(tensors, options, give);
+  if (const Status written = writer.WriteTo(folder, files); !written.ok())
+    return Renamed(written.error(), folder.File(""), out + "/");
+  HADAL_TRY_STATUS(folder.Commit());
+  return CheckpointReport{.tensors = tensors.size(),
+                          .files = writer.plan().count(),
+                          .bytes = writer.plan().total_bytes()};
+}
+
+}  // namespace hadal::convert
