@@ -36,8 +36,8 @@ void Progress::Draw(std::uint64_t done, std::string_view note) {
   const double rate = PerSecond(done);
   const double left = rate > 0 ? static_cast<double>(total_ - std::min(done, total_)) / rate : -1;
   const std::string line =
-      fmt::format("{} {:5.1f}%  {} left  {} memory  {}", label_, 100 * share, FormatDuration(left),
-                  FormatBytes(ResidentBytes()), OneLine(note));
+      fmt::format("{} {:5.1f}%  {} left  {} memory  {}", OneLine(label_), 100 * share,
+                  FormatDuration(left), FormatBytes(ResidentBytes()), OneLine(note));
   if (terminal_)
     std::fprintf(stderr, "\r\033[K%s", line.c_str());
   else

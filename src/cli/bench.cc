@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/note.h"
 #include "io/file.h"
 
 namespace hadal::cli {
@@ -39,6 +40,7 @@ Status RunCommand(BenchCommand command) {
   if (bench.quick) bench.sample_seconds = 0.05;
   bench.random_fill = command.fill == "random";
   bench.cancel = &StopRequested();
+  bench.on_note = PrintNote;
   HADAL_TRY(const measure::BenchReport report,
             measure::RunBench(bench, [&](const std::string& step) {
               if (!command.json) std::fprintf(stderr, "%s\n", step.c_str());

@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/note.h"
 #include "engine/model_files.h"
 #include "eval/golden.h"
 #include "eval/perplexity.h"
@@ -82,7 +83,7 @@ void PrintReports(const std::vector<eval::GoldenReport>& reports, bool verbose) 
     }
   }
   for (const eval::GoldenReport& report : reports)
-    if (!report.error.empty()) std::fprintf(stderr, "hadal: %s\n", report.error.c_str());
+    if (!report.error.empty()) PrintNote(report.error);
   std::fprintf(stdout, "%s\n%zu of %zu cases within tolerance\n", table.Text().c_str(), passed,
                reports.size());
 }
@@ -103,6 +104,7 @@ Status Golden(const GoldenOptions& options) {
       auto report = eval::RunGolden(directory, threads);
       reports.push_back(report.ok() ? std::move(*report)
                                     : eval::UnreadCase(directory, report.error()));
+      for (const std::string& note : reports.back().notes) PrintNote(note);
       if (!reports.back().pass) failed += (failed.empty() ? "" : ", ") + reports.back().name;
     }
   }
@@ -146,13 +148,14 @@ void PrintPerplexity(const std::vector<std::pair<std::string, eval::PerplexityRe
 
 Status Perplexity(const PerplexityOptions& options) {
   HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(options.model));
+  for (const std::string& note : files.model.notes) PrintNote(note);
   Threads threads(options.threads);
   eval::PerplexityOptions engine = options.engine;
   engine.bos = !options.no_bos;
   engine.cancel = &StopRequested();
   const std::size_t context = eval::ContextOf(engine, files.model.config);
   if (!engine.context && context < eval::kDefaultContext)
-    std::fprintf(stderr, "hadal: sequences of %zu tokens: the model's context\n", context);
+    PrintNote(fmt::format("sequences of {} tokens: the model's context", context));
   std::vector<std::pair<std::string, eval::PerplexityResult>> rows;
   eval::PerplexityResult all;
   for (const std::string& path : options.files) {
@@ -167,8 +170,7 @@ Status Perplexity(const PerplexityOptions& options) {
              },
          .on_note =
              [&](std::string_view line) {
-               if (rows.empty())  // the same for every file
-                 std::fprintf(stderr, "hadal: %.*s\n", static_cast<int>(line.size()), line.data());
+               if (rows.empty()) PrintNote(line);  // the same for every file
              }});
     if (!result.ok()) return Within(path, result.error());
     all.tokens += result->tokens;

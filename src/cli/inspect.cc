@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 
+#include "base/quote.h"
 #include "cli/commands.h"
 #include "cli/inspection.h"
 
@@ -33,7 +34,7 @@ Status Inspect(const InspectOptions& options, std::ostream& out) {
   if (options.json)
     out << InspectionJson(inspection, list).Dump(2) << '\n';
   else
-    out << InspectionText(inspection, list);
+    out << EscapeLines(InspectionText(inspection, list));
   if (inspection.problems.empty()) return Unit{};
   const std::size_t more = inspection.problems.size() + inspection.unlisted_problems - 1;
   return Fail(Code::kCorrupt, "{}{}", inspection.problems[0],

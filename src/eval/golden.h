@@ -33,7 +33,8 @@ struct GoldenReport {
   bool pass = true;
   double seconds = 0;
   std::vector<GoldenFigure> figures = {};
-  std::string error = {};  // why there are no figures
+  std::vector<std::string> notes = {};  // what of the checkpoint was passed over, a line each
+  std::string error = {};               // why there are no figures
 };
 
 // kNotFound, kCorrupt, kInvalid: the case cannot be read. A case that reads but is out of tolerance

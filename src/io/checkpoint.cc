@@ -66,9 +66,9 @@ Result<WeightMap> ReadIndex(const std::string& path) {
   return weights;
 }
 
-// Every *.safetensors of the folder, in order; only the model*.safetensors among them if there are
-// any, because other files of tensors may lie beside a model.
-Result<std::vector<std::string>> ListShards(const std::string& directory) {
+// Every *.safetensors of the folder, in order; of names that begin with "model", if there are any,
+// only those, because other files of tensors may lie beside a model.
+Result<std::vector<std::string>> ListFiles(const std::string& directory) {
   std::vector<std::string> all, model;
   std::error_code problem;
   for (fs::directory_iterator it(directory, problem), end; !problem && it != end;
@@ -81,13 +81,32 @@ Result<std::vector<std::string>> ListShards(const std::string& directory) {
   }
   if (problem) return Fail(Code::kIo, "{}: cannot list: {}", directory, problem.message());
   if (!model.empty()) all = std::move(model);
-  if (all.empty()) {
-    return Fail(Code::kNotFound,
-                "{}: found no .safetensors file, expected {}, or {} and its shards", directory,
-                kSingle, kIndex);
-  }
   std::sort(all.begin(), all.end());
   return all;
+}
+
+Result<std::vector<std::string>> ListShards(const std::string& directory) {
+  HADAL_TRY(std::vector<std::string> shards, ListFiles(directory));
+  if (!shards.empty()) return shards;
+  return Fail(Code::kNotFound, "{}: found no .safetensors file, expected {}, or {} and its shards",
+              directory, kSingle, kIndex);
+}
+
+std::string AndMore(std::size_t count) {
+  return count == 1 ? "" : fmt::format(" and {} more", count - 1);
+}
+
+// Files that look like a part of the model and are none: a line about them, or none.
+std::string NoteOfOthers(const std::string& directory, const std::set<std::string>& shards,
+                         std::string_view why) {
+  const auto files = ListFiles(directory);
+  if (!files.ok()) return {};  // what matters has been found
+  std::size_t others = 0;
+  std::string first;
+  for (const std::string& file : *files)
+    if (file.starts_with("model") && !shards.contains(file) && others++ == 0) first = file;
+  if (others == 0) return {};
+  return fmt::format("{}{}: passed over, {}", Join(directory, first), AndMore(others), why);
 }
 
 // The shards of an index that hold a wanted tensor.
@@ -140,12 +159,16 @@ Result<Checkpoint> Checkpoint::Open(const std::string& directory,
   const bool indexed = Exists(index_path), single = Exists(Join(directory, kSingle));
   WeightMap weights;
   std::set<std::string> shards;
+  std::string note;
   if (indexed) {
     HADAL_TRY(weights, ReadIndex(index_path));
     shards = WantedShards(weights, wanted);
     HADAL_TRY_STATUS(CheckShardsAreThere(shards, directory, index_path));
+    note = NoteOfOthers(directory, WantedShards(weights, {}),
+                        fmt::format("{} does not name it", kIndex));
   } else if (single) {
     shards.insert(std::string(kSingle));
+    note = NoteOfOthers(directory, shards, fmt::format("{} is the whole model", kSingle));
   } else {
     HADAL_TRY(const std::vector<std::string> listed, ListShards(directory));
     shards.insert(listed.begin(), listed.end());
@@ -157,6 +180,7 @@ Result<Checkpoint> Checkpoint::Open(const std::string& directory,
   }
   if (indexed)
     HADAL_TRY_STATUS(CheckIndexFulfilled(weights, index_path, shards, checkpoint.file_of_));
+  if (!note.empty()) checkpoint.notes_.push_back(std::move(note));
   return checkpoint;
 }
 
@@ -180,8 +204,7 @@ Status Checkpoint::TakeTensors(const SafetensorsFile& file, const WeightMap* ind
   }
   if (left > 0) {
     notes_.push_back(fmt::format("{}: passed over tensor {}{}, which {} does not place there",
-                                 file.path(), Show(first),
-                                 left == 1 ? "" : fmt::format(" and {} more", left - 1), kIndex));
+                                 file.path(), Show(first), AndMore(left), kIndex));
   }
   return Unit{};
 }

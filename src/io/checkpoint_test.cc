@@ -92,6 +92,10 @@ TEST_F(CheckpointTest, OpensWithoutAnIndex) {
   EXPECT_EQ(Checkpoint::Open(folder_.path())->Names(), (std::vector<std::string>{"a", "b", "c"}));
   WriteShard(folder_.File("model.safetensors"), {"y"});  // alone, it is the whole model
   EXPECT_EQ(Checkpoint::Open(folder_.path())->Names(), (std::vector<std::string>{"y"}));
+  EXPECT_EQ(
+      Checkpoint::Open(folder_.path())->notes(),
+      (std::vector<std::string>{folder_.File("model-00001-of-00002.safetensors") +
+                                " and 1 more: passed over, model.safetensors is the whole model"}));
   Remove("model.safetensors");
   Remove("model-00001-of-00002.safetensors");
   Remove("model-00002-of-00002.safetensors");
@@ -159,12 +163,15 @@ TEST_F(CheckpointTest, TheIndexDecidesAndTheRestIsLeftAlone) {
   EXPECT_EQ(checkpoint->Names(), (std::vector<std::string>{"a", "b", "c"}));
   EXPECT_EQ(checkpoint->FileOf("b"), folder_.File("model-00001-of-00002.safetensors"));
   EXPECT_EQ(checkpoint->tensor_bytes(), 3u);
-  ASSERT_EQ(checkpoint->notes().size(), 1u);
+  ASSERT_EQ(checkpoint->notes().size(), 2u);
   EXPECT_EQ(
       checkpoint->notes()[0],
       folder_.File("model-00002-of-00002.safetensors") +
           ": passed over tensor \"b\" and 1 more, which model.safetensors.index.json does not "
           "place there");
+  EXPECT_EQ(checkpoint->notes()[1],
+            folder_.File("model.safetensors") +
+                ": passed over, model.safetensors.index.json does not name it");
 }
 
 TEST_F(CheckpointTest, OfAPartOnlyItsShardsMustBeThere) {

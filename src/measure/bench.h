@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -30,6 +31,8 @@ struct BenchOptions {
   std::optional<std::uint64_t> ram_bytes =
       {};  // what does not fit is left out and said; none: what is free
   const std::atomic<bool>* cancel = nullptr;
+  // A line about what of the checkpoint is passed over. May be empty.
+  std::function<void(std::string_view)> on_note = {};
 };
 
 // kInvalid: a context longer than the model's. kCancelled. Settings whose memory

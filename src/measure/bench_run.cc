@@ -103,6 +103,8 @@ Result<BenchReport> RunBench(const BenchOptions& options,
   HADAL_TRY(const cost::CostModel cost, CostOf(checkpoint, report.model));
   HADAL_TRY(const model::Model model, model::Model::Load(std::move(checkpoint)));
   report.open_seconds = clock.seconds();
+  if (options.on_note)
+    for (const std::string& note : model.notes) options.on_note(note);
   HADAL_TRY_STATUS(CheckContext(options, model.config));
   on_step("measuring the machine");
   HADAL_TRY(report.machine, MeasureMachine(options));
