@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/copy.h"
 
 namespace hadal::kernels {
 namespace {
@@ -38,7 +39,7 @@ template <class T>
 void KeepNewest(View2<const T> x, std::uint64_t first, View2<T> ring) {
   HADAL_CHECK(x.cols() == ring.cols());
   for (std::size_t i = x.rows() - std::min(x.rows(), ring.rows()); i < x.rows(); ++i)
-    std::ranges::copy(x[i], ring[(first + i) % ring.rows()].begin());
+    CopyTo(x[i], ring[(first + i) % ring.rows()]);
 }
 
 }  // namespace

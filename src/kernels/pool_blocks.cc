@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/copy.h"
 #include "kernels/pool.h"
 
 namespace hadal::kernels {
@@ -36,8 +37,8 @@ Candidates Gather(const PooledBlock& block, const PoolShape& shape, std::span<fl
   for (std::size_t r = 0; r < count; ++r) {
     const TokenRow row = RowOf(*block.tokens, begin + r);
     const std::size_t half = shape.overlaps && begin + r >= first ? shape.dim : 0;
-    std::ranges::copy(row.kv.subspan(half, shape.dim), candidates.kv[r].begin());
-    std::ranges::copy(row.score.subspan(half, shape.dim), candidates.score[r].begin());
+    CopyTo(row.kv.subspan(half, shape.dim), candidates.kv[r]);
+    CopyTo(row.score.subspan(half, shape.dim), candidates.score[r]);
   }
   return candidates;
 }

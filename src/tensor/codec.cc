@@ -22,9 +22,6 @@ std::array<float, 256> MakeE4m3Table() {
   return table;
 }
 
-constexpr std::array<float, 16> kE2m1 = {0,    .5f,  1,  1.5f,  2,  3,  4,  6,
-                                         -0.f, -.5f, -1, -1.5f, -2, -3, -4, -6};
-
 // 2^ceil(log2(v)) for a normal positive float: the exponent, plus one unless v is a power of two.
 float CeilPowerOfTwo(float v) {
   const auto bits = std::bit_cast<std::uint32_t>(v);
@@ -39,10 +36,7 @@ std::span<const float, 256> E4m3Table() {
   return table;
 }
 
-std::span<const float, 16> E2m1Table() { return kE2m1; }
-
 float E4m3ToF32(std::uint8_t code) { return E4m3Table()[code]; }
-float E2m1ToF32(std::uint8_t code) { return kE2m1[code & 15]; }
 
 std::uint8_t PowerOfTwoToE8m0(float v) {
   if (v == 0x1p-127f) return 0;

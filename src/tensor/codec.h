@@ -11,6 +11,7 @@
 // Source: DeepSeek-V4 inference/kernel.py (act_quant, fp4_quant); OCP MX specification.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -81,7 +82,10 @@ inline std::uint8_t F32ToE2m1(float v) {  // 0..15; v not NaN, which the format 
 }
 
 float E4m3ToF32(std::uint8_t code);
-float E2m1ToF32(std::uint8_t code);  // the low four bits
+
+inline constexpr std::array<float, 16> kE2m1Values = {0,    .5f,  1,  1.5f,  2,  3,  4,  6,
+                                                      -0.f, -.5f, -1, -1.5f, -2, -3, -4, -6};
+inline float E2m1ToF32(std::uint8_t code) { return kE2m1Values[code & 15]; }  // the low four bits
 
 inline float E8m0ToF32(std::uint8_t code) {
   if (code == 255) return std::bit_cast<float>(0x7FC00000u);
@@ -90,9 +94,7 @@ inline float E8m0ToF32(std::uint8_t code) {
 // The exponent byte of a power of two in [2^-127, 2^127].
 std::uint8_t PowerOfTwoToE8m0(float v);
 
-// 256 and 16 entries; what the kernels' table lookups read.
 std::span<const float, 256> E4m3Table();
-std::span<const float, 16> E2m1Table();
 
 inline constexpr float kFp8AmaxFloor = 1e-4f;  // of amax, before the scale is taken
 inline constexpr float kFp4AmaxFloor = 6 * 0x1p-126f;

@@ -1,6 +1,7 @@
 #include "tensor/finite.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -10,14 +11,19 @@ namespace {
 
 constexpr std::uint32_t kExponent = 0x7F800000;  // all ones: NaN or infinity
 
-// No early end within a block: so the compiler takes many at once.
+constexpr std::size_t kLanes = 16;
+
+// No early end, and lanes of a fixed number: so the compiler takes many at once.
 bool AllFinite(std::span<const float> block) {
-  std::uint32_t found = 0;
-  for (const float v : block) {
-    const std::uint32_t bits = std::bit_cast<std::uint32_t>(v);
-    found |= static_cast<std::uint32_t>((bits & kExponent) == kExponent);
-  }
-  return found == 0;
+  std::array<std::uint32_t, kLanes> found = {};
+  const auto look = [&](std::size_t lane, float v) {
+    found[lane] |= (std::bit_cast<std::uint32_t>(v) & kExponent) == kExponent ? 1U : 0U;
+  };
+  std::size_t at = 0;
+  for (; at + kLanes <= block.size(); at += kLanes)
+    for (std::size_t lane = 0; lane < kLanes; ++lane) look(lane, block[at + lane]);
+  for (; at < block.size(); ++at) look(0, block[at]);
+  return std::ranges::count(found, 0U) == kLanes;
 }
 
 }  // namespace

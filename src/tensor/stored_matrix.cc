@@ -87,7 +87,7 @@ void DecodeFp8Block(const std::byte* codes, float scale, std::span<float> out) {
 }
 
 void DecodeFp4Block(const std::byte* codes, float scale, std::span<float> out) {
-  const std::span<const float, 16> table = E2m1Table();
+  const std::span<const float, 16> table = kE2m1Values;
   for (std::size_t i = 0; i + 1 < out.size(); i += 2) {
     const std::uint8_t pair = Code(codes[i / 2]);
     out[i] = table[pair & 15] * scale;
