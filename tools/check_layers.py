@@ -27,12 +27,13 @@ MAY_INCLUDE = {
     "cost": "base tensor kernels arch model",
     "cache": "base tensor io kernels arch model cost",
     "engine": "base tensor io kernels text grammar arch model cost cache",
+    "server": "base tensor io kernels text grammar chat arch model cost cache engine",
     "eval": "base tensor io kernels text arch model cost cache engine",
     "train": "base tensor io text arch convert model",
     "plan": "base tensor io kernels arch model cost",
     "measure": "base tensor io kernels machine text arch model cost cache engine",
-    "cli": "base tensor io kernels machine text grammar chat arch convert model cost cache engine eval plan "
-    "measure",
+    "cli": "base tensor io kernels machine text grammar chat arch convert model cost cache engine "
+    "server eval plan measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }
 MAY_INCLUDE = {layer: set(others.split()) for layer, others in MAY_INCLUDE.items()}
@@ -46,6 +47,7 @@ OUTSIDE = {
     "CLI": r"src/cli/command_line\.cc$|src/train/hadal_train_main\.cc$",
     "pcre2.h": r"src/text/",
     "xxhash.h": r"src/io/checksum\.cc$",
+    "boost": r"src/server/(loop|loop_impl|listener|session)\.(h|cc)$",
     "toml++": r"src/train/|src/plan/",
     "gtest": r"src/testing/|src/.*_test\.(cc|h)$|tests/",
     "rapidcheck": r"src/.*_test\.cc$|tests/",

@@ -24,6 +24,7 @@ libcli11-dev command-line flags
 libtomlplusplus-dev catalogues of machines and training recipes in TOML
 libpcre2-dev Unicode regular expressions of the tokenizer
 libxxhash-dev checksums of snapshots
+libboost1.81-dev Asio and Beast: HTTP of the server (headers alone)
 LIST
     test) cat <<'LIST' ;;
 libgtest-dev unit tests

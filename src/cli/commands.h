@@ -15,6 +15,7 @@ namespace hadal::cli {
 using Work = std::function<Status()>;
 
 void AddRun(Command app, Work* work);
+void AddServe(Command app, Work* work);
 void AddTokenize(Command app, Work* work);
 void AddTokenizer(Command app, Work* work);  // `tokenizer train`
 void AddChat(Command app, Work* work);       // `chat encode`, `chat parse`

@@ -38,6 +38,7 @@ Status DoWork(int argc, char** argv, std::optional<int>* code) {
   app.AddFlag("-v,--verbose", verbosity, "log more to stderr (-vv: everything)");
   Work work;
   AddRun(app, &work);
+  AddServe(app, &work);
   AddTrain(app, &work);
   AddEval(app, &work);
   AddPlan(app, &work);

@@ -1,0 +1,158 @@
+// hadal serve: answer requests over HTTP.
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <sstream>
+
+#include "base/stop_signal.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "server/api_key.h"
+#include "server/server.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Answer requests over HTTP, in the forms of OpenAI's, Anthropic's and DeepSeek's APIs.\n"
+    "\n"
+    "Without -m the embedded model is served. Listens on this machine alone, unless --host says\n"
+    "otherwise; then a key is needed. Ctrl-C or SIGTERM: no new requests, those under way end.\n"
+    "docs/serve.md has the endpoints, and what clients need.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal serve\n"
+    "  hadal serve -m ~/DeepSeek-V4-Flash --ctx 128K --parallel 4 --port 8000\n"
+    "  hadal serve --host 0.0.0.0 --api-key-file keys.txt\n"
+    "  curl http://127.0.0.1:8080/v1/models";
+
+struct ServeOptions {
+  server::ServerOptions server;
+  std::vector<std::string> keys;
+  std::string key_file;
+  std::size_t port = 8080;
+};
+
+void AddKeys(const std::string& list, std::vector<std::string>* keys) {
+  std::istringstream in(list);
+  for (std::string key; std::getline(in, key, ',');)
+    if (!key.empty()) keys->push_back(key);
+}
+
+Result<std::vector<std::string>> Keys(const ServeOptions& options) {
+  std::vector<std::string> keys;
+  for (const std::string& list : options.keys) AddKeys(list, &keys);
+  if (const char* list = std::getenv("HADAL_API_KEY"); list != nullptr) AddKeys(list, &keys);
+  if (!options.key_file.empty()) {
+    HADAL_TRY(const std::vector<std::string> more, server::ReadKeyFile(options.key_file));
+    keys.insert(keys.end(), more.begin(), more.end());
+  }
+  return keys;
+}
+
+Status Serve(const ServeOptions& options) {
+  const std::atomic<bool>& stop = StopRequested();
+  server::ServerOptions server = options.server;
+  server.listener.port = static_cast<std::uint16_t>(options.port);
+  HADAL_TRY(server.api_keys, Keys(options));
+  HADAL_TRY(const std::unique_ptr<server::Server> open, server::Server::Open(server));
+  for (const std::string& note : open->notes()) std::fprintf(stderr, "hadal: %s\n", note.c_str());
+  std::printf("hadal: listening at %s\n", open->url().c_str());
+  std::fflush(stdout);
+  open->Run(stop);
+  return Unit{};
+}
+
+void AddModelFlags(Command serve, ServeOptions* options) {
+  server::ServerOptions& server = options->server;
+  serve.AddOption("-m,--model", server.model.directory, "checkpoint directory");
+  serve
+      .AddOption("--name", server.model.name,
+                 "the model's name for clients (default: its folder's)")
+      .Check(NotEmpty());
+  serve.AddOption("--alias", server.model.aliases, "another name; may be given several times")
+      .OneValueEach()
+      .Check(NotEmpty());
+  serve.AddFlag("--any-model", server.model.any_name, "serve it whatever model a request names");
+  serve
+      .AddOption("--ctx", server.model.context,
+                 "tokens of a request, prompt and answer (default: 32K, or what the model has)")
+      .Check(Size(1));
+  serve
+      .AddOption("--parallel", server.engine.parallel,
+                 "requests that run at once; memory is kept for a whole context of each")
+      .Check(WholeNumber(1, 4096))
+      .ShowDefault();
+  AddThreads(serve, &server.engine.threads);
+  AddRam(serve, &server.engine.ram_bytes);
+  serve
+      .AddOption("--chunk", server.engine.chunk_rows,
+                 "tokens of prompts read together: speed against scratch memory")
+      .Check(WholeNumber(1, 65536))
+      .ShowDefault();
+}
+
+void AddNetworkFlags(Command serve, ServeOptions* options) {
+  server::ServerOptions& server = options->server;
+  serve.AddOption("--host", server.listener.host, "address to listen at").ShowDefault();
+  serve.AddOption("--port", options->port, "port; 0: any that is free")
+      .Check(WholeNumber(0, 65535))
+      .ShowDefault();
+  serve
+      .AddOption("--api-key", options->keys,
+                 "a key that clients must send; several with commas, or the flag several times. "
+                 "$HADAL_API_KEY too")
+      .OneValueEach()
+      .Check(NotEmpty());
+  serve.AddOption("--api-key-file", options->key_file, "a file with a key a line");
+  serve.AddFlag("--insecure", server.insecure, "listen beyond this machine without a key");
+  serve
+      .AddOption("--cors-origin", server.origin.allowed,
+                 "let pages of this origin in, such as https://example.org; *: of any; may be "
+                 "given several times")
+      .OneValueEach()
+      .Check(NotEmpty());
+  serve
+      .AddOption("--allow-host", server.origin.hosts,
+                 "a name by which clients call this machine; may be given several times")
+      .OneValueEach()
+      .Check(NotEmpty());
+}
+
+void AddLimitFlags(Command serve, ServeOptions* options) {
+  server::ServerOptions& server = options->server;
+  serve
+      .AddOption("--queue", server.limits.queue,
+                 "requests that may wait; more are refused with 429")
+      .Check(WholeNumber(0, 1'000'000))
+      .ShowDefault();
+  serve
+      .AddOption("--per-key", server.limits.per_key,
+                 "requests of one key, running or waiting; 0: no limit")
+      .Check(WholeNumber(0, 1'000'000))
+      .ShowDefault();
+  serve.AddOption("--max-body", server.listener.body_bytes, "bytes of a request's body")
+      .Check(Size(1024))
+      .ShowDefault();
+  serve.AddOption("--max-connections", server.listener.max_connections, "open at once")
+      .Check(WholeNumber(1, 1'000'000))
+      .ShowDefault();
+  serve
+      .AddOption("--drain", server.drain_seconds,
+                 "seconds that requests under way have to end when the server is to stop")
+      .Check(WholeNumber(0, 86'400))
+      .ShowDefault();
+}
+
+}  // namespace
+
+void AddServe(Command app, Work* work) {
+  auto options = std::make_shared<ServeOptions>();
+  const Command serve = app.AddCommand("serve", kAbout);
+  AddModelFlags(serve, options.get());
+  AddNetworkFlags(serve, options.get());
+  AddLimitFlags(serve, options.get());
+  serve.OnChosen([options, work] { *work = [options] { return Serve(*options); }; });
+}
+
+}  // namespace hadal::cli

@@ -1,0 +1,110 @@
+// The thread that computes: it steps the scheduler and writes down what happens. The server's loop
+// starts, stops and pauses runs and takes the events; neither waits for the other, and no lock is
+// held while anything is computed.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "base/threads.h"
+#include "engine/footprint.h"
+#include "engine/scheduler.h"
+#include "server/run.h"
+#include "server/served_model.h"
+
+namespace hadal::server {
+
+struct EngineOptions {
+  std::size_t parallel = 8;  // requests that run at once, each with a whole context
+  std::size_t threads = 1;
+  std::optional<std::uint64_t> ram_bytes = {};
+  std::size_t chunk_rows = 256;  // of a pass
+  double step_seconds = 0.25;    // engine/scheduler.h
+};
+
+// What the thread has done since it began; rates are differences of two of these.
+struct EngineFigures {
+  std::uint64_t steps = 0, decode_tokens = 0, prompt_tokens = 0;
+  double busy_seconds = 0, decode_seconds = 0, prompt_seconds = 0;  // of passes with such rows
+  std::size_t running = 0, waiting = 0;                             // requests, after the last step
+};
+
+class EngineThread {
+ public:
+  // `wake` is called from the thread when there are events to take. kExhausted: no memory, with the
+  // table. The note, if there is one, is a line for the user (engine/footprint.h).
+  static Result<std::unique_ptr<EngineThread>> Start(const ServedModel& model,
+                                                     const EngineOptions& options,
+                                                     std::function<void()> wake, std::string* note);
+  ~EngineThread();  // stops after the pass; what runs is cancelled
+
+  // Any thread. kInvalid, kExhausted as Scheduler::Add; then there are no events.
+  Result<RunId> Add(RunRequest request);
+  // Any thread; unknown or ended: nothing happens.
+  void Cancel(RunId run);
+  void Pause(RunId run);  // after the pass; no token comes until Resume
+  void Resume(RunId run);
+  bool CloseReasoning(RunId run);  // false: it does not reason now
+
+  std::vector<RunEvent> TakeEvents();
+  EngineFigures figures() const;
+  const engine::Footprint& footprint() const { return footprint_; }
+  std::uint64_t state_bytes() const { return scheduler_->pool()->used_bytes(); }
+  std::uint64_t state_limit() const { return scheduler_->pool()->budget_bytes(); }
+
+ private:
+  // What is to become of a run whose request is cancelled.
+  enum class Want { kGo, kCancel, kPause, kClose };
+  struct Run {
+    RunId id = 0;
+    engine::RequestId request = 0;
+    RunRequest plan;  // its engine part is what a later request begins with, without tokens
+    Want want = Want::kGo;
+    std::optional<engine::Outcome> held = {};  // while it is paused
+    // The stepping thread's.
+    std::size_t told = 0, skip = 0, reasoning_tokens = 0;
+    bool reasons = false;
+    ReasoningEnd reasoning_end = ReasoningEnd::kNone;
+    double queue_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
+    bool fresh = true;            // its request has no earlier text
+    std::size_t read_tokens = 0;  // of the prompt
+  };
+  using RunPtr = std::shared_ptr<Run>;
+
+  EngineThread(const ServedModel& model, const EngineOptions& options, std::function<void()> wake);
+  void Loop();
+  engine::Request WithCallbacks(const RunPtr& run, engine::Request request);
+  void OnToken(const RunPtr& run, const engine::TokenEvent& event);
+  void OnEnd(const RunPtr& run, engine::Outcome outcome);
+  void GoOn(const RunPtr& run, engine::Outcome outcome, bool close_reasoning);
+  void Finish(const RunPtr& run, engine::Outcome outcome);
+  void Emit(RunEvent event);
+  RunPtr FindRun(RunId run);
+
+  const ServedModel& model_;
+  const EngineOptions options_;
+  std::function<void()> wake_;
+  engine::Footprint footprint_;
+  std::unique_ptr<Threads> threads_;
+  std::unique_ptr<engine::Scheduler> scheduler_;
+  std::vector<std::int32_t> eos_ids_;
+
+  mutable std::mutex mutex_;  // of what follows; never held while computing
+  std::map<RunId, RunPtr> runs_;
+  std::vector<RunEvent> events_;
+  bool woken_ = false;
+  RunId last_id_ = 0;
+  EngineFigures figures_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace hadal::server

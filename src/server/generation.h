@@ -1,0 +1,23 @@
+// What every API's request comes to: runs of the engine, and how their texts are read.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/run.h"
+
+namespace hadal::server {
+
+struct Generation {
+  std::string api = {};               // "chat.completions", in logs and metrics
+  std::vector<RunRequest> runs = {};  // one a choice
+  // A chat's text has reasoning and calls in it; a completion's is text.
+  bool chat = false;
+  bool tools = false;        // functions are on offer
+  bool keep_tokens = false;  // the answer holds them: logprobs, or ids, were asked for
+  std::uint64_t scope = 0;   // of the client's key
+};
+
+}  // namespace hadal::server

@@ -1,0 +1,340 @@
+#include "server/generations.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/log.h"
+#include "server/ids.h"
+
+namespace hadal::server {
+namespace {
+
+using engine::FinishReason;
+using Event = chat::StreamEvent;
+using Piece = AnswerPiece;
+
+constexpr std::size_t kMostGaps = 4096;  // kept of one generation
+
+Piece::Kind PieceKind(Event::Kind kind) {
+  switch (kind) {
+    case Event::Kind::kReasoning:
+      return Piece::Kind::kReasoning;
+    case Event::Kind::kCallBegin:
+      return Piece::Kind::kCallBegin;
+    case Event::Kind::kArguments:
+      return Piece::Kind::kArguments;
+    case Event::Kind::kCallEnd:
+      return Piece::Kind::kCallEnd;
+    case Event::Kind::kContent:
+    case Event::Kind::kWarning:
+      break;
+  }
+  return Piece::Kind::kContent;
+}
+
+void Keep(const Piece& piece, Answer* answer) {
+  switch (piece.kind) {
+    case Piece::Kind::kReasoning:
+      answer->reasoning += piece.text;
+      break;
+    case Piece::Kind::kContent:
+      answer->content += piece.text;
+      break;
+    case Piece::Kind::kCallBegin:
+      answer->calls.push_back({piece.call_id, piece.text, ""});
+      break;
+    case Piece::Kind::kArguments:
+      answer->calls.back().arguments += piece.text;
+      break;
+    case Piece::Kind::kCallEnd:
+      break;
+  }
+}
+
+Finish FinishOf(const Answer& answer) {
+  if (answer.end.reason == FinishReason::kMaxTokens) return Finish::kLength;
+  return answer.calls.empty() ? Finish::kStop : Finish::kToolCalls;
+}
+
+}  // namespace
+
+Generations::Generations(Loop& loop, EngineThread& engine, const ServedModel& model,
+                         GenerationLimits limits,
+                         std::function<void(const EndedGeneration&)> on_ended)
+    : loop_(loop),
+      engine_(engine),
+      model_(model),
+      limits_(limits),
+      on_ended_(std::move(on_ended)) {}
+
+void Generations::Submit(Generation generation, std::unique_ptr<AnswerSink> sink,
+                         ExchangePtr exchange) {
+  // A std::function must be copyable; what it carries is moved out when it is called, once.
+  struct Parcel {
+    Generation generation;
+    std::unique_ptr<AnswerSink> sink;
+    ExchangePtr exchange;
+  };
+  auto parcel =
+      std::make_shared<Parcel>(Parcel{std::move(generation), std::move(sink), std::move(exchange)});
+  loop_.Post([this, parcel] {
+    Begin(std::move(parcel->generation), std::move(parcel->sink), std::move(parcel->exchange));
+  });
+}
+
+ApiStatus Generations::CheckRoom(const Generation& generation) const {
+  std::size_t runs = generation.runs.size(), of_key = 0;
+  for (const auto& [id, active] : active_) {
+    runs += active->generation.runs.size();
+    if (active->generation.scope == generation.scope) ++of_key;
+  }
+  ApiError busy{.status = 429, .message = {}, .code = "rate_limit_exceeded"};
+  const double waiting = static_cast<double>(runs) / static_cast<double>(limits_.parallel);
+  busy.retry_after_s = static_cast<int>(std::clamp(std::ceil(seconds_each_ * waiting), 1.0, 60.0));
+  if (limits_.per_key != 0 && of_key >= limits_.per_key) {
+    busy.message =
+        fmt::format("this key has {} requests under way, the limit is {}", of_key, limits_.per_key);
+    return busy;
+  }
+  if (runs <= limits_.parallel + limits_.queue) return Unit{};
+  busy.message = fmt::format("{} requests run and wait, the limit is {} and {}; try again later",
+                             runs - generation.runs.size(), limits_.parallel, limits_.queue);
+  return busy;
+}
+
+void Generations::Begin(Generation generation, std::unique_ptr<AnswerSink> sink,
+                        ExchangePtr exchange) {
+  const ApiStatus room = CheckRoom(generation);
+  if (!room.ok()) return sink->Failed(room.error());
+  const auto active = std::make_shared<Active>();
+  active->id = NewId("");
+  active->generation = std::move(generation);
+  active->sink = std::move(sink);
+  active->exchange = std::move(exchange);
+  active->ended.id = active->id;
+  active->ended.api = active->generation.api;
+  active->ended.request_id = active->exchange->request().id;
+  if (const ApiStatus started = StartRuns(*active); !started.ok()) {
+    for (const Choice& choice : active->choices) {
+      runs_.erase(choice.run);
+      engine_.Cancel(choice.run);
+    }
+    return active->sink->Failed(started.error());
+  }
+  active_.emplace(active->id, active);
+  active->exchange->Watch([this, id = active->id] { Gone(id); },
+                          [this, id = active->id] { Drained(id); });
+  active->sink->Accepted(active->id);
+}
+
+ApiStatus Generations::StartRuns(Active& active) {
+  Generation& generation = active.generation;
+  for (RunRequest& run : generation.runs) {
+    active.prompt_tokens = std::max(active.prompt_tokens, run.engine.tokens.size());
+    const chat::StreamOptions options{.thinking = run.reasons, .tools = generation.tools};
+    active.choices.push_back({.run = 0,
+                              .parser = chat::StreamParser(model_.dialect(), options),
+                              .answer = {.index = active.choices.size()},
+                              .reasoning = run.reasons});
+    auto added = engine_.Add(std::move(run));
+    if (!added.ok()) {
+      active.choices.pop_back();
+      return FromError(added.error());
+    }
+    active.choices.back().run = *added;
+    runs_[*added] = {&active, active.choices.size() - 1};
+  }
+  return Unit{};
+}
+
+void Generations::TakeEvents() {
+  for (RunEvent& event : engine_.TakeEvents()) Handle(std::move(event));
+}
+
+void Generations::Handle(RunEvent event) {
+  const auto found = runs_.find(event.run);
+  if (found == runs_.end()) return;
+  Active& active = *found->second.first;
+  const ActivePtr alive = active_.at(active.id);  // Finish takes it from the map
+  Choice& choice = active.choices[found->second.second];
+  switch (event.kind) {
+    case RunEvent::Kind::kPrompt:
+      choice.read = event.done;
+      if (!active.gone && found->second.second == 0) {
+        active.sink->Progress(event.done, event.total, active.clock.seconds());
+        active.quiet = {};
+      }
+      return;
+    case RunEvent::Kind::kToken:
+      return OnToken(active, choice, std::move(event.token));
+    case RunEvent::Kind::kEnd:
+      runs_.erase(found);
+      return OnEnd(active, choice, std::move(event.end));
+  }
+}
+
+AnswerDelta Generations::Read(const Active& active, Choice& choice,
+                              const std::vector<Event>& events) {
+  AnswerDelta delta{.index = choice.answer.index};
+  for (const Event& event : events) {
+    if (event.kind == Event::Kind::kWarning) {
+      spdlog::info("answer id={} what=\"{}\"", active.id, event.text);
+      continue;
+    }
+    Piece piece{.kind = PieceKind(event.kind), .text = event.text, .call = event.call};
+    if (piece.kind == Piece::Kind::kCallBegin) piece.call_id = NewId("call_");
+    Keep(piece, &choice.answer);
+    delta.pieces.push_back(std::move(piece));
+  }
+  return delta;
+}
+
+void Generations::OnToken(Active& active, Choice& choice, RunToken token) {
+  if (choice.generated++ == 0) {
+    if (active.ended.first_token_seconds == 0)
+      active.ended.first_token_seconds = active.clock.seconds();
+  } else if (active.ended.token_gaps.size() < kMostGaps) {
+    active.ended.token_gaps.push_back(choice.since_token.seconds());
+  }
+  choice.since_token = {};
+  choice.reasoning = token.reasoning;
+  if (active.gone) return;
+  AnswerDelta delta{.index = choice.answer.index};
+  if (active.generation.chat) {
+    delta = Read(active, choice, choice.parser.Push(token.text));
+  } else if (!token.text.empty()) {
+    choice.answer.content += token.text;
+    delta.pieces.push_back({.text = token.text});
+  }
+  if (active.generation.keep_tokens && !token.ends) {
+    delta.tokens.push_back({token.id, token.reasoning, std::move(token.logprobs)});
+    choice.answer.tokens.push_back(delta.tokens.back());
+  }
+  Tell(active, std::move(delta));
+}
+
+void Generations::Tell(Active& active, AnswerDelta delta) {
+  if (delta.pieces.empty() && delta.tokens.empty()) return;
+  active.sink->Delta(delta);
+  active.quiet = {};
+  if (active.paused || active.exchange->unsent() <= limits_.pause_bytes) return;
+  active.paused = true;
+  for (const Choice& choice : active.choices)
+    if (!choice.ended) engine_.Pause(choice.run);
+}
+
+void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
+  choice.ended = true;
+  choice.reasoning = false;
+  if (!active.gone && end.reason != FinishReason::kFailed) {
+    AnswerDelta delta{.index = choice.answer.index};
+    if (active.generation.chat) {
+      delta = Read(active, choice, choice.parser.Push(end.text));
+      const AnswerDelta rest = Read(active, choice, choice.parser.Finish());
+      delta.pieces.insert(delta.pieces.end(), rest.pieces.begin(), rest.pieces.end());
+    } else if (!end.text.empty()) {
+      choice.answer.content += end.text;
+      delta.pieces.push_back({.text = end.text});
+    }
+    Tell(active, std::move(delta));
+  }
+  choice.answer.end = std::move(end);
+  choice.answer.finish = FinishOf(choice.answer);
+  if (!active.gone && choice.answer.end.reason != FinishReason::kFailed)
+    active.sink->Done(choice.answer);
+  if (std::ranges::all_of(active.choices, &Choice::ended)) Finish(active);
+}
+
+void Generations::Finish(Active& active) {
+  const ActivePtr alive = active_.at(active.id);
+  active_.erase(active.id);
+  EndedGeneration& ended = active.ended;
+  ended.seconds = active.clock.seconds();
+  ended.cancelled = active.gone;
+  for (Choice& choice : active.choices) {
+    const RunEnd& end = choice.answer.end;
+    if (end.reason == FinishReason::kFailed) ended.failed = true;
+    if (end.reason == FinishReason::kCancelled) ended.cancelled = true;
+    ended.answers.push_back(std::move(choice.answer));
+  }
+  seconds_each_ += 0.1 * (ended.seconds - seconds_each_);
+  if (!active.gone) {
+    if (ended.failed) {
+      for (const Answer& answer : ended.answers)
+        if (answer.end.error) {
+          active.sink->Failed(FromError(*answer.end.error));
+          break;
+        }
+    } else if (ended.cancelled) {
+      active.sink->Failed(ApiError{.status = 503, .message = "the server is stopping"});
+    } else {
+      active.sink->Finished(ended.answers);
+    }
+  }
+  on_ended_(ended);
+}
+
+void Generations::Gone(const std::string& id) {
+  const auto found = active_.find(id);
+  if (found == active_.end()) return;
+  found->second->gone = true;
+  for (const Choice& choice : found->second->choices)
+    if (!choice.ended) engine_.Cancel(choice.run);
+}
+
+void Generations::Drained(const std::string& id) {
+  const auto found = active_.find(id);
+  if (found == active_.end() || !found->second->paused) return;
+  found->second->paused = false;
+  for (const Choice& choice : found->second->choices)
+    if (!choice.ended) engine_.Resume(choice.run);
+}
+
+void Generations::Tick() {
+  for (const auto& [id, active] : active_) {
+    if (active->gone || active->quiet.seconds() < limits_.keep_alive_seconds) continue;
+    active->sink->Alive();
+    active->quiet = {};
+  }
+}
+
+ApiStatus Generations::CloseReasoning(const std::string& id) {
+  const auto found = active_.find(id);
+  if (found == active_.end())
+    return ApiError{.status = 404, .message = "no such request is under way: " + id, .param = "id"};
+  bool closed = false;
+  for (const Choice& choice : found->second->choices)
+    if (choice.reasoning) closed = engine_.CloseReasoning(choice.run) || closed;
+  if (!closed) return ApiError{.status = 400, .message = "the request does not reason now"};
+  return Unit{};
+}
+
+void Generations::CancelAll() {
+  for (const auto& [id, active] : active_)
+    for (const Choice& choice : active->choices)
+      if (!choice.ended) engine_.Cancel(choice.run);
+}
+
+std::vector<GenerationView> Generations::Views() const {
+  std::vector<GenerationView> views;
+  for (const auto& [id, active] : active_) {
+    GenerationView view{.id = id,
+                        .api = active->generation.api,
+                        .prompt_tokens = active->prompt_tokens,
+                        .choices = active->choices.size(),
+                        .seconds = active->clock.seconds()};
+    for (const Choice& choice : active->choices) {
+      view.read_tokens = std::max(view.read_tokens, choice.read);
+      view.generated_tokens += choice.generated;
+      if (choice.generated > 0) view.read_tokens = active->prompt_tokens;
+      if (choice.generated > 0) view.state = choice.reasoning ? "reasoning" : "answering";
+    }
+    if (view.generated_tokens == 0 && view.read_tokens > 0) view.state = "reading";
+    if (active->paused) view.state = "paused";
+    views.push_back(std::move(view));
+  }
+  return views;
+}
+
+}  // namespace hadal::server

@@ -1,0 +1,176 @@
+#include "server/info_api.h"
+
+#include <algorithm>
+
+#include "base/progress.h"
+#include "cost/engine_memory.h"
+#include "cost/presets.h"
+
+namespace hadal::server {
+namespace {
+
+Json ModelJson(const ServedModel& model) {
+  const arch::Config& config = model.files().model.config;
+  const cost::Parameters parameters = cost::ParametersOf(model.costs());
+  return Json::MakeObject({{"id", model.id()},
+                           {"architecture", model.costs().architecture},
+                           {"parameters", parameters.total},
+                           {"active_parameters", parameters.active},
+                           {"layers", std::uint64_t{config.num_hidden_layers}},
+                           {"vocab_size", std::uint64_t{config.vocab_size}},
+                           {"context", model.context()},
+                           {"trained_context", std::uint64_t{config.max_position_embeddings}},
+                           {"fingerprint", model.fingerprint()}});
+}
+
+Json RequestsJson(const StatusParts& parts) {
+  Json::Array list;
+  for (const GenerationView& view : parts.generations.Views())
+    list.push_back(Json::MakeObject({{"id", view.id},
+                                     {"api", view.api},
+                                     {"state", view.state},
+                                     {"choices", std::uint64_t{view.choices}},
+                                     {"prompt_tokens", std::uint64_t{view.prompt_tokens}},
+                                     {"read_tokens", std::uint64_t{view.read_tokens}},
+                                     {"generated_tokens", std::uint64_t{view.generated_tokens}},
+                                     {"seconds", view.seconds}}));
+  const EngineFigures figures = parts.engine.figures();
+  return Json::MakeObject({{"running", std::uint64_t{figures.running}},
+                           {"waiting", std::uint64_t{figures.waiting}},
+                           {"list", std::move(list)}});
+}
+
+Json SpeedJson(const SpeedHistory& history) {
+  Json::Array decode, prompt, running, waiting;
+  for (const SpeedHistory::Sample& sample : history.samples()) {
+    decode.emplace_back(sample.decode_tokens_per_s);
+    prompt.emplace_back(sample.prompt_tokens_per_s);
+    running.emplace_back(std::uint64_t{sample.running});
+    waiting.emplace_back(std::uint64_t{sample.waiting});
+  }
+  const bool any = !history.samples().empty();
+  const SpeedHistory::Sample last = any ? history.samples().back() : SpeedHistory::Sample{};
+  return Json::MakeObject({{"decode_tokens_per_s", last.decode_tokens_per_s},
+                           {"prompt_tokens_per_s", last.prompt_tokens_per_s},
+                           {"history", Json::MakeObject({{"period_s", 1},
+                                                         {"decode_tokens_per_s", std::move(decode)},
+                                                         {"prompt_tokens_per_s", std::move(prompt)},
+                                                         {"running", std::move(running)},
+                                                         {"waiting", std::move(waiting)}})}});
+}
+
+Json WeightsJson(const cost::CostModel& costs) {
+  Json::Array components;
+  const auto bytes = cost::WeightBytesByComponent(costs);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const auto component = static_cast<cost::Component>(i);
+    if (bytes[i] > 0)
+      components.push_back(Json::MakeObject({{"key", cost::ComponentKey(component)},
+                                             {"name", cost::ComponentName(component)},
+                                             {"bytes", bytes[i]}}));
+  }
+  return Json::MakeObject(
+      {{"bytes", cost::WeightBytes(costs)}, {"components", std::move(components)}});
+}
+
+// The states of the requests that run, as far as they have got.
+Json KvJson(const StatusParts& parts) {
+  const arch::Config& config = parts.model.files().model.config;
+  const arch::KvLayout layout(config, arch::Numerics::Stored());
+  cost::StateBytes sum;
+  std::uint64_t tokens = 0;
+  for (const GenerationView& view : parts.generations.Views()) {
+    const std::uint64_t of_each =
+        view.read_tokens + view.generated_tokens / std::max<std::size_t>(view.choices, 1);
+    if (of_each == 0) continue;
+    const cost::StateBytes one = cost::AllocatedState(config, layout, of_each);
+    for (auto field :
+         {&cost::StateBytes::window, &cost::StateBytes::csa, &cost::StateBytes::index_keys,
+          &cost::StateBytes::hca, &cost::StateBytes::tails, &cost::StateBytes::mtp_window,
+          &cost::StateBytes::returning, &cost::StateBytes::padding})
+      sum.*field += view.choices * one.*field;
+    tokens += view.choices * of_each;
+  }
+  return Json::MakeObject({{"limit_bytes", parts.engine.state_limit()},
+                           {"used_bytes", parts.engine.state_bytes()},
+                           {"tokens", tokens},
+                           {"kinds", Json::MakeObject({{"window", sum.window},
+                                                       {"csa", sum.csa},
+                                                       {"index_keys", sum.index_keys},
+                                                       {"hca", sum.hca},
+                                                       {"tails", sum.tails},
+                                                       {"mtp_window", sum.mtp_window},
+                                                       {"returning", sum.returning},
+                                                       {"padding", sum.padding}})}});
+}
+
+// What the same context takes in other models: bytes of entries at this server's context.
+Json CompareJson(const ServedModel& model) {
+  Json::Array list;
+  const auto add = [&](const std::string& name, const cost::CostModel& costs) {
+    list.push_back(Json::MakeObject({{"name", name},
+                                     {"bytes", cost::KvBytes(costs, model.context())},
+                                     {"bytes_per_token", cost::KvBytesPerToken(costs)},
+                                     {"fixed_bytes", cost::KvFixedBytes(costs)}}));
+  };
+  add(model.id(), model.costs());
+  for (const cost::Preset& preset : cost::Presets())
+    if (preset.key != "embedded") add(std::string(preset.name), cost::DescribePreset(preset.key));
+  return Json::MakeObject({{"context", model.context()}, {"models", std::move(list)}});
+}
+
+Json MemoryJson(const StatusParts& parts) {
+  const engine::Footprint& plan = parts.engine.footprint();
+  return Json::MakeObject({{"weights", WeightsJson(parts.model.costs())},
+                           {"kv", KvJson(parts)},
+                           {"scratch_bytes", plan.scratch},
+                           {"program_bytes", plan.taken + plan.program},
+                           {"planned_bytes", plan.total()},
+                           {"resident_anonymous_bytes", AnonymousResidentBytes()}});
+}
+
+}  // namespace
+
+Json HealthJson() { return Json::MakeObject({{"status", "ok"}}); }
+
+Json VersionJson(const ServedModel& model) {
+  return Json::MakeObject(
+      {{"version", HADAL_VERSION}, {"system_fingerprint", model.fingerprint()}});
+}
+
+Json ModelsJson(const ServedModel& model) {
+  const Json card = model.Card();
+  // "models": what OpenAI's own agent looks for besides.
+  return Json::MakeObject(
+      {{"object", "list"}, {"data", Json::Array{card}}, {"models", Json::Array{card}}});
+}
+
+void SpeedHistory::Add(const EngineFigures& figures) {
+  const double seconds = clock_.seconds();
+  clock_ = {};
+  const auto rate = [&](std::uint64_t now, std::uint64_t before) {
+    return seconds > 0 ? static_cast<double>(now - before) / seconds : 0;
+  };
+  samples_.push_back({rate(figures.decode_tokens, last_.decode_tokens),
+                      rate(figures.prompt_tokens, last_.prompt_tokens), figures.running,
+                      figures.waiting});
+  if (samples_.size() > kSamples) samples_.pop_front();
+  last_ = figures;
+}
+
+Json StatusJson(const StatusParts& parts) {
+  return Json::MakeObject(
+      {{"model", ModelJson(parts.model)},
+       {"server", Json::MakeObject({{"version", HADAL_VERSION},
+                                    {"uptime_s", parts.uptime_seconds},
+                                    {"parallel", std::uint64_t{parts.options.parallel}},
+                                    {"threads", std::uint64_t{parts.options.threads}},
+                                    {"connections", std::uint64_t{parts.connections}},
+                                    {"draining", parts.draining}})},
+       {"requests", RequestsJson(parts)},
+       {"speed", SpeedJson(parts.history)},
+       {"memory", MemoryJson(parts)},
+       {"compare", CompareJson(parts.model)}});
+}
+
+}  // namespace hadal::server

@@ -1,0 +1,48 @@
+// What the server says of itself: health, version, models, and its state for people and pages.
+#pragma once
+#include <cstddef>
+#include <deque>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "server/engine_thread.h"
+#include "server/generations.h"
+#include "server/served_model.h"
+
+namespace hadal::server {
+
+Json HealthJson();
+Json VersionJson(const ServedModel& model);
+Json ModelsJson(const ServedModel& model);
+
+// Speeds of the last minutes, a sample a second.
+class SpeedHistory {
+ public:
+  struct Sample {
+    double decode_tokens_per_s = 0, prompt_tokens_per_s = 0;
+    std::size_t running = 0, waiting = 0;
+  };
+  void Add(const EngineFigures& figures);  // every second
+  const std::deque<Sample>& samples() const { return samples_; }
+
+ private:
+  static constexpr std::size_t kSamples = 300;
+  EngineFigures last_;
+  Stopwatch clock_;
+  std::deque<Sample> samples_;
+};
+
+struct StatusParts {
+  const ServedModel& model;
+  const EngineThread& engine;
+  const Generations& generations;
+  const SpeedHistory& history;
+  const EngineOptions& options;
+  double uptime_seconds = 0;
+  std::size_t connections = 0;
+  bool draining = false;
+};
+// docs/serve.md describes it.
+Json StatusJson(const StatusParts& parts);
+
+}  // namespace hadal::server

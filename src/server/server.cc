@@ -1,0 +1,175 @@
+#include "server/server.h"
+
+#include <optional>
+#include <utility>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "server/front.h"
+#include "server/info_api.h"
+
+namespace hadal::server {
+namespace {
+
+constexpr std::size_t kWorkers = 2;
+constexpr std::chrono::milliseconds kStopPeriod{100};
+
+HttpResponse JsonResponse(const Json& json) { return {.body = json.Dump() + "\n"}; }
+
+}  // namespace
+
+// Members in the order in which they may go: the engine's thread before the loop that it wakes.
+struct Server::Impl {
+  explicit Impl(ServerOptions given) : options(std::move(given)) {}
+
+  Status Open();
+  Routes MakeRoutes();
+  void AddInfo(Routes* routes);
+  void OnAnswered(const AnsweredRequest& answered);
+  void OnEnded(const EndedGeneration& ended);
+  void CheckStop(const std::atomic<bool>& stop);
+
+  ServerOptions options;
+  std::vector<std::string> notes;
+  Stopwatch uptime;
+  Loop loop{kWorkers};
+  std::unique_ptr<ServedModel> model;
+  std::unique_ptr<EngineThread> engine;
+  std::optional<Generations> generations;
+  SpeedHistory history;
+  std::unique_ptr<Front> front;
+  std::unique_ptr<Listener> listener;
+  std::optional<Stopwatch> draining;
+};
+
+Status Server::Impl::Open() {
+  HADAL_TRY(ApiKeys keys, ApiKeys::Create(options.api_keys));
+  HADAL_TRY(model, ServedModel::Open(options.model));
+  for (const std::string& note : model->files().model.notes) notes.push_back(note);
+  const bool has_keys = keys.required();
+  auto handler = [this](const ExchangePtr& exchange) { front->Handle(exchange); };
+  auto refuse = [](int status, const std::string& message) {
+    return ErrorResponse({.status = status, .message = message}, ErrorShape::kOpenAi, "");
+  };
+  HADAL_TRY(listener, Listener::Open(loop, options.listener, handler, refuse));
+  if (!listener->loopback() && !has_keys && !options.insecure)
+    return Fail(Code::kInvalid,
+                "--host {}: others can reach this address, and there is no key; give --api-key or "
+                "--api-key-file, or --insecure if everybody may use it",
+                options.listener.host);
+  std::string note;
+  options.limits.parallel = options.engine.parallel;
+  HADAL_TRY(engine, EngineThread::Start(
+                        *model, options.engine,
+                        [this] { loop.Post([this] { generations->TakeEvents(); }); }, &note));
+  if (!note.empty()) notes.push_back(note);
+  generations.emplace(loop, *engine, *model, options.limits,
+                      [this](const EndedGeneration& ended) { OnEnded(ended); });
+  options.origin.loopback = listener->loopback();
+  front = std::make_unique<Front>(loop, FrontOptions{std::move(keys), options.origin}, MakeRoutes(),
+                                  [this](const AnsweredRequest& answered) {
+                                    loop.Post([this, answered] { OnAnswered(answered); });
+                                  });
+  loop.Every(std::chrono::seconds(1), [this] {
+    history.Add(engine->figures());
+    generations->Tick();
+  });
+  return Unit{};
+}
+
+Routes Server::Impl::MakeRoutes() {
+  Routes routes;
+  AddInfo(&routes);
+  return routes;
+}
+
+void Server::Impl::AddInfo(Routes* routes) {
+  const auto get = [&](const char* path, bool open, std::function<Json()> json) {
+    routes->Add({"GET", path,
+                 [json = std::move(json)](const ExchangePtr& exchange) {
+                   exchange->Send(JsonResponse(json()));
+                 },
+                 open});
+  };
+  for (const char* path : {"/health", "/v1/health"}) get(path, true, [] { return HealthJson(); });
+  get("/version", false, [this] { return VersionJson(*model); });
+  get("/hadal/status", false, [this] {
+    return StatusJson({.model = *model,
+                       .engine = *engine,
+                       .generations = *generations,
+                       .history = history,
+                       .options = options.engine,
+                       .uptime_seconds = uptime.seconds(),
+                       .connections = listener->connections(),
+                       .draining = draining.has_value()});
+  });
+  for (const std::string prefix : {"/v1", "", "/anthropic/v1"}) {
+    get((prefix + "/models").c_str(), false, [this] { return ModelsJson(*model); });
+    const std::string folder = prefix + "/models/";
+    routes->Add({"GET", folder + "*", [this, folder](const ExchangePtr& exchange) {
+                   const HttpRequest& request = exchange->request();
+                   const auto choice = model->Choose(request.path.substr(folder.size()));
+                   if (choice.ok()) return exchange->Send(JsonResponse(model->Card()));
+                   exchange->Send(ErrorResponse(choice.error(), ShapeOf(request.path), request.id));
+                 }});
+  }
+}
+
+void Server::Impl::OnAnswered(const AnsweredRequest& a) {
+  spdlog::info("http id={} peer={} method={} path={} status={} ms={:.1f}", a.id, a.peer, a.method,
+               a.path, a.status, 1e3 * a.seconds);
+}
+
+void Server::Impl::OnEnded(const EndedGeneration& ended) {
+  const Usage usage = UsageOf(ended.answers);
+  spdlog::info(
+      "generation id={} request={} api={} prompt={} cached={} generated={} reasoning={} "
+      "first_ms={:.1f} ms={:.1f}{}",
+      ended.id, ended.request_id, ended.api, usage.prompt_tokens, usage.cached_tokens,
+      usage.completion_tokens, usage.reasoning_tokens, 1e3 * ended.first_token_seconds,
+      1e3 * ended.seconds,
+      ended.failed      ? " failed"
+      : ended.cancelled ? " cancelled"
+                        : "");
+}
+
+// Once `stop` is set nothing new is taken; what is under way may end. Then the loop does.
+void Server::Impl::CheckStop(const std::atomic<bool>& stop) {
+  if (!stop) return;
+  if (!draining) {
+    draining.emplace();
+    front->KeepOut({.status = 503, .message = "the server is stopping", .retry_after_s = 10});
+    listener->StopAccepting();
+  }
+  const double seconds = draining->seconds(), limit = static_cast<double>(options.drain_seconds);
+  const bool late = seconds > limit;
+  if (late) generations->CancelAll();
+  const bool very_late = seconds > limit + 5;  // somebody does not take his answer
+  const bool done = generations->size() == 0 && listener->connections() == 0;
+  if (done || very_late) loop.Stop();
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+
+Result<std::unique_ptr<Server>> Server::Open(ServerOptions options) {
+  auto impl = std::make_unique<Impl>(std::move(options));
+  HADAL_TRY_STATUS(impl->Open());
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+std::string Server::url() const {
+  const std::string host = impl_->listener->host();
+  const bool v6 = host.find(':') != host.npos;
+  return fmt::format("http://{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "",
+                     impl_->listener->port());
+}
+
+const std::vector<std::string>& Server::notes() const { return impl_->notes; }
+
+void Server::Run(const std::atomic<bool>& stop) {
+  impl_->loop.Every(kStopPeriod, [this, &stop] { impl_->CheckStop(stop); });
+  impl_->loop.Run();
+}
+
+}  // namespace hadal::server

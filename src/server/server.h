@@ -1,0 +1,49 @@
+// The server as a whole: one model, one engine thread, one loop, one listener.
+#pragma once
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "server/engine_thread.h"
+#include "server/generations.h"
+#include "server/listener.h"
+#include "server/origin.h"
+#include "server/served_model.h"
+
+namespace hadal::server {
+
+struct ServerOptions {
+  ModelOptions model;
+  EngineOptions engine;
+  ListenerOptions listener;
+  GenerationLimits limits;
+  OriginOptions origin;  // loopback is found out
+  std::vector<std::string> api_keys = {};
+  bool insecure = false;           // listen beyond loopback without a key
+  std::size_t drain_seconds = 30;  // that requests may take to end once the server is to stop
+};
+
+class Server {
+ public:
+  // Listens. kInvalid: an option; kExhausted: no memory, with the table; kIo: the address.
+  static Result<std::unique_ptr<Server>> Open(ServerOptions options);
+  ~Server();
+
+  std::string url() const;                        // "http://127.0.0.1:8080"
+  const std::vector<std::string>& notes() const;  // lines for the user
+
+  // Answers requests until `stop` becomes true, and those under way are answered or have had their
+  // time. On the calling thread.
+  void Run(const std::atomic<bool>& stop);
+
+ private:
+  struct Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace hadal::server

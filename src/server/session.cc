@@ -1,0 +1,343 @@
+#include "server/session.h"
+
+#include <algorithm>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "base/log.h"
+#include "server/ids.h"
+
+namespace hadal::server {
+namespace {
+
+namespace http = boost::beast::http;
+using ErrorCode = boost::system::error_code;
+
+constexpr std::size_t kReadBytes = 64 * 1024, kAheadBytes = 64 * 1024;
+constexpr std::size_t kJoinBytes = 16 * 1024;  // small pieces leave together
+constexpr int kLingerSeconds = 2;
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
+int StatusOf(const ErrorCode& error) {
+  if (error == http::error::body_limit) return 413;
+  if (error == http::error::header_limit) return 431;
+  return 400;
+}
+
+}  // namespace
+
+// Calls come from any thread and are carried out on the loop's.
+class Session::Answer : public Exchange, public std::enable_shared_from_this<Session::Answer> {
+ public:
+  Answer(std::shared_ptr<Session> session, HttpRequest request)
+      : session_(std::move(session)), request_(std::move(request)) {}
+
+  const HttpRequest& request() const override { return request_; }
+  void Send(HttpResponse response) override {
+    On([response = std::move(response)](Session& session) { session.Send(response); });
+  }
+  void Begin(HttpResponse head) override {
+    On([head = std::move(head)](Session& session) { session.Begin(head); });
+  }
+  void Write(std::string data) override {
+    On([data = std::move(data)](Session& session) { session.WritePiece(data); });
+  }
+  void End() override {
+    On([](Session& session) {
+      if (session.chunked_) session.Queue("0\r\n\r\n");
+      session.Complete();
+    });
+  }
+  void Abort() override {
+    On([](Session& session) {
+      session.keep_alive_ = false;
+      session.Complete();
+    });
+  }
+  std::size_t unsent() const override { return unsent_; }
+  void Watch(std::function<void()> gone, std::function<void()> drained) override {
+    On([gone = std::move(gone), drained = std::move(drained), self = shared_from_this()](Session&) {
+      self->gone_ = gone;
+      self->drained_ = drained;
+    });
+    // A client that went before is told of too.
+    boost::asio::dispatch(session_->socket_.get_executor(), [self = shared_from_this(), this] {
+      if (left_ && !told_) TellGone();
+    });
+  }
+
+  void TellGone() {
+    left_ = true;
+    const auto gone = std::exchange(gone_, nullptr);
+    drained_ = nullptr;
+    if (gone) {
+      told_ = true;
+      gone();
+    }
+  }
+  void TellQueued(std::size_t bytes) { unsent_ = bytes; }
+  void TellUnsent(std::size_t bytes) {
+    unsent_ = bytes;
+    if (bytes == 0 && drained_) drained_();
+  }
+  void Forget() { gone_ = drained_ = nullptr; }
+
+ private:
+  template <class F>
+  void On(F task) {
+    boost::asio::dispatch(session_->socket_.get_executor(),
+                          [self = shared_from_this(), task = std::move(task)] {
+                            if (self->session_->exchange_ == self) task(*self->session_);
+                          });
+  }
+
+  std::shared_ptr<Session> session_;
+  const HttpRequest request_;
+  std::function<void()> gone_, drained_;
+  bool left_ = false, told_ = false;
+  std::atomic<std::size_t> unsent_{0};
+};
+
+Session::Session(Tcp::socket socket, std::shared_ptr<SessionHost> host)
+    : socket_(std::move(socket)), host_(std::move(host)) {
+  ErrorCode error;
+  const Tcp::endpoint peer = socket_.remote_endpoint(error);
+  if (!error) peer_ = fmt::format("{}:{}", peer.address().to_string(), peer.port());
+  socket_.set_option(Tcp::no_delay(true), error);
+  socket_.non_blocking(true, error);
+}
+
+void Session::Start() {
+  deadline_ = Clock::now() + std::chrono::seconds(host_->options.idle_seconds);
+  ReadMore();
+}
+
+void Session::Check(Clock::time_point now) {
+  if (now >= write_deadline_) {
+    spdlog::info("dropped peer={} why=\"takes nothing\"", peer_);
+    return Close();
+  }
+  if (now < deadline_) return;
+  if (parser_ != nullptr && !lingering_ && out_.empty())
+    return Refuse(408, "the request did not arrive in time");
+  Close();
+}
+
+void Session::Close() {
+  if (closed_) return;
+  closed_ = true;
+  const auto self = shared_from_this();
+  ErrorCode ignored;
+  socket_.close(ignored);
+  host_->receiving_bytes -= std::exchange(received_bytes_, 0);
+  if (const auto exchange = std::exchange(exchange_, nullptr)) exchange->TellGone();
+  host_->closed(this);
+}
+
+// No memory is kept for connections that send nothing: their socket is waited for, then read into
+// one buffer of the thread.
+void Session::ReadMore() {
+  if (waiting_ || closed_ || (exchange_ && buffer_.size() >= kAheadBytes)) return;
+  waiting_ = true;
+  socket_.async_wait(Tcp::socket::wait_read, [self = shared_from_this()](ErrorCode error) {
+    self->waiting_ = false;
+    if (self->closed_) return;
+    if (error) return self->Close();
+    self->OnReadable();
+  });
+}
+
+void Session::OnReadable() {
+  static thread_local std::string incoming(kReadBytes, '\0');
+  ErrorCode error;
+  const std::size_t size = socket_.read_some(boost::asio::buffer(incoming), error);
+  if (error == boost::asio::error::would_block) return ReadMore();
+  if (error) return Close();
+  if (!lingering_) {
+    buffer_.append(incoming, 0, size);
+    Feed();
+  }
+  ReadMore();
+}
+
+void Session::Feed() {
+  while (!exchange_ && !closed_ && !lingering_ && !buffer_.empty()) {
+    if (!parser_) {
+      parser_ = std::make_unique<Parser>();
+      parser_->eager(true);
+      parser_->header_limit(static_cast<std::uint32_t>(host_->options.header_bytes));
+      parser_->body_limit(host_->options.body_bytes);
+      continued_ = false;
+      deadline_ = Clock::now() + std::chrono::seconds(host_->options.header_seconds);
+    }
+    ErrorCode error;
+    const std::size_t taken = parser_->put(boost::asio::buffer(buffer_), error);
+    buffer_.erase(0, taken);
+    received_bytes_ += taken;
+    host_->receiving_bytes += taken;
+    if (error && error != http::error::need_more)
+      return Refuse(StatusOf(error), "the request is not HTTP: " + error.message());
+    if (host_->receiving_bytes > host_->options.all_body_bytes)
+      return Refuse(503, "too many large requests at once; try again later");
+    if (parser_->is_done())
+      Dispatch();
+    else if (error || taken == 0)
+      break;
+  }
+  if (parser_ && !lingering_ && !closed_) AwaitMore();
+}
+
+void Session::AwaitMore() {
+  if (!parser_->is_header_done()) return;  // its deadline counts from the first byte
+  deadline_ = Clock::now() + std::chrono::seconds(host_->options.body_seconds);
+  if (!continued_ && Lower(parser_->get()[http::field::expect]) == "100-continue") {
+    continued_ = true;
+    Queue("HTTP/1.1 100 Continue\r\n\r\n");
+  }
+}
+
+HttpRequest Session::TakeRequest() {
+  auto message = parser_->release();
+  HttpRequest request;
+  request.method = std::string(message.method_string());
+  const std::string target(message.target());
+  const std::size_t mark = target.find('?');
+  request.path = target.substr(0, mark);
+  if (mark != target.npos) request.query = target.substr(mark + 1);
+  for (const auto& field : message)
+    request.headers.push_back({Lower(field.name_string()), std::string(field.value())});
+  request.body = std::move(message.body());
+  request.peer = peer_;
+  request.id = RequestId(request.Find("x-request-id"));
+  keep_alive_ = message.keep_alive() && !host_->closing;
+  head_only_ = request.method == "HEAD";
+  chunked_ = message.version() >= 11;
+  return request;
+}
+
+void Session::Dispatch() {
+  HttpRequest request = TakeRequest();
+  parser_.reset();
+  deadline_ = kNever;
+  complete_ = false;
+  exchange_ = std::make_shared<Answer>(shared_from_this(), std::move(request));
+  const auto exchange = exchange_;  // the handler may answer at once
+  host_->handler(exchange);
+}
+
+void Session::Refuse(int status, const std::string& message) {
+  keep_alive_ = head_only_ = false;
+  HttpResponse response = host_->error_body(status, message);
+  parser_.reset();
+  deadline_ = kNever;
+  Queue(Head(response, fmt::format("content-length: {}\r\n", response.body.size())) +
+        response.body);
+  complete_ = true;
+  lingering_ = true;  // nothing more is parsed
+}
+
+std::string Session::Head(const HttpResponse& response, const std::string& framing) const {
+  std::string head =
+      fmt::format("HTTP/1.1 {} {}\r\n", response.status, StatusText(response.status));
+  if (!response.content_type.empty() && response.status != 204)
+    head += "content-type: " + response.content_type + "\r\n";
+  for (const Header& header : response.headers) head += header.name + ": " + header.value + "\r\n";
+  return head + framing + (keep_alive_ ? "" : "connection: close\r\n") + "\r\n";
+}
+
+void Session::Send(const HttpResponse& response) {
+  const bool bodiless = response.status == 204 || response.status == 304;
+  std::string out =
+      Head(response, bodiless ? "" : fmt::format("content-length: {}\r\n", response.body.size()));
+  if (!bodiless && !head_only_) out += response.body;
+  Queue(std::move(out));
+  Complete();
+}
+
+void Session::Begin(const HttpResponse& head) {
+  if (!chunked_) keep_alive_ = false;  // HTTP/1.0: the stream ends with the connection
+  Queue(Head(head, chunked_ ? "transfer-encoding: chunked\r\n" : ""));
+}
+
+void Session::WritePiece(const std::string& data) {
+  if (data.empty() || head_only_) return;
+  Queue(chunked_ ? fmt::format("{:x}\r\n", data.size()) + data + "\r\n" : data);
+}
+
+void Session::Complete() {
+  complete_ = true;
+  if (out_.empty()) FinishAnswer();
+}
+
+void Session::Queue(std::string data) {
+  if (closed_ || data.empty()) return;
+  out_bytes_ += data.size();
+  if (exchange_) exchange_->TellQueued(out_bytes_);
+  if (out_.size() > 1 && out_.back().size() < kJoinBytes)
+    out_.back() += data;
+  else
+    out_.push_back(std::move(data));
+  if (!writing_) WriteSome();
+}
+
+void Session::WriteSome() {
+  writing_ = true;
+  write_deadline_ = Clock::now() + std::chrono::seconds(host_->options.write_seconds);
+  socket_.async_write_some(boost::asio::buffer(out_.front()) + out_offset_,
+                           [self = shared_from_this()](ErrorCode error, std::size_t size) {
+                             self->writing_ = false;
+                             if (self->closed_) return;
+                             if (error) return self->Close();
+                             self->out_offset_ += size;
+                             self->out_bytes_ -= size;
+                             if (self->out_offset_ == self->out_.front().size()) {
+                               self->out_.pop_front();
+                               self->out_offset_ = 0;
+                             }
+                             if (self->exchange_ && !self->complete_)
+                               self->exchange_->TellUnsent(self->out_bytes_);
+                             if (!self->out_.empty()) {
+                               if (!self->writing_) self->WriteSome();
+                               return;
+                             }
+                             self->write_deadline_ = kNever;
+                             self->OnDrained();
+                           });
+}
+
+void Session::OnDrained() {
+  if (lingering_) return Linger();
+  if (complete_ && exchange_) FinishAnswer();
+}
+
+void Session::FinishAnswer() {
+  std::exchange(exchange_, nullptr)->Forget();
+  host_->receiving_bytes -= std::exchange(received_bytes_, 0);
+  if (!keep_alive_ || host_->closing) return Linger();
+  deadline_ = Clock::now() + std::chrono::seconds(host_->options.idle_seconds);
+  // Not from here: a client that sends many requests ahead must not deepen the stack.
+  boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
+    self->Feed();
+    self->ReadMore();
+  });
+}
+
+// The answer is on its way. What the client still sends is read and dropped, so that its system
+// does not throw the answer away with a reset.
+void Session::Linger() {
+  lingering_ = true;
+  ErrorCode ignored;
+  socket_.shutdown(Tcp::socket::shutdown_send, ignored);
+  deadline_ = Clock::now() + std::chrono::seconds(kLingerSeconds);
+  ReadMore();
+}
+
+}  // namespace hadal::server
