@@ -40,6 +40,8 @@ struct Config {
 
   // The NoPE channels of a head, the ones stored as FP8.
   std::size_t nope_dim() const { return head_dim - qk_rope_head_dim; }
+  // The residual stream of a token, all hc_mult of them.
+  std::size_t stream_dim() const { return hc_mult * hidden_size; }
 };
 
 inline constexpr std::size_t kCsaRatio = 4, kHcaRatio = 128;

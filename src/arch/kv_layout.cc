@@ -1,6 +1,7 @@
 #include "arch/kv_layout.h"
 
-#include "kernels/block_quant.h"
+#include "arch/entry_format.h"
+#include "arch/layer_kind.h"
 
 namespace hadal::arch {
 namespace {
@@ -26,28 +27,28 @@ KvLayout::KvLayout(const Config& config, const Numerics& numerics)
 KvLayout::KvLayout(const Config& config, const Numerics& numerics, const Selection& selection) {
   window = config.sliding_window;
   window_slots = window + kReturnTokens;
-  entry_bytes = numerics.packed_cache
-                    ? kernels::KvEntryShape{config.head_dim, config.qk_rope_head_dim}.bytes()
-                    : config.head_dim * sizeof(float);
-  index_key_bytes = numerics.packed_cache ? kernels::IndexKeyBytes(config.index_head_dim)
-                                          : config.index_head_dim * sizeof(float);
-  const std::size_t count = config.num_hidden_layers + config.num_nextn_predict_layers;
-  for (std::size_t l = 0; l < count; ++l) {
+  entry_bytes = EntryFormatOf(config, numerics).bytes();
+  index_key_bytes = KeyFormatOf(config, numerics).bytes();
+  for (std::size_t l = 0; l < StateLayers(config); ++l) {
     const bool mtp = l >= config.num_hidden_layers;
     if (mtp ? !selection.mtp : !selection.WantsLayer(l)) continue;
     LayerLayout layer;
     layer.mtp = mtp;
-    layer.ratio = config.compress_ratios[l];
-    layer.window_offset = fixed_bytes;
-    fixed_bytes += (window_slots * entry_bytes + 63) / 64 * 64;  // floats follow
-    if (layer.ratio != 0) {
-      layer.tail = PlaceTail(layer.ratio, config.head_dim, &fixed_bytes);
-      layer.page_entries = kPageTokens / layer.ratio;
+    layer.kind = LayerKindOf(config, l);
+    const LayerKind& kind = layer.kind;
+    if (kind.window) {
+      layer.window_offset = fixed_bytes;
+      fixed_bytes += (window_slots * entry_bytes + 63) / 64 * 64;  // floats follow
+    }
+    if (kind.pooled()) layer.tail = PlaceTail(kind.ratio, config.head_dim, &fixed_bytes);
+    if (kind.pooled() && kind.indexed)
+      layer.index_tail = PlaceTail(kind.ratio, config.index_head_dim, &fixed_bytes);
+    if (kind.ratio != 0) {
+      layer.page_entries = kPageTokens / kind.ratio;
       layer.entry_offset = page_bytes;
       page_bytes += layer.page_entries * entry_bytes;
     }
-    if (layer.ratio == kCsaRatio) {
-      layer.index_tail = PlaceTail(layer.ratio, config.index_head_dim, &fixed_bytes);
+    if (kind.indexed) {
       layer.index_offset = page_bytes;
       page_bytes += layer.page_entries * index_key_bytes;
     }

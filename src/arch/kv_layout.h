@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "arch/config.h"
+#include "arch/layer_kind.h"
 #include "arch/numerics.h"
 #include "arch/selection.h"
 
@@ -48,8 +49,8 @@ struct TailLayout {                   // of one compressor
 };
 
 struct LayerLayout {
-  bool mtp = false;               // of the MTP block
-  std::size_t ratio = 0;          // 0, 4 or 128
+  bool mtp = false;  // of the MTP block
+  LayerKind kind;
   std::size_t window_offset = 0;  // bytes, in the fixed block
   TailLayout tail, index_tail;
   std::size_t page_entries = 0;                    // kPageTokens / ratio; 0 without compression

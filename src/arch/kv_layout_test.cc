@@ -58,7 +58,7 @@ TEST(KvLayout, PartsAddUpToTheWhole) {
   for (std::size_t l = 0; l < whole.layers.size(); ++l) {
     const bool first = l < 3;
     const LayerLayout& part = first ? front.layers[l] : back.layers[l - 3];
-    EXPECT_EQ(part.ratio, whole.layers[l].ratio);
+    EXPECT_EQ(part.kind.ratio, whole.layers[l].kind.ratio);
     EXPECT_EQ(part.window_offset + (first ? 0 : front.fixed_bytes), whole.layers[l].window_offset);
     if (part.page_entries != 0) {
       EXPECT_EQ(part.entry_offset + (first ? 0 : front.page_bytes), whole.layers[l].entry_offset);
@@ -97,7 +97,7 @@ TEST(KvLayout, NothingOverlaps) {
     if (layer.page_entries == 0) continue;
     EXPECT_EQ(layer.entry_offset, page);
     page += layer.page_entries * layout.entry_bytes;
-    if (layer.ratio != kCsaRatio) continue;
+    if (layer.kind.ratio != kCsaRatio) continue;
     EXPECT_EQ(layer.index_offset, page);
     page += layer.page_entries * layout.index_key_bytes;
   }

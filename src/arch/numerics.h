@@ -9,10 +9,10 @@ namespace hadal::arch {
 struct Numerics {
   bool bf16_activations = false;  // round to bfloat16 wherever the official code holds bfloat16
   bool fp8_linear_inputs =
-      false;                 // quantise the inputs of FP8 and FP4 weights, 128 channels a block
-  bool fp8_kv = true;        // NoPE channels of cache entries: FP8, 64 channels a block
-  bool fp4_indexer = true;   // indexer queries and keys: FP4, 32 channels a block
-  bool packed_cache = true;  // entries as published (584 and 68 bytes); false: float32
+      false;           // quantise the inputs of FP8 and FP4 weights, 128 channels a block
+  bool fp8_kv = true;  // NoPE channels of cache entries: FP8, 64 channels a block
+  bool quantised_indexer = true;  // indexer queries and keys: FP4, 32 channels a block
+  bool packed_cache = true;       // entries as published (584 and 68 bytes); false: float32
   // Inputs of FP8 and FP4 weights as integers with a scale a block (kernels/quantized_row.h).
   bool integer_inputs = true;
 
@@ -20,7 +20,10 @@ struct Numerics {
   static Numerics Stored() { return {}; }
   // The golden variants: nothing rounded; every quantisation but no bfloat16; the official code.
   static Numerics F32() {
-    return {.fp8_kv = false, .fp4_indexer = false, .packed_cache = false, .integer_inputs = false};
+    return {.fp8_kv = false,
+            .quantised_indexer = false,
+            .packed_cache = false,
+            .integer_inputs = false};
   }
   static Numerics F32q() {
     return {.fp8_linear_inputs = true, .packed_cache = false, .integer_inputs = false};

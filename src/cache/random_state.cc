@@ -1,11 +1,11 @@
 #include "cache/random_state.h"
 
 #include <algorithm>
-#include <cstring>
 #include <vector>
 
+#include "arch/entry_format.h"
 #include "base/random.h"
-#include "kernels/block_quant.h"
+#include "kernels/entries.h"
 #include "tensor/random_fill.h"
 
 namespace hadal::cache {
@@ -29,7 +29,8 @@ class Filler {
   Filler(const arch::Config& config, const arch::Numerics& numerics, std::uint64_t tokens,
          std::uint64_t seed, Threads& threads, Sequence& sequence)
       : config_(config),
-        numerics_(numerics),
+        entry_(arch::EntryFormatOf(config, numerics)),
+        key_(arch::KeyFormatOf(config, numerics)),
         layout_(sequence.pool().layout()),
         tokens_(tokens),
         seed_(seed),
@@ -39,7 +40,7 @@ class Filler {
   void Fill() {
     for (std::size_t l = 0; l < layout_.layers.size(); ++l) {
       const arch::LayerLayout& layer = layout_.layers[l];
-      FillWindow(l, layer);
+      if (layer.kind.window) FillWindow(l, layer);
       FillTail(Key(l, 1), layer.tail);
       FillTail(Key(l, 2), layer.index_tail);
       if (layer.page_entries == 0) continue;
@@ -54,27 +55,14 @@ class Filler {
     return MixBits(seed_ * 0x9E3779B97F4A7C15u + layer * 16 + kind);
   }
 
-  // As model/entries.cc stores them: rounded where the numerics round.
-  void PutEntry(std::span<float> kv, std::byte* to) const {
-    if (numerics_.packed_cache)
-      return kernels::EncodeKvEntry({config_.head_dim, config_.qk_rope_head_dim}, kv,
-                                    {to, layout_.entry_bytes});
-    if (numerics_.fp8_kv) kernels::RoundFp8(kv.first(config_.nope_dim()), 64);
-    std::memcpy(to, kv.data(), kv.size_bytes());
-  }
-  void PutKey(std::span<float> key, std::byte* to) const {
-    if (numerics_.packed_cache) return kernels::EncodeIndexKey(key, {to, layout_.index_key_bytes});
-    if (numerics_.fp4_indexer) kernels::RoundFp4(key);
-    std::memcpy(to, key.data(), key.size_bytes());
-  }
-
   void FillWindow(std::size_t l, const arch::LayerLayout& layer) {
     const Rows rows(Key(l, 0), config_.head_dim);
     std::vector<float> kv(config_.head_dim);
     for (std::size_t slot = 0; slot < std::min<std::uint64_t>(layout_.window_slots, tokens_);
          ++slot) {
       rows.Row(slot, kv);
-      PutEntry(kv, state_.fixed.data() + layer.window_offset + slot * layout_.entry_bytes);
+      kernels::StoreEntry(entry_, kv,
+                          state_.fixed.data() + layer.window_offset + slot * layout_.entry_bytes);
     }
   }
 
@@ -88,7 +76,7 @@ class Filler {
 
   void FillPages(std::size_t l, const arch::LayerLayout& layer) {
     const Rows entries(Key(l, 3), config_.head_dim), keys(Key(l, 4), config_.index_head_dim);
-    const std::uint64_t count = tokens_ / layer.ratio;
+    const std::uint64_t count = tokens_ / layer.kind.ratio;
     const std::size_t per_page = layer.page_entries;
     threads_.Run((count + per_page - 1) / per_page, [&](std::size_t page) {
       std::vector<float> row(std::max(config_.head_dim, config_.index_head_dim));
@@ -96,16 +84,19 @@ class Filler {
       const std::span<float> key = std::span(row).first(config_.index_head_dim);
       for (std::size_t i = 0; i < per_page && page * per_page + i < count; ++i) {
         entries.Row(page * per_page + i, kv);
-        PutEntry(kv, state_.pages[page] + layer.entry_offset + i * layout_.entry_bytes);
-        if (layer.ratio != arch::kCsaRatio) continue;
+        kernels::StoreEntry(entry_, kv,
+                            state_.pages[page] + layer.entry_offset + i * layout_.entry_bytes);
+        if (!layer.kind.indexed) continue;
         keys.Row(page * per_page + i, key);
-        PutKey(key, state_.pages[page] + layer.index_offset + i * layout_.index_key_bytes);
+        kernels::StoreEntry(key_, key,
+                            state_.pages[page] + layer.index_offset + i * layout_.index_key_bytes);
       }
     });
   }
 
   const arch::Config& config_;
-  const arch::Numerics& numerics_;
+  const kernels::EntryFormat entry_;
+  const kernels::KeyFormat key_;
   const arch::KvLayout& layout_;
   const std::uint64_t tokens_, seed_;
   Threads& threads_;

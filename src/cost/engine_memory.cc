@@ -16,7 +16,7 @@ StateBytes AllocatedState(const arch::Config& /*config*/, const arch::KvLayout& 
       state.tails += tail->pooled * tail->row_bytes();
       state.returning += (tail->rows - tail->pooled) * tail->row_bytes();
     }
-    if (layer.ratio == arch::kCsaRatio) {
+    if (layer.kind.indexed) {
       state.csa += entries;
       state.index_keys += pages * layer.page_entries * layout.index_key_bytes;
     } else {

@@ -107,7 +107,7 @@ class Examiner {
   }
   void AddLayers(const std::string& engine, const std::string& variant, const GoldenVariant& want,
                  const std::vector<float>& got, const Spread& limit) {
-    const std::size_t width = 4 * model_.config.hidden_size;
+    const std::size_t width = model_.config.stream_dim();
     const std::size_t count = golden_.layer_io_tokens.size() * width;
     Spread worst;
     std::vector<GoldenFigure> layers;

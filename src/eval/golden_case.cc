@@ -5,6 +5,7 @@
 #include <limits>
 #include <optional>
 
+#include "arch/layer_kind.h"
 #include "io/checkpoint.h"
 #include "io/decode.h"
 #include "io/file.h"
@@ -85,15 +86,16 @@ class Reader {
 
 // The sizes that the shapes are made of.
 struct Sizes {
-  std::size_t layers, csa, scored, vocab, dim, experts, topk, index_topk;
+  std::size_t layers, indexed, scored, vocab, dim, experts, topk, index_topk;
   std::size_t prompt = 0, steps = 0, positions = 0, hidden = 0;
 };
 
 Sizes SizesOf(const arch::Config& c) {
-  const auto end = c.compress_ratios.begin() + static_cast<std::ptrdiff_t>(c.num_hidden_layers);
-  const auto csa = std::count(c.compress_ratios.begin(), end, arch::kCsaRatio);
+  std::size_t indexed = 0;
+  for (std::size_t l = 0; l < c.num_hidden_layers; ++l)
+    indexed += arch::LayerKindOf(c, l).indexed ? 1 : 0;
   return {.layers = c.num_hidden_layers,
-          .csa = static_cast<std::size_t>(csa),
+          .indexed = indexed,
           .scored = c.num_hidden_layers - std::min(c.num_hash_layers, c.num_hidden_layers),
           .vocab = c.vocab_size,
           .dim = c.hidden_size,
@@ -133,11 +135,11 @@ class VariantReader {
     Ints("gate_ids", {n_.layers, n_.prompt, n_.topk}, 0, n_.experts, &v.gate_ids);
     Floats("gate_weights", {n_.layers, n_.prompt, n_.topk}, &v.gate_weights);
     Floats("gate_margin", {n_.scored, n_.prompt}, &v.gate_margin);
-    Floats("indexer_margin", {n_.csa, n_.prompt}, &v.indexer_margin);
+    Floats("indexer_margin", {n_.indexed, n_.prompt}, &v.indexer_margin);
     const std::size_t entries = (n_.prompt + n_.steps) / arch::kCsaRatio;
-    Ints("indexer_topk", {n_.csa, n_.prompt, n_.index_topk}, -1, entries, &v.indexer_topk);
+    Ints("indexer_topk", {n_.indexed, n_.prompt, n_.index_topk}, -1, entries, &v.indexer_topk);
     Ints("decode_gate_ids", {n_.layers, n_.steps, n_.topk}, 0, n_.experts, &v.decode_gate_ids);
-    Ints("decode_indexer_topk", {n_.csa, n_.steps, n_.index_topk}, -1, entries,
+    Ints("decode_indexer_topk", {n_.indexed, n_.steps, n_.index_topk}, -1, entries,
          &v.decode_indexer_topk);
     if (error_) return *error_;
     if (!v.mtp_prefill_logits_tail.empty() && v.mtp_prefill_logits_tail.shape[0] > n_.prompt - 1)

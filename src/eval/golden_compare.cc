@@ -119,7 +119,7 @@ class Comparison {
   }
   void Hidden() {
     if (want_.hidden.empty()) return;
-    const std::size_t width = 4 * c_.config.hidden_size;
+    const std::size_t width = c_.config.stream_dim();
     const std::size_t count = c_.golden.hidden_positions.size();
     const std::vector<double> errors = RowErrors(run_.hidden, want_.hidden.values, width);
     Add({.what = "hidden", .error = SpreadOf(errors), .error_limit = HiddenLimit()});

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "arch/layer_kind.h"
 #include "cache/sequence.h"
 #include "tensor/finite.h"
 
@@ -15,23 +16,23 @@ constexpr std::size_t kLongestChunk = 1024;
 class Recorder : public model::Observer {
  public:
   Recorder(const arch::Config& config, const GoldenCase& golden, GoldenRun* run)
-      : config_(config), golden_(golden), run_(run), csa_index_(config.num_hidden_layers) {
+      : config_(config), golden_(golden), run_(run), indexed_(config.num_hidden_layers) {
     positions_ = golden.prompt.size() + golden.next.size();
-    std::size_t csa = 0;
+    std::size_t indexed = 0;
     for (std::size_t l = 0; l < config.num_hidden_layers; ++l)
-      if (config.compress_ratios[l] == arch::kCsaRatio) csa_index_[l] = csa++;
+      if (arch::LayerKindOf(config, l).indexed) indexed_[l] = indexed++;
     const std::size_t layers = config.num_hidden_layers;
     run->gate_ids.resize(layers * positions_ * config.num_experts_per_tok);
     run->gate_weights.resize(run->gate_ids.size());
-    run->selections.resize(csa * positions_);
-    run->hidden.resize((layers + 1) * golden.hidden_positions.size() * 4 * config.hidden_size);
+    run->selections.resize(indexed * positions_);
+    run->hidden.resize((layers + 1) * golden.hidden_positions.size() * config.stream_dim());
   }
 
   // The next batch's first row is this position.
   void set_position(std::size_t position) { position_ = position; }
 
   void Streams(std::size_t boundary, View2<const float> streams) override {
-    const std::size_t width = 4 * config_.hidden_size;
+    const std::size_t width = config_.stream_dim();
     const std::size_t count = golden_.hidden_positions.size();
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t wanted = golden_.hidden_positions[i];
@@ -56,7 +57,7 @@ class Recorder : public model::Observer {
   void Selected(std::size_t layer, std::size_t row,
                 std::span<const std::uint32_t> entries) override {
     if (layer >= config_.num_hidden_layers) return;
-    auto& out = run_->selections[csa_index_[layer] * positions_ + position_ + row];
+    auto& out = run_->selections[indexed_[layer] * positions_ + position_ + row];
     out.assign(entries.begin(), entries.end());
   }
 
@@ -64,7 +65,7 @@ class Recorder : public model::Observer {
   const arch::Config& config_;
   const GoldenCase& golden_;
   GoldenRun* run_;
-  std::vector<std::size_t> csa_index_;
+  std::vector<std::size_t> indexed_;  // which of the layers with an indexer it is
   std::size_t positions_ = 0, position_ = 0;
 };
 
@@ -188,7 +189,7 @@ Result<std::vector<float>> RunGoldenLayers(const model::Model& model,
                                            std::span<const std::int32_t> tokens,
                                            std::span<const float> layer_io,
                                            const arch::Numerics& numerics, Threads& threads) {
-  const std::size_t width = 4 * model.config.hidden_size, count = tokens.size();
+  const std::size_t width = model.config.stream_dim(), count = tokens.size();
   std::vector<float> out(model.config.num_hidden_layers * count * width);
   HADAL_TRY(model::Forward forward, model::Forward::Create(model, numerics, threads, count));
   for (std::size_t l = 0; l < model.config.num_hidden_layers; ++l) {

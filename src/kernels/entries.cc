@@ -15,19 +15,6 @@ void StoreFloats(std::span<const float> x, std::byte* to) {
   std::memcpy(to, x.data(), x.size_bytes());
 }
 
-void StoreEntry(const EntryFormat& format, std::span<float> x, std::byte* to) {
-  if (format.storage == EntryStorage::kPublished)
-    return EncodeKvEntry(format.shape, x, {to, format.bytes()});
-  if (format.storage == EntryStorage::kRounded) RoundFp8(x.first(format.shape.nope()), kKvBlock);
-  StoreFloats(x, to);
-}
-
-void StoreEntry(const KeyFormat& format, std::span<float> x, std::byte* to) {
-  if (format.storage == EntryStorage::kPublished) return EncodeIndexKey(x, {to, format.bytes()});
-  if (format.storage == EntryStorage::kRounded) RoundFp4(x);
-  StoreFloats(x, to);
-}
-
 template <class Format>
 void StoreRows(const Format& format, View2<float> x, std::span<std::byte* const> to,
                Threads& threads) {
@@ -43,6 +30,19 @@ void KeepNewest(View2<const T> x, std::uint64_t first, View2<T> ring) {
 }
 
 }  // namespace
+
+void StoreEntry(const EntryFormat& format, std::span<float> x, std::byte* to) {
+  if (format.storage == EntryStorage::kPublished)
+    return EncodeKvEntry(format.shape, x, {to, format.bytes()});
+  if (format.storage == EntryStorage::kRounded) RoundFp8(x.first(format.shape.nope()), kKvBlock);
+  StoreFloats(x, to);
+}
+
+void StoreEntry(const KeyFormat& format, std::span<float> x, std::byte* to) {
+  if (format.storage == EntryStorage::kPublished) return EncodeIndexKey(x, {to, format.bytes()});
+  if (format.storage == EntryStorage::kRounded) RoundFp4(x);
+  StoreFloats(x, to);
+}
 
 std::size_t EntryFormat::bytes() const {
   return storage == EntryStorage::kPublished ? shape.bytes() : shape.head_dim * sizeof(float);

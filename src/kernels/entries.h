@@ -26,7 +26,10 @@ struct KeyFormat {  // of index keys
   std::size_t bytes() const;
 };
 
-// Row i of x [n, channels] to to[i]; x is changed by the rounding. Rows are independent.
+// One entry; x is changed by the rounding.
+void StoreEntry(const EntryFormat& format, std::span<float> x, std::byte* to);
+void StoreEntry(const KeyFormat& format, std::span<float> x, std::byte* to);
+// Row i of x [n, channels] to to[i]. Rows are independent.
 void StoreEntries(const EntryFormat& format, View2<float> x, std::span<std::byte* const> to,
                   Threads& threads);
 void StoreEntries(const KeyFormat& format, View2<float> x, std::span<std::byte* const> to,

@@ -150,10 +150,10 @@ void Compress(const Pass& pass, std::size_t layer, const Compressor& compressor,
   const View2<float> score = scope.Take<float>(x.rows(), tail.width);
   const kernels::MatMulJob products[] = {{x, compressor.wkv, kv}, {x, compressor.wgate, score}};
   kernels::MatMul(products, pass.threads);
-  AddPlaces(pass, layout.ratio, compressor.ape, score, arena);
+  AddPlaces(pass, layout.kind.ratio, compressor.ape, score, arena);
   const Job job{.pass = pass,
                 .layer = layer,
-                .ratio = layout.ratio,
+                .ratio = layout.kind.ratio,
                 .dim = main ? pass.config.head_dim : pass.config.index_head_dim,
                 .weights = compressor,
                 .kind = kind,

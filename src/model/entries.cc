@@ -1,22 +1,15 @@
 #include "model/entries.h"
 
+#include "arch/entry_format.h"
+
 namespace hadal::model {
-namespace {
-
-kernels::EntryStorage StorageOf(const arch::Numerics& numerics, bool rounded) {
-  if (numerics.packed_cache) return kernels::EntryStorage::kPublished;
-  return rounded ? kernels::EntryStorage::kRounded : kernels::EntryStorage::kFloat;
-}
-
-}  // namespace
 
 kernels::EntryFormat EntryFormatOf(const Context& context) {
-  return {StorageOf(context.numerics, context.numerics.fp8_kv),
-          {context.config.head_dim, context.config.qk_rope_head_dim}};
+  return arch::EntryFormatOf(context.config, context.numerics);
 }
 
 kernels::KeyFormat KeyFormatOf(const Context& context) {
-  return {StorageOf(context.numerics, context.numerics.fp4_indexer), context.config.index_head_dim};
+  return arch::KeyFormatOf(context.config, context.numerics);
 }
 
 kernels::PagedEntries CompressedEntries(const Context& context, const SequenceState& sequence,

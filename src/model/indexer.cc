@@ -23,7 +23,7 @@ std::size_t VisibleEntries(const Pass& pass, std::size_t row) {
 
 // Queries and keys both FP4 as stored, nothing else rounded: the scores can be had in integers.
 bool UsesPackedScores(const Pass& pass) {
-  return pass.numerics.packed_cache && pass.numerics.fp4_indexer &&
+  return pass.numerics.packed_cache && pass.numerics.quantised_indexer &&
          !pass.numerics.bf16_activations && pass.config.index_head_dim <= kernels::kPackedIndexDim;
 }
 
@@ -48,7 +48,7 @@ kernels::IndexQueries PrepareQueries(const Pass& pass, View2<float> q, View2<flo
                                 .w = w,
                                 .packed = {}};
   if (!UsesPackedScores(pass)) {
-    if (pass.numerics.fp4_indexer) kernels::RoundFp4(q, pass.threads);
+    if (pass.numerics.quantised_indexer) kernels::RoundFp4(q, pass.threads);
     return queries;
   }
   const View2<std::byte> packed =

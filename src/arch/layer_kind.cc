@@ -1,0 +1,17 @@
+#include "arch/layer_kind.h"
+
+namespace hadal::arch {
+
+LayerKind LayerKindOf(const Config& config, std::size_t layer) {
+  const std::size_t ratio = config.compress_ratios[layer];
+  return {.window = true,
+          .ratio = ratio,
+          .indexed = ratio == kCsaRatio,
+          .hashed = layer < config.num_hash_layers};
+}
+
+std::size_t StateLayers(const Config& config) {
+  return config.num_hidden_layers + config.num_nextn_predict_layers;
+}
+
+}  // namespace hadal::arch
