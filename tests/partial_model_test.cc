@@ -95,7 +95,7 @@ TEST_F(PartialModel, FrontAndBackAreThoseOfTheWhole) {
     ExpectSameLayer(part->layers[0], whole.layers[selection.begin_layer]);
     EXPECT_EQ(part->embed.codes != nullptr, selection.embed);
     EXPECT_EQ(part->head.codes != nullptr, selection.head);
-    EXPECT_EQ(part->norm.empty(), !selection.head);
+    EXPECT_EQ(part->before_head.norm.empty(), !selection.head);
     EXPECT_FALSE(part->mtp.has_value());
   }
 }

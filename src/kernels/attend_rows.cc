@@ -1,7 +1,6 @@
 #include "kernels/attend_rows.h"
 
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "base/check.h"
@@ -16,8 +15,6 @@ constexpr std::size_t kTile = kAttentionTile;
 // Threads' scratch begins on cache lines.
 std::size_t RoundUp(std::size_t floats) { return (floats + 15) / 16 * 16; }
 
-float ScaleOf(std::size_t head_dim) { return 1 / std::sqrt(static_cast<float>(head_dim)); }
-
 // One thread's memory: a tile of decoded entries, then the state of the heads.
 struct Scratch {
   Scratch(std::span<float> memory, std::size_t heads, std::size_t head_dim)
@@ -30,7 +27,7 @@ struct Scratch {
 };
 
 // Some heads of one row, in place.
-void AttendRow(const AttendedEntries& entries, const EntryFormat& format,
+void AttendRow(const AttendedEntries& entries, const EntryFormat& format, float scale,
                std::span<const float> sink, View2<float> q, Scratch scratch) {
   AttendBegin(scratch.state);
   for (std::size_t begin = 0; begin < entries.size(); begin += kTile) {
@@ -38,7 +35,7 @@ void AttendRow(const AttendedEntries& entries, const EntryFormat& format,
     for (std::size_t j = 0; j < tile.rows(); ++j) LoadEntry(format, entries[begin + j], tile[j]);
     for (std::size_t j = begin + kTile; j < std::min(begin + 2 * kTile, entries.size()); ++j)
       Prefetch({entries[j], format.bytes()});
-    AttendTile(q, tile, ScaleOf(q.cols()), scratch.state);
+    AttendTile(q, tile, scale, scratch.state);
   }
   AttendEnd(sink, scratch.state, q);
 }
@@ -49,7 +46,7 @@ std::size_t AttendScratchFloats(std::size_t heads, std::size_t head_dim) {
   return RoundUp(kTile * head_dim + 2 * heads + heads * head_dim);
 }
 
-void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format,
+void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format, float scale,
                 std::span<const float> sink, View2<float> q, View2<float> scratch,
                 Threads& threads) {
   const std::size_t heads = sink.size(), head_dim = format.shape.head_dim;
@@ -60,7 +57,7 @@ void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format
   threads.ForEach(rows.size() * parts, [&](std::size_t worker, std::size_t item) {
     const std::size_t t = item / parts, part = item % parts;
     const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
-    AttendRow(rows[t], format, sink.subspan(first, count),
+    AttendRow(rows[t], format, scale, sink.subspan(first, count),
               View2<float>(q[t].data() + first * head_dim, count, head_dim),
               Scratch(scratch[worker], count, head_dim));
   });
@@ -68,14 +65,14 @@ void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format
 
 namespace ref {
 
-void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format,
+void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format, float scale,
                 std::span<const float> sink, View2<float> q) {
   const std::size_t heads = sink.size(), head_dim = format.shape.head_dim;
   for (std::size_t t = 0; t < rows.size(); ++t) {
     std::vector<float> kv(rows[t].size() * head_dim), out(heads * head_dim);
     const View2<float> all(kv.data(), rows[t].size(), head_dim);
     for (std::size_t j = 0; j < all.rows(); ++j) LoadEntry(format, rows[t][j], all[j]);
-    ref::Attend(View2<float>(q[t].data(), heads, head_dim), all, ScaleOf(head_dim), sink,
+    ref::Attend(View2<float>(q[t].data(), heads, head_dim), all, scale, sink,
                 View2<float>(out.data(), heads, head_dim));
     std::ranges::copy(out, q[t].begin());
   }

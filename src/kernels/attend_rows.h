@@ -5,7 +5,8 @@
 //
 //   rows  [rows]                    what each row attends
 //   q     [rows, heads * head_dim]  f32  read, and replaced by the outputs
-//   sink  [heads]                   f32  read
+//   scale                           f32  of the scores, as attention.h
+//   sink  [heads]                   f32  read; -infinity: a head without one
 //
 // Numbers  as attention.h; tiles are cut where a row's own list says, so its bits depend on its
 //          entries alone. A single row's heads are shared out among the threads, else the rows are.
@@ -41,12 +42,12 @@ struct AttendedEntries {  // of one row
 };
 
 std::size_t AttendScratchFloats(std::size_t heads, std::size_t head_dim);
-void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format,
+void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format, float scale,
                 std::span<const float> sink, View2<float> q, View2<float> scratch,
                 Threads& threads);
 
 namespace ref {  // f64, all entries at once
-void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format,
+void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format, float scale,
                 std::span<const float> sink, View2<float> q);
 }
 

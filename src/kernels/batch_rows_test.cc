@@ -17,6 +17,7 @@ namespace hadal::kernels {
 namespace {
 
 constexpr std::size_t kHeads = 3, kDim = 128, kRope = 64, kRing = 8, kPage = 4, kPages = 40;
+const float kScale = 1 / std::sqrt(static_cast<float>(kDim));
 
 std::vector<float> Normals(std::size_t count, std::uint64_t seed) {
   Random random(seed);
@@ -89,7 +90,7 @@ TEST(AttendRows, IsTheDefinitionForAnyThreads) {
                                  fresh = Stored(format, 12, kDim, 2);
     const Pages<EntryFormat> pages(format, kDim, 3);
     const std::vector<std::uint32_t> chosen = {0, 3, 4, 9, 17, 101, 158};
-    const std::vector<float> sink = {-1, 0, 2};
+    const std::vector<float> sink = {-INFINITY, 0, 2};  // the first head has none
     const auto row = [&](std::size_t i, std::size_t compressed, bool choice) {
       AttendedEntries entries;
       entries.window = {View2<const std::byte>(ring.data(), kRing, format.bytes()),
@@ -107,12 +108,12 @@ TEST(AttendRows, IsTheDefinitionForAnyThreads) {
       const std::span<const AttendedEntries> rows = std::span(all).last(count);
       const std::vector<float> q = Normals(count * kHeads * kDim, 4);
       std::vector<float> want = q, first;
-      ref::AttendRows(rows, format, sink, View2<float>(want.data(), count, kHeads * kDim));
+      ref::AttendRows(rows, format, kScale, sink, View2<float>(want.data(), count, kHeads * kDim));
       for (const std::size_t number : {1u, 2u, 5u}) {
         Threads threads(number);
         const std::size_t floats = AttendScratchFloats(kHeads, kDim);
         std::vector<float> got = q, scratch(number * floats, NAN);
-        AttendRows(rows, format, sink, View2<float>(got.data(), count, kHeads * kDim),
+        AttendRows(rows, format, kScale, sink, View2<float>(got.data(), count, kHeads * kDim),
                    View2<float>(scratch.data(), number, floats), threads);
         for (std::size_t i = 0; i < got.size(); ++i) ASSERT_NEAR(got[i], want[i], 1e-4) << i;
         if (first.empty()) first = got;

@@ -1,6 +1,7 @@
 #include "model/attention.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "kernels/attend_rows.h"
 #include "kernels/rms_norm.h"
@@ -75,7 +76,8 @@ void AttendRows(const Pass& pass, std::span<const kernels::AttendedEntries> rows
                 std::span<const float> sink, View2<float> q, Arena::Scope& scope) {
   const View2<float> scratch = scope.Take<float>(
       pass.threads.count(), kernels::AttendScratchFloats(sink.size(), pass.config.head_dim));
-  kernels::AttendRows(rows, EntryFormatOf(pass), sink, q, scratch, pass.threads);
+  const float scale = 1 / std::sqrt(static_cast<float>(pass.config.head_dim));
+  kernels::AttendRows(rows, EntryFormatOf(pass), scale, sink, q, scratch, pass.threads);
 }
 
 // wo_a's inputs are never rounded to FP8: the official code multiplies them in bfloat16.

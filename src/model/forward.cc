@@ -4,43 +4,29 @@
 
 #include "base/units.h"
 #include "kernels/matmul.h"
-#include "kernels/rms_norm.h"
 #include "kernels/rows.h"
-#include "model/block.h"
+#include "model/architecture.h"
 #include "model/expert_runner.h"
-#include "model/hyper_connection.h"
-#include "model/linear.h"
 #include "model/pass.h"
 #include "model/rope.h"
 #include "tensor/arena.h"
 
 namespace hadal::model {
-namespace {
-
-std::size_t StreamCols(const arch::Config& c) { return c.hc_mult * c.hidden_size; }
-
-// Stream s of every row.
-template <class T>
-View2<T> Stream(View2<T> streams, std::size_t s, std::size_t dim) {
-  return streams.Cols(s * dim, dim);
-}
-
-}  // namespace
-
 struct Forward::Impl {
   Impl(const Model& m, const arch::Numerics& n, Threads& t, std::size_t max, ExpertRunner* experts,
        Arena memory)
       : model(m),
+        architecture(ArchitectureOf(m.config)),
         numerics(n),
         layout(m.config, n, m.selection),
         max_tokens(max),
         tables(m.config),
         arena(std::move(memory)),
         kept(arena),
-        all_streams(kept.Take<float>(max, StreamCols(m.config))),
+        all_streams(kept.Take<float>(max, m.config.stream_dim())),
         best(t.count(), kernels::TopK(m.config.index_topk)),
         context{m.config, numerics, layout, tables, t, {}, experts != nullptr ? experts : &local} {
-    if (m.mtp.has_value()) all_mtp_streams = kept.Take<float>(max, StreamCols(m.config));
+    if (m.mtp.has_value()) all_mtp_streams = kept.Take<float>(max, m.config.stream_dim());
     context.best = best;
     context.first_layer = m.selection.begin_layer;
   }
@@ -54,12 +40,12 @@ struct Forward::Impl {
     return streams;
   }
 
-  // X[0..3] = embed[token]
+  // X[s] = embed[token]
   void Embed(const Batch& of, View2<float> x) {
     const std::size_t dim = model.config.hidden_size;
-    kernels::DecodeRows(model.embed, of.tokens, Stream(x, 0, dim), context.threads);
+    kernels::DecodeRows(model.embed, of.tokens, x.Cols(0, dim), context.threads);
     for (std::size_t s = 1; s < model.config.hc_mult; ++s)
-      kernels::CopyRows(Stream(x, 0, dim), Stream(x, s, dim), context.threads);
+      kernels::CopyRows(x.Cols(0, dim), x.Cols(s * dim, dim), context.threads);
   }
 
   void Observe(std::size_t boundary) {
@@ -74,39 +60,29 @@ struct Forward::Impl {
     for (std::size_t l = 0; l < model.layers.size(); ++l) {
       if (stop && stop()) return Fail(Code::kCancelled, "stopped");
       Observe(l);
-      HADAL_TRY_STATUS(RunBlock(pass, l, model.layers[l], streams, arena));
+      HADAL_TRY_STATUS(architecture.run_layer(pass, l, model.layers[l], streams, arena));
     }
     Observe(model.layers.size());
     for (const Chunk& chunk : chunks) chunk.sequence->tokens += chunk.tokens.size();
     return Unit{};
   }
 
-  void LogitsOf(const HyperHead& head, std::span<const float> norm, View2<const float> x,
-                View2<float> logits) {
+  void LogitsOf(const HeadWeights& head, View2<const float> x, View2<float> logits) {
     Arena::Scope scope(arena);
-    kernels::MatMul(HcHead(context, head, norm, x, scope), model.head, logits, context.threads);
+    kernels::MatMul(architecture.head_input(context, head, x, scope), model.head, logits,
+                    context.threads);
   }
 
-  // Z[j] = e_proj enorm(embed[next token]) + h_proj hnorm(X[j])
+  // The streams of the MTP block's rows, from the layers' x and the tokens that follow.
   void MtpInput(const Batch& of, View2<const float> x, View2<float> z) {
-    const Mtp& mtp = *model.mtp;
-    const std::size_t dim = model.config.hidden_size;
     Arena::Scope scope(arena);
-    const View2<float> e = scope.Take<float>(of.rows(), dim);
+    const View2<float> e = scope.Take<float>(of.rows(), model.config.hidden_size);
     kernels::DecodeRows(model.embed, of.tokens, e, context.threads);
-    NormaliseRows(context, e, mtp.enorm, e);
-    const View2<const float> projected = Linear(context, e, mtp.e_proj, scope);
-    const View2<float> h = e;
-    for (std::size_t s = 0; s < model.config.hc_mult; ++s) {
-      NormaliseRows(context, Stream(x, s, dim), mtp.hnorm, h);
-      const View2<float> out = Stream(z, s, dim);
-      Linear(context, h, {{&mtp.h_proj, out}}, arena);
-      kernels::AddRows(projected, out, context.threads);
-      RoundActs(context, out);
-    }
+    architecture.mtp_input(context, *model.mtp, x, e, z, arena);
   }
 
   const Model& model;
+  const Architecture& architecture;
   const arch::Numerics numerics;
   const arch::KvLayout layout;
   const std::size_t max_tokens;
@@ -146,13 +122,15 @@ void Forward::set_observer(Observer* observer) { impl_->context.observer = obser
 
 std::size_t Forward::ScratchBytes(const arch::Config& c, const arch::KvLayout& layout,
                                   std::size_t max_tokens, std::size_t threads) {
-  const std::size_t streams = Arena::BytesOf<float>(max_tokens, StreamCols(c));
+  const std::size_t streams = Arena::BytesOf<float>(max_tokens, c.stream_dim());
   const bool mtp = !layout.layers.empty() && layout.layers.back().mtp;
-  const std::size_t mtp_input = 2 * Arena::BytesOf<float>(max_tokens, c.hidden_size) +
-                                LinearInputBytes(max_tokens, c.hidden_size);
+  const Architecture& architecture = ArchitectureOf(c);
+  const std::size_t mtp_input = Arena::BytesOf<float>(max_tokens, c.hidden_size) +
+                                architecture.mtp_input_bytes(c, max_tokens);
   return (mtp ? 2 : 1) * streams +
-         std::max({AnglesBytes(c, max_tokens) + BlockBytes(c, layout, max_tokens, threads),
-                   HcHeadBytes(c, max_tokens), mtp ? mtp_input : 0});
+         std::max(
+             {AnglesBytes(c, max_tokens) + architecture.layer_bytes(c, layout, max_tokens, threads),
+              architecture.head_input_bytes(c, max_tokens), mtp ? mtp_input : 0});
 }
 
 Status Forward::Run(std::span<const Chunk> chunks, const std::function<bool()>& stop) {
@@ -178,8 +156,7 @@ void Forward::Logits(std::size_t row, std::span<float> logits) {
 }
 
 void Forward::Logits(std::size_t first_row, View2<float> logits) {
-  impl_->LogitsOf(impl_->model.hc_head, impl_->model.norm, streams().Rows(first_row, logits.rows()),
-                  logits);
+  impl_->LogitsOf(impl_->model.before_head, streams().Rows(first_row, logits.rows()), logits);
 }
 
 Status Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
@@ -192,15 +169,15 @@ Status Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
   f.MtpInput(batch, streams().Rows(first_row, batch.rows()), f.mtp_streams);
   Arena::Scope scope(f.arena);
   const Pass pass(f.context, batch, AnglesOf(f.tables, batch, f.context.threads, scope));
-  HADAL_TRY_STATUS(
-      RunBlock(pass, f.model.layers.size(), f.model.mtp->layer, f.mtp_streams, f.arena));
+  HADAL_TRY_STATUS(f.architecture.run_layer(pass, f.model.layers.size(), f.model.mtp->layer,
+                                            f.mtp_streams, f.arena));
   sequence.mtp_tokens += next_tokens.size();
   return Unit{};
 }
 
 void Forward::MtpLogits(std::size_t index, std::span<float> logits) {
   Impl& f = *impl_;
-  f.LogitsOf(f.model.mtp->hc_head, f.model.mtp->norm, f.mtp_streams.Rows(index, 1),
+  f.LogitsOf(f.model.mtp->head, f.mtp_streams.Rows(index, 1),
              View2<float>(logits.data(), 1, logits.size()));
 }
 
@@ -211,7 +188,7 @@ Status Forward::RunLayer(std::size_t layer, std::span<const Chunk> chunks, View2
   Arena::Scope scope(f.arena);
   const Pass pass(f.context, f.batch, AnglesOf(f.tables, f.batch, f.context.threads, scope));
   kernels::CopyRows(in, streams, f.context.threads);
-  HADAL_TRY_STATUS(RunBlock(pass, layer, f.model.layers[layer], streams, f.arena));
+  HADAL_TRY_STATUS(f.architecture.run_layer(pass, layer, f.model.layers[layer], streams, f.arena));
   kernels::CopyRows(streams, out, f.context.threads);
   return Unit{};
 }

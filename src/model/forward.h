@@ -66,13 +66,13 @@ class Forward {
   // the sequences can go on with a copy of their fixed blocks from before. Any other error is the
   // expert runner's; the batch's sequences are then of no more use.
   Status Run(std::span<const Chunk> batch, const std::function<bool()>& stop = {});
-  // The same through the layers of a later part of a model: `streams` [tokens, 4 * hidden_size] are
+  // The same through the layers of a later part of a model: `streams` [tokens, stream_dim] are
   // what the part before it gave for this batch. The parts' states are their own (KvLayout of a
   // selection).
   Status RunFrom(std::span<const Chunk> batch, View2<const float> streams,
                  const std::function<bool()>& stop = {});
 
-  // The residual streams [tokens, 4 * hidden_size] of the last Run, after the last layer that is
+  // The residual streams [tokens, stream_dim] of the last Run, after the last layer that is
   // here.
   View2<const float> streams() const;
   // Next-token logits [vocab_size] of one batch row of the last Run.
@@ -89,7 +89,7 @@ class Forward {
                 std::span<const std::int32_t> next_tokens);
   void MtpLogits(std::size_t index, std::span<float> logits);
 
-  // Layer `layer` alone, from given streams [batch tokens, 4 * hidden_size] (for tests of one
+  // Layer `layer` alone, from given streams [batch tokens, stream_dim] (for tests of one
   // layer): out gets the streams after it. Does not advance the sequences.
   Status RunLayer(std::size_t layer, std::span<const Chunk> batch, View2<const float> in,
                   View2<float> out);

@@ -42,18 +42,19 @@ std::size_t HcBytes(const arch::Config& config, std::size_t rows) {
          2 * Arena::BytesOf<float>(rows, kernels::kHcMixes);
 }
 
-View2<const float> HcHead(const Context& context, const HyperHead& head,
-                          std::span<const float> norm, View2<const float> streams,
-                          Arena::Scope& scope) {
+View2<const float> HcHead(const Context& context, const HeadWeights& head,
+                          View2<const float> streams, Arena::Scope& scope) {
   const View2<float> y = scope.Take<float>(streams.rows(), context.config.hidden_size);
   const View2<float> mixes = scope.Take<float>(streams.rows(), kernels::kStreams);
-  kernels::MatMul(streams, head.fn, mixes, context.threads);
-  kernels::HcHeadReduce(
-      streams,
-      {.scale = head.scale, .base = head.base, .norm_eps = Eps(context), .eps = HcEps(context)},
-      mixes, y, context.threads);
+  kernels::MatMul(streams, head.hc_fn, mixes, context.threads);
+  kernels::HcHeadReduce(streams,
+                        {.scale = head.hc_scale,
+                         .base = head.hc_base,
+                         .norm_eps = Eps(context),
+                         .eps = HcEps(context)},
+                        mixes, y, context.threads);
   RoundActs(context, y);
-  NormaliseRows(context, y, norm, y);
+  NormaliseRows(context, y, head.norm, y);
   return y;
 }
 

@@ -24,9 +24,8 @@ void HcPost(const Context& context, const Mixed& mixed, View2<const float> y, Vi
 std::size_t HcBytes(const arch::Config& config, std::size_t rows);
 
 // The vectors in front of the head [rows, dim], normalised.
-View2<const float> HcHead(const Context& context, const HyperHead& head,
-                          std::span<const float> norm, View2<const float> streams,
-                          Arena::Scope& scope);
+View2<const float> HcHead(const Context& context, const HeadWeights& head,
+                          View2<const float> streams, Arena::Scope& scope);
 std::size_t HcHeadBytes(const arch::Config& config, std::size_t rows);
 
 }  // namespace hadal::model

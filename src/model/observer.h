@@ -12,7 +12,7 @@ namespace hadal::model {
 class Observer {
  public:
   virtual ~Observer() = default;
-  // Residual streams [tokens, 4 * hidden_size] before layer `boundary` (num_hidden_layers: after
+  // Residual streams [tokens, stream_dim] before layer `boundary` (num_hidden_layers: after
   // all).
   virtual void Streams(std::size_t boundary, View2<const float> streams);
   // Chosen experts [tokens, num_experts_per_tok], ascending, and their weights.

@@ -121,16 +121,16 @@ Slot LayerSlot(Layer& layer, const arch::TensorId& id) {
   }
 }
 
-Slot HeadSlot(HyperHead& head, Vector& norm, Role role) {
+Slot HeadSlot(HeadWeights& head, Role role) {
   switch (role) {
     case Role::kNorm:
-      return {.vector = &norm};
+      return {.vector = &head.norm};
     case Role::kHcHeadFn:
-      return {.matrix = &head.fn};
+      return {.matrix = &head.hc_fn};
     case Role::kHcHeadBase:
-      return {.vector = &head.base};
+      return {.vector = &head.hc_base};
     case Role::kHcHeadScale:
-      return {.number = &head.scale};
+      return {.number = &head.hc_scale};
     default:
       return {};
   }
@@ -147,8 +147,7 @@ Slot MtpSlot(Mtp& mtp, const arch::TensorId& id) {
     case Role::kHNorm:
       return {.vector = &mtp.hnorm};
     default:
-      return id.role < Role::kEProj ? HeadSlot(mtp.hc_head, mtp.norm, id.role)
-                                    : LayerSlot(mtp.layer, id);
+      return id.role < Role::kEProj ? HeadSlot(mtp.head, id.role) : LayerSlot(mtp.layer, id);
   }
 }
 
@@ -163,7 +162,7 @@ Slot SlotOf(Model& model, const arch::TensorId& id) {
   }
   if (id.role == Role::kEmbed) return {.matrix = &model.embed};
   if (id.role == Role::kHead) return {.matrix = &model.head};
-  return HeadSlot(model.hc_head, model.norm, id.role);
+  return HeadSlot(model.before_head, id.role);
 }
 
 Layer EmptyLayer(const arch::Config& config, std::size_t ratio) {

@@ -27,10 +27,11 @@ struct HyperConnection {  // of one sub-layer
   Vector base, scale;     // [24], [3]
 };
 
-struct HyperHead {
-  Weight fn;    // [4, 4 dim]
-  Vector base;  // [4]
-  float scale = 1;
+struct HeadWeights {  // what lies between the layers and the product that gives logits
+  Vector norm;
+  Weight hc_fn;    // [4, 4 dim]
+  Vector hc_base;  // [4]
+  float hc_scale = 1;
 };
 
 struct Compressor {
@@ -76,8 +77,8 @@ struct Layer {
 struct Mtp {
   Layer layer;
   Weight e_proj, h_proj;
-  Vector enorm, hnorm, norm;
-  HyperHead hc_head;
+  Vector enorm, hnorm;
+  HeadWeights head;
 };
 
 class Model {
@@ -90,8 +91,7 @@ class Model {
   arch::Config config;        // of the whole model
   arch::Selection selection;  // what of it is here, with ends within the model
   Weight embed, head;         // [vocab, dim]; no codes if not selected, as other matrices
-  Vector norm;
-  HyperHead hc_head;
+  HeadWeights before_head;
   std::vector<Layer> layers;  // [0] is the model's layer selection.begin_layer
   std::optional<Mtp> mtp;
   std::vector<std::string> notes;  // what of the files was passed over, a line each
