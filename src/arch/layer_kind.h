@@ -2,9 +2,9 @@
 // state, runs, counts or compares layers asks here, and not for an architecture.
 //
 //   architecture  layer              window  ratio  indexed  feed forward
-//   V4            compress ratio 0   yes     0      no       experts, in the first layers by a table
-//   V4            CSA                yes     4      yes      experts, in the first layers by a table
-//   V4            HCA                yes     128    no       experts, in the first layers by a table
+//   V4            compress ratio 0   yes     0      no       experts, first layers by a table
+//   V4            CSA                yes     4      yes      experts, first layers by a table
+//   V4            HCA                yes     128    no       experts, first layers by a table
 #pragma once
 #include <cstddef>
 
