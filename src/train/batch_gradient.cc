@@ -18,7 +18,12 @@ double Mean(double sum, std::size_t count) {
 
 }  // namespace
 
-ForwardOptions OptionsOf(const StepPlan& plan, bool mtp) {
+Products ProductsOf(const TrainConfig& config) {
+  if (config.precision == "auto") return FastestProducts();
+  return config.precision == "bf16" ? Products::kBf16 : Products::kF32;
+}
+
+ForwardOptions OptionsOf(const StepPlan& plan, Products products, bool mtp) {
   ForwardOptions options;
   options.attention = plan.stage == Stage::kDense    ? Attention::kDense
                       : plan.stage == Stage::kWarmup ? Attention::kWarmup
@@ -28,6 +33,7 @@ ForwardOptions OptionsOf(const StepPlan& plan, bool mtp) {
                       .kv = plan.quantize_kv,
                       .indexer = plan.quantize_indexer};
   options.mtp = mtp;
+  options.products = products;
   return options;
 }
 
@@ -44,7 +50,7 @@ torch::Tensor SampleRows(const Sample& sample, const std::vector<std::int64_t>& 
 }
 
 BatchGradient::BatchGradient(V4Model model, const TrainConfig& config, Workers& workers)
-    : model_(std::move(model)), config_(config), workers_(workers) {
+    : model_(std::move(model)), config_(config), products_(ProductsOf(config)), workers_(workers) {
   twins_.push_back(model_);
   const torch::Device device = model_->parameters().front().device();
   for (std::size_t i = 1; i < workers_.count(); ++i) {
@@ -88,7 +94,7 @@ Status BatchGradient::ComputeShard(V4Model& twin, const Sample& sample, const St
   const bool mtp =
       plan.mtp_weight > 0 && twin->config().num_nextn_predict_layers > 0 && !plan.indexer_only;
   const Output output =
-      twin->Forward({part(sample.ids), part(sample.documents)}, OptionsOf(plan, mtp));
+      twin->Forward({part(sample.ids), part(sample.documents)}, OptionsOf(plan, products_, mtp));
 
   const torch::Tensor ce = SumOfCrossEntropy(output.logits, part(sample.targets));
   const double share = 1 / static_cast<double>(config_.batch.shards);

@@ -26,7 +26,9 @@ struct BatchLoss {
   torch::Tensor expert_load;  // [layers + mtp blocks, experts] int64, of the whole batch
 };
 
-ForwardOptions OptionsOf(const StepPlan& plan, bool mtp);
+// What config.precision means on this machine.
+Products ProductsOf(const TrainConfig& config);
+ForwardOptions OptionsOf(const StepPlan& plan, Products products, bool mtp);
 
 // [rows, tokens] int64 of rows [first, first + rows) of one of a sample's arrays.
 torch::Tensor SampleRows(const Sample& sample, const std::vector<std::int64_t>& values,
@@ -43,6 +45,8 @@ class BatchGradient {
   // with plan.indexer_only indexer*L_indexer alone.
   Result<BatchLoss> Compute(const Sample& sample, const StepPlan& plan);
 
+  Products products() const { return products_; }
+
   // Runs `work(worker's model, item)` for items [0, n) on the workers.
   Status ForEach(std::size_t items, const std::function<Status(V4Model&, std::size_t)>& work);
 
@@ -58,6 +62,7 @@ class BatchGradient {
 
   V4Model model_;
   const TrainConfig& config_;
+  Products products_;
   Workers& workers_;
   std::vector<V4Model> twins_;  // one a worker; the first is the model itself
 };

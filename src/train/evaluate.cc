@@ -31,8 +31,8 @@ Result<HeldoutScore> HeldoutSet::Score(BatchGradient& models, const StepPlan& pl
     const auto part = [&](const std::vector<std::int64_t>& values) {
       return SampleRows(sample_, values, first, count, device);
     };
-    const Output output =
-        model->Forward({part(sample_.ids), part(sample_.documents)}, OptionsOf(plan, false));
+    const Output output = model->Forward({part(sample_.ids), part(sample_.documents)},
+                                         OptionsOf(plan, models.products(), false));
     sums[index] =
         F::cross_entropy(
             output.logits.flatten(0, 1), part(sample_.targets).flatten(),

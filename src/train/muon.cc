@@ -6,7 +6,8 @@
 
 namespace hadal::train {
 
-torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t steps) {
+torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t steps,
+                                 Products products) {
   struct Coefficients {
     double a, b, c;
   };
@@ -16,12 +17,14 @@ torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t step
   torch::Tensor x = tall ? matrices.transpose(1, 2).contiguous() : matrices;
   const torch::Tensor norm = x.flatten(1).norm(2, 1).view({-1, 1, 1});
   x = x / norm.clamp_min(1e-30);
+  if (products == Products::kBf16) x = x.to(torch::kBFloat16);
   for (std::size_t step = 0; step < steps; ++step) {
     const Coefficients k = step + 2 < steps ? kFast : kSettle;
     const torch::Tensor gram = torch::bmm(x, x.transpose(1, 2));
     const torch::Tensor poly = torch::baddbmm(gram, gram, gram, k.b, k.c);
     x = torch::baddbmm(x, poly, x, k.a, 1);
   }
+  x = x.to(matrices.scalar_type());
   return tall ? x.transpose(1, 2) : x;
 }
 
@@ -70,7 +73,8 @@ Status Muon::StepGroup(const Group& group, double lr, Workers& workers) {
     const auto begin = static_cast<std::int64_t>(matrices * part / parts);
     const auto end = static_cast<std::int64_t>(matrices * (part + 1) / parts);
     update.slice(0, begin, end)
-        .copy_(HybridNewtonSchulz(input.slice(0, begin, end), options_.newton_schulz_steps));
+        .copy_(HybridNewtonSchulz(input.slice(0, begin, end), options_.newton_schulz_steps,
+                                  options_.products));
     return Unit{};
   }));
 

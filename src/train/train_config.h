@@ -33,6 +33,10 @@ struct TrainConfig {
   std::string out;             // directory of logs, states and the finished model
   std::size_t threads = 0;     // 0: all processors
   std::string device = "cpu";  // or "cuda"
+  // What products round their inputs and results to, sums being float32 in any case: "bf16", "f32",
+  // or "auto", bf16 where the processor has BF16 dot products. Weights, their gradients' sums and
+  // the optimizers' state are float32 always.
+  std::string precision = "auto";
 
   struct {
     std::string config;     // path of the model's config.json

@@ -47,7 +47,8 @@ MuonOptions MuonOptionsOf(const TrainConfig& config) {
   return {.momentum = config.optimizer.muon_momentum,
           .gamma = config.optimizer.muon_gamma,
           .weight_decay = config.optimizer.weight_decay,
-          .newton_schulz_steps = config.optimizer.muon_steps};
+          .newton_schulz_steps = config.optimizer.muon_steps,
+          .products = ProductsOf(config)};
 }
 
 NamedTensors ModelParameters(const V4Model& model) {
@@ -290,10 +291,18 @@ Result<RunSummary> Run::Loop(const std::atomic<bool>& stop) {
   return summary;
 }
 
+// With "auto" replaced by what it is here, so that a state says how it was computed and a machine
+// that would compute otherwise does not go on from it unasked.
+TrainConfig Resolved(TrainConfig config) {
+  config.precision = ProductsOf(config) == Products::kBf16 ? "bf16" : "f32";
+  return config;
+}
+
 }  // namespace
 
-Result<RunSummary> RunTraining(const TrainConfig& config, const RunOptions& options,
+Result<RunSummary> RunTraining(const TrainConfig& asked, const RunOptions& options,
                                const std::atomic<bool>& stop) {
+  const TrainConfig config = Resolved(asked);
   HADAL_TRY(V4Model model, MakeModel(config));
   HADAL_TRY(RunData data, ReadRunData(config, model->config(), ThreadCount(config)));
   std::optional<Run> run;
