@@ -4,10 +4,10 @@
 #   hadal_layer(NAME [OWN_HEADERS] [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
-# A file named *_avx2.cc, *_avxvnni.cc or *_avx512.cc is compiled for that instruction set. With
-# HADAL_SIMD off, the default on processors other than x86-64, they and *_x86.cc are left out and
-# no_simd.cc stands in. OWN_HEADERS: the layer says itself which headers are precompiled
-# (cmake/Precompile.cmake).
+# A file named *_avx2.cc, *_avxvnni.cc, *_avx512.cc or *_avx512bf16.cc is compiled for that
+# instruction set. With HADAL_SIMD off, the default on processors other than x86-64, they and
+# *_x86.cc are left out and no_simd.cc stands in. OWN_HEADERS: the layer says itself which headers
+# are precompiled (cmake/Precompile.cmake).
 set(HADAL_SIMD_DEFAULT OFF)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(HADAL_SIMD_DEFAULT ON)
@@ -22,7 +22,7 @@ function(hadal_layer name)
   if(HADAL_SIMD)
     list(FILTER sources EXCLUDE REGEX "/no_simd\\.cc$")
   else()
-    list(FILTER sources EXCLUDE REGEX "_(x86|avx2|avxvnni|avx512)\\.cc$")
+    list(FILTER sources EXCLUDE REGEX "_(x86|avx2|avxvnni|avx512|avx512bf16)\\.cc$")
   endif()
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(TRANSFORM arg_NEEDS PREPEND hadal_)
@@ -59,6 +59,8 @@ function(hadal_isa_flags)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     set(quiet "-Wno-uninitialized;-Wno-maybe-uninitialized;")
   endif()
+  set(avx512
+    "${quiet}-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vbmi;-mavx512vnni;${avx2}")
   foreach(source IN LISTS ARGN)
     if(source MATCHES "_avx[^/]*\\.cc$")
       set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
@@ -70,8 +72,10 @@ function(hadal_isa_flags)
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
         "${optimise};-mavx2;-mfma;-mf16c;-mavxvnni")
     elseif(source MATCHES "_avx512\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimise};${avx512}")
+    elseif(source MATCHES "_avx512bf16\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
-        "${optimise};${quiet}-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vbmi;-mavx512vnni;${avx2}")
+        "${optimise};${avx512};-mavx512bf16")
     endif()
   endforeach()
 endfunction()

@@ -7,7 +7,7 @@
 # the copies of other files, and the one that survives may be the AVX-512 one: a crash on machines
 # without it. Code that runs before main has the same fault. So, per object of *_avx*.cc:
 #   - every global or weak symbol lies in the file's namespace (avx2 of
-#     *_avx2.cc) of hadal::kernels or hadal::machine;
+#     *_avx2.cc) of hadal::kernels, hadal::machine or hadal::train;
 #   - there is no static initialiser.
 # Check an optimised build without sanitizers; sanitizers add initialisers of their own.
 set -euo pipefail
@@ -17,14 +17,17 @@ set -euo pipefail
 }
 
 source_dir=${2:-$(dirname "$0")/../src}
-sources=$(find "$source_dir" -name '*_avx*.cc' | wc -l)
+# The trainer is built only where LibTorch is.
+trainer=()
+[[ -n $(find "$1" -path '*/train/*' -name '*_avx*.cc.o' -print -quit) ]] || trainer=(! -path '*/train/*')
+sources=$(find "$source_dir" -name '*_avx*.cc' "${trainer[@]}" | wc -l)
 objects=0 problems=0
 while IFS= read -r -d '' object; do
   objects=$((objects + 1))
   own=${object##*_} own=${own%.cc.o} own=${#own}$own  # as mangled: 4avx2
   # Mangled names: anything of the namespace, its local statics (Z), vtables and type infos (T?),
   # guard variables (GV). DW.ref.* is the compiler's pointer to an exception routine: data.
-  bad=$(nm --defined-only "$object" | awk -v own="^_Z(T[VTIS]|GV)?Z?N[VKRO]*5hadal(7kernels|7machine)$own" '
+  bad=$(nm --defined-only "$object" | awk -v own="^_Z(T[VTIS]|GV)?Z?N[VKRO]*5hadal(7kernels|7machine|5train)$own" '
     $2 ~ /^[A-Zuvw]$/ && $3 !~ own && $3 !~ /^DW\.ref\./ { print $2, $3 }
     $3 ~ /^_GLOBAL__sub_I/ { print "static-initialiser", $3 }' | c++filt)
   if [[ -n $bad ]]; then

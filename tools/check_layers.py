@@ -29,7 +29,7 @@ MAY_INCLUDE = {
     "engine": "base tensor io kernels text grammar arch model cost cache",
     "server": "base tensor io kernels text grammar chat arch model cost cache engine",
     "eval": "base tensor io kernels text arch model cost cache engine",
-    "train": "base tensor io text arch convert model",
+    "train": "base tensor io kernels text arch convert model",
     "plan": "base tensor io kernels arch model cost",
     "measure": "base tensor io kernels machine text arch model cost cache engine",
     "cli": "base tensor io kernels machine text grammar chat arch convert model cost cache engine "

@@ -6,21 +6,17 @@
 //   HeadGroups     y[:, g] = x[:, g] w[g]^T   x [rows, groups, in], w [groups, out, in] -> [rows,
 //                  groups, out]
 //
-// With Products::kBf16 the inputs are rounded to BF16, sums are float32 and the result is rounded
-// to BF16 once, forward and backward, as in the official code, whose activations are BF16. It is
-// worth it where the processor multiplies BF16 (FastestProducts): about twice as fast. kF32 takes
-// any float type.
+// With Products::kBf16 the inputs of every product, forward and backward, are rounded to BF16; sums
+// and results are float32. kF32 takes any float type.
 #pragma once
 #include <torch/torch.h>
 
 #include <cstdint>
 #include <vector>
 
+#include "train/matrix_product.h"
+
 namespace hadal::train {
-
-enum class Products { kF32, kBf16 };
-
-Products FastestProducts();  // of this machine
 
 torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& w, Products products);
 

@@ -3,29 +3,87 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "train/simd.h"
 
 namespace hadal::train {
+namespace {
+
+struct Coefficients {
+  double a, b, c;
+};
+Coefficients CoefficientsOf(std::size_t step, std::size_t steps) {
+  constexpr Coefficients kFast{3.4445, -4.7750, 2.0315}, kSettle{2, -1.5, 0.5};
+  return step + 2 < steps ? kFast : kSettle;
+}
+
+template <class T>
+HADAL_TARGET_CLONES void Normalise(T* x, std::int64_t count) {
+  const T factor = 1 / Max(std::sqrt(Dot(x, x, count)), static_cast<T>(1e-30));
+  for (std::int64_t i = 0; i < count; ++i) x[i] *= factor;
+}
+
+// The iterations on one matrix at a time, which then stays in the second cache.
+template <class T>
+class NewtonSchulz {
+ public:
+  NewtonSchulz(std::int64_t n, std::int64_t m, Products products)
+      : n_(n), m_(m), side_(std::min(n, m)), products_(products) {
+    gram_.resize(static_cast<std::size_t>(side_ * side_));
+    poly_.resize(gram_.size());
+    other_.resize(static_cast<std::size_t>(n * m));
+  }
+
+  // x [n, m], in place.
+  void Run(T* x, std::size_t steps) {
+    Normalise(x, n_ * m_);
+    T *from = x, *to = other_.data();
+    for (std::size_t step = 0; step < steps; ++step, std::swap(from, to))
+      Step(CoefficientsOf(step, steps), from, to);
+    if (from != x) std::copy_n(from, n_ * m_, x);
+  }
+
+ private:
+  // The product XX' is of the smaller side; of a tall X it is X'X, applied from the right.
+  void Step(const Coefficients& k, const T* x, T* y) {
+    const Matrix<T> all = Dense(x, n_, m_);
+    const bool tall = n_ > m_;
+    Symmetric(tall ? all.Turned() : all, tall ? all : all.Turned(), gram_.data(), nullptr, 1, 0);
+    const Matrix<T> gram = Dense<T>(gram_.data(), side_, side_);
+    Symmetric(gram, gram, poly_.data(), gram_.data(), k.c, k.b);
+    const Matrix<T> poly = Dense<T>(poly_.data(), side_, side_);
+    Multiply(Product<T>{tall ? all : poly, tall ? poly : all, y, m_, x, m_, 1, static_cast<T>(k.a)},
+             products_);
+  }
+
+  void Symmetric(const Matrix<T>& a, const Matrix<T>& b, T* c, const T* d, double alpha,
+                 double beta) const {
+    Multiply(Product<T>{a, b, c, side_, d, side_, static_cast<T>(alpha), static_cast<T>(beta),
+                        /*symmetric=*/true},
+             products_);
+  }
+
+  std::int64_t n_, m_, side_;
+  Products products_;
+  std::vector<T> gram_, poly_, other_;
+};
+
+}  // namespace
 
 torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t steps,
                                  Products products) {
-  struct Coefficients {
-    double a, b, c;
-  };
-  constexpr Coefficients kFast{3.4445, -4.7750, 2.0315}, kSettle{2, -1.5, 0.5};
   HADAL_CHECK(matrices.dim() == 3);
-  const bool tall = matrices.size(1) > matrices.size(2);  // the product XX' is of the smaller side
-  torch::Tensor x = tall ? matrices.transpose(1, 2).contiguous() : matrices;
-  const torch::Tensor norm = x.flatten(1).norm(2, 1).view({-1, 1, 1});
-  x = x / norm.clamp_min(1e-30);
-  if (products == Products::kBf16) x = x.to(torch::kBFloat16);
-  for (std::size_t step = 0; step < steps; ++step) {
-    const Coefficients k = step + 2 < steps ? kFast : kSettle;
-    const torch::Tensor gram = torch::bmm(x, x.transpose(1, 2));
-    const torch::Tensor poly = torch::baddbmm(gram, gram, gram, k.b, k.c);
-    x = torch::baddbmm(x, poly, x, k.a, 1);
-  }
-  x = x.to(matrices.scalar_type());
-  return tall ? x.transpose(1, 2) : x;
+  torch::Tensor result = matrices.contiguous().clone();
+  AT_DISPATCH_FLOATING_TYPES(result.scalar_type(), "HybridNewtonSchulz", [&] {
+    NewtonSchulz<scalar_t> room(result.size(1), result.size(2), products);
+    auto* x = result.data_ptr<scalar_t>();
+    for (std::int64_t i = 0; i < result.size(0); ++i)
+      room.Run(x + i * result.size(1) * result.size(2), steps);
+  });
+  return result;
 }
 
 Muon::Muon(std::vector<MuonParameter> parameters, MuonOptions options) : options_(options) {

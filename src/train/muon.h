@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "train/linear.h"
+#include "train/matrix_product.h"
 #include "train/workers.h"
 
 namespace hadal::train {
@@ -22,8 +22,8 @@ namespace hadal::train {
 // but the last two with (3.4445, -4.7750, 2.0315), which lift small singular values fast, the last
 // two with (2, -1.5, 0.5), which settle them at 1. Singular values above 3e-4 of the norm end in
 // [0.99, 1.01] with ten steps. A matrix of zeros stays zero.
-// kBf16: the iterations' products in BF16, as published; values then end in [0.9, 1.1] and those
-// below 2^-8 of the norm may stay small.
+// kBf16 rounds the factors of every product to BF16, as published; then they end in [0.98, 1.02],
+// and those below 2^-9 of the norm anywhere between 0 and there.
 torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t steps,
                                  Products products = Products::kF32);
 

@@ -50,6 +50,22 @@ TEST(NewtonSchulz, ABatchIsAsEachAloneAndZeroStaysZero) {
   EXPECT_EQ(Largest(together[2]), 0);
 }
 
+// As published, in BF16: what is well above its resolution ends near one all the same.
+TEST(NewtonSchulz, InBf16SingularValuesEndNearOne) {
+  if (FastestProducts() != Products::kBf16) GTEST_SKIP() << "the processor has no BF16 products";
+  torch::manual_seed(4);
+  for (const auto& [n, m] : {std::pair{24, 24}, {24, 60}, {60, 24}}) {
+    std::vector<float> singular;
+    for (int i = 0; i < 24; ++i) singular.push_back(std::pow(0.85f, static_cast<float>(i)));
+    const torch::Tensor matrix = MatrixWith(singular, n, m).unsqueeze(0);
+    const torch::Tensor exact = HybridNewtonSchulz(matrix, 10),
+                        rounded = HybridNewtonSchulz(matrix, 10, Products::kBf16);
+    const double difference = Largest(rounded - exact);
+    EXPECT_GT(difference, 1e-4) << "it does round";
+    EXPECT_LT(Largest(torch::linalg_svdvals(rounded) - 1), 0.02) << n << "x" << m;
+  }
+}
+
 TEST(Muon, FollowsItsFormulaForTwoSteps) {
   torch::manual_seed(3);
   Workers workers(2, 1);

@@ -303,6 +303,10 @@ TrainConfig Resolved(TrainConfig config) {
 Result<RunSummary> RunTraining(const TrainConfig& asked, const RunOptions& options,
                                const std::atomic<bool>& stop) {
   const TrainConfig config = Resolved(asked);
+  if (ProductsOf(config) == Products::kBf16 && FastestProducts() != Products::kBf16)
+    return Fail(Code::kUnsupported,
+                "precision: found bf16, but this processor has no BF16 dot products (AVX512_BF16); "
+                "auto and f32 work");
   HADAL_TRY(V4Model model, MakeModel(config));
   HADAL_TRY(RunData data, ReadRunData(config, model->config(), ThreadCount(config)));
   std::optional<Run> run;

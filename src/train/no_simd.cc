@@ -1,0 +1,9 @@
+// Where there is no vector code for the processor: products are LibTorch's.
+#include "train/product_tile.h"
+
+namespace hadal::train {
+
+const TileKernels* F32Tiles() { return nullptr; }
+const TileKernels* Bf16Tiles() { return nullptr; }
+
+}  // namespace hadal::train
