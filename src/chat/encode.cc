@@ -109,6 +109,18 @@ class Encoder {
 
   // The model's turn; its opening is the end of the turn before (OpenReply).
   void AddReply(const Message& message, bool thinks) {
+    if (!message.sampled.empty() && message.sampled_thinking == thinks) {
+      Prompt before = std::exchange(out_, {});
+      AddReplyText(message, thinks);
+      const Prompt reply = std::exchange(out_, std::move(before));
+      out_.Sampled(reply.Whole(), message.sampled);
+    } else {
+      AddReplyText(message, thinks);
+    }
+    out_.Control(d_.eos);
+  }
+
+  void AddReplyText(const Message& message, bool thinks) {
     if (thinks) {
       out_.Text(message.reasoning);
       out_.Control(d_.think_end);
@@ -118,7 +130,6 @@ class Encoder {
       out_.Text("\n\n");
       AddCalls(message.tool_calls);
     }
-    out_.Control(d_.eos);
   }
 
   void OpenReply(const Message& asked, bool thinks) {

@@ -89,6 +89,9 @@ Result<Message> ReadMessage(const Json& json) {
   HADAL_TRY(message.role, ReadRole(json));
   HADAL_TRY(message.content, Content(json));
   HADAL_TRY(message.reasoning, TextField(json, "reasoning_content"));
+  // Another name of it; an object of this name is something else.
+  if (const Json* other = json.Find("reasoning"); message.reasoning.empty() && other != nullptr)
+    if (other->AsString() != nullptr) message.reasoning = *other->AsString();
   HADAL_TRY(message.tool_calls, ReadCalls(json));
   HADAL_TRY(message.tool_call_id, TextField(json, "tool_call_id"));
   HADAL_TRY(message.task, TextField(json, "task"));

@@ -1,5 +1,6 @@
 // Conversations as data: what clients send, and what completions become.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,11 @@ struct Message {
   std::optional<Json> response_format = {};  // a schema that the reply must obey
   std::string task =
       {};  // of a user: a quick instruction ("action", "title", ...) instead of a reply
+  // Of an assistant: the very tokens of its turn, without what opens and ends it. They stand in the
+  // prompt in place of the fields where the turn thinks as it did then, so that the prompt is what
+  // a cache holds. Empty: not known.
+  std::vector<std::int32_t> sampled = {};
+  bool sampled_thinking = false;
 };
 
 // An array of messages in the form of the chat completions API. Absent and null fields are alike;

@@ -2,8 +2,10 @@
 // people and models wrote. A tokenizer must look for control tokens in pieces of the first kind
 // alone, so that nobody forges a role by writing "<｜User｜>".
 #pragma once
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace hadal::chat {
@@ -11,6 +13,7 @@ namespace hadal::chat {
 struct PromptPiece {
   bool control = false;
   std::string text;
+  std::vector<std::int32_t> tokens = {};  // that the text was once made of; empty: not known
 };
 
 class Prompt {
@@ -19,8 +22,14 @@ class Prompt {
   // Neighbouring text is one piece: how it is tokenized must not depend on how it was put together.
   void Text(std::string_view text) {
     if (text.empty()) return;
-    if (pieces_.empty() || pieces_.back().control) pieces_.push_back({false, {}});
+    if (pieces_.empty() || pieces_.back().control || !pieces_.back().tokens.empty())
+      pieces_.push_back({false, {}});
     pieces_.back().text += text;
+  }
+
+  // Text, of which it is known how a model wrote it.
+  void Sampled(std::string text, std::vector<std::int32_t> tokens) {
+    pieces_.push_back({false, std::move(text), std::move(tokens)});
   }
 
   const std::vector<PromptPiece>& pieces() const { return pieces_; }

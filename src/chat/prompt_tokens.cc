@@ -15,6 +15,8 @@ Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer
                     "the tokenizer has no token {}, which this conversation's format needs",
                     Quote(piece.text));
       tokens.push_back(*token);
+    } else if (!piece.tokens.empty()) {
+      tokens.insert(tokens.end(), piece.tokens.begin(), piece.tokens.end());
     } else {
       const std::vector<text::TokenId> text = tokenizer.Encode(piece.text);
       tokens.insert(tokens.end(), text.begin(), text.end());

@@ -77,6 +77,7 @@ TEST(Usage, EveryNumberIsChecked) {
                               {{"serve"}, "--threads"},
                               {{"serve"}, "--ram"},
                               {{"serve"}, "--chunk"},
+                              {{"serve"}, "--reasoning-budget", true},
                               {{"serve"}, "--port", true},
                               {{"serve"}, "--queue", true},
                               {{"serve"}, "--per-key", true},

@@ -31,6 +31,7 @@ struct ServeOptions {
   std::vector<std::string> keys;
   std::string key_file;
   std::size_t port = 8080;
+  std::string thinking, reasoning_field = "reasoning_content", metrics = "hadal";
 };
 
 void AddKeys(const std::string& list, std::vector<std::string>* keys) {
@@ -54,6 +55,10 @@ Status Serve(const ServeOptions& options) {
   const std::atomic<bool>& stop = StopRequested();
   server::ServerOptions server = options.server;
   server.listener.port = static_cast<std::uint16_t>(options.port);
+  if (!options.thinking.empty()) server.thinking = options.thinking == "on";
+  server.api.reasoning_content = options.reasoning_field != "reasoning";
+  server.vllm_metrics = options.metrics == "vllm";
+  server.api.reasoning = options.reasoning_field != "reasoning_content";
   HADAL_TRY(server.api_keys, Keys(options));
   HADAL_TRY(const std::unique_ptr<server::Server> open, server::Server::Open(server));
   for (const std::string& note : open->notes()) std::fprintf(stderr, "hadal: %s\n", note.c_str());
@@ -119,6 +124,34 @@ void AddNetworkFlags(Command serve, ServeOptions* options) {
       .Check(NotEmpty());
 }
 
+void AddAnswerFlags(Command serve, ServeOptions* options) {
+  server::ApiOptions& api = options->server.api;
+  serve
+      .AddOption("--thinking", options->thinking,
+                 "whether the model reasons where a request does not say: on or off (default: on; "
+                 "off with the embedded model)")
+      .Check(OneOf({"on", "off"}));
+  serve
+      .AddOption("--reasoning-budget", api.reasoning_budget,
+                 "tokens of reasoning where a request does not say (default: no limit)")
+      .Check(WholeNumber());
+  serve.AddOption("--reasoning-budget-message", api.budget_message,
+                  "text that closes a reasoning whose budget is spent");
+  serve
+      .AddOption("--reasoning-field", options->reasoning_field,
+                 "its name in answers: reasoning_content, reasoning or both")
+      .Check(OneOf({"reasoning_content", "reasoning", "both"}))
+      .ShowDefault();
+  serve.AddFlag("--deepseek-compat", api.deepseek_compat,
+                "as DeepSeek's service: thinking passes over temperature, top_p and penalties");
+  serve
+      .AddOption("--metrics-compat", options->metrics,
+                 "names of metrics: hadal, or vllm, whose dashboards then work")
+      .Check(OneOf({"hadal", "vllm"}))
+      .ShowDefault();
+  serve.AddFlag("--strict", api.strict, "refuse requests with fields that are not known");
+}
+
 void AddLimitFlags(Command serve, ServeOptions* options) {
   server::ServerOptions& server = options->server;
   serve
@@ -151,6 +184,7 @@ void AddServe(Command app, Work* work) {
   const Command serve = app.AddCommand("serve", kAbout);
   AddModelFlags(serve, options.get());
   AddNetworkFlags(serve, options.get());
+  AddAnswerFlags(serve, options.get());
   AddLimitFlags(serve, options.get());
   serve.OnChosen([options, work] { *work = [options] { return Serve(*options); }; });
 }

@@ -76,6 +76,8 @@ void EngineThread::Loop() {
       figures_.busy_seconds += report.seconds;
       if (report.decode_rows > 0) figures_.decode_seconds += report.seconds;
       if (report.prompt_rows > 0) figures_.prompt_seconds += report.seconds;
+      if (report.decode_rows + report.prompt_rows > 0)
+        figures_.step_tokens.Add(static_cast<double>(report.decode_rows + report.prompt_rows));
       figures_.running = report.running;
       figures_.waiting = report.waiting;
     }

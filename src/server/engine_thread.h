@@ -17,6 +17,7 @@
 #include "base/threads.h"
 #include "engine/footprint.h"
 #include "engine/scheduler.h"
+#include "server/histogram.h"
 #include "server/run.h"
 #include "server/served_model.h"
 
@@ -35,6 +36,7 @@ struct EngineFigures {
   std::uint64_t steps = 0, decode_tokens = 0, prompt_tokens = 0;
   double busy_seconds = 0, decode_seconds = 0, prompt_seconds = 0;  // of passes with such rows
   std::size_t running = 0, waiting = 0;                             // requests, after the last step
+  Histogram step_tokens{TokenBounds()};                             // rows of a pass
 };
 
 class EngineThread {

@@ -114,6 +114,8 @@ void Generations::Begin(Generation generation, std::unique_ptr<AnswerSink> sink,
   active->exchange = std::move(exchange);
   active->ended.id = active->id;
   active->ended.api = active->generation.api;
+  active->ended.scope = active->generation.scope;
+  active->ended.reasons = active->generation.reasons;
   active->ended.request_id = active->exchange->request().id;
   if (const ApiStatus started = StartRuns(*active); !started.ok()) {
     for (const Choice& choice : active->choices) {
@@ -131,6 +133,7 @@ void Generations::Begin(Generation generation, std::unique_ptr<AnswerSink> sink,
 ApiStatus Generations::StartRuns(Active& active) {
   Generation& generation = active.generation;
   for (RunRequest& run : generation.runs) {
+    active.ended.max_tokens = run.engine.stop.max_tokens.value_or(0);
     active.prompt_tokens = std::max(active.prompt_tokens, run.engine.tokens.size());
     const chat::StreamOptions options{.thinking = run.reasons, .tools = generation.tools};
     active.choices.push_back({.run = 0,
@@ -220,6 +223,7 @@ void Generations::Tell(Active& active, AnswerDelta delta) {
   active.quiet = {};
   if (active.paused || active.exchange->unsent() <= limits_.pause_bytes) return;
   active.paused = true;
+  ++active.ended.pauses;
   for (const Choice& choice : active.choices)
     if (!choice.ended) engine_.Pause(choice.run);
 }

@@ -33,8 +33,12 @@ struct GenerationLimits {
 // A generation that has ended, for metrics and logs.
 struct EndedGeneration {
   std::string id, api, request_id;
+  std::uint64_t scope = 0;
+  bool reasons = false;
   std::vector<Answer> answers;
   bool failed = false, cancelled = false;
+  std::size_t max_tokens = 0;                   // of each
+  std::size_t pauses = 0;                       // because the client did not take its answer
   double seconds = 0, first_token_seconds = 0;  // 0: there was none
   std::vector<double> token_gaps;               // seconds between tokens of one choice
 };

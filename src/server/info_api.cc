@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/progress.h"
-#include "cost/engine_memory.h"
 #include "cost/presets.h"
 
 namespace hadal::server {
@@ -73,35 +72,14 @@ Json WeightsJson(const cost::CostModel& costs) {
       {{"bytes", cost::WeightBytes(costs)}, {"components", std::move(components)}});
 }
 
-// The states of the requests that run, as far as they have got.
 Json KvJson(const StatusParts& parts) {
-  const arch::Config& config = parts.model.files().model.config;
-  const arch::KvLayout layout(config, arch::Numerics::Stored());
-  cost::StateBytes sum;
-  std::uint64_t tokens = 0;
-  for (const GenerationView& view : parts.generations.Views()) {
-    const std::uint64_t of_each =
-        view.read_tokens + view.generated_tokens / std::max<std::size_t>(view.choices, 1);
-    if (of_each == 0) continue;
-    const cost::StateBytes one = cost::AllocatedState(config, layout, of_each);
-    for (auto field :
-         {&cost::StateBytes::window, &cost::StateBytes::csa, &cost::StateBytes::index_keys,
-          &cost::StateBytes::hca, &cost::StateBytes::tails, &cost::StateBytes::mtp_window,
-          &cost::StateBytes::returning, &cost::StateBytes::padding})
-      sum.*field += view.choices * one.*field;
-    tokens += view.choices * of_each;
-  }
+  const RunningState state = StateOf(parts);
+  Json kinds = Json::MakeObject({});
+  for (const auto& [kind, bytes] : KindsOf(state.bytes)) kinds.Set(kind, bytes);
   return Json::MakeObject({{"limit_bytes", parts.engine.state_limit()},
                            {"used_bytes", parts.engine.state_bytes()},
-                           {"tokens", tokens},
-                           {"kinds", Json::MakeObject({{"window", sum.window},
-                                                       {"csa", sum.csa},
-                                                       {"index_keys", sum.index_keys},
-                                                       {"hca", sum.hca},
-                                                       {"tails", sum.tails},
-                                                       {"mtp_window", sum.mtp_window},
-                                                       {"returning", sum.returning},
-                                                       {"padding", sum.padding}})}});
+                           {"tokens", state.tokens},
+                           {"kinds", std::move(kinds)}});
 }
 
 // What the same context takes in other models: bytes of entries at this server's context.
@@ -130,6 +108,32 @@ Json MemoryJson(const StatusParts& parts) {
 }
 
 }  // namespace
+
+RunningState StateOf(const StatusParts& parts) {
+  const arch::Config& config = parts.model.files().model.config;
+  const arch::KvLayout layout(config, arch::Numerics::Stored());
+  RunningState state;
+  for (const GenerationView& view : parts.generations.Views()) {
+    const std::uint64_t tokens =
+        view.read_tokens + view.generated_tokens / std::max<std::size_t>(view.choices, 1);
+    if (tokens == 0) continue;
+    const cost::StateBytes one = cost::AllocatedState(config, layout, tokens);
+    for (auto field :
+         {&cost::StateBytes::window, &cost::StateBytes::csa, &cost::StateBytes::index_keys,
+          &cost::StateBytes::hca, &cost::StateBytes::tails, &cost::StateBytes::mtp_window,
+          &cost::StateBytes::returning, &cost::StateBytes::padding})
+      state.bytes.*field += view.choices * one.*field;
+    state.tokens += view.choices * tokens;
+  }
+  return state;
+}
+
+std::vector<std::pair<const char*, std::uint64_t>> KindsOf(const cost::StateBytes& bytes) {
+  return {{"window", bytes.window},         {"csa", bytes.csa},
+          {"index_keys", bytes.index_keys}, {"hca", bytes.hca},
+          {"tails", bytes.tails},           {"mtp_window", bytes.mtp_window},
+          {"returning", bytes.returning},   {"padding", bytes.padding}};
+}
 
 Json HealthJson() { return Json::MakeObject({{"status", "ok"}}); }
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cost/engine_memory.h"
 #include "server/engine_thread.h"
 #include "server/generations.h"
 #include "server/served_model.h"
@@ -42,6 +43,15 @@ struct StatusParts {
   std::size_t connections = 0;
   bool draining = false;
 };
+// Of the requests that run, as far as they have got: their states by kind, and their tokens.
+struct RunningState {
+  cost::StateBytes bytes;
+  std::uint64_t tokens = 0;
+};
+RunningState StateOf(const StatusParts& parts);
+// Kinds of such bytes, by name.
+std::vector<std::pair<const char*, std::uint64_t>> KindsOf(const cost::StateBytes& bytes);
+
 // docs/serve.md describes it.
 Json StatusJson(const StatusParts& parts);
 

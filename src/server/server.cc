@@ -5,8 +5,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "server/chat_completions.h"
+#include "server/completions.h"
 #include "server/front.h"
 #include "server/info_api.h"
+#include "server/messages.h"
+#include "server/metrics.h"
+#include "server/responses.h"
+#include "server/tokens_api.h"
 
 namespace hadal::server {
 namespace {
@@ -15,6 +21,19 @@ constexpr std::size_t kWorkers = 2;
 constexpr std::chrono::milliseconds kStopPeriod{100};
 
 HttpResponse JsonResponse(const Json& json) { return {.body = json.Dump() + "\n"}; }
+
+// What this server will not do, said as clients read it.
+void AddAbsent(Routes* routes) {
+  for (const char* path :
+       {"/v1/embeddings", "/embeddings", "/v1/rerank", "/rerank", "/v1/audio/*", "/v1/images/*"})
+    routes->Add({"POST", path, [](const ExchangePtr& exchange) {
+                   const HttpRequest& request = exchange->request();
+                   exchange->Send(ErrorResponse({.status = 501,
+                                                 .message = request.path + ": not implemented",
+                                                 .code = "not_implemented"},
+                                                ShapeOf(request.path), request.id));
+                 }});
+}
 
 }  // namespace
 
@@ -25,6 +44,7 @@ struct Server::Impl {
   Status Open();
   Routes MakeRoutes();
   void AddInfo(Routes* routes);
+  StatusParts Parts() const;
   void OnAnswered(const AnsweredRequest& answered);
   void OnEnded(const EndedGeneration& ended);
   void CheckStop(const std::atomic<bool>& stop);
@@ -37,22 +57,27 @@ struct Server::Impl {
   std::unique_ptr<EngineThread> engine;
   std::optional<Generations> generations;
   SpeedHistory history;
+  ApiKeys keys;
+  ToolMemory tool_memory;
+  ResponseStore responses;
+  std::optional<Metrics> metrics;
+  std::optional<Languages> languages;
+  std::optional<Api> api;
   std::unique_ptr<Front> front;
   std::unique_ptr<Listener> listener;
   std::optional<Stopwatch> draining;
 };
 
 Status Server::Impl::Open() {
-  HADAL_TRY(ApiKeys keys, ApiKeys::Create(options.api_keys));
+  HADAL_TRY(keys, ApiKeys::Create(options.api_keys));
   HADAL_TRY(model, ServedModel::Open(options.model));
   for (const std::string& note : model->files().model.notes) notes.push_back(note);
-  const bool has_keys = keys.required();
   auto handler = [this](const ExchangePtr& exchange) { front->Handle(exchange); };
   auto refuse = [](int status, const std::string& message) {
     return ErrorResponse({.status = status, .message = message}, ErrorShape::kOpenAi, "");
   };
   HADAL_TRY(listener, Listener::Open(loop, options.listener, handler, refuse));
-  if (!listener->loopback() && !has_keys && !options.insecure)
+  if (!listener->loopback() && !keys.required() && !options.insecure)
     return Fail(Code::kInvalid,
                 "--host {}: others can reach this address, and there is no key; give --api-key or "
                 "--api-key-file, or --insecure if everybody may use it",
@@ -66,7 +91,17 @@ Status Server::Impl::Open() {
   generations.emplace(loop, *engine, *model, options.limits,
                       [this](const EndedGeneration& ended) { OnEnded(ended); });
   options.origin.loopback = listener->loopback();
-  front = std::make_unique<Front>(loop, FrontOptions{std::move(keys), options.origin}, MakeRoutes(),
+  metrics.emplace(model->id(), options.vllm_metrics);
+  options.api.thinking = options.thinking.value_or(!options.model.directory.empty());
+  languages.emplace(*model);
+  api.emplace(Api{.model = *model,
+                  .generations = *generations,
+                  .keys = keys,
+                  .languages = *languages,
+                  .tool_memory = tool_memory,
+                  .responses = responses,
+                  .options = options.api});
+  front = std::make_unique<Front>(loop, FrontOptions{keys, options.origin}, MakeRoutes(),
                                   [this](const AnsweredRequest& answered) {
                                     loop.Post([this, answered] { OnAnswered(answered); });
                                   });
@@ -80,7 +115,24 @@ Status Server::Impl::Open() {
 Routes Server::Impl::MakeRoutes() {
   Routes routes;
   AddInfo(&routes);
+  AddChatCompletions(&routes, *api);
+  AddCompletions(&routes, *api);
+  AddMessages(&routes, *api);
+  AddResponses(&routes, *api);
+  AddTokens(&routes, *api);
+  AddAbsent(&routes);
   return routes;
+}
+
+StatusParts Server::Impl::Parts() const {
+  return {.model = *model,
+          .engine = *engine,
+          .generations = *generations,
+          .history = history,
+          .options = options.engine,
+          .uptime_seconds = uptime.seconds(),
+          .connections = listener->connections(),
+          .draining = draining.has_value()};
 }
 
 void Server::Impl::AddInfo(Routes* routes) {
@@ -93,16 +145,11 @@ void Server::Impl::AddInfo(Routes* routes) {
   };
   for (const char* path : {"/health", "/v1/health"}) get(path, true, [] { return HealthJson(); });
   get("/version", false, [this] { return VersionJson(*model); });
-  get("/hadal/status", false, [this] {
-    return StatusJson({.model = *model,
-                       .engine = *engine,
-                       .generations = *generations,
-                       .history = history,
-                       .options = options.engine,
-                       .uptime_seconds = uptime.seconds(),
-                       .connections = listener->connections(),
-                       .draining = draining.has_value()});
-  });
+  get("/hadal/status", false, [this] { return StatusJson(Parts()); });
+  routes->Add({"GET", "/metrics", [this](const ExchangePtr& exchange) {
+                 exchange->Send({.content_type = "text/plain; version=0.0.4; charset=utf-8",
+                                 .body = metrics->Text(Parts())});
+               }});
   for (const std::string prefix : {"/v1", "", "/anthropic/v1"}) {
     get((prefix + "/models").c_str(), false, [this] { return ModelsJson(*model); });
     const std::string folder = prefix + "/models/";
@@ -116,11 +163,15 @@ void Server::Impl::AddInfo(Routes* routes) {
 }
 
 void Server::Impl::OnAnswered(const AnsweredRequest& a) {
+  metrics->OnAnswered(a);
   spdlog::info("http id={} peer={} method={} path={} status={} ms={:.1f}", a.id, a.peer, a.method,
                a.path, a.status, 1e3 * a.seconds);
 }
 
 void Server::Impl::OnEnded(const EndedGeneration& ended) {
+  metrics->OnEnded(ended);
+  for (const Answer& answer : ended.answers)
+    tool_memory.Remember(ended.scope, answer, ended.reasons);
   const Usage usage = UsageOf(ended.answers);
   spdlog::info(
       "generation id={} request={} api={} prompt={} cached={} generated={} reasoning={} "

@@ -4,10 +4,12 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "server/api.h"
 #include "server/engine_thread.h"
 #include "server/generations.h"
 #include "server/listener.h"
@@ -22,7 +24,11 @@ struct ServerOptions {
   ListenerOptions listener;
   GenerationLimits limits;
   OriginOptions origin;  // loopback is found out
+  ApiOptions api;
+  std::optional<bool> thinking =
+      {};  // absent: on, but for the embedded model, which never learnt to
   std::vector<std::string> api_keys = {};
+  bool vllm_metrics = false;       // metrics have vLLM's names
   bool insecure = false;           // listen beyond loopback without a key
   std::size_t drain_seconds = 30;  // that requests may take to end once the server is to stop
 };

@@ -1,0 +1,79 @@
+#include "server/api.h"
+
+#include <chrono>
+#include <utility>
+
+#include "base/log.h"
+
+namespace hadal::server {
+namespace {
+
+void Refuse(const ExchangePtr& exchange, const ApiError& error) {
+  const HttpRequest& request = exchange->request();
+  exchange->Send(ErrorResponse(error, ShapeOf(request.path), request.id));
+}
+
+}  // namespace
+
+void AddGenerating(Routes* routes, Api& api, const std::vector<std::string>& paths,
+                   Prepare prepare) {
+  for (const std::string& path : paths)
+    routes->Add({.method = "POST",
+                 .path = path,
+                 .handler =
+                     [&api, prepare](const ExchangePtr& exchange) {
+                       auto body = ParseBody(exchange->request().body);
+                       if (!body.ok()) return Refuse(exchange, body.error());
+                       auto prepared = prepare(api, *body, exchange);
+                       if (!prepared.ok()) return Refuse(exchange, prepared.error());
+                       prepared->generation.scope = api.keys.Scope(exchange->request());
+                       api.generations.Submit(std::move(prepared->generation),
+                                              std::move(prepared->sink), exchange);
+                     },
+                 .on_worker = true});
+}
+
+void AddComputing(Routes* routes, Api& api, const std::vector<std::string>& paths,
+                  Compute compute) {
+  for (const std::string& path : paths)
+    routes->Add({.method = "POST",
+                 .path = path,
+                 .handler =
+                     [&api, compute](const ExchangePtr& exchange) {
+                       auto body = ParseBody(exchange->request().body);
+                       if (!body.ok()) return Refuse(exchange, body.error());
+                       auto json = compute(api, *body);
+                       if (!json.ok()) return Refuse(exchange, json.error());
+                       exchange->Send({.body = json->Dump()});
+                     },
+                 .on_worker = true});
+}
+
+ApiStatus CheckUnknown(const Api& api, const Fields& fields) {
+  const std::vector<std::string> unknown = fields.Unknown();
+  if (unknown.empty()) return Unit{};
+  if (api.options.strict) return BadField(unknown[0], "not known here");
+  spdlog::warn("request passed_over=\"{}\"", fmt::join(unknown, " "));
+  return Unit{};
+}
+
+std::int64_t UnixSeconds() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+void FailStream(EventStream* stream, const ApiError& error) {
+  if (!stream->begun()) return Refuse(stream->exchange(), error);
+  const HttpRequest& request = stream->exchange()->request();
+  stream->DataLine(ErrorJson(error, ShapeOf(request.path), request.id));
+  stream->End();
+}
+
+void WholeSink::Finished(const std::vector<Answer>& answers) {
+  exchange_->Send({.body = Whole(id_, answers).Dump()});
+}
+
+void WholeSink::Failed(const ApiError& error) { Refuse(exchange_, error); }
+
+}  // namespace hadal::server

@@ -1,0 +1,88 @@
+// What the handlers of all APIs share: whom they serve, and how a request becomes an answer.
+//
+// An API is a function that reads a body and makes two things of it: a Generation, and a sink that
+// writes the answer in the API's form. It runs on a worker.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "server/answer.h"
+#include "server/api_error.h"
+#include "server/api_key.h"
+#include "server/constraints.h"
+#include "server/fields.h"
+#include "server/generation.h"
+#include "server/generations.h"
+#include "server/http.h"
+#include "server/response_store.h"
+#include "server/routes.h"
+#include "server/served_model.h"
+#include "server/sse.h"
+#include "server/tool_memory.h"
+
+namespace hadal::server {
+
+struct ApiOptions {
+  bool thinking = true;                              // where a request does not say
+  std::optional<std::size_t> reasoning_budget = {};  // likewise
+  std::string budget_message = {};                   // put in front of </think> when it is forced
+  bool strict = false;                               // unknown fields are refused
+  bool reasoning_content = true, reasoning = false;  // the names under which reasoning is sent
+  bool deepseek_compat = false;  // thinking passes over temperature, top_p and penalties
+};
+
+struct Api {
+  const ServedModel& model;
+  Generations& generations;
+  const ApiKeys& keys;
+  Languages& languages;
+  ToolMemory& tool_memory;
+  ResponseStore& responses;
+  ApiOptions options;
+};
+
+struct Prepared {
+  Generation generation;
+  std::unique_ptr<AnswerSink> sink;
+};
+
+using Prepare = ApiResult<Prepared> (*)(Api& api, const Json& body, const ExchangePtr& exchange);
+
+// POST of each path: the body through `prepare`, then to the generations.
+void AddGenerating(Routes* routes, Api& api, const std::vector<std::string>& paths,
+                   Prepare prepare);
+// POST of each path: the body to a JSON answer at once.
+using Compute = ApiResult<Json> (*)(Api& api, const Json& body);
+void AddComputing(Routes* routes, Api& api, const std::vector<std::string>& paths, Compute compute);
+
+// Fields that nobody knows: one warning, or 400 where the server is strict.
+ApiStatus CheckUnknown(const Api& api, const Fields& fields);
+
+std::int64_t UnixSeconds();
+
+// A stream that fails: an answer of its own if nothing has been sent, else an event, and the end.
+void FailStream(EventStream* stream, const ApiError& error);
+
+// The sink of an answer that is sent whole.
+class WholeSink : public AnswerSink {
+ public:
+  explicit WholeSink(ExchangePtr exchange) : exchange_(std::move(exchange)) {}
+  void Accepted(const std::string& id) override { id_ = id; }
+  void Progress(std::size_t, std::size_t, double) override {}
+  void Delta(const AnswerDelta&) override {}
+  void Done(const Answer&) override {}
+  void Alive() override {}
+  void Finished(const std::vector<Answer>& answers) override;
+  void Failed(const ApiError& error) override;
+
+ protected:
+  virtual Json Whole(const std::string& id, const std::vector<Answer>& answers) = 0;
+
+ private:
+  ExchangePtr exchange_;
+  std::string id_;
+};
+
+}  // namespace hadal::server

@@ -1,0 +1,180 @@
+#include "server/chat_request.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/quote.h"
+#include "chat/encode.h"
+#include "chat/prompt_tokens.h"
+
+namespace hadal::server {
+namespace {
+
+// What a client sends as the schema's holder: {"name", "schema", "strict"}, or the schema itself.
+const Json* SchemaIn(const Json& holder) {
+  const Json* schema = holder.Find("schema");
+  return schema != nullptr ? schema : &holder;
+}
+
+bool OffersTools(const ChatRequest& request) {
+  return !request.tools.empty() && request.tool_choice.kind != ToolChoice::Kind::kNone;
+}
+
+// Tools and the schema belong to the system's message; there is one in front if they are needed.
+void Offer(ChatRequest* request) {
+  std::vector<chat::Message>& messages = request->messages;
+  const bool schema = request->format.kind == AnswerFormat::Kind::kSchema;
+  if (!OffersTools(*request) && !schema) return;
+  if (messages.empty() || messages[0].role != chat::Role::kSystem)
+    messages.insert(messages.begin(), chat::Message{.role = chat::Role::kSystem});
+  if (OffersTools(*request))
+    messages[0].tools.insert(messages[0].tools.end(), request->tools.begin(), request->tools.end());
+  if (schema && !messages[0].response_format) messages[0].response_format = request->format.schema;
+}
+
+// The text goes on from an assistant's message that ends the conversation.
+bool GoesOn(const ChatRequest& request) {
+  return !request.messages.empty() && request.messages.back().role == chat::Role::kAssistant;
+}
+
+ApiStatus Constrain(Api& api, const ChatRequest& request, bool reasons, std::int32_t think_end,
+                    engine::ConstraintOptions* constraint) {
+  if (request.format.kind == AnswerFormat::Kind::kText) return Unit{};
+  if (request.format.kind == AnswerFormat::Kind::kSchema) {
+    HADAL_TRY(constraint->language,
+              api.languages.OfSchema(request.format.schema, request.format.param));
+  } else {
+    HADAL_TRY(constraint->language, api.languages.OfObject());
+  }
+  if (reasons) constraint->after = think_end;
+  return Unit{};
+}
+
+// What closes the reasoning when it is not the model that does.
+std::vector<std::int32_t> CloseWith(const Api& api, std::int32_t think_end) {
+  std::vector<std::int32_t> tokens = api.model.files().tokenizer.Encode(api.options.budget_message);
+  tokens.push_back(think_end);
+  return tokens;
+}
+
+}  // namespace
+
+ApiResult<Thinking> DefaultThinking(const Api& api, const std::string& model) {
+  HADAL_TRY(const ModelChoice choice, api.model.Choose(model));
+  return Thinking{.on = choice.thinking.value_or(api.options.thinking),
+                  .budget = api.options.reasoning_budget};
+}
+
+AnswerFormat ReadFormat(Fields* body, std::string_view key) {
+  AnswerFormat format;
+  const Json* field = body->Find(key);
+  if (field == nullptr) return format;
+  Fields inner(*field, body->Name(key));
+  std::string type = "text";
+  inner.Text("type", &type);
+  const Json* holder = inner.Find("json_schema");
+  const Json* plain = inner.Find("schema");
+  if (!inner.status().ok()) {
+    body->Fail(key, inner.status().error().message);
+  } else if (type == "json_object") {
+    format.kind = AnswerFormat::Kind::kObject;
+  } else if (type == "json_schema") {
+    format.kind = AnswerFormat::Kind::kSchema;
+    format.param = body->Name(key) + (holder != nullptr ? ".json_schema" : ".schema");
+    const Json* schema = holder != nullptr ? SchemaIn(*holder) : plain;
+    if (schema == nullptr || schema->AsObject() == nullptr)
+      body->Fail(key, "json_schema: found no schema");
+    else
+      format.schema = *schema;
+  } else if (type != "text") {
+    body->Fail(key, "type: found " + Quote(type) + ", expected text, json_object or json_schema");
+  }
+  return format;
+}
+
+ToolChoice ReadToolChoice(Fields* body) {
+  using Kind = ToolChoice::Kind;
+  const Json* field = body->Find("tool_choice");
+  if (field == nullptr) return {};
+  constexpr const char* kExpected =
+      "expected auto, none, required or {\"type\": \"function\", \"function\": {\"name\": ...}}";
+  if (const std::string* text = field->AsString()) {
+    if (*text == "auto") return {Kind::kAuto};
+    if (*text == "none") return {Kind::kNone};
+    if (*text == "required" || *text == "any") return {Kind::kRequired};
+    body->Fail("tool_choice", "found " + Quote(*text) + ", " + kExpected);
+    return {};
+  }
+  const Json* function = field->Find("function");
+  const Json* name = (function != nullptr ? function : field)->Find("name");
+  if (name != nullptr && name->AsString() != nullptr) return {Kind::kNamed, *name->AsString()};
+  body->Fail("tool_choice", fmt::format("found {}, {}", field->KindName(), kExpected));
+  return {};
+}
+
+ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request) {
+  if (request->messages.empty()) return BadField("messages", "found none");
+  api.tool_memory.Restore(request->scope, &request->messages);
+  Offer(request);
+  const chat::EncodeOptions options{.thinking = request->thinking.on,
+                                    .drop_thinking = request->thinking.drop_thinking.value_or(true),
+                                    .max_effort = request->thinking.max_effort};
+  return chat::Encode(api.model.dialect(), request->messages, options);
+}
+
+ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request) {
+  HADAL_TRY(const chat::Prompt prompt, ChatPrompt(api, request));
+  HADAL_TRY(std::vector<std::int32_t> tokens,
+            chat::PromptTokens(api.model.files().tokenizer, prompt));
+  if (GoesOn(*request)) tokens.pop_back();  // the end of its turn
+  return tokens;
+}
+
+ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
+  if (request.tool_choice.kind == ToolChoice::Kind::kNamed &&
+      std::ranges::none_of(request.tools, [&](const Json& tool) {
+        const Json* name = tool.Find("name");
+        return name != nullptr && name->AsString() != nullptr &&
+               *name->AsString() == request.tool_choice.name;
+      }))
+    return BadField("tool_choice", "found {}, which is not among the tools",
+                    Quote(request.tool_choice.name));
+  RunRequest run;
+  HADAL_TRY(run.engine.tokens, ChatTokens(api, &request));
+  HADAL_TRY(run.engine.stop.max_tokens, RoomFor(api.model, run.engine.tokens.size(),
+                                                request.max_tokens, request.clamp_max_tokens));
+  const std::size_t max_tokens = *run.engine.stop.max_tokens;
+  run.engine.sample = request.sampling.sample;
+  run.engine.stop = request.sampling.stop;
+  run.engine.stop.max_tokens = max_tokens;
+  run.engine.stop.min_tokens = std::min(run.engine.stop.min_tokens, max_tokens);
+  run.engine.logprobs = request.logprobs;
+  run.reasons = request.thinking.on && !GoesOn(request);
+  if (api.options.deepseek_compat && request.thinking.on) {
+    engine::SampleOptions& sample = run.engine.sample;
+    sample = api.model.files().generation.sample;
+    sample.seed = request.sampling.sample.seed;
+    sample.logit_bias = request.sampling.sample.logit_bias;
+  }
+  if (request.thinking.on) {
+    const auto think_end = api.model.files().tokenizer.AddedToken(api.model.dialect().think_end);
+    if (!think_end) return BadField("thinking", "this model's vocabulary has no reasoning");
+    run.think_end = *think_end;
+    run.close_with = CloseWith(api, *think_end);
+    run.reasoning_budget = request.thinking.budget;
+  }
+  HADAL_TRY_STATUS(Constrain(api, request, run.reasons, run.think_end, &run.engine.constraint));
+  Generation generation{.api = request.api,
+                        .chat = true,
+                        .tools = OffersTools(request),
+                        .reasons = run.reasons,
+                        .keep_tokens = request.logprobs || request.sampling.return_token_ids,
+                        .scope = request.scope};
+  for (std::size_t i = 0; i < request.sampling.choices; ++i) {
+    generation.runs.push_back(run);
+    generation.runs.back().engine.sample.choice = i;
+  }
+  return generation;
+}
+
+}  // namespace hadal::server

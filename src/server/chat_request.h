@@ -1,0 +1,58 @@
+// A conversation and what is asked of it: what chat/completions, messages and responses have in
+// common, and how it becomes a prompt and a Generation.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "chat/message.h"
+#include "chat/prompt.h"
+#include "server/api.h"
+#include "server/sampling.h"
+#include "server/thinking.h"
+
+namespace hadal::server {
+
+struct ToolChoice {
+  enum class Kind { kAuto, kNone, kRequired, kNamed };
+  Kind kind = Kind::kAuto;
+  std::string name = {};  // kNamed
+};
+
+// What an answer's content must be.
+struct AnswerFormat {
+  enum class Kind { kText, kObject, kSchema };
+  Kind kind = Kind::kText;
+  Json schema = {};
+  std::string param = {};  // the field that holds the schema
+};
+
+struct ChatRequest {
+  std::string api = {};
+  std::string model = {};  // as the client named it
+  std::uint64_t scope = 0;
+  std::vector<chat::Message> messages = {};
+  std::vector<Json> tools = {};  // {"name", "description", "parameters"}
+  ToolChoice tool_choice = {};
+  AnswerFormat format = {};
+  Thinking thinking = {};
+  Sampling sampling = {};
+  std::optional<std::size_t> max_tokens = {}, logprobs = {};
+  bool clamp_max_tokens = false;  // to the room that there is
+};
+
+// What a request that says nothing of thinking gets: the model's name may say it.
+ApiResult<Thinking> DefaultThinking(const Api& api, const std::string& model);
+
+// {"type": "text"|"json_object"|"json_schema", ...}, with the schema in "json_schema" or beside.
+AnswerFormat ReadFormat(Fields* body, std::string_view key);
+// "auto"|"none"|"required"|{"type": "function", "function": {"name"}} or {"type", "name"}.
+ToolChoice ReadToolChoice(Fields* body);
+
+ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request);
+ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request);
+ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request);
+
+}  // namespace hadal::server

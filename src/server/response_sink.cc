@@ -1,0 +1,281 @@
+#include "server/response_sink.h"
+
+#include <utility>
+
+#include "server/answer_json.h"
+#include "server/api.h"
+#include "server/ids.h"
+
+namespace hadal::server {
+namespace {
+
+using Kind = AnswerPiece::Kind;
+
+Json ReasoningItem(const std::string& id, const std::string& text, const char* status) {
+  Json::Array content;
+  if (!text.empty())
+    content.push_back(Json::MakeObject({{"type", "reasoning_text"}, {"text", text}}));
+  return Json::MakeObject({{"id", id},
+                           {"type", "reasoning"},
+                           {"summary", Json::Array()},
+                           {"content", std::move(content)},
+                           {"status", status}});
+}
+
+Json TextPart(const std::string& text, Json logprobs) {
+  return Json::MakeObject({{"type", "output_text"},
+                           {"text", text},
+                           {"annotations", Json::Array()},
+                           {"logprobs", std::move(logprobs)}});
+}
+
+Json MessageItem(const std::string& id, Json::Array content, const char* status) {
+  return Json::MakeObject({{"id", id},
+                           {"type", "message"},
+                           {"role", "assistant"},
+                           {"status", status},
+                           {"content", std::move(content)}});
+}
+
+Json CallItem(const std::string& id, const AnswerCall& call, const char* status) {
+  return Json::MakeObject({{"id", id},
+                           {"type", "function_call"},
+                           {"call_id", call.id},
+                           {"name", call.name},
+                           {"arguments", call.arguments},
+                           {"status", status}});
+}
+
+Json UsageOfAnswer(const Answer& answer) {
+  const RunEnd& end = answer.end;
+  return Json::MakeObject(
+      {{"input_tokens", std::uint64_t{end.prompt_tokens}},
+       {"input_tokens_details",
+        Json::MakeObject({{"cached_tokens", std::uint64_t{end.cached_tokens}}})},
+       {"output_tokens", std::uint64_t{end.generated_tokens}},
+       {"output_tokens_details",
+        Json::MakeObject({{"reasoning_tokens", std::uint64_t{end.reasoning_tokens}}})},
+       {"total_tokens", std::uint64_t{end.prompt_tokens + end.generated_tokens}}});
+}
+
+Json LogprobsOf(const ServedModel& model, const ResponseOptions& options,
+                const std::vector<AnswerToken>& tokens) {
+  if (!options.logprobs) return Json(Json::Array());
+  return *ChatLogprobs(model.files().tokenizer, tokens).Find("content");
+}
+
+// The response object, with what is known of it so far.
+Json ResponseJson(const ServedModel& model, const ResponseOptions& options, const std::string& id,
+                  std::int64_t created, const char* status) {
+  Json json = Json::MakeObject({{"id", "resp_" + id},
+                                {"object", "response"},
+                                {"created_at", created},
+                                {"status", status},
+                                {"background", false},
+                                {"error", nullptr},
+                                {"incomplete_details", nullptr},
+                                {"model", options.model},
+                                {"system_fingerprint", model.fingerprint()},
+                                {"output", Json::Array()}});
+  for (const auto& [key, value] : *options.echoed.AsObject()) json.Set(key, value);
+  json.Set("usage", nullptr);
+  return json;
+}
+
+const char* StatusOf(const Answer& answer) {
+  return answer.finish == Finish::kLength ? "incomplete" : "completed";
+}
+
+void Complete(const Answer& answer, Json::Array output, Json* response) {
+  if (answer.finish == Finish::kLength)
+    response->Set("incomplete_details", Json::MakeObject({{"reason", "max_output_tokens"}}));
+  response->Set("output", std::move(output));
+  response->Set("usage", UsageOfAnswer(answer));
+}
+
+class ResponseWhole : public WholeSink {
+ public:
+  ResponseWhole(const ServedModel& model, ResponseOptions options, ExchangePtr exchange)
+      : WholeSink(std::move(exchange)), model_(model), options_(std::move(options)) {}
+
+ private:
+  Json Whole(const std::string& id, const std::vector<Answer>& answers) override {
+    const Answer& answer = answers[0];
+    if (options_.keep) options_.keep("resp_" + id, answer);
+    const char* status = StatusOf(answer);
+    Json::Array output;
+    if (!answer.reasoning.empty())
+      output.push_back(ReasoningItem(NewId("rs_"), answer.reasoning, status));
+    if (!answer.content.empty())
+      output.push_back(MessageItem(
+          NewId("msg_"), {TextPart(answer.content, LogprobsOf(model_, options_, answer.tokens))},
+          status));
+    for (const AnswerCall& call : answer.calls)
+      output.push_back(CallItem(NewId("fc_"), call, status));
+    Json response = ResponseJson(model_, options_, id, created_, status);
+    Complete(answer, std::move(output), &response);
+    return response;
+  }
+
+  const ServedModel& model_;
+  const ResponseOptions options_;
+  const std::int64_t created_ = UnixSeconds();
+};
+
+// Items one after the other, as the pieces come: of another kind begins another item.
+class ResponseStream : public AnswerSink {
+ public:
+  ResponseStream(const ServedModel& model, ResponseOptions options, ExchangePtr exchange)
+      : model_(model), options_(std::move(options)), stream_(std::move(exchange)) {}
+
+  void Accepted(const std::string& id) override {
+    id_ = id;
+    const Json response = ResponseJson(model_, options_, id_, created_, "in_progress");
+    Say("response.created", {{"response", response}});
+    Say("response.in_progress", {{"response", response}});
+  }
+
+  void Progress(std::size_t, std::size_t, double) override {}
+
+  void Delta(const AnswerDelta& delta) override {
+    Json logprobs = LogprobsOf(model_, options_, delta.tokens);
+    for (const AnswerPiece& piece : delta.pieces) {
+      Take(piece, logprobs);
+      logprobs = Json(Json::Array());
+    }
+  }
+
+  void Done(const Answer& answer) override {
+    if (options_.keep) options_.keep("resp_" + id_, answer);
+    Close(StatusOf(answer));
+  }
+
+  void Finished(const std::vector<Answer>& answers) override {
+    const char* status = StatusOf(answers[0]);
+    Json response = ResponseJson(model_, options_, id_, created_, status);
+    Complete(answers[0], std::move(output_), &response);
+    Say((std::string("response.") + status).c_str(), {{"response", std::move(response)}});
+    stream_.End();
+  }
+
+  void Failed(const ApiError& error) override {
+    if (!stream_.begun()) return FailStream(&stream_, error);
+    Json response = ResponseJson(model_, options_, id_, created_, "failed");
+    response.Set("error", Json::MakeObject({{"code", "server_error"}, {"message", error.message}}));
+    Say("response.failed", {{"response", std::move(response)}});
+    stream_.End();
+  }
+
+  void Alive() override { stream_.Comment("keep-alive"); }
+
+ private:
+  void Take(const AnswerPiece& piece, const Json& logprobs) {
+    switch (piece.kind) {
+      case Kind::kReasoning:
+        if (open_ != Kind::kReasoning)
+          Open(Kind::kReasoning, "rs_", [&] { return ReasoningItem(item_id_, "", "in_progress"); });
+        text_ += piece.text;
+        return SayOfItem("response.reasoning_text.delta",
+                         {{"content_index", 0}, {"delta", piece.text}});
+      case Kind::kContent:
+        if (open_ != Kind::kContent) {
+          Open(Kind::kContent, "msg_", [&] { return MessageItem(item_id_, {}, "in_progress"); });
+          SayOfItem("response.content_part.added",
+                    {{"content_index", 0}, {"part", TextPart("", Json::Array())}});
+        }
+        text_ += piece.text;
+        KeepLogprobs(logprobs);
+        return SayOfItem("response.output_text.delta",
+                         {{"content_index", 0}, {"delta", piece.text}, {"logprobs", logprobs}});
+      case Kind::kCallBegin:
+        call_ = {piece.call_id, piece.text, ""};
+        return Open(Kind::kCallBegin, "fc_",
+                    [&] { return CallItem(item_id_, call_, "in_progress"); });
+      case Kind::kArguments:
+        call_.arguments += piece.text;
+        return SayOfItem("response.function_call_arguments.delta", {{"delta", piece.text}});
+      case Kind::kCallEnd:
+        return Close("completed");
+    }
+  }
+
+  template <class F>
+  void Open(Kind kind, const char* prefix, F&& item) {
+    Close("completed");
+    open_ = kind;
+    item_id_ = NewId(prefix);
+    text_.clear();
+    logprobs_.clear();
+    Say("response.output_item.added",
+        {{"output_index", std::uint64_t{output_.size()}}, {"item", item()}});
+  }
+
+  void KeepLogprobs(const Json& logprobs) {
+    for (const Json& item : *logprobs.AsArray()) logprobs_.push_back(item);
+  }
+
+  void Close(const char* status) {
+    if (!open_) return;
+    Json item;
+    if (open_ == Kind::kReasoning) {
+      SayOfItem("response.reasoning_text.done", {{"content_index", 0}, {"text", text_}});
+      item = ReasoningItem(item_id_, text_, status);
+    } else if (open_ == Kind::kContent) {
+      SayOfItem("response.output_text.done",
+                {{"content_index", 0}, {"text", text_}, {"logprobs", logprobs_}});
+      const Json part = TextPart(text_, logprobs_);
+      SayOfItem("response.content_part.done", {{"content_index", 0}, {"part", part}});
+      item = MessageItem(item_id_, {part}, status);
+    } else {
+      SayOfItem("response.function_call_arguments.done",
+                {{"name", call_.name}, {"arguments", call_.arguments}});
+      item = CallItem(item_id_, call_, status);
+    }
+    Say("response.output_item.done",
+        {{"output_index", std::uint64_t{output_.size()}}, {"item", item}});
+    output_.push_back(std::move(item));
+    open_.reset();
+  }
+
+  void SayOfItem(const char* type, std::initializer_list<Json::Member> members) {
+    Json event = Json::MakeObject({{"type", type},
+                                   {"sequence_number", sequence_++},
+                                   {"item_id", item_id_},
+                                   {"output_index", std::uint64_t{output_.size()}}});
+    for (const auto& [key, value] : members) event.Set(key, value);
+    stream_.Event(type, event);
+  }
+
+  void Say(const char* type, std::initializer_list<Json::Member> members) {
+    Json event = Json::MakeObject({{"type", type}, {"sequence_number", sequence_++}});
+    for (const auto& [key, value] : members) event.Set(key, value);
+    stream_.Event(type, event);
+  }
+
+  const ServedModel& model_;
+  const ResponseOptions options_;
+  const std::int64_t created_ = UnixSeconds();
+  EventStream stream_;
+  std::string id_;
+  std::int64_t sequence_ = 0;
+  Json::Array output_;  // items that are complete
+
+  std::optional<Kind> open_;  // kCallBegin: a call
+  std::string item_id_, text_;
+  Json::Array logprobs_;
+  AnswerCall call_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerSink> MakeResponseWhole(const ServedModel& model, ResponseOptions options,
+                                              ExchangePtr exchange) {
+  return std::make_unique<ResponseWhole>(model, std::move(options), std::move(exchange));
+}
+
+std::unique_ptr<AnswerSink> MakeResponseStream(const ServedModel& model, ResponseOptions options,
+                                               ExchangePtr exchange) {
+  return std::make_unique<ResponseStream>(model, std::move(options), std::move(exchange));
+}
+
+}  // namespace hadal::server

@@ -1,0 +1,53 @@
+#include "server/responses.h"
+
+#include <utility>
+
+#include "server/response_sink.h"
+#include "server/responses_request.h"
+
+namespace hadal::server {
+namespace {
+
+// The conversation with the answer behind it: what previous_response_id names.
+std::vector<chat::Message> WithAnswer(std::vector<chat::Message> messages, const Answer& answer) {
+  chat::Message reply{
+      .role = chat::Role::kAssistant, .content = answer.content, .reasoning = answer.reasoning};
+  for (const AnswerCall& call : answer.calls)
+    reply.tool_calls.push_back({call.id, call.name, call.arguments});
+  messages.push_back(std::move(reply));
+  return messages;
+}
+
+ApiResult<Prepared> PrepareResponse(Api& api, const Json& json, const ExchangePtr& exchange) {
+  const std::uint64_t scope = api.keys.Scope(exchange->request());
+  HADAL_TRY(ResponsesRequest request, ReadResponses(api, json, scope));
+  ResponseOptions options{.model = request.chat.model.empty() ? api.model.id() : request.chat.model,
+                          .echoed = std::move(request.echoed),
+                          .logprobs = request.logprobs};
+  if (request.store)
+    options.keep = [&api, scope, messages = request.chat.messages](const std::string& id,
+                                                                   const Answer& answer) {
+      api.responses.Keep(scope, id, WithAnswer(messages, answer));
+    };
+  HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request.chat)));
+  Prepared prepared{.generation = std::move(generation), .sink = {}};
+  prepared.sink = request.stream ? MakeResponseStream(api.model, std::move(options), exchange)
+                                 : MakeResponseWhole(api.model, std::move(options), exchange);
+  return prepared;
+}
+
+ApiResult<Json> CountTokens(Api& api, const Json& json) {
+  HADAL_TRY(ResponsesRequest request, ReadResponses(api, json, 0));
+  HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request.chat));
+  return Json::MakeObject(
+      {{"object", "response.input_tokens"}, {"input_tokens", std::uint64_t{tokens.size()}}});
+}
+
+}  // namespace
+
+void AddResponses(Routes* routes, Api& api) {
+  AddGenerating(routes, api, {"/v1/responses", "/responses"}, PrepareResponse);
+  AddComputing(routes, api, {"/v1/responses/input_tokens", "/responses/input_tokens"}, CountTokens);
+}
+
+}  // namespace hadal::server
