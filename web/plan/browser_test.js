@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { formatBytes, formatFlops } from './format.js';
 import { plan, planText } from './program.js';
-import { Browser, kKeys } from './webdriver.js';
+import { Browser, kKeys } from '../testing/webdriver.js';
 
 const kModels = ['v3.2', 'v4-pro', 'v4-flash', 'gqa8'];
 let browser, folder, file;

@@ -5,8 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const kElement = 'element-6066-11e4-a52e-4f735466cecf';
-export const kKeys = { left: '\uE012', home: '\uE011',
-    end: '\uE010', enter: '\uE007', clear: '\uE009a\uE000' };
+export const kKeys = {
+  left: '\uE012',
+  home: '\uE011',
+  end: '\uE010',
+  enter: '\uE007',
+  escape: '\uE00C',
+  tab: '\uE004',
+  clear: '\uE009a\uE000',
+};
 
 // The port that ChromeDriver chose by itself, from its first lines.
 function portOf(driver) {
@@ -30,17 +37,24 @@ export class Browser {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     browser.base = `http://127.0.0.1:${await portOf(browser.driver)}`;
-    const args = ['--headless=new', '--disable-gpu', '--disable-dev-shm-usage',
-        '--window-size=1280,1500',
-      '--force-color-profile=srgb', `--user-data-dir=${browser.profile}`];
+    const args = [
+      '--headless=new',
+      '--disable-gpu',
+      '--disable-dev-shm-usage',
+      '--window-size=1280,1500',
+      '--force-color-profile=srgb',
+      `--user-data-dir=${browser.profile}`,
+    ];
     // Chromium's sandbox refuses to run as root.
     if (process.getuid() === 0) args.push('--no-sandbox');
     const options = { args };
     if (process.env.HADAL_CHROMIUM) options.binary = process.env.HADAL_CHROMIUM;
     const session = await browser.post('/session', {
       capabilities: {
-        alwaysMatch: { 'goog:chromeOptions': options,
-            'goog:loggingPrefs': { browser: 'ALL', performance: 'ALL' } },
+        alwaysMatch: {
+          'goog:chromeOptions': options,
+          'goog:loggingPrefs': { browser: 'ALL', performance: 'ALL' },
+        },
       },
     });
     browser.base += `/session/${session.sessionId}`;
@@ -74,6 +88,31 @@ export class Browser {
     const origin = { [kElement]: await this.element(selector) };
     const actions = [{ type: 'pointerMove', duration: 0, origin, x, y }];
     await this.post('/actions', { actions: [{ type: 'pointer', id: 'mouse', actions }] });
+  }
+  async click(selector) {
+    return this.post(`/element/${await this.element(selector)}/click`);
+  }
+  // Waits until a script returns something that is true, and returns it.
+  async until(script, ...args) {
+    for (const started = Date.now(); Date.now() - started < 10_000;) {
+      const value = await this.run(script, ...args);
+      if (value) return value;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error(`not within 10 s: ${script} ${JSON.stringify(args)}`);
+  }
+  reload() {
+    return this.post('/refresh');
+  }
+  // The size of the page as a device of its own has it; phones are narrower than any window.
+  setSize(width, height, mobile = false) {
+    return this.post('/goog/cdp/execute', {
+      cmd: 'Emulation.setDeviceMetricsOverride',
+      params: { width, height, mobile, deviceScaleFactor: 1 },
+    });
+  }
+  acceptAlert() {
+    return this.post('/alert/accept');
   }
   logs(type) {
     return this.post('/se/log', { type });
