@@ -53,24 +53,28 @@ std::pair<std::uint64_t, std::uint64_t> SliderEnds(const std::vector<PlannedMode
 
 }  // namespace
 
-Result<std::string> PlanPage(const std::vector<PlannedModel>& models,
-                             const std::vector<std::uint64_t>& contexts,
-                             const Accounting& accounting) {
+Json PageData(const std::vector<PlannedModel>& models, const std::vector<std::uint64_t>& contexts,
+              const Accounting& accounting) {
   HADAL_CHECK(!models.empty() && !contexts.empty());
   Json::Array described;
   for (const PlannedModel& model : models) described.push_back(ModelJson(model));
   const auto [first, last] = SliderEnds(models, contexts);
-  return AssemblePage(BuiltInPage(),
-                      Json::MakeObject({{"models", std::move(described)},
-                                        {"components", ComponentsJson()},
-                                        {"kv_formats", KvFormatsJson()},
-                                        {"accountings", AccountingsJson()},
-                                        {"first_context", first},
-                                        {"last_context", last},
-                                        {"context", contexts.back()},
-                                        {"kv", cost::KvFormatName(accounting.kv)},
-                                        {"flops", accounting.flops->name},
-                                        {"binary_units", accounting.units == ByteUnits::kBinary}}));
+  return Json::MakeObject({{"models", std::move(described)},
+                           {"components", ComponentsJson()},
+                           {"kv_formats", KvFormatsJson()},
+                           {"accountings", AccountingsJson()},
+                           {"first_context", first},
+                           {"last_context", last},
+                           {"context", contexts.back()},
+                           {"kv", cost::KvFormatName(accounting.kv)},
+                           {"flops", accounting.flops->name},
+                           {"binary_units", accounting.units == ByteUnits::kBinary}});
+}
+
+Result<std::string> PlanPage(const std::vector<PlannedModel>& models,
+                             const std::vector<std::uint64_t>& contexts,
+                             const Accounting& accounting) {
+  return AssemblePage(BuiltInPage(), PageData(models, contexts, accounting));
 }
 
 Result<std::string> AssemblePage(const PageSources& sources, const Json& data) {

@@ -11,9 +11,13 @@
 
 namespace hadal::plan {
 
-// `contexts`: ascending; the first and the last are the ends of the page's slider. One context
-// alone becomes an end of 1K and the models' own limits. kUnsupported: this build has no chart
-// library.
+// What web/plan/planner.js works on, wherever it is shown. `contexts`: ascending; the first and the
+// last are the ends of its slider. One context alone becomes an end of 1K and the models' own
+// limits.
+Json PageData(const std::vector<PlannedModel>& models, const std::vector<std::uint64_t>& contexts,
+              const Accounting& accounting);
+
+// The page with its data. kUnsupported: this build has no chart library.
 Result<std::string> PlanPage(const std::vector<PlannedModel>& models,
                              const std::vector<std::uint64_t>& contexts,
                              const Accounting& accounting);

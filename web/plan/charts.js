@@ -55,6 +55,10 @@ export class LineChart {
   constructor({ element, names, format, binary = false }) {
     this.element = element;
     this.chosen = null;
+    const style = getComputedStyle(element);
+    const stroke = style.color;
+    const grid = { stroke: style.getPropertyValue('--line') || '#e4e7eb' };
+    const axis = { stroke, grid, ticks: grid };
     const value = (_, v) => (v == null ? '-' : format(v));
     this.plot = new uPlot(
       {
@@ -66,17 +70,17 @@ export class LineChart {
         },
         axes: [
           {
-            splits: (_, axis, low, high) => powersOfTwo(low, high),
+            ...axis,
+            splits: (_, index, low, high) => powersOfTwo(low, high),
             values: (_, splits) => splits.map((n) => formatContext(n)),
             filter: (_, splits) => splits,
-            grid: { stroke: '#e4e7eb' },
           },
           {
-            splits: (_, axis, low, high) => (binary ? powersOfSixteen : oneTwoFive)(low, high),
+            ...axis,
+            splits: (_, index, low, high) => (binary ? powersOfSixteen : oneTwoFive)(low, high),
             values: (_, splits) => splits.map((v) => format(v).replace(/\.0+ /, ' ')),
             filter: (_, splits) => splits,
             size: 92,
-            grid: { stroke: '#e4e7eb' },
           },
         ],
         series: [
