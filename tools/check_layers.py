@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "machine": "base kernels",
     "text": "base",
     "grammar": "base",
+    "page": "base",
     "chat": "base text grammar",
     "arch": "base tensor io kernels",
     "convert": "base tensor io arch",
@@ -33,7 +34,7 @@ MAY_INCLUDE = {
     "plan": "base tensor io kernels arch model cost",
     "measure": "base tensor io kernels machine text arch model cost cache engine",
     "cli": "base tensor io kernels machine text grammar chat arch convert model cost cache engine "
-    "server eval plan measure",
+    "server page eval plan measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }
 MAY_INCLUDE = {layer: set(others.split()) for layer, others in MAY_INCLUDE.items()}

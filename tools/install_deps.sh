@@ -75,15 +75,16 @@ LIST
   esac
 }
 
-# uPlot, for the page of `hadal plan ... --html`. A build without it only lacks that page.
+# For the page of `hadal serve` and that of `hadal plan ... --html`. A build without them only lacks
+# these pages.
 node_packages() {
   [[ " $groups " == *" web "* ]] || return 0
   local web
   web=$(cd "$(dirname "$0")/../web" && pwd)
   if [[ ! $web/node_modules/.package-lock.json -nt $web/package-lock.json ]]; then
-    echo "hadal needs the npm packages of web/package.json: charts of the planning page"
+    echo "hadal needs the npm packages of web/package.json: its pages in the browser are made of them"
     npm ci --prefix "$web" --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null ||
-      echo "install_deps: npm ci failed (see above); this build will have no --html" >&2
+      echo "install_deps: npm ci failed (see above); this build will have no pages for the browser" >&2
   fi
 }
 

@@ -7,6 +7,7 @@
 #include "base/stop_signal.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/serve_page.h"
 #include "server/api_key.h"
 #include "server/server.h"
 
@@ -18,7 +19,9 @@ constexpr const char* kAbout =
     "\n"
     "Without -m the embedded model is served. Listens on this machine alone, unless --host says\n"
     "otherwise; then a key is needed. Ctrl-C or SIGTERM: no new requests, those under way end.\n"
-    "docs/serve.md has the endpoints, and what clients need.\n"
+    "A browser finds a page at /: chats, the machine, the planner. docs/serve.md has the "
+    "endpoints,\n"
+    "and what clients need.\n"
     "\n"
     "Examples:\n"
     "  hadal serve\n"
@@ -60,6 +63,7 @@ Status Serve(const ServeOptions& options) {
   server.vllm_metrics = options.metrics == "vllm";
   server.api.reasoning = options.reasoning_field != "reasoning_content";
   HADAL_TRY(server.api_keys, Keys(options));
+  server.documents = PageDocuments(server.model.directory);
   HADAL_TRY(const std::unique_ptr<server::Server> open, server::Server::Open(server));
   for (const std::string& note : open->notes()) std::fprintf(stderr, "hadal: %s\n", note.c_str());
   std::printf("hadal: listening at %s\n", open->url().c_str());

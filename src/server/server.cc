@@ -121,6 +121,7 @@ Routes Server::Impl::MakeRoutes() {
   AddResponses(&routes, *api);
   AddTokens(&routes, *api);
   AddAbsent(&routes);
+  AddDocuments(&routes, options.documents);
   return routes;
 }
 

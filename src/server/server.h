@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "server/api.h"
+#include "server/documents.h"
 #include "server/engine_thread.h"
 #include "server/generations.h"
 #include "server/listener.h"
@@ -27,6 +28,7 @@ struct ServerOptions {
   ApiOptions api;
   std::optional<bool> thinking =
       {};  // absent: on, but for the embedded model, which never learnt to
+  std::vector<Document> documents = {};
   std::vector<std::string> api_keys = {};
   bool vllm_metrics = false;       // metrics have vLLM's names
   bool insecure = false;           // listen beyond loopback without a key
