@@ -3,9 +3,15 @@
 #pragma once
 #include "kernels/lanes_avx2.h"
 
+#include "kernels/codes.inc"
+
 namespace hadal::kernels::HADAL_ISA {
 
 inline constexpr std::size_t kTileTokens = 4, kPanels = 1;
+
+// Tokens at most that weights go through registers for; for more, decoding into memory once is
+// faster.
+inline constexpr std::size_t kDirectFp4 = 4, kDirectFp8 = 8;
 
 struct I16 {
   __m256i lo, hi;
@@ -20,6 +26,12 @@ struct I16 {
     return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32))};
   }
+  // Loaded once however often it is used: lines that codes straddle are what such loops wait for.
+  static I16 LoadOnce(const std::uint8_t* p) {
+    I16 x = Load(p);
+    asm("" : "+x"(x.lo), "+x"(x.hi));
+    return x;
+  }
   void Store(std::uint8_t* p) const {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), lo);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), hi);
@@ -27,8 +39,15 @@ struct I16 {
   static I16 From(U16 bits) { return {bits.lo, bits.hi}; }
   U16 Bits() const { return {lo, hi}; }
   F16 ToFloat() const { return {_mm256_cvtepi32_ps(lo), _mm256_cvtepi32_ps(hi)}; }
+  friend I16 operator+(I16 a, I16 b) {
+    return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+  }
   friend I16 operator-(I16 a, I16 b) {
     return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
+  }
+  template <int kBits>
+  I16 Left() const {
+    return {_mm256_slli_epi32(lo, kBits), _mm256_slli_epi32(hi, kBits)};
   }
   I16 Left(I16 bits) const {
     return {_mm256_sllv_epi32(lo, bits.lo), _mm256_sllv_epi32(hi, bits.hi)};
@@ -42,7 +61,44 @@ struct I16 {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), words);
   }
 
+  static I16 ProductWords(I16 a, I16 b) {  // each word's, modulo 2^16
+    return {_mm256_mullo_epi16(a.lo, b.lo), _mm256_mullo_epi16(a.hi, b.hi)};
+  }
+  // Lanes r, 4 + r, 8 + r and 12 + r, added, for every r.
+  F4 SumOfQuarters() const {
+    const __m256i half = _mm256_add_epi32(lo, hi);
+    return {_mm_cvtepi32_ps(
+        _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)))};
+  }
+  // Lane 4 i + r: the sum of lanes 4 i to 4 i + 3 of the r-th. Those of two must stay within int16.
+  static I16 SumsOfFours(const I16 (&of)[4]) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    const auto sums = [&](__m256i a, __m256i b, __m256i c, __m256i d) {
+      const __m256 ab = _mm256_castsi256_ps(_mm256_madd_epi16(_mm256_packs_epi32(a, b), ones));
+      const __m256 cd = _mm256_castsi256_ps(_mm256_madd_epi16(_mm256_packs_epi32(c, d), ones));
+      return _mm256_add_epi32(_mm256_castps_si256(_mm256_shuffle_ps(ab, cd, 0x88)),
+                              _mm256_castps_si256(_mm256_shuffle_ps(ab, cd, 0xDD)));
+    };
+    return {sums(of[0].lo, of[1].lo, of[2].lo, of[3].lo),
+            sums(of[0].hi, of[1].hi, of[2].hi, of[3].hi)};
+  }
+  // Lane 4 i + j: the i-th of four in memory.
+  static I16 Spread(const std::uint8_t* p) {
+    const __m256i four =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return {_mm256_permutevar8x32_epi32(four, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1)),
+            _mm256_permutevar8x32_epi32(four, _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3))};
+  }
+  // Lane 4 i + r: byte i of the r-th pointer.
+  static I16 FourByFour(const std::uint8_t* const (&p)[4]) {
+    const __m128i bytes = TransposedFours(p);
+    return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8))};
+  }
+
 #ifdef __AVXVNNI__
+  static I16 DotTwoBytes(I16 u8, I16 s8, I16 more_u8, I16 more_s8) {
+    return DotBytes(DotBytes(Zero(), u8, s8), more_u8, more_s8);
+  }
   static I16 DotBytes(I16 sum, I16 u8, I16 s8) {
     return {_mm256_dpbusd_avx_epi32(sum.lo, u8.lo, s8.lo),
             _mm256_dpbusd_avx_epi32(sum.hi, u8.hi, s8.hi)};
@@ -52,13 +108,20 @@ struct I16 {
             _mm256_dpwssd_avx_epi32(sum.hi, a.hi, b.hi)};
   }
 #else
-  // Pairs of byte products must stay within int16.
+  // Pairs of byte products must stay within int16, and of DotTwoBytes the sums of two pairs.
   static I16 DotBytes(I16 sum, I16 u8, I16 s8) {
     const __m256i ones = _mm256_set1_epi16(1);
     const auto dot = [&](__m256i s, __m256i a, __m256i b) {
       return _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), ones));
     };
     return {dot(sum.lo, u8.lo, s8.lo), dot(sum.hi, u8.hi, s8.hi)};
+  }
+  static I16 DotTwoBytes(I16 u8, I16 s8, I16 more_u8, I16 more_s8) {
+    const auto dot = [](__m256i a, __m256i b, __m256i c, __m256i d) {
+      const __m256i sum = _mm256_add_epi16(_mm256_maddubs_epi16(a, b), _mm256_maddubs_epi16(c, d));
+      return _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
+    };
+    return {dot(u8.lo, s8.lo, more_u8.lo, more_s8.lo), dot(u8.hi, s8.hi, more_u8.hi, more_s8.hi)};
   }
   static I16 DotWords(I16 sum, I16 a, I16 b) {
     return {_mm256_add_epi32(sum.lo, _mm256_madd_epi16(a.lo, b.lo)),
@@ -78,47 +141,81 @@ struct I16 {
   }
 };
 
-// By arithmetic: the tables are not used.
-struct Fp8Words {
-  Fp8Words(const std::uint8_t*, const std::uint8_t*, const std::uint8_t*) {}
+// Words of E4M3 codes: those of bytes 0 and 2 of every lane, and of bytes 1 and 3.
+struct WordPair {
+  I16 even, odd;
+};
 
-  template <unsigned kFirst>
-  I16 Main(I16 codes) const {
-    return {Pair<kFirst, false>(codes.lo), Pair<kFirst, false>(codes.hi)};
-  }
-  template <unsigned kFirst>
-  I16 Rest(I16 codes) const {
-    return {Pair<kFirst, true>(codes.lo), Pair<kFirst, true>(codes.hi)};
-  }
-  static bool AnyRest(I16 codes) {
-    const auto any = [](__m256i x) {
-      const __m256i magnitude = _mm256_and_si256(x, _mm256_set1_epi8(0x7F));
-      const __m256i small = _mm256_cmpgt_epi8(_mm256_set1_epi8(32), magnitude);
-      return _mm256_testz_si256(small, magnitude) == 0;
+// See kFp8Tables (codes.inc).
+struct Fp8Factors {
+  WordPair digits, powers;
+};
+
+class Fp8Words {
+ public:
+  // 512 times the values, as products.
+  static Fp8Factors Exact(I16 codes) {
+    const auto digits_of = [](__m256i c) {
+      return _mm256_min_epu8(Digits(c), _mm256_and_si256(c, _mm256_set1_epi8(0x7F)));
     };
-    return any(codes.lo) || any(codes.hi);
+    const I16 digits = {digits_of(codes.lo), digits_of(codes.hi)};
+    return {Split(digits), PowersOf(codes, kFp8Tables.exact)};
+  }
+  // 64 times the large values; zero for others.
+  static WordPair Large(I16 codes) {
+    const WordPair digits = Split({Digits(codes.lo), Digits(codes.hi)});
+    const WordPair powers = PowersOf(codes, kFp8Tables.large);
+    return {I16::ProductWords(digits.even, powers.even), I16::ProductWords(digits.odd, powers.odd)};
+  }
+  // Whether a small value or a zero is there.
+  static bool AnySmall(I16 codes) {
+    const __m256i least = _mm256_min_epu8(Top(codes.lo), Top(codes.hi));
+    return _mm256_movemask_epi8(IsZeroByte(least)) != 0;
+  }
+  // 512 times the small values; zero for others.
+  static WordPair Small(I16 codes) {
+    const I16 bytes = {SmallBytes(codes.lo), SmallBytes(codes.hi)};
+    const auto high = [](__m256i x) { return _mm256_srai_epi16(x, 8); };
+    const auto low = [&](__m256i x) { return high(_mm256_slli_epi16(x, 8)); };
+    return {{low(bytes.lo), low(bytes.hi)}, {high(bytes.lo), high(bytes.hi)}};
   }
 
  private:
-  template <unsigned kFirst, bool kRest>
-  static __m256i Pair(__m256i codes) {
-    const __m256i first = _mm256_srli_epi32(codes, 8 * kFirst);
-    const __m256i second = _mm256_srli_epi32(codes, 8 * kFirst + 16);
-    return _mm256_or_si256(_mm256_and_si256(Word<kRest>(first), _mm256_set1_epi32(0xFFFF)),
-                           _mm256_slli_epi32(Word<kRest>(second), 16));
+  static __m256i LookUp(const std::uint8_t* table, __m256i nibbles) {
+    const __m128i entries = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(entries), nibbles);
   }
-  // The low byte of every lane. 512 times the value is (8 + m) 2^(e - 1), or m where e is 0.
-  template <bool kRest>
-  static __m256i Word(__m256i code) {
-    const auto all = [](int x) { return _mm256_set1_epi32(x); };
-    const __m256i field = _mm256_and_si256(_mm256_srli_epi32(code, 3), all(15));
-    const __m256i leading = _mm256_andnot_si256(_mm256_cmpeq_epi32(field, all(0)), all(8));
-    const __m256i digits = _mm256_or_si256(_mm256_and_si256(code, all(7)), leading);
-    const __m256i e = _mm256_max_epi32(field, all(1));
-    const __m256i value = _mm256_sllv_epi32(digits, _mm256_sub_epi32(e, all(1)));
-    const __m256i magnitude = kRest ? _mm256_and_si256(value, all(7)) : _mm256_srli_epi32(value, 3);
-    const __m256i negative = _mm256_srai_epi32(_mm256_slli_epi32(code, 24), 31);
-    return _mm256_sub_epi32(_mm256_xor_si256(magnitude, negative), negative);
+  static __m256i LowNibbles(__m256i x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
+  static __m256i Digits(__m256i codes) { return LookUp(kFp8Tables.digits, LowNibbles(codes)); }
+  static WordPair Split(I16 bytes) {  // unsigned ones
+    const __m256i low = _mm256_set1_epi16(0x00FF);
+    return {{_mm256_and_si256(bytes.lo, low), _mm256_and_si256(bytes.hi, low)},
+            {_mm256_srli_epi16(bytes.lo, 8), _mm256_srli_epi16(bytes.hi, 8)}};
+  }
+  static WordPair PowersOf(I16 codes, const Fp8Tables::Powers& powers) {
+    const __m256i low_bytes = _mm256_set1_epi16(0x00FF);
+    WordPair out;
+    const auto put = [&](__m256i c, __m256i& even, __m256i& odd) {
+      const __m256i exponents = LowNibbles(_mm256_srli_epi16(c, 4));
+      const __m256i low = LookUp(powers.low, exponents), high = LookUp(powers.high, exponents);
+      even = _mm256_or_si256(_mm256_and_si256(low, low_bytes), _mm256_slli_epi16(high, 8));
+      odd = _mm256_or_si256(_mm256_srli_epi16(low, 8), _mm256_andnot_si256(low_bytes, high));
+    };
+    put(codes.lo, out.even.lo, out.odd.lo);
+    put(codes.hi, out.even.hi, out.odd.hi);
+    return out;
+  }
+
+  // Zero for small values and zeros: those whose exponent is below 4.
+  static __m256i Top(__m256i codes) { return _mm256_and_si256(codes, _mm256_set1_epi8(0x60)); }
+  static __m256i IsZeroByte(__m256i x) { return _mm256_cmpeq_epi8(x, _mm256_setzero_si256()); }
+  static __m256i SmallBytes(__m256i codes) {
+    const __m256i first = LookUp(kFp8Tables.small, LowNibbles(codes));
+    const __m256i second = LookUp(kFp8Tables.small + 16, LowNibbles(codes));
+    const __m256i is_second = _mm256_slli_epi16(codes, 3);  // bit 4 to the top
+    const __m256i magnitudes =
+        _mm256_and_si256(_mm256_blendv_epi8(first, second, is_second), IsZeroByte(Top(codes)));
+    return _mm256_sign_epi8(magnitudes, codes);
   }
 };
 

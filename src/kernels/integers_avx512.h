@@ -5,10 +5,16 @@
 #pragma once
 #include "kernels/lanes_avx512.h"
 
+#include "kernels/codes.inc"
+
 namespace hadal::kernels::HADAL_ISA {
 
 // A register tile of integer products: kTileTokens rows of x by kPanels times sixteen weight rows.
 inline constexpr std::size_t kTileTokens = 6, kPanels = 2;
+
+// Tokens at most that weights go through registers for; for more, decoding into memory once is
+// faster.
+inline constexpr std::size_t kDirectFp4 = 4, kDirectFp8 = 8;
 
 struct I16 {
   __m512i v;
@@ -20,11 +26,22 @@ struct I16 {
     return {_mm512_set1_epi32(x)};
   }
   static I16 Load(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+  // Loaded once however often it is used: lines that codes straddle are what such loops wait for.
+  static I16 LoadOnce(const std::uint8_t* p) {
+    I16 x = Load(p);
+    asm("" : "+v"(x.v));
+    return x;
+  }
   void Store(std::uint8_t* p) const { _mm512_storeu_si512(p, v); }
   static I16 From(U16 bits) { return {bits.v}; }
   U16 Bits() const { return {v}; }
   F16 ToFloat() const { return {_mm512_cvtepi32_ps(v)}; }
+  friend I16 operator+(I16 a, I16 b) { return {_mm512_add_epi32(a.v, b.v)}; }
   friend I16 operator-(I16 a, I16 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+  template <unsigned kBits>
+  I16 Left() const {
+    return {_mm512_slli_epi32(v, kBits)};
+  }
   I16 Left(I16 bits) const { return {_mm512_sllv_epi32(v, bits.v)}; }  // bits of every lane
   bool IsZero() const { return _mm512_test_epi32_mask(v, v) == 0; }
   void StoreWords(std::uint8_t* p) const {  // each lane's low 16 bits
@@ -34,6 +51,41 @@ struct I16 {
   // sum + unsigned bytes . signed bytes; sum + signed words . signed words; both modulo 2^32.
   static I16 DotBytes(I16 sum, I16 u8, I16 s8) { return {_mm512_dpbusd_epi32(sum.v, u8.v, s8.v)}; }
   static I16 DotWords(I16 sum, I16 a, I16 b) { return {_mm512_dpwssd_epi32(sum.v, a.v, b.v)}; }
+
+  // Of two such products of bytes, within int16.
+  static I16 DotTwoBytes(I16 u8, I16 s8, I16 more_u8, I16 more_s8) {
+    return DotBytes(DotBytes(Zero(), u8, s8), more_u8, more_s8);
+  }
+
+  static I16 ProductWords(I16 a, I16 b) {  // each word's, modulo 2^16
+    return {_mm512_mullo_epi16(a.v, b.v)};
+  }
+  // Lanes r, 4 + r, 8 + r and 12 + r, added, for every r.
+  F4 SumOfQuarters() const {
+    const __m256i half =
+        _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+    return {_mm_cvtepi32_ps(
+        _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)))};
+  }
+  // Lane 4 i + r: the sum of lanes 4 i to 4 i + 3 of the r-th. Those of two must stay within int16.
+  static I16 SumsOfFours(const I16 (&of)[4]) {
+    const __m512i ones = _mm512_set1_epi16(1);
+    const __m512i ab = _mm512_madd_epi16(_mm512_packs_epi32(of[0].v, of[1].v), ones);
+    const __m512i cd = _mm512_madd_epi16(_mm512_packs_epi32(of[2].v, of[3].v), ones);
+    const __m512 p = _mm512_castsi512_ps(ab), q = _mm512_castsi512_ps(cd);
+    return {_mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(p, q, 0x88)),
+                             _mm512_castps_si512(_mm512_shuffle_ps(p, q, 0xDD)))};
+  }
+  // Lane 4 i + j: the i-th of four in memory.
+  static I16 Spread(const std::uint8_t* p) {
+    const __m512i order = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    return {_mm512_permutexvar_epi32(order, _mm512_castsi128_si512(four))};
+  }
+  // Lane 4 i + r: byte i of the r-th pointer.
+  static I16 FourByFour(const std::uint8_t* const (&p)[4]) {
+    return {_mm512_cvtepu8_epi32(TransposedFours(p))};
+  }
 
   // The table's entry for each byte's low (kHigh: high) nibble.
   template <bool kHigh>
@@ -45,52 +97,58 @@ struct I16 {
   }
 };
 
-// E4M3 bytes to words: 64 times the value cut to an integer, and 512 times what was cut off; tables
-// of the magnitudes' low and high bytes are the caller's.
-struct Fp8Words {
-  explicit Fp8Words(const std::uint8_t* low, const std::uint8_t* high, const std::uint8_t* rest)
-      : low0(_mm512_loadu_si512(low)),
-        low1(_mm512_loadu_si512(low + 64)),
-        high0(_mm512_loadu_si512(high)),
-        high1(_mm512_loadu_si512(high + 64)),
-        rest0(_mm512_loadu_si512(rest)) {}
+// Words of E4M3 codes: those of bytes 0 and 2 of every lane, and of bytes 1 and 3.
+struct WordPair {
+  I16 even, odd;
+};
 
-  // Bytes kFirst and kFirst + 2 of every lane as two words.
-  template <unsigned kFirst>
-  I16 Main(I16 codes) const {
-    const __m512i twice = Twice<kFirst>(codes.v);
-    const __m512i low = _mm512_permutex2var_epi8(low0, twice, low1);
-    const __m512i high = _mm512_permutex2var_epi8(high0, twice, high1);
-    return Signed(_mm512_mask_blend_epi8(kOdd, low, high), twice);
+// See kFp8Tables (codes.inc).
+struct Fp8Factors {
+  WordPair digits, powers;
+};
+
+class Fp8Words {
+ public:
+  // 512 times the values, as products.
+  static Fp8Factors Exact(I16 codes) {
+    const __m512i magnitudes = _mm512_and_si512(codes.v, _mm512_set1_epi8(0x7F));
+    return {Split(_mm512_min_epu8(Digits(codes.v), magnitudes)),
+            PowersOf(codes.v, kFp8Tables.exact)};
   }
-  template <unsigned kFirst>
-  I16 Rest(I16 codes) const {
-    const __m512i twice = Twice<kFirst>(codes.v);
-    const __mmask64 small = _mm512_cmplt_epu8_mask(_mm512_and_si512(twice, _mm512_set1_epi8(0x7F)),
-                                                   _mm512_set1_epi8(32));
-    return Signed(_mm512_maskz_permutexvar_epi8(small & ~kOdd, twice, rest0), twice);
+  // 64 times the large values; zero for others.
+  static WordPair Large(I16 codes) {
+    const WordPair digits = Split(Digits(codes.v)), powers = PowersOf(codes.v, kFp8Tables.large);
+    return {I16::ProductWords(digits.even, powers.even), I16::ProductWords(digits.odd, powers.odd)};
   }
-  // Whether Rest could be other than zero.
-  static bool AnyRest(I16 codes) {
-    const __m512i magnitude = _mm512_and_si512(codes.v, _mm512_set1_epi8(0x7F));
-    return _mm512_cmplt_epu8_mask(_mm512_sub_epi8(magnitude, _mm512_set1_epi8(1)),
-                                  _mm512_set1_epi8(31)) != 0;
+  // Whether a small value or a zero is there.
+  static bool AnySmall(I16 codes) { return IsSmall(codes.v) != 0; }
+  // 512 times the small values; zero for others.
+  static WordPair Small(I16 codes) {
+    const __m512i table = _mm512_castsi256_si512(
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kFp8Tables.small)));
+    const __m512i magnitudes = _mm512_maskz_permutexvar_epi8(IsSmall(codes.v), codes.v, table);
+    const __m512i bytes = _mm512_mask_sub_epi8(magnitudes, _mm512_movepi8_mask(codes.v),
+                                               _mm512_setzero_si512(), magnitudes);
+    return {{_mm512_srai_epi16(_mm512_slli_epi16(bytes, 8), 8)}, {_mm512_srai_epi16(bytes, 8)}};
   }
 
  private:
-  static constexpr __mmask64 kOdd = 0xAAAAAAAAAAAAAAAAull;
-  template <unsigned kFirst>
-  static __m512i Twice(__m512i codes) {
-    constexpr int kFrom = kFirst == 0 ? 0x02020000 : 0x03030101;
-    const __m128i pattern =
-        _mm_setr_epi32(kFrom, kFrom + 0x04040404, kFrom + 0x08080808, kFrom + 0x0C0C0C0C);
-    return _mm512_shuffle_epi8(codes, _mm512_broadcast_i32x4(pattern));
+  static __m512i Digits(__m512i codes) {
+    constexpr int kAndOr = 0xEA;  // (a & b) | c
+    return _mm512_ternarylogic_epi32(codes, _mm512_set1_epi8(7), _mm512_set1_epi8(8), kAndOr);
   }
-  static I16 Signed(__m512i words, __m512i codes) {
-    return {
-        _mm512_mask_sub_epi16(words, _mm512_movepi16_mask(codes), _mm512_setzero_si512(), words)};
+  static WordPair Split(__m512i bytes) {  // unsigned ones
+    return {{_mm512_and_si512(bytes, _mm512_set1_epi16(0x00FF))}, {_mm512_srli_epi16(bytes, 8)}};
   }
-  __m512i low0, low1, high0, high1, rest0;
+  static WordPair PowersOf(__m512i codes, const Fp8Tables::Powers& powers) {
+    const __m512i words = _mm512_loadu_si512(powers.words);
+    return {{_mm512_permutexvar_epi16(_mm512_srli_epi16(codes, 3), words)},
+            {_mm512_permutexvar_epi16(_mm512_srli_epi16(codes, 11), words)}};
+  }
+  // Those whose exponent is below 4.
+  static __mmask64 IsSmall(__m512i codes) {
+    return _mm512_testn_epi8_mask(codes, _mm512_set1_epi8(0x60));
+  }
 };
 
 // out[w] = word w, of four bytes, of every row: [16 words, 16 rows].

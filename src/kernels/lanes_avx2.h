@@ -144,6 +144,13 @@ struct F16 {
   static void SumOf4(F16 a, F16 b, F16 c, F16 d, float* sums) {
     SumEights(FoldTo8(a), FoldTo8(b), FoldTo8(c), FoldTo8(d), sums);
   }
+  // Lanes r, 4 + r, 8 + r and 12 + r, added as (a + b) + (c + d), for every r.
+  F4 SumOfQuarters() const {
+    const auto half = [](__m256 v) {
+      return _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+    };
+    return {_mm_add_ps(half(lo), half(hi))};
+  }
 
   static F16 FromBf16(const std::uint8_t* p) {
     const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));

@@ -99,6 +99,12 @@ struct F16 {
   static void SumOf4(F16 a, F16 b, F16 c, F16 d, float* sums) {
     SumEights(FoldTo8(a), FoldTo8(b), FoldTo8(c), FoldTo8(d), sums);
   }
+  // Lanes r, 4 + r, 8 + r and 12 + r, added as (a + b) + (c + d), for every r.
+  F4 SumOfQuarters() const {
+    const __m128 a = _mm512_castps512_ps128(v), b = _mm512_extractf32x4_ps(v, 1);
+    const __m128 c = _mm512_extractf32x4_ps(v, 2), d = _mm512_extractf32x4_ps(v, 3);
+    return {_mm_add_ps(_mm_add_ps(a, b), _mm_add_ps(c, d))};
+  }
 
   // Sixteen stored values: bfloat16; E4M3 times 2^-8 (its NaN codes come out as numbers); E2M1.
   static F16 FromBf16(const std::uint8_t* p) {

@@ -30,7 +30,7 @@ struct Places {
         row_bytes(QuantizedRowBytes(RowFormat::kInt8Block32, dim)),
         folded(rows + heads * row_bytes),
         folded_sums(folded + heads * dim),
-        end(folded_sums + 4 * heads * ((dim / kInt8Block + 1) / 2)) {}
+        end(folded_sums + 4 * heads * ((dim / kRowBlock + 1) / 2)) {}
 };
 
 // The scale codes of an encoded head, and its values twice over.
@@ -55,22 +55,22 @@ float ScaleOf(std::uint8_t code) { return 0.25f * E8m0ToF32(code); }
 
 void PackRow(const Codes& codes, std::byte* row) {
   const std::size_t padded = (codes.dim + 127) / 128 * 128;
-  for (std::size_t b = 0; b < codes.dim / kInt8Block; ++b) {
+  for (std::size_t b = 0; b < codes.dim / kRowBlock; ++b) {
     std::int32_t sum = 0;
-    for (std::size_t k = b * kInt8Block; k < (b + 1) * kInt8Block; ++k) {
+    for (std::size_t k = b * kRowBlock; k < (b + 1) * kRowBlock; ++k) {
       row[QuantizedPlace(RowFormat::kInt8Block32, k)] = static_cast<std::byte>(codes.Twice(k));
       sum += codes.Twice(k);
     }
     const float scale = ScaleOf(codes.Scale(b));
     const std::int32_t offset = -12 * sum;
     std::memcpy(row + padded + 4 * b, &scale, 4);
-    std::memcpy(row + padded + padded / kInt8Block * 4 + 4 * b, &offset, 4);
+    std::memcpy(row + padded + padded / kRowBlock * 4 + 4 * b, &offset, 4);
   }
 }
 
 // Returns the folded head's scale; 0: it cannot be folded. words and sums: of head 0 of `heads`.
 float PackFolded(const Codes& codes, std::size_t heads, std::byte* words, std::byte* sums) {
-  const std::size_t blocks = codes.dim / kInt8Block;
+  const std::size_t blocks = codes.dim / kRowBlock;
   std::uint8_t least = codes.Scale(0), most = least;
   for (std::size_t b = 1; b < blocks; ++b) {
     least = std::min(least, codes.Scale(b));
@@ -81,8 +81,8 @@ float PackFolded(const Codes& codes, std::size_t heads, std::byte* words, std::b
   for (std::size_t b = 0; b < blocks; ++b) {
     const std::int32_t factor = 1 << (codes.Scale(b) - least);
     std::int32_t sum = 0;
-    for (std::size_t k = 0; k < kInt8Block; ++k) {
-      const std::int32_t value = factor * codes.Twice(b * kInt8Block + k);
+    for (std::size_t k = 0; k < kRowBlock; ++k) {
+      const std::int32_t value = factor * codes.Twice(b * kRowBlock + k);
       const std::size_t word = 8 * b + k % 2 * 4 + k / 8;
       words[4 * heads * word + k / 2 % 4] = static_cast<std::byte>(value);
       sum += value;
@@ -111,7 +111,7 @@ std::size_t PackedIndexQueryBytes(std::size_t heads, std::size_t dim) {
 }
 
 void PackIndexQuery(View2<const float> q, std::span<const float> w, std::byte* out) {
-  HADAL_CHECK(q.cols() <= kPackedIndexDim && q.cols() % kInt8Block == 0 && w.size() == q.rows());
+  HADAL_CHECK(q.cols() <= kPackedIndexDim && q.cols() % kRowBlock == 0 && w.size() == q.rows());
   const Places at(q.rows(), q.cols());
   std::memset(out, 0, at.end);
   std::uint32_t folded = 1;
@@ -152,7 +152,7 @@ void PackedIndexScoresPlain(const std::byte* query, std::size_t heads, std::size
       const std::byte* head = query + at.rows + h * at.row_bytes;
       double dot = 0;
       for (std::size_t k = 0; k < dim; ++k)
-        dot += 2.0 * FloatAt(head + padded, k / kInt8Block) *
+        dot += 2.0 * FloatAt(head + padded, k / kRowBlock) *
                std::to_integer<std::int8_t>(head[QuantizedPlace(RowFormat::kInt8Block32, k)]) *
                key[k];
       sum += std::max(static_cast<double>(static_cast<float>(dot)), 0.0) * FloatAt(query + at.w, h);
@@ -188,7 +188,7 @@ void PackedIndexScores(View2<const float> q, std::span<const float> w, const std
 
 void PackedIndexScores(const std::byte* query, std::size_t heads, std::size_t dim,
                        const std::byte* keys, std::span<float> score) {
-  HADAL_CHECK(dim <= kPackedIndexDim && dim % kInt8Block == 0);
+  HADAL_CHECK(dim <= kPackedIndexDim && dim % kRowBlock == 0);
   const auto simd = HADAL_ACTIVE(PackedIndexScores);
   if (simd == nullptr) return PackedIndexScoresPlain(query, heads, dim, keys, score);
   const Places at(heads, dim);

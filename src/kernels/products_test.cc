@@ -28,7 +28,7 @@ TEST(Products, TheKernelsChooseByTheTable) {
     EXPECT_EQ(IsQuantized(format), arithmetic != Arithmetic::kF32Fma);
     if (!IsQuantized(format)) continue;
     EXPECT_EQ(QuantizedRowBytes(RowFormatFor(format), 128),
-              arithmetic == Arithmetic::kInt8Dot ? 128 + 4 * 8 : 2 * 128 + 4);
+              arithmetic == Arithmetic::kInt8Dot ? 128 + 4 * 8 : 2 * 128 + 4 * 4);
   }
 }
 

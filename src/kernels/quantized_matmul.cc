@@ -47,46 +47,32 @@ int CodeAt(const Weight& w, std::size_t n, std::size_t k) {
   return code < 128 ? Fp8Magnitude(code) : -Fp8Magnitude(code);
 }
 
-float DotFp4(const std::byte* x, const Weight& w, std::size_t n) {
-  const std::size_t blocks = w.cols / kInt8Block, padded = CeilDiv(w.cols, 128) * 128;
-  const std::byte* scales = w.scales + n * blocks;
+float Dot(const QuantizedMatMulJob& job, std::size_t token, std::size_t n) {
+  const Weight& w = job.w;
+  const bool fp4 = w.format == StoredFormat::kFp4Block32;
+  const std::byte* x = job.x.Row(token);
+  const std::size_t padded = CeilDiv(w.cols, 128) * 128;
+  std::vector<std::int32_t> blocks(padded / kRowBlock);
+  for (std::size_t k = 0; k < w.cols; ++k) {
+    const std::size_t at = QuantizedPlace(job.x.format, k);
+    const int q = fp4 ? LoadAt<std::int8_t>(x, at) : LoadAt<std::int16_t>(x, at);
+    blocks[QuantizedBlock(job.x.format, k)] += q * CodeAt(w, n, k);
+  }
   float sums[4] = {};
-  for (std::size_t b = 0; b < blocks; ++b) {
-    std::int32_t block = 0;
-    for (std::size_t k = b * kInt8Block; k < (b + 1) * kInt8Block; ++k)
-      block += CodeAt(w, n, k) * LoadAt<std::int8_t>(x, QuantizedPlace(RowFormat::kInt8Block32, k));
-    const float scale = LoadAt<float>(x + padded, b) * ScaleAt(scales, b);
-    sums[b % 4] = std::fma(static_cast<float>(block), scale, sums[b % 4]);
+  for (std::size_t b = 0; b < blocks.size(); ++b) {
+    if (fp4 && b * kRowBlock >= w.cols) break;
+    const std::byte* of_w = fp4 ? w.scales + n * (w.cols / kRowBlock) : w.Fp8ScaleRow(n);
+    const float of_x = LoadAt<float>(x + padded * (fp4 ? 1 : 2), b);
+    const float scale = of_x * ScaleAt(of_w, fp4 ? b : b / 4);
+    sums[b % 4] = std::fma(static_cast<float>(blocks[b]), scale, sums[b % 4]);
   }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]) + 0.0f;
-}
-
-float DotFp8(const std::byte* x, const Weight& w, std::size_t n) {
-  const std::size_t blocks = CeilDiv(w.cols, kInt16Block);
-  const std::byte* scales = w.Fp8ScaleRow(n);
-  float sum = 0, rests = 0;
-  for (std::size_t b = 0; b < blocks; ++b) {
-    std::int32_t main = 0, rest[2] = {};  // of 64 columns each
-    for (std::size_t k = b * kInt16Block; k < std::min((b + 1) * kInt16Block, w.cols); ++k) {
-      const int code = CodeAt(w, n, k), magnitude = std::abs(code);
-      const int q = LoadAt<std::int16_t>(x, QuantizedPlace(RowFormat::kInt16Block128, k));
-      main += (code < 0 ? -q : q) * (magnitude >> 3);
-      rest[k % kInt16Block / 64] += (code < 0 ? -q : q) * (magnitude & 7);
-    }
-    const float scale = LoadAt<float>(x + 2 * blocks * kInt16Block, b) * ScaleAt(scales, b);
-    sum = std::fma(static_cast<float>(main), scale, sum);
-    for (const std::int32_t r : rest)
-      rests = std::fma(static_cast<float>(r), 0x1p-3f * scale, rests);
-  }
-  return sum + rests + 0.0f;  // one zero
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]) + 0.0f;  // one zero
 }
 
 void MatMulPlain(std::span<const QuantizedMatMulJob> jobs, Threads& threads) {
   for (const QuantizedMatMulJob& job : jobs)
     threads.Run(job.w.rows, [&](std::size_t n) {
-      const bool fp4 = job.w.format == StoredFormat::kFp4Block32;
-      for (std::size_t t = 0; t < job.y.rows(); ++t)
-        job.y[t][n] = fp4 ? DotFp4(job.x.Row(t), job.w, n) : DotFp8(job.x.Row(t), job.w, n);
+      for (std::size_t t = 0; t < job.y.rows(); ++t) job.y[t][n] = Dot(job, t, n);
     });
 }
 
@@ -132,7 +118,7 @@ void RunUnit(const QuantizedMatMulJob& job, const Grid& grid, std::size_t index)
   }
   const bool fp4 = w.format == StoredFormat::kFp4Block32;
   const std::size_t code_bytes = fp4 ? w.cols / 2 : w.cols;
-  const std::size_t scale_bytes = fp4 ? w.cols / kInt8Block : CeilDiv(w.cols, kInt16Block);
+  const std::size_t scale_bytes = fp4 ? w.cols / kRowBlock : CeilDiv(w.cols, 128);
   const std::byte* scales = fp4 ? w.scales + first_row * scale_bytes : w.Fp8ScaleRow(first_row);
   const QuantizedUnit unit{
       .x = x.data(),
@@ -167,7 +153,7 @@ void RunShare(std::span<const QuantizedMatMulJob> jobs, std::size_t begin, std::
 
 RowFormat RowFormatFor(StoredFormat format) {
   return ArithmeticOf(ProductOf(format)) == Arithmetic::kInt8Dot ? RowFormat::kInt8Block32
-                                                                 : RowFormat::kInt16Block128;
+                                                                 : RowFormat::kInt16Block32;
 }
 
 namespace ref {
@@ -180,11 +166,11 @@ void MatMul(const QuantizedMatMulJob& job) {
   for (std::size_t t = 0; t < job.y.rows(); ++t) {
     DequantizeRow(job.x.format, job.x.Row(t), x);
     for (std::size_t n = 0; n < w.rows; ++n) {
-      const std::byte* scales = fp4 ? w.scales + n * (w.cols / kInt8Block) : w.Fp8ScaleRow(n);
+      const std::byte* scales = fp4 ? w.scales + n * (w.cols / kRowBlock) : w.Fp8ScaleRow(n);
       double sum = 0;
       for (std::size_t k = 0; k < w.cols; ++k)
         sum += x[k] * CodeAt(w, n, k) * (fp4 ? 0x1p-1 : 0x1p-9) *
-               double{ScaleAt(scales, k / (fp4 ? kInt8Block : kInt16Block))};
+               double{ScaleAt(scales, k / (fp4 ? kRowBlock : 128))};
       job.y[t][n] = static_cast<float>(sum);
     }
   }

@@ -7,15 +7,12 @@
 //   w  [n, cols]       stored codes
 //   y  [tokens, n]     f32  every element written; must not overlap x
 //
-// Numbers  the sum over a block of 32 (FP4) or 128 (FP8) columns is exact in 32-bit integers; then,
-//          in f32, sum = fma(float(block), scale_x scale_w, sum), blocks in order; FP4: block b
-//          into sum b mod 4, and (s0 + s1) + (s2 + s3) at the end. An FP8 value times 512 has 18
-//          bits: the upper 15 and the lower 3, which few columns have, are two sums, the second
-//          over 64 columns at a time; they are added at the end.
-//          Same bits from every instruction set and from plain C++, for any tokens and threads.
-//          An E4M3 NaN counts as 480; an E8M0 NaN gives NaN.
-// Error    beside the activations' rounding (blocks + 2) * 2^-24 * sum_b |term|, a block of FP8
-//          being three terms.
+// Numbers  the sum over a block b of 32 columns (quantized_row.h says which) is exact in 32-bit
+//          integers; then, in f32, sum[b mod 4] = fma(float(block), scale_x scale_w, sum[b mod 4]),
+//          blocks in order, and (s0 + s1) + (s2 + s3) at the end. Same bits from every instruction
+//          set and from plain C++, for any tokens and threads. An E4M3 NaN counts as 480; an E8M0
+//          NaN gives NaN.
+// Error    beside the activations' rounding (blocks / 4 + 3) * 2^-24 * sum_b |term|.
 // Caller   shapes and formats agree (HADAL_CHECK).
 // Cost     2 * tokens * n * cols operations; a weight's bytes are read once per 128 tokens.
 // Source   the products are those of DeepSeek-V4 inference/kernel.py, fp8_gemm and fp4_gemm, whose

@@ -1,4 +1,3 @@
 #include "kernels/integers_avx2.h"
-#include "kernels/quantized_direct_none.h"
 
 #include "kernels/quantized_matmul_simd.inc"

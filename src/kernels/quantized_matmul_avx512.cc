@@ -1,4 +1,3 @@
 #include "kernels/integers_avx512.h"
-#include "kernels/quantized_direct_avx512.h"
 
 #include "kernels/quantized_matmul_simd.inc"

@@ -61,19 +61,18 @@ std::vector<float> Product(const QuantizedRows& x, const Weight& w, std::size_t 
 }
 
 TEST(QuantizeRow, RoundsToTheNearestStepOfItsBlock) {
-  for (const RowFormat format : {RowFormat::kInt8Block32, RowFormat::kInt16Block128}) {
+  for (const RowFormat format : {RowFormat::kInt8Block32, RowFormat::kInt16Block32}) {
     const bool narrow = format == RowFormat::kInt8Block32;
-    const std::size_t block = narrow ? kInt8Block : kInt16Block, cols = 3 * kInt16Block;
-    std::vector<float> x = RandomNormals(cols, 5);
-    for (std::size_t i = 0; i < block; ++i) x[block + i] = 0;
+    const std::size_t cols = 384, zeros = 5;  // a block
+    const auto block_of = [&](std::size_t k) { return narrow ? k / 32 : k / 128 * 4 + k % 16 / 4; };
+    std::vector<float> x = RandomNormals(cols, 5), amax(cols / 32);
+    for (std::size_t k = 0; k < cols; ++k) {
+      if (block_of(k) == zeros) x[k] = 0;
+      amax[block_of(k)] = std::max(amax[block_of(k)], std::fabs(x[k]));
+    }
     OnEveryIsa([&](Isa isa) {
       const Quantized q(format, AsRows(x, 1, cols));
       const std::byte* row = q.rows.Row(0);
-      const auto scale_of = [&](std::size_t b) {
-        float v;
-        std::memcpy(&v, row + cols * (narrow ? 1 : 2) + 4 * b, 4);
-        return v;
-      };
       for (std::size_t k = 0; k < cols; ++k) {
         int v = 0;
         if (narrow) {
@@ -83,12 +82,10 @@ TEST(QuantizeRow, RoundsToTheNearestStepOfItsBlock) {
           std::memcpy(&word, row + 2 * (k / 64 * 64 + k % 2 * 32 + k % 64 / 2), 2);
           v = word;
         }
-        const float amax =
-            *std::max_element(x.begin() + static_cast<std::ptrdiff_t>(k / block * block),
-                              x.begin() + static_cast<std::ptrdiff_t>((k / block + 1) * block),
-                              [](float a, float b) { return std::fabs(a) < std::fabs(b); });
-        const float scale = scale_of(k / block) * (narrow ? 2 : 64);
-        EXPECT_EQ(scale, std::fabs(amax) / (narrow ? kInt8Limit : kInt16Limit)) << IsaName(isa);
+        float scale = 0;
+        std::memcpy(&scale, row + cols * (narrow ? 1 : 2) + 4 * block_of(k), 4);
+        scale *= narrow ? 2 : 512;
+        EXPECT_EQ(scale, amax[block_of(k)] / (narrow ? kInt8Limit : kInt16Limit)) << IsaName(isa);
         EXPECT_LE(std::fabs(static_cast<float>(v) * scale - x[k]), scale * 0.5001f) << k;
       }
     });
@@ -101,7 +98,7 @@ TEST(QuantizeRow, HasTheSameBitsEverywhere) {
   x[200] = kNan;
   x[300] = 1e-44f;
   for (std::size_t i = 320; i < 480; ++i) x[i] *= 1e-42f;
-  for (const RowFormat format : {RowFormat::kInt8Block32, RowFormat::kInt16Block128})
+  for (const RowFormat format : {RowFormat::kInt8Block32, RowFormat::kInt16Block32})
     for (const std::size_t cols : {640u, 608u, 32u}) {
       std::vector<float> want;
       OnEveryIsa([&](Isa isa) {
@@ -142,8 +139,7 @@ TEST(QuantizedMatMul, MatchesTheReferenceOnEveryIsa) {
     const Quantized q(RowFormatFor(format), AsRows(x, kTokens, kCols));
     std::vector<float> want(kTokens * kRows), decoded(kCols);
     ref::MatMul({q.rows, w.weight, {want.data(), kTokens, kRows}});
-    const std::size_t block = format == StoredFormat::kFp4Block32 ? kInt8Block : kInt16Block;
-    const double steps = 3 * static_cast<double>((kCols + block - 1) / block) + 2;
+    const double steps = (kCols + 127) / 128 + 3;
     std::vector<double> bound(want.size()), means(kCols);
     for (std::size_t t = 0; t < kTokens; ++t) {
       ref::DequantizeRow(q.rows.format, q.rows.Row(t), means);
@@ -213,9 +209,27 @@ TEST(QuantizedMatMul, SmallValuesBesideLargeOnesCount) {
   for (std::size_t k = 0; k < 128; ++k) x[k] = k == 0 ? 0.0f : k % 2 == 0 ? 1.0f : -1.0f;
   const float scale = std::ldexp(1.0f, std::to_integer<int>(w.scales[0]) - 127);
   OnEveryIsa([&](Isa isa) {
-    const Quantized q(RowFormat::kInt16Block128, AsRows(x, 1, 128));
+    const Quantized q(RowFormat::kInt16Block32, AsRows(x, 1, 128));
     EXPECT_NEAR(Product(q.rows, w.weight, 1).front() / scale, 127 * 0x1p-9f, 1e-6f) << IsaName(isa);
   });
+}
+
+// Every input at its limit with the largest codes: the largest sums that 32 bits must hold.
+TEST(QuantizedMatMul, TheLargestSumsOfABlockFit) {
+  constexpr std::size_t kMost = 20, kCols = 256;
+  const std::vector<float> x(kMost * kCols, 1.0f);
+  for (const int code : {0x7F, 0xFF}) {  // 480, and its negative
+    Stored w = MakeWeight(StoredFormat::kFp8Block128, 2, kCols, 1);
+    w.scales.assign(w.scales.size(), std::byte{127});
+    w.weight.scales = w.scales.data();
+    std::fill(w.codes.begin(), w.codes.end(), static_cast<std::byte>(code));
+    OnEveryIsa([&](Isa isa) {
+      const Quantized q(RowFormat::kInt16Block32, AsRows(x, kMost, kCols));
+      for (const std::size_t tokens : {std::size_t{1}, std::size_t{3}, kMost})
+        for (const float y : Product(q.rows, w.weight, tokens))
+          EXPECT_NEAR(y, code == 0x7F ? 480.0 * kCols : -480.0 * kCols, 0.1) << IsaName(isa);
+    });
+  }
 }
 
 TEST(QuantizedMatMul, InfinitiesAndNansStayInTheirToken) {

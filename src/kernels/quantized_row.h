@@ -1,7 +1,9 @@
 // Activation rows as integers, for exact products with FP8 and FP4 weights (quantized_matmul.h).
 //
-//   kInt8Block32    for FP4 weights: blocks of 32 columns, |q| <= 127
-//   kInt16Block128  for FP8 weights: blocks of 128 columns, |q| <= 546
+//   kInt8Block32   for FP4 weights: |q| <= 127; 32 columns behind each other are a block
+//   kInt16Block32  for FP8 weights: |q| <= 273; of every 128 columns, those with the same
+//                  k / 4 mod 4 are a block, the `part`: in vectors of sixteen columns every part has
+//                  its own lanes, so that blocks need no sums across lanes
 //
 //   scale = amax / limit of a block, q = round(x / scale), to nearest, ties to even
 //
@@ -11,15 +13,15 @@
 // A stored row, with cols rounded up to a multiple of 128, everything zero there:
 //   q       [cols] int8 or int16, the even columns of every 128 (int8) or 64 (int16) before the odd
 //           ones: the order in which unpacking stored codes leaves them
-//   scale   [cols / 32 or cols / 128] f32, of a unit of the integer products: half the above for
-//           int8, whose FP4 partners are doubled; 2^-6 of it for int16, whose FP8 partners are
-//           64-fold
+//   scale   [cols / 32] f32, by block (int16: [128 columns, part]), of a unit of the integer
+//           products: half the above for int8, whose FP4 partners are doubled; 2^-9 of it for
+//           int16, whose FP8 partners are 512-fold
 //   offset  [cols / 32] i32, int8 only: -12 sum of q; its FP4 partners have 12 added, to be
 //   unsigned
 //
 // Numbers  the same bits from every instruction set. A block with an infinity or a NaN has scale
 //          NaN.
-// Error    |x - scale q| <= amax/254 or amax/1092 of the block; the official FP8 activations
+// Error    |x - scale q| <= amax/254 or amax/546 of the block; the official FP8 activations
 //          (blocks of 128) keep 3 bits behind the leading one, an error of up to |x|/16.
 // Source   this project's: docs/numerics.md says what it costs beside the official rounding.
 #pragma once
@@ -32,11 +34,11 @@
 
 namespace hadal::kernels {
 
-enum class RowFormat { kInt8Block32, kInt16Block128 };
+enum class RowFormat { kInt8Block32, kInt16Block32 };
 
-inline constexpr std::size_t kInt8Block = 32, kInt16Block = 128;
-// 546 * 30720 * 128 < 2^31: the sum of a block with any weight codes stays in 32 bits.
-inline constexpr float kInt8Limit = 127, kInt16Limit = 546;
+inline constexpr std::size_t kRowBlock = 32;
+// 273 * 480 * 512 * 32 < 2^31: the sum of a block with any weight codes stays in 32 bits.
+inline constexpr float kInt8Limit = 127, kInt16Limit = 273;
 
 std::size_t QuantizedRowBytes(RowFormat format, std::size_t cols);
 
@@ -44,6 +46,11 @@ std::size_t QuantizedRowBytes(RowFormat format, std::size_t cols);
 constexpr std::size_t QuantizedPlace(RowFormat format, std::size_t k) {
   const std::size_t group = format == RowFormat::kInt8Block32 ? 128 : 64;
   return k / group * group + k % 2 * (group / 2) + k % group / 2;
+}
+
+// Which of a row's blocks column k is in.
+constexpr std::size_t QuantizedBlock(RowFormat format, std::size_t k) {
+  return format == RowFormat::kInt8Block32 ? k / kRowBlock : k / 128 * 4 + k / 4 % 4;
 }
 
 // out [QuantizedRowBytes], 4-byte aligned.

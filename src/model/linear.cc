@@ -76,13 +76,13 @@ LinearInput PrepareInput(const Context& context, View2<const float> x,
 }
 
 std::size_t LinearInputBytes(std::size_t rows, std::size_t cols) {
-  return std::max(RowsBytes(kernels::RowFormat::kInt16Block128, rows, cols) +
+  return std::max(RowsBytes(kernels::RowFormat::kInt16Block32, rows, cols) +
                       RowsBytes(kernels::RowFormat::kInt8Block32, rows, cols),
                   Arena::BytesOf<float>(rows, cols));
 }
 
 std::size_t IntegerInputBytes(std::size_t rows, std::size_t cols) {
-  return std::max(RowsBytes(kernels::RowFormat::kInt16Block128, rows, cols),
+  return std::max(RowsBytes(kernels::RowFormat::kInt16Block32, rows, cols),
                   RowsBytes(kernels::RowFormat::kInt8Block32, rows, cols));
 }
 
