@@ -2,7 +2,28 @@
 
 #include <cmath>
 
+#include "train/simd.h"
+
 namespace hadal::train {
+namespace {
+
+template <class T>
+struct Factors {
+  T beta1, beta2, eps, unbias2, keep, step;
+};
+
+template <class T>
+HADAL_TARGET_CLONES void Update(const Factors<T>& f, const T* g, std::int64_t count, T* m, T* v,
+                                T* w) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    m[i] = f.beta1 * m[i] + (1 - f.beta1) * g[i];
+    v[i] = f.beta2 * v[i] + (1 - f.beta2) * g[i] * g[i];
+    w[i] = f.keep * w[i] - f.step * m[i] / (std::sqrt(v[i] * f.unbias2) + f.eps);
+  }
+}
+
+}  // namespace
 
 AdamW::AdamW(std::vector<std::pair<std::string, torch::Tensor>> parameters, AdamWOptions options)
     : options_(options) {
@@ -13,20 +34,27 @@ AdamW::AdamW(std::vector<std::pair<std::string, torch::Tensor>> parameters, Adam
   steps_ = torch::zeros({static_cast<std::int64_t>(entries_.size())}, torch::kInt64);
 }
 
-void AdamW::Step(double lr) {
-  const torch::NoGradGuard no_grad;
+Status AdamW::Step(double lr, Workers& workers) {
   auto* const steps = steps_.data_ptr<std::int64_t>();
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
+  return workers.Run(entries_.size(), [&](std::size_t i) -> Status {
+    const torch::NoGradGuard no_grad;
     Entry& entry = entries_[i];
-    const torch::Tensor gradient = entry.value.grad();
-    if (!gradient.defined()) continue;
+    if (!entry.value.grad().defined()) return Unit{};
+    const torch::Tensor gradient = entry.value.grad().contiguous();
     const auto t = static_cast<double>(++steps[i]);
     const double bias1 = 1 - std::pow(options_.beta1, t), bias2 = 1 - std::pow(options_.beta2, t);
-    entry.m.mul_(options_.beta1).add_(gradient, 1 - options_.beta1);
-    entry.v.mul_(options_.beta2).addcmul_(gradient, gradient, 1 - options_.beta2);
-    const torch::Tensor denominator = (entry.v / bias2).sqrt_().add_(options_.eps);
-    entry.value.mul_(1 - lr * options_.weight_decay).addcdiv_(entry.m, denominator, -lr / bias1);
-  }
+    AT_DISPATCH_FLOATING_TYPES(gradient.scalar_type(), "AdamW", [&] {
+      const Factors<scalar_t> factors{static_cast<scalar_t>(options_.beta1),
+                                      static_cast<scalar_t>(options_.beta2),
+                                      static_cast<scalar_t>(options_.eps),
+                                      static_cast<scalar_t>(1 / bias2),
+                                      static_cast<scalar_t>(1 - lr * options_.weight_decay),
+                                      static_cast<scalar_t>(lr / bias1)};
+      Update(factors, gradient.data_ptr<scalar_t>(), gradient.numel(), entry.m.data_ptr<scalar_t>(),
+             entry.v.data_ptr<scalar_t>(), entry.value.data_ptr<scalar_t>());
+    });
+    return Unit{};
+  });
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> AdamW::State() const {

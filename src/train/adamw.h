@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "train/workers.h"
+
 namespace hadal::train {
 
 struct AdamWOptions {
@@ -23,7 +25,7 @@ class AdamW {
  public:
   AdamW(std::vector<std::pair<std::string, torch::Tensor>> parameters, AdamWOptions options);
 
-  void Step(double lr);  // a parameter without a gradient stays as it is
+  Status Step(double lr, Workers& workers);  // a parameter without a gradient stays as it is
 
   // ("m.NAME", m), ("v.NAME", v) of every parameter and ("steps", [parameters] int64).
   std::vector<std::pair<std::string, torch::Tensor>> State() const;

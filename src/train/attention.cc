@@ -68,8 +68,9 @@ SublayerResult AttentionLayer(const Tensor& x, const AttentionWeights& w, const 
     in.entries = Stored(Rotate(pooled.unsqueeze(2), visible.positions, rotary).squeeze(2), pass);
   }
   const Tensor scores = RunIndexer(x, q_r, w, pass, rotary, in);
-  const AttentionResult attended = AttentionCore(
-      in, plan, static_cast<std::int64_t>(c.sliding_window), w.ratio != 0 ? &visible : nullptr);
+  const AttentionResult attended =
+      AttentionCore(in, plan, static_cast<std::int64_t>(c.sliding_window),
+                    w.ratio != 0 ? &visible : nullptr, products);
 
   SublayerResult result;
   const Tensor o = Rotate(attended.o, plan.positions, rotary, /*inverse=*/true);

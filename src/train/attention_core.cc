@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "base/check.h"
 #include "train/parallel.h"
@@ -11,45 +12,33 @@
 namespace hadal::train {
 namespace {
 
+constexpr std::int64_t kQueries = 32;  // fewer would pack more, more would compute more
+
 using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Queries are taken `queries` at a time; such a block sees `before` keys ahead of its own.
+// Queries are taken `queries` at a time. Such a block sees its own keys and `before` ahead of them,
+// as far as there are any.
 struct Bands {
   std::int64_t tokens, queries, before, blocks;
   Bands(std::int64_t tokens_, std::int64_t window)
       : tokens(tokens_),
-        queries(std::clamp<std::int64_t>(window, 16, 64)),
-        before((std::min(window, tokens) - 1 + queries - 1) / queries * queries),
+        queries(kQueries),
+        before(std::min(window, tokens) - 1),
         blocks((tokens + queries - 1) / queries) {}
-  std::int64_t keys() const { return before + queries; }
-  std::int64_t padded() const { return blocks * queries; }
+  std::int64_t keys() const { return before + queries; }  // at most
+};
 
-  // [batch, tokens, ...] with zero tokens behind, up to a whole number of blocks.
-  Tensor Pad(const Tensor& x) const {
-    if (padded() == tokens) return x.contiguous();
-    std::vector<std::int64_t> shape = x.sizes().vec();
-    shape[1] = padded() - tokens;
-    return torch::cat({x, torch::zeros(shape, x.options())}, 1);
-  }
-  // [batch, padded, width] -> [batch * blocks, keys, width]: the keys of every block, copied.
-  Tensor Spread(const Tensor& kv) const {
-    const std::int64_t batch = kv.size(0), width = kv.size(2), rows = before + padded();
-    const Tensor front = torch::zeros({batch, before, width}, kv.options());
-    return torch::cat({front, kv}, 1)
-        .as_strided({batch, blocks, keys(), width}, {rows * width, queries * width, width, 1})
-        .reshape({batch * blocks, keys(), width});
-  }
-  // The reverse: sums what belongs to the same key. -> [batch, tokens, width]
-  Tensor Gather(const Tensor& spread, std::int64_t batch) const {
-    const std::int64_t width = spread.size(2);
-    Tensor sum = torch::zeros({batch, before + padded(), width}, spread.options());
-    const Tensor parts = spread.view({batch, blocks, keys(), width});
-    for (std::int64_t block = 0; block < blocks; ++block)
-      sum.narrow(1, block * queries, keys()).add_(parts.select(1, block));
-    return sum.narrow(1, before, tokens).contiguous();
-  }
+// One block of one row of the batch.
+struct Block {
+  std::int64_t row;                 // of the batch
+  std::int64_t begin, end;          // its queries
+  std::int64_t key;                 // its first key; the last one is that of its last query
+  std::int64_t entry, entries_end;  // what any of its queries may see
+  std::int64_t queries() const { return end - begin; }
+  std::int64_t keys() const { return end - key; }
+  std::int64_t entries() const { return entries_end - entry; }
 };
 
 // What the softmax of a token runs over, in its rows of scores.
@@ -107,164 +96,264 @@ struct Visibility {
   const Entries* visible;
   const Tensor& selected;
   std::int64_t window;
+  Products products;
   Tensor* mass;  // null: not wanted
 };
 
-template <class T>
-class Softmax {
+// What every token may see, by its number in the whole batch.
+class Sight {
  public:
-  Softmax(const Bands& bands, const Visibility& in, std::int64_t heads)
+  Sight(const Tensor& window_begin, const Tensor& entry_begin, const Tensor& entry_end,
+        const Bands& bands)
       : bands_(bands),
-        heads_(heads),
-        count_(in.visible != nullptr ? in.visible->count : 0),
-        window_begin_(in.window_begin.data_ptr<std::int64_t>()),
-        entry_begin_(count_ > 0 ? in.visible->begin.data_ptr<std::int64_t>() : nullptr),
-        entry_end_(count_ > 0 ? in.visible->end.data_ptr<std::int64_t>() : nullptr),
-        selected_(in.selected.defined() ? in.selected.data_ptr<std::uint8_t>() : nullptr) {}
+        window_begin_(window_begin.data_ptr<std::int64_t>()),
+        entry_begin_(entry_begin.defined() ? entry_begin.data_ptr<std::int64_t>() : nullptr),
+        entry_end_(entry_end.defined() ? entry_end.data_ptr<std::int64_t>() : nullptr) {}
 
-  // Scores in, probabilities out, in place; sink_p [batch, padded, heads].
-  void Forward(T* window, T* entries, const T* sink, T scale, std::int64_t batch, T* sink_p) const {
-    ParallelRows(batch * bands_.padded(), heads_ * (bands_.keys() + count_) * 4,
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t row = begin; row < end; ++row)
-                     Token(row, window + row * heads_ * bands_.keys(),
-                           entries + row * heads_ * count_, sink, scale, sink_p + row * heads_);
-                 });
+  Block BlockAt(std::int64_t row, std::int64_t index) const {
+    Block block{row,
+                index * bands_.queries,
+                std::min(bands_.tokens, (index + 1) * bands_.queries),
+                std::max<std::int64_t>(0, index * bands_.queries - bands_.before),
+                0,
+                0};
+    if (entry_begin_ == nullptr) return block;
+    const std::int64_t first = row * bands_.tokens;
+    block.entry =
+        *std::min_element(entry_begin_ + first + block.begin, entry_begin_ + first + block.end);
+    block.entries_end =
+        *std::max_element(entry_end_ + first + block.begin, entry_end_ + first + block.end);
+    block.entries_end = std::max(block.entry, block.entries_end);
+    return block;
+  }
+  // Of query t of a block, relative to the block's keys and entries.
+  Ranges RangesOf(const Block& block, std::int64_t t) const {
+    const std::int64_t token = block.row * bands_.tokens + t;
+    Ranges r{window_begin_[token] - block.key, t - block.key + 1, 0, 0};
+    if (entry_begin_ == nullptr) return r;
+    r.entry_begin = entry_begin_[token] - block.entry;
+    r.entry_end = std::max(r.entry_begin, entry_end_[token] - block.entry);
+    return r;
   }
 
  private:
-  void Token(std::int64_t row, T* window, T* entries, const T* sink, T scale, T* sink_p) const {
-    const std::int64_t t = row % bands_.padded();
-    if (t >= bands_.tokens) {  // a padding query: no gradient may come of it
-      std::fill_n(window, heads_ * bands_.keys(), T{0});
-      std::fill_n(entries, heads_ * count_, T{0});
-      std::fill_n(sink_p, heads_, T{0});
-      return;
-    }
-    const std::int64_t token = row / bands_.padded() * bands_.tokens + t;
-    const std::int64_t first_key = t / bands_.queries * bands_.queries - bands_.before;
-    const Ranges r{window_begin_[token] - first_key, t - first_key + 1,
-                   count_ > 0 ? entry_begin_[token] : 0, count_ > 0 ? entry_end_[token] : 0};
-    const std::uint8_t* selected = selected_ != nullptr ? selected_ + token * count_ : nullptr;
-    for (std::int64_t h = 0; h < heads_; ++h)
-      sink_p[h] = SoftmaxRow(window + h * bands_.keys(), bands_.keys(), entries + h * count_,
-                             count_, sink[h], scale, r, selected);
-  }
-
   Bands bands_;
-  std::int64_t heads_, count_;
   const std::int64_t *window_begin_, *entry_begin_, *entry_end_;
-  const std::uint8_t* selected_;
 };
 
-struct RowsShape {
-  std::int64_t heads, keys, count;
-};
-
-// dp in, dz out, in place: dz = scale * p * (dp - sum(p * dp)) and dsink -= sink_p * sum(p * dp),
-// of tokens [begin, end).
+// The tensors of one pass, as what a block of them is. Probabilities of a block lie as
+// [queries * heads, bands.keys()] and [queries * heads, count]; only what the block sees is there.
 template <class T>
-HADAL_TARGET_CLONES void SoftmaxBackward(const RowsShape& s, const T* window_p, const T* entry_p,
-                                         const T* sink_p, T scale, std::int64_t begin,
-                                         std::int64_t end, T* window_d, T* entry_d, T* dsink) {
-  for (std::int64_t i = begin * s.heads; i < end * s.heads; ++i) {
-    const T *pw = window_p + i * s.keys, *pe = entry_p + i * s.count;
-    T *dw = window_d + i * s.keys, *de = entry_d + i * s.count;
-    const T dot = Dot(pw, dw, s.keys) + Dot(pe, de, s.count);
-    dsink[i % s.heads] -= sink_p[i] * dot;
-#pragma omp simd
-    for (std::int64_t j = 0; j < s.keys; ++j) dw[j] = scale * pw[j] * (dw[j] - dot);
-#pragma omp simd
-    for (std::int64_t j = 0; j < s.count; ++j) de[j] = scale * pe[j] * (de[j] - dot);
+struct Core {
+  Bands bands;
+  std::int64_t heads, width, count;
+  const T *q, *kv, *entries;
+  Products products;
+
+  Core(const Bands& bands_, const Tensor& q_, const Tensor& kv_, const Tensor& entries_,
+       Products products_)
+      : bands(bands_),
+        heads(q_.size(2)),
+        width(q_.size(3)),
+        count(entries_.numel() > 0 ? entries_.size(1) : 0),
+        q(q_.data_ptr<T>()),
+        kv(kv_.data_ptr<T>()),
+        entries(count > 0 ? entries_.data_ptr<T>() : nullptr),
+        products(products_) {}
+
+  std::int64_t FirstRow(const Block& b) const {  // of queries and heads, in the whole batch
+    return (b.row * bands.tokens + b.begin) * heads;
   }
+  Matrix<T> Queries(const T* x, const Block& b) const {
+    return Dense(x + FirstRow(b) * width, b.queries() * heads, width);
+  }
+  std::int64_t KeyAt(const Block& b) const { return (b.row * bands.tokens + b.key) * width; }
+  std::int64_t EntryAt(const Block& b) const { return (b.row * count + b.entry) * width; }
+  Matrix<T> Keys(const Block& b) const { return Dense(kv + KeyAt(b), b.keys(), width); }
+  Matrix<T> Visible(const Block& b) const {
+    return Dense(entries + EntryAt(b), b.entries(), width);
+  }
+  Matrix<T> OfKeys(const T* p, const Block& b) const {
+    return {p, b.queries() * heads, b.keys(), bands.keys(), 1};
+  }
+  Matrix<T> OfEntries(const T* p, const Block& b) const {
+    return {p, b.queries() * heads, b.entries(), count, 1};
+  }
+
+  // x . k for the rows x of queries.
+  void Scores(const Matrix<T>& x, const Block& b, T* window, T* entry) const {
+    Multiply(Product<T>{x, Keys(b).Turned(), window, bands.keys()}, products);
+    if (b.entries() > 0) Multiply(Product<T>{x, Visible(b).Turned(), entry, count}, products);
+  }
+  // out = p k, over keys and entries.
+  void Sum(const T* window, const T* entry, const Block& b, T* out) const {
+    Multiply(Product<T>{OfKeys(window, b), Keys(b), out, width}, products);
+    if (b.entries() > 0)
+      Multiply(Product<T>{OfEntries(entry, b), Visible(b), out, width, out, width}, products);
+  }
+  // dkeys += p^T x, likewise for entries.
+  void AddBack(const T* window, const T* entry, const Matrix<T>& x, const Block& b, T* dkv,
+               T* dentries) const {
+    T* const keys = dkv + KeyAt(b);
+    Multiply(Product<T>{OfKeys(window, b).Turned(), x, keys, width, keys, width}, products);
+    if (b.entries() == 0) return;
+    T* const visible = dentries + EntryAt(b);
+    Multiply(Product<T>{OfEntries(entry, b).Turned(), x, visible, width, visible, width}, products);
+  }
+};
+
+// Scores of a block in, probabilities out, in place; sink_p [queries, heads].
+template <class T>
+void SoftmaxBlock(const Core<T>& core, const Sight& sight, const Block& block, const T* sink,
+                  const std::uint8_t* selected, T* window, T* entry, T* sink_p) {
+  const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(core.width)));
+  for (std::int64_t t = block.begin; t < block.end; ++t) {
+    const Ranges r = sight.RangesOf(block, t);
+    const std::uint8_t* chosen =
+        selected == nullptr
+            ? nullptr
+            : selected + (block.row * core.bands.tokens + t) * core.count + block.entry;
+    for (std::int64_t h = 0; h < core.heads; ++h) {
+      const std::int64_t i = (t - block.begin) * core.heads + h;
+      sink_p[i] = SoftmaxRow(window + i * core.bands.keys(), block.keys(), entry + i * core.count,
+                             block.entries(), sink[h], scale, r, chosen);
+    }
+  }
+}
+
+// mass [queries, count] of a block, zeroed before.
+template <class T>
+void AddMass(const Core<T>& core, const Block& block, const T* entry, T* mass) {
+  for (std::int64_t i = 0; i < block.queries() * core.heads; ++i) {
+    T* const row = mass + i / core.heads * core.count + block.entry;
+    for (std::int64_t j = 0; j < block.entries(); ++j) row[j] += entry[i * core.count + j];
+  }
+}
+
+// One head of one token: dp in, dz out, in place: dz = scale * p * (dp - sum(p * dp)); returns the
+// sum.
+template <class T>
+HADAL_TARGET_CLONES T SoftmaxRowBackward(const T* window_p, std::int64_t keys, const T* entry_p,
+                                         std::int64_t count, T scale, T* window_d, T* entry_d) {
+  const T dot = Dot(window_p, window_d, keys) + Dot(entry_p, entry_d, count);
+#pragma omp simd
+  for (std::int64_t j = 0; j < keys; ++j) window_d[j] = scale * window_p[j] * (window_d[j] - dot);
+#pragma omp simd
+  for (std::int64_t j = 0; j < count; ++j) entry_d[j] = scale * entry_p[j] * (entry_d[j] - dot);
+  return dot;
+}
+
+// dsink [heads] -= sink_p * sum(p * dp).
+template <class T>
+void SoftmaxBlockBackward(const Core<T>& core, const Block& block, const T* window_p,
+                          const T* entry_p, const T* sink_p, T* window_d, T* entry_d, T* dsink) {
+  const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(core.width)));
+  for (std::int64_t i = 0; i < block.queries() * core.heads; ++i) {
+    const std::int64_t at = i * core.bands.keys(), entry_at = i * core.count;
+    const T dot = SoftmaxRowBackward(window_p + at, block.keys(), entry_p + entry_at,
+                                     block.entries(), scale, window_d + at, entry_d + entry_at);
+    dsink[i % core.heads] -= sink_p[i] * dot;
+  }
+}
+
+template <class T>
+T* Data(const Tensor& x) {
+  return x.defined() ? x.data_ptr<T>() : nullptr;
 }
 
 struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
   // entries is empty where there are none.
   static Tensor forward(AutogradContext* context, const Tensor& q_in, const Tensor& kv_in,
                         const Tensor& entries_in, const Tensor& sink, const Visibility& in) {
-    const std::int64_t batch = q_in.size(0), heads = q_in.size(2), width = q_in.size(3);
-    const Bands bands(q_in.size(1), in.window);
-    const std::int64_t count = in.visible != nullptr ? in.visible->count : 0;
-    const Tensor q = bands.Pad(q_in), keys = bands.Spread(bands.Pad(kv_in));
-    const Tensor q_blocks = q.view({batch * bands.blocks, bands.queries * heads, width});
-    const Tensor q_rows = q.view({batch, bands.padded() * heads, width});
-    Tensor window_p = torch::bmm(q_blocks, keys.transpose(1, 2)), entries, entry_p;
-    if (count > 0) {
-      entries = entries_in.contiguous();
-      entry_p = torch::bmm(q_rows, entries.transpose(1, 2));
-    }
-    Tensor sink_p = torch::empty({batch, bands.padded(), heads}, q.options());
+    const Tensor q = q_in.contiguous(), kv = kv_in.contiguous(), entries = entries_in.contiguous();
+    const Bands bands(q.size(1), in.window);
+    const std::int64_t rows = q.size(0) * q.size(1) * q.size(2),
+                       count = in.visible != nullptr ? in.visible->count : 0;
+    Tensor window_p = torch::empty({rows, bands.keys()}, q.options()),
+           entry_p = torch::empty({rows, count}, q.options()),
+           sink_p = torch::empty({rows}, q.options()), o = torch::empty_like(q);
+    if (in.mass != nullptr) *in.mass = torch::zeros({q.size(0), q.size(1), count}, q.options());
+    Tensor begin, end;
+    if (count > 0) begin = in.visible->begin, end = in.visible->end;
+    const Sight sight(in.window_begin, begin, end, bands);
     AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "Attention", [&] {
-      Softmax<scalar_t>(bands, in, heads)
-          .Forward(window_p.data_ptr<scalar_t>(),
-                   count > 0 ? entry_p.data_ptr<scalar_t>() : nullptr, sink.data_ptr<scalar_t>(),
-                   static_cast<scalar_t>(1 / std::sqrt(static_cast<double>(width))), batch,
-                   sink_p.data_ptr<scalar_t>());
+      const Core<scalar_t> core(bands, q, kv, entries, in.products);
+      const auto* sinks = sink.data_ptr<scalar_t>();
+      const auto* selected = Data<std::uint8_t>(in.selected);
+      auto *windows = window_p.data_ptr<scalar_t>(), *of_entries = entry_p.data_ptr<scalar_t>(),
+           *of_sinks = sink_p.data_ptr<scalar_t>(), *out = o.data_ptr<scalar_t>(),
+           *mass = in.mass != nullptr ? in.mass->data_ptr<scalar_t>() : nullptr;
+      ParallelRows(q.size(0) * bands.blocks, 1 << 20, [&](std::int64_t from, std::int64_t to) {
+        for (std::int64_t i = from; i < to; ++i) {
+          const Block block = sight.BlockAt(i / bands.blocks, i % bands.blocks);
+          const std::int64_t row = core.FirstRow(block);
+          scalar_t *window = windows + row * bands.keys(), *entry = of_entries + row * count;
+          core.Scores(core.Queries(core.q, block), block, window, entry);
+          SoftmaxBlock(core, sight, block, sinks, selected, window, entry, of_sinks + row);
+          core.Sum(window, entry, block, out + row * core.width);
+          if (mass != nullptr) AddMass(core, block, entry, mass + row / core.heads * count);
+        }
+      });
     });
-    Tensor o = torch::bmm(window_p, keys).view({batch, bands.padded() * heads, width});
-    if (count > 0) o.baddbmm_(entry_p, entries);
-    if (in.mass != nullptr)
-      *in.mass =
-          entry_p.view({batch, bands.padded(), heads, count}).narrow(1, 0, bands.tokens).sum(2);
-    context->save_for_backward({q, keys, entries, window_p, entry_p, sink_p});
-    context->saved_data["tokens"] = bands.tokens;
+    context->save_for_backward(
+        {q, kv, entries, window_p, entry_p, sink_p, in.window_begin, begin, end});
     context->saved_data["window"] = in.window;
-    return o.view({batch, bands.padded(), heads, width}).narrow(1, 0, bands.tokens);
+    context->saved_data["bf16"] = in.products == Products::kBf16;
+    return o;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& d) {
     const variable_list saved = context->get_saved_variables();
-    const Tensor &q = saved[0], &keys = saved[1], &entries = saved[2], &window_p = saved[3],
-                 &entry_p = saved[4], &sink_p = saved[5];
-    const Bands bands(context->saved_data["tokens"].toInt(), context->saved_data["window"].toInt());
-    const std::int64_t batch = q.size(0), heads = q.size(2), width = q.size(3);
-    const auto blocks = [&](const Tensor& x) {
-      return x.view({batch * bands.blocks, bands.queries * heads, width});
-    };
-    const auto rows = [&](const Tensor& x) {
-      return x.view({batch, bands.padded() * heads, width});
-    };
-    const Tensor g = bands.Pad(d[0]);
-    Tensor window_d = torch::bmm(blocks(g), keys.transpose(1, 2)), entry_d, dentries;
-    if (entries.defined()) entry_d = torch::bmm(rows(g), entries.transpose(1, 2));
-    Tensor dkeys = torch::bmm(window_p.transpose(1, 2), blocks(g));
-    if (entries.defined()) dentries = torch::bmm(entry_p.transpose(1, 2), rows(g));
-    Tensor dsink;
+    const Tensor &q = saved[0], &kv = saved[1], &entries = saved[2], g = d[0].contiguous();
+    const Bands bands(q.size(1), context->saved_data["window"].toInt());
+    const Products products =
+        context->saved_data["bf16"].toBool() ? Products::kBf16 : Products::kF32;
+    const Sight sight(saved[6], saved[7], saved[8], bands);
+    Tensor dq = torch::empty_like(q), dkv = torch::zeros_like(kv),
+           dentries = torch::zeros_like(entries),
+           dsinks = torch::zeros({q.size(0), q.size(2)}, q.options());
     AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "Attention", [&] {
-      const RowsShape s{heads, bands.keys(), entries.defined() ? entries.size(1) : 0};
-      const auto *pw = window_p.data_ptr<scalar_t>(), *ps = sink_p.data_ptr<scalar_t>();
-      const auto* pe = s.count > 0 ? entry_p.data_ptr<scalar_t>() : nullptr;
-      auto* dw = window_d.data_ptr<scalar_t>();
-      auto* de = s.count > 0 ? entry_d.data_ptr<scalar_t>() : nullptr;
-      const auto scale = static_cast<scalar_t>(1 / std::sqrt(static_cast<double>(width)));
-      dsink =
-          SumOverRows<scalar_t>(batch * bands.padded(), heads, q.scalar_type(),
-                                [&](std::int64_t begin, std::int64_t end, scalar_t* sum) {
-                                  SoftmaxBackward(s, pw, pe, ps, scale, begin, end, dw, de, sum);
-                                });
+      const Core<scalar_t> core(bands, q, kv, entries, products);
+      const std::int64_t rows = bands.queries * core.heads;
+      const auto *windows = saved[3].data_ptr<scalar_t>(),
+                 *of_entries = saved[4].data_ptr<scalar_t>(),
+                 *of_sinks = saved[5].data_ptr<scalar_t>(), *grad = g.data_ptr<scalar_t>();
+      auto *dqs = dq.data_ptr<scalar_t>(), *dkvs = dkv.data_ptr<scalar_t>(),
+           *des = dentries.data_ptr<scalar_t>(), *dsink = dsinks.data_ptr<scalar_t>();
+      // Neighbouring blocks share keys: a row of the batch is one thread's.
+      ParallelRows(q.size(0), 1 << 20, [&](std::int64_t from, std::int64_t to) {
+        std::vector<scalar_t> window_d(static_cast<std::size_t>(rows * bands.keys())),
+            entry_d(static_cast<std::size_t>(rows * core.count));
+        for (std::int64_t i = from * bands.blocks; i < to * bands.blocks; ++i) {
+          const Block block = sight.BlockAt(i / bands.blocks, i % bands.blocks);
+          const std::int64_t row = core.FirstRow(block);
+          const scalar_t *window = windows + row * bands.keys(),
+                         *entry = of_entries + row * core.count;
+          const Matrix<scalar_t> out = core.Queries(grad, block);
+          core.Scores(out, block, window_d.data(), entry_d.data());
+          core.AddBack(window, entry, out, block, dkvs, des);
+          SoftmaxBlockBackward(core, block, window, entry, of_sinks + row, window_d.data(),
+                               entry_d.data(), dsink + block.row * core.heads);
+          core.Sum(window_d.data(), entry_d.data(), block, dqs + row * core.width);
+          core.AddBack(window_d.data(), entry_d.data(), core.Queries(core.q, block), block, dkvs,
+                       des);
+        }
+      });
     });
-    Tensor dq = torch::bmm(window_d, keys).view({batch, bands.padded() * heads, width});
-    dkeys.baddbmm_(window_d.transpose(1, 2), blocks(q));
-    if (entries.defined()) {
-      dq.baddbmm_(entry_d, entries);
-      dentries.baddbmm_(entry_d.transpose(1, 2), rows(q));
-    }
-    return {dq.view(q.sizes()).narrow(1, 0, bands.tokens), bands.Gather(dkeys, batch), dentries,
-            dsink, Tensor()};
+    return {dq, dkv, dentries, dsinks.sum(0), Tensor()};
   }
 };
 
 }  // namespace
 
 AttentionResult AttentionCore(const AttentionInputs& in, const DocumentPlan& plan,
-                              std::int64_t window, const Entries* visible) {
+                              std::int64_t window, const Entries* visible, Products products) {
   const bool any = in.entries.defined() && in.entries.size(1) > 0;
   HADAL_CHECK(!any || (visible != nullptr && visible->count == in.entries.size(1)));
   AttentionResult result;
   result.o = AttentionFunction::apply(
       in.q, in.kv, any ? in.entries : torch::empty({0}, in.q.options()), in.sink,
-      Visibility{plan.window_begin, any ? visible : nullptr, in.selected, window,
+      Visibility{plan.window_begin, any ? visible : nullptr, in.selected, window, products,
                  any && in.want_mass ? &result.mass : nullptr});
   return result;
 }

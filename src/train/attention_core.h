@@ -12,12 +12,14 @@
 //   o        [batch, tokens, heads, head_dim]
 //   mass     [batch, tokens, count]              sum over heads of p on the entries; no gradient
 //
-// Window scores are computed in bands: blocks of queries against the keys that any of them may see.
+// Queries are taken in blocks: a block is computed against the keys and the entries that any of its
+// queries may see.
 // Source: DeepSeek-V4 inference/kernel.py, sparse_attn.
 #pragma once
 #include <torch/torch.h>
 
 #include "train/document_plan.h"
+#include "train/matrix_product.h"
 
 namespace hadal::train {
 
@@ -33,6 +35,6 @@ struct AttentionResult {
 
 // visible: the plan's entries of the layer's ratio, or null where `entries` is undefined.
 AttentionResult AttentionCore(const AttentionInputs& in, const DocumentPlan& plan,
-                              std::int64_t window, const Entries* visible);
+                              std::int64_t window, const Entries* visible, Products products);
 
 }  // namespace hadal::train

@@ -2,15 +2,10 @@
 
 #include <atomic>
 
+#include "train/cross_entropy.h"
+
 namespace hadal::train {
 namespace {
-
-torch::Tensor SumOfCrossEntropy(const torch::Tensor& logits, const torch::Tensor& targets) {
-  namespace F = torch::nn::functional;
-  return F::cross_entropy(
-      logits.flatten(0, 1), targets.flatten(),
-      F::CrossEntropyFuncOptions().ignore_index(Sample::kIgnored).reduction(torch::kSum));
-}
 
 double Mean(double sum, std::size_t count) {
   return count == 0 ? 0 : sum / static_cast<double>(count);
@@ -96,7 +91,8 @@ Status BatchGradient::ComputeShard(V4Model& twin, const Sample& sample, const St
   const Output output =
       twin->Forward({part(sample.ids), part(sample.documents)}, OptionsOf(plan, products_, mtp));
 
-  const torch::Tensor ce = SumOfCrossEntropy(output.logits, part(sample.targets));
+  const torch::Tensor ce = SumOfCrossEntropy(output.logits.flatten(0, 1),
+                                             part(sample.targets).flatten(), Sample::kIgnored);
   const double share = 1 / static_cast<double>(config_.batch.shards);
   torch::Tensor total = output.indexer_loss * (config_.loss.indexer * share);
   if (!plan.indexer_only) {
@@ -105,7 +101,8 @@ Status BatchGradient::ComputeShard(V4Model& twin, const Sample& sample, const St
     total = total + ce / targets + output.balance_loss * (config_.loss.balance * share);
   }
   if (mtp) {
-    const torch::Tensor mtp_ce = SumOfCrossEntropy(output.mtp_logits, part(sample.mtp_targets));
+    const torch::Tensor mtp_ce = SumOfCrossEntropy(
+        output.mtp_logits.flatten(0, 1), part(sample.mtp_targets).flatten(), Sample::kIgnored);
     const std::size_t targets = std::max<std::size_t>(1, CountTargets(sample.mtp_targets));
     total = total + mtp_ce * (plan.mtp_weight / static_cast<double>(targets));
     shard->mtp_sum = mtp_ce.item<double>();
@@ -144,16 +141,17 @@ Result<BatchLoss> BatchGradient::Compute(const Sample& sample, const StepPlan& p
   loss.loss = Mean(loss.loss, CountTargets(sample.targets));
   loss.mtp_loss = Mean(loss.mtp_loss, CountTargets(sample.mtp_targets));
 
-  const torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> parameters = model_->parameters();
-  for (std::size_t i = 0; i < parameters.size(); ++i) {
+  HADAL_TRY_STATUS(workers_.Run(parameters.size(), [&](std::size_t i) -> Status {
+    const torch::NoGradGuard no_grad;
     torch::Tensor sum;
     for (const Shard& shard : shards) {
       if (!shard.gradients[i].defined()) continue;
       sum = sum.defined() ? sum.add_(shard.gradients[i]) : shard.gradients[i];
     }
     parameters[i].mutable_grad() = sum;
-  }
+    return Unit{};
+  }));
   return loss;
 }
 

@@ -16,9 +16,11 @@ HyperMixOptions MixOptions(const arch::Config& config) {
 
 // f(normalised input of the sub-layer) -> its output; returns the new streams.
 template <class F>
-Tensor Connected(const Tensor& streams, const HyperWeights& w, const Tensor& norm,
-                 const arch::Config& config, F&& f) {
-  const HyperReadResult read = HyperRead(streams, w, config.rms_norm_eps, MixOptions(config));
+Tensor Connected(const Tensor& streams, const HyperWeights& w, const Tensor& norm, const Pass& pass,
+                 F&& f) {
+  const arch::Config& config = pass.config;
+  const HyperReadResult read =
+      HyperRead(streams, w, config.rms_norm_eps, MixOptions(config), pass.options.products);
   return HyperWrite(read.streams, f(RmsNorm(read.input, norm, config.rms_norm_eps)), read.mix);
 }
 
@@ -38,15 +40,16 @@ BlockResult RunBlock(const Tensor& streams, const Tensor& ids, const BlockWeight
     result.balance_loss = moe.balance_loss;
     return moe.y;
   };
-  const Tensor middle = Connected(streams, w.hc_attn, w.attn_norm, pass.config, attention);
-  result.streams = Connected(middle, w.hc_ffn, w.ffn_norm, pass.config, experts);
+  const Tensor middle = Connected(streams, w.hc_attn, w.attn_norm, pass, attention);
+  result.streams = Connected(middle, w.hc_ffn, w.ffn_norm, pass, experts);
   return result;
 }
 
 Tensor RunHead(const Tensor& streams, const HeadWeights& w, const Tensor& head_weight,
                const Pass& pass) {
   const double eps = pass.config.rms_norm_eps;
-  const Tensor y = HyperRead(streams, w.hc, eps, MixOptions(pass.config)).input;
+  const Tensor y =
+      HyperRead(streams, w.hc, eps, MixOptions(pass.config), pass.options.products).input;
   return Linear(RmsNorm(y, w.norm, eps), head_weight, pass.options.products);
 }
 

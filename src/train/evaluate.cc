@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numbers>
 
+#include "train/cross_entropy.h"
+
 namespace hadal::train {
 
 HeldoutSet::HeldoutSet(const Corpus& corpus, std::size_t row_tokens, std::size_t tokens,
@@ -21,7 +23,6 @@ HeldoutSet::HeldoutSet(const Corpus& corpus, std::size_t row_tokens, std::size_t
 
 Result<HeldoutScore> HeldoutSet::Score(BatchGradient& models, const StepPlan& plan,
                                        std::size_t rows) const {
-  namespace F = torch::nn::functional;
   const std::size_t batches = (sample_.rows + rows - 1) / rows;
   std::vector<double> sums(batches, 0);
   HADAL_TRY_STATUS(models.ForEach(batches, [&](V4Model& model, std::size_t index) -> Status {
@@ -33,11 +34,9 @@ Result<HeldoutScore> HeldoutSet::Score(BatchGradient& models, const StepPlan& pl
     };
     const Output output = model->Forward({part(sample_.ids), part(sample_.documents)},
                                          OptionsOf(plan, models.products(), false));
-    sums[index] =
-        F::cross_entropy(
-            output.logits.flatten(0, 1), part(sample_.targets).flatten(),
-            F::CrossEntropyFuncOptions().ignore_index(Sample::kIgnored).reduction(torch::kSum))
-            .item<double>();
+    sums[index] = SumOfCrossEntropy(output.logits.flatten(0, 1), part(sample_.targets).flatten(),
+                                    Sample::kIgnored)
+                      .item<double>();
     return Unit{};
   }));
   double sum = 0;

@@ -22,6 +22,11 @@ struct Range {
   std::int64_t begin, end;
 };
 
+template <class T>
+Matrix<T> DenseOf(const Tensor& x) {
+  return Dense<T>(x.data_ptr<T>(), x.size(0), x.size(1));
+}
+
 // rsqrt(mean(row^2) + eps)
 template <class T>
 HADAL_TARGET_CLONES void InverseRms(const T* x, std::int64_t width, T eps, Range rows, T* inverse) {
@@ -69,7 +74,7 @@ HADAL_TARGET_CLONES void ReadBackwardStreams(const Shape& s, const T* x, const T
 struct ReadFunction : torch::autograd::Function<ReadFunction> {
   static variable_list forward(AutogradContext* context, const Tensor& streams_in, const Tensor& fn,
                                const Tensor& scale, const Tensor& base, double norm_eps,
-                               HyperMixOptions options) {
+                               HyperMixOptions options, Products products) {
     const Tensor streams = streams_in.contiguous(), x = streams.view({streams.size(0), -1});
     Tensor inverse = torch::empty({x.size(0), 1}, x.options());
     Tensor input = torch::empty({streams.size(0), streams.size(2)}, x.options()), logits, mix;
@@ -79,7 +84,11 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
       ParallelRows(x.size(0), x.size(1), [&](std::int64_t begin, std::int64_t end) {
         InverseRms(data, x.size(1), static_cast<scalar_t>(norm_eps), {begin, end}, inverses);
       });
-      logits = torch::mm(x, fn.t()).mul_(inverse);
+      logits = torch::empty({x.size(0), fn.size(0)}, x.options());
+      Multiply(Product<scalar_t>{DenseOf<scalar_t>(x), DenseOf<scalar_t>(fn).Turned(),
+                                 logits.data_ptr<scalar_t>(), fn.size(0)},
+               Products::kF32);
+      logits.mul_(inverse);
       mix = HyperMix(logits, scale, base, options);
       const Shape s(streams, mix.size(1));
       const auto* m = mix.data_ptr<scalar_t>();
@@ -91,6 +100,7 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
     context->save_for_backward({streams, fn, scale, base, inverse, logits, mix});
     context->saved_data["iterations"] = options.iterations;
     context->saved_data["eps"] = options.eps;
+    context->saved_data["bf16"] = products == Products::kBf16;
     context->set_materialize_grads(false);
     return {input, mix, streams};
   }
@@ -116,8 +126,16 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
       });
       grad = HyperMixBackward(logits, saved[2], saved[3], dmix, options);
       const Tensor dz = grad.logits * inverse;
-      dfn = torch::mm(dz.t(), x);
-      dx = torch::mm(dz, fn);
+      dfn = torch::empty_like(fn);
+      dx = torch::empty_like(x);
+      const Products products =
+          context->saved_data["bf16"].toBool() ? Products::kBf16 : Products::kF32;
+      Multiply(Product<scalar_t>{DenseOf<scalar_t>(dz).Turned(), DenseOf<scalar_t>(x),
+                                 dfn.data_ptr<scalar_t>(), x.size(1)},
+               products);
+      Multiply(Product<scalar_t>{DenseOf<scalar_t>(dz), DenseOf<scalar_t>(fn),
+                                 dx.data_ptr<scalar_t>(), x.size(1)},
+               products);
       const Tensor pull = ((grad.logits * logits).sum(1, true) * inverse * inverse)
                               .mul_(-1.0 / static_cast<double>(x.size(1)));
       const Tensor dstreams = d[2].defined() ? d[2].contiguous() : Tensor();
@@ -128,7 +146,7 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
         ReadBackwardStreams(s, data, m, g, p, more, {begin, end}, out);
       });
     });
-    return {dx.view(streams.sizes()), dfn, grad.scale, grad.base, Tensor(), Tensor()};
+    return {dx.view(streams.sizes()), dfn, grad.scale, grad.base, Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -216,9 +234,9 @@ struct WriteFunction : torch::autograd::Function<WriteFunction> {
 }  // namespace
 
 HyperReadResult HyperRead(const Tensor& streams, const HyperWeights& weights, double norm_eps,
-                          const HyperMixOptions& options) {
-  const variable_list out =
-      ReadFunction::apply(streams, weights.fn, weights.scale, weights.base, norm_eps, options);
+                          const HyperMixOptions& options, Products products) {
+  const variable_list out = ReadFunction::apply(streams, weights.fn, weights.scale, weights.base,
+                                                norm_eps, options, products);
   return {out[0], out[1], out[2]};
 }
 

@@ -11,11 +11,14 @@
 //   streams' = post_j * output + sum_i comb_ij * streams_i      for every j
 //
 // The reduction before the head is a HyperRead whose mix has only `pre`.
+// The logits are computed in float32 whatever `products` says, as in the published code; it decides
+// how their gradient is carried back.
 // Source: DeepSeek-V4 inference/model.py, Block.hc_pre and hc_post; mHC, arXiv:2512.24880.
 #pragma once
 #include <torch/torch.h>
 
 #include "train/hyper_mix.h"
+#include "train/matrix_product.h"
 #include "train/weights.h"
 
 namespace hadal::train {
@@ -28,7 +31,7 @@ struct HyperReadResult {
                 // through HyperRead's backward, which adds up all there is in one pass
 };
 HyperReadResult HyperRead(const torch::Tensor& streams, const HyperWeights& weights,
-                          double norm_eps, const HyperMixOptions& options);
+                          double norm_eps, const HyperMixOptions& options, Products products);
 
 // streams'
 torch::Tensor HyperWrite(const torch::Tensor& streams, const torch::Tensor& output,

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <utility>
 #include <vector>
 
@@ -30,46 +29,64 @@ HADAL_TARGET_CLONES void Normalise(T* x, std::int64_t count) {
 template <class T>
 class NewtonSchulz {
  public:
-  NewtonSchulz(std::int64_t n, std::int64_t m, Products products)
-      : n_(n), m_(m), side_(std::min(n, m)), products_(products) {
-    gram_.resize(static_cast<std::size_t>(side_ * side_));
-    poly_.resize(gram_.size());
-    other_.resize(static_cast<std::size_t>(n * m));
-  }
+  NewtonSchulz(std::size_t steps, Products products) : steps_(steps), products_(products) {}
 
   // x [n, m], in place.
-  void Run(T* x, std::size_t steps) {
-    Normalise(x, n_ * m_);
+  void Run(T* x, std::int64_t n, std::int64_t m) {
+    const std::int64_t side = std::min(n, m);
+    gram_.resize(static_cast<std::size_t>(side * side));
+    poly_.resize(gram_.size());
+    other_.resize(static_cast<std::size_t>(n * m));
+    Normalise(x, n * m);
     T *from = x, *to = other_.data();
-    for (std::size_t step = 0; step < steps; ++step, std::swap(from, to))
-      Step(CoefficientsOf(step, steps), from, to);
-    if (from != x) std::copy_n(from, n_ * m_, x);
+    for (std::size_t step = 0; step < steps_; ++step, std::swap(from, to))
+      Step(CoefficientsOf(step, steps_), Dense<T>(from, n, m), to);
+    if (from != x) std::copy_n(from, n * m, x);
   }
 
  private:
   // The product XX' is of the smaller side; of a tall X it is X'X, applied from the right.
-  void Step(const Coefficients& k, const T* x, T* y) {
-    const Matrix<T> all = Dense(x, n_, m_);
-    const bool tall = n_ > m_;
-    Symmetric(tall ? all.Turned() : all, tall ? all : all.Turned(), gram_.data(), nullptr, 1, 0);
-    const Matrix<T> gram = Dense<T>(gram_.data(), side_, side_);
+  void Step(const Coefficients& k, const Matrix<T>& x, T* y) {
+    const bool tall = x.rows > x.cols;
+    const std::int64_t side = std::min(x.rows, x.cols);
+    Symmetric(tall ? x.Turned() : x, tall ? x : x.Turned(), gram_.data(), nullptr, 1, 0);
+    const Matrix<T> gram = Dense<T>(gram_.data(), side, side);
     Symmetric(gram, gram, poly_.data(), gram_.data(), k.c, k.b);
-    const Matrix<T> poly = Dense<T>(poly_.data(), side_, side_);
-    Multiply(Product<T>{tall ? all : poly, tall ? poly : all, y, m_, x, m_, 1, static_cast<T>(k.a)},
+    const Matrix<T> poly = Dense<T>(poly_.data(), side, side);
+    Multiply(Product<T>{tall ? x : poly, tall ? poly : x, y, x.cols, x.data, x.cols, 1,
+                        static_cast<T>(k.a)},
              products_);
   }
 
+  // c = alpha * a b + beta * d, known to be symmetric.
   void Symmetric(const Matrix<T>& a, const Matrix<T>& b, T* c, const T* d, double alpha,
                  double beta) const {
-    Multiply(Product<T>{a, b, c, side_, d, side_, static_cast<T>(alpha), static_cast<T>(beta),
+    Multiply(Product<T>{a, b, c, a.rows, d, a.rows, static_cast<T>(alpha), static_cast<T>(beta),
                         /*symmetric=*/true},
              products_);
   }
 
-  std::int64_t n_, m_, side_;
+  std::size_t steps_;
   Products products_;
   std::vector<T> gram_, poly_, other_;
 };
+
+// momentum = mu * momentum + g;  out = mu * momentum + g
+template <class T>
+HADAL_TARGET_CLONES void Nesterov(const T* g, std::int64_t count, T mu, T* momentum, T* out) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) {
+    momentum[i] = mu * momentum[i] + g[i];
+    out[i] = mu * momentum[i] + g[i];
+  }
+}
+
+// w = keep * w - step * o
+template <class T>
+HADAL_TARGET_CLONES void Apply(const T* o, std::int64_t count, T keep, T step, T* w) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) w[i] = keep * w[i] - step * o[i];
+}
 
 }  // namespace
 
@@ -77,76 +94,62 @@ torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t step
                                  Products products) {
   HADAL_CHECK(matrices.dim() == 3);
   torch::Tensor result = matrices.contiguous().clone();
+  const std::int64_t n = result.size(1), m = result.size(2);
   AT_DISPATCH_FLOATING_TYPES(result.scalar_type(), "HybridNewtonSchulz", [&] {
-    NewtonSchulz<scalar_t> room(result.size(1), result.size(2), products);
-    auto* x = result.data_ptr<scalar_t>();
+    NewtonSchulz<scalar_t> iterations(steps, products);
     for (std::int64_t i = 0; i < result.size(0); ++i)
-      room.Run(x + i * result.size(1) * result.size(2), steps);
+      iterations.Run(result.data_ptr<scalar_t>() + i * n * m, n, m);
   });
   return result;
 }
 
 Muon::Muon(std::vector<MuonParameter> parameters, MuonOptions options) : options_(options) {
-  std::map<std::pair<std::int64_t, std::int64_t>, Group> by_shape;
   for (MuonParameter& parameter : parameters) {
     const std::int64_t cols = parameter.value.size(-1);
     const std::int64_t all_rows = parameter.value.numel() / cols;
     HADAL_CHECK(parameter.blocks >= 1 && all_rows % parameter.blocks == 0);
     const std::int64_t rows = all_rows / parameter.blocks;
-    by_shape[{rows, cols}].push_back(entries_.size());
     torch::Tensor momentum = torch::zeros_like(parameter.value).detach();
     entries_.push_back({std::move(parameter), std::move(momentum), rows, cols});
   }
-  for (auto& [shape, group] : by_shape) groups_.push_back(std::move(group));
 }
 
 Status Muon::Step(double lr, Workers& workers) {
-  for (const Group& group : groups_) HADAL_TRY_STATUS(StepGroup(group, lr, workers));
-  return Unit{};
+  std::vector<Job> jobs;
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (!entries_[i].parameter.value.grad().defined()) continue;
+    for (std::int64_t block = 0; block < entries_[i].parameter.blocks; ++block)
+      jobs.push_back({i, block});
+  }
+  const std::size_t parts = std::min(jobs.size(), workers.count());
+  return workers.Run(parts, [&](std::size_t part) -> Status {
+    const auto at = [&](std::size_t p) {
+      return jobs.begin() + static_cast<std::ptrdiff_t>(jobs.size() * p / parts);
+    };
+    StepMatrices({at(part), at(part + 1)}, lr);
+    return Unit{};
+  });
 }
 
-Status Muon::StepGroup(const Group& group, double lr, Workers& workers) {
+void Muon::StepMatrices(std::span<const Job> jobs, double lr) {
   const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> nesterov;
-  std::vector<std::size_t> present;
-  for (const std::size_t index : group) {
-    Entry& entry = entries_[index];
-    const torch::Tensor gradient = entry.parameter.value.grad();
-    if (!gradient.defined()) continue;
-    entry.momentum.mul_(options_.momentum).add_(gradient);
-    nesterov.push_back((entry.momentum * options_.momentum)
-                           .add_(gradient)
-                           .view({entry.parameter.blocks, entry.rows, entry.cols}));
-    present.push_back(index);
-  }
-  if (present.empty()) return Unit{};
-
-  const torch::Tensor input = torch::cat(nesterov);
-  nesterov.clear();
-  torch::Tensor update = torch::empty_like(input);
-  const auto matrices = static_cast<std::size_t>(input.size(0));
-  const std::size_t parts = std::min(matrices, workers.count());
-  HADAL_TRY_STATUS(workers.Run(parts, [&](std::size_t part) -> Status {
-    const torch::NoGradGuard no_grad_here;
-    const auto begin = static_cast<std::int64_t>(matrices * part / parts);
-    const auto end = static_cast<std::int64_t>(matrices * (part + 1) / parts);
-    update.slice(0, begin, end)
-        .copy_(HybridNewtonSchulz(input.slice(0, begin, end), options_.newton_schulz_steps,
-                                  options_.products));
-    return Unit{};
-  }));
-
-  std::int64_t at = 0;
-  for (const std::size_t index : present) {
-    Entry& entry = entries_[index];
-    const double scale =
-        std::sqrt(static_cast<double>(std::max(entry.rows, entry.cols))) * options_.gamma;
-    torch::Tensor& value = entry.parameter.value;
-    const torch::Tensor mine = update.slice(0, at, at + entry.parameter.blocks).view(value.sizes());
-    value.mul_(1 - lr * options_.weight_decay).add_(mine, -lr * scale);
-    at += entry.parameter.blocks;
-  }
-  return Unit{};
+  AT_DISPATCH_FLOATING_TYPES(entries_.front().momentum.scalar_type(), "Muon", [&] {
+    NewtonSchulz<scalar_t> iterations(options_.newton_schulz_steps, options_.products);
+    std::vector<scalar_t> update;
+    for (const Job& job : jobs) {
+      Entry& entry = entries_[job.entry];
+      const torch::Tensor gradient = entry.parameter.value.grad().contiguous();
+      const std::int64_t count = entry.rows * entry.cols, at = job.block * count;
+      update.resize(static_cast<std::size_t>(count));
+      Nesterov(gradient.data_ptr<scalar_t>() + at, count, static_cast<scalar_t>(options_.momentum),
+               entry.momentum.data_ptr<scalar_t>() + at, update.data());
+      iterations.Run(update.data(), entry.rows, entry.cols);
+      const double scale =
+          std::sqrt(static_cast<double>(std::max(entry.rows, entry.cols))) * options_.gamma;
+      Apply(update.data(), count, static_cast<scalar_t>(1 - lr * options_.weight_decay),
+            static_cast<scalar_t>(lr * scale), entry.parameter.value.data_ptr<scalar_t>() + at);
+    }
+  });
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> Muon::State() const {

@@ -9,6 +9,7 @@
 #include <torch/torch.h>
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -55,12 +56,13 @@ class Muon {
     torch::Tensor momentum;
     std::int64_t rows, cols;  // of one matrix
   };
-  // Entries of one matrix shape: their matrices are orthogonalised side by side.
-  using Group = std::vector<std::size_t>;
-  Status StepGroup(const Group& group, double lr, Workers& workers);
+  struct Job {  // one matrix
+    std::size_t entry;
+    std::int64_t block;
+  };
+  void StepMatrices(std::span<const Job> jobs, double lr);
 
   std::vector<Entry> entries_;
-  std::vector<Group> groups_;
   MuonOptions options_;
 };
 

@@ -101,6 +101,7 @@ TEST(Muon, WithoutAGradientAParameterRests) {
 }
 
 TEST(AdamW, FollowsItsFormulaForThreeSteps) {
+  Workers workers(2, 1);
   torch::Tensor w = torch::tensor({1.0f, -2.0f, 0.5f});
   AdamW adamw({{"w", w}}, {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-20, .weight_decay = 0.1});
   const double gradients[3][3] = {{1e-3, -5, 0}, {2e-3, 1, 0}, {-1e-3, 2, 0}};
@@ -115,7 +116,7 @@ TEST(AdamW, FollowsItsFormulaForThreeSteps) {
       const double mean = m[i] / (1 - std::pow(0.9, t)), square = v[i] / (1 - std::pow(0.95, t));
       expected[i] = expected[i] * (1 - 0.01 * 0.1) - 0.01 * mean / (std::sqrt(square) + 1e-20);
     }
-    adamw.Step(0.01);
+    ASSERT_TRUE(adamw.Step(0.01, workers).ok());
     for (int i = 0; i < 3; ++i)
       EXPECT_NEAR(w[i].item<double>(), expected[i], 1e-6) << t << " " << i;
   }
@@ -175,17 +176,18 @@ TEST(GroupParameters, EveryParameterHasOneOptimizerAndTheRightMatrices) {
 }
 
 TEST(ClipGradients, ScalesOnlyWhatIsTooLong) {
+  Workers workers(2, 1);
   torch::Tensor a = torch::zeros({2}), b = torch::zeros({1}), none = torch::zeros({4});
   a.mutable_grad() = torch::tensor({3.0f, 0.0f});
   b.mutable_grad() = torch::tensor({-4.0f});
   const NamedTensors parameters{{"a", a}, {"b", b}, {"none", none}};
-  EXPECT_NEAR(ClipGradients(parameters, 10), 5, 1e-6);
+  EXPECT_NEAR(ClipGradients(parameters, 10, workers).value(), 5, 1e-6);
   EXPECT_EQ(b.grad().item<float>(), -4);
-  EXPECT_NEAR(ClipGradients(parameters, 1), 5, 1e-6);
+  EXPECT_NEAR(ClipGradients(parameters, 1, workers).value(), 5, 1e-6);
   EXPECT_NEAR(a.grad()[0].item<float>(), 0.6, 1e-6);
   EXPECT_NEAR(b.grad().item<float>(), -0.8, 1e-6);
   b.mutable_grad() = torch::tensor({INFINITY});
-  EXPECT_FALSE(std::isfinite(ClipGradients(parameters, 1)));
+  EXPECT_FALSE(std::isfinite(ClipGradients(parameters, 1, workers).value()));
 }
 
 }  // namespace

@@ -45,16 +45,26 @@ ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Conf
   return groups;
 }
 
-double ClipGradients(const NamedTensors& parameters, double max_norm) {
-  const torch::NoGradGuard no_grad;
-  std::vector<torch::Tensor> norms;
-  for (const auto& [name, value] : parameters)
-    if (value.grad().defined()) norms.push_back(value.grad().norm());
-  if (norms.empty()) return 0;
-  const double norm = torch::stack(norms).norm().item<double>();
+Result<double> ClipGradients(const NamedTensors& parameters, double max_norm, Workers& workers) {
+  std::vector<double> squares(parameters.size(), 0);
+  const auto for_gradients = [&](const auto& f) {
+    return workers.Run(parameters.size(), [&](std::size_t i) -> Status {
+      const torch::NoGradGuard no_grad;
+      const torch::Tensor gradient = parameters[i].second.grad();
+      if (gradient.defined()) f(i, gradient);
+      return Unit{};
+    });
+  };
+  HADAL_TRY_STATUS(for_gradients([&](std::size_t i, const torch::Tensor& gradient) {
+    const double norm = gradient.norm().item<double>();
+    squares[i] = norm * norm;
+  }));
+  double sum = 0;
+  for (const double square : squares) sum += square;
+  const double norm = std::sqrt(sum);
   if (!std::isfinite(norm) || norm <= max_norm) return norm;
-  for (const auto& [name, value] : parameters)
-    if (value.grad().defined()) value.grad().mul_(max_norm / norm);
+  HADAL_TRY_STATUS(for_gradients(
+      [&](std::size_t, const torch::Tensor& gradient) { gradient.mul_(max_norm / norm); }));
   return norm;
 }
 

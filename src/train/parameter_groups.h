@@ -36,6 +36,6 @@ ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Conf
 // The Euclidean length of all gradients together; each is divided so that it is at most max_norm.
 // Returns the length before that (not finite: nothing was changed). Undefined gradients count as
 // zero.
-double ClipGradients(const NamedTensors& parameters, double max_norm);
+Result<double> ClipGradients(const NamedTensors& parameters, double max_norm, Workers& workers);
 
 }  // namespace hadal::train

@@ -203,14 +203,15 @@ Status Run::Step() {
   const StepPlan plan = Plan(step_);
   const Sample sample = stream_.Next(config_.batch.rows);
   HADAL_TRY(const BatchLoss loss, gradient_.Compute(sample, plan));
-  const double norm = ClipGradients(ModelParameters(model_), config_.optimizer.clip);
+  HADAL_TRY(const double norm,
+            ClipGradients(ModelParameters(model_), config_.optimizer.clip, workers_));
   if (!std::isfinite(loss.loss) || !std::isfinite(norm))
     return Fail(Code::kInvalid,
                 "step {}: found loss {} and gradient length {}, expected finite numbers; a lower "
                 "lr.peak or a longer lr.warmup_steps may help",
                 step_ + 1, loss.loss, norm);
   HADAL_TRY_STATUS(muon_.Step(plan.lr, workers_));
-  adamw_.Step(plan.lr);
+  HADAL_TRY_STATUS(adamw_.Step(plan.lr, workers_));
   if (config_.loss.bias_speed > 0 && !plan.indexer_only)
     model_->UpdateGateBias(loss.expert_load, config_.loss.bias_speed);
   ++step_;
