@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
+#include <sstream>
 
 #include "base/exceptions.h"
 #include "base/log.h"
@@ -113,7 +114,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    std::ostringstream help, errors;
+    const bool fine = app.exit(error, help, errors) == 0;
+    std::fputs(help.str().c_str(), stdout);
+    std::fputs(hadal::EscapeLines(errors.str()).c_str(), stderr);
+    return fine ? 0 : 2;
   }
   arguments.run.quiet = arguments.quiet;
   hadal::StartLog(arguments.quiet ? 0 : 1);

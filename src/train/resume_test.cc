@@ -1,12 +1,10 @@
 // The program hadal-train from end to end: a run that is killed again and again ends as one that
 // was left alone.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -14,6 +12,7 @@
 #include "base/random.h"
 #include "io/checkpoint.h"
 #include "io/file.h"
+#include "testing/program.h"
 #include "testing/temp_folder.h"
 #include "text/bpe_trainer.h"
 
@@ -96,87 +95,57 @@ void WriteInputs(const testing::TempFolder& folder) {
   ASSERT_TRUE(io::WriteFile(folder.File("train.toml"), kToml).ok());
 }
 
-// The program is built at the top of the build folder, this test further down.
-std::string TrainerPath() {
-  fs::path folder = fs::read_symlink("/proc/self/exe").parent_path();
-  while (!fs::exists(folder / "hadal-train") && folder.has_relative_path())
-    folder = folder.parent_path();
-  return (folder / "hadal-train").string();
-}
+class Trainer : public testing::Program {
+ public:
+  Trainer(const testing::TempFolder& folder, const Words& arguments, testing::Limits limits = {})
+      : Program("hadal-train", All(folder, arguments), limits) {}
 
-pid_t StartTrainer(const testing::TempFolder& folder, const Words& arguments) {
-  const std::string program = TrainerPath();
-  const pid_t child = fork();
-  if (child != 0) return child;
-  const std::string log = folder.File("stderr.txt");
-  const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
-  dup2(fd, STDERR_FILENO);
-  dup2(fd, STDOUT_FILENO);
-  Words all = {program, folder.File("train.toml"), "--quiet"};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  std::vector<char*> argv;
-  for (std::string& argument : all) argv.push_back(argument.data());
-  argv.push_back(nullptr);
-  execv(program.c_str(), argv.data());
-  _exit(127);
-}
-
-// The exit code; -1 if a signal ended it.
-int Wait(pid_t child) {
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-int RunTrainer(const testing::TempFolder& folder, const Words& arguments) {
-  return Wait(StartTrainer(folder, arguments));
-}
+ private:
+  static Words All(const testing::TempFolder& folder, const Words& arguments) {
+    Words all = {folder.File("train.toml"), "--quiet"};
+    all.insert(all.end(), arguments.begin(), arguments.end());
+    return all;
+  }
+};
 
 std::size_t LogLines(const std::string& path) {
   const auto text = io::ReadFile(path);
   return text.ok() ? static_cast<std::size_t>(std::count(text->begin(), text->end(), '\n')) : 0;
 }
 
-bool HasEnded(pid_t child) {
-  siginfo_t info{};
-  waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT);
-  return info.si_pid == child;
-}
-
 // Sends `signal` once the log has `lines` lines, a little later, so that it can fall anywhere in a
 // step.
-void SignalAfter(pid_t child, int signal, const std::string& log, std::size_t lines,
+void SignalAfter(const Trainer& trainer, int signal, const std::string& log, std::size_t lines,
                  Random* random) {
-  while (LogLines(log) < lines && !HasEnded(child))
+  while (LogLines(log) < lines && !trainer.HasEnded())
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   std::this_thread::sleep_for(std::chrono::milliseconds(random->Below(120)));
-  kill(child, signal);
-}
-
-std::string Messages(const testing::TempFolder& folder) {
-  return io::ReadFile(folder.File("stderr.txt")).ok() ? *io::ReadFile(folder.File("stderr.txt"))
-                                                      : "";
+  trainer.Signal(signal);
 }
 
 TEST(Resume, ARunKilledAnywhereEndsAsTheUndisturbedOne) {
   const testing::TempFolder folder;
   WriteInputs(folder);
   const std::string whole = folder.File("whole"), killed = folder.File("killed");
-  ASSERT_EQ(RunTrainer(folder, {"--out", whole}), 0) << Messages(folder);
+  const auto end = [&](const Words& arguments) {
+    Trainer trainer(folder, arguments);
+    ASSERT_EQ(trainer.Wait(), 0) << trainer.errors();
+  };
+  end({"--out", whole});
 
   Random random(11);
   const std::string log = killed + "/run_log.csv";
   for (const std::size_t lines : {3u, 9u, 15u, 21u}) {
-    const pid_t child = StartTrainer(folder, {"--out", killed, "--resume"});
-    SignalAfter(child, SIGKILL, log, lines, &random);
-    EXPECT_EQ(Wait(child), -1) << Messages(folder);
+    Trainer trainer(folder, {"--out", killed, "--resume"});
+    SignalAfter(trainer, SIGKILL, log, lines, &random);
+    EXPECT_EQ(trainer.Wait(), -1 - SIGKILL) << trainer.errors();
   }
-  ASSERT_EQ(RunTrainer(folder, {"--out", killed, "--resume"}), 0) << Messages(folder);
+  end({"--out", killed, "--resume"});
 
   for (const char* file : {"/run_log.csv", "/model/model.safetensors", "/model/config.json",
                            "/model/tokenizer.json"}) {
     const auto one = io::ReadFile(whole + file), other = io::ReadFile(killed + file);
-    ASSERT_TRUE(one.ok() && other.ok()) << file << "\n" << Messages(folder);
+    ASSERT_TRUE(one.ok() && other.ok()) << file;
     EXPECT_TRUE(*one == *other) << file;
   }
   EXPECT_EQ(LogLines(whole + "/run_log.csv"), 25u);
@@ -188,22 +157,50 @@ TEST(Resume, ARunKilledAnywhereEndsAsTheUndisturbedOne) {
 TEST(Resume, CtrlCSavesAndSaysHowToGoOnAndAStateCanBeExported) {
   const testing::TempFolder folder;
   WriteInputs(folder);
-  const std::string out = folder.File("run");
   Random random(3);
-  const pid_t child = StartTrainer(folder, {});
-  SignalAfter(child, SIGINT, out + "/run_log.csv", 3, &random);
-  EXPECT_EQ(Wait(child), 1);
-  EXPECT_NE(Messages(folder).find("continue with: hadal-train"), std::string::npos)
-      << Messages(folder);
-  EXPECT_EQ(RunTrainer(folder, {"--export", folder.File("exported")}), 0) << Messages(folder);
+  Trainer stopped(folder, {});
+  SignalAfter(stopped, SIGINT, folder.File("run/run_log.csv"), 3, &random);
+  EXPECT_EQ(stopped.Wait(), 1);
+  EXPECT_NE(stopped.errors().find("continue with: hadal-train"), std::string::npos)
+      << stopped.errors();
+  Trainer exports(folder, {"--export", folder.File("exported")});
+  EXPECT_EQ(exports.Wait(), 0) << exports.errors();
   EXPECT_TRUE(io::Checkpoint::Open(folder.File("exported")).ok());
 
-  EXPECT_EQ(RunTrainer(folder, {}), 1);  // not over a run that is there
-  EXPECT_NE(Messages(folder).find("--resume"), std::string::npos);
-  EXPECT_EQ(RunTrainer(folder, {"--resume", "--steps", "40"}), 1);
-  EXPECT_NE(Messages(folder).find("steps was 24, is now 40"), std::string::npos)
-      << Messages(folder);
-  EXPECT_EQ(RunTrainer(folder, {"--bogus"}), 2);
+  Trainer over(folder, {});  // not over a run that is there
+  EXPECT_EQ(over.Wait(), 1);
+  EXPECT_NE(over.errors().find("--resume"), std::string::npos) << over.errors();
+  Trainer longer(folder, {"--resume", "--steps", "40"});
+  EXPECT_EQ(longer.Wait(), 1);
+  EXPECT_NE(longer.errors().find("steps was 24, is now 40"), std::string::npos) << longer.errors();
+  Trainer bogus(folder, {"--bogus\x1B[2J"});
+  EXPECT_EQ(bogus.Wait(), 2);
+  EXPECT_NE(bogus.errors().find("--bogus\\x1B[2J"), std::string::npos) << bogus.errors();
+}
+
+// A limit on file sizes is met by the first state, and by an exported model.
+TEST(Resume, AFullDiskIsOneLineAndLeavesNothing) {
+  const testing::TempFolder folder;
+  WriteInputs(folder);
+  Trainer full(folder, {}, {.file_bytes = 100'000});
+  EXPECT_EQ(full.Wait(), 1);
+  EXPECT_EQ(full.errors().find("hadal-train: "), 0u) << full.errors();
+  EXPECT_NE(full.errors().find("state-00000003.safetensors: cannot write it: File too large\n"),
+            std::string::npos)
+      << full.errors();
+  EXPECT_EQ(std::ranges::count(full.errors(), '\n'), 1) << full.errors();
+  for (const auto& entry : fs::directory_iterator(folder.File("run")))
+    EXPECT_NE(entry.path().extension(), ".tmp") << entry.path();
+
+  Trainer whole(folder, {"--resume"});
+  ASSERT_EQ(whole.Wait(), 0) << whole.errors();
+  const std::string exported = folder.File("exported");
+  Trainer exports(folder, {"--export", exported}, {.file_bytes = 100'000});
+  EXPECT_EQ(exports.Wait(), 1);
+  EXPECT_EQ(exports.errors(),
+            "hadal-train: " + exported + "/model.safetensors: cannot write it: File too large\n");
+  for (const std::string& name : folder.Names())
+    EXPECT_EQ(name.find("exported"), std::string::npos) << name;
 }
 
 }  // namespace

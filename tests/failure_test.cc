@@ -1,0 +1,158 @@
+// Whatever goes wrong in the middle of a command: one line, exit code 1, and nothing left behind.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+#include "io/file.h"
+#include "testing/program.h"
+#include "testing/temp_folder.h"
+
+namespace hadal {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Program;
+using testing::TempFolder;
+using Words = std::vector<std::string>;
+
+std::string EmbeddedModel() {
+  const char* source = std::getenv("HADAL_SOURCE_DIR");
+  return std::string(source == nullptr ? "." : source) + "/models/embedded";
+}
+
+// Lines of the log may stand before it, and a table of what is needed behind it.
+std::size_t ErrorLines(const std::string& text) {
+  std::size_t lines = 0;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines += line.starts_with("hadal: ") ? 1 : 0;
+  return lines;
+}
+
+// A folder `out` with a model in it that a command may replace.
+class FailureTest : public ::testing::Test {
+ protected:
+  FailureTest() {
+    fs::create_directory(Out());
+    HADAL_CHECK(io::WriteFile(Out() + "/config.json", "{}").ok());
+    HADAL_CHECK(io::WriteFile(Out() + "/model.safetensors", "the old one").ok());
+  }
+  std::string Out() const { return folder_.File("out"); }
+
+  void ExpectUntouched(const std::string& what) const {
+    EXPECT_EQ(folder_.Names(), Words{"out"}) << what;
+    EXPECT_EQ(io::ReadFile(Out() + "/model.safetensors").value(), "the old one") << what;
+    EXPECT_EQ(std::distance(fs::directory_iterator(Out()), fs::directory_iterator()), 2) << what;
+  }
+
+  // False: it had ended before it could be stopped. True: it was sent the signal while it wrote.
+  bool SignalWhileWriting(Program& program, int signal) const {
+    while (folder_.Names().size() == 1 && !program.HasEnded())
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    program.Signal(SIGSTOP);
+    const bool writing = folder_.Names().size() > 1;
+    program.Signal(signal);
+    program.Signal(SIGCONT);
+    return writing;
+  }
+
+  TempFolder folder_;
+};
+
+TEST_F(FailureTest, ASignalWhileACheckpointIsWrittenKeepsWhatWasThere) {
+  const Words commands[] = {
+      {"quantize", EmbeddedModel(), Out(), "--to", "f32", "--force", "--quiet"},
+      {"synth", Out(), "--shape", "flash", "--layers", "1", "--experts", "16", "--force"}};
+  for (const Words& command : commands)
+    for (const int signal : {SIGTERM, SIGHUP, SIGQUIT}) {
+      const std::string what = command[0] + " and signal " + std::to_string(signal);
+      Program program("hadal", command);
+      ASSERT_TRUE(SignalWhileWriting(program, signal)) << what;
+      const int code = program.Wait();
+      if (signal == SIGQUIT) {
+        EXPECT_EQ(code, -1 - SIGQUIT) << what;
+      } else {
+        EXPECT_EQ(code, 1) << what;
+        EXPECT_EQ(program.errors(), "hadal: stopped\n") << what;
+      }
+      ExpectUntouched(what);
+    }
+}
+
+TEST_F(FailureTest, ALimitOnFileSizesIsOneLineAndKeepsWhatWasThere) {
+  const std::string in_out = Out() + "/model.safetensors";
+  const std::pair<Words, std::string> commands[] = {
+      {{"quantize", EmbeddedModel(), Out(), "--to", "f32", "--force", "--quiet"}, in_out},
+      {{"synth", Out(), "--shape", "flash", "--layers", "1", "--experts", "16", "--force"}, in_out},
+      {{"run", "-m", EmbeddedModel(), "-p", "Once", "--max-tokens", "2", "--snapshot", in_out},
+       in_out}};
+  for (const auto& [command, path] : commands) {
+    Program program("hadal", command, {.file_bytes = 4096});
+    EXPECT_EQ(program.Wait(), 1) << command[0];
+    EXPECT_EQ(program.errors(), "hadal: " + path + ": cannot write it: File too large\n")
+        << command[0];
+    ExpectUntouched(command[0]);
+  }
+}
+
+// At every limit on memory a command works, or says in one line that there is not enough.
+TEST_F(FailureTest, TooLittleMemoryIsOneLine) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes address space without end";
+#endif
+  constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
+  const Words commands[] = {
+      {"run", "-m", EmbeddedModel(), "-p", "Once", "--max-tokens", "2", "--threads", "4"},
+      {"quantize", EmbeddedModel(), folder_.File("new"), "--to", "f32", "--quiet"},
+      {"plan", "show", "v4-flash", "--context", "1K"},
+      {"doctor", "--quick", "--no-disk", "--threads", "2"},
+      {"eval", "perplexity", "-m", EmbeddedModel(), "-f", EmbeddedModel() + "/train.toml"},
+      {"inspect", EmbeddedModel()}};
+  const auto runs = [](const Words& command, std::uint64_t mib, std::string* errors) {
+    Program program("hadal", command, {.address_bytes = mib * kMib});
+    const int code = program.Wait();
+    *errors = program.errors();
+    return code;
+  };
+  std::string errors;
+  std::uint64_t least = 4;  // MiB with which the program and its libraries can be loaded
+  while (runs({"--version"}, least, &errors) != 0) ++least;
+  for (const Words& command : commands) {
+    std::size_t refused = 0;
+    for (const std::uint64_t more : {0, 1, 2, 4, 8, 12, 16, 24, 32, 64, 128, 256}) {
+      const int code = runs(command, least + more, &errors);
+      const std::string what = command[0] + " with " + std::to_string(least + more) + " MiB: ";
+      EXPECT_TRUE(code == 0 || code == 1) << what << code << " " << errors;
+      if (code == 0) continue;
+      ++refused;
+      EXPECT_EQ(ErrorLines(errors), 1u) << what << errors;
+    }
+    EXPECT_GT(refused, 0u) << command[0];
+    fs::remove_all(folder_.File("new"));
+    ExpectUntouched(command[0]);
+  }
+}
+
+TEST_F(FailureTest, NothingInAMessageCommandsTheTerminal) {
+  Program path("hadal", {"inspect", "no\x1B[31m\xFFsuch"});
+  EXPECT_EQ(path.Wait(), 1);
+  EXPECT_EQ(path.errors().find("hadal: no\\x1B[31m\\xFFsuch: found nothing"), 0u) << path.errors();
+  const Words usages[] = {{"run", "-p", "a", "--threads", "\x1B]0;x\x07"},
+                          {"run", "-p", "a", "--\x1B[2J"},
+                          {"\x1B[2J"},
+                          {"tokenize", "-m", EmbeddedModel(), "--decode", "\x1B[2J"}};
+  for (const Words& usage : usages) {
+    Program program("hadal", usage);
+    EXPECT_NE(program.Wait(), 0);
+    EXPECT_NE(program.errors().find("\\x1B"), std::string::npos) << program.errors();
+    EXPECT_EQ(program.errors().find('\x1B'), std::string::npos) << program.errors();
+  }
+}
+
+}  // namespace
+}  // namespace hadal
