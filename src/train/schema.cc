@@ -7,14 +7,6 @@ namespace {
 
 using arch::Role;
 
-// layers.N.ffn.experts.E.w1.weight -> layers.N.ffn.experts.w1; other names stay.
-std::string StackedName(const arch::TensorSpec& tensor) {
-  if (!arch::IsRoutedExpert(tensor.id.role)) return tensor.name;
-  const std::string group = arch::GroupName({.role = tensor.id.role});
-  return fmt::format("{}.{}.{}", tensor.id.place == arch::Place::kMtp ? "mtp" : "layers",
-                     tensor.id.layer, group);
-}
-
 Start StartOf(Role role) {
   switch (role) {
     case Role::kNorm:
@@ -56,6 +48,13 @@ std::int64_t SublayerOf(const arch::TensorId& id, const arch::Config& config) {
 
 }  // namespace
 
+// layers.N.ffn.experts.E.w1.weight -> layers.N.ffn.experts.w1; other names stay.
+std::string ParameterName(const arch::TensorId& id) {
+  if (!arch::IsRoutedExpert(id.role)) return arch::NameOf(id);
+  return fmt::format("{}.{}.{}", id.place == arch::Place::kMtp ? "mtp" : "layers", id.layer,
+                     arch::GroupName({.role = id.role}));
+}
+
 std::vector<ParameterSpec> ParametersOf(const arch::Config& config) {
   std::vector<ParameterSpec> parameters;
   // A layer's experts are listed expert by expert, so a stack's pieces are up to three apart.
@@ -66,7 +65,7 @@ std::vector<ParameterSpec> ParametersOf(const arch::Config& config) {
     return nullptr;
   };
   for (const arch::TensorSpec& tensor : arch::TensorsOf(config)) {
-    const std::string name = StackedName(tensor);
+    const std::string name = ParameterName(tensor.id);
     if (ParameterSpec* stack = stack_of(name)) {
       stack->published.push_back(tensor);
       continue;

@@ -33,6 +33,9 @@ struct ParameterSpec {
   std::int64_t sublayer = 0;  // kHyperBase, kHashTable: two a layer, from the bottom of the model
 };
 
+// The parameter that holds a tensor; of a routed expert, whichever it is, the stack.
+std::string ParameterName(const arch::TensorId& id);
+
 std::vector<ParameterSpec> ParametersOf(const arch::Config& config);
 
 }  // namespace hadal::train

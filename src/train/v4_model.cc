@@ -55,8 +55,8 @@ void CheckBatch(const Batch& batch, const arch::Config& config) {
 }  // namespace
 
 ModelWeights V4ModelImpl::Bind(const Quantize& quantize) const {
-  return BindWeights(config_, [&](const std::string& name) {
-    const auto found = tensors_.find(name);
+  return BindWeights(config_, [&](const arch::TensorId& id) {
+    const auto found = tensors_.find(ParameterName(id));
     HADAL_CHECK(found != tensors_.end());
     return AsStored(found->second.spec, found->second.values, quantize);
   });
@@ -126,16 +126,13 @@ void V4ModelImpl::UpdateGateBias(const Tensor& expert_load, double speed) {
   const torch::NoGradGuard no_grad;
   const Tensor load = expert_load.to(torch::kDouble);
   const Tensor step = (load.mean(1, true) - load).sign() * speed;
-  const std::size_t layers = config_.num_hidden_layers;
-  const auto add = [&](const std::string& at, std::size_t row) {
-    const auto found = tensors_.find(at + "ffn.gate.bias");
-    if (found == tensors_.end()) return;  // a hash layer
-    Tensor& bias = found->second.values;
-    bias.add_(step[static_cast<std::int64_t>(row)].to(bias.scalar_type()));
-  };
-  for (std::size_t layer = 0; layer < layers; ++layer)
-    add("layers." + std::to_string(layer) + ".", layer);
-  if (config_.num_nextn_predict_layers > 0) add("mtp.0.", layers);
+  for (auto& [name, tensor] : tensors_) {
+    const arch::TensorId& id = tensor.spec.published[0].id;
+    if (id.role != arch::Role::kGateBias) continue;
+    const std::size_t row =
+        id.layer + (id.place == arch::Place::kMtp ? config_.num_hidden_layers : 0);
+    tensor.values.add_(step[static_cast<std::int64_t>(row)].to(tensor.values.scalar_type()));
+  }
 }
 
 }  // namespace hadal::train

@@ -1,77 +1,92 @@
 #include "train/weights.h"
 
-#include <fmt/format.h>
-
 namespace hadal::train {
 namespace {
 
-HyperWeights BindHyper(const std::string& at, const Lookup& lookup) {
-  return {lookup(at + "_fn"), lookup(at + "_base"), lookup(at + "_scale")};
-}
+using arch::Place;
+using arch::Role;
+using torch::Tensor;
 
-CompressorWeights BindCompressor(const std::string& at, const Lookup& lookup) {
-  return {lookup(at + "wkv.weight"), lookup(at + "wgate.weight"), lookup(at + "ape"),
-          lookup(at + "norm.weight")};
-}
+// The parts of one layer, of an MTP block or of the model itself.
+class Binder {
+ public:
+  explicit Binder(const Lookup& lookup, Place place = Place::kModel, std::size_t layer = 0)
+      : lookup_(lookup), place_(place), layer_(layer) {}
 
-AttentionWeights BindAttention(const std::string& at, std::int64_t ratio, const Lookup& lookup) {
-  AttentionWeights w;
-  w.wq_a = lookup(at + "wq_a.weight");
-  w.q_norm = lookup(at + "q_norm.weight");
-  w.wq_b = lookup(at + "wq_b.weight");
-  w.wkv = lookup(at + "wkv.weight");
-  w.kv_norm = lookup(at + "kv_norm.weight");
-  w.attn_sink = lookup(at + "attn_sink");
-  w.wo_a = lookup(at + "wo_a.weight");
-  w.wo_b = lookup(at + "wo_b.weight");
-  w.ratio = ratio;
-  if (ratio != 0) w.compressor = BindCompressor(at + "compressor.", lookup);
-  if (ratio == static_cast<std::int64_t>(arch::kCsaRatio)) {
-    w.indexer.wq_b = lookup(at + "indexer.wq_b.weight");
-    w.indexer.weights_proj = lookup(at + "indexer.weights_proj.weight");
-    w.indexer.compressor = BindCompressor(at + "indexer.compressor.", lookup);
+  Tensor Get(Role role) const { return lookup_({.role = role, .place = place_, .layer = layer_}); }
+
+  HeadWeights Head() const {
+    return {{Get(Role::kHcHeadFn), Get(Role::kHcHeadBase), Get(Role::kHcHeadScale)},
+            Get(Role::kNorm)};
   }
-  return w;
-}
 
-MoeWeights BindMoe(const std::string& at, bool hashed, const Lookup& lookup) {
-  MoeWeights w;
-  w.gate = lookup(at + "gate.weight");
-  (hashed ? w.tid2eid : w.bias) = lookup(at + (hashed ? "gate.tid2eid" : "gate.bias"));
-  w.experts = {lookup(at + "experts.w1"), lookup(at + "experts.w2"), lookup(at + "experts.w3")};
-  w.shared = {lookup(at + "shared_experts.w1.weight"), lookup(at + "shared_experts.w2.weight"),
-              lookup(at + "shared_experts.w3.weight")};
-  return w;
-}
+  BlockWeights Block(std::size_t ratio, bool hashed) const {
+    return {Get(Role::kAttnNorm),
+            Get(Role::kFfnNorm),
+            {Get(Role::kHcAttnFn), Get(Role::kHcAttnBase), Get(Role::kHcAttnScale)},
+            {Get(Role::kHcFfnFn), Get(Role::kHcFfnBase), Get(Role::kHcFfnScale)},
+            Attention(ratio),
+            Moe(hashed)};
+  }
 
-BlockWeights BindBlock(const std::string& at, std::size_t ratio, bool hashed,
-                       const Lookup& lookup) {
-  return {lookup(at + "attn_norm.weight"),
-          lookup(at + "ffn_norm.weight"),
-          BindHyper(at + "hc_attn", lookup),
-          BindHyper(at + "hc_ffn", lookup),
-          BindAttention(at + "attn.", static_cast<std::int64_t>(ratio), lookup),
-          BindMoe(at + "ffn.", hashed, lookup)};
-}
+ private:
+  AttentionWeights Attention(std::size_t ratio) const {
+    AttentionWeights w;
+    w.wq_a = Get(Role::kWqA);
+    w.q_norm = Get(Role::kQNorm);
+    w.wq_b = Get(Role::kWqB);
+    w.wkv = Get(Role::kWkv);
+    w.kv_norm = Get(Role::kKvNorm);
+    w.attn_sink = Get(Role::kAttnSink);
+    w.wo_a = Get(Role::kWoA);
+    w.wo_b = Get(Role::kWoB);
+    w.ratio = static_cast<std::int64_t>(ratio);
+    if (ratio == 0) return w;
+    w.compressor = {Get(Role::kCompressorWkv), Get(Role::kCompressorWgate),
+                    Get(Role::kCompressorApe), Get(Role::kCompressorNorm)};
+    if (ratio != arch::kCsaRatio) return w;
+    w.indexer.wq_b = Get(Role::kIndexerWqB);
+    w.indexer.weights_proj = Get(Role::kIndexerWeightsProj);
+    w.indexer.compressor = {Get(Role::kIndexerWkv), Get(Role::kIndexerWgate),
+                            Get(Role::kIndexerApe), Get(Role::kIndexerNorm)};
+    return w;
+  }
+
+  MoeWeights Moe(bool hashed) const {
+    MoeWeights w;
+    w.gate = Get(Role::kGate);
+    (hashed ? w.tid2eid : w.bias) = Get(hashed ? Role::kTid2Eid : Role::kGateBias);
+    w.experts = {Get(Role::kExpertW1), Get(Role::kExpertW2), Get(Role::kExpertW3)};
+    w.shared = {Get(Role::kSharedW1), Get(Role::kSharedW2), Get(Role::kSharedW3)};
+    return w;
+  }
+
+  const Lookup& lookup_;
+  Place place_;
+  std::size_t layer_;
+};
 
 }  // namespace
 
 ModelWeights BindWeights(const arch::Config& config, const Lookup& lookup) {
+  const Binder model(lookup);
   ModelWeights w;
-  w.embed = lookup("embed.weight");
-  w.head_weight = lookup("head.weight");
-  w.head = {BindHyper("hc_head", lookup), lookup("norm.weight")};
+  w.embed = model.Get(Role::kEmbed);
+  w.head_weight = model.Get(Role::kHead);
+  w.head = model.Head();
   const std::size_t layers = config.num_hidden_layers;
   for (std::size_t layer = 0; layer < layers; ++layer)
-    w.layers.push_back(BindBlock(fmt::format("layers.{}.", layer), config.compress_ratios.at(layer),
-                                 layer < config.num_hash_layers, lookup));
+    w.layers.push_back(
+        Binder(lookup, Place::kLayer, layer)
+            .Block(config.compress_ratios.at(layer), layer < config.num_hash_layers));
   if (config.num_nextn_predict_layers == 0) return w;
-  w.mtp = MtpWeights{BindBlock("mtp.0.", config.compress_ratios.at(layers), false, lookup),
-                     lookup("mtp.0.e_proj.weight"),
-                     lookup("mtp.0.h_proj.weight"),
-                     lookup("mtp.0.enorm.weight"),
-                     lookup("mtp.0.hnorm.weight"),
-                     {BindHyper("mtp.0.hc_head", lookup), lookup("mtp.0.norm.weight")}};
+  const Binder mtp(lookup, Place::kMtp);
+  w.mtp = MtpWeights{mtp.Block(config.compress_ratios.at(layers), false),
+                     mtp.Get(Role::kEProj),
+                     mtp.Get(Role::kHProj),
+                     mtp.Get(Role::kENorm),
+                     mtp.Get(Role::kHNorm),
+                     mtp.Head()};
   return w;
 }
 

@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "arch/config.h"
+#include "arch/tensor_names.h"
 
 namespace hadal::train {
 
@@ -69,8 +69,8 @@ struct ModelWeights {
   std::optional<MtpWeights> mtp;
 };
 
-// lookup: the tensor of a name of the schema.
-using Lookup = std::function<torch::Tensor(const std::string& name)>;
+// lookup: the parameter that holds a tensor, of the routed experts the stack (schema.h).
+using Lookup = std::function<torch::Tensor(const arch::TensorId& id)>;
 ModelWeights BindWeights(const arch::Config& config, const Lookup& lookup);
 
 }  // namespace hadal::train
