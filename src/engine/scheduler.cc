@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::size_t kLogitRows = 16;  // for which the head's weights are read together
 
+double MostLoneSeconds(const model::Model& model, const SchedulerOptions& options) {
+  const auto layers = static_cast<double>(model.layers.size());
+  return std::max(options.step_seconds, options.layer_seconds * layers);
+}
+
 }  // namespace
 
 Scheduler::Scheduler(const model::Model& model, model::Forward forward,
@@ -23,7 +28,8 @@ Scheduler::Scheduler(const model::Model& model, model::Forward forward,
       forward_(std::move(forward)),
       pool_(std::make_shared<cache::Pool>(forward_.layout(), options.state_bytes)),
       logits_(std::min(kLogitRows, options.max_rows) * model.config.vocab_size),
-      fixed_(forward_.layout().fixed_bytes) {
+      fixed_(forward_.layout().fixed_bytes),
+      lone_seconds_(MostLoneSeconds(model, options)) {
   forward_.set_observer(&watch_);
 }
 
@@ -62,6 +68,7 @@ Result<RequestId> Scheduler::Add(Request request) {
   const RequestId id = ++last_id_;
   added_.push_back(std::make_unique<ActiveRequest>(id, std::move(request), needed,
                                                    options_.tokenizer, options_.eos_ids));
+  arrival_ = true;
   arrived_.notify_all();
   return id;
 }
@@ -139,9 +146,7 @@ std::vector<Scheduler::Turn> Scheduler::PlanTurns(StepRows* rows) {
   }
   rows->decode = turns.size();
   if (readers.empty()) return turns;
-  const double layers = static_cast<double>(model_.layers.size());
-  const double seconds = alone() ? std::max(options_.step_seconds, options_.layer_seconds * layers)
-                                 : options_.step_seconds;
+  const double seconds = alone() ? lone_seconds_ : options_.step_seconds;
   const std::size_t room =
       costs_.PromptRows(rows->decode, seconds, options_.max_rows - rows->decode);
   const std::vector<std::size_t> shares = ShareRows(wanted, room, turn_++ % readers.size());
@@ -177,27 +182,45 @@ std::vector<model::Chunk> Scheduler::TakeChunks(std::vector<Turn>* turns) {
 // kCancelled: the pass was dropped, and nothing has changed.
 Status Scheduler::RunPass(const std::vector<Turn>& turns, const std::vector<model::Chunk>& chunks,
                           double predicted) {
+  if (!alone()) return forward_.Run(chunks);
+  const Stopwatch clock;
   const bool unknown_or_long = predicted == 0 || predicted > options_.step_seconds;
-  if (alone() && unknown_or_long) return RunInterruptible(*turns[0].request, chunks);
-  return forward_.Run(chunks);
+  const Status run =
+      unknown_or_long ? RunInterruptible(turns[0], chunks, predicted) : forward_.Run(chunks);
+  if (run.ok())
+    lone_seconds_ = std::min(lone_seconds_ + clock.seconds(), MostLoneSeconds(model_, options_));
+  return run;
 }
 
 // A pass that is dropped leaves its new entries behind, which the next one writes again, and a
 // fixed block that is neither old nor new: that one is put back.
-Status Scheduler::RunInterruptible(ActiveRequest& request,
-                                   const std::vector<model::Chunk>& chunks) {
+Status Scheduler::RunInterruptible(const Turn& turn, const std::vector<model::Chunk>& chunks,
+                                   double predicted) {
+  const RequestId id = turn.request->id();
   {
     const std::lock_guard lock(mutex_);
-    interruptible_ = request.id();
-    drop_pass_ = std::ranges::count(cancelled_, request.id()) != 0;
+    interruptible_ = id;
+    drop_pass_ = std::ranges::count(cancelled_, id) != 0;
+    arrival_ = !added_.empty();
   }
-  const std::span<std::byte> fixed = request.state().fixed;
+  const std::span<std::byte> fixed = turn.request->state().fixed;
   std::ranges::copy(fixed, fixed_.data());
+  const Stopwatch clock;
+  // A newcomer gains from it where the pass could be shorter and is not about to end.
+  const auto make_room = [&] {
+    return turn.rows > 1 && arrival_.load(std::memory_order_relaxed) &&
+           clock.seconds() + options_.step_seconds < predicted;
+  };
+  const auto set = [](const std::atomic<bool>* flag) {
+    return flag != nullptr && flag->load(std::memory_order_relaxed);
+  };
+  bool made_room = false;
   const Status run = forward_.Run(chunks, [&] {
-    return drop_pass_.load(std::memory_order_relaxed) ||
-           (options_.interrupt != nullptr && options_.interrupt->load(std::memory_order_relaxed));
+    made_room = make_room();
+    return made_room || set(&drop_pass_) || set(options_.interrupt);
   });
   if (!run.ok()) std::memcpy(fixed.data(), fixed_.data(), fixed.size());
+  if (made_room) lone_seconds_ = options_.step_seconds;
   const std::lock_guard lock(mutex_);
   interruptible_ = 0;
   return run;

@@ -15,8 +15,11 @@
 // is refused if it could never fit. What others hold of the pool (states that ended requests handed
 // over) counts too.
 //
-// A cancel acts between steps, or, when a request is alone and its passes are long, between two
-// layers.
+// A request that is alone reads its prompt in long passes, which read the weights for more rows. A
+// cancel ends such a pass between two layers. So does another request that arrives: the pass is
+// dropped, and its rows are read again in short ones, beside the newcomer. When the request is
+// alone again, a pass may take as long as those since then together: so at least half of its time
+// counts, however often others come.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -51,7 +54,7 @@ struct SchedulerOptions {
   // a text, in which also a cancel acts.
   double step_seconds = 0.25;
   // The same of a request that is alone and can be interrupted between layers: so that each of them
-  // ends in this time. Long passes read the weights for more rows.
+  // ends in this time.
   double layer_seconds = 0.25;
   std::uint64_t state_bytes = cache::Pool::kUnlimited;  // for the states of all requests
   const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
@@ -101,7 +104,8 @@ class Scheduler {
   std::vector<model::Chunk> TakeChunks(std::vector<Turn>* turns);
   Status RunPass(const std::vector<Turn>& turns, const std::vector<model::Chunk>& chunks,
                  double predicted);
-  Status RunInterruptible(ActiveRequest& request, const std::vector<model::Chunk>& chunks);
+  Status RunInterruptible(const Turn& turn, const std::vector<model::Chunk>& chunks,
+                          double predicted);
   void AdvanceAll(const std::vector<Turn>& turns);
   void DrawAll(const std::vector<Turn>& drawing);
   void RemoveEnded();
@@ -120,6 +124,7 @@ class Scheduler {
   std::vector<Active> running_;  // likewise
   std::uint64_t promised_ = 0;   // bytes, of running_
   std::size_t turn_ = 0;         // who reads first
+  double lone_seconds_;          // what a pass of a request that is alone may take, now
 
   std::mutex mutex_;  // of the following; never held while computing or calling back
   std::condition_variable arrived_;
@@ -127,7 +132,7 @@ class Scheduler {
   std::vector<RequestId> cancelled_;
   RequestId last_id_ = 0;
   RequestId interruptible_ = 0;  // whose pass is dropped if it is cancelled; 0: nobody's
-  std::atomic<bool> drop_pass_{false};
+  std::atomic<bool> drop_pass_{false}, arrival_{false};
 };
 
 }  // namespace hadal::engine

@@ -305,6 +305,54 @@ TEST_F(SchedulerTest, ADroppedPassLeavesNoTrace) {
   EXPECT_EQ(heard.ids, whole.ids);
 }
 
+// A newcomer does not wait for the end of a long pass, and who made room loses nothing else.
+TEST_F(SchedulerTest, ALonePassMakesRoomForANewcomer) {
+  const Heard whole = Run(Reading(1500, 5)), other = Run(Greedy(kPrompt, 3));
+  options_.max_rows = 1024;
+  options_.step_seconds = 1e-3;
+  bool dropped = false;
+  for (int tries = 0; !dropped && tries < 20; ++tries) {
+    Make();
+    Heard reading, newcomer;
+    Add(Reading(1500, 5), &reading);
+    for (std::size_t rows = 0; rows < 16 + 64 + 256;) rows += scheduler_->Step().prompt_rows;
+    std::thread caller([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));  // into the pass of 1024 rows
+      Add(Greedy(kPrompt, 3), &newcomer);
+    });
+    const StepReport report = scheduler_->Step();
+    caller.join();
+    dropped = report.prompt_rows == 0;
+    while (!newcomer.end) scheduler_->Step();
+    EXPECT_EQ(reading.ids.empty(), dropped);
+    while (!reading.end) scheduler_->Step();
+    EXPECT_EQ(reading.ids, whole.ids);
+    EXPECT_EQ(newcomer.ids, other.ids);
+  }
+  EXPECT_TRUE(dropped);
+}
+
+// Others come and go all the time; the prompt is read all the same.
+TEST_F(SchedulerTest, MakingRoomStarvesNobody) {
+  options_.max_rows = 256;
+  options_.step_seconds = 0;  // every pass of more than a row is a long one
+  Make();
+  Heard reading;
+  Add(Reading(600, 2), &reading);
+  std::atomic<bool> stop{false};
+  std::thread callers([&] {
+    while (!stop) {
+      EXPECT_TRUE(scheduler_->Add(Reading(1, 0)).ok());  // ends as it begins
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
+    }
+  });
+  int step = 0;
+  for (; !reading.end && step < 5000; ++step) scheduler_->Step();
+  stop = true;
+  callers.join();
+  EXPECT_TRUE(reading.end) << step;
+}
+
 // Run in CI under the thread sanitizer.
 TEST_F(SchedulerTest, AnyThreadMayAddAndCancel) {
   constexpr int kThreads = 3, kEach = 4;
