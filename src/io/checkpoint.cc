@@ -6,90 +6,29 @@
 #include <system_error>
 #include <utility>
 
+#include "io/checkpoint_files.h"
+
 namespace hadal::io {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kSingle = "model.safetensors";
-constexpr std::string_view kIndex = "model.safetensors.index.json";
-constexpr std::string_view kSuffix = ".safetensors";
 constexpr std::uint64_t kMaxConfigBytes = std::uint64_t{1} << 24;
 
 using WeightMap = Checkpoint::WeightMap;
 
-std::string Join(const std::string& directory, std::string_view name) {
-  return (fs::path(directory) / name).string();
-}
-
 std::string Show(std::string_view name) { return Json(name.substr(0, 200)).Dump(); }
-
-Result<Json> ReadJsonObject(const std::string& path, std::uint64_t max_bytes) {
-  HADAL_TRY(const std::string text, ReadFile(path, max_bytes));
-  Result<Json> json = ParseJson(text);
-  if (!json.ok()) return Within(path, json.error());
-  if (json->AsObject() == nullptr)
-    return Fail(Code::kCorrupt, "{}: found {}, expected an object", path, json->KindName());
-  return json;
-}
 
 bool Exists(const std::string& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
 }
 
-// A shard lies in the checkpoint's own folder, whatever an index from the network says.
-bool IsPlainFileName(std::string_view name) {
-  return name.size() > kSuffix.size() && name.ends_with(kSuffix) &&
-         name.find_first_of("/\\") == std::string_view::npos && !name.starts_with("..") &&
-         name.find('\0') == std::string_view::npos;
-}
-
-Result<WeightMap> ReadIndex(const std::string& path) {
-  HADAL_TRY(const Json json, ReadJsonObject(path, std::uint64_t{1} << 28));
-  const Json* map = json.Find("weight_map");
-  if (map == nullptr || map->AsObject() == nullptr) {
-    return Fail(Code::kCorrupt, "{}: weight_map: found {}, expected an object", path,
-                map == nullptr ? "nothing" : map->KindName());
-  }
-  WeightMap weights;
-  for (const auto& [name, shard] : *map->AsObject()) {
-    if (shard.AsString() == nullptr || !IsPlainFileName(*shard.AsString())) {
-      return Fail(Code::kCorrupt,
-                  "{}: tensor {}: found shard {}, expected the name of a .safetensors file in the "
-                  "same folder",
-                  path, Show(name), Show(shard.AsString() ? *shard.AsString() : shard.Dump(-1)));
-    }
-    weights.emplace(name, *shard.AsString());
-  }
-  if (weights.empty()) return Fail(Code::kCorrupt, "{}: weight_map: found no tensors", path);
-  return weights;
-}
-
-// Every *.safetensors of the folder, in order; of names that begin with "model", if there are any,
-// only those, because other files of tensors may lie beside a model.
-Result<std::vector<std::string>> ListFiles(const std::string& directory) {
-  std::vector<std::string> all, model;
-  std::error_code problem;
-  for (fs::directory_iterator it(directory, problem), end; !problem && it != end;
-       it.increment(problem)) {
-    const std::string name = it->path().filename().string();
-    // macOS writes a file's attributes beside it, as ._NAME, where the disk cannot hold them.
-    if (!name.ends_with(kSuffix) || name.starts_with("._")) continue;
-    all.push_back(name);
-    if (name.starts_with("model")) model.push_back(name);
-  }
-  if (problem) return Fail(Code::kIo, "{}: cannot list: {}", directory, problem.message());
-  if (!model.empty()) all = std::move(model);
-  std::sort(all.begin(), all.end());
-  return all;
-}
-
 Result<std::vector<std::string>> ListShards(const std::string& directory) {
-  HADAL_TRY(std::vector<std::string> shards, ListFiles(directory));
+  HADAL_TRY(std::vector<std::string> shards, ListWeightFiles(directory));
   if (!shards.empty()) return shards;
   return Fail(Code::kNotFound, "{}: found no .safetensors file, expected {}, or {} and its shards",
-              directory, kSingle, kIndex);
+              directory, kSingleFile, kIndexFile);
 }
 
 std::string AndMore(std::size_t count) {
@@ -99,14 +38,14 @@ std::string AndMore(std::size_t count) {
 // Files that look like a part of the model and are none: a line about them, or none.
 std::string NoteOfOthers(const std::string& directory, const std::set<std::string>& shards,
                          std::string_view why) {
-  const auto files = ListFiles(directory);
+  const auto files = ListWeightFiles(directory);
   if (!files.ok()) return {};  // what matters has been found
   std::size_t others = 0;
   std::string first;
   for (const std::string& file : *files)
     if (file.starts_with("model") && !shards.contains(file) && others++ == 0) first = file;
   if (others == 0) return {};
-  return fmt::format("{}{}: passed over, {}", Join(directory, first), AndMore(others), why);
+  return fmt::format("{}{}: passed over, {}", InFolder(directory, first), AndMore(others), why);
 }
 
 // The shards of an index that hold a wanted tensor.
@@ -122,7 +61,7 @@ Status CheckShardsAreThere(const std::set<std::string>& shards, const std::strin
                            const std::string& index_path) {
   std::vector<std::string> missing;
   for (const std::string& shard : shards)
-    if (!Exists(Join(directory, shard))) missing.push_back(shard);
+    if (!Exists(InFolder(directory, shard))) missing.push_back(shard);
   if (missing.empty()) return Unit{};
   return Fail(Code::kNotFound,
               "{}: {} of the {} files that {} names are missing, the first {}; is the download "
@@ -153,28 +92,30 @@ Result<Checkpoint> Checkpoint::Open(const std::string& directory,
   }
   Checkpoint checkpoint;
   checkpoint.directory_ = directory;
-  HADAL_TRY(checkpoint.config_, ReadJsonObject(Join(directory, "config.json"), kMaxConfigBytes));
+  HADAL_TRY(checkpoint.config_,
+            ReadJsonObject(InFolder(directory, "config.json"), kMaxConfigBytes));
 
-  const std::string index_path = Join(directory, kIndex);
-  const bool indexed = Exists(index_path), single = Exists(Join(directory, kSingle));
+  const std::string index_path = InFolder(directory, kIndexFile);
+  const bool indexed = Exists(index_path), single = Exists(InFolder(directory, kSingleFile));
   WeightMap weights;
   std::set<std::string> shards;
   std::string note;
   if (indexed) {
-    HADAL_TRY(weights, ReadIndex(index_path));
+    HADAL_TRY(CheckpointIndex index, ReadCheckpointIndex(directory));
+    weights = std::move(index.shard_of);
     shards = WantedShards(weights, wanted);
     HADAL_TRY_STATUS(CheckShardsAreThere(shards, directory, index_path));
     note = NoteOfOthers(directory, WantedShards(weights, {}),
-                        fmt::format("{} does not name it", kIndex));
+                        fmt::format("{} does not name it", kIndexFile));
   } else if (single) {
-    shards.insert(std::string(kSingle));
-    note = NoteOfOthers(directory, shards, fmt::format("{} is the whole model", kSingle));
+    shards.insert(std::string(kSingleFile));
+    note = NoteOfOthers(directory, shards, fmt::format("{} is the whole model", kSingleFile));
   } else {
     HADAL_TRY(const std::vector<std::string> listed, ListShards(directory));
     shards.insert(listed.begin(), listed.end());
   }
   for (const std::string& shard : shards) {
-    HADAL_TRY(SafetensorsFile file, SafetensorsFile::Open(Join(directory, shard)));
+    HADAL_TRY(SafetensorsFile file, SafetensorsFile::Open(InFolder(directory, shard)));
     HADAL_TRY_STATUS(checkpoint.TakeTensors(file, indexed ? &weights : nullptr));
     checkpoint.files_.push_back(std::move(file));
   }
@@ -204,7 +145,7 @@ Status Checkpoint::TakeTensors(const SafetensorsFile& file, const WeightMap* ind
   }
   if (left > 0) {
     notes_.push_back(fmt::format("{}: passed over tensor {}{}, which {} does not place there",
-                                 file.path(), Show(first), AndMore(left), kIndex));
+                                 file.path(), Show(first), AndMore(left), kIndexFile));
   }
   return Unit{};
 }

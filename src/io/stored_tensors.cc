@@ -7,9 +7,10 @@
 #include <set>
 #include <utility>
 
+#include "base/foreign_file.h"
 #include "base/json.h"
 #include "base/quote.h"
-#include "io/file.h"
+#include "io/checkpoint_files.h"
 
 namespace hadal::io {
 namespace {
@@ -18,60 +19,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kSuffix = ".safetensors";
 constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;  // the same bound as the reference reader's
-constexpr std::uint64_t kMaxIndexBytes = std::uint64_t{1} << 28;
-// Of a tensor, and of all: far above any model, and low enough that no sum of them overflows.
-constexpr std::int64_t kMaxTensorBytes = std::int64_t{1} << 40,
-                       kMaxTotalBytes = std::int64_t{1} << 60;
-
-struct Index {
-  std::map<std::string, std::string, std::less<>> shard_of;
-  std::set<std::string> shards;
-  std::optional<std::uint64_t> total_bytes;
-};
-
-Result<Json> Parsed(const std::string& path, std::string_view text) {
-  Result<Json> json = ParseJson(text);
-  if (!json.ok()) return Within(path, json.error());
-  if (json->AsObject() == nullptr)
-    return Fail(Code::kCorrupt, "{}: found {}, expected an object", path, json->KindName());
-  return json;
-}
-
-Result<Index> ReadIndex(const std::string& path) {
-  HADAL_TRY(const std::string text, ReadFile(path, kMaxIndexBytes));
-  HADAL_TRY(const Json json, Parsed(path, text));
-  const Json* map = json.Find("weight_map");
-  if (map == nullptr || map->AsObject() == nullptr)
-    return Fail(Code::kCorrupt, "{}: weight_map: expected an object", path);
-  Index index;
-  for (const auto& [name, shard] : *map->AsObject()) {
-    const std::string* file = shard.AsString();
-    if (file == nullptr || fs::path(*file).filename() != *file)
-      return Fail(Code::kCorrupt, "{}: tensor {}: expected the name of a file in the same folder",
-                  path, Quote(name));
-    index.shard_of.emplace(name, *file);
-    index.shards.insert(*file);
-  }
-  const Json* metadata = json.Find("metadata");
-  const Json* size = metadata == nullptr ? nullptr : metadata->Find("total_size");
-  if (size != nullptr && size->AsInt() != nullptr && *size->AsInt() > 0 &&
-      *size->AsInt() <= kMaxTotalBytes)
-    index.total_bytes = static_cast<std::uint64_t>(*size->AsInt());
-  return index;
-}
-
-// *.safetensors of the folder; only the model*.safetensors among them if there are any.
-std::set<std::string> ShardFiles(const std::string& directory) {
-  std::set<std::string> all, model;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.ends_with(kSuffix) || name.starts_with("._")) continue;  // a Mac's notes on a file
-    all.insert(name);
-    if (name.starts_with("model")) model.insert(name);
-  }
-  return model.empty() ? all : model;
-}
+// Far above any model's, and low enough that no sum of them overflows.
+constexpr std::int64_t kMaxTensorBytes = std::int64_t{1} << 40;
 
 // "model-00001-of-00046.safetensors": 46; 0 where a name does not say.
 std::size_t ShardsByName(std::string_view name) {
@@ -83,8 +32,21 @@ std::size_t ShardsByName(std::string_view name) {
   return count;
 }
 
+// What an incomplete download left in the file's place, if anything.
+Status CheckNotForeign(std::ifstream& file, const std::string& path) {
+  std::string start(4096, '\0');
+  file.read(start.data(), static_cast<std::streamsize>(start.size()));
+  start.resize(static_cast<std::size_t>(file.gcount()));
+  file.clear();
+  file.seekg(0);
+  const std::string foreign = ForeignFile(start);
+  if (foreign.empty()) return Unit{};
+  return Fail(Code::kCorrupt, "{}: found {}", path, foreign);
+}
+
 Result<std::string> ReadHeader(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
+  HADAL_TRY_STATUS(CheckNotForeign(file, path));
   std::uint64_t length = 0;
   unsigned char bytes[8] = {};
   if (!file.read(reinterpret_cast<char*>(bytes), sizeof bytes))
@@ -100,14 +62,17 @@ Result<std::string> ReadHeader(const std::string& path) {
   return text;
 }
 
-Status AddShard(const std::string& path, const std::string& shard, const Index& index,
+Status AddShard(const std::string& path, const std::string& shard, const CheckpointIndex& index,
                 StoredTensors* stored) {
   HADAL_TRY(const std::string text, ReadHeader(path));
-  HADAL_TRY(const Json json, Parsed(path, text));
-  for (const auto& [name, entry] : *json.AsObject()) {
+  const Result<Json> json = ParseJson(text);
+  if (!json.ok()) return Within(path, json.error());
+  if (json->AsObject() == nullptr)
+    return Fail(Code::kCorrupt, "{}: found {}, expected an object", path, json->KindName());
+  for (const auto& [name, entry] : *json->AsObject()) {
     if (name == "__metadata__") continue;
     const auto named = index.shard_of.find(name);
-    if (!index.shards.empty() && (named == index.shard_of.end() || named->second != shard))
+    if (!index.shard_of.empty() && (named == index.shard_of.end() || named->second != shard))
       continue;  // a second copy, or one that the index leaves out
     const Json* dtype = entry.Find("dtype");
     const Json* offsets = entry.Find("data_offsets");
@@ -138,24 +103,27 @@ std::uint64_t StoredTensors::bytes() const {
 }
 
 Result<std::optional<StoredTensors>> ListStoredTensors(const std::string& directory) {
-  const auto path_of = [&](const std::string& name) {
-    return (fs::path(directory) / name).string();
-  };
-  Index index;
+  CheckpointIndex index;
+  std::set<std::string> shards;
   std::error_code ignored;
-  const std::string index_path = path_of("model.safetensors.index.json");
-  if (fs::exists(index_path, ignored)) {
-    HADAL_TRY(index, ReadIndex(index_path));
+  const bool indexed = fs::exists(InFolder(directory, kIndexFile), ignored);
+  if (indexed) {
+    HADAL_TRY(index, ReadCheckpointIndex(directory));
+    for (const auto& [name, shard] : index.shard_of) shards.insert(shard);
+  } else if (fs::exists(InFolder(directory, kSingleFile), ignored)) {
+    shards.emplace(kSingleFile);  // alone, it is the whole model
+  } else if (const auto files = ListWeightFiles(directory); files.ok()) {
+    shards.insert(files->begin(), files->end());
   }
-  const std::set<std::string> shards = index.shards.empty() ? ShardFiles(directory) : index.shards;
   if (shards.empty()) return std::optional<StoredTensors>();
   StoredTensors stored;
   stored.total_bytes = index.total_bytes;
   stored.shards = shards.size();
   for (const std::string& shard : shards) {
-    if (index.shards.empty()) stored.shards = std::max(stored.shards, ShardsByName(shard));
-    if (!fs::exists(path_of(shard), ignored)) continue;
-    HADAL_TRY_STATUS(AddShard(path_of(shard), shard, index, &stored));
+    if (!indexed) stored.shards = std::max(stored.shards, ShardsByName(shard));
+    const std::string path = InFolder(directory, shard);
+    if (!fs::exists(path, ignored)) continue;
+    HADAL_TRY_STATUS(AddShard(path, shard, index, &stored));
     ++stored.shards_here;
   }
   for (const auto& [name, shard] : index.shard_of)

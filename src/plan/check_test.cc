@@ -84,7 +84,8 @@ TEST(Check, RowsThatDoNotSayWhatMemoryGaveTakeTheRatesAsTheyAre) {
       *ParseJson(Bench(
           R"({"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1, "read_bytes_per_s": 5e9},
              {"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1},
-             {"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1, "read_bytes_per_s": 1e10})")),
+             {"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1,
+              "read_bytes_per_s": 1e10})")),
       "bench.json", Rates(2));
   const Json json = ReportJson(*report);
   const Json::Array& rows = *json.Find("decode")->AsArray();

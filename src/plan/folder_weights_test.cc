@@ -18,8 +18,8 @@ namespace {
 // Two layers of a model small enough to list by hand.
 const std::string kConfig = R"("model_type": "llama", "dtype": "bfloat16", "vocab_size": 10,
     "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 1, "num_key_value_heads": 1,
-    "intermediate_size": 64, "attention_bias": false, "mlp_bias": false, "tie_word_embeddings": false,
-    "max_position_embeddings": 16)";
+    "intermediate_size": 64, "attention_bias": false, "mlp_bias": false,
+    "tie_word_embeddings": false, "max_position_embeddings": 16)";
 
 struct Tensor {
   std::string name, dtype;
@@ -209,6 +209,15 @@ TEST(FolderWeights, TheIndexDecides) {
   EXPECT_EQ(cost::WeightBytes(folder.Plan().cost), Sum(all) + 2);
 }
 
+// As the engine reads it: without an index model.safetensors is all, whatever lies beside it.
+TEST(FolderWeights, ASingleFileIsTheWholeModel) {
+  const Tensors all = Outer() + Layer(0) + Layer(1);
+  const Folder folder;
+  folder.Write("model.safetensors", Header(all));
+  folder.Write("model-00001-of-00002.safetensors", Header({{"lm_head.weight", "F32", 9999}}));
+  EXPECT_EQ(cost::WeightBytes(folder.Plan().cost), Sum(all));
+}
+
 Json Without(const Json& config, const std::string& key) {
   Json left{Json::Object{}};
   for (const auto& [name, value] : *config.AsObject())
@@ -245,9 +254,11 @@ TEST(FolderWeights, BadFilesGiveOneLine) {
     const auto model = ModelFromPath(folder.path());
     return model.ok() ? std::string() : model.error().what;
   };
-  EXPECT_NE(error("<html>").find("model.safetensors: expected a safetensors file"),
+  EXPECT_NE(error("short").find("model.safetensors: expected a safetensors file"),
             std::string::npos);
-  EXPECT_NE(error("<!DOCTYPE html>").find("expected at most"), std::string::npos);
+  EXPECT_NE(error("<!DOCTYPE html>").find("model.safetensors: found an HTML page"),
+            std::string::npos);
+  EXPECT_NE(error("no header at all").find("expected at most"), std::string::npos);
   EXPECT_NE(error(Header(Outer()).substr(0, 60)).find("was it cut short?"), std::string::npos);
   EXPECT_NE(error(Header({{"a", "BF16", 2}}).replace(20, 1, "!")), "");
 }
