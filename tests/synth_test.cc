@@ -13,7 +13,6 @@
 #include "io/file.h"
 #include "model/forward.h"
 #include "tensor/buffer.h"
-#include "tensor/random_fill.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::convert {
@@ -193,24 +192,6 @@ TEST(Synth, RefusesWhatItCannotWrite) {
     EXPECT_FALSE(fs::exists(folder.File("pro")));
     for (const std::string& name : folder.Names()) EXPECT_FALSE(name.ends_with(".tmp"));
   }
-}
-
-TEST(RandomFill, PiecesMakeTheSameStream) {
-  std::vector<std::byte> whole(1003), pieces(1003);
-  const auto same = [&](const auto& fill, std::size_t cut) {
-    fill(0, std::span(whole));
-    fill(0, std::span(pieces).first(cut));
-    fill(cut, std::span(pieces).subspan(cut));
-    return whole == pieces;
-  };
-  EXPECT_TRUE(same(Fp8CodeFill(5), 512));
-  EXPECT_TRUE(same(Fp4ScaleFill(5, 0.1), 8));
-  EXPECT_TRUE(same(FloatFill(5, 0, 1), 16));
-  EXPECT_TRUE(same(Bf16Fill(5, 0, 1), 800));
-  std::vector<std::byte> other(1003);
-  Fp8CodeFill(5)(0, std::span(whole));
-  Fp8CodeFill(6)(0, std::span(other));
-  EXPECT_NE(whole, other);
 }
 
 }  // namespace

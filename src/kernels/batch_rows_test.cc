@@ -81,6 +81,31 @@ TEST(KeepInRing, KeepsTheNewest) {
   }
 }
 
+// What the definitions share with the kernels is where entries lie: here by hand.
+TEST(AttendedEntries, AreFoundInTheRingTheChunkAndThePages) {
+  std::vector<std::byte> ring(4 * 2), fresh(3 * 2), pages(3 * 10);
+  std::byte* const order[] = {pages.data() + 20, pages.data(), pages.data() + 10};
+  AttendedEntries entries;
+  // Positions 4 to 7 lie in the ring's rows 0 to 3, 8 to 10 in the chunk.
+  entries.window = {View2<const std::byte>(ring.data(), 4, 2),
+                    View2<const std::byte>(fresh.data(), 3, 2), 8};
+  entries.window_begin = 6;
+  entries.window_count = 4;
+  entries.compressed = {order, 2, 4, 3};  // two entries of three bytes a page, behind four others
+  const std::vector<std::uint32_t> chosen = {1, 4};
+  for (const bool choice : {false, true}) {
+    if (choice) entries.chosen = chosen;
+    entries.compressed_count = 2;
+    ASSERT_EQ(entries.size(), 6u);
+    EXPECT_EQ(entries[0] - ring.data(), 2 * 2);
+    EXPECT_EQ(entries[1] - ring.data(), 3 * 2);
+    EXPECT_EQ(entries[2] - fresh.data(), 0);
+    EXPECT_EQ(entries[3] - fresh.data(), 2);
+    EXPECT_EQ(entries[4] - pages.data(), choice ? 20 + 4 + 3 : 20 + 4);
+    EXPECT_EQ(entries[5] - pages.data(), choice ? 10 + 4 : 20 + 4 + 3);
+  }
+}
+
 // Rows at several places of a chunk, whose windows lie in the ring, across both and in the chunk
 // alone.
 TEST(AttendRows, IsTheDefinitionForAnyThreads) {

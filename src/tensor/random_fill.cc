@@ -12,8 +12,8 @@ namespace hadal {
 namespace {
 
 constexpr double kFp8Deviation = 120;  // in units of the block's scale: 448 is 3.7 of them
-// 2.7 times the 16 quantiles, rounded to codes: the outermost is 6, the deviation of all 2.5.
-constexpr double kFp4Spread = 2.7, kFp4Deviation = 2.5;
+// 2.7 times the 16 quantiles, rounded to codes, are each of the 16 codes once.
+constexpr double kFp4Spread = 2.7, kFp4Deviation = 2.926;
 constexpr std::size_t kNormals = 4096;
 
 std::uint64_t Word(std::uint64_t key, std::uint64_t index) {
