@@ -99,9 +99,25 @@ model::Model Exported(train::V4Model& trained, train::V4ModelImpl::Format format
   return model::Model::Load(io::Checkpoint::Open(folder).value()).value();
 }
 
+// What starts at one number for all, as norms, biases and sinks do, gets numbers that have a say.
+void Unsettle(train::V4Model& model) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(4);
+  const auto unsettle = [](torch::Tensor& values) {
+    const bool one =
+        values.is_floating_point() && (values == values.flatten()[0]).all().item<bool>();
+    if (one) values.add_(torch::randn_like(values), 0.1);
+  };
+  for (torch::Tensor& parameter : model->parameters()) unsettle(parameter);
+  for (torch::Tensor& buffer : model->buffers()) unsettle(buffer);
+}
+
 class TrainerAndEngine : public ::testing::Test {
  protected:
-  TrainerAndEngine() { at::set_num_threads(1); }
+  TrainerAndEngine() {
+    at::set_num_threads(1);
+    Unsettle(trained_);
+  }
 
   testing::TempFolder folder_;
   train::V4Model trained_{SmallConfig(), 3, 0.1};
