@@ -27,7 +27,6 @@ Status FillModel(const TrainConfig& config, const arch::Config& shape, V4Model* 
     HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(config.model.init));
     HADAL_TRY_STATUS((*model)->Load(checkpoint));
   }
-  (*model)->to(torch::Device(config.device));
   return Unit{};
 }
 
@@ -35,9 +34,6 @@ Status FillModel(const TrainConfig& config, const arch::Config& shape, V4Model* 
 
 Result<V4Model> MakeModel(const TrainConfig& config) {
   HADAL_TRY(const arch::Config shape, ReadModelConfig(config.model.config));
-  if (config.device == "cuda" && !torch::cuda::is_available())
-    return Fail(Code::kUnsupported,
-                "device: found \"cuda\", expected \"cpu\": LibTorch sees no CUDA device here");
   V4Model model = nullptr;
   HADAL_TRY_STATUS(Catching("making the model", [&] { return FillModel(config, shape, &model); }));
   return model;

@@ -21,7 +21,7 @@ void Visit(SettingsVisitor& v, TrainConfig& c) {
   v.Count("seed", &c.seed, {0, 9e18});
   v.Path("out", &c.out, true);
   v.Count("threads", &c.threads, {0, 1024});
-  v.Choice("device", &c.device, {"cpu", "cuda"});
+  v.Choice("device", &c.device, {"cpu"});
   v.Choice("precision", &c.precision, {"auto", "bf16", "f32"});
   v.Choice("export_format", &c.export_format, {"fp8_fp4", "f32"});
 

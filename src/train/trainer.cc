@@ -33,7 +33,7 @@ std::size_t ThreadCount(const TrainConfig& config) {
 }
 
 std::size_t WorkerCount(const TrainConfig& config) {
-  return config.device == "cpu" ? std::min(ThreadCount(config), config.batch.shards) : 1;
+  return std::min(ThreadCount(config), config.batch.shards);
 }
 
 AdamWOptions AdamWOptionsOf(const TrainConfig& config) {
