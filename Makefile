@@ -61,11 +61,12 @@ format:  ## rewrite the C++ files in the project's format
 	@$(DEPS) check
 	tools/check_format.sh --fix
 
-check:  ## what CI checks besides tests: layers, format, documents, clang-tidy of what changed
+check:  ## what CI checks besides tests: layers, format, lines, documents, clang-tidy of what changed
 	@$(DEPS) engine test check
 	tools/checks_test.py
 	tools/check_layers.py
 	tools/check_format.sh
+	tools/check_lines.py
 	tools/check_docs.py
 	@test -e $(RELEASE)/build.ninja || cmake --preset release $(TORCH)
 	tools/check_tidy.py $(RELEASE) --changed

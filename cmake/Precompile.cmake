@@ -35,8 +35,8 @@ function(hadal_header_set name)
 endfunction()
 
 set(HADAL_COMMON_HEADERS <algorithm> <array> <cmath> <cstdint> <cstring> <filesystem>
-  <functional> <limits> <map> <memory> <optional> <ostream> <span> <string> <string_view> <utility> <variant> <vector>
-  <fmt/format.h>)
+  <functional> <limits> <map> <memory> <optional> <ostream> <span> <string> <string_view> <utility>
+  <variant> <vector> <fmt/format.h>)
 hadal_header_set(hadal_headers HEADERS ${HADAL_COMMON_HEADERS} LIBS fmt::fmt)
 if(HADAL_BUILD_TESTS)
   hadal_header_set(hadal_test_headers HEADERS ${HADAL_COMMON_HEADERS} <gtest/gtest.h>

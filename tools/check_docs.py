@@ -9,8 +9,8 @@ code; and, given the program, the subcommands and --flags of `hadal COMMAND ...`
 and {a,b}; a path with <NAME>, CAPITALS or ... in it is a pattern for the reader and is not checked.
 
 A code block that begins with "$ hadal plan ..." shows what that command prints: the program is run,
-and the lines below must be its output. A line "..." stands for any lines left out. --fix writes what the
-program prints now into blocks that show all of it or its beginning.
+and the lines below must be its output. A line "..." stands for any lines left out. --fix writes
+what the program prints now into blocks that show all of it or its beginning.
 """
 import argparse
 import re

@@ -19,7 +19,8 @@ set -euo pipefail
 source_dir=${2:-$(dirname "$0")/../src}
 # The trainer is built only where LibTorch is.
 trainer=()
-[[ -n $(find "$1" -path '*/train/*' -name '*_avx*.cc.o' -print -quit) ]] || trainer=(! -path '*/train/*')
+[[ -n $(find "$1" -path '*/train/*' -name '*_avx*.cc.o' -print -quit) ]] ||
+  trainer=(! -path '*/train/*')
 sources=$(find "$source_dir" -name '*_avx*.cc' "${trainer[@]}" | wc -l)
 objects=0 problems=0
 while IFS= read -r -d '' object; do
@@ -27,7 +28,8 @@ while IFS= read -r -d '' object; do
   own=${object##*_} own=${own%.cc.o} own=${#own}$own  # as mangled: 4avx2
   # Mangled names: anything of the namespace, its local statics (Z), vtables and type infos (T?),
   # guard variables (GV). DW.ref.* is the compiler's pointer to an exception routine: data.
-  bad=$(nm --defined-only "$object" | awk -v own="^_Z(T[VTIS]|GV)?Z?N[VKRO]*5hadal(7kernels|7machine|5train)$own" '
+  owned="^_Z(T[VTIS]|GV)?Z?N[VKRO]*5hadal(7kernels|7machine|5train)$own"
+  bad=$(nm --defined-only "$object" | awk -v own="$owned" '
     $2 ~ /^[A-Zuvw]$/ && $3 !~ own && $3 !~ /^DW\.ref\./ { print $2, $3 }
     $3 ~ /^_GLOBAL__sub_I/ { print "static-initialiser", $3 }' | c++filt)
   if [[ -n $bad ]]; then

@@ -7,8 +7,8 @@ Without --all: the sources of src/ except tests and the trainer's, whose every f
 headers. A PATTERN is a part of a path: only matching files are checked, of all.
 
 --changed: of these, what differs from COMMIT and what includes it, directly or not; everything, if
-the rules themselves differ or COMMIT is not in this clone. Without COMMIT it is the place where this
-branch left origin's main or, on main itself, the commit 20 before.
+the rules themselves differ or COMMIT is not in this clone. Without COMMIT it is the place where
+this branch left origin's main or, on main itself, the commit 20 before.
 
 A clean file is remembered in build/tidy by a hash of what clang-tidy would see (the preprocessed
 text, the flags, .clang-tidy, the version of the tool), so that a second run takes only the time to

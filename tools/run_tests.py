@@ -4,8 +4,8 @@
     tools/run_tests.py BUILD_DIR [--need-shared] [argument of ctest...]
 
 What ctest prints comes first, its closing line again last; the exit code is ctest's. --need-shared:
-a test that is skipped although ../shared is there is a failure, because nothing else would tell that
-the comparison with the official code did not happen.
+a test that is skipped although ../shared is there is a failure, because nothing else would tell
+that the comparison with the official code did not happen.
 """
 import argparse
 import re

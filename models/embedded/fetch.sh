@@ -58,7 +58,8 @@ fetch_alice() {
   apt-get indextargets --format "$source_line" 'Created-By: Packages' 'Origin: Debian' \
     'Component: main' | sort -u >"$work/sources.list"
   [ -s "$work/sources.list" ] ||
-    apt-get indextargets --format "$source_line" 'Created-By: Packages' | sort -u >"$work/sources.list"
+    apt-get indextargets --format "$source_line" 'Created-By: Packages' |
+    sort -u >"$work/sources.list"
   set -- -qq -o APT::Sandbox::User=root -o Dir::Etc::SourceList="$work/sources.list" \
     -o Dir::Etc::SourceParts=/nonexistent -o Dir::State::Lists="$work/lists" -o Dir::Cache="$work"
   apt-get "$@" update || fail "apt-get update for source packages failed"
@@ -69,7 +70,8 @@ fetch_alice() {
 }
 
 [ "$tales" = none ] || [ -f "$tales" ] ||
-  fail "$tales: no such file. These are the fairy tales; the head of $0 says where they come from." \
+  fail "$tales: no such file. These are the fairy tales; the head of $0 says where they come" \
+    "from." \
     "Give their path as FAIRYTALES=PATH, or go on without them with FAIRYTALES=none"
 for name in austen-emma.txt bible-Gen.xml holmes.txt sawyer.txt; do
   [ -f "$raw/$name" ] || { fetch_packages; break; }

@@ -52,7 +52,8 @@ TEST(Encode, ResultsJoinTheUsersTurnInTheOrderOfTheCalls) {
       {"id": "1", "function": {"name": "f", "arguments": "{\"a\": \"x\", \"b\": [1, 2.0]}"}},
       {"id": "2", "function": {"name": "g", "arguments": "no json {"}}]},
     {"role": "tool", "tool_call_id": "2", "content": "two"},
-    {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "o"}, {"type": "text", "text": "ne"}]},
+    {"role": "tool", "tool_call_id": "1", "content": [{"type": "text", "text": "o"},
+      {"type": "text", "text": "ne"}]},
     {"role": "user", "content": "and?"}])",
                                    {.thinking = false});
   EXPECT_EQ(prompt, kBos + kUser + "q" + kAssistant + "</think>\n\n<" + kDsml + "tool_calls>\n<" +

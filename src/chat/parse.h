@@ -19,7 +19,8 @@ namespace hadal::chat {
 
 // The two ways in which the published parser fails, by its own names.
 enum class ParseFault {
-  kStructure,  // "AssertionError": the turn is not closed, goes on behind its end, or holds a control token
+  // "AssertionError": the turn is not closed, goes on behind its end, or holds a control token
+  kStructure,
   kCalls,  // "ValueError": the text of the calls is malformed or cut
 };
 const char* ParseFaultName(ParseFault fault);

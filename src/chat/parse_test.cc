@@ -36,7 +36,8 @@ TEST(ParseCompletion, ReasoningContentAndCalls) {
   EXPECT_EQ(Parse(Text("c{E}"), false),
             R"({"role":"assistant","content":"c","reasoning_content":"","tool_calls":[]})");
   const std::string call =
-      R"({"role":"assistant","content":"c","reasoning_content":"","tool_calls":[{"type":"function",)"
+      R"({"role":"assistant","content":"c","reasoning_content":"",)"
+      R"("tool_calls":[{"type":"function",)"
       R"("function":{"name":"f","arguments":"{\"a\": \"x\\n\\\"y\\\"\", \"n\": [1, 2]}"}}]})";
   EXPECT_EQ(Parse(Text(std::string("c") + kCall + "{E}"), false), call);
   EXPECT_EQ(Parse(Text(std::string("c") + kCall), false), call);  // the end may be missing

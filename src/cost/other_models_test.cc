@@ -46,7 +46,8 @@ TEST(OtherModels, KimiK2) {
 TEST(OtherModels, KimiK2Thinking) {
   const CostModel model = Model(kKimi + R"(, "quantization_config": {"config_groups": {"group_0": {
       "input_activations": null, "output_activations": null, "targets": ["Linear"], "weights": {
-        "actorder": null, "block_structure": null, "dynamic": false, "group_size": 32, "num_bits": 4,
+        "actorder": null, "block_structure": null, "dynamic": false, "group_size": 32,
+        "num_bits": 4,
         "observer": "minmax", "observer_kwargs": {}, "strategy": "group", "symmetric": true,
         "type": "int"}}}, "format": "pack-quantized", "ignore": ["lm_head", "re:.*self_attn.*",
       "re:.*shared_experts.*", "re:.*mlp\\.(gate|up|gate_up|down)_proj.*"], "kv_cache_scheme": null,

@@ -11,8 +11,9 @@ namespace {
 
 // Source: DeepSeek-V3.2-Exp config.json. Its file may hold an MTP block, which is not counted here.
 constexpr std::string_view kV32 =
-    R"({"model_type": "deepseek_v32", "vocab_size": 129280, "hidden_size": 7168, "num_hidden_layers": 61,
- "num_attention_heads": 128, "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128,
+    R"({"model_type": "deepseek_v32", "vocab_size": 129280, "hidden_size": 7168,
+ "num_hidden_layers": 61, "num_attention_heads": 128,
+ "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128,
  "qk_rope_head_dim": 64, "v_head_dim": 128, "intermediate_size": 18432,
  "moe_intermediate_size": 2048, "first_k_dense_replace": 3, "moe_layer_freq": 1,
  "n_routed_experts": 256, "n_shared_experts": 1, "num_experts_per_tok": 8, "index_n_heads": 64,
@@ -32,8 +33,9 @@ constexpr std::string_view kGqa8 =
 
 // models/embedded/config.json; a test compares them.
 constexpr std::string_view kEmbedded =
-    R"({"model_type": "deepseek_v4", "torch_dtype": "bfloat16", "vocab_size": 4105, "hidden_size": 256,
- "num_hidden_layers": 6, "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 128,
+    R"({"model_type": "deepseek_v4", "torch_dtype": "bfloat16", "vocab_size": 4105,
+ "hidden_size": 256, "num_hidden_layers": 6,
+ "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 128,
  "qk_rope_head_dim": 64, "q_lora_rank": 128, "o_groups": 2, "o_lora_rank": 128, "sliding_window":
  64, "index_n_heads": 4, "index_head_dim": 64, "index_topk": 32, "moe_intermediate_size": 128,
  "n_routed_experts": 8, "n_shared_experts": 1, "num_experts_per_tok": 2, "num_hash_layers": 1,

@@ -5,12 +5,12 @@
 //   auto language = std::make_shared<Language>(std::move(grammar), vocabulary);
 //   request.constraint = {.language = language};
 //
-// The text is whole when it ends: an end (EOS, a stop id) is drawn only where a text of the language
-// ends, and nothing else where it must. That goes before min_tokens and ignore_eos. What cuts a text
-// (max_tokens, a stop text, a cancel) leaves the beginning of one.
+// The text is whole when it ends: an end (EOS, a stop id) is drawn only where a text of the
+// language ends, and nothing else where it must. That goes before min_tokens and ignore_eos. What
+// cuts a text (max_tokens, a stop text, a cancel) leaves the beginning of one.
 //
-// Which tokens are possible depends on the text alone, not on what a language has been asked before,
-// so texts stay deterministic.
+// Which tokens are possible depends on the text alone, not on what a language has been asked
+// before, so texts stay deterministic.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Constraints on requests of the embedded model, drawn hot, so that nothing but the constraint keeps
-// the text in order.
+// Constraints on requests of the embedded model, drawn hot, so that nothing but the constraint
+// keeps the text in order.
 #include "engine/constraint.h"
 
 #include <gtest/gtest.h>

@@ -1,9 +1,9 @@
 // The tokens of a tokenizer as grammars see them: bytes of text.
 //
-// Control tokens are no text: no grammar lets one through, however it is spelt. But for marks, which
-// the caller names: a mark is one byte that UTF-8 never has (0xF8 the first, ..), so that a grammar
-// asks for the token itself, and strings, which are UTF-8, cannot hold it. A tokenizer without that
-// token spells the mark out.
+// Control tokens are no text: no grammar lets one through, however it is spelt. But for marks,
+// which the caller names: a mark is one byte that UTF-8 never has (0xF8 the first, ..), so that a
+// grammar asks for the token itself, and strings, which are UTF-8, cannot hold it. A tokenizer
+// without that token spells the mark out.
 //
 // Immutable: any thread may use it. Costs a tenth of a second and 10 MB for 129,280 tokens, once.
 #pragma once

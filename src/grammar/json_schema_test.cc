@@ -33,7 +33,8 @@ TEST(JsonSchema, AcceptsWhatTheSchemaDoes) {
       {R"({"type": "array", "items": {"enum": ["x", 2]}, "minItems": 1, "maxItems": 3})",
        {R"(["x"])", R"([2, "x",2])"},
        {"[]", R"(["y"])", "[2,2,2,2]"}},
-      {R"({"type": "array", "prefixItems": [{"type": "null"}, {"type": "boolean"}], "items": false})",
+      {R"({"type": "array", "prefixItems": [{"type": "null"}, {"type": "boolean"}],)"
+       R"( "items": false})",
        {"[]", "[null]", "[null,true]"},
        {"[true]", "[null,true,1]"}},
       {R"({"anyOf": [{"type": "integer", "minimum": 3, "exclusiveMaximum": 5}, {"type": "null"}]})",

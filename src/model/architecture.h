@@ -1,6 +1,7 @@
 // What a forward pass asks of an architecture, as a table of functions. What lies between them is
 // the same for all: batches, streams, angles, scratch, logits, which tokens the MTP block sees
-// (model/forward.cc). An architecture is a file with such a table, and the sub-layers that it names.
+// (model/forward.cc). An architecture is a file with such a table, and the sub-layers that it
+// names.
 #pragma once
 #include "model/pass.h"
 #include "model/weights.h"

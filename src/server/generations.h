@@ -1,4 +1,5 @@
-// The generations that are under way: starts their runs, reads the engine's events, tells the sinks.
+// The generations that are under way: starts their runs, reads the engine's events, tells the
+// sinks.
 //
 // A generation is refused if too many wait (429). A client that does not take its answer has its
 // runs paused, one that goes has them cancelled. Belongs to the loop's thread, but for Submit.

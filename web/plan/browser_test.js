@@ -64,7 +64,8 @@ async function assertAgrees() {
     assert.equal(legends[0][at + 1], formatBytes(point.kv_bytes, false));
     assert.equal(legends[1][at + 1], formatFlops(point.gflops * 1e9));
     const pieces = await browser.run(
-      `return [...document.querySelectorAll('.bar')[arguments[0]].children].map((piece) => piece.dataset.value);`,
+      `const bar = document.querySelectorAll('.bar')[arguments[0]];
+       return [...bar.children].map((piece) => piece.dataset.value);`,
       at,
     );
     assert.equal(pieces.reduce((sum, piece) => sum + BigInt(piece), 0n),

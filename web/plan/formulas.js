@@ -1,5 +1,5 @@
-// What a model costs, from the two lists of terms that `hadal plan ... --json` prints of it: the same
-// sums as src/cost/cost_model.h, in whole numbers of any size. docs/plan.md has the formulas.
+// What a model costs, from the two lists of terms that `hadal plan ... --json` prints of it: the
+// same sums as src/cost/cost_model.h, in whole numbers of any size. docs/plan.md has the formulas.
 //
 //   tokens  BigInt, at least 1: the context with the new token in it
 //   format  a key of entry_bytes: "published", ...
@@ -52,8 +52,8 @@ export function kvBytes(model, tokens, format) {
   return sum(model.kv.filter(counted), (kv) => groupBytes(kv, tokens, format));
 }
 
-// What one sequence occupies: as the engine allocates it for published V4 entries, else the entries of
-// all blocks and the compressors' tails.
+// What one sequence occupies: as the engine allocates it for published V4 entries, else the entries
+// of all blocks and the compressors' tails.
 export function stateBytes(model, tokens, format) {
   if (model.state !== null && format === 'published') {
     const { fixed_bytes: fixed, page_tokens: page, page_bytes: bytes } = model.state;
@@ -104,8 +104,8 @@ export function weightBytes(model) {
   return sum(model.weights, (group) => group.bytes);
 }
 
-// Memory for the weights and `sequences` sequences, by component: [{key, name, bytes}]; it adds up to
-// weightBytes + sequences * stateBytes. `components`: of the page's data, [{key, name}].
+// Memory for the weights and `sequences` sequences, by component: [{key, name, bytes}]; it adds up
+// to weightBytes + sequences * stateBytes. `components`: of the page's data, [{key, name}].
 export function memoryParts(model, components, tokens, sequences, format) {
   const parts = components.map(({ key, name }) => ({
     key,
@@ -121,6 +121,7 @@ export function memoryParts(model, components, tokens, sequences, format) {
     rest -= bytes;
     parts.push({ key: `kv_${kv.key}`, name: `KV: ${kv.name}`, bytes: bytes * sequences });
   }
-  parts.push({ key: 'kv_rest', name: 'KV: tails, going back, whole pages', bytes: rest * sequences });
+  const restName = 'KV: tails, going back, whole pages';
+  parts.push({ key: 'kv_rest', name: restName, bytes: rest * sequences });
   return parts.filter(({ bytes }) => bytes !== 0n);
 }
