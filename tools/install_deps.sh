@@ -82,9 +82,9 @@ node_packages() {
   local web
   web=$(cd "$(dirname "$0")/../web" && pwd)
   if [[ ! $web/node_modules/.package-lock.json -nt $web/package-lock.json ]]; then
-    echo "hadal needs the npm packages of web/package.json: its pages in the browser are made of them"
+    echo "hadal needs the npm packages of web/package.json, which its pages are made of"
     npm ci --prefix "$web" --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null ||
-      echo "install_deps: npm ci failed (see above); this build will have no pages for the browser" >&2
+      echo "install_deps: npm ci failed (see above); this build will have no pages" >&2
   fi
 }
 

@@ -2,8 +2,8 @@
 //
 //   kInt8Block32   for FP4 weights: |q| <= 127; 32 columns behind each other are a block
 //   kInt16Block32  for FP8 weights: |q| <= 273; of every 128 columns, those with the same
-//                  k / 4 mod 4 are a block, the `part`: in vectors of sixteen columns every part has
-//                  its own lanes, so that blocks need no sums across lanes
+//                  k / 4 mod 4 are a block, the `part`: in vectors of sixteen columns every part
+//                  has its own lanes, so that blocks need no sums across lanes
 //
 //   scale = amax / limit of a block, q = round(x / scale), to nearest, ties to even
 //

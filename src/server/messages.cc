@@ -9,7 +9,8 @@ namespace {
 
 using Kind = AnswerPiece::Kind;
 
-// Reasoning that comes back is not checked: whoever may talk to this server may say what he thought.
+// Reasoning that comes back is not checked: whoever may talk to this server may say what he
+// thought.
 constexpr const char* kSignature = "aGFkYWw=";
 
 const char* StopReason(const Answer& answer) {

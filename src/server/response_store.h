@@ -1,5 +1,6 @@
 // Conversations by the ids of their last answers, for clients that send only what is new
-// (previous_response_id). In memory and bounded: what was used longest ago is forgotten. Any thread.
+// (previous_response_id). In memory and bounded: what was used longest ago is forgotten. Any
+// thread.
 #pragma once
 #include <cstddef>
 #include <cstdint>

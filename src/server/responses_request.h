@@ -1,7 +1,8 @@
 // A request of the responses API as a ChatRequest.
 //
 // Items that stand for one turn of the model (reasoning, message, calls) become one message. Tools
-// that are no functions, and items of such tools, are passed over: agents send them to every server.
+// that are no functions, and items of such tools, are passed over: agents send them to every
+// server.
 #pragma once
 #include "server/chat_request.h"
 

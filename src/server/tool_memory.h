@@ -1,5 +1,5 @@
-// What the model sampled when it called tools, by the calls' ids: so that the next turn's prompt has
-// the very tokens that a cache holds, and the reasoning that most clients do not send back.
+// What the model sampled when it called tools, by the calls' ids: so that the next turn's prompt
+// has the very tokens that a cache holds, and the reasoning that most clients do not send back.
 //
 // Bounded: what was used longest ago is forgotten. Ids belong to the key that they were given to.
 // Any thread.
