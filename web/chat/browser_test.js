@@ -273,7 +273,7 @@ test('files go along as text, and what is none is refused', async () => {
 
 test('settings of a chat go into its requests', async () => {
   await newChat();
-  await browser.click('.effort label:first-of-type input');
+  await browser.click('.effort [value=none]');
   await browser.click('[aria-label="Settings of this chat"]');
   const field = (name) =>
     browser.run(
@@ -342,7 +342,14 @@ test('the machine: figures, memory, and the same context elsewhere', async () =>
   assert.deepEqual(
     await browser.run(`
     return [...document.querySelectorAll('.tile-value')].map((tile) => tile.textContent)`),
-    ['33.6tokens/s', '667tokens/s', '2of 8', '1', '135.0 MB', '22.0 MBof 90.0 MB'],
+    [
+      '33.6tokens/s',
+      '667tokens/s',
+      '2of 8',
+      '1in the queue',
+      '135.0 MB60.0 MB held now',
+      '22.0 MBof 90.0 MB',
+    ],
   );
   assert.equal(await count('.speed-chart canvas'), 3);
   assert.equal(await count('.parts .request-id'), 2);

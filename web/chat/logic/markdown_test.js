@@ -42,6 +42,7 @@ test('mathematics in all its signs', () => {
 
 test('money, code and unfinished signs are none', () => {
   assert.equal(html('costs $5 or $6 a run'), '<p>costs $5 or $6 a run</p>');
+  assert.equal(html('from $5-$6 on'), '<p>from $5-$6 on</p>');
   assert.equal(html('`$x$`'), '<p><code>$x$</code></p>');
   assert.equal(html('a $x'), '<p>a $x</p>');
   assert.equal(html('\\(x'), '<p>(x</p>');

@@ -15,7 +15,7 @@ function messageOf(node) {
 
 // The settings as fields of a request, without those that are left to the server.
 export function parametersOf(settings) {
-  const parameters = { reasoning_effort: settings.effort };
+  const parameters = settings.effort === 'auto' ? {} : { reasoning_effort: settings.effort };
   for (const { key } of kNumbers) if (settings[key] !== null) parameters[key] = settings[key];
   const tools = parseTools(settings.tools).value;
   if (tools) parameters.tools = tools;
@@ -32,6 +32,5 @@ export function requestBody(path, settings, model) {
     stream: true,
     stream_options: { include_usage: true },
     return_progress: true,
-    timings_per_token: true,
   };
 }

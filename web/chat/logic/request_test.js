@@ -31,8 +31,18 @@ test('a request holds the messages and what the user has set, nothing else', () 
     stream: true,
     stream_options: { include_usage: true },
     return_progress: true,
-    timings_per_token: true,
   });
+});
+
+test('what is left to the server is not sent', () => {
+  const body = requestBody([], kDefaultSettings, 'm');
+  assert.deepEqual(Object.keys(body).sort(), [
+    'messages',
+    'model',
+    'return_progress',
+    'stream',
+    'stream_options',
+  ]);
 });
 
 test('files go before the text, in fences that they cannot close', () => {

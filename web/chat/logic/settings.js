@@ -1,6 +1,8 @@
 // What a chat asks of the model besides its messages. A field that is null is left to the server.
 
+// 'auto' is left to the server too: it knows what the model has learnt.
 export const kEfforts = [
+  { value: 'auto', name: 'Auto', about: "the server's choice" },
   { value: 'none', name: 'Off', about: 'answers at once' },
   { value: 'low', name: 'Low', about: 'thinks briefly' },
   { value: 'high', name: 'High', about: 'thinks as the model was trained to' },
@@ -84,7 +86,7 @@ export const kNumbers = [
 ];
 
 export const kDefaultSettings = {
-  effort: 'high',
+  effort: 'auto',
   system: '',
   tools: '', // JSON, as the user wrote it
   ...Object.fromEntries(kNumbers.map(({ key }) => [key, null])),

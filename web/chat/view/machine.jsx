@@ -64,8 +64,12 @@ function Tiles({ speed, requests, memory, server }) {
       <Tile name="Writing" value={rate(speed.decode_tokens_per_s)} unit="tokens/s" />
       <Tile name="Reading" value={rate(speed.prompt_tokens_per_s)} unit="tokens/s" />
       <Tile name="Requests running" value={requests.running} unit={`of ${server.parallel}`} />
-      <Tile name="Waiting" value={requests.waiting} />
-      <Tile name="Memory planned" value={formatBytes(memory.planned_bytes)} />
+      <Tile name="Waiting" value={requests.waiting} unit="in the queue" />
+      <Tile
+        name="Memory planned"
+        value={formatBytes(memory.planned_bytes)}
+        unit={`${formatBytes(memory.resident_anonymous_bytes)} held now`}
+      />
       <Tile
         name="KV in use"
         value={formatBytes(kv.used_bytes)}

@@ -1,4 +1,4 @@
-import { useLayoutEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useRef } from 'preact/hooks';
 import { blocksOf } from '../logic/markdown.js';
 import { contentOf } from './content.js';
 
@@ -10,9 +10,10 @@ function Block({ html }) {
 }
 
 export function Markdown({ text }) {
+  const blocks = useMemo(() => blocksOf(text), [text]);
   return (
     <div class="markdown">
-      {blocksOf(text).map(({ html }, at) => (
+      {blocks.map(({ html }, at) => (
         <Block key={at} html={html} />
       ))}
     </div>
