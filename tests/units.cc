@@ -9,14 +9,14 @@
 
 namespace hadal {
 
-std::map<std::string, Units::Tensor> Units::tensors_;
+std::map<std::string, std::map<std::string, Units::Tensor>> Units::files_;
 
 void Units::SetUp() {
-  const auto golden = testing::SharedFolder("golden");
-  if (!golden) GTEST_SKIP() << "no shared/golden beside the sources";
+  const auto golden = testing::SharedFolder(folder_);
+  if (!golden) GTEST_SKIP() << "no shared/" << folder_ << " beside the sources";
   const std::string path = *golden + "/units.safetensors";
-  if (tensors_.empty()) tensors_ = Read(path);
-  ASSERT_FALSE(tensors_.empty()) << path;
+  if (files_[folder_].empty()) files_[folder_] = Read(path);
+  ASSERT_FALSE(files_[folder_].empty()) << path;
 }
 
 std::map<std::string, Units::Tensor> Units::Read(const std::string& path) {
@@ -46,9 +46,10 @@ std::map<std::string, Units::Tensor> Units::Read(const std::string& path) {
 
 const Units::Tensor& Units::Find(const std::string& name) const {
   static const Tensor none;
-  const auto found = tensors_.find(name);
-  EXPECT_NE(found, tensors_.end()) << name;
-  return found == tensors_.end() ? none : found->second;
+  const std::map<std::string, Tensor>& tensors = files_.at(folder_);
+  const auto found = tensors.find(name);
+  EXPECT_NE(found, tensors.end()) << name;
+  return found == tensors.end() ? none : found->second;
 }
 
 std::vector<float> Units::Floats(const std::string& name) const {

@@ -1,5 +1,5 @@
-// The official operation-level vectors, golden/units.safetensors of the folder "shared" beside the
-// source tree. Tests skip where the folder is absent.
+// The official operation-level vectors, units.safetensors of golden (V4) or golden-v32 in the
+// folder "shared" beside the source tree. Tests skip where the folder is absent.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -15,6 +15,9 @@
 namespace hadal {
 
 class Units : public ::testing::Test {
+ public:
+  explicit Units(std::string folder = "golden") : folder_(std::move(folder)) {}
+
  protected:
   void SetUp() override;
   void TearDown() override { kernels::SetActiveIsa(kernels::RunnableIsas().back()); }
@@ -43,7 +46,8 @@ class Units : public ::testing::Test {
   // file has F64 too.
   static std::map<std::string, Tensor> Read(const std::string& path);
   const Tensor& Find(const std::string& name) const;
-  static std::map<std::string, Tensor> tensors_;
+  std::string folder_;  // beside the source tree, in "shared"
+  static std::map<std::string, std::map<std::string, Tensor>> files_;  // by folder
 };
 
 inline View2<const float> Rows(const std::vector<float>& v, std::size_t cols) {

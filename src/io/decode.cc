@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <new>
+#include <optional>
 
 #include "tensor/stored_matrix.h"
 
@@ -30,6 +31,10 @@ Result<std::size_t> CountOf(const TensorView& tensor) {
   return static_cast<std::size_t>(count);
 }
 
+std::optional<DType> DTypeOf(const TensorView* scale) {
+  return scale == nullptr ? std::nullopt : std::optional(scale->dtype);
+}
+
 // What a tensor's numbers are, with I8 as packed FP4: [rows, cols], not bytes.
 TensorShape NumbersOf(const TensorView& weight) {
   TensorShape shape = weight.shape;
@@ -52,7 +57,8 @@ Status CheckScale(const TensorView& weight, const TensorView* scale) {
     return Fail(Code::kInvalid, "{} of shape {} has no scale, expected one of F8_E8M0 {}", kind,
                 FormatShape(weight.shape), FormatShape(expected));
   }
-  if (scale->dtype != DType::kF8E8M0 || scale->shape != expected) {
+  const StoredFormat format = *FormatOfCodes(weight.dtype, scale->dtype);
+  if (LayoutOf(format).scales != scale->dtype || scale->shape != expected) {
     return Fail(Code::kInvalid, "scale of {} {}: found {} {}, expected F8_E8M0 {}", kind,
                 FormatShape(weight.shape), DTypeName(scale->dtype), FormatShape(scale->shape),
                 FormatShape(expected));
@@ -80,7 +86,7 @@ Result<std::vector<float>> DecodeRows(const TensorView& weight, const TensorView
   HADAL_TRY_STATUS(CheckFloats(weight, scale));
   const TensorShape numbers = NumbersOf(weight);
   const bool matrix = numbers.size() == 2;
-  StoredMatrix stored{.format = *FormatOfCodes(weight.dtype),
+  StoredMatrix stored{.format = *FormatOfCodes(weight.dtype, DTypeOf(scale)),
                       .rows = matrix ? numbers[0] : 1,
                       .cols = 1,
                       .codes = weight.data.data(),

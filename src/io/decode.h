@@ -9,9 +9,10 @@
 
 namespace hadal::io {
 
-// Any dtype of the format (F32, BF16; F8_E4M3 with its 128x128 F8_E8M0 `scale`; I8 holding two FP4
-// codes a byte, low nibble the even column, with its 1x32 `scale`) as exact float32, row-major.
-// `scale` is null for F32 and BF16. kInvalid: a scale that is missing or of the wrong shape.
+// Any dtype of the format (F32, BF16; F8_E4M3 with its 128x128 F8_E8M0 or F32 `scale`; I8 holding
+// two FP4 codes a byte, low nibble the even column, with its 1x32 `scale`) as exact float32,
+// row-major. `scale` is null for F32 and BF16. kInvalid: a scale that is missing or of the wrong
+// shape.
 Result<std::vector<float>> DecodeFloats(const TensorView& weight, const TensorView* scale);
 // The same for rows [begin, begin + count) of a matrix, so that it need never be whole in memory. A
 // tensor of another rank is one row.

@@ -16,6 +16,7 @@ namespace hadal::kernels {
 namespace {
 
 constexpr std::size_t kKvBlock = 64, kFp4Block = 32;
+constexpr std::size_t kLanes = 16;  // vector coding is for whole vectors
 constexpr std::byte kNanScale{255};
 
 float ScaleValue(std::byte code) { return E8m0ToF32(std::to_integer<std::uint8_t>(code)); }
@@ -126,13 +127,14 @@ void CheckIndexKey(std::size_t dim, std::size_t bytes) {
   HADAL_CHECK(dim % kFp4Block == 0 && bytes == IndexKeyBytes(dim));
 }
 
-// The whole of an operation, for either kind of blocks.
+// The whole of an operation, for either kind of blocks. Vector blocks multiply by the scale's
+// inverse, which is the division only for powers of two.
 template <class Blocks>
-void RoundAllFp8(std::span<float> x, std::size_t block) {
+void RoundAllFp8(std::span<float> x, std::size_t block, ScaleRule rule = ScaleRule::kPowerOfTwo) {
   HADAL_CHECK(block == 64 || block == 128);
   for (std::size_t begin = 0; begin < x.size(); begin += block) {
     const std::span<float> part = x.subspan(begin, std::min(block, x.size() - begin));
-    const float scale = Fp8Scale(Blocks::Amax(part));
+    const float scale = Fp8Scale(Blocks::Amax(part), rule);
     if (std::isinf(scale))
       FillNan(part);
     else
@@ -247,6 +249,11 @@ void RoundFp8(std::span<float> x, std::size_t block) {
   RoundAllFp8<VectorBlocks>(x, block);
 }
 
+void RoundFp8(ScaleRule rule, std::span<float> x, std::size_t block) {
+  if (rule == ScaleRule::kPowerOfTwo) return RoundFp8(x, block);
+  RoundAllFp8<PlainBlocks>(x, block, rule);
+}
+
 void RoundFp4(std::span<float> x) {
   if (IsPlain()) return ref::RoundFp4(x);
   RoundAllFp4<VectorBlocks>(x);
@@ -261,12 +268,37 @@ void RoundFp8(View2<float> x, std::size_t block, Threads& threads) {
   threads.Run(x.rows(), [&](std::size_t t) { RoundFp8(x[t], block); });
 }
 
+void RoundFp8(ScaleRule rule, View2<float> x, std::size_t block, Threads& threads) {
+  threads.Run(x.rows(), [&](std::size_t t) { RoundFp8(rule, x[t], block); });
+}
+
 void RoundFp4(View2<float> x, Threads& threads) {
   threads.Run(x.rows(), [&](std::size_t t) { RoundFp4(x[t]); });
 }
 
 void RoundBf16(View2<float> x, Threads& threads) {
   threads.Run(x.rows(), [&](std::size_t t) { RoundBf16(x[t]); });
+}
+
+float EncodeFp8Block(ScaleRule rule, std::span<const float> x, std::span<std::byte> codes) {
+  HADAL_CHECK(codes.size() == x.size());
+  const bool plain = IsPlain() || x.size() % kLanes != 0;
+  const float scale = Fp8Scale(plain ? PlainBlocks::Amax(x) : VectorBlocks::Amax(x), rule);
+  if (std::isinf(scale)) {
+    std::ranges::fill(codes, std::byte{0});
+    return std::numeric_limits<float>::quiet_NaN();
+  }
+  if (plain || rule == ScaleRule::kExact)
+    PlainBlocks::EncodeFp8(x, scale, codes);
+  else
+    VectorBlocks::EncodeFp8(x, scale, codes);
+  return scale;
+}
+
+void DecodeFp8Block(std::span<const std::byte> codes, float scale, std::span<float> x) {
+  HADAL_CHECK(codes.size() == x.size());
+  if (IsPlain() || x.size() % kLanes != 0) return PlainBlocks::DecodeFp8(codes, scale, x);
+  VectorBlocks::DecodeFp8(codes, scale, x);
 }
 
 void EncodeKvEntry(KvEntryShape shape, std::span<const float> kv, std::span<std::byte> entry) {

@@ -27,19 +27,27 @@
 #include <span>
 
 #include "base/threads.h"
+#include "tensor/codec.h"
 #include "tensor/view.h"
 
 namespace hadal::kernels {
 
 // block: 64 or 128; the last one may be short.
 void RoundFp8(std::span<float> x, std::size_t block);
+void RoundFp8(ScaleRule rule, std::span<float> x, std::size_t block);
 // Blocks of 32; x.size() a multiple of 32.
 void RoundFp4(std::span<float> x);
 void RoundBf16(std::span<float> x);
 // Row by row: x [rows, cols]; RoundFp4: cols a multiple of 32.
 void RoundFp8(View2<float> x, std::size_t block, Threads& threads);
+void RoundFp8(ScaleRule rule, View2<float> x, std::size_t block, Threads& threads);
 void RoundFp4(View2<float> x, Threads& threads);
 void RoundBf16(View2<float> x, Threads& threads);
+
+// One block of any size: its codes, and its scale as the rule has it. A block with a number that is
+// not finite has the scale NaN and codes of zero.
+float EncodeFp8Block(ScaleRule rule, std::span<const float> x, std::span<std::byte> codes);
+void DecodeFp8Block(std::span<const std::byte> codes, float scale, std::span<float> x);
 
 struct KvEntryShape {
   std::size_t head_dim = 0, rope_dim = 0;

@@ -5,11 +5,12 @@
 
 #include "base/check.h"
 #include "base/copy.h"
+#include "kernels/latent_entry.h"
 
 namespace hadal::kernels {
 namespace {
 
-constexpr std::size_t kKvBlock = 64;
+constexpr std::size_t kKvBlock = 64, kFp8KeyBlock = 128;
 
 void StoreFloats(std::span<const float> x, std::byte* to) {
   std::memcpy(to, x.data(), x.size_bytes());
@@ -31,25 +32,46 @@ void KeepNewest(View2<const T> x, std::uint64_t first, View2<T> ring) {
 
 }  // namespace
 
+std::size_t EntryFormat::bytes() const {
+  if (storage != EntryStorage::kPublished) return shape.head_dim * sizeof(float);
+  return form == EntryForm::kV4 ? shape.bytes() : LatentEntryBytes(shape);
+}
+
+std::size_t KeyFormat::bytes() const {
+  if (storage != EntryStorage::kPublished) return dim * sizeof(float);
+  return form == EntryForm::kV4 ? IndexKeyBytes(dim) : Fp8KeyBytes(dim);
+}
+
+void RoundEntry(const EntryFormat& format, std::span<float> x) {
+  if (format.form == EntryForm::kV4)
+    RoundFp8(x.first(format.shape.nope()), kKvBlock);
+  else
+    RoundLatentEntry(format.shape, format.rule, x);
+}
+
+void RoundEntry(const KeyFormat& format, std::span<float> x) {
+  if (format.form == EntryForm::kV4)
+    RoundFp4(x);
+  else
+    RoundFp8(format.rule, x, kFp8KeyBlock);
+}
+
 void StoreEntry(const EntryFormat& format, std::span<float> x, std::byte* to) {
+  const std::span<std::byte> entry(to, format.bytes());
   if (format.storage == EntryStorage::kPublished)
-    return EncodeKvEntry(format.shape, x, {to, format.bytes()});
-  if (format.storage == EntryStorage::kRounded) RoundFp8(x.first(format.shape.nope()), kKvBlock);
+    return format.form == EntryForm::kV4 ? EncodeKvEntry(format.shape, x, entry)
+                                         : EncodeLatentEntry(format.shape, format.rule, x, entry);
+  if (format.storage == EntryStorage::kRounded) RoundEntry(format, x);
   StoreFloats(x, to);
 }
 
 void StoreEntry(const KeyFormat& format, std::span<float> x, std::byte* to) {
-  if (format.storage == EntryStorage::kPublished) return EncodeIndexKey(x, {to, format.bytes()});
-  if (format.storage == EntryStorage::kRounded) RoundFp4(x);
+  const std::span<std::byte> entry(to, format.bytes());
+  if (format.storage == EntryStorage::kPublished)
+    return format.form == EntryForm::kV4 ? EncodeIndexKey(x, entry)
+                                         : EncodeFp8Key(format.rule, x, entry);
+  if (format.storage == EntryStorage::kRounded) RoundEntry(format, x);
   StoreFloats(x, to);
-}
-
-std::size_t EntryFormat::bytes() const {
-  return storage == EntryStorage::kPublished ? shape.bytes() : shape.head_dim * sizeof(float);
-}
-
-std::size_t KeyFormat::bytes() const {
-  return storage == EntryStorage::kPublished ? IndexKeyBytes(dim) : dim * sizeof(float);
 }
 
 void StoreEntries(const EntryFormat& format, View2<float> x, std::span<std::byte* const> to,
@@ -63,11 +85,15 @@ void StoreEntries(const KeyFormat& format, View2<float> x, std::span<std::byte* 
 
 void LoadEntry(const EntryFormat& format, const std::byte* entry, std::span<float> x) {
   if (format.storage == EntryStorage::kPublished)
-    return DecodeKvEntry(format.shape, {entry, format.bytes()}, x);
+    return format.form == EntryForm::kV4
+               ? DecodeKvEntry(format.shape, {entry, format.bytes()}, x)
+               : DecodeLatentEntry(format.shape, {entry, format.bytes()}, x);
   std::memcpy(x.data(), entry, x.size_bytes());
 }
 void LoadEntry(const KeyFormat& format, const std::byte* entry, std::span<float> x) {
-  if (format.storage == EntryStorage::kPublished) return DecodeIndexKey({entry, format.bytes()}, x);
+  if (format.storage == EntryStorage::kPublished)
+    return format.form == EntryForm::kV4 ? DecodeIndexKey({entry, format.bytes()}, x)
+                                         : DecodeFp8Key({entry, format.bytes()}, x);
   std::memcpy(x.data(), entry, x.size_bytes());
 }
 

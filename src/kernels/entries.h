@@ -1,7 +1,7 @@
 // A layer's stored entries: how they are written and read, and where those lie that a row attends.
 //
-// An entry is one vector of head_dim channels, stored as published (block_quant.h) or in float32,
-// rounded to what the published form would give back or not at all.
+// An entry is one vector of head_dim channels, stored as published (V4: block_quant.h, V3.2:
+// latent_entry.h) or in float32, rounded to what the published form would give back or not at all.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -14,18 +14,26 @@
 namespace hadal::kernels {
 
 enum class EntryStorage { kPublished, kRounded, kFloat };
+enum class EntryForm { kV4, kV32 };  // whose published form
 
 struct EntryFormat {  // of key-value entries
   EntryStorage storage = EntryStorage::kPublished;
   KvEntryShape shape;
+  EntryForm form = EntryForm::kV4;
+  ScaleRule rule = ScaleRule::kPowerOfTwo;  // V4's is always that
   std::size_t bytes() const;
 };
 struct KeyFormat {  // of index keys
   EntryStorage storage = EntryStorage::kPublished;
   std::size_t dim = 0;
+  EntryForm form = EntryForm::kV4;
+  ScaleRule rule = ScaleRule::kPowerOfTwo;
   std::size_t bytes() const;
 };
 
+// x as the published form would give it back.
+void RoundEntry(const EntryFormat& format, std::span<float> x);
+void RoundEntry(const KeyFormat& format, std::span<float> x);
 // One entry; x is changed by the rounding.
 void StoreEntry(const EntryFormat& format, std::span<float> x, std::byte* to);
 void StoreEntry(const KeyFormat& format, std::span<float> x, std::byte* to);

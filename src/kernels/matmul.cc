@@ -48,6 +48,8 @@ UnitFunction SimdFunction(StoredFormat format) {
       return HADAL_ACTIVE(MatMulBf16);
     case StoredFormat::kFp8Block128:
       return HADAL_ACTIVE(MatMulFp8Block128);
+    case StoredFormat::kFp8Block128F32:
+      return HADAL_ACTIVE(MatMulFp8F32Block128);
     case StoredFormat::kFp4Block32:
       return HADAL_ACTIVE(MatMulFp4E8m0x32);
     default:
@@ -85,7 +87,7 @@ void RunUnit(const MatMulJob& job, const Grid& grid, std::size_t index) {
       job.x.Rows(first_token, std::min(kUnitTokens, job.x.rows() - first_token));
   const View2<float> y = job.y.Rows(first_token, x.rows()).Cols(first_row, rows);
   const UnitFunction simd = SimdFunction(w.format);
-  const bool fp8 = w.format == StoredFormat::kFp8Block128;
+  const bool fp8 = LayoutOf(w.format).block_rows == 128;
   const std::size_t code_bytes = w.code_bytes() / w.rows;
   const std::size_t scale_bytes = fp8 ? 0 : w.scale_bytes() / w.rows;
   const std::byte* scales = fp8 ? w.Fp8ScaleRow(first_row) : w.scales + first_row * scale_bytes;
@@ -123,7 +125,7 @@ void CheckJob(const MatMulJob& job) {
   HADAL_CHECK(job.x.cols() == job.w.cols && job.y.cols() == job.w.rows);
   HADAL_CHECK(job.x.rows() == job.y.rows() && job.w.cols > 0);
   const StoredFormat format = job.w.format;
-  HADAL_CHECK(IsQuantized(format) || format == StoredFormat::kF32 || format == StoredFormat::kBf16);
+  HADAL_CHECK(format != StoredFormat::kI64);
   HADAL_CHECK(format != StoredFormat::kFp4Block32 || job.w.cols % 32 == 0);
 }
 

@@ -8,10 +8,10 @@
 //
 // Numbers  f32 sums in 16 lanes along k, one fixed tree at the end: an output depends on its x row
 //          and its w row alone, not on tokens, other rows or threads; AVX2 and AVX-512 give the
-//          same bits. Lane of column k: k mod 16; FP4: (k mod 128) / 8. FP8's scales, powers of
-//          two, are multiplied into x, which changes no bit unless |x| * scale * 256 leaves
-//          float32's range.
-// Error    |y - ref| <= (cols/16 + 8) * 2^-24 * sum_k |x w|.
+//          same bits. Lane of column k: k mod 16; FP4: (k mod 128) / 8. FP8's scales are multiplied
+//          into x, which for powers of two changes no bit unless |x| * scale * 256 leaves float32's
+//          range.
+// Error    |y - ref| <= (cols/16 + 9) * 2^-24 * sum_k |x w|.
 // Caller   shapes agree (HADAL_CHECK). codes and scales may have any alignment.
 // Cost     2 * tokens * rows * cols flops; the weight's bytes are read once per 64 tokens.
 // Source   DeepSeek-V4 inference/kernel.py (fp8_gemm, fp4_gemm): same products, other summation
@@ -27,10 +27,11 @@
 
 namespace hadal::kernels {
 
-// kF32, kBf16, kFp8Block128 or kFp4Block32; columns of FP4 a multiple of 32.
+// Any format but kI64; columns of FP4 a multiple of 32.
 using Weight = StoredMatrix;
 
-// FP8 or FP4, of those: the default numerics multiply it with integers (products.h).
+// FP8 or FP4 with scales that are powers of two: the default numerics multiply it with integers
+// (products.h).
 bool IsQuantized(StoredFormat format);
 
 struct MatMulJob {

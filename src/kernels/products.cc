@@ -68,8 +68,8 @@ Product ProductOf(StoredFormat format) {
       return Product::kFp4Matrix;
     case StoredFormat::kF32:
     case StoredFormat::kBf16:
-    case StoredFormat::kFp8Block128F32:  // these two are not multiplied
-    case StoredFormat::kI64:
+    case StoredFormat::kFp8Block128F32:  // scales of any value are not for integers
+    case StoredFormat::kI64:             // not multiplied
       break;
   }
   return Product::kFloatMatrix;

@@ -99,4 +99,20 @@ void Rotate(View2<float> x, std::size_t head_dim, const Angles& angles, Turn tur
   });
 }
 
+void RotateHalves(View2<float> x, std::size_t head_dim, const Angles& angles, Threads& threads) {
+  const std::size_t half = angles.cos.cols();
+  HADAL_CHECK(x.cols() % head_dim == 0 && 2 * half <= head_dim && angles.cos.rows() == x.rows());
+  threads.Run(x.rows(), [&](std::size_t t) {
+    const std::span<const float> cos = angles.cos[t], sin = angles.sin[t];
+    for (std::size_t begin = 0; begin < x.cols(); begin += head_dim) {
+      const std::span<float> head = x[t].subspan(begin, 2 * half);
+      for (std::size_t i = 0; i < half; ++i) {
+        const float first = head[i], second = head[half + i];
+        head[i] = first * cos[i] - second * sin[i];
+        head[half + i] = first * sin[i] + second * cos[i];
+      }
+    }
+  });
+}
+
 }  // namespace hadal::kernels

@@ -51,6 +51,11 @@ void Rotate(std::span<float> x, std::span<const float> cos, std::span<const floa
 void Rotate(View2<float> x, std::size_t head_dim, const Angles& angles, Turn turn,
             Threads& threads);
 
+// The first 2 * frequencies channels of every head, in pairs of halves: channels (i, i +
+// frequencies) are turned. Source: DeepSeek-V3.2-Exp inference/model.py, Indexer (corrected
+// version).
+void RotateHalves(View2<float> x, std::size_t head_dim, const Angles& angles, Threads& threads);
+
 namespace ref {  // f64, rounded once
 void Rotate(std::span<float> x, std::span<const float> cos, std::span<const float> sin, Turn turn);
 }

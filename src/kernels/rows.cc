@@ -83,4 +83,11 @@ void ScaleRows(float factor, View2<float> y, Threads& threads) {
   });
 }
 
+void WeighRows(std::span<const float> weights, View2<float> y, Threads& threads) {
+  HADAL_CHECK(weights.size() == y.rows());
+  threads.Run(y.rows(), [&](std::size_t t) {
+    for (float& v : y[t]) v *= weights[t];
+  });
+}
+
 }  // namespace hadal::kernels

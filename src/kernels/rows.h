@@ -6,7 +6,9 @@
 //   AddRows     y[t,:] += x[t,:]
 //   AddPicked   y[t,:] += table[pick[t],:]
 //   AddChosen   y[t,:] += x[slots[t,j] - first,:] for j = 0, 1, ... where first <= slots[t,j] <
-//   first + x.rows() ScaleRows   y[t,:] *= factor
+//   first + x.rows()
+//   ScaleRows   y[t,:] *= factor
+//   WeighRows   y[t,:] *= weights[t]
 //
 // x, y, table are [rows, cols]; y must not overlap x, except in CopyRows onto itself.
 // Numbers  plain float32 operations in the order written: the same bits from every instruction set.
@@ -32,6 +34,7 @@ void AddPicked(View2<const float> table, std::span<const std::uint32_t> pick, Vi
 void AddChosen(View2<const float> x, View2<const std::uint32_t> slots, std::size_t first,
                View2<float> y, Threads& threads);
 void ScaleRows(float factor, View2<float> y, Threads& threads);
+void WeighRows(std::span<const float> weights, View2<float> y, Threads& threads);
 
 namespace ref {  // f64 sums, rounded once; the other operations are one rounding or none
 void AddChosen(View2<const float> x, View2<const std::uint32_t> slots, std::size_t first,

@@ -45,8 +45,9 @@ std::uint8_t PowerOfTwoToE8m0(float v) {
   return static_cast<std::uint8_t>(bits >> 23);
 }
 
-float Fp8Scale(float amax) {
-  return CeilPowerOfTwo(std::max(amax, kFp8AmaxFloor) * (1 / kE4m3Max));
+float Fp8Scale(float amax, ScaleRule rule) {
+  const float scale = std::max(amax, kFp8AmaxFloor) * (1 / kE4m3Max);
+  return rule == ScaleRule::kExact ? scale : CeilPowerOfTwo(scale);
 }
 float Fp4Scale(float amax) {
   return CeilPowerOfTwo(std::max(amax, kFp4AmaxFloor) * (1 / kE2m1Max));

@@ -99,8 +99,12 @@ std::span<const float, 256> E4m3Table();
 inline constexpr float kFp8AmaxFloor = 1e-4f;  // of amax, before the scale is taken
 inline constexpr float kFp4AmaxFloor = 6 * 0x1p-126f;
 
-// The block scales described above, for the block whose largest magnitude is amax (finite, >= 0).
-float Fp8Scale(float amax);
+// How an FP8 block's scale follows from its largest magnitude: the power of two described above, or
+// amax * (1/max) as it is (DeepSeek-V3 and V3.2 without a scale_fmt).
+enum class ScaleRule { kPowerOfTwo, kExact };
+
+// The block scales, for the block whose largest magnitude is amax (finite, >= 0).
+float Fp8Scale(float amax, ScaleRule rule = ScaleRule::kPowerOfTwo);
 float Fp4Scale(float amax);
 
 }  // namespace hadal

@@ -25,11 +25,14 @@ const StoredLayout& LayoutOf(StoredFormat format) {
   return kLayouts[static_cast<std::size_t>(format)];
 }
 
-std::optional<StoredFormat> FormatOfCodes(DType codes) {
-  // Of two formats with the same codes the published one comes first.
-  for (std::size_t i = 0; i < kLayouts.size(); ++i)
-    if (kLayouts[i].codes == codes) return static_cast<StoredFormat>(i);
-  return std::nullopt;
+std::optional<StoredFormat> FormatOfCodes(DType codes, std::optional<DType> scales) {
+  std::optional<StoredFormat> first;
+  for (std::size_t i = 0; i < kLayouts.size(); ++i) {
+    if (kLayouts[i].codes != codes) continue;
+    if (!scales || kLayouts[i].scales == *scales) return static_cast<StoredFormat>(i);
+    if (!first) first = static_cast<StoredFormat>(i);
+  }
+  return first;
 }
 
 bool CanStore(StoredFormat format, std::span<const std::uint64_t> shape) {

@@ -6,8 +6,7 @@
 //                     codes
 //   kF32, kBf16, kI64 the number itself         none
 //   kFp8Block128      F8_E4M3, one a number     F8_E8M0, 128 rows x 128 columns
-//   kFp8Block128F32   F8_E4M3, one a number     F32, 128 rows x 128 columns; sized, not computed
-//                     with
+//   kFp8Block128F32   F8_E4M3, one a number     F32, 128 rows x 128 columns
 //   kFp4Block32       I8, two E2M1 a byte,      F8_E8M0, 1 row x 32 columns
 //                     low nibble the even column
 //
@@ -39,8 +38,9 @@ struct StoredLayout {
 };
 const StoredLayout& LayoutOf(StoredFormat format);
 
-// The published format with these codes; none: the dtype is not one of weights or tables.
-std::optional<StoredFormat> FormatOfCodes(DType codes);
+// The format with these codes; none: the dtype is not one of weights or tables. Of two formats that
+// differ in their scales, the one with `scales`, or V4's.
+std::optional<StoredFormat> FormatOfCodes(DType codes, std::optional<DType> scales = {});
 
 using TensorShape = std::vector<std::uint64_t>;
 
