@@ -16,8 +16,8 @@ namespace hadal {
 namespace {
 
 using arch::Numerics;
-using tests::InOnePiece, tests::kVocab, tests::Logits, tests::SmallModel, tests::Tokens,
-    tests::Walker;
+using tests::InOnePiece, tests::kVocab, tests::Logits, tests::Small, tests::SmallModel,
+    tests::Tokens, tests::Walker;
 
 // Sanitizers make it ten times as slow.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -40,9 +40,9 @@ class BitIdentityFarOut : public ::testing::Test {
     for (std::size_t i = 0; i < kTokens; ++i)
       tokens[i] = static_cast<std::int32_t>(i * 17 % kVocab);
     auto sequence = cache::Sequence::Create(std::make_shared<cache::Pool>(layout)).value();
-    HADAL_CHECK(
-        cache::FillRandom(SmallModel(true).config, Numerics::Stored(), start, 9, threads, &sequence)
-            .ok());
+    HADAL_CHECK(cache::FillRandom(SmallModel(Small::kPublished).config, Numerics::Stored(), start,
+                                  9, threads, &sequence)
+                    .ok());
     return std::make_unique<Walker>(layout, std::move(tokens), std::move(sequence));
   }
 
@@ -66,7 +66,8 @@ class BitIdentityFarOut : public ::testing::Test {
   static void WalkTogether(std::span<const std::unique_ptr<Walker>> walkers, std::size_t threads) {
     Threads pool(threads);
     model::Forward forward =
-        model::Forward::Create(SmallModel(true), Numerics::Stored(), pool, kTokens).value();
+        model::Forward::Create(SmallModel(Small::kPublished), Numerics::Stored(), pool, kTokens)
+            .value();
     Random random(threads);
     while (std::ranges::any_of(walkers, [](const auto& w) { return w->left() > 0; })) {
       Run(forward, walkers, random, 46);
@@ -84,7 +85,8 @@ TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
     if (start > 500'000 && kSanitized) continue;
     Threads threads(1);
     model::Forward forward =
-        model::Forward::Create(SmallModel(true), Numerics::Stored(), threads, kTokens).value();
+        model::Forward::Create(SmallModel(Small::kPublished), Numerics::Stored(), threads, kTokens)
+            .value();
     const auto walker = At(start, forward.layout(), threads);
     const model::Chunk chunk = walker->Next(kTokens);
     HADAL_CHECK(forward.Run({&chunk, 1}).ok());
@@ -93,7 +95,7 @@ TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
     want.push_back(walker->logits());
     for (const float logit : want.back().main) ASSERT_TRUE(std::isfinite(logit));
   }
-  const arch::KvLayout layout(SmallModel(true).config, Numerics::Stored());
+  const arch::KvLayout layout(SmallModel(Small::kPublished).config, Numerics::Stored());
   for (const std::size_t count : {2u, 3u, 4u}) {
     if (kSanitized && count != 3) continue;
     Threads threads(2);
@@ -112,7 +114,7 @@ TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
 
 // Every instruction set keeps the promise, and those with vectors give the same bits as each other.
 TEST(BitIdentityOnEveryIsa, ChunksChangeNothingAndVectorsAgree) {
-  const model::Model& model = SmallModel(true);
+  const model::Model& model = SmallModel(Small::kPublished);
   Tokens tokens(277);
   Random random(5);
   for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.Below(kVocab));

@@ -21,8 +21,8 @@ namespace hadal {
 namespace {
 
 using arch::Numerics;
-using tests::InOnePiece, tests::kVocab, tests::Logits, tests::SmallModel, tests::Tokens,
-    tests::Walker;
+using tests::InOnePiece, tests::kVocab, tests::Logits, tests::Small, tests::SmallModel,
+    tests::Tokens, tests::Walker;
 
 constexpr std::size_t kLongest = 300;  // tokens: past two blocks of 128
 
@@ -71,7 +71,7 @@ void Walk(model::Forward& forward, std::vector<std::unique_ptr<Walker>>& walkers
 struct Setting {
   const char* name;
   Numerics numerics;
-  bool published;
+  Small model;
 };
 void PrintTo(const Setting& setting, std::ostream* out) { *out << setting.name; }
 
@@ -79,7 +79,7 @@ class BitIdentity : public ::testing::TestWithParam<Setting> {};
 
 TEST_P(BitIdentity, ChunksBatchesAndThreadsChangeNothing) {
   const Setting& setting = GetParam();
-  const model::Model& model = SmallModel(setting.published);
+  const model::Model& model = SmallModel(setting.model);
   const auto property = [&] {
     Threads threads(*rc::gen::inRange<std::size_t>(1, 5));
     model::Forward forward = model::Forward::Create(model, setting.numerics, threads,
@@ -108,25 +108,32 @@ TEST_P(BitIdentity, ChunksBatchesAndThreadsChangeNothing) {
   EXPECT_TRUE(result.template is<rc::detail::SuccessResult>()) << text.str();
 }
 
-INSTANTIATE_TEST_SUITE_P(Numerics, BitIdentity,
-                         ::testing::Values(Setting{"stored", Numerics::Stored(), true},
-                                           Setting{"stored_plain_weights", Numerics::Stored(),
-                                                   false},
-                                           Setting{"f32", Numerics::F32(), true},
-                                           Setting{"f32q", Numerics::F32q(), true},
-                                           Setting{"bf16", Numerics::Bf16(), true}),
-                         [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Numerics, BitIdentity,
+    ::testing::Values(Setting{"stored", Numerics::Stored(), Small::kPublished},
+                      Setting{"stored_plain_weights", Numerics::Stored(), Small::kPlain},
+                      Setting{"f32", Numerics::F32(), Small::kPublished},
+                      Setting{"f32q", Numerics::F32q(), Small::kPublished},
+                      Setting{"bf16", Numerics::Bf16(), Small::kPublished},
+                      Setting{"v32_stored", Numerics::Stored(), Small::kV32},
+                      Setting{"v32_f32", Numerics::F32(), Small::kV32},
+                      Setting{"v32_f32q", Numerics::F32q(), Small::kV32ExactScales},
+                      Setting{"v32_bf16", Numerics::Bf16(), Small::kV32}),
+    [](const auto& test) { return std::string(test.param.name); });
 
 // Batches longer than the parts that attention and experts go over them in (model/attention.h,
 // model/moe.h).
 TEST(BitIdentityLongBatch, PartsChangeNothing) {
   constexpr std::size_t kTokens = 700;
   static_assert(kTokens > 2 * model::kAttentionRows && 2 * kTokens > model::kExpertSlots);
-  const model::Model& model = SmallModel(true);
   Tokens tokens(kTokens);
   Random random(8);
   for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.Below(kVocab));
-  for (const Numerics& numerics : {Numerics::Stored(), Numerics::F32()}) {
+  const std::pair<Small, Numerics> settings[] = {{Small::kPublished, Numerics::Stored()},
+                                                 {Small::kPublished, Numerics::F32()},
+                                                 {Small::kV32, Numerics::Stored()}};
+  for (const auto& [which, numerics] : settings) {
+    const model::Model& model = SmallModel(which);
     const Logits want = InOnePiece(model, numerics, tokens);
     Threads threads(2);
     model::Forward forward = model::Forward::Create(model, numerics, threads, 111).value();
@@ -143,7 +150,7 @@ TEST(BitIdentityLongBatch, PartsChangeNothing) {
 
 // The tests above would notice: another token somewhere in the past changes bits from there on.
 TEST(BitIdentityControl, AnotherPastGivesOtherBits) {
-  const model::Model& model = SmallModel(true);
+  const model::Model& model = SmallModel(Small::kPublished);
   Tokens tokens(20);
   for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<std::int32_t>(i);
   const Logits a = InOnePiece(model, Numerics::Stored(), tokens);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 
+#include "arch/stored_tensor.h"
 #include "cache/sequence.h"
 #include "cost/accounting.h"
 #include "cost/cost_model.h"
@@ -68,10 +69,8 @@ model::Model Load(const std::string& directory) {
 cost::CostModel Describe(const Case& c, const model::Model& model) {
   const io::Checkpoint& checkpoint = model.checkpoint();
   if (c.stored_by_config) return *cost::Describe(checkpoint.config(), c.directory);
-  const cost::HeldBy held = cost::HeldByFormats([&](const std::string& tensor) {
-    const io::TensorInfo* info = checkpoint.Info(tensor);
-    return info == nullptr ? std::nullopt : FormatOfCodes(info->dtype);
-  });
+  const cost::HeldBy held = cost::HeldByFormats(
+      [&](const std::string& tensor) { return arch::FormatIn(checkpoint, tensor); });
   return *cost::Describe(*arch::ParseAnyConfig(checkpoint.config()), held, c.directory);
 }
 

@@ -20,8 +20,8 @@ namespace {
 using arch::Numerics;
 using model::Expert;
 using model::HeldExpert;
-using tests::InOnePiece, tests::kVocab, tests::Logits, tests::SmallModel, tests::Tokens,
-    tests::Walker;
+using tests::InOnePiece, tests::kVocab, tests::Logits, tests::Small, tests::SmallModel,
+    tests::Tokens, tests::Walker;
 
 // One expert's matrices in memory of their own, which is overwritten when it is given back.
 class Copy {
@@ -114,8 +114,8 @@ Logits Through(model::ExpertSource& source, const model::Model& model, const Num
 }
 
 TEST(ExpertSource, CopiesThatComeLateAndInAnyOrderChangeNothing) {
-  for (const bool published : {false, true}) {
-    const model::Model& model = SmallModel(published);
+  for (const Small which : {Small::kPlain, Small::kPublished}) {
+    const model::Model& model = SmallModel(which);
     for (const Numerics& numerics : {Numerics::Stored(), Numerics::F32(), Numerics::F32q()}) {
       // Alone, in a few rows, and in more rows than a part of the experts' work has.
       for (const auto& [count, chunk] : {std::pair{9u, 1u}, {40u, 7u}, {700u, 700u}}) {
@@ -123,8 +123,10 @@ TEST(ExpertSource, CopiesThatComeLateAndInAnyOrderChangeNothing) {
         const Logits want = InOnePiece(model, numerics, tokens);
         LateCopies source(model, count);
         const Logits got = Through(source, model, numerics, tokens, chunk);
-        EXPECT_TRUE(testing::SameBits(got.main, want.main)) << published << " " << count;
-        EXPECT_TRUE(testing::SameBits(got.mtp, want.mtp)) << published << " " << count;
+        EXPECT_TRUE(testing::SameBits(got.main, want.main))
+            << static_cast<int>(which) << " " << count;
+        EXPECT_TRUE(testing::SameBits(got.mtp, want.mtp))
+            << static_cast<int>(which) << " " << count;
         EXPECT_GT(source.times(), model.layers.size() * count / chunk);  // not all at once
       }
     }
@@ -132,7 +134,7 @@ TEST(ExpertSource, CopiesThatComeLateAndInAnyOrderChangeNothing) {
 }
 
 TEST(ExpertSource, WhatCannotBeReadEndsThePassWithItsError) {
-  const model::Model& model = SmallModel(true);
+  const model::Model& model = SmallModel(Small::kPublished);
   LateCopies source(model, 1);
   source.Break();
   Threads threads(1);

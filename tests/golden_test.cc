@@ -59,23 +59,39 @@ TEST_P(SmallCase, TheEngineAgreesWithTheReference) {
 INSTANTIATE_TEST_SUITE_P(Made, SmallCase, ::testing::ValuesIn(tests::SmallCases()),
                          [](const auto& test) { return test.param.name; });
 
-class SharedCase : public ::testing::TestWithParam<const char*> {};
+struct SharedName {
+  const char *folder, *name;
+};
+void PrintTo(const SharedName& shared, std::ostream* out) { *out << shared.name; }
+
+class SharedCase : public ::testing::TestWithParam<SharedName> {};
 
 TEST_P(SharedCase, TheEngineAgreesWithTheOfficialCode) {
-  const auto shared = testing::SharedFolder("golden");
+  const auto shared = testing::SharedFolder(GetParam().folder);
   if (!shared) GTEST_SKIP() << "no shared golden data";
-  const std::string directory = *shared + "/" + GetParam();
+  const std::string directory = *shared + "/" + GetParam().name;
   if (!IsGoldenCase(directory)) GTEST_SKIP() << directory << " is not there";
   EXPECT_TRUE(Passes(directory, [](const GoldenFigure& f) { return f.pass; }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Shared, SharedCase,
-                         ::testing::Values("tiny-f32", "tiny-bf16", "tiny-fp8-fp4", "tiny-long"),
-                         [](const auto& test) {
-                           std::string name = test.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+std::string NameOf(const ::testing::TestParamInfo<SharedName>& test) {
+  std::string name = test.param.name;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(V4, SharedCase,
+                         ::testing::Values(SharedName{"golden", "tiny-f32"},
+                                           SharedName{"golden", "tiny-bf16"},
+                                           SharedName{"golden", "tiny-fp8-fp4"},
+                                           SharedName{"golden", "tiny-long"}),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(V32, SharedCase,
+                         ::testing::Values(SharedName{"golden-v32", "tiny-f32"},
+                                           SharedName{"golden-v32", "tiny-fp8"},
+                                           SharedName{"golden-v32", "tiny-fp8-f32scale"},
+                                           SharedName{"golden-v32", "tiny-long"}),
+                         NameOf);
 
 // A tiny case to be spoilt, and what is said of it then.
 class SpoiltCase : public ::testing::Test {

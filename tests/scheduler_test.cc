@@ -134,17 +134,17 @@ constexpr std::uint64_t kSeeds = 6;
 #endif
 
 TEST(Scheduler, TextsDoNotDependOnWhoElseIsThere) {
-  for (const bool published : {false, true})
+  for (const Small which : {Small::kPlain, Small::kPublished, Small::kV32})
     for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
-      SCOPED_TRACE(fmt::format("published {} seed {}", published, seed));
-      RunTogether(SmallModel(published), seed);
+      SCOPED_TRACE(fmt::format("model {} seed {}", static_cast<int>(which), seed));
+      RunTogether(SmallModel(which), seed);
       if (::testing::Test::HasFatalFailure()) return;
     }
 }
 
 // A pass that ends before any of its layers, and is run again from a copy of the fixed block.
 TEST(Forward, APassThatWasStoppedCanBeRunAgain) {
-  const model::Model& model = SmallModel(true);
+  const model::Model& model = SmallModel(Small::kPublished);
   Threads threads(2);
   model::Forward forward =
       model::Forward::Create(model, arch::Numerics::Stored(), threads, 40).value();

@@ -75,17 +75,17 @@ TEST(Synth, AnExpertLiesTogether) {
   for (const arch::TensorSpec& spec : arch::TensorsOf(SmallConfig())) {
     if (spec.id.role != arch::Role::kExpertW1) continue;
     ++experts;
-    std::string at = spec.name;
+    arch::TensorId at = spec.id;
     for (const arch::Role role : {arch::Role::kExpertW2, arch::Role::kExpertW3}) {
       arch::TensorId id = spec.id;
       id.role = role;
-      const std::string next = arch::NameOf(id);
-      EXPECT_EQ(checkpoint.FileOf(at), checkpoint.FileOf(next));
-      EXPECT_EQ(checkpoint.Info(at)->end, checkpoint.Info(next)->begin) << next;
+      const std::string before = arch::NameOf(at), next = arch::NameOf(id);
+      EXPECT_EQ(checkpoint.FileOf(before), checkpoint.FileOf(next));
+      EXPECT_EQ(checkpoint.Info(before)->end, checkpoint.Info(next)->begin) << next;
       EXPECT_EQ(checkpoint.Info(arch::ScaleName(at))->end,
-                checkpoint.Info(arch::ScaleName(next))->begin)
+                checkpoint.Info(arch::ScaleName(id))->begin)
           << next;
-      at = next;
+      at = id;
     }
   }
   EXPECT_EQ(experts, 5 * 16u);

@@ -15,6 +15,7 @@
 #include "cache/snapshot.h"
 #include "model/forward.h"
 #include "reference/random_checkpoint.h"
+#include "reference/v32/random_checkpoint.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::tests {
@@ -23,26 +24,38 @@ using Tokens = std::vector<std::int32_t>;
 
 inline constexpr std::size_t kVocab = 61;
 
-// Models made once for the program: one of plain weights, one in the published formats.
-inline const model::Model& SmallModel(bool published) {
-  static const testing::TempFolder folders[2];
-  static std::map<bool, model::Model> models;
-  const auto found = models.find(published);
-  if (found != models.end()) return found->second;
+// Models made once for the program: of V4 one of plain weights and one in the published formats; of
+// V3.2 the published format with both kinds of scales.
+enum class Small { kPlain, kPublished, kV32, kV32ExactScales };
+
+inline Status WriteSmall(Small which, const std::string& path) {
+  if (which == Small::kV32 || which == Small::kV32ExactScales) {
+    reference::v32::CheckpointSpec spec{.seed = 23, .vocab = kVocab, .dim = 96, .index_topk = 24};
+    if (which == Small::kV32ExactScales) spec.fp8 = ScaleRule::kExact;
+    return reference::v32::WriteRandomCheckpoint(spec, path);
+  }
   reference::CheckpointSpec spec;
-  spec.seed = published ? 22 : 21;
+  spec.seed = which == Small::kPublished ? 22 : 21;
   spec.vocab = kVocab;
   spec.window = 9;
-  if (published) {
+  if (which == Small::kPublished) {
     spec.storage = reference::Storage::kPublished;
     spec.dim = 96;
     spec.o_lora = 64;
   }
-  const std::string& path = folders[published].path();
-  HADAL_CHECK(reference::WriteRandomCheckpoint(spec, path).ok());
+  return reference::WriteRandomCheckpoint(spec, path);
+}
+
+inline const model::Model& SmallModel(Small which) {
+  static const testing::TempFolder folders[4];
+  static std::map<Small, model::Model> models;
+  const auto found = models.find(which);
+  if (found != models.end()) return found->second;
+  const std::string& path = folders[static_cast<std::size_t>(which)].path();
+  HADAL_CHECK(WriteSmall(which, path).ok());
   auto model = model::Model::Load(*io::Checkpoint::Open(path));
   HADAL_CHECK(model.ok());
-  return models.emplace(published, std::move(*model)).first->second;
+  return models.emplace(which, std::move(*model)).first->second;
 }
 
 // All logits, main and MTP, of one sequence.

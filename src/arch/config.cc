@@ -5,20 +5,12 @@
 #include <cmath>
 #include <utility>
 
+#include "arch/config_bounds.h"
 #include "arch/config_fields.h"
+#include "arch/config_v32.h"
 
 namespace hadal::arch {
 namespace {
-
-// Upper bounds far above any published model, and low enough that the products taken of them (the
-// largest: layers x experts x 3 x inner x hidden, 2^54) stay below 2^63.
-constexpr std::size_t kMaxVocab = std::size_t{1} << 24;
-constexpr std::size_t kMaxDim = std::size_t{1} << 16;
-constexpr std::size_t kMaxHeadDim = 4096;
-constexpr std::size_t kMaxHeads = 1024;
-constexpr std::size_t kMaxLayers = 512;
-constexpr std::size_t kMaxExperts = 2048;
-constexpr std::size_t kMaxPositions = std::size_t{1} << 24;  // float32 counts exactly this far
 
 // Hugging Face's names of the layer kinds, and the ratios they stand for.
 const std::vector<std::string> kLayerTypes = {"sliding_attention", "compressed_sparse_attention",
@@ -298,20 +290,8 @@ void CheckTogether(Fields& fields, const Config& c) {
           fmt::format("at most n_routed_experts {}", c.n_routed_experts));
 }
 
-}  // namespace
-
-Result<Config> ParseConfig(const Json& json) {
-  HADAL_TRY(const Config config, ParseShape(json));
-  Fields fields(json, "config.json");
-  CheckQuantization(fields);
-  if (!fields.ok()) return fields.error();
-  return config;
-}
-
-Result<Config> ParseShape(const Json& json) {
+Config ReadV4(Fields& fields) {
   Config config;
-  Fields fields(json, "config.json");
-  if (!fields.ok()) return fields.error();
   CheckFixed(fields);
   ReadSizes(fields, config);
   ReadNumbers(fields, config);
@@ -321,6 +301,26 @@ Result<Config> ParseShape(const Json& json) {
   ReadHashLayers(fields, config);
   ReadTokens(fields, config);
   CheckTogether(fields, config);
+  return config;
+}
+
+}  // namespace
+
+Result<Config> ParseConfig(const Json& json) {
+  HADAL_TRY(Config config, ParseShape(json));
+  Fields fields(json, "config.json");
+  if (config.architecture == Architecture::kV32)
+    ReadV32Quantization(fields, config);
+  else
+    CheckQuantization(fields);
+  if (!fields.ok()) return fields.error();
+  return config;
+}
+
+Result<Config> ParseShape(const Json& json) {
+  Fields fields(json, "config.json");
+  if (!fields.ok()) return fields.error();
+  Config config = IsV32(json) ? ReadV32(fields) : ReadV4(fields);
   if (!fields.ok()) return fields.error();
   return config;
 }

@@ -1,11 +1,24 @@
 // The writing half of config.h: a Config in the published key names.
+#include "arch/config_json.h"
+
 #include <utility>
 
-#include "arch/config.h"
+#include "arch/config_v32.h"
 
 namespace hadal::arch {
 
-Json ConfigToJson(const Config& c, bool fp8_fp4) {
+void SetTokens(const Config& c, Json* json) {
+  if (c.bos_token_id) json->Set("bos_token_id", std::uint64_t{*c.bos_token_id});
+  if (c.eos_token_id.size() == 1) json->Set("eos_token_id", std::uint64_t{c.eos_token_id[0]});
+  if (c.eos_token_id.size() > 1) {
+    Json::Array ids;
+    for (const std::size_t id : c.eos_token_id) ids.emplace_back(std::uint64_t{id});
+    json->Set("eos_token_id", std::move(ids));
+  }
+}
+
+Json ConfigToJson(const Config& c, bool quantised) {
+  if (c.architecture == Architecture::kV32) return V32ToJson(c, quantised);
   Json json;
   json.Set("architectures", Json::Array{"DeepseekV4ForCausalLM"});
   json.Set("model_type", "deepseek_v4");
@@ -57,14 +70,8 @@ Json ConfigToJson(const Config& c, bool fp8_fp4) {
   size("num_nextn_predict_layers", c.num_nextn_predict_layers);
   size("max_position_embeddings", c.max_position_embeddings);
   json.Set("tie_word_embeddings", false);
-  if (c.bos_token_id) size("bos_token_id", *c.bos_token_id);
-  if (c.eos_token_id.size() == 1) size("eos_token_id", c.eos_token_id[0]);
-  if (c.eos_token_id.size() > 1) {
-    Json::Array ids;
-    for (const std::size_t id : c.eos_token_id) ids.emplace_back(std::uint64_t{id});
-    json.Set("eos_token_id", std::move(ids));
-  }
-  if (fp8_fp4) {
+  SetTokens(c, &json);
+  if (quantised) {
     json.Set("expert_dtype", "fp4");
     json.Set("quantization_config",
              Json::MakeObject({{"quant_method", "fp8"},

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "arch/inventory_v32.h"
+
 namespace hadal::arch {
 namespace {
 
@@ -133,7 +135,9 @@ std::uint64_t TensorSpec::elements() const {
 
 bool TensorSpec::trained() const { return format != StoredFormat::kI64; }
 
-std::vector<TensorSpec> TensorsOf(const Config& config) { return Lister(config).List(); }
+std::vector<TensorSpec> TensorsOf(const Config& config) {
+  return config.architecture == Architecture::kV32 ? V32Tensors(config) : Lister(config).List();
+}
 
 ParameterCount CountParameters(const Config& config) {
   ParameterCount count;

@@ -1,18 +1,20 @@
 // Where everything of a sequence's state lies: pages of 128 tokens for the compressed entries, and
 // one fixed block for the rest. The cache allocates by it, the forward pass addresses by it.
 //
-// A page holds, layer after layer, what 128 tokens leave behind:
+// A page holds, layer after layer, what 128 tokens leave behind (arch/layer_kind.h):
 //   CSA layer   32 key-value entries, then 32 indexer keys
 //   HCA layer   1 key-value entry
-//   window-only layers and the MTP block: nothing
+//   V3.2        128 latent entries, then 128 indexer keys, the MTP block's too
+//   V4's window-only layers and its MTP block: nothing
 // The fixed block holds, layer after layer (the MTP block last):
 //   window      sliding_window + kReturnTokens key-value entries; position p in slot p mod their
 //               number
 //   tail        the compressor's pooling candidates so far, float32 kv and score rows, and for CSA
 //               the indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128
 //               rows; and kReturnTokens more; token t in row t mod their number
-// Windows and tails are rings that keep kReturnTokens more than the next token needs, so that a
-// sequence can go back by as many: what they have made the ring forget is not needed there.
+// V3.2 has no rings: its fixed block is empty. Windows and tails are rings that keep kReturnTokens
+// more than the next token needs, so that a sequence can go back by as many: what they have made
+// the ring forget is not needed there.
 //
 // Source  report, "Inference systems": state cache and classical cache; inference/model.py,
 //         Compressor (rows of the tails) and Attention (window).
@@ -63,6 +65,9 @@ struct KvLayout {
   std::size_t entry_bytes = 0, index_key_bytes = 0;
   std::vector<LayerLayout> layers;  // those selected, then the MTP block if there is one
   std::size_t page_bytes = 0, fixed_bytes = 0;
+
+  // Whether reading on makes the state lose anything: rings do, pages do not.
+  bool forgets() const { return fixed_bytes > 0; }
 
   KvLayout() = default;
   KvLayout(const Config& config, const Numerics& numerics);

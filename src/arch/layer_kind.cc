@@ -3,6 +3,8 @@
 namespace hadal::arch {
 
 LayerKind LayerKindOf(const Config& config, std::size_t layer) {
+  if (config.architecture == Architecture::kV32)
+    return {.ratio = 1, .indexed = true, .dense = layer < config.first_k_dense_replace};
   const std::size_t ratio = config.compress_ratios[layer];
   return {.window = true,
           .ratio = ratio,

@@ -5,6 +5,7 @@
 //   V4            compress ratio 0   yes     0      no       experts, first layers by a table
 //   V4            CSA                yes     4      yes      experts, first layers by a table
 //   V4            HCA                yes     128    no       experts, first layers by a table
+//   V3.2          latent attention   no      1      yes      experts, first layers dense
 #pragma once
 #include <cstddef>
 
@@ -17,6 +18,7 @@ struct LayerKind {
   std::size_t ratio = 0;  // tokens an entry in pages; 0: there are none
   bool indexed = false;   // an indexer with keys of its own chooses which entries are read
   bool hashed = false;    // a table chooses the experts
+  bool dense = false;     // one gated unit in place of experts
   // Entries of several tokens: a compressor makes them and keeps a tail.
   bool pooled() const { return ratio > 1; }
 };

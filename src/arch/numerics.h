@@ -9,10 +9,14 @@ namespace hadal::arch {
 struct Numerics {
   bool bf16_activations = false;  // round to bfloat16 wherever the official code holds bfloat16
   bool fp8_linear_inputs =
-      false;           // quantise the inputs of FP8 and FP4 weights, 128 channels a block
-  bool fp8_kv = true;  // NoPE channels of cache entries: FP8, 64 channels a block
-  bool quantised_indexer = true;  // indexer queries and keys: FP4, 32 channels a block
-  bool packed_cache = true;       // entries as published (584 and 68 bytes); false: float32
+      false;  // quantise the inputs of FP8 and FP4 weights, 128 channels a block
+  // Cache entries: NoPE channels FP8, 64 a block in V4, 128 in V3.2, whose rotary ones are
+  // bfloat16.
+  bool fp8_kv = true;
+  // Indexer queries and keys: V4 FP4, 32 channels a block; V3.2 FP8, 128 a block.
+  bool quantised_indexer = true;
+  // Entries as published (584 and 68 bytes; V3.2: 656 and 132); false: float32.
+  bool packed_cache = true;
   // Inputs of FP8 and FP4 weights as integers with a scale a block (kernels/quantized_row.h).
   bool integer_inputs = true;
 

@@ -1,6 +1,7 @@
 #include "arch/shapes.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace hadal::arch {
@@ -68,6 +69,20 @@ Status ChangeLayers(const ShapeChanges& changes, Config* c) {
   return Unit{};
 }
 
+Status ChangeV32Layers(const ShapeChanges& changes, Config* c) {
+  if (changes.ratios)
+    return Fail(Code::kInvalid, "ratios: found {}, expected none: V3.2 compresses nothing",
+                changes.ratios->size());
+  const std::size_t layers = changes.layers.value_or(c->num_hidden_layers);
+  const bool fewer = layers < c->num_hidden_layers;
+  if (fewer) c->first_k_dense_replace = std::min<std::size_t>(c->first_k_dense_replace, 1);
+  const bool mtp =
+      changes.mtp.value_or(layers == c->num_hidden_layers && c->num_nextn_predict_layers == 1);
+  c->num_hidden_layers = layers;
+  c->num_nextn_predict_layers = mtp ? 1 : 0;
+  return Unit{};
+}
+
 }  // namespace
 
 Config FlashShape() {
@@ -100,9 +115,44 @@ Config ProShape() {
   return c;
 }
 
+Config V32Shape() {
+  Config c;
+  c.architecture = Architecture::kV32;
+  c.vocab_size = 129280;
+  c.hidden_size = 7168;
+  c.num_hidden_layers = 61;
+  c.num_attention_heads = 128;
+  c.q_lora_rank = 1536;
+  c.kv_lora_rank = 512;
+  c.qk_nope_head_dim = 128;
+  c.qk_rope_head_dim = 64;
+  c.head_dim = c.kv_lora_rank + c.qk_rope_head_dim;
+  c.v_head_dim = 128;
+  c.index_n_heads = 64;
+  c.index_head_dim = 128;
+  c.index_topk = 2048;
+  c.intermediate_size = 18432;
+  c.first_k_dense_replace = 3;
+  c.moe_intermediate_size = 2048;
+  c.n_routed_experts = 256;
+  c.num_experts_per_tok = 8;
+  c.n_group = 8;
+  c.topk_group = 4;
+  c.routed_scaling_factor = 2.5;
+  c.swiglu_limit = std::numeric_limits<double>::infinity();
+  c.hc_mult = 1;
+  c.rope_scaling = {.factor = 40, .original_max_position_embeddings = 4096, .mscale_all_dim = 1};
+  c.num_nextn_predict_layers = 1;
+  c.max_position_embeddings = 163840;
+  c.bos_token_id = 0;
+  c.eos_token_id = {1};
+  return c;
+}
+
 Result<Config> ChangeShape(const Config& shape, const ShapeChanges& changes) {
   Config c = shape;
-  HADAL_TRY_STATUS(ChangeLayers(changes, &c));
+  const bool v32 = c.architecture == Architecture::kV32;
+  HADAL_TRY_STATUS(v32 ? ChangeV32Layers(changes, &c) : ChangeLayers(changes, &c));
   if (changes.experts) c.n_routed_experts = *changes.experts;
   if (changes.vocab) c.vocab_size = *changes.vocab;
   if (changes.max_positions) c.max_position_embeddings = *changes.max_positions;

@@ -1,11 +1,14 @@
 #include "arch/stored_tensor.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <unordered_set>
 #include <utility>
 
+#include "arch/config_v32.h"
 #include "base/check.h"
 #include "io/decode.h"
+#include "io/file.h"
 
 namespace hadal::arch {
 namespace {
@@ -35,6 +38,7 @@ constexpr std::string_view kOtherNames =
     "names, as in the original release";
 
 bool HasOtherNames(const io::Checkpoint& checkpoint) {
+  if (IsV32(checkpoint.config())) return false;  // those are its own
   const std::vector<std::string> names = checkpoint.Names();
   const auto first = std::ranges::lower_bound(names, std::string("model."));
   return first != names.end() && first->starts_with("model.");
@@ -65,7 +69,8 @@ bool IsUnused(const io::Checkpoint& checkpoint, const Recognised& found) {
 }  // namespace
 
 StoredFormat StoredTensor::format() const {
-  return FormatOfCodes(data.dtype).value_or(StoredFormat::kI64);
+  const auto scales = scale ? std::optional(scale->dtype) : std::nullopt;
+  return FormatOfCodes(data.dtype, scales).value_or(StoredFormat::kI64);
 }
 
 StoredMatrix StoredTensor::matrix() const {
@@ -85,7 +90,7 @@ Result<StoredTensor> FindStored(const io::Checkpoint& checkpoint, const TensorSp
   StoredTensor stored{&spec, std::move(*view), std::nullopt};
   if (KindOf(spec.id.role) == TensorKind::kTable) return stored;
   if (LayoutOf(stored.format()).scaled()) {
-    const std::string name = ScaleName(spec.name);
+    const std::string name = ScaleName(spec.id);
     Result<io::TensorView> scale = checkpoint.Find(name);
     if (!scale.ok()) return Missing(checkpoint, name);
     stored.scale = std::move(*scale);
@@ -99,8 +104,12 @@ Result<StoredTensor> FindStored(const io::Checkpoint& checkpoint, const TensorSp
 
 Result<io::Checkpoint> OpenPart(const std::string& directory, const Selection& selection) {
   if (selection.whole()) return io::Checkpoint::Open(directory);
+  // The config tells V3.2's MTP block from its layers; what is wrong with it, Load says.
+  const auto text = io::ReadFile((std::filesystem::path(directory) / "config.json").string());
+  const auto json = text.ok() ? ParseJson(*text) : Result<Json>(text.error());
+  const auto config = json.ok() ? ParseShape(*json) : Result<Config>(json.error());
   return io::Checkpoint::Open(directory, [&](std::string_view name) {
-    const Recognised found = Recognise(name);
+    const Recognised found = config.ok() ? Recognise(name, *config) : Recognise(name);
     const bool ours =
         found.kind == Recognised::Kind::kTensor || found.kind == Recognised::Kind::kScale;
     return ours && selection.Wants(found.id);
@@ -121,6 +130,17 @@ Result<std::vector<std::int64_t>> DecodeTable(const StoredTensor& table, const C
       return Fail(Code::kInvalid, "token {}: found expert {} twice", i / topk, ids[i]);
   }
   return ids;
+}
+
+std::optional<StoredFormat> FormatIn(const io::Checkpoint& checkpoint, const std::string& name) {
+  const io::TensorInfo* codes = checkpoint.Info(name);
+  if (codes == nullptr) return std::nullopt;
+  const Recognised found = Recognise(name);
+  const bool matrix =
+      found.kind == Recognised::Kind::kTensor && KindOf(found.id.role) == TensorKind::kMatrix;
+  const io::TensorInfo* scales = matrix ? checkpoint.Info(ScaleName(found.id)) : nullptr;
+  return FormatOfCodes(codes->dtype,
+                       scales != nullptr ? std::optional(scales->dtype) : std::nullopt);
 }
 
 Unlisted UnlistedTensors(const io::Checkpoint& checkpoint, const std::vector<TensorSpec>& specs) {

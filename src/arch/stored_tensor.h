@@ -27,6 +27,10 @@ struct StoredTensor {
 // for. The spec outlives the result; the views live as long as the checkpoint.
 Result<StoredTensor> FindStored(const io::Checkpoint& checkpoint, const TensorSpec& spec);
 
+// How a tensor is stored, by its dtype and that of its scales; none: it is not there, or in no
+// format of ours.
+std::optional<StoredFormat> FormatIn(const io::Checkpoint& checkpoint, const std::string& name);
+
 // A checkpoint of which only what the selection wants need be there. kNotFound, kCorrupt, kIo as of
 // io::Checkpoint::Open.
 Result<io::Checkpoint> OpenPart(const std::string& directory, const Selection& selection);

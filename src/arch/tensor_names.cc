@@ -3,19 +3,24 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <optional>
 
+#include "arch/name_parts.h"
+#include "arch/names_v32.h"
 #include "base/check.h"
 
 namespace hadal::arch {
 namespace {
 
-constexpr std::string_view kWeight = ".weight", kScale = ".scale", kExpertsPart = "ffn.experts.";
+constexpr std::string_view kWeight = ".weight", kExpertsPart = "ffn.experts.";
+
+constexpr std::string_view ScaleSuffix(Naming naming) {
+  return naming == Naming::kV4 ? ".scale" : ".weight_scale_inv";
+}
 
 struct RoleInfo {
   Role role;
-  std::string_view name;  // of the experts: without their number
+  std::string_view name;  // V4's; of the experts: without their number; empty: V4 has none
   Component component;
   TensorKind kind;
 };
@@ -32,6 +37,7 @@ constexpr std::array<RoleInfo, kRoles> kInfo = {{
     {Role::kHProj, "h_proj.weight", kMtp, TensorKind::kMatrix},
     {Role::kENorm, "enorm.weight", kMtp, TensorKind::kVector},
     {Role::kHNorm, "hnorm.weight", kMtp, TensorKind::kVector},
+    {Role::kEhProj, "", kMtp, TensorKind::kMatrix},
     {Role::kHcAttnFn, "hc_attn_fn", kHyperConnection, TensorKind::kPlainMatrix},
     {Role::kHcAttnBase, "hc_attn_base", kHyperConnection, TensorKind::kVector},
     {Role::kHcAttnScale, "hc_attn_scale", kHyperConnection, TensorKind::kVector},
@@ -42,8 +48,10 @@ constexpr std::array<RoleInfo, kRoles> kInfo = {{
     {Role::kWqB, "attn.wq_b.weight", kAttention, TensorKind::kMatrix},
     {Role::kWkv, "attn.wkv.weight", kAttention, TensorKind::kMatrix},
     {Role::kKvNorm, "attn.kv_norm.weight", kNorm, TensorKind::kVector},
+    {Role::kWkvB, "", kAttention, TensorKind::kMatrix},
     {Role::kWoA, "attn.wo_a.weight", kAttention, TensorKind::kMatrix},
     {Role::kWoB, "attn.wo_b.weight", kAttention, TensorKind::kMatrix},
+    {Role::kWo, "", kAttention, TensorKind::kMatrix},
     {Role::kCompressorApe, "attn.compressor.ape", kCompressor, TensorKind::kVector},
     {Role::kCompressorWkv, "attn.compressor.wkv.weight", kCompressor, TensorKind::kMatrix},
     {Role::kCompressorWgate, "attn.compressor.wgate.weight", kCompressor, TensorKind::kMatrix},
@@ -54,6 +62,8 @@ constexpr std::array<RoleInfo, kRoles> kInfo = {{
     {Role::kIndexerWkv, "attn.indexer.compressor.wkv.weight", kIndexer, TensorKind::kMatrix},
     {Role::kIndexerWgate, "attn.indexer.compressor.wgate.weight", kIndexer, TensorKind::kMatrix},
     {Role::kIndexerNorm, "attn.indexer.compressor.norm.weight", kIndexer, TensorKind::kVector},
+    {Role::kIndexerWk, "", kIndexer, TensorKind::kMatrix},
+    {Role::kIndexerNormBias, "", kIndexer, TensorKind::kVector},
     {Role::kHcFfnFn, "hc_ffn_fn", kHyperConnection, TensorKind::kPlainMatrix},
     {Role::kHcFfnBase, "hc_ffn_base", kHyperConnection, TensorKind::kVector},
     {Role::kHcFfnScale, "hc_ffn_scale", kHyperConnection, TensorKind::kVector},
@@ -61,6 +71,9 @@ constexpr std::array<RoleInfo, kRoles> kInfo = {{
     {Role::kGate, "ffn.gate.weight", kRouter, TensorKind::kMatrix},
     {Role::kGateBias, "ffn.gate.bias", kRouter, TensorKind::kVector},
     {Role::kTid2Eid, "ffn.gate.tid2eid", kRouter, TensorKind::kTable},
+    {Role::kMlpW1, "", kFeedForward, TensorKind::kMatrix},
+    {Role::kMlpW2, "", kFeedForward, TensorKind::kMatrix},
+    {Role::kMlpW3, "", kFeedForward, TensorKind::kMatrix},
     {Role::kExpertW1, "ffn.experts.w1.weight", kExperts, TensorKind::kMatrix},
     {Role::kExpertW2, "ffn.experts.w2.weight", kExperts, TensorKind::kMatrix},
     {Role::kExpertW3, "ffn.experts.w3.weight", kExperts, TensorKind::kMatrix},
@@ -85,23 +98,7 @@ bool IsOf(Place place, Role role) {
   return own || mtp || (shared && place != Place::kLayer);
 }
 
-bool TakePrefix(std::string_view& text, std::string_view prefix) {
-  if (!text.starts_with(prefix)) return false;
-  text.remove_prefix(prefix.size());
-  return true;
-}
-
-// "12." at the front, as NameOf writes it: no sign, no leading zero.
-bool TakeNumber(std::string_view& text, std::size_t* number) {
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), *number);
-  const auto digits = static_cast<std::size_t>(end - text.data());
-  if (problem != std::errc() || digits == text.size() || text[digits] != '.') return false;
-  if (digits > 1 && text[0] == '0') return false;
-  text.remove_prefix(digits + 1);
-  return true;
-}
-
-std::optional<TensorId> IdOf(std::string_view name) {
+std::optional<TensorId> V4IdOf(std::string_view name) {
   TensorId id;
   if (TakePrefix(name, "layers."))
     id.place = Place::kLayer;
@@ -113,12 +110,17 @@ std::optional<TensorId> IdOf(std::string_view name) {
   const bool expert = TakePrefix(rest, kExpertsPart) && TakeNumber(rest, &id.expert);
   if (expert) role = fmt::format("{}{}", kExpertsPart, rest);
   for (const RoleInfo& info : kInfo) {
-    if (info.name != role || !IsOf(id.place, info.role)) continue;
+    if (info.name.empty() || info.name != role || !IsOf(id.place, info.role)) continue;
     if (expert != IsRoutedExpert(info.role)) return std::nullopt;
     id.role = info.role;
     return id;
   }
   return std::nullopt;
+}
+
+std::optional<TensorId> IdOf(std::string_view name) {
+  const auto id = V4IdOf(name);
+  return id ? id : V32IdOf(name);
 }
 
 // By the first part of the name: other releases bundle drafters of their own.
@@ -131,18 +133,10 @@ bool IsDrafter(std::string_view name) {
 }  // namespace
 
 const char* ComponentName(Component component) {
-  constexpr const char* kNames[kComponents] = {"embedding",
-                                               "attention projections",
-                                               "compressors",
-                                               "indexer",
-                                               "experts",
-                                               "shared experts",
-                                               "router",
-                                               "hyper-connections",
-                                               "norms",
-                                               "head",
-                                               "multi-token prediction",
-                                               "other"};
+  constexpr const char* kNames[kComponents] = {
+      "embedding",      "attention projections",  "compressors", "indexer",           "experts",
+      "shared experts", "dense feed forward",     "router",      "hyper-connections", "norms",
+      "head",           "multi-token prediction", "other"};
   return kNames[static_cast<std::size_t>(component)];
 }
 
@@ -155,6 +149,8 @@ Component ComponentOf(const TensorId& id) {
 }
 
 std::string NameOf(const TensorId& id) {
+  if (id.naming == Naming::kV32) return V32NameOf(id);
+  HADAL_CHECK(!InfoOf(id.role).name.empty());
   std::string name = id.place == Place::kLayer ? fmt::format("layers.{}.", id.layer)
                      : id.place == Place::kMtp ? fmt::format("mtp.{}.", id.layer)
                                                : "";
@@ -166,28 +162,43 @@ std::string NameOf(const TensorId& id) {
   return name.append(role);
 }
 
-std::string ScaleName(std::string_view weight_name) {
-  HADAL_CHECK(weight_name.ends_with(kWeight));
-  return std::string(weight_name.substr(0, weight_name.size() - kWeight.size())).append(kScale);
+std::string ScaleName(const TensorId& id) {
+  std::string name = NameOf(id);
+  HADAL_CHECK(name.ends_with(kWeight));
+  name.resize(name.size() - kWeight.size());
+  return name.append(ScaleSuffix(id.naming));
 }
 
 std::string GroupName(const TensorId& id) {
   std::string name = id.place == Place::kMtp ? "mtp." : "";
-  name += InfoOf(id.role).name;
+  name += id.naming == Naming::kV4 ? InfoOf(id.role).name : V32RoleName(id);
   if (name.ends_with(kWeight)) name.resize(name.size() - kWeight.size());
   return name;
 }
 
 Recognised Recognise(std::string_view name) {
   if (const auto id = IdOf(name)) return {Recognised::Kind::kTensor, *id};
-  if (name.ends_with(kScale)) {
-    std::string weight(name.substr(0, name.size() - kScale.size()));
+  for (const Naming naming : {Naming::kV4, Naming::kV32}) {
+    const std::string_view suffix = ScaleSuffix(naming);
+    if (!name.ends_with(suffix)) continue;
+    std::string weight(name.substr(0, name.size() - suffix.size()));
     const auto id = IdOf(weight.append(kWeight));
-    if (id && KindOf(id->role) == TensorKind::kMatrix) return {Recognised::Kind::kScale, *id};
+    if (id && id->naming == naming && KindOf(id->role) == TensorKind::kMatrix)
+      return {Recognised::Kind::kScale, *id};
   }
   const bool copy = name.find("emb") != name.npos || name.ends_with("head.weight");
-  if (name.starts_with("mtp.") && copy) return {Recognised::Kind::kSharedCopy, {}};
+  if ((name.starts_with("mtp.") && copy) || IsV32SharedCopy(name))
+    return {Recognised::Kind::kSharedCopy, {}};
   return {IsDrafter(name) ? Recognised::Kind::kDrafter : Recognised::Kind::kUnknown, {}};
+}
+
+Recognised Recognise(std::string_view name, const Config& config) {
+  Recognised found = Recognise(name);
+  TensorId& id = found.id;
+  if (id.naming == Naming::kV32 && id.place == Place::kLayer &&
+      id.layer >= config.num_hidden_layers)
+    id.place = Place::kMtp;
+  return found;
 }
 
 Component Recognised::component() const {

@@ -1,12 +1,12 @@
 // Which tensor is meant: the part of the model it belongs to and what it does there. The published
-// name is one way of writing that down; names are read and written here and nowhere else.
+// name is one way of writing that down; names are read and written here and nowhere else. V4's:
 //
 //   embed.weight  norm.weight  hc_head_fn ..  head.weight      of the model
 //   layers.N.<role>                                            of layer N
 //   mtp.N.<role>                                               of MTP block N
 //   <role>: attn_norm.weight, attn.wq_a.weight, attn.compressor.ape, ffn.gate.bias,
 //   ffn.experts.E.w1.weight ..
-// The scales of X.weight are X.scale.
+// The scales of X.weight are X.scale. Those of V3.2's release are in arch/names_v32.h.
 // Source: DeepSeek-V4 checkpoints, model.safetensors.index.json; inference/convert.py, which leaves
 // out the copies of embedding and head below mtp.
 #pragma once
@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+
+#include "arch/config.h"
 
 namespace hadal::arch {
 
@@ -24,14 +26,15 @@ enum class Component {
   kIndexer,     // with its own compressor
   kExperts,     // routed
   kSharedExperts,
-  kRouter,  // gate, bias, tid2eid
+  kFeedForward,  // of layers without experts
+  kRouter,       // gate, bias, tid2eid
   kHyperConnection,
   kNorm,
   kHead,
   kMtp,    // everything below mtp.
   kOther,  // no name of this architecture
 };
-inline constexpr std::size_t kComponents = 12;
+inline constexpr std::size_t kComponents = 13;
 const char* ComponentName(Component component);  // "attention projections"
 
 // clang-format off
@@ -39,20 +42,22 @@ enum class Role : std::uint8_t {
   // of the model; the norm and the three of the head's mixing are of an MTP block too
   kEmbed, kNorm, kHcHeadFn, kHcHeadBase, kHcHeadScale, kHead,
   // of an MTP block
-  kEProj, kHProj, kENorm, kHNorm,
+  kEProj, kHProj, kENorm, kHNorm, kEhProj,
   // of a layer, or of the one in an MTP block
   kHcAttnFn, kHcAttnBase, kHcAttnScale, kAttnNorm,
-  kAttnSink, kWqA, kQNorm, kWqB, kWkv, kKvNorm, kWoA, kWoB,
+  kAttnSink, kWqA, kQNorm, kWqB, kWkv, kKvNorm, kWkvB, kWoA, kWoB, kWo,
   kCompressorApe, kCompressorWkv, kCompressorWgate, kCompressorNorm,
   kIndexerWqB, kIndexerWeightsProj,
   kIndexerApe, kIndexerWkv, kIndexerWgate, kIndexerNorm,  // of the indexer's own compressor
+  kIndexerWk, kIndexerNormBias,                           // of an indexer without one
   kHcFfnFn, kHcFfnBase, kHcFfnScale, kFfnNorm,
   kGate, kGateBias, kTid2Eid,
+  kMlpW1, kMlpW2, kMlpW3,
   kExpertW1, kExpertW2, kExpertW3,
   kSharedW1, kSharedW2, kSharedW3,
 };
 // clang-format on
-inline constexpr std::size_t kRoles = 45;
+inline constexpr std::size_t kRoles = 53;
 
 // How the numbers of a role may lie in a file, and how they are used.
 enum class TensorKind : std::uint8_t {
@@ -64,19 +69,21 @@ enum class TensorKind : std::uint8_t {
 TensorKind KindOf(Role role);
 
 enum class Place : std::uint8_t { kModel, kLayer, kMtp };
+enum class Naming : std::uint8_t { kV4, kV32 };  // whose release names tensors so
 
 struct TensorId {
   Role role = Role::kEmbed;
   Place place = Place::kModel;
-  std::size_t layer = 0;   // of kLayer and kMtp, each counted from 0
+  std::size_t layer = 0;   // of kLayer and kMtp, each counted from 0; V3.2 counts its MTP block on
   std::size_t expert = 0;  // of kExpertW1 to kExpertW3
+  Naming naming = Naming::kV4;
   bool operator==(const TensorId&) const = default;
 };
 
 bool IsRoutedExpert(Role role);
 Component ComponentOf(const TensorId& id);
 std::string NameOf(const TensorId& id);
-std::string ScaleName(std::string_view weight_name);  // X.weight -> X.scale
+std::string ScaleName(const TensorId& id);  // of a matrix
 // The name without layer, expert and ".weight", "mtp." before those of MTP blocks:
 // "ffn.experts.w1".
 std::string GroupName(const TensorId& id);
@@ -96,5 +103,7 @@ struct Recognised {
   Component component() const;
 };
 Recognised Recognise(std::string_view name);
+// The same, where the config tells V3.2's MTP block from its layers.
+Recognised Recognise(std::string_view name, const Config& config);
 
 }  // namespace hadal::arch

@@ -86,6 +86,7 @@ Result<Sequence> Sequence::Fork() const {
 }
 
 Progress Sequence::earliest() const {
+  if (!pool_->layout().forgets()) return {};
   const auto back = [](std::uint64_t from, std::uint64_t by) { return from > by ? from - by : 0; };
   // Nothing is lost by staying or going back, so what counts is where it stands now, or stood
   // before it last went back. The block's window holds one entry more than its next position and

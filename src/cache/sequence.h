@@ -50,8 +50,8 @@ class Sequence {
   Status Truncate(std::uint64_t tokens);
   Status Truncate(std::uint64_t tokens, std::uint64_t mtp_tokens);
   // How far Truncate can go: kReturnTokens back from the farthest that the sequence has been, the
-  // MTP block one more. Forks, checkpoints and snapshots can go back as far as what they were made
-  // from.
+  // MTP block one more; to the beginning where pages are all there is (KvLayout::forgets). Forks,
+  // checkpoints and snapshots can go back as far as what they were made from.
   Progress earliest() const;
   // For who restores a state: as earliest() said when it was kept.
   void set_earliest(Progress earliest) { earliest_ = earliest; }

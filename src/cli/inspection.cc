@@ -67,11 +67,17 @@ Result<Inspection> InspectCheckpoint(const std::string& directory,
   HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(directory));
   Inspection inspection;
   inspection.directory = directory;
+  Result<arch::Config> config = arch::ParseConfig(checkpoint.config());
+  if (config.ok())
+    inspection.config = std::move(*config);
+  else
+    AddProblem(inspection, fmt::format("{}: {}", directory, config.error().what));
   std::set<std::string> files;
   for (const std::string& name : checkpoint.Names()) {
     const io::TensorInfo& info = *checkpoint.Info(name);
     const std::string& file = checkpoint.FileOf(name);
-    const arch::Recognised recognised = arch::Recognise(name);
+    const arch::Recognised recognised =
+        inspection.config ? arch::Recognise(name, *inspection.config) : arch::Recognise(name);
     const std::uint64_t parameters = ParametersIn(recognised, info), bytes = info.end - info.begin;
     files.insert(file);
     Add(inspection.all, parameters, bytes);
@@ -83,13 +89,7 @@ Result<Inspection> InspectCheckpoint(const std::string& directory,
   }
   inspection.files = files.size();
 
-  Result<arch::Config> config = arch::ParseConfig(checkpoint.config());
-  if (config.ok()) {
-    inspection.config = std::move(*config);
-    CheckTensors(checkpoint, inspection);
-  } else {
-    AddProblem(inspection, fmt::format("{}: {}", directory, config.error().what));
-  }
+  if (inspection.config) CheckTensors(checkpoint, inspection);
   if (options.verify) HADAL_TRY_STATUS(VerifyNumbers(checkpoint, options.quiet, inspection));
   return inspection;
 }

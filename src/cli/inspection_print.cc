@@ -27,10 +27,28 @@ std::size_t LayersOf(const arch::Config& c, std::size_t ratio) {
   return static_cast<std::size_t>(std::count(c.compress_ratios.begin(), end, ratio));
 }
 
-std::string ConfigText(const arch::Config& c) {
-  std::string out;
+using Line = std::pair<const char*, std::string>;  // title, text
+
+std::vector<Line> V32Lines(const arch::Config& c) {
+  return {
+      {"layers",
+       fmt::format("{} + {} MTP: the first {} dense, latent attention in all", c.num_hidden_layers,
+                   c.num_nextn_predict_layers, c.first_k_dense_replace)},
+      {"width", fmt::format("{}, vocabulary {}", c.hidden_size, FormatCount(c.vocab_size))},
+      {"attention", fmt::format("{} heads of {} + {} rotary, values of {}, q rank {}, latent {}",
+                                c.num_attention_heads, c.qk_nope_head_dim, c.qk_rope_head_dim,
+                                c.v_head_dim, c.q_lora_rank, c.kv_lora_rank)},
+      {"indexer",
+       fmt::format("{} heads of {}, top {}", c.index_n_heads, c.index_head_dim, c.index_topk)},
+      {"experts", fmt::format("{} of {} in {} of {} groups + {} shared, inner {}, dense inner {}",
+                              c.num_experts_per_tok, c.n_routed_experts, c.topk_group, c.n_group,
+                              c.n_shared_experts, c.moe_intermediate_size, c.intermediate_size)}};
+}
+
+std::vector<Line> V4Lines(const arch::Config& c) {
+  std::vector<Line> lines;
   const auto line = [&](const char* title, const std::string& text) {
-    out += fmt::format("  {:<12}{}\n", title, text);
+    lines.emplace_back(title, text);
   };
   line("layers", fmt::format("{} + {} MTP: {} window only, {} of ratio 4, {} of ratio 128",
                              c.num_hidden_layers, c.num_nextn_predict_layers, LayersOf(c, 0),
@@ -46,6 +64,16 @@ std::string ConfigText(const arch::Config& c) {
   line("experts",
        fmt::format("{} of {} + 1 shared, inner {}, {} hash-routed layers", c.num_experts_per_tok,
                    c.n_routed_experts, c.moe_intermediate_size, c.num_hash_layers));
+  return lines;
+}
+
+std::string ConfigText(const arch::Config& c) {
+  std::string out;
+  const auto line = [&](const char* title, const std::string& text) {
+    out += fmt::format("  {:<12}{}\n", title, text);
+  };
+  const bool v32 = c.architecture == arch::Architecture::kV32;
+  for (const auto& [title, text] : v32 ? V32Lines(c) : V4Lines(c)) line(title, text);
   line("context", fmt::format("{} tokens", FormatCount(c.max_position_embeddings)));
   const arch::ParameterCount count = arch::CountParameters(c);
   line("parameters",

@@ -27,13 +27,15 @@ double DecodeSpeed(const engine::GenerateResult& r) {
 using Part = std::pair<std::string, std::uint64_t>;
 
 // The model's components, without those that it does not have.
-std::vector<Part> WeightBytes(const io::Checkpoint& checkpoint) {
+std::vector<Part> WeightBytes(const model::Model& model) {
+  const io::Checkpoint& checkpoint = model.checkpoint();
   std::vector<Part> parts;
   for (std::size_t i = 0; i < arch::kComponents; ++i)
     parts.emplace_back(arch::ComponentName(static_cast<arch::Component>(i)), 0);
   for (const std::string& name : checkpoint.Names()) {
     const io::TensorInfo& info = *checkpoint.Info(name);
-    const auto component = static_cast<std::size_t>(arch::Recognise(name).component());
+    const auto component =
+        static_cast<std::size_t>(arch::Recognise(name, model.config).component());
     parts[component].second += info.end - info.begin;
   }
   std::erase_if(parts, [](const Part& part) { return part.second == 0; });
@@ -56,7 +58,7 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
   table.Row({"threads", FormatCount(threads), ""});
   const io::Checkpoint& checkpoint = files.model.checkpoint();
   table.Row({"weights", FormatBytes(checkpoint.tensor_bytes()), "mapped"});
-  for (const auto& [name, bytes] : WeightBytes(checkpoint))
+  for (const auto& [name, bytes] : WeightBytes(files.model))
     table.Row({"  " + name, FormatBytes(bytes), ""});
   table.Row({"state", FormatBytes(r.state_bytes), "of the sequence"});
   table.Row({"  window and tails", FormatBytes(r.fixed_state_bytes), ""});
@@ -70,7 +72,7 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
 Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& files,
                   std::size_t threads) {
   Json weights = Json::MakeObject({});
-  for (const auto& [name, bytes] : WeightBytes(files.model.checkpoint())) weights.Set(name, bytes);
+  for (const auto& [name, bytes] : WeightBytes(files.model)) weights.Set(name, bytes);
   return Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},
                            {"seed", r.seed},
                            {"prompt_tokens", std::uint64_t{r.prompt_tokens}},

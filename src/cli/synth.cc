@@ -21,7 +21,9 @@ constexpr const char* kAbout =
     "Write a random checkpoint in the published format, to measure with.\n"
     "\n"
     "Fewer layers than the shape has: its ratios from the first layer on, of two equal first ones\n"
-    "only one (flash in 4 layers: 0,4,128,4), and no MTP block. There is no tokenizer.\n"
+    "only one (flash in 4 layers: 0,4,128,4; v3.2: one dense layer and three with experts), and "
+    "no\n"
+    "MTP block. There is no tokenizer.\n"
     "The same seed gives the same bytes.\n"
     "\n"
     "Examples:\n"
@@ -32,10 +34,12 @@ constexpr const char* kAbout =
 Result<arch::Config> ReadShape(const std::string& shape) {
   if (shape == "flash") return arch::FlashShape();
   if (shape == "pro") return arch::ProShape();
+  if (shape == "v3.2") return arch::V32Shape();
   auto text = io::ReadFile(shape, 1 << 24);
   if (!text.ok()) {
-    return Fail(text.error().code, "--shape: found '{}', expected flash, pro or a config.json ({})",
-                shape, text.error().what);
+    return Fail(text.error().code,
+                "--shape: found '{}', expected flash, pro, v3.2 or a config.json ({})", shape,
+                text.error().what);
   }
   auto json = ParseJson(*text);
   if (!json.ok()) return Within(shape, json.error());
@@ -81,7 +85,7 @@ void AddSynth(Command app, Work* work) {
   const Command synth = app.AddCommand("synth", kAbout);
   arch::ShapeChanges& changes = command->changes;
   synth.AddOption("OUT", command->out, "directory to write").Required();
-  synth.AddOption("--shape", command->shape, "flash, pro, or a config.json to take it from")
+  synth.AddOption("--shape", command->shape, "flash, pro, v3.2, or a config.json to take it from")
       .ShowDefault();
   // Bounds of what can be counted; which shapes make a model, the reader of config.json says.
   const auto count = [&](const char* name, std::optional<std::size_t>* value, const char* about) {

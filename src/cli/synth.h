@@ -10,7 +10,7 @@ namespace hadal::cli {
 
 struct SynthCommand {
   std::string out = {};
-  std::string shape = "flash";  // flash, pro, or a config.json
+  std::string shape = "flash";  // flash, pro, v3.2, or a config.json
   arch::ShapeChanges changes = {};
   std::uint64_t seed = 1;
   std::size_t threads = 0;  // 0: all processors

@@ -10,6 +10,7 @@
 #include "convert/encode_weights.h"
 #include "io/checkpoint.h"
 #include "io/decode.h"
+#include "tensor/codec.h"
 
 namespace hadal::convert {
 namespace {
@@ -18,8 +19,7 @@ namespace fs = std::filesystem;
 
 StoredFormat Target(const arch::TensorSpec& spec, Format format) {
   const bool floats = spec.format != StoredFormat::kI64;
-  const bool blocks =
-      spec.format == StoredFormat::kFp8Block128 || spec.format == StoredFormat::kFp4Block32;
+  const bool blocks = LayoutOf(spec.format).scaled();
   if (floats && format == Format::kF32) return StoredFormat::kF32;
   if (blocks && format == Format::kBf16) return StoredFormat::kBf16;
   return spec.format;
@@ -63,10 +63,16 @@ Status GiveFloats(const std::vector<float>& w, std::size_t count, std::size_t co
     HADAL_TRY(const std::vector<std::uint16_t> codes, EncodeBf16(w, count, cols));
     return sink.Append(Bytes(codes));
   }
-  HADAL_TRY(const EncodedBlocks blocks, to == StoredFormat::kFp8Block128
-                                            ? EncodeFp8Block128(w, count, cols)
-                                            : EncodeFp4Block32(w, count, cols));
-  HADAL_TRY_STATUS(sink.AppendScales(Bytes(blocks.scales)));
+  HADAL_TRY(const EncodedBlocks blocks, to == StoredFormat::kFp4Block32
+                                            ? EncodeFp4Block32(w, count, cols)
+                                            : EncodeFp8Block128(w, count, cols));
+  if (to == StoredFormat::kFp8Block128F32) {
+    std::vector<float> scales;
+    for (const std::uint8_t scale : blocks.scales) scales.push_back(E8m0ToF32(scale));
+    HADAL_TRY_STATUS(sink.AppendScales(Bytes(scales)));
+  } else {
+    HADAL_TRY_STATUS(sink.AppendScales(Bytes(blocks.scales)));
+  }
   return sink.Append(Bytes(blocks.codes));
 }
 
@@ -92,7 +98,7 @@ Status CopyOrConvert(const arch::StoredTensor& stored, StoredFormat to, const ar
     HADAL_TRY(const std::vector<std::int64_t> ids, arch::DecodeTable(stored, config));
     return sink.Append(Bytes(ids));
   }
-  if (FormatOfCodes(stored.data.dtype) != to) return ConvertFloats(stored, to, chunk_numbers, sink);
+  if (stored.format() != to) return ConvertFloats(stored, to, chunk_numbers, sink);
   if (stored.scale) HADAL_TRY_STATUS(sink.AppendScales(stored.scale->data));
   return sink.Append(stored.data.data);
 }
@@ -108,7 +114,7 @@ Json ConfigFor(Format format, const io::Checkpoint& checkpoint, const arch::Conf
   if (format == Format::kPublished) {
     const Json published = arch::ConfigToJson(config, true);
     for (const char* key : {"expert_dtype", "quantization_config"})
-      json.Set(key, *published.Find(key));
+      if (const Json* value = published.Find(key)) json.Set(key, *value);
   }
   return json;
 }

@@ -26,7 +26,7 @@ void Declare(ShardItem* item, std::span<const ToStore> tensors) {
     const auto& [spec, format] = tensors[i];
     if (!LayoutOf(format).scaled()) continue;
     item->declared.push_back(
-        {arch::ScaleName(spec->name), LayoutOf(format).scales, ScaleShape(format, spec->shape)});
+        {arch::ScaleName(spec->id), LayoutOf(format).scales, ScaleShape(format, spec->shape)});
   }
 }
 

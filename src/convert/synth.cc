@@ -8,6 +8,7 @@
 #include "arch/inventory.h"
 #include "base/check.h"
 #include "base/random.h"
+#include "tensor/codec.h"
 #include "tensor/random_fill.h"
 
 namespace hadal::convert {
@@ -41,6 +42,8 @@ Normal DistributionOf(const arch::TensorSpec& spec) {
     case Role::kCompressorNorm:
     case Role::kIndexerNorm:
       return {1, 0.2};
+    case Role::kIndexerNormBias:
+      return {0, 0.2};
     case Role::kHcHeadScale:
     case Role::kHcAttnScale:
     case Role::kHcFfnScale:
@@ -92,7 +95,8 @@ class Synthesizer {
                               &TensorSink::AppendScales));
         return Fill(bytes, Fp4CodeFill(key), sink);
       case StoredFormat::kFp8Block128F32:
-        break;  // no published V4 tensor
+        HADAL_TRY_STATUS(GiveFloatScales(key + 1, normal.deviation, scale_bytes, sink));
+        return Fill(bytes, Fp8CodeFill(key), sink);
     }
     HADAL_CHECK(false);
   }
@@ -113,6 +117,18 @@ class Synthesizer {
       HADAL_TRY_STATUS((sink.*append)(std::span(buffer_).first(count)));
     }
     return Unit{};
+  }
+
+  // The powers of two that kFp8Block128 would have, as float32.
+  static Status GiveFloatScales(std::uint64_t key, double deviation, std::uint64_t bytes,
+                                TensorSink& sink) {
+    std::vector<std::byte> codes(bytes / sizeof(float));
+    Fp8ScaleFill(key, deviation)(0, codes);
+    std::vector<float> scales;
+    scales.reserve(codes.size());
+    for (const std::byte code : codes)
+      scales.push_back(E8m0ToF32(std::to_integer<std::uint8_t>(code)));
+    return sink.AppendScales(std::as_bytes(std::span(scales)));
   }
 
   // Which experts each token gets: num_experts_per_tok different ones a row.
@@ -139,6 +155,7 @@ class Synthesizer {
 };
 
 Status CheckShape(const arch::Config& config) {
+  if (config.architecture == arch::Architecture::kV32) return Unit{};  // no FP4
   for (const std::size_t cols : {config.hidden_size, config.moe_intermediate_size})
     if (cols % 32 != 0) {
       return Fail(Code::kInvalid,

@@ -68,7 +68,7 @@ TEST_F(WriteCheckpointTest, EveryTensorGetsItsBytes) {
     for (const std::byte b : checkpoint.Find(specs_[i].name)->data)
       ASSERT_EQ(b, static_cast<std::byte>(i)) << specs_[i].name;
     if (i == 0) continue;  // the gate has no scales
-    for (const std::byte b : checkpoint.Find(arch::ScaleName(specs_[i].name))->data)
+    for (const std::byte b : checkpoint.Find(arch::ScaleName(specs_[i].id))->data)
       ASSERT_EQ(b, static_cast<std::byte>(64 + i)) << specs_[i].name;
   }
 }
@@ -84,8 +84,8 @@ TEST_F(WriteCheckpointTest, AnExpertIsTwoRangesOfOneFile) {
         const std::string &name = specs_[i].name, &next = specs_[i + 1].name;
         EXPECT_EQ(checkpoint.FileOf(name), checkpoint.FileOf(next));
         EXPECT_EQ(checkpoint.Info(name)->end, checkpoint.Info(next)->begin) << name;
-        EXPECT_EQ(checkpoint.Info(arch::ScaleName(name))->end,
-                  checkpoint.Info(arch::ScaleName(next))->begin)
+        EXPECT_EQ(checkpoint.Info(arch::ScaleName(specs_[i].id))->end,
+                  checkpoint.Info(arch::ScaleName(specs_[i + 1].id))->begin)
             << name;
       }
     }

@@ -190,6 +190,19 @@ KvGroup IndexKeys(const MlaConfig& c) {
           .entry_bytes = {published, dim, published, published, 2 * dim, published}};
 }
 
+// The MTP block is a layer more, with entries of its own. Of V3.2, whose engine is here; what
+// others keep for it is theirs to say.
+void AddMtpEntries(std::vector<KvGroup>* groups) {
+  const std::vector<KvGroup> of_layers = *groups;
+  for (KvGroup group : of_layers) {
+    group.name = "MTP " + group.name;
+    group.key = "mtp_" + group.key;
+    group.component = Component::kMtp;
+    group.layers = 1;
+    groups->push_back(std::move(group));
+  }
+}
+
 }  // namespace
 
 CostModel DescribeMla(const MlaConfig& c, const HeldBy& held) {
@@ -202,6 +215,7 @@ CostModel DescribeMla(const MlaConfig& c, const HeldBy& held) {
                   .weights = MlaWeights(c, held).List(),
                   .kv = {Latents(c)}};
   if (c.sparse()) model.kv.push_back(IndexKeys(c));
+  if (c.sparse() && c.num_nextn_predict_layers > 0) AddMtpEntries(&model.kv);
   if (c.num_nextn_predict_layers == 0)
     model.notes.emplace_back("num_nextn_predict_layers is 0: weights are counted without MTP");
   if (!c.sparse()) model.notes.emplace_back("entries are kept in BF16, as V3's own code does");

@@ -27,6 +27,8 @@ Component ComponentOf(const TensorSpec& spec) {
       return Component::kExperts;
     case arch::Component::kSharedExperts:
       return Component::kSharedExperts;
+    case arch::Component::kFeedForward:
+      return Component::kFeedForward;
     case arch::Component::kRouter:
       return Component::kRouter;
     case arch::Component::kHyperConnection:

@@ -19,7 +19,8 @@ constexpr std::size_t kLongPrompt = 1024;
 const std::vector<std::size_t> kOddChunks = {1, 3, 127, 2, 5, 129, 1, 61, 4, 7, 255, 33};
 
 GoldenTraits TraitsOf(const model::Model& model, const GoldenCase& golden) {
-  GoldenTraits traits;
+  GoldenTraits traits{.architecture = model.config.architecture,
+                      .exact_scales = model.config.scale_rule == ScaleRule::kExact};
   for (const std::string& name : model.checkpoint().Names()) {
     const DType dtype = model.checkpoint().Info(name)->dtype;
     if (dtype == DType::kF8E4M3 || dtype == DType::kI8) traits.quantised_weights = true;

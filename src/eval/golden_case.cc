@@ -86,22 +86,34 @@ class Reader {
 
 // The sizes that the shapes are made of.
 struct Sizes {
-  std::size_t layers, indexed, scored, vocab, dim, experts, topk, index_topk;
-  std::size_t prompt = 0, steps = 0, positions = 0, hidden = 0;
+  std::size_t layers, vocab, experts, topk, index_topk;
+  Shape stream;                                     // of a residual stream
+  std::size_t indexed = 0, routed = 0, scored = 0;  // layers
+  std::size_t ratio = 1;                            // tokens an entry of layers with an indexer
+  std::size_t prompt = 0, steps = 0, positions = 0, hidden = 0, selections = 0;
+
+  // A shape with a stream at its end.
+  Shape Streams(Shape shape) const {
+    shape.insert(shape.end(), stream.begin(), stream.end());
+    return shape;
+  }
 };
 
 Sizes SizesOf(const arch::Config& c) {
-  std::size_t indexed = 0;
-  for (std::size_t l = 0; l < c.num_hidden_layers; ++l)
-    indexed += arch::LayerKindOf(c, l).indexed ? 1 : 0;
-  return {.layers = c.num_hidden_layers,
-          .indexed = indexed,
-          .scored = c.num_hidden_layers - std::min(c.num_hash_layers, c.num_hidden_layers),
-          .vocab = c.vocab_size,
-          .dim = c.hidden_size,
-          .experts = c.n_routed_experts,
-          .topk = c.num_experts_per_tok,
-          .index_topk = c.index_topk};
+  Sizes sizes{.layers = c.num_hidden_layers,
+              .vocab = c.vocab_size,
+              .experts = c.n_routed_experts,
+              .topk = c.num_experts_per_tok,
+              .index_topk = c.index_topk,
+              .stream = {c.hidden_size}};
+  if (c.hc_mult > 1) sizes.stream = {c.hc_mult, c.hidden_size};
+  for (std::size_t l = 0; l < c.num_hidden_layers; ++l) {
+    const arch::LayerKind kind = arch::LayerKindOf(c, l);
+    if (kind.indexed) ++sizes.indexed, sizes.ratio = kind.ratio;
+    if (!kind.dense) ++sizes.routed;
+    if (!kind.dense && !kind.hashed) ++sizes.scored;
+  }
+  return sizes;
 }
 
 Result<std::vector<std::int32_t>> ReadTokens(const Reader& reader, const std::string& name,
@@ -129,16 +141,20 @@ class VariantReader {
     if (n_.steps > 0) {
       HADAL_TRY(v.decode_logits, reader_.Floats(prefix_ + "decode_logits", {n_.steps, n_.vocab}));
     }
-    Floats("mtp_prefill_logits_tail", {kAny, n_.vocab}, &v.mtp_prefill_logits_tail);
-    Floats("mtp_decode_logits", {n_.steps, n_.vocab}, &v.mtp_decode_logits);
-    if (n_.hidden > 0) Floats("hidden", {n_.layers + 1, n_.hidden, 4, n_.dim}, &v.hidden);
-    Ints("gate_ids", {n_.layers, n_.prompt, n_.topk}, 0, n_.experts, &v.gate_ids);
-    Floats("gate_weights", {n_.layers, n_.prompt, n_.topk}, &v.gate_weights);
-    Floats("gate_margin", {n_.scored, n_.prompt}, &v.gate_margin);
-    Floats("indexer_margin", {n_.indexed, n_.prompt}, &v.indexer_margin);
-    const std::size_t entries = (n_.prompt + n_.steps) / arch::kCsaRatio;
-    Ints("indexer_topk", {n_.indexed, n_.prompt, n_.index_topk}, -1, entries, &v.indexer_topk);
-    Ints("decode_gate_ids", {n_.layers, n_.steps, n_.topk}, 0, n_.experts, &v.decode_gate_ids);
+    // V3.2's cases have the MTP block fed before and after model.norm; the engine's is before.
+    for (const char* mtp : {"mtp_", "mtp_pre_"}) {
+      const std::string name(mtp);
+      Floats(name + "prefill_logits_tail", {kAny, n_.vocab}, &v.mtp_prefill_logits_tail);
+      Floats(name + "decode_logits", {n_.steps, n_.vocab}, &v.mtp_decode_logits);
+    }
+    if (n_.hidden > 0) Floats("hidden", n_.Streams({n_.layers + 1, n_.hidden}), &v.hidden);
+    Ints("gate_ids", {n_.routed, n_.selections, n_.topk}, 0, n_.experts, &v.gate_ids);
+    Floats("gate_weights", {n_.routed, n_.selections, n_.topk}, &v.gate_weights);
+    Floats("gate_margin", {n_.scored, n_.selections}, &v.gate_margin);
+    Floats("indexer_margin", {n_.indexed, n_.selections}, &v.indexer_margin);
+    const std::size_t entries = (n_.prompt + n_.steps) / n_.ratio;
+    Ints("indexer_topk", {n_.indexed, n_.selections, n_.index_topk}, -1, entries, &v.indexer_topk);
+    Ints("decode_gate_ids", {n_.routed, n_.steps, n_.topk}, 0, n_.experts, &v.decode_gate_ids);
     Ints("decode_indexer_topk", {n_.indexed, n_.steps, n_.index_topk}, -1, entries,
          &v.decode_indexer_topk);
     if (error_) return *error_;
@@ -150,7 +166,7 @@ class VariantReader {
   }
 
  private:
-  void Floats(const char* what, const Shape& shape, GoldenArray<float>* out) {
+  void Floats(const std::string& what, const Shape& shape, GoldenArray<float>* out) {
     if (reader_.Has(prefix_ + what)) Keep(reader_.Floats(prefix_ + what, shape), out);
   }
   void Ints(const char* what, const Shape& shape, std::int64_t lowest, std::size_t end,
@@ -176,6 +192,19 @@ Result<Reader> OpenReader(const fs::path& path) {
   return Reader(std::move(file));
 }
 
+// The tokens of layer_io: named, or the prompt's first.
+Result<std::vector<std::int32_t>> ReadLayerTokens(const Reader& reader, const std::string& tensor,
+                                                  const Sizes& sizes, const GoldenCase& golden) {
+  if (reader.Has("layer_io_input_ids"))
+    return ReadTokens(reader, "layer_io_input_ids", sizes.vocab);
+  HADAL_TRY(const auto any, reader.Floats(tensor, sizes.Streams({sizes.layers + 1, kAny})));
+  if (any.shape[1] > golden.prompt.size())
+    return Fail(Code::kCorrupt, "{}: {}: found {} positions, expected at most the prompt's {}",
+                reader.path(), tensor, any.shape[1], golden.prompt.size());
+  const auto end = golden.prompt.begin() + static_cast<std::ptrdiff_t>(any.shape[1]);
+  return std::vector<std::int32_t>(golden.prompt.begin(), end);
+}
+
 Status ReadTrace(const Sizes& sizes, GoldenCase* out) {
   const fs::path path = fs::path(out->directory) / "trace.safetensors";
   std::error_code ignored;
@@ -184,9 +213,10 @@ Status ReadTrace(const Sizes& sizes, GoldenCase* out) {
   for (auto& [name, variant] : out->variants) {
     const std::string tensor = name + ".layer_io";
     if (!reader.Has(tensor)) continue;
-    HADAL_TRY(out->layer_io_tokens, ReadTokens(reader, "layer_io_input_ids", sizes.vocab));
-    HADAL_TRY(variant.layer_io,
-              reader.Floats(tensor, {sizes.layers + 1, out->layer_io_tokens.size(), 4, sizes.dim}));
+    HADAL_TRY(out->layer_io_tokens, ReadLayerTokens(reader, tensor, sizes, *out));
+    HADAL_TRY(
+        variant.layer_io,
+        reader.Floats(tensor, sizes.Streams({sizes.layers + 1, out->layer_io_tokens.size()})));
   }
   return Unit{};
 }
@@ -238,6 +268,12 @@ Result<GoldenCase> ReadGoldenCase(const std::string& directory, const arch::Conf
     HADAL_TRY(out.hidden_positions, ReadPositions(reader, "hidden_positions", sizes.prompt));
   }
   sizes.hidden = out.hidden_positions.size();
+  if (reader.Has("selection_positions")) {
+    HADAL_TRY(out.selection_positions, ReadPositions(reader, "selection_positions", sizes.prompt));
+  } else {
+    for (std::size_t p = 0; p < sizes.prompt; ++p) out.selection_positions.push_back(p);
+  }
+  sizes.selections = out.selection_positions.size();
 
   HADAL_TRY_STATUS(reader.CheckVariants());
   for (const std::string_view name : kGoldenVariants) {

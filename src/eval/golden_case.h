@@ -6,8 +6,8 @@
 //   trace.safetensors     optional; only "<variant>.layer_io" is used
 //   case.json             optional; its name, and the noise that was measured when it was made
 //
-// L layers, C CSA layers, V vocabulary, S prompt, T decode steps, Q and P positions, k experts a
-// token.
+// L layers, C of them with an indexer (V4: CSA), E with experts, V vocabulary, S prompt, T decode
+// steps, Q, P and R positions, k experts a token; a residual stream has stream_dim numbers.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -32,17 +32,17 @@ struct GoldenArray {
 struct GoldenVariant {
   GoldenArray<float> prefill_logits;              // [Q, V]
   GoldenArray<float> decode_logits;               // [T, V]
-  GoldenArray<float> mtp_prefill_logits_tail;     // [R, V]: MTP positions S-1-R .. S-2
+  GoldenArray<float> mtp_prefill_logits_tail;     // [n, V]: MTP positions S-1-n .. S-2
   GoldenArray<float> mtp_decode_logits;           // [T, V]: MTP positions S-1 .. S-2+T
-  GoldenArray<float> hidden;                      // [L+1, P, 4, dim]
-  GoldenArray<std::int64_t> gate_ids;             // [L, S, k]
-  GoldenArray<float> gate_weights;                // [L, S, k]
-  GoldenArray<std::int64_t> indexer_topk;         // [C, S, topk]; -1: none
-  GoldenArray<float> indexer_margin;              // [C, S]
-  GoldenArray<float> gate_margin;                 // [score-routed layers, S]
-  GoldenArray<std::int64_t> decode_gate_ids;      // [L, T, k]
+  GoldenArray<float> hidden;                      // [L+1, P, stream]
+  GoldenArray<std::int64_t> gate_ids;             // [E, R, k]
+  GoldenArray<float> gate_weights;                // [E, R, k]
+  GoldenArray<std::int64_t> indexer_topk;         // [C, R, topk]; -1: none
+  GoldenArray<float> indexer_margin;              // [C, R]
+  GoldenArray<float> gate_margin;                 // [score-routed layers, R]
+  GoldenArray<std::int64_t> decode_gate_ids;      // [E, T, k]
   GoldenArray<std::int64_t> decode_indexer_topk;  // [C, T, topk]
-  GoldenArray<float> layer_io;                    // [L+1, N, 4, dim]
+  GoldenArray<float> layer_io;                    // [L+1, N, stream]
 };
 
 struct GoldenCase {
@@ -50,7 +50,8 @@ struct GoldenCase {
   std::vector<std::int32_t> prompt, next;         // S >= 1, T >= 0
   std::vector<std::size_t> prefill_positions;     // Q
   std::vector<std::size_t> hidden_positions;      // P
-  std::vector<std::int32_t> layer_io_tokens;      // N
+  std::vector<std::size_t> selection_positions;   // R; where the file has none, all of the prompt
+  std::vector<std::int32_t> layer_io_tokens;      // N; V3.2: the first of the prompt
   std::map<std::string, GoldenVariant> variants;  // "f32", "f32q", "bf16"; at least one
   Json report;                                    // case.json's "report"; null without it
 };

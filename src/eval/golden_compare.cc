@@ -84,7 +84,8 @@ class Comparison {
   }
   // The MTP block is a layer more, in which the quantised variants' noise grows further.
   std::optional<Spread> MtpLimit() const {
-    if (!limit_ || variant_ == "f32") return limit_;
+    const bool v4 = c_.traits.architecture == arch::Architecture::kV4;
+    if (!limit_ || variant_ == "f32" || !v4) return limit_;
     return Spread{1.5 * limit_->median, 1.5 * limit_->p95, 1.5 * limit_->max};
   }
   // Of so few positions a single one with another expert is more than 5%.
@@ -146,8 +147,8 @@ class Comparison {
            .error_limit = variant_ == "f32" ? limit_ : std::nullopt});
     const SelectionFigures entries = CompareEntries(c_.config, c_.golden, want_, run_);
     if (entries.rows == 0) return;
-    if (variant_ == "f32")
-      share("entry sets equal", entries.same_share(), limits.indexer_entries);
+    if (limits.entry_sets)
+      share("entry sets equal", entries.same_share(), *limits.entry_sets);
     else
       share("entries in common", entries.entries_in_common, limits.indexer_entries);
   }

@@ -16,7 +16,7 @@ struct GoldenRun {
   std::vector<float> decode_logits;   // [T, V]
   std::vector<float> mtp_prefill;  // [R, V]: MTP positions S-1-R .. S-2; empty without an MTP block
   std::vector<float> mtp_decode;   // [T, V]
-  std::vector<float> hidden;       // [L+1, P, 4 dim]
+  std::vector<float> hidden;       // [L+1, P, stream]
   std::vector<std::uint32_t> gate_ids;                 // [L, S+T, k], ascending
   std::vector<float> gate_weights;                     // [L, S+T, k], in the order of gate_ids
   std::vector<std::vector<std::uint32_t>> selections;  // [C * (S+T)], ascending
@@ -33,8 +33,8 @@ struct GoldenRunOptions {
 Result<GoldenRun> RunGoldenCase(const model::Model& model, const GoldenCase& golden,
                                 const GoldenRunOptions& options, Threads& threads);
 
-// Every layer on its own, fed with the expected streams before it: the streams after it, [L, N, 4
-// dim].
+// Every layer on its own, fed with the expected streams before it: the streams after it, [L, N,
+// stream].
 Result<std::vector<float>> RunGoldenLayers(const model::Model& model,
                                            std::span<const std::int32_t> tokens,
                                            std::span<const float> layer_io,

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "arch/layer_kind.h"
+
 namespace hadal::eval {
 namespace {
 
@@ -72,6 +74,13 @@ bool IsTie(const GoldenArray<float>& margin, std::size_t row, std::size_t positi
   return !margin.empty() && margin.values[row * margin.shape[1] + position] < kTie;
 }
 
+// Tokens an entry of the layers with an indexer: of all the same.
+std::size_t RatioOfIndexed(const arch::Config& config) {
+  for (std::size_t l = 0; l < config.num_hidden_layers; ++l)
+    if (const arch::LayerKind kind = arch::LayerKindOf(config, l); kind.indexed) return kind.ratio;
+  return 1;
+}
+
 }  // namespace
 
 SelectionFigures CompareExperts(const arch::Config& config, const GoldenCase& golden,
@@ -79,6 +88,7 @@ SelectionFigures CompareExperts(const arch::Config& config, const GoldenCase& go
   Tally tally;
   const std::size_t prompt = golden.prompt.size(), all = prompt + golden.next.size();
   const std::size_t k = config.num_experts_per_tok;
+  const std::vector<std::size_t>& positions = golden.selection_positions;
   const auto add = [&](std::size_t layer, std::size_t at, std::span<const std::int64_t> ids,
                        std::span<const float> weights, bool tie) {
     std::vector<Expected> expected;
@@ -95,14 +105,19 @@ SelectionFigures CompareExperts(const arch::Config& config, const GoldenCase& go
       tally.figures.weight_errors.push_back(
           WeightError(std::span<const float>(got.gate_weights).subspan(begin, k), expected));
   };
+  std::size_t routed = 0, scored = 0;  // layers with experts so far, and those not by a table
   for (std::size_t l = 0; l < config.num_hidden_layers; ++l) {
-    const bool scored = l >= config.num_hash_layers;
-    for (std::size_t p = 0; p < prompt && !want.gate_ids.empty(); ++p)
-      add(l, p, RowOf(want.gate_ids, l, p),
-          want.gate_weights.empty() ? std::span<const float>{} : RowOf(want.gate_weights, l, p),
-          scored && IsTie(want.gate_margin, l - config.num_hash_layers, p));
+    const arch::LayerKind kind = arch::LayerKindOf(config, l);
+    if (kind.dense) continue;
+    for (std::size_t i = 0; i < positions.size() && !want.gate_ids.empty(); ++i)
+      add(l, positions[i], RowOf(want.gate_ids, routed, i),
+          want.gate_weights.empty() ? std::span<const float>{}
+                                    : RowOf(want.gate_weights, routed, i),
+          !kind.hashed && IsTie(want.gate_margin, scored, i));
     for (std::size_t t = 0; t < golden.next.size() && !want.decode_gate_ids.empty(); ++t)
-      add(l, prompt + t, RowOf(want.decode_gate_ids, l, t), {}, false);
+      add(l, prompt + t, RowOf(want.decode_gate_ids, routed, t), {}, false);
+    ++routed;
+    if (!kind.hashed) ++scored;
   }
   return tally.Finish();
 }
@@ -111,9 +126,11 @@ SelectionFigures CompareEntries(const arch::Config& config, const GoldenCase& go
                                 const GoldenVariant& want, const GoldenRun& got) {
   Tally tally;
   const std::size_t prompt = golden.prompt.size(), all = prompt + golden.next.size();
+  const std::size_t ratio = RatioOfIndexed(config);
+  const std::vector<std::size_t>& positions = golden.selection_positions;
   const auto add = [&](std::size_t layer, std::size_t at, std::span<const std::int64_t> ids,
                        bool tie) {
-    if ((at + 1) / arch::kCsaRatio <= config.index_topk) return;  // everything visible is chosen
+    if ((at + 1) / ratio <= config.index_topk) return;  // everything visible is chosen
     std::vector<std::uint32_t> expected;
     for (const std::int64_t id : ids)
       if (id >= 0) expected.push_back(static_cast<std::uint32_t>(id));
@@ -122,8 +139,8 @@ SelectionFigures CompareEntries(const arch::Config& config, const GoldenCase& go
   };
   const std::size_t layers = got.selections.size() / all;
   for (std::size_t c = 0; c < layers; ++c) {
-    for (std::size_t p = 0; p < prompt && !want.indexer_topk.empty(); ++p)
-      add(c, p, RowOf(want.indexer_topk, c, p), IsTie(want.indexer_margin, c, p));
+    for (std::size_t i = 0; i < positions.size() && !want.indexer_topk.empty(); ++i)
+      add(c, positions[i], RowOf(want.indexer_topk, c, i), IsTie(want.indexer_margin, c, i));
     for (std::size_t t = 0; t < golden.next.size() && !want.decode_indexer_topk.empty(); ++t)
       add(c, prompt + t, RowOf(want.decode_indexer_topk, c, t), false);
   }

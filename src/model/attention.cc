@@ -80,14 +80,6 @@ void AttendRows(const Pass& pass, std::span<const kernels::AttendedEntries> rows
   kernels::AttendRows(rows, EntryFormatOf(pass), scale, sink, q, scratch, pass.threads);
 }
 
-// wo_a's inputs are never rounded to FP8: the official code multiplies them in bfloat16.
-LinearInput GroupInput(const Pass& pass, View2<const float> x, const Weight& wo_a,
-                       Arena::Scope& scope) {
-  if (!TakesIntegers(pass.numerics, wo_a)) return {.plain = x, .rounded = x, .integers = {}};
-  const Weight* weight = &wo_a;
-  return PrepareInput(pass, x, {&weight, 1}, scope);
-}
-
 // o [rows, heads * head_dim] -> y [rows, dim].
 void GroupedOutput(const Pass& pass, const Attention& attn, View2<const float> o, View2<float> y,
                    Arena& arena) {
@@ -98,9 +90,11 @@ void GroupedOutput(const Pass& pass, const Attention& attn, View2<const float> o
   {
     Arena::Scope inputs(arena);
     LinearJobs jobs;
-    for (std::size_t g = 0; g < c.o_groups; ++g)
-      jobs.Add(pass, GroupInput(pass, o.Cols(g * group_dim, group_dim), attn.wo_a[g], inputs),
-               attn.wo_a[g], latent.Cols(g * c.o_lora_rank, c.o_lora_rank));
+    for (std::size_t g = 0; g < c.o_groups; ++g) {
+      const Weight* wo_a = &attn.wo_a[g];
+      jobs.Add(pass, PrepareUnrounded(pass, o.Cols(g * group_dim, group_dim), {&wo_a, 1}, inputs),
+               *wo_a, latent.Cols(g * c.o_lora_rank, c.o_lora_rank));
+    }
     jobs.Run(pass);
   }
   Linear(pass, latent, {{&attn.wo_b, y}}, arena);
@@ -148,16 +142,10 @@ std::size_t OutputBytes(const arch::Config& c, std::size_t rows) {
 View2<const float> Attend(const Pass& pass, std::size_t layer, const Attention& attn,
                           View2<const float> x, Arena::Scope& scope) {
   const View2<float> y = scope.Take<float>(x.rows(), x.cols());
-  if (x.rows() <= kAttentionRows) {  // no need to copy the batch
-    AttendPart(pass, layer, attn, x, y, scope.arena());
-    return y;
-  }
-  for (std::size_t begin = 0; begin < x.rows(); begin += kAttentionRows) {
-    const std::size_t count = std::min(kAttentionRows, x.rows() - begin);
-    const Batch part = pass.batch.Rows(begin, count);
-    AttendPart(pass.Part(part), layer, attn, x.Rows(begin, count), y.Rows(begin, count),
+  ForAttentionParts(pass, [&](const Pass& part, std::size_t begin) {
+    AttendPart(part, layer, attn, x.Rows(begin, part.rows()), y.Rows(begin, part.rows()),
                scope.arena());
-  }
+  });
   return y;
 }
 

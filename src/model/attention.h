@@ -7,6 +7,8 @@
 //
 // Source: report, "Hybrid attention"; DeepSeek-V4 inference/model.py, Attention.
 #pragma once
+#include <algorithm>
+
 #include "model/pass.h"
 #include "model/weights.h"
 
@@ -16,6 +18,16 @@ namespace hadal::model {
 // (queries: heads * head_dim) take bounded memory. By the contract that chunks change nothing,
 // neither does this.
 inline constexpr std::size_t kAttentionRows = 256;
+
+// attend(a part of the pass, its first row), part after part.
+template <class F>
+void ForAttentionParts(const Pass& pass, F&& attend) {
+  if (pass.rows() <= kAttentionRows) return attend(pass, 0);  // no need to copy the batch
+  for (std::size_t begin = 0; begin < pass.rows(); begin += kAttentionRows) {
+    const Batch part = pass.batch.Rows(begin, std::min(kAttentionRows, pass.rows() - begin));
+    attend(pass.Part(part), begin);
+  }
+}
 
 // x [rows, dim] -> [rows, dim]; updates the sequences' state of this layer.
 View2<const float> Attend(const Pass& pass, std::size_t layer, const Attention& attn,

@@ -16,4 +16,11 @@ kernels::PagedEntries CompressedEntries(const Context& context, const SequenceSt
 kernels::PagedEntries IndexKeys(const Context& context, const SequenceState& sequence,
                                 std::size_t layer);
 
+// Where the batch's rows keep what every token of theirs leaves, in pages: one entry a token.
+// entries_of: CompressedEntries or IndexKeys, of a layer of ratio 1.
+using EntriesOf = kernels::PagedEntries (*)(const Context& context, const SequenceState& sequence,
+                                            std::size_t layer);
+std::span<std::byte* const> PlacesOf(const Pass& pass, std::size_t layer, EntriesOf entries_of,
+                                     Arena::Scope& scope);
+
 }  // namespace hadal::model

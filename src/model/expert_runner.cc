@@ -53,8 +53,7 @@ LinearInput PickInput(const Context& context, const ExpertWork& work, const Grou
         return takes_integers(member.expert->w1) && takes_integers(member.expert->w3);
       }))
     return picked;
-  const bool rounded =
-      kernels::IsQuantized(work.moe.experts[0].w1.format) && work.x.rounded.data() != nullptr;
+  const bool rounded = TakesRounded(work.moe.experts[0].w1) && work.x.rounded.data() != nullptr;
   const View2<float> copy = scope.Take<float>(pick.size(), work.x.plain.cols());
   kernels::GatherRows(rounded ? work.x.rounded : work.x.plain, pick, copy, context.threads);
   picked.plain = picked.rounded = copy;
@@ -78,11 +77,15 @@ void RunGroup(const Context& context, const ExpertWork& work, const Group& group
     out_weights.push_back(&expert->w2);
   }
   in_jobs.Run(context);
-  Activate(context, up, weight, gate);
+  const bool weigh_outputs = context.config.weighs_outputs();
+  Activate(context, up, weigh_outputs ? std::span<const float>() : weight, gate);
   const LinearInput h = PrepareInput(context, gate, out_weights, scope);
   for (const auto& [expert, row, slot, count] : group.members)
     out_jobs.Add(context, h.Rows(row, count), expert->w2, y.Rows(slot, count));
   out_jobs.Run(context);
+  if (!weigh_outputs) return;
+  for (const auto& [expert, row, slot, count] : group.members)
+    kernels::WeighRows(weight.subspan(row, count), y.Rows(slot, count), context.threads);
 }
 
 }  // namespace

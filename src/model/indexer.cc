@@ -92,11 +92,6 @@ Selection SelectEntries(const Pass& pass, std::size_t layer, const Indexer& inde
   return selection;
 }
 
-std::size_t SelectionBytes(const arch::Config& config, std::size_t rows) {
-  return Arena::BytesOf<std::uint32_t>(rows, config.index_topk) +
-         Arena::BytesOf<std::uint32_t>(rows);
-}
-
 std::size_t SelectEntriesBytes(const arch::Config& c, std::size_t rows, std::size_t threads) {
   const std::size_t q = Arena::BytesOf<float>(rows, c.index_n_heads * c.index_head_dim);
   const std::size_t w = Arena::BytesOf<float>(rows, c.index_n_heads);

@@ -7,23 +7,14 @@
 // Source: report, "Lightning indexer"; DeepSeek-V4 inference/model.py, Indexer.
 #pragma once
 #include "model/pass.h"
+#include "model/selection.h"
 #include "model/weights.h"
 
 namespace hadal::model {
 
-// The entries that rows attend, ascending.
-struct Selection {
-  View2<const std::uint32_t> entries;    // [rows, topk]
-  std::span<const std::uint32_t> count;  // [rows]: how many of them
-  std::span<const std::uint32_t> Of(std::size_t row) const {
-    return entries[row].first(count[row]);
-  }
-};
-
 // x [rows, dim], q_latent [rows, q_lora_rank]. Stores the batch's indexer keys first.
 Selection SelectEntries(const Pass& pass, std::size_t layer, const Indexer& indexer,
                         View2<const float> x, View2<const float> q_latent, Arena::Scope& scope);
-std::size_t SelectionBytes(const arch::Config& config, std::size_t rows);
 // Beside the Selection.
 std::size_t SelectEntriesBytes(const arch::Config& config, std::size_t rows, std::size_t threads);
 

@@ -26,7 +26,7 @@ kernels::QuantizedRows IntegerRows(const Context& context, View2<const float> x,
 View2<const float> RoundedCopy(const Context& context, View2<const float> x, Arena::Scope& scope) {
   const View2<float> copy = scope.Take<float>(x.rows(), x.cols());
   kernels::CopyRows(x, copy, context.threads);
-  kernels::RoundFp8(copy, kActivationBlock, context.threads);
+  kernels::RoundFp8(context.config.scale_rule, copy, kActivationBlock, context.threads);
   return copy;
 }
 
@@ -55,15 +55,31 @@ LinearInput LinearInput::Rows(std::size_t begin, std::size_t count) const {
   return part;
 }
 
+LinearInput LinearInput::Every(std::size_t step, std::size_t first, std::size_t count) const {
+  const auto every = [&](View2<const float> x) {
+    if (x.data() == nullptr) return x;
+    return View2<const float>(x[first].data(), count, x.cols(), step * x.stride());
+  };
+  LinearInput part{.plain = every(plain), .rounded = every(rounded), .integers = integers};
+  for (kernels::QuantizedRows& rows : part.integers) {
+    HADAL_CHECK(rows.pick.empty());
+    rows.data += first * rows.stride;
+    rows.stride *= step;
+  }
+  return part;
+}
+
 bool TakesIntegers(const arch::Numerics& numerics, const Weight& weight) {
   return numerics.integer_inputs && kernels::IsQuantized(weight.format);
 }
+
+bool TakesRounded(const Weight& weight) { return LayoutOf(weight.format).scaled(); }
 
 LinearInput PrepareInput(const Context& context, View2<const float> x,
                          std::span<const Weight* const> weights, Arena::Scope& scope) {
   LinearInput input{.plain = x, .rounded = {}, .integers = {}};
   for (const Weight* weight : weights) {
-    if (!kernels::IsQuantized(weight->format)) continue;
+    if (!TakesRounded(*weight)) continue;
     if (TakesIntegers(context.numerics, *weight)) {
       const kernels::RowFormat format = kernels::RowFormatFor(weight->format);
       kernels::QuantizedRows& rows = input.integers[static_cast<std::size_t>(format)];
@@ -72,6 +88,14 @@ LinearInput PrepareInput(const Context& context, View2<const float> x,
       input.rounded = context.numerics.fp8_linear_inputs ? RoundedCopy(context, x, scope) : x;
     }
   }
+  return input;
+}
+
+LinearInput PrepareUnrounded(const Context& context, View2<const float> x,
+                             std::span<const Weight* const> weights, Arena::Scope& scope) {
+  if (!context.numerics.integer_inputs) return {.plain = x, .rounded = x, .integers = {}};
+  LinearInput input = PrepareInput(context, x, weights, scope);
+  input.rounded = x;
   return input;
 }
 
@@ -92,7 +116,7 @@ void LinearJobs::Add(const Context& context, const LinearInput& x, const Weight&
     const auto format = static_cast<std::size_t>(kernels::RowFormatFor(weight.format));
     integers_.push_back({x.integers[format], weight, y});
   } else {
-    floats_.push_back({kernels::IsQuantized(weight.format) ? x.rounded : x.plain, weight, y});
+    floats_.push_back({TakesRounded(weight) ? x.rounded : x.plain, weight, y});
   }
 }
 

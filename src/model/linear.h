@@ -21,16 +21,23 @@ void NormaliseRows(const Context& context, View2<const float> x, std::span<const
 // One input of linear layers in the forms that their weights take.
 struct LinearInput {
   View2<const float> plain;                        // for weights of float32 and BF16
-  View2<const float> rounded;                      // for FP8 and FP4 weights that take no integers
+  View2<const float> rounded;                      // for weights that TakesRounded and no integers
   std::array<kernels::QuantizedRows, 2> integers;  // by kernels::RowFormat; no data: not asked for
 
   LinearInput Rows(std::size_t begin, std::size_t count) const;
+  // Rows first, first + step, ..; of an input whose rows are not picked.
+  LinearInput Every(std::size_t step, std::size_t first, std::size_t count) const;
 };
 // Whether the numerics give this weight integer inputs.
 bool TakesIntegers(const arch::Numerics& numerics, const Weight& weight);
+// Whether its input is rounded to FP8 by numerics that do so: it is stored as FP8 or FP4.
+bool TakesRounded(const Weight& weight);
 // x in the forms that the weights take; the copies lie in scope.
 LinearInput PrepareInput(const Context& context, View2<const float> x,
                          std::span<const Weight* const> weights, Arena::Scope& scope);
+// The same without any rounding to FP8: for maps that the official code multiplies in bfloat16.
+LinearInput PrepareUnrounded(const Context& context, View2<const float> x,
+                             std::span<const Weight* const> weights, Arena::Scope& scope);
 // What PrepareInput takes at most: for any weights, and for one weight that takes integers.
 std::size_t LinearInputBytes(std::size_t rows, std::size_t cols);
 std::size_t IntegerInputBytes(std::size_t rows, std::size_t cols);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/grouped_router.h"
 #include "kernels/matmul.h"
 #include "kernels/router.h"
 #include "kernels/rows.h"
@@ -26,11 +27,14 @@ Routes Route(const Pass& pass, const Moe& moe, View2<const float> x, Arena::Scop
   Arena::Scope own(scope.arena());
   const View2<float> logits = own.Take<float>(x.rows(), c.n_routed_experts);
   kernels::MatMul(x, moe.gate, logits, pass.threads);
-  if (moe.tid2eid.empty())
-    kernels::RouteByScore(logits, moe.bias, scaling, ids, weights, pass.threads);
-  else
+  if (!moe.tid2eid.empty())
     kernels::RouteByToken(logits, {moe.tid2eid.data(), c.vocab_size, k}, pass.batch.tokens, scaling,
                           ids, weights, pass.threads);
+  else if (c.n_group > 0)
+    kernels::RouteByGroups(logits, moe.bias, {c.n_group, c.topk_group}, scaling, ids, weights,
+                           pass.threads);
+  else
+    kernels::RouteByScore(logits, moe.bias, scaling, ids, weights, pass.threads);
   return {ids, weights};
 }
 
@@ -85,16 +89,6 @@ std::vector<ExpertSlots> ExpertsOf(const Grouping& grouping, std::size_t begin, 
   return experts;
 }
 
-void ShareExpert(const Context& context, const Expert& expert, View2<const float> x, View2<float> y,
-                 Arena& arena) {
-  Arena::Scope scope(arena);
-  const View2<float> gate = scope.Take<float>(x.rows(), expert.w1.rows);
-  const View2<float> up = scope.Take<float>(x.rows(), expert.w3.rows);
-  Linear(context, x, {{&expert.w1, gate}, {&expert.w3, up}}, arena);
-  Activate(context, up, {}, gate);
-  Linear(context, gate, {{&expert.w2, y}}, arena);
-}
-
 // w1 and w3 of the experts that have slots, and of the first expert: it says how float32 inputs are
 // rounded.
 std::vector<const Weight*> InputWeights(const Moe& moe, const Grouping& grouping) {
@@ -133,6 +127,21 @@ Status AddRouted(const Pass& pass, std::size_t layer, const Moe& moe, const Grou
 
 }  // namespace
 
+void RunGated(const Context& context, const Expert& unit, View2<const float> x, View2<float> y,
+              Arena& arena) {
+  Arena::Scope scope(arena);
+  const View2<float> gate = scope.Take<float>(x.rows(), unit.w1.rows);
+  const View2<float> up = scope.Take<float>(x.rows(), unit.w3.rows);
+  Linear(context, x, {{&unit.w1, gate}, {&unit.w3, up}}, arena);
+  Activate(context, up, {}, gate);
+  Linear(context, gate, {{&unit.w2, y}}, arena);
+}
+
+std::size_t GatedBytes(std::size_t rows, std::size_t dim, std::size_t inner) {
+  return 2 * Arena::BytesOf<float>(rows, inner) +
+         std::max(LinearInputBytes(rows, dim), LinearInputBytes(rows, inner));
+}
+
 Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,
                                       View2<const float> x, Arena::Scope& scope) {
   const View2<float> y = scope.Take<float>(x.rows(), x.cols());
@@ -143,7 +152,7 @@ Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const
   const Grouping grouping = GroupByExpert(routes, moe.experts.size(), own);
   pass.experts->Announce(layer,
                          grouping.active);  // what must be read, while the shared expert runs
-  ShareExpert(pass, moe.shared_expert, x, y, scope.arena());
+  RunGated(pass, moe.shared_expert, x, y, scope.arena());
   HADAL_TRY_STATUS(AddRouted(pass, layer, moe, grouping, x, y, scope.arena()));
   RoundActs(pass, y);
   return View2<const float>(y);
@@ -156,8 +165,7 @@ std::size_t MixExpertsBytes(const arch::Config& c, std::size_t rows) {
   const std::size_t kept = Arena::BytesOf<float>(rows, dim) + 3 * Arena::BytesOf<float>(rows, k) +
                            2 * Arena::BytesOf<float>(rows * k);
   const std::size_t router = Arena::BytesOf<float>(rows, c.n_routed_experts);
-  const std::size_t shared = 2 * Arena::BytesOf<float>(rows, inter) +
-                             std::max(LinearInputBytes(rows, dim), LinearInputBytes(rows, inter));
+  const std::size_t shared = GatedBytes(rows, dim, c.n_shared_experts * inter);
   const std::size_t routed = LinearInputBytes(rows, dim) + Arena::BytesOf<float>(slots, dim) +
                              LocalExpertRunner::Bytes(c, slots);
   return kept + std::max({router, shared, routed});

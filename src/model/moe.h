@@ -3,9 +3,10 @@
 //   s = sqrt(softplus(gate x)); chosen by s + bias, or by the token's id (hash-routed layers)
 //   y = sum_e w2_e(silu(min(w1_e x, limit)) * clamp(w3_e x, +-limit) * weight_e) + shared(x)
 //
-// Tokens of one expert are multiplied together; a token's sum begins with the shared expert and
-// goes on with its own in ascending order.
-// Source: report, "DeepSeekMoE"; DeepSeek-V4 inference/model.py, MoE, Gate, Expert.
+// V3.2's weights multiply the experts' outputs, and there is no limit. Tokens of one expert are
+// multiplied together; a token's sum begins with the shared expert and goes on with its own in
+// ascending order.
+// Source: report, "DeepSeekMoE"; DeepSeek-V4 and V3.2-Exp inference/model.py, MoE, Gate, Expert.
 #pragma once
 #include "model/pass.h"
 #include "model/weights.h"
@@ -21,5 +22,10 @@ inline constexpr std::size_t kExpertSlots = 1024;
 Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,
                                       View2<const float> x, Arena::Scope& scope);
 std::size_t MixExpertsBytes(const arch::Config& config, std::size_t rows);
+
+// One gated unit over all rows: the shared expert, or a dense layer's. x, y [rows, dim].
+void RunGated(const Context& context, const Expert& unit, View2<const float> x, View2<float> y,
+              Arena& arena);
+std::size_t GatedBytes(std::size_t rows, std::size_t dim, std::size_t inner);
 
 }  // namespace hadal::model

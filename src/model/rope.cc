@@ -11,23 +11,30 @@ kernels::Angles AnglesBy(std::span<const float> frequencies, const Batch& batch,
   return {cos, sin};
 }
 
+std::vector<float> Yarn(const arch::Config& c, double theta) {
+  const arch::YarnScaling& yarn = c.rope_scaling;
+  return kernels::YarnFrequencies(c.qk_rope_head_dim, theta, yarn.factor, yarn.beta_fast,
+                                  yarn.beta_slow, yarn.original_max_position_embeddings);
+}
+
 }  // namespace
 
-RopeTables::RopeTables(const arch::Config& c)
-    : window_only(kernels::RopeFrequencies(c.qk_rope_head_dim, c.rope_theta)),
-      compressed(kernels::YarnFrequencies(c.qk_rope_head_dim, c.compress_rope_theta,
-                                          c.rope_scaling.factor, c.rope_scaling.beta_fast,
-                                          c.rope_scaling.beta_slow,
-                                          c.rope_scaling.original_max_position_embeddings)) {}
+RopeTables::RopeTables(const arch::Config& c) {
+  const bool v32 = c.architecture == arch::Architecture::kV32;
+  const bool plain = !v32 || c.rope_scaling.factor == 1;
+  base = plain ? kernels::RopeFrequencies(c.qk_rope_head_dim, c.rope_theta) : Yarn(c, c.rope_theta);
+  if (!v32) compressed = Yarn(c, c.compress_rope_theta);
+}
 
 RowAngles AnglesOf(const RopeTables& tables, const Batch& batch, Threads& threads,
                    Arena::Scope& scope) {
-  return {AnglesBy(tables.window_only, batch, threads, scope),
+  return {AnglesBy(tables.base, batch, threads, scope),
           AnglesBy(tables.compressed, batch, threads, scope)};
 }
 
 std::size_t AnglesBytes(const arch::Config& config, std::size_t rows) {
-  return 4 * Arena::BytesOf<float>(rows, config.qk_rope_head_dim / 2);
+  const std::size_t tables = config.architecture == arch::Architecture::kV32 ? 1 : 2;
+  return 2 * tables * Arena::BytesOf<float>(rows, config.qk_rope_head_dim / 2);
 }
 
 }  // namespace hadal::model

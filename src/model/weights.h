@@ -1,6 +1,8 @@
 // A model's weights, bound to the mapped checkpoint by their published names.
 //
-// Large matrices stay where the file is mapped, in their stored format. Vectors (norms, biases,
+// Large matrices stay where the file is mapped, in their stored format, but for two small parts
+// that products need otherwise: scales of V3.2's FP8 matrices, and what of kv_b_proj makes queries
+// of latents, transposed. Vectors (norms, biases,
 // sinks, ape, hyper-connection scales) are copied as float32. Every tensor that the list calls for
 // (arch/inventory.h) and the selection wants must be there with the right shape and a usable dtype;
 // tensors that the list does not know are an error, but for those of other drafters, which are
@@ -13,9 +15,11 @@
 
 #include "arch/config.h"
 #include "arch/selection.h"
+#include "arch/stored_tensor.h"
 #include "base/result.h"
 #include "io/checkpoint.h"
 #include "kernels/matmul.h"
+#include "tensor/owned_matrix.h"
 
 namespace hadal::model {
 
@@ -29,7 +33,7 @@ struct HyperConnection {  // of one sub-layer
 
 struct HeadWeights {  // what lies between the layers and the product that gives logits
   Vector norm;
-  Weight hc_fn;    // [4, 4 dim]
+  Weight hc_fn;    // V4: [4, 4 dim]
   Vector hc_base;  // [4]
   float hc_scale = 1;
 };
@@ -55,7 +59,27 @@ struct Attention {
   std::optional<Indexer> indexer;        // ratio 4
 };
 
-struct Expert {
+// What kv_b_proj does for each head: queries into the latent space, latents into values.
+struct LatentHeads {
+  std::vector<OwnedMatrix> uk;  // W_UK transposed: [kv_lora_rank, qk_nope_head_dim]
+  std::vector<Weight> uv;       // W_UV: [v_head_dim, kv_lora_rank]
+};
+
+struct LatentIndexer {
+  Weight wq_b;                 // [heads * dim, q_lora_rank]
+  Weight wk;                   // [dim, hidden]
+  Weight weights_proj;         // [heads, hidden]
+  Vector k_norm, k_norm_bias;  // [dim]
+};
+
+struct LatentAttention {
+  Weight wq_a, wq_b, wkv_a, wo;
+  Vector q_norm, kv_norm;
+  LatentHeads heads;
+  LatentIndexer indexer;
+};
+
+struct Expert {  // a gated unit: w2 (silu(w1 x) * w3 x); published also as gate, down and up
   Weight w1, w2, w3;
 };
 
@@ -68,15 +92,18 @@ struct Moe {
 };
 
 struct Layer {
-  HyperConnection hc_attn, hc_ffn;
+  HyperConnection hc_attn, hc_ffn;  // V4
   Vector attn_norm, ffn_norm;
-  Attention attn;
+  Attention attn;                         // V4
+  std::optional<LatentAttention> latent;  // V3.2
   Moe ffn;
+  std::optional<Expert> mlp;  // in place of experts, in a dense layer
 };
 
 struct Mtp {
   Layer layer;
-  Weight e_proj, h_proj;
+  Weight e_proj, h_proj;  // V4
+  Weight eh_proj;         // V3.2: [dim, 2 dim]
   Vector enorm, hnorm;
   HeadWeights head;
 };
@@ -104,7 +131,12 @@ class Model {
 
  private:
   explicit Model(io::Checkpoint checkpoint) : checkpoint_(std::move(checkpoint)) {}
-  io::Checkpoint checkpoint_;  // keeps the mapped weights alive
+  // The matrix as the products take it best: float32 scales that E8M0 has become E8M0.
+  Weight Usable(const arch::StoredTensor& stored);
+  Status Bind(const arch::StoredTensor& stored);
+
+  io::Checkpoint checkpoint_;           // keeps the mapped weights alive
+  std::vector<OwnedMatrix> converted_;  // and so do these
 };
 
 }  // namespace hadal::model

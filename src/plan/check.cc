@@ -110,7 +110,7 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
   if (rates && rates->threads != figures[0].threads)
     return Fail(Code::kInvalid, "{}: threads: found {}, expected {} as in {}", rates->source,
                 rates->threads, figures[0].threads, name);
-  if (rates && !model.v4)
+  if (rates && !model.has_rates())
     return Fail(Code::kUnsupported, "--rates: {} is no model of the engine", model.cost.name);
   Machine with_kernels = machine;
   with_kernels.engine = rates;

@@ -290,7 +290,7 @@ Report Fit(const std::vector<PlannedModel>& models, const FitQuestion& q) {
   report.notes = PredictionNotes(q.machine, q.load);
   for (std::string& note : ModelNotes(models)) report.notes.push_back(std::move(note));
   for (const PlannedModel& model : models) {
-    if (!model.v4)
+    if (!model.engine)
       report.notes.push_back(model.cost.name + ": no engine of ours: scratch is not counted.");
     if (q.load.context > model.cost.max_context)
       report.notes.push_back(fmt::format("{}: {} tokens are beyond its own limit of {}.",

@@ -44,8 +44,8 @@ Json KvJson(const cost::CostModel& model) {
 
 // What the engine allocates for a sequence of N tokens: fixed + ceil(N / page_tokens) * page_bytes.
 Json StateJson(const PlannedModel& model) {
-  if (!model.v4) return nullptr;
-  const arch::KvLayout layout(*model.v4, {});
+  if (!model.engine) return nullptr;
+  const arch::KvLayout layout(*model.engine, {});
   return Json::MakeObject({{"fixed_bytes", std::uint64_t{layout.fixed_bytes}},
                            {"page_tokens", std::uint64_t{arch::kPageTokens}},
                            {"page_bytes", std::uint64_t{layout.page_bytes}}});

@@ -28,11 +28,11 @@ Result<Json> ReadJson(const std::string& path) {
   return json;
 }
 
-// An engine for the model exists.
+// An engine for the model exists, and the config says all that it needs to know.
 std::optional<arch::Config> EngineShape(const Json& config) {
-  Result<arch::AnyConfig> any = arch::ParseAnyConfig(config);
-  if (!any.ok() || any->family() != arch::Family::kV4) return std::nullopt;
-  return std::get<arch::Config>(std::move(any->shape));
+  Result<arch::Config> shape = arch::ParseShape(config);
+  if (!shape.ok()) return std::nullopt;
+  return std::move(*shape);
 }
 
 // What a folder says beside its config.json.
@@ -64,13 +64,14 @@ Result<cost::CostModel> Describe(const Json& config, const Beside& beside,
 }  // namespace
 
 std::uint64_t PlannedModel::StateBytes(std::uint64_t tokens, cost::KvFormat format) const {
-  if (v4 && format == cost::KvFormat::kPublished)
-    return cost::AllocatedState(*v4, arch::KvLayout(*v4, {}), tokens).total();
+  if (engine && format == cost::KvFormat::kPublished)
+    return cost::AllocatedState(*engine, arch::KvLayout(*engine, {}), tokens).total();
   return cost::KvBytes(cost, tokens, format, cost::Mtp::kWith) + cost.tail_bytes;
 }
 
 std::uint64_t PlannedModel::ScratchBytes(std::size_t rows, std::size_t threads) const {
-  return v4 ? cost::ScratchBytes(*v4, arch::KvLayout(*v4, {}), rows, threads) : 0;
+  if (!engine) return 0;
+  return cost::ScratchBytes(*engine, arch::KvLayout(*engine, {}), rows, threads);
 }
 
 Result<PlannedModel> ModelFromPath(const std::string& path) {

@@ -17,13 +17,15 @@ inline constexpr std::uint64_t kMostTokens = std::uint64_t{1} << 30;  // of a co
 struct PlannedModel {
   std::string key = {};  // what the user wrote
   cost::CostModel cost = {};
-  std::optional<arch::Config> v4 = {};  // an engine for it exists
+  std::optional<arch::Config> engine = {};  // there is one, and the config says what it needs
 
-  // Memory of one sequence of `tokens`: what the engine allocates for a V4 model with published
+  // Whether rates of the engine's kernels give its times: of V4's products.
+  bool has_rates() const { return engine && engine->architecture == arch::Architecture::kV4; }
+  // Memory of one sequence of `tokens`: what the engine allocates for its models with published
   // entries (whole pages of 128 tokens, windows, tails, the MTP block's window), KvBytes and tails
   // otherwise. fixed + ceil(tokens / page_tokens) * page_bytes, where page_tokens is not 0.
   std::uint64_t StateBytes(std::uint64_t tokens, cost::KvFormat format) const;
-  // Of the engine for a V4 model; 0 otherwise, which the plan then says.
+  // Of the engine, if there is one; 0 otherwise, which the plan then says.
   std::uint64_t ScratchBytes(std::size_t rows, std::size_t threads) const;
 };
 

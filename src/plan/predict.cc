@@ -262,7 +262,7 @@ Prediction PredictDecode(const PlannedModel& model, const Machine& machine, cons
   const double sequences = Double(load.sequences);
   const double in_flight = std::min(sequences, Double(load.machines));
   const double batch = sequences / in_flight;
-  const bool by_kernels = machine.engine && model.v4;
+  const bool by_kernels = machine.engine && model.has_rates();
   Clock clock(machine, by_kernels ? &*machine.engine : nullptr);
   AddWeights(model.cost, shares, 1, batch, batch, &clock);
   for (const cost::KvGroup& group : model.cost.kv) {

@@ -78,7 +78,7 @@ Section Entries(const PlannedModel& model, std::uint64_t context, const Accounti
   };
   total("kv_bytes", "KV cache (without MTP)", kv);
   if (model.cost.tail_bytes > 0) total("tail_bytes", "tails, float32", model.cost.tail_bytes);
-  if (model.v4 && a.kv == cost::KvFormat::kPublished)
+  if (model.engine && a.kv == cost::KvFormat::kPublished)
     total("allocated_bytes", "allocated by the engine", model.StateBytes(context, a.kv));
   return section;
 }

@@ -18,6 +18,11 @@ Result<arch::Config> ReadModelConfig(const std::string& path) {
   auto config = arch::ParseConfig(*json);
   if (!config.ok())  // which names config.json itself
     return Within(fs::path(path).parent_path().string(), config.error());
+  if (config->architecture != arch::Architecture::kV4)
+    return Fail(Code::kUnsupported,
+                "{}: model_type: found \"deepseek_v32\", expected \"deepseek_v4\", which alone the "
+                "trainer knows",
+                path);
   return config;
 }
 

@@ -37,10 +37,10 @@ double AbsMax(const Row& x, std::size_t begin, std::size_t end) {
 
 }  // namespace
 
-Row RoundFp8(Row x, std::size_t begin, std::size_t end, std::size_t block) {
+Row RoundFp8(Row x, std::size_t begin, std::size_t end, std::size_t block, ScaleRule rule) {
   for (std::size_t b = begin; b < end; b += block) {
     const std::size_t stop = std::min(b + block, end);
-    const float scale = Fp8Scale(static_cast<float>(AbsMax(x, b, stop)));
+    const float scale = Fp8Scale(static_cast<float>(AbsMax(x, b, stop)), rule);
     for (std::size_t i = b; i < stop; ++i)
       x[i] = E4m3ToF32(F32ToE4m3(static_cast<float>(x[i]) / scale)) * scale;
   }
@@ -78,7 +78,8 @@ Row Product(const Matrix& w, const Row& x) {
 }
 
 Row Linear(const Matrix& w, const Row& x, const Rounding& round) {
-  if (w.quantised && round.fp8_inputs) return round(Product(w, RoundFp8(x, 0, x.size(), 128)));
+  if (w.quantised && round.fp8_inputs)
+    return round(Product(w, RoundFp8(x, 0, x.size(), 128, round.scales)));
   return round(Product(w, x));
 }
 

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "tensor/codec.h"
+
 namespace hadal::reference {
 
 using Row = std::vector<double>;
@@ -22,20 +24,22 @@ struct Matrix {
 
 struct Rounding {
   enum class Act { kNone, kF32, kBf16 };
-  Act act = Act::kNone;      // what an activation is rounded to
-  bool fp8_inputs = false;   // inputs of FP8 and FP4 weights, blocks of 128
-  bool fp8_kv = false;       // NoPE channels of key-value entries, blocks of 64
-  bool fp4_indexer = false;  // indexer queries and keys, blocks of 32
+  Act act = Act::kNone;                       // what an activation is rounded to
+  bool fp8_inputs = false;                    // inputs of FP8 and FP4 weights, blocks of 128
+  bool fp8_kv = false;                        // NoPE channels of key-value entries, blocks of 64
+  bool fp4_indexer = false;                   // indexer queries and keys, blocks of 32
+  ScaleRule scales = ScaleRule::kPowerOfTwo;  // of FP8 blocks
 
   static Rounding F32() { return {}; }
-  static Rounding F32q() { return {Act::kF32, true, true, true}; }
-  static Rounding Bf16() { return {Act::kBf16, true, true, true}; }
+  static Rounding F32q() { return {Act::kF32, true, true, true, ScaleRule::kPowerOfTwo}; }
+  static Rounding Bf16() { return {Act::kBf16, true, true, true, ScaleRule::kPowerOfTwo}; }
 
   double operator()(double x) const;
   Row operator()(Row x) const;
 };
 
-Row RoundFp8(Row x, std::size_t begin, std::size_t end, std::size_t block);
+Row RoundFp8(Row x, std::size_t begin, std::size_t end, std::size_t block,
+             ScaleRule rule = ScaleRule::kPowerOfTwo);
 Row RoundFp4(Row x);
 
 // Multiply-adds done so far by matrix products, by attention's two products per entry and by the

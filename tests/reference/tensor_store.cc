@@ -57,23 +57,42 @@ void TensorStore::Weight(const std::string& name, std::uint64_t rows, std::uint6
   }
 }
 
-void TensorStore::Fp8(const std::string& name, std::uint64_t rows, std::uint64_t cols,
-                      std::span<const float> values) {
+std::vector<float> TensorStore::Fp8Codes(const std::string& name, std::uint64_t rows,
+                                         std::uint64_t cols, std::span<const float> values,
+                                         ScaleRule rule) {
   const std::uint64_t row_blocks = (rows + 127) / 128, col_blocks = (cols + 127) / 128;
-  std::vector<float> largest(row_blocks * col_blocks, 0.0f);
+  std::vector<float> scales(row_blocks * col_blocks, 0.0f);
   const auto block = [&](std::uint64_t r, std::uint64_t c) {
     return r / 128 * col_blocks + c / 128;
   };
   for (std::uint64_t r = 0; r < rows; ++r)
     for (std::uint64_t c = 0; c < cols; ++c)
-      largest[block(r, c)] = std::max(largest[block(r, c)], std::fabs(values[r * cols + c]));
-  std::vector<std::uint8_t> codes(values.size()), scales;
-  for (float v : largest) scales.push_back(PowerOfTwoToE8m0(Fp8Scale(v)));
+      scales[block(r, c)] = std::max(scales[block(r, c)], std::fabs(values[r * cols + c]));
+  for (float& scale : scales) scale = Fp8Scale(scale, rule);
+  std::vector<std::uint8_t> codes(values.size());
   for (std::uint64_t r = 0; r < rows; ++r)
     for (std::uint64_t c = 0; c < cols; ++c)
-      codes[r * cols + c] = F32ToE4m3(values[r * cols + c] / Fp8Scale(largest[block(r, c)]));
+      codes[r * cols + c] = F32ToE4m3(values[r * cols + c] / scales[block(r, c)]);
   Add(name + ".weight", DType::kF8E4M3, {rows, cols}, codes.data(), codes.size());
-  Add(name + ".scale", DType::kF8E8M0, {row_blocks, col_blocks}, scales.data(), scales.size());
+  return scales;
+}
+
+void TensorStore::Fp8(const std::string& name, std::uint64_t rows, std::uint64_t cols,
+                      std::span<const float> values) {
+  std::vector<std::uint8_t> scales;
+  for (const float scale : Fp8Codes(name, rows, cols, values, ScaleRule::kPowerOfTwo))
+    scales.push_back(PowerOfTwoToE8m0(scale));
+  Add(name + ".scale", DType::kF8E8M0, {(rows + 127) / 128, (cols + 127) / 128}, scales.data(),
+      scales.size());
+}
+
+void TensorStore::V32Weight(const std::string& name, std::uint64_t rows, std::uint64_t cols,
+                            std::span<const float> values, std::optional<ScaleRule> fp8) {
+  HADAL_CHECK(values.size() == rows * cols);
+  if (!fp8) return Bf16(name + ".weight", {rows, cols}, values);
+  const std::vector<float> scales = Fp8Codes(name, rows, cols, values, *fp8);
+  F32(name + ".weight_scale_inv", {(rows + 127) / 128, (cols + 127) / 128},
+      std::span<const float>(scales));
 }
 
 void TensorStore::Fp4(const std::string& name, std::uint64_t rows, std::uint64_t cols,

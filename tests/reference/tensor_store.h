@@ -1,12 +1,14 @@
 // Tensors in the formats of published checkpoints, collected in memory and written as one or more
 // safetensors files with an index.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "io/safetensors.h"
+#include "tensor/codec.h"
 
 namespace hadal::reference {
 
@@ -25,6 +27,10 @@ class TensorStore {
   void Weight(const std::string& name, std::uint64_t rows, std::uint64_t cols,
               std::span<const float> values, Format format);
 
+  // As DeepSeek-V3.2 stores it: FP8 with float32 scales NAME.weight_scale_inv; or none: BF16.
+  void V32Weight(const std::string& name, std::uint64_t rows, std::uint64_t cols,
+                 std::span<const float> values, std::optional<ScaleRule> fp8);
+
   Status WriteFile(const std::string& path) const;
   // model.safetensors, or `shards` files model-0000I-of-0000N.safetensors and their index.
   Status WriteModel(const std::string& directory, std::size_t shards) const;
@@ -37,6 +43,9 @@ class TensorStore {
     std::vector<std::byte> bytes;
   };
   void Add(const std::string& name, DType dtype, Shape shape, const void* data, std::size_t bytes);
+  // NAME.weight; returns the blocks' scales.
+  std::vector<float> Fp8Codes(const std::string& name, std::uint64_t rows, std::uint64_t cols,
+                              std::span<const float> values, ScaleRule rule);
   void Fp8(const std::string& name, std::uint64_t rows, std::uint64_t cols,
            std::span<const float> values);
   void Fp4(const std::string& name, std::uint64_t rows, std::uint64_t cols,

@@ -1,0 +1,17 @@
+// config.json of DeepSeek-V3.2 (model_type deepseek_v32), for arch alone: what a model
+// that the engine runs must say. arch/mla_config.h reads the same file, and those of its relatives,
+// for counting.
+// Source: DeepSeek-V3.2-Exp config.json and inference/model.py, ModelArgs.
+#pragma once
+#include "arch/config.h"
+#include "arch/config_fields.h"
+
+namespace hadal::arch {
+
+bool IsV32(const Json& config);  // by its model_type
+Config ReadV32(Fields& fields);
+// The entry quantization_config, if there is one; sets scale_rule.
+void ReadV32Quantization(Fields& fields, Config& config);
+Json V32ToJson(const Config& config, bool quantised);
+
+}  // namespace hadal::arch
