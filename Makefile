@@ -2,6 +2,7 @@
 #
 # Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs packages
 # without asking; HADAL_WITH_BROWSER=OFF leaves Chromium and its test out; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run;
+# EVIDENCE="--depth 0,4K" for evidence-v32;
 # BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..." for bench, HADAL_BENCH="-m DIR ..." for its last step.
 JOBS ?= $(shell nproc)
 export PROMPT ?= Once upon a time
@@ -19,7 +20,7 @@ TSAN_TESTS := base engine
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: help build run test bench train-deps format check tidy asan tsan clang test-aarch64 fuzz install clean deps-engine links
+.PHONY: help build run test bench evidence-v32 train-deps format check tidy asan tsan clang test-aarch64 fuzz install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -50,6 +51,9 @@ bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
 	@$(MAKE) -s links
 	@set -e; for bench in $(BENCHES); do echo "== $$bench"; $(RELEASE)/bench/$$bench $(BENCH_FLAGS); done
 	@echo "== hadal bench"; build/hadal bench $(HADAL_BENCH)
+
+evidence-v32: build  ## measure DeepSeek-V3.2 beside V4 on this machine: the table of docs/evidence.md
+	tools/evidence_v32.py --program build/hadal $(EVIDENCE)
 
 train-deps: deps-engine $(RELEASE)/build.ninja  ## install what `hadal train` needs (LibTorch) and build it
 	@$(DEPS) train

@@ -86,6 +86,7 @@ void AddBench(Command app, Work* work) {
       .Check(WholeNumber(1, 65536))
       .ShowDefault();
   AddRam(sub, &bench.ram_bytes);
+  sub.AddFlag("--beyond", bench.beyond, "also contexts longer than the model's own, and say so");
   sub.AddFlag("--quick", bench.quick, "small and short, to see that it works");
   sub.AddOption("--format", command->format, "of the output")
       .Check(OneOf({"text", "markdown", "csv"}))

@@ -28,6 +28,7 @@ struct BenchOptions {
   std::uint64_t chunk_tokens = 512;
   double sample_seconds = 0.5;  // of decoding, at least; a sample is one token at least
   bool quick = false;           // also for the machine's own figures
+  bool beyond = false;          // contexts longer than the model's are measured, and said so
   std::optional<std::uint64_t> ram_bytes =
       {};  // what does not fit is left out and said; none: what is free
   const std::atomic<bool>* cancel = nullptr;
@@ -35,7 +36,7 @@ struct BenchOptions {
   std::function<void(std::string_view)> on_note = {};
 };
 
-// kInvalid: a context longer than the model's. kCancelled. Settings whose memory
+// kInvalid: a context longer than the model's, without `beyond`. kCancelled. Settings whose memory
 // does not fit are left out, with a note that says what they would need.
 Result<BenchReport> RunBench(const BenchOptions& options,
                              const std::function<void(const std::string&)>& on_step);

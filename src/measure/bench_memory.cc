@@ -49,20 +49,13 @@ std::vector<MemoryPart> MemoryParts(const model::Model& model, const arch::KvLay
                                     std::uint64_t scratch_bytes, std::uint64_t state_rss) {
   cost::StateBytes all;
   for (const cache::Sequence& sequence : sequences) {
-    const cost::StateBytes one = cost::AllocatedState(
-        model.config, layout, sequence.state().pages.size() * arch::kPageTokens);
-    all.window += one.window;
-    all.csa += one.csa;
-    all.index_keys += one.index_keys;
-    all.hca += one.hca;
-    all.tails += one.tails;
-    all.mtp_window += one.mtp_window;
-    all.returning += one.returning;
-    all.padding += one.padding;
+    all += cost::AllocatedState(model.config, layout,
+                                sequence.state().pages.size() * arch::kPageTokens);
   }
   return {{"weights, mapped", "weights", model.checkpoint().tensor_bytes()},
           {"window entries", "window", all.window},
           {"CSA entries", "csa", all.csa},
+          {"latent entries", "latent", all.latent},
           {"index keys", "index_keys", all.index_keys},
           {"HCA entries", "hca", all.hca},
           {"tails", "tails", all.tails},

@@ -1,8 +1,11 @@
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <utility>
 
+#include "arch/stored_tensor.h"
 #include "base/clock.h"
+#include "base/units.h"
 #include "cost/describe.h"
 #include "engine/model_files.h"
 #include "measure/bench.h"
@@ -28,14 +31,19 @@ std::vector<std::uint64_t> Depths(const BenchOptions& options, const arch::Confi
   return depths;
 }
 
-Status CheckContext(const BenchOptions& options, const arch::Config& config) {
-  std::uint64_t longest = 0;
-  for (const std::uint64_t depth : options.depth) longest = std::max(longest, depth);
-  for (const std::uint64_t depth : options.prefill_depth) longest = std::max(longest, depth);
-  for (const std::uint64_t tokens : options.prefill) longest = std::max(longest, tokens);
-  if (longest > config.max_position_embeddings)
-    return Fail(Code::kInvalid, "{} tokens of context are more than the model's {}", longest,
-                config.max_position_embeddings);
+Status CheckContext(const BenchOptions& options, const arch::Config& config, BenchReport* report) {
+  std::set<std::uint64_t> contexts(options.depth.begin(), options.depth.end());
+  contexts.insert(options.prefill_depth.begin(), options.prefill_depth.end());
+  contexts.insert(options.prefill.begin(), options.prefill.end());
+  for (const std::uint64_t tokens : contexts) {
+    if (tokens <= config.max_position_embeddings) continue;
+    if (!options.beyond)
+      return Fail(Code::kInvalid, "{} tokens of context are more than the model's {}", tokens,
+                  config.max_position_embeddings);
+    report->notes.push_back(fmt::format("depth {}: extrapolated, beyond the model's own {}",
+                                        FormatCount(tokens),
+                                        FormatCount(config.max_position_embeddings)));
+  }
   return Unit{};
 }
 
@@ -43,8 +51,7 @@ Status CheckContext(const BenchOptions& options, const arch::Config& config) {
 Result<cost::CostModel> CostOf(const io::Checkpoint& checkpoint, const std::string& name) {
   HADAL_TRY(const arch::AnyConfig config, arch::ParseAnyConfig(checkpoint.config()));
   const auto format_of = [&](const std::string& tensor) {
-    const io::TensorInfo* info = checkpoint.Info(tensor);
-    return info == nullptr ? std::nullopt : FormatOfCodes(info->dtype);
+    return arch::FormatIn(checkpoint, tensor);
   };
   return cost::Describe(config, cost::HeldByFormats(format_of), name);
 }
@@ -105,7 +112,7 @@ Result<BenchReport> RunBench(const BenchOptions& options,
   report.open_seconds = clock.seconds();
   if (options.on_note)
     for (const std::string& note : model.notes) options.on_note(note);
-  HADAL_TRY_STATUS(CheckContext(options, model.config));
+  HADAL_TRY_STATUS(CheckContext(options, model.config, &report));
   on_step("measuring the machine");
   HADAL_TRY(report.machine, MeasureMachine(options));
   const arch::KvLayout layout(model.config, arch::Numerics::Stored());

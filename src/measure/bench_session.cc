@@ -103,6 +103,7 @@ void BenchSession::Warm() {
 
 std::uint64_t BenchSession::Start(std::uint64_t depth, std::uint64_t room,
                                   BenchReport& report) const {
+  if (subject_.options.beyond) return depth;
   const std::uint64_t last = subject_.model.config.max_position_embeddings;
   const std::uint64_t start = std::min(depth, last - std::min(room, last));
   if (start < depth) {
