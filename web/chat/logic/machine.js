@@ -1,26 +1,27 @@
 // The server's /hadal/status as the lists that the machine's view draws.
 import { kvBytes, modelFromJson } from '../../plan/formulas.js';
 
-const kKvKinds = [
-  ['window', 'KV: windows'],
-  ['csa', 'KV: compressed (CSA)'],
-  ['index_keys', 'KV: index keys'],
-  ['hca', 'KV: heavily compressed (HCA)'],
-  ['tails', 'KV: tails of compressors'],
-  ['mtp_window', 'KV: window of the drafter'],
-  ['returning', 'KV: for going back'],
-  ['padding', 'KV: alignment'],
-];
+// Names of the kinds that are known; another one has its key for a name.
+const kKvKinds = {
+  window: 'windows',
+  csa: 'compressed (CSA)',
+  index_keys: 'index keys',
+  hca: 'heavily compressed (HCA)',
+  tails: 'tails of compressors',
+  mtp_window: 'window of the drafter',
+  returning: 'for going back',
+  padding: 'alignment',
+};
 
 const some = ({ bytes }) => bytes > 0;
 
 // Memory by component, [{key, name, bytes}]: weights, what running requests keep, what is left for
 // more of them, and the rest of the process.
 export function memoryParts({ weights, kv, scratch_bytes: scratch, program_bytes: program }) {
-  const kinds = kKvKinds.map(([key, name]) => ({
+  const kinds = Object.entries(kv.kinds ?? {}).map(([key, bytes]) => ({
     key: `kv_${key}`,
-    name,
-    bytes: kv.kinds?.[key] ?? 0,
+    name: `KV: ${kKvKinds[key] ?? key}`,
+    bytes,
   }));
   const shown = kinds.reduce((sum, { bytes }) => sum + bytes, 0);
   return [

@@ -29,6 +29,15 @@ test('the parts of the memory add up to all of it', () => {
   );
 });
 
+test('a kind of entries that is not known has its key for a name', () => {
+  const kv = { ...memory.kv, kinds: { latent: 4 } };
+  const parts = memoryParts({ ...memory, kv });
+  assert.deepEqual(
+    parts.find(({ key }) => key === 'kv_latent'),
+    { key: 'kv_latent', name: 'KV: latent', bytes: 4 },
+  );
+});
+
 test('the samples of the last minutes end now', () => {
   const lines = speedLines({
     history: {
