@@ -79,12 +79,17 @@ LIST
 # these pages.
 node_packages() {
   [[ " $groups " == *" web "* ]] || return 0
-  local web
-  web=$(cd "$(dirname "$0")/../web" && pwd)
-  if [[ ! $web/node_modules/.package-lock.json -nt $web/package-lock.json ]]; then
-    echo "hadal needs the npm packages of web/package.json, which its pages are made of"
-    npm ci --prefix "$web" --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null ||
-      echo "install_deps: npm ci failed (see above); this build will have no pages" >&2
+  npm_ci web "its pages are made of them" "this build will have no pages"
+  npm_ci tests/clients "clients that the server is tested with" "those tests are left out"
+}
+
+npm_ci() {  # FOLDER REASON CONSEQUENCE
+  local folder
+  folder=$(cd "$(dirname "$0")/../$1" && pwd)
+  if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
+    echo "hadal needs the npm packages of $1/package.json: $2"
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error </dev/null ||
+      echo "install_deps: npm ci failed (see above); $3" >&2
   fi
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/quote.h"
 
 namespace hadal::server {
 namespace {
@@ -27,8 +28,8 @@ void AddGenerating(Routes* routes, Api& api, const std::vector<std::string>& pat
                        auto prepared = prepare(api, *body, exchange);
                        if (!prepared.ok()) return Refuse(exchange, prepared.error());
                        prepared->generation.scope = api.keys.Scope(exchange->request());
-                       api.generations.Submit(std::move(prepared->generation),
-                                              std::move(prepared->sink), exchange);
+                       api.generations->Submit(std::move(prepared->generation),
+                                               std::move(prepared->sink), exchange);
                      },
                  .on_worker = true});
 }
@@ -53,7 +54,9 @@ ApiStatus CheckUnknown(const Api& api, const Fields& fields) {
   const std::vector<std::string> unknown = fields.Unknown();
   if (unknown.empty()) return Unit{};
   if (api.options.strict) return BadField(unknown[0], "not known here");
-  spdlog::warn("request passed_over=\"{}\"", fmt::join(unknown, " "));
+  constexpr std::size_t kMost = 200;  // bytes of a line that the client chooses
+  spdlog::warn("request passed_over={}",
+               OneLine(fmt::format("{}", fmt::join(unknown, " ")).substr(0, kMost)));
   return Unit{};
 }
 

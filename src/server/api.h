@@ -35,7 +35,7 @@ struct ApiOptions {
 
 struct Api {
   const ServedModel& model;
-  Generations& generations;
+  Generations* generations = nullptr;  // where requests go; null: nowhere, nothing is answered
   const ApiKeys& keys;
   Languages& languages;
   ToolMemory& tool_memory;

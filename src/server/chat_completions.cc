@@ -34,7 +34,9 @@ void ReadGuided(Fields* body, AnswerFormat* format) {
   *format = {.kind = AnswerFormat::Kind::kSchema, .schema = *schema, .param = "guided_json"};
 }
 
-ApiResult<ChatRequest> Read(Api& api, Fields* body, std::uint64_t scope) {
+}  // namespace
+
+ApiResult<ChatRequest> ReadChat(Api& api, Fields* body, std::uint64_t scope) {
   ChatRequest request{.api = "chat.completions", .scope = scope};
   body->Text("model", &request.model);
   HADAL_TRY(const Thinking defaults, DefaultThinking(api, request.model));
@@ -59,6 +61,8 @@ ApiResult<ChatRequest> Read(Api& api, Fields* body, std::uint64_t scope) {
   return request;
 }
 
+namespace {
+
 ChatAnswerOptions ReadAnswerOptions(const Api& api, Fields* body, const ChatRequest& request) {
   ChatAnswerOptions options{.model = request.model.empty() ? api.model.id() : request.model,
                             .logprobs = request.logprobs.has_value(),
@@ -78,7 +82,7 @@ ChatAnswerOptions ReadAnswerOptions(const Api& api, Fields* body, const ChatRequ
 
 ApiResult<Prepared> PrepareChat(Api& api, const Json& json, const ExchangePtr& exchange) {
   Fields body(json);
-  HADAL_TRY(ChatRequest request, Read(api, &body, api.keys.Scope(exchange->request())));
+  HADAL_TRY(ChatRequest request, ReadChat(api, &body, api.keys.Scope(exchange->request())));
   ChatAnswerOptions options = ReadAnswerOptions(api, &body, request);
   bool stream = false;
   body.Flag("stream", &stream);
@@ -94,7 +98,7 @@ ApiResult<Prepared> PrepareChat(Api& api, const Json& json, const ExchangePtr& e
 
 ApiResult<Json> CountTokens(Api& api, const Json& json) {
   Fields body(json);
-  HADAL_TRY(ChatRequest request, Read(api, &body, 0));
+  HADAL_TRY(ChatRequest request, ReadChat(api, &body, 0));
   HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request));
   return Json::MakeObject(
       {{"object", "chat.completion.input_tokens"}, {"input_tokens", std::uint64_t{tokens.size()}}});
@@ -102,7 +106,7 @@ ApiResult<Json> CountTokens(Api& api, const Json& json) {
 
 ApiResult<Json> ApplyTemplate(Api& api, const Json& json) {
   Fields body(json);
-  HADAL_TRY(ChatRequest request, Read(api, &body, 0));
+  HADAL_TRY(ChatRequest request, ReadChat(api, &body, 0));
   HADAL_TRY(const chat::Prompt prompt, ChatPrompt(api, &request));
   return Json::MakeObject({{"prompt", prompt.Whole()}});
 }
@@ -120,7 +124,7 @@ ApiStatus Control(Api& api, const HttpRequest& request) {
     return BadField("action", "found {}, expected reasoning_end", Quote(action));
   // With or without the prefix that the API gave it.
   const std::size_t mark = id.find_last_of("-_");
-  return api.generations.CloseReasoning(mark == id.npos ? id : id.substr(mark + 1));
+  return api.generations->CloseReasoning(mark == id.npos ? id : id.substr(mark + 1));
 }
 
 }  // namespace

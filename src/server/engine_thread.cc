@@ -93,6 +93,7 @@ Result<RunId> EngineThread::Add(RunRequest request) {
   run->plan.engine.sample = first.sample;
   run->plan.engine.stop = first.stop;
   run->plan.engine.stop.max_tokens = engine::TokenLimit(first, model_.files().model.config);
+  run->plan.engine.constraint = first.constraint;
   run->plan.engine.logprobs = first.logprobs;
   // Held from before the request is known to the stepping thread until its id is known here.
   const std::lock_guard lock(mutex_);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "server/chat_completions.h"
 #include "server/completions.h"
 #include "server/front.h"
@@ -95,7 +96,7 @@ Status Server::Impl::Open() {
   options.api.thinking = options.thinking.value_or(!options.model.directory.empty());
   languages.emplace(*model);
   api.emplace(Api{.model = *model,
-                  .generations = *generations,
+                  .generations = &*generations,
                   .keys = keys,
                   .languages = *languages,
                   .tool_memory = tool_memory,
@@ -166,7 +167,7 @@ void Server::Impl::AddInfo(Routes* routes) {
 void Server::Impl::OnAnswered(const AnsweredRequest& a) {
   metrics->OnAnswered(a);
   spdlog::info("http id={} peer={} method={} path={} status={} ms={:.1f}", a.id, a.peer, a.method,
-               a.path, a.status, 1e3 * a.seconds);
+               OneLine(a.path), a.status, 1e3 * a.seconds);
 }
 
 void Server::Impl::OnEnded(const EndedGeneration& ended) {

@@ -1,0 +1,154 @@
+// Generations with exchanges that are no sockets: clients that are slow, and clients that go.
+#include "server/generations.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "server/fake_exchange_test.h"
+
+namespace hadal::server {
+namespace {
+
+class KeepingSink : public AnswerSink {
+ public:
+  struct Kept {
+    std::string text;
+    bool finished = false;
+    std::size_t deltas = 0;
+    std::optional<ApiError> error;
+  };
+  KeepingSink(Kept* kept, std::shared_ptr<FakeExchange> exchange)
+      : kept_(kept), exchange_(std::move(exchange)) {}
+  void Accepted(const std::string&) override {}
+  void Progress(std::size_t, std::size_t, double) override {}
+  void Delta(const AnswerDelta& delta) override {
+    ++kept_->deltas;
+    exchange_->Write("x");
+    for (const AnswerPiece& piece : delta.pieces) kept_->text += piece.text;
+  }
+  void Done(const Answer&) override {}
+  void Finished(const std::vector<Answer>&) override { kept_->finished = true; }
+  void Failed(const ApiError& error) override { kept_->error = error; }
+  void Alive() override {}
+
+ private:
+  Kept* kept_;
+  std::shared_ptr<FakeExchange> exchange_;
+};
+
+class GenerationsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const char* source = std::getenv("HADAL_SOURCE_DIR");
+    auto model = ServedModel::Open(
+        {.directory = std::string(source == nullptr ? "." : source) + "/models/embedded",
+         .context = 512});
+    ASSERT_TRUE(model.ok()) << model.error().what;
+    model_ = std::move(*model);
+    std::string note;
+    auto engine = EngineThread::Start(
+        *model_, {.parallel = 2, .threads = 1},
+        [this] { loop_.Post([this] { generations_->TakeEvents(); }); }, &note);
+    ASSERT_TRUE(engine.ok()) << engine.error().what;
+    engine_ = std::move(*engine);
+    generations_.emplace(loop_, *engine_, *model_,
+                         GenerationLimits{.parallel = 2, .queue = 2, .pause_bytes = 10},
+                         [this](const EndedGeneration& ended) { ended_.push_back(ended); });
+    thread_ = std::thread([this] { loop_.Run(); });
+  }
+  void TearDown() override {
+    loop_.Stop();
+    thread_.join();
+    engine_.reset();
+  }
+
+  std::shared_ptr<FakeExchange> Submit(KeepingSink::Kept* kept, std::size_t max_tokens,
+                                       bool slow = false) {
+    auto exchange = std::make_shared<FakeExchange>(HttpRequest{});
+    exchange->slow = slow;
+    Generation generation{.api = "test"};
+    generation.runs.emplace_back();
+    generation.runs[0].engine.tokens = {0, 10, 11, 12};
+    generation.runs[0].engine.sample = {.temperature = 1, .seed = 3};
+    generation.runs[0].engine.stop = {.max_tokens = max_tokens, .ignore_eos = true};
+    generations_->Submit(std::move(generation), std::make_unique<KeepingSink>(kept, exchange),
+                         exchange);
+    return exchange;
+  }
+  // On the loop's thread, and waits for it.
+  void OnLoop(std::function<void()> task) {
+    std::atomic<bool> done = false;
+    loop_.Post([&] {
+      task();
+      done = true;
+    });
+    while (!done) std::this_thread::yield();
+  }
+  template <class F>
+  bool Soon(F&& is) {
+    for (int i = 0; i < 1000; ++i) {
+      bool now = false;
+      OnLoop([&] { now = is(); });
+      if (now) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+
+  std::unique_ptr<ServedModel> model_;
+  Loop loop_{1};
+  std::unique_ptr<EngineThread> engine_;
+  std::optional<Generations> generations_;
+  std::vector<EndedGeneration> ended_;
+  std::thread thread_;
+};
+
+TEST_F(GenerationsTest, ASlowClientIsWaitedForAndGetsTheSameText) {
+  KeepingSink::Kept quick, slow;
+  Submit(&quick, 60);
+  ASSERT_TRUE(Soon([&] { return quick.finished; }));
+  const auto exchange = Submit(&slow, 60, true);
+  ASSERT_TRUE(Soon([&] { return exchange->waiting > 10; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  std::size_t deltas = 0;
+  OnLoop([&] { deltas = slow.deltas; });
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  OnLoop([&] {
+    EXPECT_EQ(slow.deltas, deltas);  // it stands still
+    EXPECT_LT(slow.deltas, 40u);
+    EXPECT_FALSE(slow.finished);
+    EXPECT_STREQ(generations_->Views().at(0).state, "paused");
+    exchange->slow = false;
+    exchange->drained();
+  });
+  ASSERT_TRUE(Soon([&] { return slow.finished; }));
+  EXPECT_EQ(slow.text, quick.text);
+  EXPECT_EQ(ended_.at(1).pauses, 1u);
+}
+
+TEST_F(GenerationsTest, AClientThatGoesWhileItIsPausedIsForgotten) {
+  KeepingSink::Kept kept;
+  const auto exchange = Submit(&kept, 400, true);
+  ASSERT_TRUE(Soon([&] { return exchange->waiting > 10; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  OnLoop([&] { exchange->gone(); });
+  ASSERT_TRUE(Soon([&] { return generations_->size() == 0; }));
+  EXPECT_TRUE(ended_.at(0).cancelled);
+  EXPECT_EQ(engine_->state_bytes(), 0u);
+}
+
+TEST_F(GenerationsTest, MoreThanMayWaitIsRefused) {
+  std::vector<KeepingSink::Kept> kept(5);
+  std::vector<std::shared_ptr<FakeExchange>> exchanges;
+  for (KeepingSink::Kept& one : kept) exchanges.push_back(Submit(&one, 400));
+  ASSERT_TRUE(Soon([&] { return kept[4].error.has_value(); }));
+  EXPECT_EQ(kept[4].error->status, 429);
+  EXPECT_GT(kept[4].error->retry_after_s, 0);
+  OnLoop([&] { generations_->CancelAll(); });
+  ASSERT_TRUE(Soon([&] { return generations_->size() == 0; }));
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(kept[i].error->status, 503);
+}
+
+}  // namespace
+}  // namespace hadal::server

@@ -1,0 +1,482 @@
+// The server as clients see it, with the embedded model, over loopback.
+#include "server/server.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "base/progress.h"
+#include "server/test_server_test.h"
+
+namespace hadal::server {
+namespace {
+
+constexpr const char* kFox = R"("messages":[{"role":"user","content":"Tell me about a fox."}])";
+
+std::string Chat(const std::string& fields) { return fmt::format("{{{},{}}}", kFox, fields); }
+
+const Json& At(const Json& json, std::initializer_list<const char*> keys) {
+  static const Json kNull;
+  const Json* at = &json;
+  for (const char* key : keys) {
+    at = at->AsArray() != nullptr ? &at->AsArray()->at(std::size_t(std::atoi(key))) : at->Find(key);
+    if (at == nullptr) return kNull;
+  }
+  return *at;
+}
+std::string Text(const Json& json, std::initializer_list<const char*> keys) {
+  const Json& found = At(json, keys);
+  return found.AsString() == nullptr ? found.Dump() : *found.AsString();
+}
+
+// One server for the tests that need no options of their own.
+class ServerTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = new TestServer; }
+  static void TearDownTestSuite() {
+    delete server_;
+    server_ = nullptr;
+  }
+  static Reply Post(const std::string& path, const std::string& body) {
+    return server_->Post(path, body);
+  }
+  static TestServer* server_;
+};
+TestServer* ServerTest::server_ = nullptr;
+
+TEST_F(ServerTest, AChatIsAnsweredWholeAndAsAStream) {
+  const Reply whole =
+      Post("/v1/chat/completions", Chat(R"("max_tokens":20,"seed":1,"logprobs":true)"));
+  ASSERT_EQ(whole.status, 200) << whole.body;
+  const Json json = whole.json();
+  EXPECT_EQ(Text(json, {"object"}), "chat.completion");
+  EXPECT_EQ(Text(json, {"choices", "0", "finish_reason"}), "length");
+  EXPECT_EQ(Text(json, {"usage", "completion_tokens"}), "20");
+  EXPECT_EQ(At(json, {"choices", "0", "logprobs", "content"}).AsArray()->size(), 20u);
+
+  const Reply stream =
+      Post("/v1/chat/completions", Chat(R"("max_tokens":20,"seed":1,"logprobs":true,"stream":true,
+                                    "stream_options":{"include_usage":true})"));
+  EXPECT_NE(stream.head.find("text/event-stream"), std::string::npos);
+  std::string content;
+  Json::Array logprobs;
+  const std::vector<Json> events = stream.Events();
+  ASSERT_GT(events.size(), 4u) << stream.body;
+  EXPECT_EQ(Text(events[0], {"choices", "0", "delta", "role"}), "assistant");
+  for (const Json& event : events) {
+    if (At(event, {"choices"}).AsArray() == nullptr) continue;
+    if (At(event, {"choices"}).AsArray()->empty()) continue;
+    if (const Json& piece = At(event, {"choices", "0", "delta", "content"}); piece.AsString())
+      content += *piece.AsString();
+    if (const Json& some = At(event, {"choices", "0", "logprobs", "content"}); some.AsArray())
+      for (const Json& one : *some.AsArray()) logprobs.push_back(one);
+  }
+  EXPECT_EQ(content, Text(json, {"choices", "0", "message", "content"}));
+  EXPECT_EQ(Json(logprobs).Dump(), At(json, {"choices", "0", "logprobs", "content"}).Dump());
+  EXPECT_EQ(Text(events[events.size() - 3], {"choices", "0", "finish_reason"}), "length");
+  EXPECT_EQ(At(events[events.size() - 2], {"usage"}).Dump(), At(json, {"usage"}).Dump());
+  EXPECT_EQ(events.back().AsString() ? *events.back().AsString() : "", "[DONE]");
+}
+
+TEST_F(ServerTest, SeveralChoicesAndStops) {
+  const Json json =
+      Post("/v1/chat/completions", Chat(R"("max_tokens":40,"seed":5,"n":3,"stop":[" a"])")).json();
+  ASSERT_EQ(At(json, {"choices"}).AsArray()->size(), 3u) << json.Dump();
+  for (const char* i : {"0", "1", "2"}) {
+    EXPECT_EQ(Text(json, {"choices", i, "index"}), i);
+    EXPECT_EQ(Text(json, {"choices", i, "message", "content"}).find(" a"), std::string::npos);
+  }
+  EXPECT_EQ(Text(json, {"choices", "0", "stop_reason"}), " a");
+}
+
+TEST_F(ServerTest, ThinkingInEverySpelling) {
+  const auto reasoning = [&](const std::string& fields) {
+    const Json json =
+        Post("/v1/chat/completions", Chat(fields + R"("max_tokens":4,"seed":1)")).json();
+    return Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"});
+  };
+  EXPECT_EQ(reasoning(""), "0");
+  EXPECT_EQ(reasoning(R"("thinking":{"type":"disabled"},"reasoning_effort":"high",)"), "0");
+  EXPECT_EQ(reasoning(R"("reasoning_effort":"none","think":true,)"), "0");
+  EXPECT_EQ(reasoning(R"("model":"deepseek-chat",)"), "0");
+  for (const char* on :
+       {R"("thinking":{"type":"enabled"},)", R"("reasoning_effort":"low",)",
+        R"("reasoning":{"effort":"xhigh"},)", R"("chat_template_kwargs":{"thinking":true},)",
+        R"("chat_template_kwargs":{"enable_thinking":true},)", R"("think":true,)",
+        R"("model":"deepseek-reasoner",)", R"("model":"deepseek-reasoner[1m]",)"})
+    EXPECT_EQ(reasoning(on), "4") << on;
+}
+
+TEST_F(ServerTest, AThinkingBudgetClosesTheReasoning) {
+  const std::string body =
+      Chat(R"("max_tokens":12,"seed":1,"thinking":{"type":"enabled","budget_tokens":5})");
+  const Json json = Post("/v1/chat/completions", body).json();
+  // Five, and what closes them.
+  EXPECT_EQ(Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"}), "6");
+  EXPECT_EQ(Text(json, {"choices", "0", "reasoning_end"}), "budget");
+  EXPECT_NE(Text(json, {"choices", "0", "message", "content"}), "");
+  const Json again = Post("/v1/chat/completions", body).json();
+  EXPECT_EQ(At(json, {"choices"}).Dump(), At(again, {"choices"}).Dump());
+}
+
+TEST_F(ServerTest, AnswerNowClosesTheReasoning) {
+  SocketClient client(server_->port(), 120);
+  const std::string body = Chat(
+      R"("max_tokens":1500,"seed":1,"stream":true,"thinking":{"type":"enabled"},
+         "ignore_eos":true)");
+  client.Send(
+      fmt::format("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
+                  "application/json\r\nContent-Length: {}\r\n\r\n{}",
+                  body.size(), body));
+  client.ReadUntil("reasoning_content");
+  const Json status = server_->Get("/hadal/status").json();
+  const std::string id = Text(status, {"requests", "list", "0", "id"});
+  const std::string control = "/v1/chat/completions/control";
+  EXPECT_EQ(Post(control, R"({"id":"chatcmpl-none"})").status, 404);
+  EXPECT_EQ(Post(control, R"({"id":")" + id + R"(","action":"dance"})").status, 400);
+  const Reply closed = Post(control, R"({"id":"chatcmpl-)" + id + R"(","action":"reasoning_end"})");
+  EXPECT_EQ(closed.status, 200) << closed.body;
+  const std::string rest = client.ReadUntil("\"content\":");
+  EXPECT_NE(rest, "");
+  client.Close();
+  EXPECT_TRUE(server_->IsIdleSoon());
+}
+
+TEST_F(ServerTest, JsonThatASchemaAsksFor) {
+  const std::string schema =
+      R"({"type":"object","properties":{"n":{"type":"integer","minimum":0,"maximum":9}},
+          "required":["n"],"additionalProperties":false})";
+  for (const char* thinking : {"disabled", "enabled"}) {
+    const Json json =
+        Post("/v1/chat/completions", Chat(fmt::format(R"("max_tokens":60,"temperature":2,"seed":1,
+                 "thinking":{{"type":"{}","budget_tokens":8}},
+                 "response_format":{{"type":"json_schema",
+                                     "json_schema":{{"name":"x","schema":{}}}}})",
+                                                      thinking, schema)))
+            .json();
+    const auto object = ParseJson(Text(json, {"choices", "0", "message", "content"}));
+    ASSERT_TRUE(object.ok()) << json.Dump();
+    EXPECT_NE(object->Find("n"), nullptr);
+    EXPECT_EQ(Text(json, {"choices", "0", "finish_reason"}), "stop");
+  }
+}
+
+TEST_F(ServerTest, CompletionsOfSeveralPrompts) {
+  const Json json = Post("/v1/completions",
+                         R"({"prompt":["Once upon","The king"],"max_tokens":8,"seed":1,"echo":true,
+                             "n":2})")
+                        .json();
+  ASSERT_EQ(At(json, {"choices"}).AsArray()->size(), 4u) << json.Dump();
+  EXPECT_TRUE(Text(json, {"choices", "0", "text"}).starts_with("Once upon"));
+  EXPECT_TRUE(Text(json, {"choices", "3", "text"}).starts_with("The king"));
+  EXPECT_EQ(Text(json, {"usage", "completion_tokens"}), "32");
+  const Json ids =
+      Post("/v1/completions", R"({"prompt":[0,5,6],"max_tokens":3,"logprobs":2})").json();
+  EXPECT_EQ(Text(ids, {"usage", "prompt_tokens"}), "3");
+  EXPECT_EQ(At(ids, {"choices", "0", "logprobs", "tokens"}).AsArray()->size(), 3u) << ids.Dump();
+}
+
+TEST_F(ServerTest, MessagesAsAStreamOfBlocks) {
+  const Reply reply = Post("/v1/messages", Chat(R"("max_tokens":12,"seed":1,"stream":true,
+      "thinking":{"type":"enabled","budget_tokens":4},
+      "system":[{"type":"text","text":"Be short."}])"));
+  std::string types;
+  for (const Json& event : reply.Events()) {
+    const std::string type = Text(event, {"type"});
+    if (type != "content_block_delta") types += type + " ";
+  }
+  EXPECT_EQ(types,
+            "message_start content_block_start content_block_stop content_block_start "
+            "content_block_stop message_delta message_stop ");
+  EXPECT_NE(reply.body.find("signature_delta"), std::string::npos);
+  const Json whole = Post("/v1/messages", Chat(R"("max_tokens":12,"seed":1)")).json();
+  EXPECT_EQ(Text(whole, {"stop_reason"}), "max_tokens");
+  EXPECT_EQ(Text(whole, {"content", "0", "type"}), "text");
+  EXPECT_EQ(Text(whole, {"usage", "output_tokens"}), "12");
+}
+
+TEST_F(ServerTest, WhatChangesWithEveryRequestIsNotInThePrompt) {
+  const auto count = [&](const std::string& system) {
+    return Post("/v1/messages/count_tokens", Chat("\"system\":" + system)).json().Dump();
+  };
+  const std::string plain = count(R"([{"type":"text","text":"Be short."}])");
+  EXPECT_EQ(count(R"([{"type":"text","text":"x-anthropic-billing-header: cch=12ab;"},
+                      {"type":"text","text":"Be short.","cache_control":{"type":"ephemeral"}}])"),
+            plain);
+  EXPECT_NE(count(R"("Be very short.")"), plain);
+}
+
+TEST_F(ServerTest, ToolsOfMessagesAreThoseOfChats) {
+  const std::string messages = R"({"messages":[{"role":"user","content":"w?"},
+    {"role":"assistant","content":[{"type":"tool_use","id":"c1","name":"w","input":{"a":1}}]},
+    {"role":"user","content":[{"type":"tool_result","tool_use_id":"c1","content":"sunny"}]}],
+    "tools":[{"name":"w","description":"d","input_schema":{"type":"object"}},
+             {"type":"web_search_20250305","name":"web_search"}],"max_tokens":4})";
+  const std::string chat = R"({"messages":[{"role":"user","content":"w?"},
+    {"role":"assistant","tool_calls":[{"id":"c1","type":"function",
+      "function":{"name":"w","arguments":"{\"a\":1}"}}]},
+    {"role":"tool","tool_call_id":"c1","content":"sunny"}],
+    "tools":[{"type":"function","function":{"name":"w","description":"d",
+      "parameters":{"type":"object"}}}]})";
+  const std::string responses = R"({"input":[{"role":"user","content":"w?"},
+    {"type":"function_call","call_id":"c1","name":"w","arguments":"{\"a\":1}"},
+    {"type":"function_call_output","call_id":"c1","output":"sunny"}],
+    "tools":[{"type":"function","name":"w","description":"d","parameters":{"type":"object"}},
+             {"type":"web_search"}]})";
+  const std::string want =
+      Text(Post("/v1/chat/completions/input_tokens", chat).json(), {"input_tokens"});
+  EXPECT_EQ(Text(Post("/v1/messages/count_tokens", messages).json(), {"input_tokens"}), want);
+  EXPECT_EQ(Text(Post("/v1/responses/input_tokens", responses).json(), {"input_tokens"}), want);
+}
+
+TEST_F(ServerTest, ResponsesGoOnFromEachOther) {
+  const Json first =
+      Post("/v1/responses", R"({"input":"Tell me about a fox.","max_output_tokens":6})").json();
+  EXPECT_EQ(Text(first, {"status"}), "incomplete");
+  const std::string id = Text(first, {"id"});
+  const Json second = Post("/v1/responses", R"({"input":"Go on.","max_output_tokens":6,
+      "previous_response_id":")" + id + "\"}")
+                          .json();
+  const Json alone = Post("/v1/responses", R"({"input":"Go on.","max_output_tokens":6})").json();
+  EXPECT_GT(*At(second, {"usage", "input_tokens"}).AsInt(),
+            *At(alone, {"usage", "input_tokens"}).AsInt() + 10);
+  const Reply unknown = Post("/v1/responses", R"({"input":"x","previous_response_id":"resp_no"})");
+  EXPECT_EQ(unknown.status, 400);
+  EXPECT_EQ(Text(unknown.json(), {"error", "code"}), "previous_response_not_found");
+  EXPECT_EQ(Post("/v1/responses", R"({"input":[],"max_output_tokens":1})").status, 200);
+}
+
+TEST_F(ServerTest, ResponsesAsAStreamOfEvents) {
+  const Reply reply = Post("/v1/responses", R"({"input":"Tell me.","max_output_tokens":12,
+      "stream":true,"reasoning":{"effort":"high","max_tokens":3}})");
+  std::string types;
+  std::int64_t number = 0;
+  for (const Json& event : reply.Events()) {
+    EXPECT_EQ(Text(event, {"sequence_number"}), std::to_string(number++));
+    const std::string type = Text(event, {"type"}).substr(9);
+    if (!type.ends_with(".delta")) types += type + " ";
+  }
+  EXPECT_EQ(types,
+            "created in_progress output_item.added reasoning_text.done output_item.done "
+            "output_item.added content_part.added output_text.done content_part.done "
+            "output_item.done incomplete ");
+}
+
+TEST_F(ServerTest, TextsToTokensAndBack) {
+  const Json ids = Post("/tokenize", R"({"content":"Once upon <think>"})").json();
+  EXPECT_GT(*At(ids, {"count"}).AsInt(), 3);
+  const Json text = Post("/detokenize", R"({"tokens":)" + At(ids, {"tokens"}).Dump() + "}").json();
+  EXPECT_EQ(Text(text, {"content"}), "Once upon <think>");
+  EXPECT_EQ(Post("/detokenize", R"({"tokens":[999999]})").status, 400);
+  const Json prompt =
+      Post("/apply-template", R"({"messages":[{"role":"user","content":"a"}]})").json();
+  EXPECT_NE(Text(prompt, {"prompt"}).find("a<\uFF5CAssistant\uFF5C>"), std::string::npos);
+}
+
+TEST_F(ServerTest, WhatIsWrongIsNamed) {
+  struct Case {
+    const char *path, *body;
+    int status;
+    const char* says;
+  };
+  const std::string user = R"("messages":[{"role":"user","content":"a"}])";
+  const std::vector<std::pair<std::string, std::pair<int, std::string>>> chats = {
+      {"{", {400, "not JSON"}},
+      {"[1]", {400, "found array"}},
+      {"\xFF\xFE", {400, "not JSON"}},
+      {"{}", {400, "messages"}},
+      {R"({"messages":[]})", {400, "messages: found none"}},
+      {R"({"messages":[{"role":"king","content":"a"}]})", {400, "role: found 'king'"}},
+      {R"({"messages":[{"role":"user","content":[{"type":"image_url"}]}]})", {400, "image_url"}},
+      {"{" + user + R"(,"temperature":"hot"})", {400, "temperature: found string"}},
+      {"{" + user + R"(,"top_logprobs":3})", {400, "top_logprobs: needs logprobs"}},
+      {"{" + user + R"(,"stop":["a",1]})", {400, "stop: found 1"}},
+      {"{" + user + R"(,"max_tokens":0})", {400, "max_tokens: found 0"}},
+      {"{" + user + R"(,"max_tokens":5000})", {400, "maximum context length is 2048 tokens"}},
+      {"{" + user + R"(,"n":17})", {400, "n: found 17"}},
+      {"{" + user + R"(,"model":"gpt"})", {404, "model_not_found"}},
+      {"{" + user + R"(,"tools":[{"type":"function"}]})", {400, "tools[0].function"}},
+      {"{" + user + R"(,"tool_choice":{"type":"function","function":{"name":"f"}}})",
+       {400, "not among the tools"}},
+      {"{" + user + R"(,"response_format":{"type":"xml"}})", {400, "found 'xml'"}},
+      {"{" + user + R"(,"response_format":{"type":"json_schema","json_schema":{"schema":
+          {"type":"object","patternProperties":{}}}}})",
+       {400, "patternProperties"}},
+      {"{" + user + R"(,"thinking":{"type":"sometimes"}})", {400, "sometimes"}},
+      {"{" + user + R"(,"logit_bias":{"1":101}})", {400, "-100 to 100"}},
+      {"{" + user + R"(,"prompt_logprobs":1})", {400, "prompt_logprobs: not supported"}},
+      {"{" + user + R"(,"a":)" + std::string(100, '[') + std::string(100, ']') + "}", {400, ""}},
+  };
+  for (const auto& [body, expected] : chats) {
+    const Reply reply = Post("/v1/chat/completions", body);
+    EXPECT_EQ(reply.status, expected.first) << body;
+    EXPECT_NE(reply.body.find(expected.second), std::string::npos) << body << "\n" << reply.body;
+  }
+  const Case others[] = {
+      {"/v1/messages", R"({"messages":"a"})", 400, R"({"type":"error")"},
+      {"/v1/messages", R"({"messages":[{"role":"user","content":[{"type":"image"}]}]})", 400,
+       "image"},
+      {"/v1/responses", R"({"input":5})", 400, "input: found"},
+      {"/v1/responses", R"({"input":"a","background":true})", 400, "background"},
+      {"/v1/completions", R"({"prompt":{}})", 400, "prompt: found object"},
+      {"/v1/completions", R"({"prompt":[99999]})", 400, "below"},
+      {"/v1/completions", R"({"prompt":"a","suffix":"b"})", 400, "suffix"},
+      {"/v1/embeddings", "{}", 501, "not_implemented"},
+      {"/v1/rerank", "{}", 501, "not_implemented"},
+  };
+  for (const Case& c : others) {
+    const Reply reply = Post(c.path, c.body);
+    EXPECT_EQ(reply.status, c.status) << c.path << c.body;
+    EXPECT_NE(reply.body.find(c.says), std::string::npos) << reply.body;
+  }
+  EXPECT_EQ(server_->Get("/health").status, 200);
+}
+
+TEST_F(ServerTest, ASeededAnswerIsTheSameAloneAndBesideSixteenClients) {
+  const std::vector<std::pair<std::string, std::string>> requests = {
+      {"/v1/chat/completions", Chat(R"("max_tokens":24,"seed":7,"n":2,"logprobs":true,
+           "top_logprobs":3,"presence_penalty":0.5,"return_token_ids":true)")},
+      {"/v1/chat/completions", Chat(R"("max_tokens":24,"seed":8,"return_token_ids":true,
+           "thinking":{"type":"enabled","budget_tokens":9})")},
+      {"/v1/completions",
+       R"({"prompt":"Once upon a time","max_tokens":24,"seed":9,"logprobs":3})"}};
+  std::vector<std::string> alone;
+  for (const auto& [path, body] : requests)
+    alone.push_back(At(Post(path, body).json(), {"choices"}).Dump());
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> others;
+  for (int i = 0; i < 16; ++i)
+    others.emplace_back([&, i] {
+      for (int round = 0; !stop; ++round)
+        Post("/v1/completions",
+             fmt::format(R"({{"prompt":"{}","max_tokens":{},"seed":{}}})",
+                         std::string(std::size_t(40 * i + 1), 'a'), 5 + i, round));
+    });
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    EXPECT_EQ(At(Post(requests[i].first, requests[i].second).json(), {"choices"}).Dump(), alone[i]);
+  stop = true;
+  for (std::thread& other : others) other.join();
+}
+
+TEST_F(ServerTest, AClientThatGoesStopsItsAnswer) {
+  const std::string body = Chat(R"("max_tokens":1900,"ignore_eos":true,"stream":true)");
+  for (const char* path : {"/v1/chat/completions"}) {
+    SocketClient client(server_->port());
+    client.Send(
+        fmt::format("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
+                    "\r\nContent-Length: {}\r\n\r\n{}",
+                    path, body.size(), body));
+    client.ReadUntil("\"content\":\"");
+    EXPECT_EQ(server_->Running(), 1);
+    client.Close();
+    EXPECT_TRUE(server_->IsIdleSoon());
+  }
+}
+
+TEST_F(ServerTest, MetricsCountWhatWasDone) {
+  Post("/v1/completions", R"({"prompt":"a","max_tokens":3})");
+  const std::string text = server_->Get("/metrics").body;
+  for (const char* name : {"hadal:num_requests_running{model_name=\"embedded\"",
+                           "hadal:time_to_first_token_seconds_count", "hadal:request_success_total",
+                           "http_requests_total{handler=\"/v1/completions\"",
+                           "process_resident_memory_bytes", "hadal:iteration_tokens_total_bucket"})
+    EXPECT_NE(text.find(name), std::string::npos) << name;
+}
+
+TEST(Server, RefusesWhatItCannotQueue) {
+  ServerOptions options = TestServer::Options();
+  options.engine.parallel = 1;
+  options.limits.queue = 0;
+  TestServer server(options);
+  SocketClient first(server.port());
+  const std::string body = Chat(R"("max_tokens":1900,"ignore_eos":true,"stream":true)");
+  first.Send(
+      fmt::format("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+                  "Content-Length: {}\r\n\r\n{}",
+                  body.size(), body));
+  first.ReadUntil("\"content\":\"");
+  const Reply refused = server.Post("/v1/chat/completions", Chat(R"("max_tokens":4)"));
+  EXPECT_EQ(refused.status, 429) << refused.body;
+  EXPECT_NE(refused.head.find("retry-after: "), std::string::npos);
+  EXPECT_EQ(server.Post("/v1/messages", Chat(R"("max_tokens":4)")).status, 429);
+}
+
+TEST(Server, ReadyInUnderASecond) {
+  const Stopwatch clock;
+  TestServer server;
+  EXPECT_EQ(server.Get("/health").status, 200);
+  EXPECT_LT(clock.seconds(), 1.0);
+}
+
+TEST(Server, LetsRequestsEndWhenItIsToStop) {
+  TestServer server;
+  Reply reply;
+  std::thread client([&] {
+    reply = server.Post("/v1/chat/completions", Chat(R"("max_tokens":200,"ignore_eos":true)"));
+  });
+  while (server.Running() == 0) std::this_thread::yield();
+  server.BeginStop();
+  std::this_thread::sleep_for(std::chrono::milliseconds(250));
+  EXPECT_FALSE(SocketClient(server.port()).connected());
+  client.join();
+  server.Stop();
+  EXPECT_EQ(reply.status, 200);
+  EXPECT_EQ(Text(reply.json(), {"usage", "completion_tokens"}), "200");
+}
+
+TEST(Server, RequestsUnderWayAreCutWhenTheirTimeIsOver) {
+  ServerOptions options = TestServer::Options();
+  options.drain_seconds = 0;
+  TestServer server(options);
+  Reply reply;
+  std::thread client([&] {
+    reply = server.Post("/v1/chat/completions", Chat(R"("max_tokens":1900,"ignore_eos":true)"));
+  });
+  while (server.Running() == 0) std::this_thread::yield();
+  const Stopwatch clock;
+  server.Stop();
+  client.join();
+  EXPECT_LT(clock.seconds(), 3.0);
+  EXPECT_EQ(reply.status, 503) << reply.body;
+}
+
+TEST(Server, NoAddressBeyondThisMachineWithoutAKey) {
+  ServerOptions options = TestServer::Options();
+  options.listener.host = "0.0.0.0";
+  const auto refused = Server::Open(options);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().what.find("--api-key"), std::string::npos);
+  options.api_keys = {"secret"};
+  TestServer server(options);
+  EXPECT_EQ(server.Get("/v1/models").status, 401);
+  EXPECT_EQ(server.Get("/v1/models", "Authorization: Bearer secret\r\n").status, 200);
+}
+
+TEST(Server, MemoryComesBackAfterManyRequestsAndDisconnects) {
+  TestServer server;
+  std::mt19937 random(1);
+  const auto round = [&](int requests) {
+    for (int i = 0; i < requests; ++i) {
+      const std::string body = fmt::format(R"({{"prompt":"{}","max_tokens":{},"stream":{}}})",
+                                           std::string(random() % 300 + 1, 'a'), random() % 12 + 1,
+                                           random() % 2 ? "true" : "false");
+      const bool cut = random() % 5 == 0;
+      SocketClient client(server.port());
+      client.Send(
+          fmt::format("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nConnection: "
+                      "close\r\nContent-Length: {}\r\n\r\n{}",
+                      body.size(), body.substr(0, cut ? 9 : body.size())));
+      const auto patience = cut ? 0 : random() % 4;  // it goes at once, early, or after the answer
+      if (patience == 1) client.ReadUntil("\r\n\r\n");
+      if (patience > 1) client.ReadUntil("finish_reason");
+    }
+    EXPECT_TRUE(server.IsIdleSoon());
+  };
+  round(100);
+  const std::uint64_t before = AnonymousResidentBytes();
+  round(400);
+  EXPECT_LT(AnonymousResidentBytes(), before + 4'000'000);
+}
+
+}  // namespace
+}  // namespace hadal::server

@@ -1,0 +1,132 @@
+// Tests only: a server of the embedded model on a port of its own, and a client of it.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "server/server.h"
+#include "server/socket_client_test.h"
+
+namespace hadal::server {
+
+struct Reply {
+  int status = 0;
+  std::string head, body;
+  Json json() const {
+    auto parsed = ParseJson(body);
+    return parsed.ok() ? *parsed : Json();
+  }
+  // The "data:" lines of a stream, parsed; [DONE] is a string.
+  std::vector<Json> Events() const {
+    std::vector<Json> events;
+    for (std::size_t at = 0; (at = body.find("data: ", at)) != body.npos;) {
+      const std::size_t end = body.find("\n\n", at);
+      const std::string line = body.substr(at + 6, end - at - 6);
+      auto parsed = ParseJson(line);
+      events.push_back(parsed.ok() ? *parsed : Json(line));
+      at = end == body.npos ? end : end + 2;
+    }
+    return events;
+  }
+};
+
+inline std::string Unchunked(const std::string& chunked) {
+  std::string body;
+  for (std::size_t at = 0; at < chunked.size();) {
+    const std::size_t line = chunked.find("\r\n", at);
+    if (line == chunked.npos) break;
+    const std::size_t size = std::strtoul(chunked.c_str() + at, nullptr, 16);
+    if (size == 0) break;
+    body += chunked.substr(line + 2, size);
+    at = line + 2 + size + 2;
+  }
+  return body;
+}
+
+inline Reply Ask(std::uint16_t port, const std::string& method, const std::string& path,
+                 const std::string& body = {}, const std::string& headers = {}) {
+  SocketClient client(port, 120);
+  client.Send(fmt::format(
+      "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
+      "Content-Length: {}\r\n{}\r\n{}",
+      method, path, body.size(), headers, body));
+  const std::string all = client.ReadAll();
+  Reply reply;
+  const std::size_t end = all.find("\r\n\r\n");
+  if (all.size() < 12 || end == all.npos) return reply;
+  reply.status = std::atoi(all.c_str() + 9);
+  reply.head = all.substr(0, end);
+  reply.body = all.substr(end + 4);
+  if (reply.head.find("chunked") != std::string::npos) reply.body = Unchunked(reply.body);
+  return reply;
+}
+
+class TestServer {
+ public:
+  static ServerOptions Options() {
+    ServerOptions options;
+    const char* source = std::getenv("HADAL_SOURCE_DIR");
+    options.model.directory = std::string(source == nullptr ? "." : source) + "/models/embedded";
+    options.model.context = 2048;
+    options.listener.port = 0;
+    options.engine.threads = 2;
+    options.thinking = false;
+    return options;
+  }
+
+  explicit TestServer(const ServerOptions& options = Options()) {
+    StartLog(0);
+    auto opened = Server::Open(options);
+    if (!opened.ok()) {
+      ADD_FAILURE() << opened.error().what;
+      return;
+    }
+    server_ = std::move(*opened);
+    port_ = static_cast<std::uint16_t>(
+        std::atoi(server_->url().c_str() + server_->url().rfind(':') + 1));
+    thread_ = std::thread([this] { server_->Run(stop_); });
+  }
+  ~TestServer() { Stop(); }
+
+  void BeginStop() { stop_ = true; }
+  void Stop() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  std::uint16_t port() const { return port_; }
+  Reply Post(const std::string& path, const std::string& body,
+             const std::string& headers = {}) const {
+    return Ask(port_, "POST", path, body, headers);
+  }
+  Reply Get(const std::string& path, const std::string& headers = {}) const {
+    return Ask(port_, "GET", path, {}, headers);
+  }
+  // Of /hadal/status.
+  std::int64_t Running() const {
+    const Json status = Get("/hadal/status").json();
+    return static_cast<std::int64_t>(status.Find("requests")->Find("list")->AsArray()->size());
+  }
+  bool IsIdleSoon() const {
+    for (int i = 0; i < 1000; ++i) {
+      if (Running() == 0) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+
+ private:
+  std::atomic<bool> stop_{false};
+  std::unique_ptr<Server> server_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace hadal::server

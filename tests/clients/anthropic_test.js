@@ -1,0 +1,89 @@
+// The npm package `@anthropic-ai/sdk` against hadal serve.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import Anthropic from '@anthropic-ai/sdk';
+import { becomesIdle, fox, startServer } from './server.js';
+
+let server, client;
+before(async () => {
+  server = await startServer();
+  client = new Anthropic({ baseURL: server.url, apiKey: 'none', maxRetries: 0 });
+});
+after(async () => assert.equal(await server.stop(), 0));
+
+test('a message, whole and streamed, is the same text', async () => {
+  const request = { model: 'embedded', messages: fox, max_tokens: 24, temperature: 0 };
+  const whole = await client.messages.create(request);
+  assert.equal(whole.stop_reason, 'max_tokens');
+  assert.equal(whole.usage.output_tokens, 24);
+  const streamed = await client.messages.stream(request).finalMessage();
+  assert.equal(streamed.content[0].text, whole.content[0].text);
+  assert.equal(streamed.usage.output_tokens, 24);
+});
+
+test('thinking has a block of its own', async () => {
+  const message = await client.messages.stream({
+    model: 'embedded', messages: fox, max_tokens: 1040,
+    thinking: { type: 'enabled', budget_tokens: 1024 }, stop_sequences: ['.'] }).finalMessage();
+  assert.equal(message.content[0].type, 'thinking');
+});
+
+test('stop sequences are named', async () => {
+  const message = await client.messages.create({
+    model: 'embedded', messages: fox, max_tokens: 500, stop_sequences: [' the'] });
+  assert.equal(message.stop_reason, 'stop_sequence');
+  assert.equal(message.stop_sequence, ' the');
+});
+
+test('tokens are counted', async () => {
+  const { input_tokens } = await client.messages.countTokens({ model: 'embedded', messages: fox });
+  const message = await client.messages.create({ model: 'embedded', messages: fox, max_tokens: 1 });
+  assert.equal(input_tokens, message.usage.input_tokens);
+});
+
+test('results of tools are read', async () => {
+  const message = await client.messages.create({
+    model: 'embedded', max_tokens: 4,
+    tools: [{ name: 'weather',
+      input_schema: { type: 'object', properties: { place: { type: 'string' } } } }],
+    messages: [...fox,
+      { role: 'assistant', content: [{ type: 'tool_use', id: 'toolu_1', name: 'weather',
+        input: { place: 'Oslo' } }] },
+      { role: 'user',
+        content: [{ type: 'tool_result', tool_use_id: 'toolu_1', content: 'rain' }] }] });
+  assert.equal(message.type, 'message');
+});
+
+test('an abort ends the answer', async () => {
+  const stream = client.messages.stream(
+    { model: 'embedded', messages: fox, max_tokens: 3000, ignore_eos: true });
+  await new Promise((resolve) => stream.once('text', resolve));
+  stream.abort();
+  await assert.rejects(stream.finalMessage(), Anthropic.APIUserAbortError);
+  assert.ok(await becomesIdle(server.url));
+});
+
+test('errors have the classes that the package knows', async () => {
+  await assert.rejects(
+    client.messages.create({ model: 'claude', messages: fox, max_tokens: 1 }),
+    Anthropic.NotFoundError);
+  await assert.rejects(
+    client.messages.create({ model: 'embedded', messages: fox, max_tokens: 1, temperature: 5 }),
+    Anthropic.BadRequestError);
+  const guarded = await startServer('--api-key', 'right');
+  const ask = (apiKey) => new Anthropic({ baseURL: guarded.url, apiKey, maxRetries: 0 })
+    .messages.create({ model: 'embedded', messages: fox, max_tokens: 1 });
+  await assert.rejects(ask('wrong'), Anthropic.AuthenticationError);
+  assert.equal((await ask('right')).role, 'assistant');
+  await guarded.stop();
+});
+
+test('who is refused for now comes again', async () => {
+  const small = await startServer('--parallel', '1', '--queue', '0');
+  const patient = new Anthropic({ baseURL: small.url, apiKey: 'none', maxRetries: 20 });
+  const ask = () => patient.messages.create(
+    { model: 'embedded', messages: fox, max_tokens: 100, ignore_eos: true });
+  for (const message of await Promise.all([ask(), ask(), ask()]))
+    assert.equal(message.usage.output_tokens, 100);
+  await small.stop();
+});

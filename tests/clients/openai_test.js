@@ -1,0 +1,138 @@
+// The npm package `openai` against hadal serve.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import OpenAI from 'openai';
+import { becomesIdle, fox, isPerson, personSchema, startServer } from './server.js';
+
+let server, client;
+before(async () => {
+  server = await startServer();
+  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+});
+after(async () => assert.equal(await server.stop(), 0));
+
+test('models', async () => {
+  const models = await client.models.list();
+  assert.equal(models.data[0].id, 'embedded');
+  assert.equal((await client.models.retrieve('embedded')).object, 'model');
+});
+
+test('a chat, whole and streamed, is the same text', async () => {
+  const request = { model: 'embedded', messages: fox, max_tokens: 24, seed: 1 };
+  const whole = await client.chat.completions.create(request);
+  assert.equal(whole.choices[0].finish_reason, 'length');
+  assert.equal(whole.usage.completion_tokens, 24);
+  const stream = await client.chat.completions.create(
+    { ...request, stream: true, stream_options: { include_usage: true } });
+  let text = '', usage;
+  for await (const chunk of stream) {
+    text += chunk.choices[0]?.delta?.content ?? '';
+    usage = chunk.usage ?? usage;
+  }
+  assert.equal(text, whole.choices[0].message.content);
+  assert.deepEqual(usage, whole.usage);
+});
+
+test('the stream helper puts the message together', async () => {
+  const runner = client.chat.completions.stream(
+    { model: 'embedded', messages: fox, max_tokens: 8, seed: 1, n: 2 });
+  const completion = await runner.finalChatCompletion();
+  assert.equal(completion.choices.length, 2);
+  assert.ok(completion.choices[1].message.content.length > 0);
+});
+
+test('reasoning comes apart', async () => {
+  const reply = await client.chat.completions.create({
+    model: 'embedded', messages: fox, max_tokens: 16, seed: 1, reasoning_effort: 'high',
+    thinking_budget: 6 });
+  assert.ok(reply.choices[0].message.reasoning_content.length > 0);
+  assert.equal(reply.usage.completion_tokens_details.reasoning_tokens, 7);
+});
+
+test('logprobs', async () => {
+  const reply = await client.chat.completions.create({
+    model: 'embedded', messages: fox, max_tokens: 4, logprobs: true, top_logprobs: 3 });
+  const { content } = reply.choices[0].logprobs;
+  assert.equal(content.length, 4);
+  assert.equal(content[0].top_logprobs.length, 3);
+});
+
+test('JSON that a schema asks for', async () => {
+  for (const seed of [1, 2, 3]) {
+    const reply = await client.chat.completions.create({
+      model: 'embedded', messages: fox, max_tokens: 300, seed, temperature: 2,
+      response_format: { type: 'json_schema',
+        json_schema: { name: 'person', strict: true, schema: personSchema } } });
+    assert.equal(reply.choices[0].finish_reason, 'stop');
+    assert.ok(isPerson(JSON.parse(reply.choices[0].message.content)));
+  }
+});
+
+test('an abort ends the answer', async () => {
+  const abort = new AbortController();
+  const stream = await client.chat.completions.create(
+    { model: 'embedded', messages: fox, max_tokens: 3000, stream: true, ignore_eos: true },
+    { signal: abort.signal });
+  for await (const chunk of stream) {
+    if (chunk.choices[0]?.delta?.content) abort.abort();
+  }
+  assert.ok(await becomesIdle(server.url));
+});
+
+test('errors have the classes that the package knows', async () => {
+  const ask = (more) =>
+    client.chat.completions.create({ model: 'embedded', messages: fox, ...more });
+  await assert.rejects(ask({ model: 'gpt' }), (error) =>
+    error instanceof OpenAI.NotFoundError && error.code === 'model_not_found');
+  await assert.rejects(ask({ temperature: 3 }), (error) =>
+    error instanceof OpenAI.BadRequestError && error.param === 'temperature');
+  await assert.rejects(ask({ max_tokens: 100000 }), (error) =>
+    error.code === 'context_length_exceeded');
+  await assert.rejects(client.embeddings.create({ model: 'embedded', input: 'a' }),
+    (error) => error.status === 501);
+});
+
+test('a wrong key', async () => {
+  const guarded = await startServer('--api-key', 'right');
+  const with_key = (apiKey) =>
+    new OpenAI({ baseURL: `${guarded.url}/v1`, apiKey, maxRetries: 0 }).models.list();
+  await assert.rejects(with_key('wrong'), OpenAI.AuthenticationError);
+  assert.equal((await with_key('right')).data.length, 1);
+  await guarded.stop();
+});
+
+test('who is refused for now comes again', async () => {
+  const small = await startServer('--parallel', '1', '--queue', '0');
+  const patient = new OpenAI({ baseURL: `${small.url}/v1`, apiKey: 'none', maxRetries: 20 });
+  const ask = () => patient.chat.completions.create(
+    { model: 'embedded', messages: fox, max_tokens: 100, ignore_eos: true });
+  const replies = await Promise.all([ask(), ask(), ask()]);
+  for (const reply of replies) assert.equal(reply.usage.completion_tokens, 100);
+  await small.stop();
+});
+
+test('legacy completions', async () => {
+  const reply = await client.completions.create(
+    { model: 'embedded', prompt: 'Once upon a time', max_tokens: 8, seed: 1, echo: true });
+  assert.ok(reply.choices[0].text.startsWith('Once upon a time'));
+});
+
+test('responses, whole and streamed', async () => {
+  const request = { model: 'embedded', input: 'Tell me a story about a fox.', max_output_tokens: 12,
+    temperature: 0 };
+  const whole = await client.responses.create(request);
+  assert.equal(whole.status, 'incomplete');
+  assert.ok(whole.output_text.length > 0);
+  const streamed = await client.responses.stream(request).finalResponse();
+  assert.equal(streamed.output_text, whole.output_text);
+  const next = await client.responses.create(
+    { ...request, input: 'Go on.', previous_response_id: whole.id });
+  assert.ok(next.usage.input_tokens > whole.usage.input_tokens);
+});
+
+test('responses: JSON that a schema asks for', async () => {
+  const reply = await client.responses.create({
+    model: 'embedded', input: 'A person.', max_output_tokens: 300,
+    text: { format: { type: 'json_schema', name: 'person', schema: personSchema } } });
+  assert.ok(isPerson(JSON.parse(reply.output_text)));
+});
