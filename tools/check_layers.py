@@ -22,6 +22,7 @@ MAY_INCLUDE = {
     "grammar": "base",
     "page": "base",
     "chat": "base text grammar",
+    "datagen": "base text grammar chat",
     "arch": "base tensor io kernels",
     "convert": "base tensor io arch",
     "model": "base tensor io kernels arch",
@@ -29,12 +30,12 @@ MAY_INCLUDE = {
     "cache": "base tensor io kernels arch model cost",
     "engine": "base tensor io kernels text grammar arch model cost cache",
     "server": "base tensor io kernels text grammar chat arch model cost cache engine",
-    "eval": "base tensor io kernels text arch model cost cache engine",
+    "eval": "base tensor io kernels text grammar chat datagen arch model cost cache engine",
     "train": "base tensor io kernels text arch convert model",
     "plan": "base tensor io kernels arch model cost",
     "measure": "base tensor io kernels machine text arch model cost cache engine",
-    "cli": "base tensor io kernels machine text grammar chat arch convert model cost cache engine "
-    "server page eval plan measure",
+    "cli": "base tensor io kernels machine text grammar chat datagen arch convert model cost cache "
+    "engine server page eval plan measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }
 MAY_INCLUDE = {layer: set(others.split()) for layer, others in MAY_INCLUDE.items()}

@@ -24,8 +24,11 @@ void AddQuantize(Command app, Work* work);
 void AddBench(Command app, Work* work);
 void AddDoctor(Command app, Work* work);
 void AddSynth(Command app, Work* work);
-void AddEval(Command app, Work* work);   // `eval golden`, `eval perplexity`
+void AddEval(Command app, Work* work);   // `eval golden`, `eval perplexity` and these two
+void AddEvalNeedle(Command eval, Work* work);
+void AddEvalAbilities(Command eval, Work* work);
 void AddPlan(Command app, Work* work);   // `plan show`, `claims`, `compare`, ...
+void AddData(Command app, Work* work);   // text to train on
 void AddTrain(Command app, Work* work);  // starts the program hadal-train
 
 // argv[0] is needed to find the embedded model and hadal-train beside the program.

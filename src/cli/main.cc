@@ -39,6 +39,7 @@ Status DoWork(int argc, char** argv, std::optional<int>* code) {
   Work work;
   AddRun(app, &work);
   AddServe(app, &work);
+  AddData(app, &work);
   AddTrain(app, &work);
   AddEval(app, &work);
   AddPlan(app, &work);

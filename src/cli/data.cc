@@ -1,0 +1,123 @@
+#include "cli/data.h"
+
+#include <charconv>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "base/quote.h"
+#include "base/table.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "datagen/documents.h"
+#include "io/file.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "Write documents to train a small model on: stories, conversations, tool calls, recall.\n"
+    "\n"
+    "The same seed gives the same documents. The two halves share no names, places, plots, tools\n"
+    "or schemas, so that the held-out one measures what was learnt from the other. DIR/KIND.txt\n"
+    "holds the documents of a kind with a form feed on a line between two, as hadal train reads\n"
+    "them.\n"
+    "\n"
+    "Examples:\n"
+    "  hadal data --out data/made story=4000 dialogue=3000 questions=3000 tools=2000\n"
+    "  hadal data --out data/made/heldout --half heldout tools=200";
+
+// The longest paragraph that serves as filler.
+constexpr std::size_t kLongestFiller = 400;
+
+struct Wanted {
+  datagen::Kind kind;
+  std::uint64_t count;
+};
+
+Result<Wanted> ParseWanted(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  HADAL_TRY(const datagen::Kind kind, datagen::ParseKind(text.substr(0, equals)));
+  std::uint64_t count = 0;
+  const char* begin = text.data() + std::min(equals, text.size() - 1) + 1;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(begin, end, count);
+  if (error != std::errc() || stop != end || count == 0)
+    return Fail(Code::kInvalid, "documents: found {}, expected KIND=COUNT, as story=1000",
+                Quote(text));
+  return Wanted{kind, count};
+}
+
+Result<std::vector<std::string>> ReadParagraphs(const std::vector<std::string>& paths) {
+  std::vector<std::string> paragraphs;
+  for (const std::string& path : paths) {
+    HADAL_TRY(const std::string text, io::ReadFile(path));
+    for (std::size_t begin = 0; begin < text.size();) {
+      const std::size_t end = std::min(text.find('\n', begin), text.size());
+      if (end - begin > 40 && end - begin <= kLongestFiller)
+        paragraphs.push_back(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+  if (!paths.empty() && paragraphs.empty())
+    return Fail(Code::kInvalid, "{}: found no line of 40 to {} bytes, expected paragraphs",
+                paths[0], kLongestFiller);
+  return paragraphs;
+}
+
+}  // namespace
+
+Status MakeData(const DataOptions& options, std::ostream& out) {
+  datagen::DocumentOptions made = {
+      .half = options.half == "heldout" ? datagen::Half::kHeldOut : datagen::Half::kTraining,
+      .seed = options.seed,
+      .recall_bytes = options.recall_bytes,
+      .recall_needles = options.needles};
+  std::vector<Wanted> wanted;
+  for (const std::string& text : options.documents) {
+    HADAL_TRY(const Wanted one, ParseWanted(text));
+    wanted.push_back(one);
+  }
+  HADAL_TRY(made.prose, ReadParagraphs(options.prose));
+  std::error_code error;
+  std::filesystem::create_directories(options.out, error);
+  if (error)
+    return Fail(Code::kIo, "{}: cannot be made a directory: {}", options.out, error.message());
+  Table table({"file", ">documents", ">bytes"});
+  for (const Wanted& one : wanted) {
+    std::string text;
+    for (std::uint64_t i = 0; i < one.count; ++i)
+      text += (i == 0 ? "" : options.separator) + datagen::MakeDocument(one.kind, i, made);
+    const std::string path =
+        (std::filesystem::path(options.out) / datagen::KindName(one.kind)).string() + ".txt";
+    HADAL_TRY_STATUS(io::WriteFile(path, text));
+    table.Row({path, FormatCount(one.count), FormatCount(text.size())});
+  }
+  out << table.Text();
+  return Unit{};
+}
+
+void AddData(Command app, Work* work) {
+  const Command data = app.AddCommand("data", kAbout);
+  auto options = std::make_shared<DataOptions>();
+  data.AddOption("--out", options->out, "a directory").Required();
+  data.AddOption("--half", options->half, "which names and templates")
+      .Check(OneOf({"training", "heldout"}))
+      .ShowDefault();
+  data.AddOption("--seed", options->seed, "another seed, other documents").ShowDefault();
+  data.AddOption("--recall-bytes", options->recall_bytes, "length of a recall document, about")
+      .Check(WholeNumber(100, std::uint64_t{1} << 32))
+      .ShowDefault();
+  data.AddOption("--needles", options->needles, "keys in a recall document")
+      .Check(WholeNumber(1, 500))
+      .ShowDefault();
+  data.AddOption("--prose", options->prose, "text whose paragraphs lie between keys; several times")
+      .OneValueEach();
+  data.AddOption("KIND=COUNT", options->documents,
+                 "story, dialogue, questions, tools, lists, pairs, sentences, needles")
+      .Required();
+  data.OnChosen([options, work] { *work = [options] { return MakeData(*options, std::cout); }; });
+}
+
+}  // namespace hadal::cli

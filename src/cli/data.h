@@ -1,0 +1,25 @@
+// The work of `hadal data`: documents to train on, and their held-out counterparts.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace hadal::cli {
+
+struct DataOptions {
+  std::string out;                     // a directory: KIND.txt of every kind
+  std::vector<std::string> documents;  // "story=1000"
+  std::string half = "training";       // or "heldout"
+  std::uint64_t seed = 1;
+  std::size_t recall_bytes = 900, needles = 4;
+  std::vector<std::string> prose;  // text files whose paragraphs are filler
+  std::string separator = "\n\f\n";
+};
+
+Status MakeData(const DataOptions& options, std::ostream& out);
+
+}  // namespace hadal::cli

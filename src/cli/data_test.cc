@@ -1,0 +1,72 @@
+#include "cli/data.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <sstream>
+
+#include "io/file.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::cli {
+namespace {
+
+class DataTest : public ::testing::Test {
+ protected:
+  DataOptions Options(std::vector<std::string> documents) const {
+    DataOptions options;
+    options.out = folder_.File("made");
+    options.documents = std::move(documents);
+    return options;
+  }
+  // The report, or "error: ...".
+  static std::string Run(const DataOptions& options) {
+    std::ostringstream out;
+    const Status done = MakeData(options, out);
+    return done.ok() ? out.str() : "error: " + done.error().what;
+  }
+  std::string File(const std::string& name) const {
+    return io::ReadFile(folder_.File("made/" + name)).value();
+  }
+
+  testing::TempFolder folder_;
+};
+
+TEST_F(DataTest, WritesAFileOfEachKind) {
+  const DataOptions options = Options({"story=3", "tools=2"});
+  const std::string report = Run(options);
+  EXPECT_NE(report.find("story.txt"), std::string::npos) << report;
+  const std::string stories = File("story.txt");
+  EXPECT_EQ(std::ranges::count(stories, '\f'), 2);
+  EXPECT_EQ(std::ranges::count(File("tools.txt"), '\f'), 1);
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("made/lists.txt")));
+  Run(options);
+  EXPECT_EQ(File("story.txt"), stories);
+  DataOptions heldout = options;
+  heldout.half = "heldout";
+  Run(heldout);
+  EXPECT_NE(File("story.txt"), stories);
+}
+
+TEST_F(DataTest, ProseLiesBetweenNeedles) {
+  const std::string line = "A line that only this book has, long enough to be a paragraph of it.";
+  ASSERT_TRUE(io::WriteFile(folder_.File("book.txt"), line + "\nshort\n").ok());
+  DataOptions options = Options({"needles=5"});
+  options.prose = {folder_.File("book.txt")};
+  Run(options);
+  EXPECT_NE(File("needles.txt").find(line), std::string::npos);
+  ASSERT_TRUE(io::WriteFile(folder_.File("book.txt"), "short\n").ok());
+  EXPECT_EQ(Run(options), "error: " + folder_.File("book.txt") +
+                              ": found no line of 40 to 400 bytes, expected paragraphs");
+}
+
+TEST_F(DataTest, WrongKindsAndCountsAreNamed) {
+  EXPECT_EQ(Run(Options({"poem=3"})).rfind("error: kind of document: found 'poem'", 0), 0u);
+  for (const char* wrong : {"story", "story=", "story=0", "story=3x", "story=-1"})
+    EXPECT_EQ(Run(Options({wrong})), "error: documents: found '" + std::string(wrong) +
+                                         "', expected KIND=COUNT, as story=1000");
+}
+
+}  // namespace
+}  // namespace hadal::cli

@@ -1,0 +1,222 @@
+// The generator: every template expands, its questions have their answers, its calls obey their
+// schemas, and the two halves have nothing in common but the language.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+#include <span>
+
+#include "base/json.h"
+#include "chat/dialect.h"
+#include "chat/parse.h"
+#include "datagen/documents.h"
+#include "datagen/facts.h"
+#include "datagen/plots.h"
+#include "datagen/story.h"
+#include "datagen/tools.h"
+
+namespace hadal::datagen {
+namespace {
+
+constexpr std::uint64_t kMany = 400;
+
+TEST(Grammar, FillsWhatIsAskedFor) {
+  const Cast cast = {{"hero", {"Anna", Gender::kShe}}, {"thing", {"apple"}}};
+  Random random(1);
+  EXPECT_EQ(
+      Expand("{Hero} ate {a thing}; {he hero} liked {his hero} {thing}. {A thing}!", cast, &random),
+      "Anna ate an apple; she liked her apple. An apple!");
+  std::set<std::string> seen;
+  for (int i = 0; i < 100; ++i) seen.insert(Expand("a[b[1|2]|c|]d", cast, &random));
+  EXPECT_EQ(seen, (std::set<std::string>{"ab1d", "ab2d", "acd", "ad"}));
+}
+
+TEST(Documents, EveryTemplateExpands) {
+  for (const Half half : {Half::kTraining, Half::kHeldOut})
+    for (const Kind kind : kAllKinds)
+      for (std::uint64_t i = 0; i < kMany; ++i) {
+        const std::string text = MakeDocument(kind, i, {.half = half});
+        ASSERT_FALSE(text.empty());
+        if (kind == Kind::kTools) continue;  // holds JSON
+        EXPECT_EQ(text.find_first_of("{}[]"), std::string::npos) << text;
+      }
+}
+
+TEST(Documents, AreAFunctionOfHalfKindSeedAndIndex) {
+  const DocumentOptions training, other_seed{.seed = 2}, heldout{.half = Half::kHeldOut};
+  for (const Kind kind : kAllKinds) {
+    const std::string text = MakeDocument(kind, 7, training);
+    EXPECT_EQ(text, MakeDocument(kind, 7, training));
+    EXPECT_NE(text, MakeDocument(kind, 8, training));
+    EXPECT_NE(text, MakeDocument(kind, 7, other_seed));
+    EXPECT_NE(text, MakeDocument(kind, 7, heldout));
+  }
+}
+
+TEST(Documents, KindsHaveNames) {
+  for (const Kind kind : kAllKinds) EXPECT_EQ(ParseKind(KindName(kind)).value(), kind);
+  EXPECT_EQ(ParseKind("poem").error().what,
+            "kind of document: found 'poem', expected one of story, dialogue, questions, tools, "
+            "lists, pairs, sentences, needles");
+}
+
+TEST(Plots, EveryBeatHasSeveralWays) {
+  EXPECT_GE(AllPlots().size(), 20u);
+  std::size_t ways = 0;
+  for (const Plot& plot : AllPlots()) {
+    EXPECT_GE(plot.beats.size(), 5u) << plot.title;
+    EXPECT_GE(plot.questions.size(), 2u) << plot.title;
+    for (const auto& beat : plot.beats) {
+      EXPECT_GE(beat.size(), 3u) << plot.title;
+      ways += beat.size();
+    }
+  }
+  EXPECT_GE(ways, 340u);
+}
+
+// Every question with a value has it in its answer and in the text; the others admit that they do
+// not know.
+void ExpectAnswered(const std::string& text, const std::vector<Question>& questions,
+                    std::size_t* known, std::size_t* unknown) {
+  const auto has = [](const std::string& in, const std::string& value) {
+    return in.find(value) != std::string::npos || in.find(Capitalised(value)) != std::string::npos;
+  };
+  for (const Question& q : questions) {
+    ++*(q.known ? known : unknown);
+    if (q.value.empty()) continue;
+    EXPECT_TRUE(q.known);
+    EXPECT_TRUE(has(q.answer, q.value)) << q.answer << " " << q.value;
+    EXPECT_TRUE(has(text, q.value)) << text << "\n" << q.value;
+  }
+}
+
+TEST(Questions, AreAnsweredByTheText) {
+  Random random(3);
+  std::size_t known = 0, unknown = 0;
+  for (int i = 0; i < 300; ++i) {
+    const FactSheet sheet = MakeFacts(Half::kTraining, 1 + random.Below(4), &random);
+    ExpectAnswered(sheet.text, sheet.questions, &known, &unknown);
+    const Story story = MakeStory(i % 2 == 0 ? Half::kTraining : Half::kHeldOut, &random);
+    ExpectAnswered(story.text, story.questions, &known, &unknown);
+  }
+  EXPECT_GT(known, 1500u);
+  EXPECT_GT(unknown, 300u);
+}
+
+TEST(Tools, SchemasAreObeyedOrNot) {
+  const Json tool = ParseJson(R"({"name": "f", "parameters": {"type": "object", "properties": {
+      "a": {"type": "integer"}, "b": {"type": "string", "enum": ["x", "y"]}}}})")
+                        .value();
+  const auto obeys = [&](const char* arguments) {
+    return ObeysSchema(ParseJson(arguments).value(), tool);
+  };
+  EXPECT_TRUE(obeys(R"({"b": "y", "a": 3})"));
+  EXPECT_FALSE(obeys(R"({"b": "z", "a": 3})"));
+  EXPECT_FALSE(obeys(R"({"b": "y", "a": "3"})"));
+  EXPECT_FALSE(obeys(R"({"b": "y"})"));
+  EXPECT_FALSE(obeys(R"({"b": "y", "c": 3})"));
+  EXPECT_FALSE(obeys("[1, 2]"));
+}
+
+TEST(Tools, CallsObeyTheirSchemaAndReadBack) {
+  Random random(4);
+  std::size_t calls = 0;
+  for (int i = 0; i < 500; ++i) {
+    const ToolTask task = MakeToolTask(i % 2 == 0 ? Half::kTraining : Half::kHeldOut, &random);
+    std::set<std::string> names;
+    for (const Json& tool : task.tools)
+      EXPECT_TRUE(names.insert(*tool.Find("name")->AsString()).second);
+    if (task.calls.empty()) continue;
+    ++calls;
+    const chat::ToolCall& call = task.calls.front();
+    const auto tool = std::ranges::find_if(
+        task.tools, [&](const Json& t) { return *t.Find("name")->AsString() == call.name; });
+    ASSERT_NE(tool, task.tools.end());
+    const Json arguments = ParseJson(call.arguments).value();
+    EXPECT_TRUE(ObeysSchema(arguments, *tool)) << call.arguments << tool->Dump();
+    // What the model has to write is read back as that call.
+    const std::string text = ToolConversation(task).Text();
+    const std::size_t begin = text.find("</think>", text.find(task.request)) + 8;
+    const std::size_t end = text.find(chat::kDeepSeekV4.eos, begin);
+    const auto reply = chat::ParseCompletion(
+        chat::kDeepSeekV4, text.substr(begin, end - begin + chat::kDeepSeekV4.eos.size()), false);
+    const auto* message = std::get_if<chat::Message>(&reply);
+    ASSERT_NE(message, nullptr) << std::get<chat::ParseError>(reply).what;
+    ASSERT_EQ(message->tool_calls.size(), 1u) << text;
+    EXPECT_EQ(message->tool_calls[0].name, call.name);
+    EXPECT_EQ(ParseJson(message->tool_calls[0].arguments).value().Dump(), arguments.Dump());
+  }
+  EXPECT_GT(calls, 350u);
+}
+
+TEST(Recall, OnlyTheStatementTellsTheValue) {
+  Random random(5);
+  const std::vector<Needle> needles = MakeNeedles(Half::kHeldOut, 300, &random);
+  std::set<std::string> keys;
+  for (const Needle& needle : needles) {
+    EXPECT_TRUE(keys.insert(needle.key).second) << needle.key;
+    EXPECT_NE(needle.statement.find(needle.key), std::string::npos);
+    EXPECT_NE(needle.statement.find(needle.value), std::string::npos);
+    EXPECT_NE(needle.question.find(needle.key), std::string::npos);
+    EXPECT_EQ(needle.question.find(needle.value), std::string::npos) << needle.question;
+    EXPECT_EQ(needle.Answer(), needle.stem + " " + needle.value + ".");
+  }
+}
+
+// Runs of eight words inside one message; what the published format itself writes is left out.
+std::vector<std::string> Shingles(std::string text) {
+  const std::size_t tools = text.find("## Tools");
+  const std::size_t schemas = text.find("Schemas", tools);
+  if (tools != std::string::npos) text.erase(tools, schemas - tools);
+  const std::string_view follow =
+      "You MUST strictly follow the above defined tool name and "
+      "parameter schemas to invoke tool calls.";
+  if (const std::size_t at = text.find(follow); at != std::string::npos)
+    text.erase(at, follow.size());
+  std::vector<std::string> shingles, words;
+  std::string word;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    const unsigned char c = i < text.size() ? static_cast<unsigned char>(text[i]) : '\n';
+    if (std::isalnum(c)) {
+      word += static_cast<char>(std::tolower(c));
+      continue;
+    }
+    if (!word.empty()) words.push_back(std::exchange(word, {}));
+    if (c >= 0x80 || c == '<' || c == '\n') words.clear();  // a control token, or a line's end
+    if (words.size() >= 8) {
+      std::string shingle;
+      for (std::size_t w = words.size() - 8; w < words.size(); ++w) shingle += words[w] + ' ';
+      if (shingles.empty() || shingles.back() != shingle) shingles.push_back(shingle);
+    }
+  }
+  return shingles;
+}
+
+TEST(Halves, ShareNoNamesAndHardlyAPhrase) {
+  for (const Kind kind : kAllKinds) {
+    std::set<std::string> seen;
+    for (std::uint64_t i = 0; i < 3 * kMany; ++i)
+      for (std::string& shingle : Shingles(MakeDocument(kind, i, {})))
+        seen.insert(std::move(shingle));
+    std::size_t shared = 0, all = 0;
+    std::map<std::string, int> which;
+    for (std::uint64_t i = 0; i < kMany; ++i)
+      for (const std::string& shingle : Shingles(MakeDocument(kind, i, {.half = Half::kHeldOut}))) {
+        ++all;
+        if (!seen.contains(shingle)) continue;
+        ++shared;
+        ++which[shingle];
+      }
+    std::string list;
+    for (const auto& [shingle, count] : which)
+      if (count > 3) list += shingle + "\n";
+    EXPECT_LE(static_cast<double>(shared), 0.005 * static_cast<double>(all))
+        << KindName(kind) << ": " << shared << " of " << all << "\n"
+        << list;
+  }
+}
+
+}  // namespace
+}  // namespace hadal::datagen

@@ -1,0 +1,197 @@
+#include "datagen/dialogue.h"
+
+#include <span>
+#include <utility>
+
+#include "datagen/grammar.h"
+#include "datagen/story.h"
+#include "datagen/words.h"
+
+namespace hadal::datagen {
+namespace {
+
+struct Exchange {
+  const char* user;
+  const char* assistant;
+};
+
+constexpr Exchange kGreetings[] = {
+    {"[Hello|Hi|Hello there][!|.]", "Hello! [How can I help you?|What shall we talk about?]"},
+    {"Good morning[!|.]", "Good morning! [Did you sleep well?|What can I do for you?]"},
+    {"[How are you|How do you do]?", "I am well, thank you. [And you?|How are you?]"},
+    {"Good evening[!|.]", "Good evening! [What would you like to do?|Shall I tell you a story?]"},
+    {"Greetings, [machine|computer]!", "Greetings! [What do you wish?|I am listening.]"},
+    {"Are you there?", "Yes, I am here. [What can I do for you?|Ask me something.]"},
+    {"Hello, my name is {hero}.", "Hello, {hero}! [Nice to meet you.|How can I help you?]"},
+    {"[Who|What] are you?",
+     "I am hadal's small model. I tell stories, answer questions about a text, and use tools."},
+    {"What can you do?",
+     "I can tell stories, answer questions about what you give me, and call tools."},
+    {"[Are you a person|Are you human]?", "No, I am a small language model."},
+};
+
+// Told in one turn, asked for in a later one.
+struct Memory {
+  const char* told;
+  const char* heard;
+  const char* asked;
+  const char* recalled;
+};
+constexpr Memory kMemories[] = {
+    {"My name is {hero}.", "[Nice to meet you|Hello], {hero}!", "What is my name?",
+     "Your name is {hero}."},
+    {"I live in {town}.", "{Town} is surely a [fine|nice] place.", "Where do I live?",
+     "You live in {town}."},
+    {"I have {a animal} at home.", "[How nice|That is lovely]! I hope that the {animal} is well.",
+     "Which animal do I have?", "You have {a animal}."},
+    {"My favourite colour is {colour}.", "{Colour} is a beautiful colour.",
+     "Do you remember my favourite colour?", "Yes, it is {colour}."},
+    {"You may call me {hero}.", "[Gladly|With pleasure], {hero}.", "How do I want to be called?",
+     "You want to be called {hero}."},
+    {"I work as {a trade}.", "That is [hard|good] work.", "What is my work?",
+     "You work as {a trade}."},
+    {"I am {age} years old.", "[Then you have seen a lot|A good age].", "How old am I?",
+     "You are {age} years old."},
+    {"Tomorrow I will meet {friend} at {place}.",
+     "[Have a good time|Give {him friend} my regards]!", "Whom will I meet tomorrow?",
+     "You will meet {friend} at {place}."},
+    {"I like to eat {food}.", "[So do many|Enjoy them].", "What do I like to eat?",
+     "You like to eat {food}."},
+    {"Keep in mind that {friend} comes on {day}.", "[I will|Very well].",
+     "When does {friend} come?", "{Friend} comes on {day}."},
+    {"I have lost my {adjective} {thing}.", "[I am sorry to hear that|What a pity].",
+     "What have I lost?", "You have lost your {adjective} {thing}."},
+    {"My {elder} is called {friend}.", "[That is a fine name|What a nice name].",
+     "What is my {elder} called?", "Your {elder} is called {friend}."},
+    {"Today it is {a weather} in {town}.", "[Dress warmly|Then take a walk].",
+     "What is the weather like in {town}?", "It is {a weather} in {town}."},
+    {"I keep my {thing} at {place}.", "[I hope it is safe there|A good idea].",
+     "Where is my {thing}?", "You keep it at {place}."},
+    {"The {trade} wants {count} coins for the {thing}.", "[That is much|That seems fair].",
+     "How many coins does the {trade} want?", "The {trade} wants {count} coins."},
+};
+
+// What cannot be known from the conversation.
+constexpr const char* kWorld[] = {
+    "Who is the president of {town}?",
+    "How many people live in {town}?",
+    "What will the weather be tomorrow?",
+    "What time is it?",
+    "Which team won the match yesterday?",
+    "What is the name of my neighbour?",
+    "How tall is {friend}?",
+    "What did I do last summer?",
+    "What does {a thing} cost in {town}?",
+    "When was {friend} born?",
+    "Where is {friend} now?",
+    "What is in my pocket?",
+    "How far is it from {town} to the sea?",
+    "What is {friend} thinking about?",
+    "Do I have a brother?",
+};
+constexpr const char* kCannotKnow[] = {
+    "I do not know. You have not told me.",
+    "I cannot know that. I only know what you tell me.",
+    "I do not know that.",
+    "I am sorry, I do not know. Nobody has told me.",
+    "That I do not know; I only know what is said here.",
+};
+
+constexpr Exchange kThanks[] = {
+    {"Thank you[!|.]", "You are welcome[!|.]"},
+    {"[Thanks|Many thanks][!|.]", "[Gladly|With pleasure][!|.]"},
+    {"Goodbye[!|.]", "Goodbye! [Come back soon|Until next time]."},
+    {"[That was all|I have to go now].", "[Goodbye|See you], and take care!"},
+    {"Farewell[!|.]", "Farewell! [It was nice to talk to you|Be well]."},
+};
+
+constexpr std::pair<const char*, const char*> kOpposites[] = {
+    {"big", "small"}, {"hot", "cold"},   {"high", "low"},   {"early", "late"},  {"wet", "dry"},
+    {"old", "young"}, {"full", "empty"}, {"loud", "quiet"}, {"day", "night"},   {"hard", "soft"},
+    {"fast", "slow"}, {"left", "right"}, {"good", "bad"},   {"open", "closed"}, {"near", "far"},
+};
+
+constexpr Exchange kOppositeForms[] = {
+    {"What is the opposite of {word}?", "The opposite of {word} is {answer}."},
+    {"Which word is the contrary of {word}?", "The contrary of {word} is {answer}."},
+    {"Tell me the opposite: {word}.", "{Answer}."},
+    {"If it is not {word}, what is it?", "Then it is {answer}."},
+    {"Turn this word round: {word}!", "That would be {answer}."},
+};
+constexpr Exchange kDayForms[] = {
+    {"Which day comes after {day}?", "After {day} comes {next}."},
+    {"Which day comes before {next}?", "Before {next} comes {day}."},
+    {"Today is {day}. What day is tomorrow?", "Tomorrow is {next}."},
+    {"Today is {next}. What day was yesterday?", "Yesterday was {day}."},
+    {"If this were {day}, how would the following day be called?", "It would be called {next}."},
+};
+constexpr Exchange kSumForms[] = {
+    {"[How much is|What is] {a} and {b}?", "{a} and {b} is {sum}."},
+    {"What is {a} + {b}?", "{a} + {b} = {sum}"},
+    {"Add {a} to {b}.", "That makes {sum}."},
+    {"I have {a} nuts and get {b} more. How many have I?", "You have {sum} nuts."},
+    {"Lay {a} stones beside {b} others and count.", "There are {sum} stones."},
+};
+
+// Small things that are always so.
+Cast KnowledgeCast(Half half, Random* random) {
+  const auto [word, opposite] = AnyOf(ItemsOf(half, kOpposites), random);
+  const bool turned = random->Below(2) == 0;
+  const std::vector<std::string>& days = WordsOf(Words::kWeekdays);
+  const std::size_t day = random->Below(days.size());
+  const std::size_t a = 1 + random->Below(9), b = 1 + random->Below(9);
+  return {{"word", {turned ? opposite : word}},
+          {"answer", {turned ? word : opposite}},
+          {"day", {days[day]}},
+          {"next", {days[(day + 1) % days.size()]}},
+          {"a", {std::to_string(a)}},
+          {"b", {std::to_string(b)}},
+          {"sum", {std::to_string(a + b)}}};
+}
+
+class DialogueMaker {
+ public:
+  DialogueMaker(Half half, Random* random)
+      : half_(half), random_(random), cast_(MakeCast(half, random)) {
+    cast_["age"] = {std::to_string(5 + random->Below(80))};
+  }
+
+  Conversation Make() {
+    if (random_->Below(3) == 0) Say(AnyOf(ItemsOf(half_, kGreetings), random_));
+    const Memory& memory = AnyOf(ItemsOf(half_, kMemories), random_);
+    const bool remembers = random_->Below(4) != 0;
+    if (remembers) Say({memory.told, memory.heard});
+    const std::size_t between = random_->Below(3);
+    for (std::size_t i = 0; i < between; ++i) Chat();
+    if (remembers) Say({memory.asked, memory.recalled});
+    if (!remembers || random_->Below(3) == 0) Chat();
+    if (random_->Below(4) == 0) Say(AnyOf(ItemsOf(half_, kThanks), random_));
+    return std::move(talk_);
+  }
+
+ private:
+  void Say(const Exchange& exchange) { Say(exchange, cast_); }
+  void Say(const Exchange& exchange, const Cast& cast) {
+    talk_.User(Expand(exchange.user, cast, random_));
+    talk_.Assistant(Expand(exchange.assistant, cast, random_));
+  }
+  void Chat() {
+    if (random_->Below(2) == 0) {
+      const std::span<const Exchange> forms[] = {kOppositeForms, kDayForms, kSumForms};
+      return Say(AnyOf(ItemsOf(half_, AnyOf(forms, random_)), random_),
+                 KnowledgeCast(half_, random_));
+    }
+    Say({AnyOf(ItemsOf(half_, kWorld), random_), AnyOf(ItemsOf(half_, kCannotKnow), random_)});
+  }
+
+  Half half_;
+  Random* random_;
+  Cast cast_;
+  Conversation talk_;
+};
+
+}  // namespace
+
+Conversation MakeDialogue(Half half, Random* random) { return DialogueMaker(half, random).Make(); }
+
+}  // namespace hadal::datagen

@@ -1,0 +1,12 @@
+// The generator's long tables, each in a text file of its own beside this one.
+#pragma once
+
+namespace hadal::datagen {
+
+extern const char* const kPlotsAtHomeText;   // plots_home.txt, read by plots.h
+extern const char* const kPlotsOutsideText;  // plots_outside.txt
+// tool_actions.txt, an action a line, read by tool_words.h:
+//   verbs | object | description | requests, divided by ";" | needs | gives | reply
+extern const char* const kActionsText;
+
+}  // namespace hadal::datagen
