@@ -228,9 +228,12 @@ void AddEval(Command app, Work* work) {
                                       "\n"
                                       "Examples:\n"
                                       "  hadal eval golden cases/\n"
-                                      "  hadal eval perplexity -f book.txt");
+                                      "  hadal eval perplexity -f book.txt\n"
+                                      "  hadal eval needle --quick");
   AddGolden(eval, work);
   AddPerplexity(eval, work);
+  AddEvalNeedle(eval, work);
+  AddEvalAbilities(eval, work);
 }
 
 }  // namespace hadal::cli

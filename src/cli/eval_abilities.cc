@@ -1,0 +1,80 @@
+// hadal eval abilities: what a small model has learnt of what hadal data teaches.
+#include <cstdio>
+#include <memory>
+#include <optional>
+
+#include "base/progress.h"
+#include "base/stop_signal.h"
+#include "base/table.h"
+#include "base/units.h"
+#include "cli/commands.h"
+#include "cli/flags.h"
+#include "eval/abilities.h"
+
+namespace hadal::cli {
+namespace {
+
+constexpr const char* kAbout =
+    "What a small model has learnt of what `hadal data` teaches.\n"
+    "\n"
+    "Tool calls, questions about a text, lists: tasks of the half that training never sees, with\n"
+    "other names, tools and words. Answers are drawn greedily and without constraints.\n"
+    "\n"
+    "Example:\n"
+    "  hadal eval abilities -m models/embedded --trials 20";
+
+struct AbilityFlags {
+  std::string model;
+  eval::AbilityOptions eval;
+  std::size_t threads = 0;
+  bool json = false;
+};
+
+double Percent(const eval::Ability& a) {
+  return a.trials == 0 ? 0 : 100.0 * static_cast<double>(a.right) / static_cast<double>(a.trials);
+}
+
+Status Abilities(AbilityFlags flags) {
+  flags.eval.cancel = &StopRequested();
+  HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(flags.model));
+  Threads threads(flags.threads);
+  std::optional<Progress> progress;
+  const auto abilities =
+      eval::MeasureAbilities(files, threads, flags.eval, [&](std::size_t done, std::size_t total) {
+        if (!progress) progress.emplace("asking", total, flags.json);
+        progress->Set(done);
+      });
+  progress.reset();
+  HADAL_TRY_STATUS(abilities);
+  Table table({"ability", ">right", ">of", ">%"});
+  Json::Array rows;
+  for (const eval::Ability& a : *abilities) {
+    table.Row(
+        {a.name, FormatCount(a.right), FormatCount(a.trials), fmt::format("{:.1f}", Percent(a))});
+    rows.push_back(Json::MakeObject({{"ability", a.name},
+                                     {"trials", std::uint64_t{a.trials}},
+                                     {"right", std::uint64_t{a.right}}}));
+  }
+  const std::string text =
+      flags.json ? Json::MakeObject({{"abilities", std::move(rows)}}).Dump(2) + "\n" : table.Text();
+  std::fputs(text.c_str(), stdout);
+  return Unit{};
+}
+
+}  // namespace
+
+void AddEvalAbilities(Command eval, Work* work) {
+  auto flags = std::make_shared<AbilityFlags>();
+  const Command abilities = eval.AddCommand("abilities", kAbout);
+  abilities.AddOption("-m,--model", flags->model,
+                      "checkpoint directory (default: the embedded model)");
+  abilities.AddOption("--trials", flags->eval.trials, "tasks of each kind")
+      .Check(WholeNumber(1, 100000))
+      .ShowDefault();
+  abilities.AddOption("--seed", flags->eval.seed, "other tasks").ShowDefault();
+  AddThreads(abilities, &flags->threads);
+  abilities.AddFlag("--json", flags->json, "print one JSON object");
+  abilities.OnChosen([flags, work] { *work = [flags] { return Abilities(*flags); }; });
+}
+
+}  // namespace hadal::cli

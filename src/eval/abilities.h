@@ -1,0 +1,44 @@
+// What a model can do of what hadal data teaches, measured on the half that training never sees:
+// other names, plots, tools and schemas, asked for in other words.
+//
+// Answers are drawn greedily, without any constraint, and judged by what they must hold:
+//   tools: call      one call, of the right tool, with just the right arguments
+//   tools: valid     one call, of a tool on offer, with arguments that its schema allows
+//   tools: none      no call, where no tool fits
+//   text: known      the answer names what the text says
+//   text: unknown    the answer admits that the text does not say it
+//   lists            word for word
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/threads.h"
+#include "engine/model_files.h"
+
+namespace hadal::eval {
+
+struct AbilityOptions {
+  std::size_t trials = 50;  // of each: of tools, of questions, of lists
+  std::uint64_t seed = 1;
+  std::size_t answer_tokens = 200;  // an answer is cut behind so many
+  const std::atomic<bool>* cancel = nullptr;
+};
+
+struct Ability {
+  std::string name;
+  std::size_t trials = 0, right = 0;
+};
+
+// kInvalid: the tokenizer lacks a control token of the chat format. kCancelled.
+Result<std::vector<Ability>> MeasureAbilities(
+    const engine::ModelFiles& files, Threads& threads, const AbilityOptions& options,
+    const std::function<void(std::size_t done, std::size_t total)>& on_progress);
+
+// Whether an answer says that something is not known.
+bool AdmitsIgnorance(const std::string& answer);
+
+}  // namespace hadal::eval

@@ -1,0 +1,193 @@
+// The needle table: texts are as they should be, trials are judged rightly, sums add up.
+#include "eval/needle.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+
+#include "eval/haystack.h"
+#include "eval/needle_report.h"
+#include "eval/needle_trial.h"
+
+namespace hadal::eval {
+namespace {
+
+using Tokens = std::vector<text::TokenId>;
+
+const engine::ModelFiles& Embedded() {
+  static const engine::ModelFiles files = [] {
+    const char* source = std::getenv("HADAL_SOURCE_DIR");
+    return engine::OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded")
+        .value();
+  }();
+  return files;
+}
+
+std::vector<PlacedNeedle> At(const std::vector<double>& depths, Random* random) {
+  std::vector<PlacedNeedle> placed;
+  for (auto& needle : datagen::MakeNeedles(datagen::Half::kHeldOut, depths.size(), random))
+    placed.push_back({needle, placed.size(), depths[placed.size()], 0, {}});
+  return placed;
+}
+
+TEST(Haystack, HoldsItsNeedlesWhereTheyBelong) {
+  const text::Tokenizer& tokenizer = Embedded().tokenizer;
+  const QuestionForm form(tokenizer, 0);
+  EXPECT_TRUE(form.chat());
+  for (const char* text : {"", "One line.\nAnother, somewhat longer line.\n\fA third.\n"}) {
+    Random random(3);
+    FillerLines filler(tokenizer, text);
+    const Haystack haystack =
+        BuildHaystack(tokenizer, form, At({1, 0.5, 0, 0.5}, &random), 1000, &filler, &random);
+    EXPECT_EQ(haystack.tokens.size(), 1000u);
+    std::vector<std::size_t> begins;
+    for (const PlacedNeedle& needle : haystack.needles) {
+      const auto at = haystack.tokens.begin() + static_cast<std::ptrdiff_t>(needle.begin);
+      EXPECT_TRUE(std::ranges::equal(needle.statement, std::span(at, needle.statement.size())));
+      EXPECT_EQ(tokenizer.Decode(needle.statement), needle.needle.statement + "\n");
+      begins.push_back(needle.begin);
+    }
+    ASSERT_EQ(begins.size(), 4u);
+    EXPECT_EQ(begins[0], form.Opening().size());
+    EXPECT_NEAR(static_cast<double>(begins[1]), 490, 40);
+    EXPECT_EQ(begins[2], begins[1] + haystack.needles[1].statement.size());
+    EXPECT_EQ(begins[3] + haystack.needles[3].statement.size(), 1000u);
+  }
+}
+
+TEST(SelectionWatch, ATokenIsInTheEntryOfItsBlockAndInTheNext) {
+  SelectionWatch watch(4);
+  watch.Record(2);
+  const std::uint32_t first[] = {3}, second[] = {9, 12};
+  watch.Selected(1, 0, first);
+  watch.Selected(2, 0, second);
+  watch.Selected(2, 5, second);  // a row that nobody asked about
+  for (std::uint64_t position = 0; position < 64; ++position) {
+    const std::uint64_t block = position / 4;
+    const bool holds =
+        block == 3 || block == 2 || block == 9 || block == 8 || block == 12 || block == 11;
+    EXPECT_EQ(watch.Holds(0, position), holds) << position;
+    EXPECT_FALSE(watch.Holds(1, position));
+  }
+  SelectionWatch single(1);  // an entry a token
+  single.Record(1);
+  single.Selected(0, 0, first);
+  for (std::uint64_t position = 0; position < 8; ++position)
+    EXPECT_EQ(single.Holds(0, position), position == 3);
+}
+
+// Asks for what the model says by itself: that is found; with one token changed it is not.
+TEST(Reader, FindsWhatTheModelSays) {
+  const engine::ModelFiles& files = Embedded();
+  const QuestionForm form(files.tokenizer, files.model.config.bos_token_id);
+  Threads threads(2);
+  const auto forward = [&] {
+    return model::Forward::Create(files.model, arch::Numerics::Stored(), threads, 256).value();
+  };
+  Reader reader(files, form, forward(), nullptr);
+  model::Forward plain = forward();
+  Random random(7);
+  FillerLines filler(files.tokenizer, "");
+  std::size_t tried = 0;
+  for (int i = 0; i < 12; ++i) {
+    Haystack haystack =
+        BuildHaystack(files.tokenizer, form, At({0.5}, &random), 300, &filler, &random);
+    PlacedNeedle needle = haystack.needles[0];
+    cache::Sequence read = reader.Read(haystack.tokens, {}).value();
+    // Greedily on from the question, up to the first full stop.
+    cache::Sequence talk = read.Fork().value();
+    Tokens next = form.Question(needle.needle), said;
+    std::vector<float> logits(files.model.config.vocab_size);
+    const Tokens stop = files.tokenizer.Encode(".");
+    while (said.size() < 40 && (said.empty() || said.back() != stop[0])) {
+      ASSERT_TRUE(talk.Reserve(next.size()).ok());
+      const model::Chunk chunk{&talk.state(), next};
+      ASSERT_TRUE(plain.Run({&chunk, 1}).ok());
+      plain.Logits(next.size() - 1, logits);
+      said.push_back(static_cast<text::TokenId>(std::ranges::max_element(logits) - logits.begin()));
+      next = {said.back()};
+    }
+    const std::string text = files.tokenizer.Decode(said);
+    if (said.back() != stop[0] || said.size() < 2 || !text.starts_with(' ')) continue;
+    needle.needle.value = text.substr(1, text.size() - 2);
+    if (form.Value(needle.needle) != said) continue;  // it spells them differently
+    ++tried;
+    EXPECT_TRUE(reader.Ask(read, haystack, needle).value().found) << text;
+    needle.needle.value += " indeed";
+    EXPECT_FALSE(reader.Ask(read, haystack, needle).value().found);
+  }
+  EXPECT_GT(tried, 0u);
+}
+
+NeedleOptions Quick() {
+  NeedleOptions options;
+  options.lengths = {512, 1024};
+  options.depths = 3;
+  options.trials = 2;
+  return options;
+}
+
+TEST(Needle, EveryTrialIsCountedOnceAndRunsRepeat) {
+  Threads one(1), two(2);
+  std::uint64_t last = 0, total = 0;
+  const NeedleResult result = RunNeedles(Embedded(), one, Quick(),
+                                         {.on_progress =
+                                              [&](std::uint64_t done, std::uint64_t all) {
+                                                EXPECT_GE(done, last);
+                                                last = done;
+                                                total = all;
+                                              }})
+                                  .value();
+  EXPECT_LE(last, total);
+  EXPECT_GT(last, total * 3 / 4);
+  EXPECT_TRUE(result.chat);
+  EXPECT_EQ(result.indexed_layers, 3u);
+  ASSERT_EQ(result.cells.size(), 6u);
+  for (std::size_t i = 0; i < result.cells.size(); ++i) {
+    const NeedleCell& cell = result.cells[i];
+    EXPECT_EQ(cell.length, i < 3 ? 512u : 1024u);
+    EXPECT_EQ(cell.depth, static_cast<double>(i % 3) / 2);
+    EXPECT_EQ(cell.trials, 2u);
+    EXPECT_EQ(cell.found + std::accumulate(cell.lost.begin(), cell.lost.end(), std::size_t{0}),
+              cell.trials);
+  }
+  const NeedleResult again = RunNeedles(Embedded(), two, Quick(), {}).value();
+  EXPECT_EQ(NeedleJson(result).Dump(), NeedleJson(again).Dump());
+}
+
+TEST(Needle, BadOptionsAreNamed) {
+  Threads threads(1);
+  NeedleOptions options = Quick();
+  options.lengths = {4096, 1 << 21};
+  EXPECT_EQ(RunNeedles(Embedded(), threads, options, {}).error().what,
+            "length: found 2097152, expected 512 to the model's context, 1048576 tokens");
+  options = Quick();
+  options.share = 0;
+  EXPECT_EQ(RunNeedles(Embedded(), threads, options, {}).error().what,
+            "share: found 0, expected more than 0 and at most 0.5");
+}
+
+TEST(NeedleReport, ShowsLengthsDepthsAndLosses) {
+  NeedleResult result;
+  result.indexed_layers = 2;
+  for (const std::size_t length : {4096u, 65536u})
+    for (const double depth : {0.0, 1.0})
+      result.cells.push_back(
+          {length, depth, 4, length == 4096 ? 4u : 1u,
+           length == 4096 ? std::array<std::size_t, 4>{} : std::array<std::size_t, 4>{0, 2, 1, 0},
+           3});
+  const std::string table = NeedleTable(result);
+  EXPECT_NE(table.find("4,096  100   100  100.0       8           75%"), std::string::npos)
+      << table;
+  EXPECT_NE(table.find("65,536   25    25   25.0       8           75%"), std::string::npos);
+  const std::string svg = NeedleSvg(result, "a<b");
+  EXPECT_NE(svg.find("a&lt;b"), std::string::npos);
+  EXPECT_EQ(svg.find("a<b"), std::string::npos);
+  EXPECT_EQ(std::ranges::count(svg, '\n') > 10, true);
+  EXPECT_NE(svg.find("1 of 4 found"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hadal::eval
