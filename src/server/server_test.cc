@@ -298,6 +298,9 @@ TEST_F(ServerTest, WhatIsWrongIsNamed) {
       {"{" + user + R"(,"tools":[{"type":"function"}]})", {400, "tools[0].function"}},
       {"{" + user + R"(,"tool_choice":{"type":"function","function":{"name":"f"}}})",
        {400, "not among the tools"}},
+      {"{" + user + R"(,"tool_choice":"required","tools":[{"type":"function",
+          "function":{"name":"f"}}]})",
+       {400, "tool_choice: a call that must be made"}},
       {"{" + user + R"(,"response_format":{"type":"xml"}})", {400, "found 'xml'"}},
       {"{" + user + R"(,"response_format":{"type":"json_schema","json_schema":{"schema":
           {"type":"object","patternProperties":{}}}}})",
