@@ -19,7 +19,7 @@ MAY_INCLUDE = {
     "kernels": "base tensor",
     "machine": "base kernels",
     "text": "base",
-    "grammar": "base",
+    "grammar": "base text",
     "page": "base",
     "chat": "base text grammar",
     "datagen": "base text grammar chat",
@@ -29,13 +29,14 @@ MAY_INCLUDE = {
     "cost": "base tensor kernels arch model",
     "cache": "base tensor io kernels arch model cost",
     "engine": "base tensor io kernels text grammar arch model cost cache",
+    "talk": "base tensor io kernels text grammar chat arch model cost cache engine",
     "server": "base tensor io kernels text grammar chat arch model cost cache engine",
     "eval": "base tensor io kernels text grammar chat datagen arch model cost cache engine",
     "train": "base tensor io kernels text arch convert model",
     "plan": "base tensor io kernels arch model cost",
     "measure": "base tensor io kernels machine text arch model cost cache engine",
     "cli": "base tensor io kernels machine text grammar chat datagen arch convert model cost cache "
-    "engine server page eval plan measure",
+    "engine server talk page eval plan measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST
 }
 MAY_INCLUDE = {layer: set(others.split()) for layer, others in MAY_INCLUDE.items()}
@@ -49,7 +50,8 @@ OUTSIDE = {
     "CLI": r"src/cli/command_line\.cc$|src/train/hadal_train_main\.cc$",
     "pcre2.h": r"src/text/",
     "xxhash.h": r"src/io/checksum\.cc$",
-    "boost": r"src/server/(loop|loop_impl|listener|session)\.(h|cc)$",
+    "histedit.h": r"src/talk/edited_lines\.cc$",
+    "boost": r"src/server/(loop|loop_impl|listener|session)\.(h|cc)$|src/talk/http_client\.cc$",
     "toml++": r"src/train/|src/plan/",
     "gtest": r"src/testing/|src/.*_test\.(cc|h)$|tests/",
     "rapidcheck": r"src/.*_test\.cc$|tests/",

@@ -24,6 +24,7 @@ libcli11-dev command-line flags
 libtomlplusplus-dev catalogues of machines and training recipes in TOML
 libpcre2-dev Unicode regular expressions of the tokenizer
 libxxhash-dev checksums of snapshots
+libedit-dev editing of lines in `hadal chat`
 libboost1.81-dev Asio and Beast: HTTP of the server (headers alone)
 LIST
     test) cat <<'LIST' ;;

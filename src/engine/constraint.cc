@@ -7,7 +7,10 @@
 namespace hadal::engine {
 
 Language::Language(grammar::Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary)
-    : grammar_(std::move(grammar)), vocabulary_(std::move(vocabulary)), matcher_(grammar_) {}
+    : grammar_(std::move(grammar)),
+      vocabulary_(std::move(vocabulary)),
+      matcher_(grammar_),
+      masks_(matcher_, vocabulary_->trie()) {}
 
 LanguageText::LanguageText(std::shared_ptr<Language> language)
     : language_(std::move(language)), walker_([&]() -> grammar::Walker {
@@ -17,7 +20,8 @@ LanguageText::LanguageText(std::shared_ptr<Language> language)
 
 bool LanguageText::Next(std::vector<std::uint64_t>* allowed) {
   const std::lock_guard lock(language_->mutex_);
-  language_->matcher_.Allowed(walker_.place(), language_->vocabulary().trie(), allowed);
+  const std::span<const std::uint64_t> mask = language_->masks_.At(walker_.place());
+  allowed->assign(mask.begin(), mask.end());
   return walker_.may_end();
 }
 

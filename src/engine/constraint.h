@@ -25,6 +25,7 @@
 #include "base/result.h"
 #include "engine/vocabulary.h"
 #include "grammar/grammar.h"
+#include "grammar/masks.h"
 #include "grammar/matcher.h"
 
 namespace hadal::engine {
@@ -41,8 +42,9 @@ class Language {
   friend class LanguageText;
   const grammar::Grammar grammar_;
   const std::shared_ptr<const Vocabulary> vocabulary_;
-  std::mutex mutex_;  // of the matcher
+  std::mutex mutex_;  // of what follows
   grammar::Matcher matcher_;
+  grammar::Masks masks_;
 };
 
 // One text of a language, as it grows.

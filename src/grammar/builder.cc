@@ -3,9 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <utility>
+
+#include "grammar/reduce.h"
 
 namespace hadal::grammar {
 namespace {
+
+constexpr std::size_t kEdgesPerState = 20;  // at most, on average of the states allowed
 
 using Range = std::pair<std::uint32_t, std::uint32_t>;
 
@@ -26,6 +31,16 @@ std::vector<std::uint8_t> Spell(std::uint32_t code, std::size_t bytes) {
   for (std::size_t i = bytes; i-- > 1; code >>= 6)
     out[i] = static_cast<std::uint8_t>(0x80 | (code & 0x3F));
   out[0] = static_cast<std::uint8_t>(kLead[bytes] | code);
+  return out;
+}
+
+std::vector<Range> Without(std::optional<std::uint32_t> code, const std::vector<Range>& ranges) {
+  if (!code) return ranges;
+  std::vector<Range> out;
+  for (const auto& [lo, hi] : ranges) {
+    if (lo < *code) out.push_back({lo, std::min(hi, *code - 1)});
+    if (hi > *code) out.push_back({std::max(lo, *code + 1), hi});
+  }
   return out;
 }
 
@@ -106,7 +121,7 @@ Piece Builder::Characters(const std::vector<Range>& ranges) {
     nodes_[node].edges.push_back({first, last, next});
     self(self, next, least, most, at + 1);
   };
-  for (const auto& [lo, hi] : ranges)
+  for (const auto& [lo, hi] : Without(escaped_, ranges))
     for (const Utf8Length& length : kLengths) {
       const std::uint32_t from = std::max(lo, length.lo), to = std::min(hi, length.hi);
       if (from > to) continue;
@@ -156,14 +171,40 @@ Piece Builder::Call(std::size_t rule) {
   return piece;
 }
 
-std::vector<std::uint32_t> Builder::NodesOf(Piece piece) const {
-  std::vector<std::uint32_t> found = {piece.first};
-  std::vector<bool> seen(nodes_.size());
-  seen[piece.first] = true;
-  const auto visit = [&](std::uint32_t node) {
-    if (!seen[node]) found.push_back(node);
-    seen[node] = true;
+Piece Builder::Calls(std::size_t rule, std::size_t least, std::size_t most) {
+  const std::uint32_t first = NewNode();
+  std::uint32_t at = first;
+  const auto call = [&](std::uint32_t next) {
+    nodes_[at].calls.push_back({static_cast<std::uint32_t>(rule), next});
+    at = next;
   };
+  for (std::size_t i = 0; i < least && !too_large(); ++i) call(NewNode());
+  if (most == kMany) {
+    call(at);
+    return {first, at};
+  }
+  const std::uint32_t last = NewNode();
+  for (std::size_t i = least; i < most && !too_large(); ++i) {
+    Link(at, last);
+    call(NewNode());
+  }
+  Link(at, last);
+  return {first, last};
+}
+
+// A round of visits to nodes: Visit says whether it is the round's first to this one.
+bool Builder::Visit(std::uint32_t node) {
+  visited_.resize(nodes_.size());
+  return std::exchange(visited_[node], round_) != round_;
+}
+
+std::vector<std::uint32_t> Builder::NodesOf(Piece piece) {
+  ++round_;
+  std::vector<std::uint32_t> found;
+  const auto visit = [&](std::uint32_t node) {
+    if (Visit(node)) found.push_back(node);
+  };
+  visit(piece.first);
   for (std::size_t i = 0; i < found.size(); ++i) {
     const Node& node = nodes_[found[i]];
     for (const Edge& edge : node.edges) visit(edge.next);
@@ -206,90 +247,48 @@ std::size_t Builder::Rule(Piece piece) {
   return rule;
 }
 
-std::vector<std::uint32_t> Builder::Closure(std::uint32_t node) const {
+std::vector<std::uint32_t> Builder::Closure(std::uint32_t node) {
+  ++round_;
+  Visit(node);
   std::vector<std::uint32_t> found = {node};
   for (std::size_t i = 0; i < found.size(); ++i)
     for (const std::uint32_t next : nodes_[found[i]].empty)
-      if (std::ranges::find(found, next) == found.end()) found.push_back(next);
+      if (Visit(next)) found.push_back(next);
   return found;
 }
 
-namespace {
-
-// Which rules can match the empty text, and whether one can call itself before it reads anything.
-class EmptyPaths {
- public:
-  explicit EmptyPaths(const Grammar& grammar)
-      : grammar_(grammar), empty_(grammar.rules.size()), entered_(grammar.rules.size()) {
-    for (bool more = true; more;) {
-      more = false;
-      for (std::size_t rule = 0; rule < empty_.size(); ++rule) {
-        if (empty_[rule] || !ReachesEnd(grammar_.rules[rule])) continue;
-        empty_[rule] = more = true;
-      }
-    }
-  }
-  bool Loops() {
-    for (std::size_t rule = 0; rule < empty_.size(); ++rule)
-      if (Enter(static_cast<std::uint32_t>(rule))) return true;
-    return false;
-  }
-
- private:
-  // The states that can be reached from one without reading, calls of empty rules stepped over.
-  std::vector<std::uint32_t> WithoutReading(std::uint32_t state) const {
-    std::vector<std::uint32_t> found = {state};
-    for (std::size_t i = 0; i < found.size(); ++i)
-      for (const Call& call : grammar_.states[found[i]].calls)
-        if (empty_[call.rule] && std::ranges::find(found, call.next) == found.end())
-          found.push_back(call.next);
-    return found;
-  }
-  bool ReachesEnd(std::uint32_t state) const {
-    return std::ranges::any_of(WithoutReading(state),
-                               [&](std::uint32_t s) { return grammar_.states[s].end; });
-  }
-  bool Enter(std::uint32_t rule) {
-    if (entered_[rule] != 0) return entered_[rule] == 1;  // on the way: a loop; done: none
-    entered_[rule] = 1;
-    for (const std::uint32_t state : WithoutReading(grammar_.rules[rule]))
-      for (const Call& call : grammar_.states[state].calls)
-        if (Enter(call.rule)) return true;
-    entered_[rule] = 2;
-    return false;
-  }
-
-  const Grammar& grammar_;
-  std::vector<bool> empty_;
-  std::vector<int> entered_;
-};
-
-// Takes out what leads to no end: a text that gets there could never be finished.
-void RemoveDeadEnds(Grammar* grammar) {
-  std::vector<bool> lives(grammar->states.size());
-  const auto rule_lives = [&](std::uint32_t rule) { return lives[grammar->rules[rule]]; };
-  const auto leads_on = [&](const State& state) {
-    return state.end ||
-           std::ranges::any_of(state.edges, [&](const Edge& e) { return lives[e.next]; }) ||
-           std::ranges::any_of(state.calls,
-                               [&](const Call& c) { return lives[c.next] && rule_lives(c.rule); });
+Piece Builder::InOrder(const std::vector<Item>& items, Piece between, std::optional<Piece> more) {
+  const std::uint32_t begin = NewNode();
+  std::uint32_t fresh = begin, written = NewNode();
+  const std::size_t comma = Rule(between);
+  const auto add = [&](Piece item, std::uint32_t next_written) {
+    const std::size_t rule = Rule(item);  // it stands at two places
+    const Piece first = Call(rule), later = Seq({Call(comma), Call(rule)});
+    Link(fresh, first.first);
+    Link(first.last, next_written);
+    Link(written, later.first);
+    Link(later.last, next_written);
   };
-  for (bool more = true; more;) {
-    more = false;
-    for (std::size_t s = lives.size(); s-- > 0;)
-      if (!lives[s] && leads_on(grammar->states[s])) lives[s] = more = true;
+  for (const Item& item : items) {
+    const std::uint32_t next_fresh = NewNode(), next_written = NewNode();
+    add(item.piece, next_written);
+    if (!item.required) {
+      Link(fresh, next_fresh);
+      Link(written, next_written);
+    }
+    fresh = next_fresh;
+    written = next_written;
   }
-  for (State& state : grammar->states) {
-    std::erase_if(state.edges, [&](const Edge& e) { return !lives[e.next]; });
-    std::erase_if(state.calls,
-                  [&](const Call& c) { return !lives[c.next] || !rule_lives(c.rule); });
-  }
+  if (more) add(*more, written);
+  Link(fresh, written);
+  return {begin, written};
 }
 
-}  // namespace
-
 Result<Grammar> Builder::Finish() && {
-  if (too_large()) return Fail(Code::kExhausted, "needs more than {} states", max_states_);
+  const auto too_many = [&] {
+    return Fail(Code::kExhausted, "needs more than {} states", max_states_);
+  };
+  if (too_large()) return too_many();
   // Only nodes behind a reading edge, a call or a rule's start become states.
   std::map<std::uint32_t, std::uint32_t> state_of;
   std::vector<std::uint32_t> order;
@@ -299,6 +298,8 @@ Result<Grammar> Builder::Finish() && {
     return entry->second;
   };
   Grammar grammar;
+  grammar.character = character_;
+  std::size_t edges = 0;
   std::vector<bool> ends(nodes_.size());
   for (const Piece& rule : rules_) {
     grammar.rules.push_back(state(rule.first));
@@ -313,14 +314,18 @@ Result<Grammar> Builder::Finish() && {
       for (const grammar::Call& call : nodes_[node].calls)
         made.calls.push_back({call.rule, state(call.next)});
     }
+    edges += made.edges.size() + made.calls.size();
+    if (edges > kEdgesPerState * max_states_) return too_many();
     grammar.states.push_back(std::move(made));
   }
   RemoveDeadEnds(&grammar);
   const State& start = grammar.states[grammar.rules[0]];
   if (!start.end && start.edges.empty() && start.calls.empty())
     return Fail(Code::kInvalid, "no value can satisfy it");
-  if (EmptyPaths(grammar).Loops())
+  if (RefersToItself(grammar))
     return Fail(Code::kInvalid, "refers to itself before anything is read");
+  HADAL_TRY(grammar, Determinise(grammar, max_states_));
+  CountRuns(&grammar);
   return grammar;
 }
 

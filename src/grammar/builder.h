@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -28,6 +29,8 @@ struct Piece {
 
 class Builder {
  public:
+  // max_states: of the grammar. Its pieces may have four times as many, before what they have in
+  // common is found.
   explicit Builder(std::size_t max_states = 100'000) : max_states_(max_states) {}
 
   Piece Empty();
@@ -40,12 +43,27 @@ class Builder {
   Piece Any(const std::vector<Piece>& choices);
   Piece Optional(Piece piece) { return Repeat(piece, 0, 1); }
   Piece Repeat(Piece piece, std::size_t least, std::size_t most);
+  // The items in their order, those that are not required perhaps left out, `between` them; behind
+  // them any number of `more`.
+  struct Item {
+    Piece piece;
+    bool required;
+  };
+  Piece InOrder(const std::vector<Item>& items, Piece between, std::optional<Piece> more);
   Piece Call(std::size_t rule);
+  Piece Calls(std::size_t rule, std::size_t least, std::size_t most);  // one after another
   Piece Clone(Piece piece);
 
   std::size_t NewRule();  // the first is rule 0
   void Define(std::size_t rule, Piece piece);
   std::size_t Rule(Piece piece);  // both: for pieces that are called more than once
+  void SetCharacter(std::size_t rule) { character_ = static_cast<std::uint32_t>(rule); }
+  std::optional<std::uint32_t> character() const { return character_; }
+  // To be called first: from then on Characters leaves U+FF5C out, and JSON strings write it as
+  // \uff5c. The names of this family's control tokens begin with it: no string can be taken for
+  // one.
+  void EscapeBars() { escaped_ = 0xFF5C; }
+  std::optional<std::uint32_t> escaped() const { return escaped_; }
 
   // By hand: what NewNode made, with Link, is where pieces begin and end. Link reads nothing.
   std::uint32_t NewNode();
@@ -53,9 +71,10 @@ class Builder {
 
   // A text has been asked for that needs more states than allowed: everything built since is a
   // stub.
-  bool too_large() const { return nodes_.size() > max_states_; }
+  bool too_large() const { return nodes_.size() / 4 > max_states_; }
 
-  // Without the states from which no end can be reached. kExhausted: more states than max_states.
+  // Deterministic (grammar/reduce.h), without the states from which no end can be reached.
+  // kExhausted: more states than max_states.
   // kInvalid: the language is empty, or a rule calls itself before it has read anything.
   Result<Grammar> Finish() &&;
 
@@ -66,12 +85,16 @@ class Builder {
     std::vector<std::uint32_t> empty;  // edges that read nothing
   };
   // What lies between the ends of a piece, its own nodes alone.
-  std::vector<std::uint32_t> NodesOf(Piece piece) const;
-  std::vector<std::uint32_t> Closure(std::uint32_t node) const;
+  std::vector<std::uint32_t> NodesOf(Piece piece);
+  std::vector<std::uint32_t> Closure(std::uint32_t node);
+  bool Visit(std::uint32_t node);
 
   std::size_t max_states_;
   std::vector<Node> nodes_;
   std::vector<Piece> rules_;
+  std::optional<std::uint32_t> character_, escaped_;
+  std::vector<std::uint32_t> visited_;  // by node: the last round that came by
+  std::uint32_t round_ = 0;
 };
 
 }  // namespace hadal::grammar

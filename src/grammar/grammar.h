@@ -6,6 +6,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace hadal::grammar {
@@ -19,15 +20,21 @@ struct Call {
   std::uint32_t rule, next;
 };
 
+inline constexpr std::uint32_t kEndlessRun = 0xFFFF;
+
 struct State {
   std::vector<Edge> edges;
   std::vector<Call> calls;
   bool end = false;
+  std::uint32_t run = 0;  // how many times Grammar::character may be called one after another
 };
 
 struct Grammar {
   std::vector<State> states;
   std::vector<std::uint32_t> rules;  // where each starts
+  // The rule, if there is one, that reads a character of a JSON string: any plain one
+  // (grammar/token_trie.h), or an escaped one. Tokens of plain characters are many.
+  std::optional<std::uint32_t> character;
 };
 
 }  // namespace hadal::grammar

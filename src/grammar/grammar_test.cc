@@ -1,6 +1,7 @@
 // Builder, matcher and masks, and pieces of numbers, patterns and keys held against plain checks.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <regex>
@@ -8,6 +9,7 @@
 
 #include "base/random.h"
 #include "grammar/json_values.h"
+#include "grammar/masks.h"
 #include "grammar/matcher.h"
 #include "grammar/number_range.h"
 #include "grammar/pattern.h"
@@ -86,13 +88,59 @@ TEST(Grammar, CharactersAreWholeUtf8) {
   }
 }
 
+// States read a byte, and call a rule, in one way only.
+TEST(Grammar, IsDeterministic) {
+  const Grammar grammar = Make([](Builder& b) {
+    JsonValues json(b);
+    return b.Any({b.Text("abc"), b.Seq({b.Text("ab"), json.Number()}), json.Value(), json.Value(),
+                  b.Repeat(b.Any({b.Bytes('a', 'f'), b.Bytes('d', 'z')}), 2, 5)});
+  });
+  for (const State& state : grammar.states) {
+    for (std::size_t i = 0; i < state.edges.size(); ++i)
+      for (std::size_t j = i + 1; j < state.edges.size(); ++j)
+        EXPECT_TRUE(state.edges[i].hi < state.edges[j].lo || state.edges[j].hi < state.edges[i].lo);
+    for (std::size_t i = 0; i < state.calls.size(); ++i)
+      for (std::size_t j = i + 1; j < state.calls.size(); ++j)
+        EXPECT_NE(state.calls[i].rule, state.calls[j].rule);
+  }
+  for (const char* good : {"abc", "ab5", "[1]", "zz", "abcde"}) EXPECT_TRUE(Accepts(grammar, good));
+  for (const char* bad : {"ab[", "a", "abcdef"}) EXPECT_FALSE(Accepts(grammar, bad)) << bad;
+}
+
+TEST(Grammar, RunsOfCharactersAreCounted) {
+  const auto run = [](std::size_t least, std::size_t most) {
+    const Grammar grammar = Make([&](Builder& b) { return JsonValues(b).String(least, most); });
+    const State& start = grammar.states[grammar.rules[0]];
+    return grammar.states[start.edges.at(0).next].run;  // behind the quote
+  };
+  EXPECT_EQ(run(0, 5), 5u);
+  EXPECT_EQ(run(3, 3), 3u);
+  EXPECT_EQ(run(0, kMany), kEndlessRun);
+  EXPECT_EQ(run(2, kMany), kEndlessRun);
+}
+
+// Languages that can be read in many ways at once are cut where they grow too wide: the places that
+// are kept stay few.
+TEST(Matcher, WhatIsReadInManyWaysIsBounded) {
+  Builder b;
+  const std::size_t list = b.NewRule(), once = b.NewRule(), twice = b.NewRule();
+  b.Define(once, b.Seq({b.Text("["), b.Call(list), b.Text("]")}));
+  b.Define(twice, b.Seq({b.Text("["), b.Call(list), b.Text("]]")}));
+  b.Define(list, b.Any({b.Text("x"), b.Call(once), b.Call(twice)}));
+  const Grammar grammar = std::move(b).Finish().value();
+  Matcher matcher(grammar);
+  EXPECT_NE(matcher.Step(matcher.Start(), "[[[[[x]]]]]"), kDead);
+  EXPECT_EQ(matcher.Step(matcher.Start(), std::string(100, '[')), kDead);
+  EXPECT_LT(matcher.places(), 100u);
+}
+
 // A mask says of every token what following its bytes says.
-TEST(Matcher, MasksAgreeWithSteps) {
-  const Grammar grammar = Make([](Builder& b) { return JsonValues(b).AnyObject(); });
+// Returns how often the matcher has forgotten.
+std::uint64_t ExpectMasksLikeSteps(const Grammar& grammar) {
   std::vector<std::string> words = {
-      "",   "{",  "}",    "{\"",   "\":", "\": ", "a", "é",    "\xC3",     "\xA9",
-      "1",  "12", "1}",   "null",  "nul", "l}",   ",", ", \"", "\\",       "\\n",
-      "[[", "]]", "\n  ", "true}", "}}",  "e5",   "-", "0.",   "{\"a\":1}"};
+      "",     "\uFF5C", "a\uFF5C", "{",     "}",    "{\"", "\":", "\": ", "a",        "é",  "\xC3",
+      "\xA9", "1",      "12",      "1}",    "null", "nul", "l}",  ",",    ", \"",     "\\", "\\n",
+      "[[",   "]]",     "\n  ",    "true}", "}}",   "e5",  "-",   "0.",   "{\"a\":1}"};
   for (char c = 1; c < 127; ++c) words.push_back({c});  // so that every text can go on
   Random random(5);
   for (int i = 0; i < 200; ++i) {
@@ -113,17 +161,51 @@ TEST(Matcher, MasksAgreeWithSteps) {
       for (std::size_t t = 0; t < words.size(); ++t) {
         const bool bit = (allowed[t / 64] >> t % 64 & 1) != 0;
         const bool may = !words[t].empty() && matcher.Step(walker.place(), words[t]) != kDead;
-        ASSERT_EQ(bit, may) << words[t];
+        EXPECT_EQ(bit, may) << words[t];
         if (bit) possible.push_back(t);
       }
       if (possible.empty()) {
         EXPECT_TRUE(walker.may_end());
         break;
       }
-      ASSERT_TRUE(walker.Push(words[possible[random.Below(possible.size())]]));
+      EXPECT_TRUE(walker.Push(words[possible[random.Below(possible.size())]]));
     }
   }
-  EXPECT_GT(matcher.forgets(), 0u);  // so few places that walkers had to find theirs again
+  return matcher.forgets();
+}
+
+TEST(Matcher, MasksAgreeWithSteps) {
+  // So few places that walkers had to find theirs again.
+  EXPECT_GT(ExpectMasksLikeSteps(Make([](Builder& b) { return JsonValues(b).AnyObject(); })), 0u);
+  ExpectMasksLikeSteps(Make([](Builder& b) {  // strings of few characters
+    JsonValues json(b);
+    return b.Repeat(b.Any({json.String(0, 3), json.String(2, 2), b.Text("\"abcde")}), 1, kMany);
+  }));
+  ExpectMasksLikeSteps(Make([](Builder& b) {
+    b.EscapeBars();
+    return b.Repeat(JsonValues(b).String(0, 4), 1, kMany);
+  }));
+}
+
+// What masks keep is what the matcher says.
+TEST(Masks, AreKeptByPlace) {
+  const Grammar grammar = Make([](Builder& b) { return JsonValues(b).AnyObject(); });
+  const std::string_view words[] = {"{", "}", "\"", "a", "\":", "1", ",", "{\"a"};
+  const TokenTrie trie(words);
+  Matcher matcher(grammar, 20);
+  Masks masks(matcher, trie, 24);  // three of them
+  Walker walker(matcher);
+  std::vector<std::uint64_t> expected;
+  for (int round = 0; round < 3; ++round)
+    for (const char* text : {"{", "\"a", "a", "\":", "1", ",", "\"b\":{", "}", ","}) {
+      if (round > 0 && text == std::string_view("{")) continue;
+      ASSERT_TRUE(walker.Push(text));
+      for (int again = 0; again < 2; ++again) {
+        const std::span<const std::uint64_t> mask = masks.At(walker.place());
+        matcher.Allowed(walker.place(), trie, &expected);
+        EXPECT_TRUE(std::ranges::equal(mask, expected)) << text;
+      }
+    }
 }
 
 TEST(NumberRange, AcceptsWhatLiesBetween) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,12 +14,12 @@
 #include "grammar/json_values.h"
 #include "grammar/number_range.h"
 #include "grammar/pattern.h"
+#include "grammar/schema_apart.h"
 
 namespace hadal::grammar {
 namespace {
 
-constexpr std::string_view kTypes[] = {"object",  "array",   "string", "number",
-                                       "integer", "boolean", "null"};
+constexpr std::size_t kMostApart = 256;  // schemas of a oneOf, each looked at beside each
 // What only describes.
 constexpr std::string_view kPassedOver[] = {
     "title",   "description", "default",  "examples",  "$schema", "$id",   "$comment",
@@ -48,25 +49,43 @@ const char* TypeOf(const Json& value) {
   return value.AsArray() != nullptr ? "array" : "object";
 }
 
-class Compiler {
- public:
-  Compiler(const Json& root, SchemaLimits limits)
-      : root_(root), limits_(limits), b_(limits.states), json_(b_) {}
+}  // namespace
 
-  Result<Grammar> Run() && {
-    const std::size_t rule = b_.NewRule();
-    HADAL_TRY(const Piece value, Schema(root_, "schema", 0));
-    b_.Define(rule, b_.Seq({value}));
-    auto grammar = std::move(b_).Finish();
-    if (!grammar.ok()) return Within("schema", grammar.error());
-    return grammar;
+class SchemaPieces::Compiler {
+ public:
+  Compiler(Builder& builder, const Json& root, SchemaLimits limits)
+      : root_(root), limits_(limits), b_(builder), json_(b_) {}
+
+  Result<Piece> Schema(const Json& schema, const std::string& place, std::size_t depth) {
+    if (depth > limits_.depth)
+      return Fail(Code::kExhausted, "{}: more than {} levels", place, limits_.depth);
+    HADAL_TRY(const Piece piece, SchemaWithin(schema, place, depth));
+    if (b_.too_large())
+      return Fail(Code::kExhausted, "{}: {} needs more than {} states", place, Largest(schema),
+                  limits_.states);
+    return piece;
+  }
+
+  Result<const Json*> Followed(const Json& schema, const std::string& place) const {
+    const Json* at = &schema;
+    for (std::size_t i = 0; i < limits_.depth; ++i) {
+      const Json* reference = at->Find("$ref");
+      if (reference == nullptr) return at;
+      HADAL_TRY(at, Resolve(*reference, place));
+    }
+    return Fail(Code::kInvalid, "{}: $ref leads nowhere", place);
   }
 
  private:
-  Result<Piece> Schema(const Json& schema, const std::string& place, std::size_t depth) {
-    if (depth > limits_.depth || b_.too_large())
-      return Fail(Code::kExhausted, "{}: more than {} levels or {} states", place, limits_.depth,
-                  limits_.states);
+  // What makes a schema large, most likely.
+  static const char* Largest(const Json& schema) {
+    for (const char* key : {"maxLength", "minLength", "pattern", "maxItems", "minItems", "enum",
+                            "const", "prefixItems", "properties"})
+      if (schema.Find(key) != nullptr) return key;
+    return "it";
+  }
+
+  Result<Piece> SchemaWithin(const Json& schema, const std::string& place, std::size_t depth) {
     if (const bool* all = schema.AsBool(); all != nullptr)
       return *all ? json_.Value() : b_.Nothing();
     if (schema.AsObject() == nullptr)
@@ -75,7 +94,7 @@ class Compiler {
       if (!Known(key)) return Fail(Code::kUnsupported, "{}: {} is not supported", place, key);
     for (const char* key : {"$ref", "anyOf", "oneOf", "allOf", "enum", "const"})
       if (schema.Find(key) != nullptr) return Combined(schema, key, place, depth);
-    HADAL_TRY(const std::vector<std::string> types, Types(schema, place));
+    HADAL_TRY(const std::vector<std::string> types, SchemaTypes(schema, place));
     std::vector<Piece> choices;
     for (const std::string& type : types) {
       HADAL_TRY(const Piece piece, OfType(type, schema, place, depth));
@@ -152,39 +171,19 @@ class Compiler {
   Result<Piece> Values(const Json& schema, const Json& value, bool many, const std::string& place) {
     if (many && (value.AsArray() == nullptr || value.AsArray()->empty()))
       return Fail(Code::kInvalid, "{}: expected an array with values", place);
-    HADAL_TRY(const std::vector<std::string> types, Types(schema, place));
+    HADAL_TRY(const std::vector<std::string> types, SchemaTypes(schema, place));
     const auto fits = [&](const Json& v) {
       const std::string_view type = TypeOf(v);
       return Holds(types, type) || (type == "integer" && Holds(types, "number"));
     };
     std::vector<Piece> choices;
     if (!many) {
-      if (fits(value)) choices.push_back(b_.Text(value.Dump()));
+      if (fits(value)) choices.push_back(json_.Literal(value));
     } else {
       for (const Json& item : *value.AsArray())
-        if (fits(item)) choices.push_back(b_.Text(item.Dump()));
+        if (fits(item)) choices.push_back(json_.Literal(item));
     }
     return b_.Any(choices);
-  }
-
-  Result<std::vector<std::string>> Types(const Json& schema, const std::string& place) const {
-    const Json* type = schema.Find("type");
-    std::vector<std::string> types;
-    if (type == nullptr) {
-      for (const std::string_view name : kTypes)
-        if (name != "integer") types.emplace_back(name);
-      return types;
-    }
-    const Json::Array one = {*type};
-    for (const Json& item : type->AsArray() != nullptr ? *type->AsArray() : one) {
-      if (item.AsString() == nullptr || !Holds(kTypes, *item.AsString()))
-        return Fail(Code::kInvalid, "{}.type: found {}, expected one of {}", place, item.Dump(),
-                    fmt::join(kTypes, ", "));
-      types.push_back(*item.AsString());
-    }
-    // A whole number is written as an integer either way.
-    if (Holds(types, "number")) std::erase(types, "integer");
-    return types;
   }
 
   Result<Piece> OfType(const std::string& type, const Json& schema, const std::string& place,
@@ -230,9 +229,23 @@ class Compiler {
     if (pattern->AsString() == nullptr)
       return Fail(Code::kInvalid, "{}.pattern: found {}, expected a string", place,
                   pattern->KindName());
+    HADAL_TRY_STATUS(CheckPattern(*pattern->AsString(), place));
     const auto piece = Pattern(b_, *pattern->AsString());
     if (!piece.ok()) return Within(place, piece.error());
     return b_.Seq({b_.Text("\""), *piece, b_.Text("\"")});
+  }
+
+  // Alone first: an expression that is short can need any number of states.
+  Status CheckPattern(const std::string& pattern, const std::string& place) const {
+    Builder alone(limits_.states);
+    const std::size_t rule = alone.NewRule();
+    const auto piece = Pattern(alone, pattern);
+    if (!piece.ok()) return Within(place, piece.error());
+    alone.Define(rule, *piece);
+    const auto grammar = std::move(alone).Finish();
+    if (!grammar.ok() && grammar.error().code == Code::kExhausted)
+      return Within(place + ": pattern", grammar.error());
+    return Unit{};
   }
 
   // The sharper of an inclusive and an exclusive bound.
@@ -294,25 +307,18 @@ class Compiler {
     const std::size_t more_most = sizes.most == kMany ? kMany : sizes.most - given;
     // From the last backwards: item (, what follows), where what follows may be left out once
     // enough.
-    const Piece another = b_.Seq({Comma(), b_.Call(b_.Rule(rest))});
-    Piece tail = b_.Repeat(another, more_least, more_most);
+    const std::size_t another = b_.Rule(b_.Seq({json_.Comma(), rest}));
+    Piece tail = b_.Calls(another, more_least, more_most);
     for (std::size_t i = given; i-- > 0;) {
       tail = b_.Seq({first[i], tail});
-      if (i > 0) tail = b_.Seq({Comma(), tail});
+      if (i > 0) tail = b_.Seq({json_.Comma(), tail});
       if (i >= sizes.least) tail = b_.Optional(tail);
     }
     return tail;
   }
-  Piece Comma() { return b_.Seq({json_.Space(), b_.Text(","), json_.Space()}); }
-
-  struct Property {
-    Piece member;
-    bool required;
-  };
-
   Result<Piece> Object(const Json& schema, const std::string& place, std::size_t depth) {
-    HADAL_TRY(std::vector<std::string> required, Required(schema, place));
-    std::vector<Property> properties;
+    HADAL_TRY(std::vector<std::string> required, SchemaRequired(schema, place));
+    std::vector<Builder::Item> properties;
     std::vector<std::string> names;
     const Json none = Json::MakeObject({});
     const Json* given = schema.Find("properties");
@@ -323,7 +329,7 @@ class Compiler {
     for (const auto& [name, property] : *given->AsObject()) {
       HADAL_TRY(const Piece value, Schema(property, place + ".properties." + name, depth + 1));
       properties.push_back(
-          {json_.Member(b_.Text(Json(name).Dump()), value), std::erase(required, name) > 0});
+          {json_.Member(json_.Literal(Json(name)), value), std::erase(required, name) > 0});
       names.push_back(name);
     }
     const Json all(true);
@@ -331,8 +337,9 @@ class Compiler {
     if (others == nullptr) others = &all;
     // What is required and not described is any of the additional ones, in front of them.
     for (const std::string& name : required) {
+      if (Holds(names, name)) continue;
       HADAL_TRY(const Piece value, Schema(*others, place + ".additionalProperties", depth + 1));
-      properties.push_back({json_.Member(b_.Text(Json(name).Dump()), value), true});
+      properties.push_back({json_.Member(json_.Literal(Json(name)), value), true});
       names.push_back(name);
     }
     std::optional<Piece> other;
@@ -340,131 +347,59 @@ class Compiler {
       HADAL_TRY(const Piece value, Schema(*others, place + ".additionalProperties", depth + 1));
       other = json_.Member(json_.KeyOtherThan(names), value);
     }
-    return b_.Seq(
-        {b_.Text("{"), json_.Space(), Members(properties, other), json_.Space(), b_.Text("}")});
-  }
-
-  Result<std::vector<std::string>> Required(const Json& schema, const std::string& place) const {
-    std::vector<std::string> names;
-    const Json* field = schema.Find("required");
-    if (field == nullptr) return names;
-    if (field->AsArray() == nullptr)
-      return Fail(Code::kInvalid, "{}.required: found {}, expected an array", place,
-                  field->KindName());
-    for (const Json& item : *field->AsArray()) {
-      if (item.AsString() == nullptr)
-        return Fail(Code::kInvalid, "{}.required: found {}, expected a string", place,
-                    item.KindName());
-      if (!Holds(names, *item.AsString())) names.push_back(*item.AsString());
-    }
-    return names;
-  }
-
-  // The properties in their order, optional ones perhaps left out, then others. Two ways through:
-  // nothing is written so far, and something is, so that a comma comes first.
-  Piece Members(const std::vector<Property>& properties, const std::optional<Piece>& other) {
-    const std::uint32_t begin = b_.NewNode();
-    std::uint32_t fresh = begin, written = b_.NewNode();
-    const auto add = [&](std::uint32_t from, Piece piece, std::uint32_t to) {
-      b_.Link(from, piece.first);
-      b_.Link(piece.last, to);
-    };
-    for (const Property& property : properties) {
-      const std::size_t member = b_.Rule(property.member);
-      const std::uint32_t next_fresh = b_.NewNode(), next_written = b_.NewNode();
-      add(fresh, b_.Call(member), next_written);
-      add(written, b_.Seq({Comma(), b_.Call(member)}), next_written);
-      if (!property.required) {
-        b_.Link(fresh, next_fresh);
-        b_.Link(written, next_written);
-      }
-      fresh = next_fresh;
-      written = next_written;
-    }
-    if (other) {
-      const std::size_t member = b_.Rule(*other);
-      add(fresh, b_.Call(member), written);
-      add(written, b_.Seq({Comma(), b_.Call(member)}), written);
-    }
-    b_.Link(fresh, written);
-    return {begin, written};
+    return b_.Seq({b_.Text("{"), json_.Space(), b_.InOrder(properties, json_.Comma(), other),
+                   json_.Space(), b_.Text("}")});
   }
 
   // oneOf: no value may fit two branches.
   Status CheckApart(const Json::Array& branches, const std::string& place) const {
-    for (std::size_t i = 0; i < branches.size(); ++i)
-      for (std::size_t j = i + 1; j < branches.size(); ++j) {
-        HADAL_TRY(const bool apart, Apart(branches[i], branches[j], place));
-        if (!apart)
+    if (branches.size() > kMostApart)
+      return Fail(Code::kExhausted, "{}: found {} schemas, expected at most {}", place,
+                  branches.size(), kMostApart);
+    std::vector<SchemaFacts> facts;
+    for (const Json& branch : branches) {
+      HADAL_TRY(const Json* followed, Followed(branch, place));
+      HADAL_TRY(SchemaFacts of, SchemaFacts::Of(*followed, place));
+      facts.push_back(std::move(of));
+    }
+    for (std::size_t i = 0; i < facts.size(); ++i)
+      for (std::size_t j = i + 1; j < facts.size(); ++j)
+        if (!Apart(facts[i], facts[j]))
           return Fail(Code::kUnsupported,
                       "{}: a value may fit both [{}] and [{}]; they must differ in type or in a "
                       "required property's const",
                       place, i, j);
-      }
     return Unit{};
-  }
-
-  Result<bool> Apart(const Json& a, const Json& b, const std::string& place) const {
-    HADAL_TRY(const Json* left, Followed(a, place));
-    HADAL_TRY(const Json* right, Followed(b, place));
-    if (left->AsObject() == nullptr || right->AsObject() == nullptr) return false;
-    const auto values = [](const Json& schema) -> std::optional<Json::Array> {
-      if (const Json* value = schema.Find("const"); value != nullptr) return Json::Array{*value};
-      const Json* list = schema.Find("enum");
-      if (list == nullptr || list->AsArray() == nullptr) return std::nullopt;
-      return *list->AsArray();
-    };
-    const auto share = [](const Json::Array& x, const Json::Array& y) {
-      return std::ranges::any_of(x, [&](const Json& v) {
-        return std::ranges::any_of(y, [&](const Json& w) { return v.Dump() == w.Dump(); });
-      });
-    };
-    if (const auto x = values(*left), y = values(*right); x && y) return !share(*x, *y);
-    if (left->Find("type") != nullptr && right->Find("type") != nullptr) {
-      HADAL_TRY(const auto x, Types(*left, place));
-      HADAL_TRY(const auto y, Types(*right, place));
-      const bool common = std::ranges::any_of(x, [&](const std::string& type) {
-        return Holds(y, type) || (type == "integer" && Holds(y, "number")) ||
-               (type == "number" && Holds(y, "integer"));
-      });
-      if (!common) return true;
-    }
-    // A required property of both, with values of which none is both's.
-    const Json* of_left = left->Find("properties");
-    const Json* of_right = right->Find("properties");
-    if (of_left == nullptr || of_right == nullptr || of_left->AsObject() == nullptr) return false;
-    HADAL_TRY(const auto needed_left, Required(*left, place));
-    HADAL_TRY(const auto needed_right, Required(*right, place));
-    for (const auto& [name, property] : *of_left->AsObject()) {
-      const Json* other = of_right->Find(name);
-      if (other == nullptr || !Holds(needed_left, name) || !Holds(needed_right, name)) continue;
-      const auto x = values(property), y = values(*other);
-      if (x && y && !share(*x, *y)) return true;
-    }
-    return false;
-  }
-
-  Result<const Json*> Followed(const Json& schema, const std::string& place) const {
-    const Json* at = &schema;
-    for (std::size_t i = 0; i < limits_.depth; ++i) {
-      const Json* reference = at->Find("$ref");
-      if (reference == nullptr) return at;
-      HADAL_TRY(at, Resolve(*reference, place));
-    }
-    return Fail(Code::kInvalid, "{}: $ref leads nowhere", place);
   }
 
   const Json& root_;
   const SchemaLimits limits_;
-  Builder b_;
+  Builder& b_;
   JsonValues json_;
   std::map<const Json*, std::size_t> rules_;  // of schemas that are referred to
 };
 
-}  // namespace
+SchemaPieces::SchemaPieces(Builder& builder, const Json& root, SchemaLimits limits)
+    : compiler_(std::make_unique<Compiler>(builder, root, limits)) {}
+SchemaPieces::~SchemaPieces() = default;
+
+Result<Piece> SchemaPieces::Value(const Json& schema, const std::string& place) {
+  return compiler_->Schema(schema, place, 0);
+}
+
+Result<const Json*> SchemaPieces::Followed(const Json& schema, const std::string& place) const {
+  return compiler_->Followed(schema, place);
+}
 
 Result<Grammar> CompileSchema(const Json& schema, SchemaLimits limits) {
-  return Compiler(schema, limits).Run();
+  Builder b(limits.states);
+  SchemaPieces pieces(b, schema, limits);
+  const std::size_t rule = b.NewRule();
+  HADAL_TRY(const Piece value, pieces.Value(schema, "schema"));
+  b.Define(rule, value);
+  auto grammar = std::move(b).Finish();
+  if (!grammar.ok()) return Within("schema", grammar.error());
+  return grammar;
 }
 
 Grammar ObjectGrammar() {

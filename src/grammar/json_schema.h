@@ -12,9 +12,13 @@
 // Source: JSON Schema 2020-12.
 #pragma once
 #include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
+#include "grammar/builder.h"
 #include "grammar/grammar.h"
 
 namespace hadal::grammar {
@@ -29,5 +33,22 @@ Result<Grammar> CompileSchema(const Json& schema, SchemaLimits limits = {});
 
 // Any JSON object.
 Grammar ObjectGrammar();
+
+// Schemas within one document as pieces of a grammar that somebody else builds.
+class SchemaPieces {
+ public:
+  // Both outlive this. `root` is what $ref looks into; `place`s stand in front of errors.
+  SchemaPieces(Builder& builder, const Json& root, SchemaLimits limits = {});
+  ~SchemaPieces();
+
+  // JSON that the schema accepts.
+  Result<Piece> Value(const Json& schema, const std::string& place);
+  // The schema that a chain of $ref leads to.
+  Result<const Json*> Followed(const Json& schema, const std::string& place) const;
+
+ private:
+  class Compiler;
+  std::unique_ptr<Compiler> compiler_;
+};
 
 }  // namespace hadal::grammar

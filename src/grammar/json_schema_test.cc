@@ -109,6 +109,22 @@ TEST(JsonSchema, CompilationIsBounded) {
   for (int i = 0; i < 30; ++i) deep = R"({"type": "array", "items": )" + deep + "}";
   EXPECT_EQ(Problem(deep.c_str()), "");
   EXPECT_NE(Problem(deep.c_str(), {.depth = 20}), "");
+  // What is too large is named by its keyword.
+  EXPECT_EQ(Problem(R"({"properties": {"a": {"type": "string", "maxLength": 1000000}}})"),
+            "schema.properties.a: maxLength needs more than 100000 states");
+  EXPECT_EQ(Problem(R"x({"type": "string", "pattern": "^(a|b)*a(a|b){30}$"})x"),
+            "schema: pattern: needs more than 100000 states");
+  std::string branches;
+  for (int i = 0; i < 300; ++i)
+    branches += fmt::format(R"({}{{"const": {}}})", i > 0 ? "," : "", i);
+  EXPECT_EQ(Problem((R"({"oneOf": [)" + branches + "]}").c_str()),
+            "schema.oneOf: found 300 schemas, expected at most 256");
+  // What clients send in earnest is not.
+  EXPECT_EQ(Problem(R"({"type": "string", "maxLength": 65536})"), "");
+  std::string properties;
+  for (int i = 0; i < 500; ++i)
+    properties += fmt::format(R"({}"property{}": {{"type": "number"}})", i > 0 ? "," : "", i);
+  EXPECT_EQ(Problem((R"({"type": "object", "properties": {)" + properties + "}}").c_str()), "");
   // Nested ones cost their sum, not their product.
   std::string object = R"({"type": "string"})";
   for (int i = 0; i < 20; ++i)

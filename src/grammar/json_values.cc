@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "text/utf8.h"
 
 namespace hadal::grammar {
 namespace {
@@ -13,11 +14,29 @@ constexpr std::size_t kDigits = 15, kIndent = 32;
 }  // namespace
 
 Piece JsonValues::Space() {
-  const Piece indent = b_.Any({b_.Text(" "), b_.Text("\t")});
-  return b_.Any({b_.Empty(), b_.Text(" "), b_.Seq({b_.Text("\n"), b_.Repeat(indent, 0, kIndent)})});
+  if (!space_) {
+    const Piece indent = b_.Any({b_.Text(" "), b_.Text("\t")});
+    space_ = b_.Rule(
+        b_.Any({b_.Empty(), b_.Text(" "), b_.Seq({b_.Text("\n"), b_.Repeat(indent, 0, kIndent)})}));
+  }
+  return b_.Call(*space_);
 }
 
-Piece JsonValues::Character() {
+Piece JsonValues::Literal(const Json& value) {
+  std::string text = value.Dump();
+  if (b_.escaped()) {
+    std::string code;
+    text::AppendUtf8(*b_.escaped(), &code);
+    for (std::size_t at = 0; (at = text.find(code, at)) != text.npos;)
+      text.replace(at, code.size(), fmt::format("\\u{:04x}", *b_.escaped()));
+  }
+  return b_.Text(text);
+}
+
+Piece JsonValues::Comma() { return b_.Seq({Space(), b_.Text(","), Space()}); }
+
+std::size_t JsonValues::CharacterRule() {
+  if (b_.character()) return *b_.character();
   const Piece plain = b_.Characters({{0x20, 0x21}, {0x23, 0x5B}, {0x5D, kLastCode}});
   std::vector<Piece> escapes;
   for (const char c : {'"', '\\', '/', 'b', 'f', 'n', 'r', 't'})
@@ -25,25 +44,33 @@ Piece JsonValues::Character() {
   // \uXXXX of the characters that can be written in no other way; others are written as they are.
   escapes.push_back(b_.Seq({b_.Text("u00"), b_.Bytes('0', '1'),
                             b_.Any({b_.Bytes('0', '9'), b_.Bytes('a', 'f'), b_.Bytes('A', 'F')})}));
-  return b_.Any({plain, b_.Seq({b_.Text("\\"), b_.Any(escapes)})});
+  if (b_.escaped()) escapes.push_back(b_.Text(fmt::format("u{:04x}", *b_.escaped())));
+  b_.SetCharacter(b_.Rule(b_.Any({plain, b_.Seq({b_.Text("\\"), b_.Any(escapes)})})));
+  return *b_.character();
 }
 
 Piece JsonValues::String(std::size_t least, std::size_t most) {
-  return b_.Seq({b_.Text("\""), b_.Repeat(Character(), least, most), b_.Text("\"")});
+  return b_.Seq({b_.Text("\""), b_.Calls(CharacterRule(), least, most), b_.Text("\"")});
 }
 
 Piece JsonValues::Integer() {
-  return b_.Seq({b_.Optional(b_.Text("-")),
-                 b_.Any({b_.Text("0"), b_.Seq({b_.Bytes('1', '9'),
-                                               b_.Repeat(b_.Bytes('0', '9'), 0, kDigits - 1)})})});
+  if (!integer_)
+    integer_ = b_.Rule(b_.Seq(
+        {b_.Optional(b_.Text("-")),
+         b_.Any({b_.Text("0"),
+                 b_.Seq({b_.Bytes('1', '9'), b_.Repeat(b_.Bytes('0', '9'), 0, kDigits - 1)})})}));
+  return b_.Call(*integer_);
 }
 
 Piece JsonValues::Number() {
-  const Piece fraction = b_.Seq({b_.Text("."), b_.Repeat(b_.Bytes('0', '9'), 1, kDigits)});
-  const Piece exponent = b_.Seq({b_.Any({b_.Text("e"), b_.Text("E")}),
-                                 b_.Optional(b_.Any({b_.Text("+"), b_.Text("-")})),
-                                 b_.Repeat(b_.Bytes('0', '9'), 1, 2)});
-  return b_.Seq({Integer(), b_.Optional(fraction), b_.Optional(exponent)});
+  if (!number_) {
+    const Piece fraction = b_.Seq({b_.Text("."), b_.Repeat(b_.Bytes('0', '9'), 1, kDigits)});
+    const Piece exponent = b_.Seq({b_.Any({b_.Text("e"), b_.Text("E")}),
+                                   b_.Optional(b_.Any({b_.Text("+"), b_.Text("-")})),
+                                   b_.Repeat(b_.Bytes('0', '9'), 1, 2)});
+    number_ = b_.Rule(b_.Seq({Integer(), b_.Optional(fraction), b_.Optional(exponent)}));
+  }
+  return b_.Call(*number_);
 }
 
 Piece JsonValues::Member(Piece key, Piece value) {
@@ -55,8 +82,8 @@ Piece JsonValues::List(Piece item, std::size_t least, std::size_t most) {
   const std::size_t more_least = least == 0 ? 0 : least - 1;
   const std::size_t more_most = most == kMany ? kMany : most - 1;
   const std::size_t rule = b_.Rule(item);  // a copy of it would be copied again in lists of lists
-  const Piece another = b_.Seq({Space(), b_.Text(","), Space(), b_.Call(rule)});
-  const Piece list = b_.Seq({b_.Call(rule), b_.Repeat(another, more_least, more_most)});
+  const std::size_t another = b_.Rule(b_.Seq({Comma(), b_.Call(rule)}));
+  const Piece list = b_.Seq({b_.Call(rule), b_.Calls(another, more_least, more_most)});
   return least == 0 ? b_.Optional(list) : list;
 }
 

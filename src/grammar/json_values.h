@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "grammar/builder.h"
 
 namespace hadal::grammar {
@@ -18,16 +19,15 @@ class JsonValues {
   explicit JsonValues(Builder& builder) : b_(builder) {}
 
   Piece Space();  // between things
+  Piece Comma();  // with spaces
   Piece Value();  // anything
   Piece AnyObject();
   Piece AnyArray();
   Piece String(std::size_t least = 0, std::size_t most = kMany);  // characters
   Piece Number();
   Piece Integer();
-  Piece Literal(const char* text) { return b_.Text(text); }  // true, false, null
+  Piece Literal(const Json& value);  // itself
 
-  // A character of a string as JSON spells it: itself, or escaped.
-  Piece Character();
   // A string that is none of these, spelt without escapes.
   Piece KeyOtherThan(std::vector<std::string> keys);
   // "key" : value, and items between commas.
@@ -36,9 +36,11 @@ class JsonValues {
 
  private:
   std::size_t ValueRule();
+  std::size_t CharacterRule();  // of a string as JSON spells it: itself, or escaped
 
   Builder& b_;
-  std::optional<std::size_t> value_, object_, array_;
+  std::optional<std::size_t> value_, object_, array_, space_, integer_,
+      number_;  // rules
 };
 
 }  // namespace hadal::grammar

@@ -2,8 +2,16 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
+#include <utility>
 
 namespace hadal::grammar {
+namespace {
+
+constexpr std::size_t kKeptPerPlace = 20;      // positions and stacks, on average
+constexpr std::size_t kPositionsPerPlace = 8;  // what a place costs besides its own
+
+}  // namespace
 
 Matcher::Matcher(const Grammar& grammar, std::size_t max_places)
     : grammar_(grammar), max_places_(max_places) {
@@ -18,6 +26,7 @@ void Matcher::Forget() {
   numbers_ = {{{{}, false}, kDead}};
   stacks_.assign(1, {});
   stack_numbers_.clear();
+  kept_ = 0;
 }
 
 Matcher::Stack Matcher::Push(Stack below, std::uint32_t state) {
@@ -27,11 +36,12 @@ Matcher::Stack Matcher::Push(Stack below, std::uint32_t state) {
   const auto [entry, added] =
       stack_numbers_.emplace(std::pair(below, state), static_cast<Stack>(stacks_.size()));
   if (added) stacks_.push_back({below, state});
+  kept_ += added ? 1 : 0;
   return entry->second;
 }
 
 void Matcher::Trim() {
-  if (places_.size() > max_places_) Forget();
+  if (places_.size() > max_places_ || kept_ > kKeptPerPlace * max_places_) Forget();
 }
 
 Place Matcher::Start() { return Enter({{0, grammar_.rules[0]}}); }
@@ -43,6 +53,7 @@ Place Matcher::Enter(std::vector<Position> positions) {
     if (met.insert(position).second) positions.push_back(position);
   };
   for (std::size_t i = 0; i < positions.size(); ++i) {
+    if (i == kMostPositions) return kDead;
     const auto [stack, number] = positions[i];
     const State& state = grammar_.states[number];
     for (const Call& call : state.calls) meet({Push(stack, call.next), grammar_.rules[call.rule]});
@@ -58,7 +69,8 @@ Place Matcher::Enter(std::vector<Position> positions) {
   const auto [entry, added] =
       numbers_.emplace(std::pair(reading, may_end), static_cast<Place>(places_.size()));
   if (added) {
-    places_.push_back({std::move(reading), may_end, {}});
+    kept_ += reading.size();
+    places_.push_back({std::move(reading), may_end, 0, {}});
     places_.back().next.fill(kUnknown);
   }
   return entry->second;
@@ -86,18 +98,43 @@ Place Matcher::Step(Place place, std::string_view bytes) {
   return place;
 }
 
+std::uint32_t Matcher::Run(Place place) const {
+  if (!grammar_.character) return 0;
+  std::uint32_t longest = 0;
+  for (const auto& [stack, state] : places_[place].positions) {
+    if (state != grammar_.rules[*grammar_.character]) continue;
+    const std::uint32_t more = stack == 0 ? 0 : grammar_.states[stacks_[stack].second].run;
+    longest = std::max(longest, std::min(more, kEndlessRun - 1) + 1);
+  }
+  return longest;
+}
+
 void Matcher::Allowed(Place place, const TokenTrie& trie, std::vector<std::uint64_t>* allowed) {
-  allowed->assign(trie.mask_words(), 0);
-  // Depth first over nodes in their order: what a dead byte begins is skipped whole.
+  const std::uint32_t run = Run(place);
+  const std::span<const std::uint64_t> plain = trie.Plain(run);
+  allowed->assign(plain.begin(), plain.end());
+  ++walks_;
+  std::size_t left = kMostMet;
+  // Depth first over nodes in their order: what a dead byte begins is skipped whole, and so is what
+  // is in already.
   std::vector<Place> at_depth(trie.depth() + 1, kDead);
   at_depth[0] = place;
   const auto& nodes = trie.nodes();
   for (std::size_t i = 1; i < nodes.size();) {
     const TokenTrie::Node& node = nodes[i];
+    if (node.plain <= run) {
+      i = node.behind;
+      continue;
+    }
     const Place next = Step(at_depth[node.depth - 1], node.byte);
     if (next == kDead) {
       i = node.behind;
       continue;
+    }
+    if (std::exchange(places_[next].walk, walks_) != walks_) {
+      const std::size_t met = places_[next].positions.size() + kPositionsPerPlace;
+      if (met > left) return;
+      left -= met;
     }
     at_depth[node.depth] = next;
     for (const std::uint32_t token : trie.TokensOf(node))

@@ -3,6 +3,10 @@
 // A place in the text is a set of positions, each a state and a stack of states to return to. Sets
 // are numbered as they are met, and moves between them kept, so that a set's byte costs one look-up
 // the second time. What is kept is bounded: beyond max_places everything is forgotten and met anew.
+// So is what one mask may take: a place of more than kMostPositions positions is dead, and a walk
+// over the tokens ends when it has met kMostMet positions and eighths of places; what it has not
+// come to is not allowed. Both depend on the text alone, and only languages that can be read in
+// many ways at once (a schema of alternatives that begin alike, in itself, in itself) come near.
 //
 //   Matcher matcher(grammar);
 //   Place place = matcher.Start();
@@ -30,6 +34,7 @@ namespace hadal::grammar {
 
 using Place = std::uint32_t;
 inline constexpr Place kDead = 0;
+inline constexpr std::size_t kMostPositions = 4000, kMostMet = 500'000;
 
 class Matcher {
  public:
@@ -42,7 +47,7 @@ class Matcher {
   bool MayEnd(Place place) const { return places_[place].may_end; }
 
   // allowed[t / 64] bit t % 64: token t's bytes may come next, all of them. Empty tokens may not.
-  // `allowed` has trie.mask_words() words, every one written.
+  // `allowed` becomes trie.mask_words() words.
   void Allowed(Place place, const TokenTrie& trie, std::vector<std::uint64_t>* allowed);
 
   void Trim();  // forgets, if there are more than max_places
@@ -56,6 +61,7 @@ class Matcher {
   struct Known {
     std::vector<Position> positions;  // sorted; those with edges alone, and a mark for the end
     bool may_end = false;
+    std::uint64_t walk = 0;       // the last one that came by
     std::array<Place, 256> next;  // kUnknown: not asked for yet
   };
   static constexpr Place kUnknown = ~Place{0};
@@ -63,6 +69,8 @@ class Matcher {
   Stack Push(Stack below, std::uint32_t state);
   // Everything that can be reached without reading: calls entered, ended rules left.
   Place Enter(std::vector<Position> positions);
+  // So many characters of a JSON string may follow, any plain ones.
+  std::uint32_t Run(Place place) const;
   void Forget();
 
   const Grammar& grammar_;
@@ -71,7 +79,8 @@ class Matcher {
   std::map<std::pair<std::vector<Position>, bool>, Place> numbers_;
   std::vector<std::pair<Stack, std::uint32_t>> stacks_;  // below, and the state to return to
   std::map<std::pair<Stack, std::uint32_t>, Stack> stack_numbers_;
-  std::uint64_t forgets_ = 0;
+  std::size_t kept_ = 0;  // positions and stacks
+  std::uint64_t forgets_ = 0, walks_ = 0;
 };
 
 // One text on its way through a grammar; several may share a matcher.

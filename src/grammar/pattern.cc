@@ -44,6 +44,8 @@ Piece Spelt(Builder& b, const Ranges& ranges) {
   };
   for (const auto& [code, text] : kEscapes)
     if (holds(code)) choices.push_back(b.Text(text));
+  if (b.escaped() && holds(*b.escaped()))
+    choices.push_back(b.Text(fmt::format("\\u{:04x}", *b.escaped())));
   Ranges plain;
   for (const auto& [lo, hi] : ranges)
     for (const auto& [from, to] : {Range{0x20, 0x21}, Range{0x23, 0x5B}, Range{0x5D, kLastCode}})

@@ -39,10 +39,13 @@ bool GoesOn(const ChatRequest& request) {
 
 ApiStatus Constrain(Api& api, const ChatRequest& request, bool reasons, std::int32_t think_end,
                     engine::ConstraintOptions* constraint) {
-  if (OffersTools(request) && request.tool_choice.kind != ToolChoice::Kind::kAuto)
-    return BadField("tool_choice", "a call that must be made is not supported; auto and none are");
-  if (request.format.kind == AnswerFormat::Kind::kText) return Unit{};
-  if (request.format.kind == AnswerFormat::Kind::kSchema) {
+  const ToolChoice& choice = request.tool_choice;
+  const bool named = choice.kind == ToolChoice::Kind::kNamed;
+  if (named || choice.kind == ToolChoice::Kind::kRequired) {
+    HADAL_TRY(constraint->language, api.languages.OfCalls(request.tools, choice.name, !named));
+  } else if (request.format.kind == AnswerFormat::Kind::kText) {
+    return Unit{};
+  } else if (request.format.kind == AnswerFormat::Kind::kSchema) {
     HADAL_TRY(constraint->language,
               api.languages.OfSchema(request.format.schema, request.format.param));
   } else {

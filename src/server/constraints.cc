@@ -1,5 +1,6 @@
 #include "server/constraints.h"
 
+#include "chat/call_grammar.h"
 #include "grammar/json_schema.h"
 
 namespace hadal::server {
@@ -40,6 +41,22 @@ ApiResult<LanguagePtr> Languages::OfSchema(const Json& schema, const std::string
 ApiResult<LanguagePtr> Languages::OfObject() {
   if (LanguagePtr found = Find("object")) return found;
   return Keep("object", grammar::ObjectGrammar());
+}
+
+ApiResult<LanguagePtr> Languages::OfCalls(const std::vector<Json>& tools, const std::string& only,
+                                          bool parallel) {
+  const std::string key =
+      fmt::format("calls {} {} {}", parallel, Json(only).Dump(), Json(Json::Array(tools)).Dump());
+  if (LanguagePtr found = Find(key)) return found;
+  const chat::Dialect& dialect = model_.dialect();
+  const std::string dsml = [&] {
+    const std::lock_guard lock(mutex_);
+    return Tokens()->Mark(dialect.dsml);
+  }();
+  auto grammar =
+      chat::CallGrammar(dialect, tools, {.only = only, .parallel = parallel, .dsml = dsml});
+  if (!grammar.ok()) return BadField("tools", "{}", grammar.error().what);
+  return Keep(key, std::move(*grammar));
 }
 
 }  // namespace hadal::server

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/json.h"
 #include "engine/constraint.h"
@@ -25,6 +26,10 @@ class Languages {
   // JSON that the schema accepts. 400 names the keyword; `param` is the field that held it.
   ApiResult<LanguagePtr> OfSchema(const Json& schema, const std::string& param);
   ApiResult<LanguagePtr> OfObject();  // any JSON object
+  // Calls of these functions, or of the one that is named; one call, or several (parallel). 400
+  // names the function and the keyword.
+  ApiResult<LanguagePtr> OfCalls(const std::vector<Json>& tools, const std::string& only,
+                                 bool parallel);
 
  private:
   static constexpr std::size_t kKept = 32;

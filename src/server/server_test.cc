@@ -299,8 +299,9 @@ TEST_F(ServerTest, WhatIsWrongIsNamed) {
       {"{" + user + R"(,"tool_choice":{"type":"function","function":{"name":"f"}}})",
        {400, "not among the tools"}},
       {"{" + user + R"(,"tool_choice":"required","tools":[{"type":"function",
-          "function":{"name":"f"}}]})",
-       {400, "tool_choice: a call that must be made"}},
+          "function":{"name":"f","parameters":{"oneOf":[]}}}]})",
+       {400, "f.parameters: oneOf is not supported for arguments"}},
+      {"{" + user + R"(,"tool_choice":"required"})", {400, "there are no tools"}},
       {"{" + user + R"(,"response_format":{"type":"xml"}})", {400, "found 'xml'"}},
       {"{" + user + R"(,"response_format":{"type":"json_schema","json_schema":{"schema":
           {"type":"object","patternProperties":{}}}}})",
