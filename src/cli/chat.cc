@@ -13,9 +13,18 @@ namespace hadal::cli {
 namespace {
 
 constexpr const char* kAbout =
-    "Conversations in the published chat format.\n"
+    "Talk to a model in the terminal.\n"
+    "\n"
+    "Without -m the embedded model answers, which is small and only tells stories. /help lists "
+    "the\n"
+    "commands of the conversation. From a pipe every line is a message, and answers alone are\n"
+    "printed. Two commands of its own turn conversations into prompts and back.\n"
     "\n"
     "Examples:\n"
+    "  hadal chat\n"
+    "  hadal chat -m ~/DeepSeek-V4-Flash --think --system \"Be brief.\" --ctx 128K\n"
+    "  echo \"Who are you?\" | hadal chat --seed 1\n"
+    "  hadal chat --url http://127.0.0.1:8080\n"
     "  hadal chat encode --jsonl < conversations.jsonl    messages to prompts\n"
     "  hadal chat parse --jsonl < completions.jsonl       completions to messages";
 
@@ -98,7 +107,7 @@ Status ChatParse(std::istream& in, std::ostream& out) { return ConvertLines(in, 
 
 void AddChat(Command app, Work* work) {
   const Command chat = app.AddCommand("chat", kAbout);
-  chat.RequireCommand();
+  AddTalk(chat, work);
   AddLines(chat, "encode", kEncodeAbout, work, ChatEncode);
   AddLines(chat, "parse", kParseAbout, work, ChatParse);
 }

@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "base/result.h"
+#include "cli/commands.h"
 
 namespace hadal::cli {
 
@@ -15,5 +16,8 @@ Status ChatEncode(std::istream& in, std::ostream& out);
 // {"text": "...", "thinking_mode": "chat"|"thinking"} to {"message": {...}} or {"error": "...",
 // "what": "..."}.
 Status ChatParse(std::istream& in, std::ostream& out);
+
+// The conversation in the terminal: what `hadal chat` is without a command of its own.
+void AddTalk(Command chat, Work* work);
 
 }  // namespace hadal::cli

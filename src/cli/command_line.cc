@@ -23,6 +23,34 @@ void SplitDescriptions(CLI::App& app) {
   for (CLI::App* command : app.get_subcommands({})) SplitDescriptions(*command);
 }
 
+// Up to where a person stops to read: of a help text, what fits beside a completion.
+std::string FirstWords(const std::string& text) {
+  return text.substr(0, text.find_first_of(":;(\n"));
+}
+
+OptionInfo DescribeOption(const CLI::Option& option) {
+  OptionInfo info;
+  for (const std::string& name : option.get_snames()) info.names.push_back("-" + name);
+  for (const std::string& name : option.get_lnames()) info.names.push_back("--" + name);
+  info.about = FirstWords(option.get_description());
+  info.takes_value = option.get_expected_max() > 0;
+  // CLI11 keeps what a value may be as text alone: "TEXT:{bash,zsh,fish}".
+  const std::string type = option.get_type_name();
+  const std::size_t begin = type.find('{'), end = type.find('}');
+  if (begin != type.npos && end != type.npos)
+    info.choices = CLI::detail::split(type.substr(begin + 1, end - begin - 1), ',');
+  return info;
+}
+
+CommandInfo DescribeApp(const CLI::App& app) {
+  CommandInfo info{app.get_name(), FirstWords(app.get_description()), {}, {}};
+  for (const CLI::Option* option : app.get_options({}))
+    info.options.push_back(DescribeOption(*option));
+  for (const CLI::App* command : app.get_subcommands({}))
+    info.commands.push_back(DescribeApp(*command));
+  return info;
+}
+
 }  // namespace
 
 Validator OneOf(std::vector<std::string> names) {
@@ -95,6 +123,15 @@ void Command::RequireCommand() const {
     if (app->get_subcommands().empty()) throw CLI::RequiredError("A subcommand");
   });
 }
+
+void Command::OnChosenAlone(std::function<void()> work) const {
+  app_->require_subcommand(0, 1);
+  app_->callback([app = app_, work = std::move(work)] {
+    if (app->get_subcommands().empty()) work();
+  });
+}
+
+CommandInfo Command::Describe() const { return DescribeApp(*app_); }
 
 void Command::TakeAll(std::function<void(std::vector<std::string>)> work) const {
   app_->prefix_command();

@@ -33,6 +33,19 @@ struct Validator {
 
 Validator OneOf(std::vector<std::string> names);
 
+// What the program says of itself, for scripts that complete its command lines.
+struct OptionInfo {
+  std::vector<std::string> names;  // "-m", "--model"; none: what needs no name
+  std::string about;               // first words of its help
+  bool takes_value = false;
+  std::vector<std::string> choices;  // if only these values are good
+};
+struct CommandInfo {
+  std::string name, about;
+  std::vector<OptionInfo> options;
+  std::vector<CommandInfo> commands;
+};
+
 class Option {
  public:
   explicit Option(CLI::Option* option) : option_(option) {}
@@ -66,8 +79,11 @@ class Command {
   Option AddFlag(const std::string& names, const std::string& help) const;  // sets nothing
   Option Find(const std::string& name) const;                               // one added before
 
-  void OnChosen(std::function<void()> work) const;  // once its flags are read
-  void RequireCommand() const;                      // one of its own must be chosen
+  CommandInfo Describe() const;
+
+  void OnChosen(std::function<void()> work) const;       // once its flags are read
+  void RequireCommand() const;                           // one of its own must be chosen
+  void OnChosenAlone(std::function<void()> work) const;  // without one of its own
   // Instead of OnChosen and options: all arguments that follow the command, --help too, as they
   // are.
   void TakeAll(std::function<void(std::vector<std::string>)> work) const;

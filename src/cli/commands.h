@@ -17,8 +17,9 @@ using Work = std::function<Status()>;
 void AddRun(Command app, Work* work);
 void AddServe(Command app, Work* work);
 void AddTokenize(Command app, Work* work);
-void AddTokenizer(Command app, Work* work);  // `tokenizer train`
-void AddChat(Command app, Work* work);       // `chat encode`, `chat parse`
+void AddTokenizer(Command app, Work* work);   // `tokenizer train`
+void AddChat(Command app, Work* work);        // `chat`, `chat encode`, `chat parse`
+void AddCompletion(Command app, Work* work);  // `completion bash`
 void AddInspect(Command app, Work* work);
 void AddQuantize(Command app, Work* work);
 void AddBench(Command app, Work* work);

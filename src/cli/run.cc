@@ -8,7 +8,9 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/stop_signal.h"
+#include "cli/chat_prompt.h"
 #include "cli/commands.h"
+#include "cli/constraint_flags.h"
 #include "cli/flags.h"
 #include "cli/note.h"
 #include "cli/run_stats.h"
@@ -33,15 +35,18 @@ constexpr const char* kAbout =
     "  hadal run -f book.txt --ram 8G --snapshot book.snap      Ctrl-C keeps what was read\n"
     "  hadal run --resume book.snap --snapshot book.snap\n"
     "  echo \"The king said\" | hadal run --stop \".\" --json\n"
+    "  hadal run --chat -p \"Who are you?\"\n"
+    "  hadal run -p \"A person:\" --json-schema person.json\n"
     "  hadal run -p \"The king\" --logit-bias 310=-100 --logprobs 5 --json";
 
 struct RunOptions {
   std::string model, prompt, prompt_file, resume;
   SampleFlags sample;
+  ConstraintFlags constraint;
   engine::GenerateOptions generate;
   std::size_t threads = 0;
-  bool prompt_given = false, no_bos = false, special = false, echo = false, stats = false,
-       json = false;
+  bool prompt_given = false, no_bos = false, special = false, chat = false, think = false,
+       echo = false, stats = false, json = false;
 };
 
 Result<std::string> ReadPrompt(const RunOptions& options) {
@@ -66,6 +71,15 @@ Json LogprobsJson(const engine::Logprobs& logprobs, const text::Tokenizer& token
   return json;
 }
 
+// The prompt as a question; a constraint begins behind the reasoning.
+Status AskInChat(const RunOptions& options, const std::string& question,
+                 const engine::ModelFiles& files, engine::GenerateOptions* generate) {
+  HADAL_TRY(generate->tokens, QuestionTokens(files.tokenizer, question, options.think));
+  if (options.think && generate->constraint.language)
+    generate->constraint.after = files.tokenizer.AddedToken(chat::kDeepSeekV4.think_end);
+  return Unit{};
+}
+
 Status Run(RunOptions options) {
   const std::atomic<bool>& stop = StopRequested();
   std::string prompt;
@@ -78,6 +92,8 @@ Status Run(RunOptions options) {
   generate.sample = SampleWith(options.sample, files.generation.sample);
   generate.bos = !options.no_bos;
   if (options.special) generate.control = text::ControlTokens::kRead;
+  HADAL_TRY(generate.constraint, ConstraintWith(options.constraint, files.tokenizer));
+  if (options.chat) HADAL_TRY_STATUS(AskInChat(options, prompt, files, &generate));
   generate.cancel = &stop;
 
   Threads threads(options.threads);
@@ -93,7 +109,10 @@ Status Run(RunOptions options) {
     progress->Set(done, fmt::format("{:.0f} tokens/s", progress->PerSecond(done)));
     if (done == total) progress.reset();
   };
+  talk::Screen screen(std::cout, talk::ScreenOfStdout());
+  AnswerText answer(options.think, options.json ? nullptr : &screen);
   callbacks.on_text = [&](std::string_view text) {
+    if (options.chat) return answer.Push(text);
     if (options.json) {
       whole += text;
       return;
@@ -105,20 +124,23 @@ Status Run(RunOptions options) {
   callbacks.on_logprobs = [&](const engine::Logprobs& of_token) {
     logprobs.push_back(LogprobsJson(of_token, files.tokenizer));
   };
-  if (options.echo && !prompt.empty()) callbacks.on_text(prompt);
+  if (options.echo && !options.chat && !prompt.empty()) callbacks.on_text(prompt);
   HADAL_TRY(const engine::GenerateResult result,
             options.resume.empty()
                 ? engine::Generate(files, threads, prompt, generate, callbacks)
                 : engine::ResumeGeneration(files, threads, options.resume, generate, callbacks));
   progress.reset();
+  if (options.chat) answer.Finish();
   if (result.snapshot_written)
     PrintNote(fmt::format("the state is in {}; go on with --resume", generate.snapshot));
   if (options.json) {
-    Json out = Json::MakeObject({{"text", whole}});
+    Json out = Json::MakeObject({{"text", options.chat ? answer.content() : whole}});
+    if (options.think) out.Set("reasoning", answer.reasoning());
     if (generate.logprobs) out.Set("logprobs", std::move(logprobs));
     out.Set("stats", RunStatsJson(result, files, threads.count()));
     std::fprintf(stdout, "%s\n", out.Dump(2).c_str());
   } else {
+    std::cout.flush();
     std::fputc('\n', stdout);
     if (options.stats) {
       std::fprintf(stderr, "\n%s", RunStatsText(result, files, threads.count()).c_str());
@@ -170,9 +192,16 @@ void AddRun(Command app, Work* work) {
   run.AddFlag("--special", options->special,
               "the prompt is in the chat format: control tokens such as <think> in it are read as "
               "such, not as text");
+  AddConstraintFlags(run, &options->constraint);
+  const Option chat = run.AddFlag("--chat", options->chat,
+                                  "the prompt is a question, asked in the model's chat format");
+  run.AddFlag("--think", options->think, "with --chat: reason before the answer").Needs(chat);
+  for (const char* name : {"--no-bos", "--special", "--prompt-tokens"})
+    chat.Excludes(run.Find(name));
   // What the file says is not said again.
   for (const Option option : sample) resume.Excludes(option);
-  for (const char* name : {"--prompt", "--file", "--prompt-tokens", "--no-bos", "--special"})
+  for (const char* name :
+       {"--prompt", "--file", "--prompt-tokens", "--no-bos", "--special", "--chat"})
     resume.Excludes(run.Find(name));
   run.AddFlag("--echo", options->echo, "print the prompt before its continuation");
   run.AddFlag("--stats", options->stats, "print speed and bytes by component to stderr at the end");

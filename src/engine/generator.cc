@@ -17,6 +17,7 @@ namespace {
 
 std::vector<std::int32_t> PromptTokens(const ModelFiles& files, std::string_view prompt,
                                        const GenerateOptions& options) {
+  if (!options.tokens.empty()) return options.tokens;
   std::vector<std::int32_t> tokens = files.tokenizer.Encode(prompt, options.control);
   const auto bos = files.model.config.bos_token_id;
   if (options.bos && bos) tokens.insert(tokens.begin(), static_cast<std::int32_t>(*bos));

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "base/threads.h"
@@ -19,7 +20,8 @@ struct GenerateOptions {
   SampleOptions sample;
   StopOptions stop;
   ConstraintOptions constraint = {};
-  bool bos = true;  // put the config's BOS in front of the prompt
+  std::vector<std::int32_t> tokens = {};  // the prompt, whole; empty: the text's
+  bool bos = true;                        // put the config's BOS in front of the prompt
   // kRead: the prompt is written in the chat format (text/tokenizer.h).
   text::ControlTokens control = text::ControlTokens::kText;
   std::size_t prefill_chunk =

@@ -1,0 +1,194 @@
+#include "talk/engine_answerer.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "base/table.h"
+#include "base/units.h"
+#include "chat/encode.h"
+#include "chat/prompt_tokens.h"
+#include "chat/stream_parser.h"
+#include "cost/engine_memory.h"
+#include "engine/footprint.h"
+
+namespace hadal::talk {
+namespace {
+
+constexpr std::uint64_t kDefaultContext = 32 * 1024;
+constexpr std::size_t kRows = 256;  // of a pass: speed against scratch
+
+// Text as it comes, told apart, and put together as a message.
+class Reader {
+ public:
+  Reader(bool thinking, const AnswerListener& listener, chat::Message* message)
+      : parser_(chat::kDeepSeekV4, {.thinking = thinking}), listener_(listener), out_(*message) {}
+
+  void Push(std::string_view text) { Take(parser_.Push(text)); }
+  void Finish() { Take(parser_.Finish()); }
+
+ private:
+  void Take(const std::vector<chat::StreamEvent>& events) {
+    using Kind = chat::StreamEvent::Kind;
+    for (const chat::StreamEvent& event : events) {
+      const bool reasoning = event.kind == Kind::kReasoning;
+      if (!reasoning && event.kind != Kind::kContent) continue;
+      (reasoning ? out_.reasoning : out_.content) += event.text;
+      if (listener_.on_text && !event.text.empty()) listener_.on_text(reasoning, event.text);
+    }
+  }
+
+  chat::StreamParser parser_;
+  const AnswerListener& listener_;
+  chat::Message& out_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::ModelFiles& files,
+                                                               Threads& threads,
+                                                               const EngineOptions& options,
+                                                               const std::atomic<bool>& stop) {
+  std::unique_ptr<EngineAnswerer> made(new EngineAnswerer(files, options));
+  const arch::Config& config = files.model.config;
+  std::uint64_t& context = made->options_.context;
+  if (context == 0)
+    context = std::min<std::uint64_t>(kDefaultContext, config.max_position_embeddings);
+  if (context > config.max_position_embeddings)
+    return Fail(Code::kInvalid, "a context of {}: the model has {}", FormatCount(context),
+                FormatCount(config.max_position_embeddings));
+  // The conversation's state, one that its next answer replaces, and those that are kept.
+  const arch::KvLayout layout(config, arch::Numerics::Stored());
+  const engine::Footprint footprint = engine::PlanFootprint(files.model, layout,
+                                                            {.tokens = context,
+                                                             .sequences = 2 + KeptStates::kMost,
+                                                             .chunk_tokens = kRows,
+                                                             .threads = threads.count()});
+  HADAL_TRY(made->note_, engine::CheckMemory(footprint, options.ram_bytes));
+  made->stop_ = &stop;
+  made->state_bytes_ = footprint.state();
+  made->use_.limit = context;
+  HADAL_TRY(made->scheduler_, engine::Scheduler::Create(files.model, threads,
+                                                        {.tokenizer = &files.tokenizer,
+                                                         .eos_ids = files.eos_ids,
+                                                         .max_rows = kRows,
+                                                         .max_running = 1,
+                                                         .state_bytes = made->state_bytes_,
+                                                         .interrupt = &stop}));
+  return made;
+}
+
+std::string EngineAnswerer::model() const {
+  return std::filesystem::path(files_.directory).filename().string();
+}
+
+std::string EngineAnswerer::about() const {
+  return fmt::format("{} · {} of weights · context {}", model(),
+                     FormatBytes(files_.model.checkpoint().tensor_bytes()),
+                     FormatCount(options_.context));
+}
+
+std::size_t EngineAnswerer::Room(std::size_t prompt) const {
+  const std::size_t left = prompt < options_.context ? options_.context - prompt : 0;
+  return std::min(left, options_.max_tokens.value_or(left));
+}
+
+// A request waits for memory until it is there; nobody but this gives it back.
+Status EngineAnswerer::MakeRoom(std::size_t tokens) {
+  const cache::Pool& pool = *scheduler_->pool();
+  const std::uint64_t needed =
+      cost::AllocatedState(files_.model.config, pool.layout(), tokens).total();
+  while (pool.used_bytes() + needed > state_bytes_)
+    if (!kept_.DropOldest())
+      return Fail(Code::kExhausted, "no memory for a conversation of {} tokens", tokens);
+  return Unit{};
+}
+
+Result<engine::Outcome> EngineAnswerer::Run(engine::Request request) {
+  std::optional<engine::Outcome> outcome;
+  request.on_end = [&](engine::Outcome end) { outcome = std::move(end); };
+  HADAL_TRY(const engine::RequestId id, scheduler_->Add(std::move(request)));
+  while (!outcome) {
+    if (stop_->load(std::memory_order_relaxed)) scheduler_->Cancel(id);
+    scheduler_->Step();
+  }
+  if (outcome->error) return *outcome->error;
+  return std::move(*outcome);
+}
+
+Result<engine::Outcome> EngineAnswerer::ReadPrompt(std::span<const std::int32_t> prompt,
+                                                   const AnswerListener& listener) {
+  engine::Request request{.tokens = {prompt.begin(), prompt.end()}};
+  request.stop.max_tokens = 0;
+  request.on_prompt = listener.on_prompt;
+  HADAL_TRY(request.state, kept_.Take(prompt));
+  HADAL_TRY(engine::Outcome read, Run(std::move(request)));
+  if (!read.state) return read;
+  HADAL_TRY(cache::Sequence fork, read.state->Fork());
+  kept_.Keep(prompt, std::move(fork));
+  return read;
+}
+
+Result<Answer> EngineAnswerer::Reply(const Conversation& conversation,
+                                     const AnswerListener& listener,
+                                     const std::atomic<bool>& /*stop*/) {
+  const bool thinking = conversation.effort != Effort::kNone;
+  HADAL_TRY(const std::vector<std::int32_t> prompt,
+            chat::PromptTokens(files_.tokenizer,
+                               chat::Encode(chat::kDeepSeekV4, conversation.messages,
+                                            {.thinking = thinking,
+                                             .max_effort = conversation.effort == Effort::kMax})));
+  const std::size_t room = Room(prompt.size());
+  if (room == 0)
+    return Fail(Code::kExhausted,
+                "the conversation has {} tokens, the context {}: /undo, /new, or a larger --ctx",
+                FormatCount(prompt.size()), FormatCount(options_.context));
+  HADAL_TRY_STATUS(MakeRoom(prompt.size() + room));
+  HADAL_TRY(engine::Outcome read, ReadPrompt(prompt, listener));
+  Answer answer{.message = {.role = chat::Role::kAssistant},
+                .end = Answer::End::kStopped,
+                .prompt_tokens = prompt.size(),
+                .read_tokens = read.read_tokens,
+                .prefill_seconds = read.prefill_seconds};
+  if (read.reason == engine::FinishReason::kCancelled) return answer;
+
+  Reader reader(thinking, listener, &answer.message);
+  engine::Request request{.tokens = prompt, .sample = conversation.sample};
+  request.stop.max_tokens = room;
+  request.state = std::move(read.state);
+  request.on_token = [&](const engine::TokenEvent& event) { reader.Push(event.text); };
+  HADAL_TRY(engine::Outcome said, Run(std::move(request)));
+  reader.Push(said.text);
+  reader.Finish();
+  answer.generated_tokens = said.generated_tokens;
+  answer.read_tokens += said.read_tokens;
+  answer.prefill_seconds += said.prefill_seconds;
+  answer.decode_seconds = said.decode_seconds;
+  if (said.reason == engine::FinishReason::kMaxTokens)
+    answer.end = Answer::End::kLimit;
+  else if (said.reason != engine::FinishReason::kCancelled)
+    answer.end = Answer::End::kWhole;
+  if (said.state) {
+    use_.tokens = said.tokens.size();
+    use_.cache_bytes = said.state->bytes();
+    kept_.Keep(said.tokens, std::move(*said.state));
+  }
+  return answer;
+}
+
+std::string EngineAnswerer::UseTable() const {
+  const cache::Pool& pool = *scheduler_->pool();
+  Table table({"", ">", ""});
+  table.Row(
+      {"context", FormatCount(use_.tokens), fmt::format("of {} tokens", FormatCount(use_.limit))});
+  table.Row({"cache", FormatBytes(use_.cache_bytes), "of this conversation"});
+  table.Row({"  fixed", FormatBytes(use_.cache_bytes == 0 ? 0 : pool.layout().fixed_bytes),
+             "windows and tails, whatever the context"});
+  table.Row({"all states", FormatBytes(pool.used_bytes()), "with those kept for /undo and /regen"});
+  table.Row({"scratch", FormatBytes(scheduler_->scratch_bytes()), ""});
+  table.Row({"weights", FormatBytes(files_.model.checkpoint().tensor_bytes()), "mapped"});
+  return table.Text();
+}
+
+}  // namespace hadal::talk

@@ -1,0 +1,61 @@
+// An engine in this process that answers. One thread.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/threads.h"
+#include "engine/model_files.h"
+#include "engine/scheduler.h"
+#include "talk/answerer.h"
+#include "talk/kept_states.h"
+
+namespace hadal::talk {
+
+struct EngineOptions {
+  std::uint64_t context = 0;  // tokens of a conversation; 0: 32K, or the model's if that is less
+  std::optional<std::size_t> max_tokens = {};  // of an answer; absent: what is left of the context
+  std::optional<std::uint64_t> ram_bytes = {};
+};
+
+class EngineAnswerer : public Answerer {
+ public:
+  // Files, threads and `stop`, which is what Reply will be given, outlive it. kInvalid: a context
+  // that the model does not have. kExhausted: no memory for it, with a table.
+  static Result<std::unique_ptr<EngineAnswerer>> Create(const engine::ModelFiles& files,
+                                                        Threads& threads,
+                                                        const EngineOptions& options,
+                                                        const std::atomic<bool>& stop);
+
+  const std::string& note() const { return note_; }  // a line that the user should see, or nothing
+  std::string model() const override;
+  std::string about() const override;
+  Result<Answer> Reply(const Conversation& conversation, const AnswerListener& listener,
+                       const std::atomic<bool>& stop) override;
+  ContextUse use() const override { return use_; }
+  std::string UseTable() const override;
+
+ private:
+  EngineAnswerer(const engine::ModelFiles& files, const EngineOptions& options)
+      : files_(files), options_(options) {}
+
+  std::size_t Room(std::size_t prompt) const;  // tokens that an answer may have
+  Status MakeRoom(std::size_t tokens);
+  // Reads the prompt but for its last token, and keeps the state behind it.
+  Result<engine::Outcome> ReadPrompt(std::span<const std::int32_t> prompt,
+                                     const AnswerListener& listener);
+  Result<engine::Outcome> Run(engine::Request request);
+
+  const engine::ModelFiles& files_;
+  EngineOptions options_;
+  const std::atomic<bool>* stop_ = nullptr;
+  std::string note_;
+  std::unique_ptr<engine::Scheduler> scheduler_;
+  std::uint64_t state_bytes_ = 0;
+  KeptStates kept_;
+  ContextUse use_;
+};
+
+}  // namespace hadal::talk

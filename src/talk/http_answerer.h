@@ -1,0 +1,39 @@
+// A server that answers: any that speaks the chat completions API, such as hadal serve. One thread.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "talk/answerer.h"
+
+namespace hadal::talk {
+
+struct ServerOptions {
+  std::string url = {};      // "http://127.0.0.1:8080", with or without "/v1" behind it
+  std::string model = {};    // the name to ask for; empty: the first that the server lists
+  std::string api_key = {};  // empty: none
+  std::optional<std::size_t> max_tokens = {};
+};
+
+class HttpAnswerer : public Answerer {
+ public:
+  // Asks the server for its models. kInvalid: an address that is none, or https. kIo, kNotFound: no
+  // such server, or not one of this kind.
+  static Result<std::unique_ptr<HttpAnswerer>> Create(const ServerOptions& options);
+
+  std::string model() const override { return options_.model; }
+  std::string about() const override { return options_.model + " at " + options_.url; }
+  Result<Answer> Reply(const Conversation& conversation, const AnswerListener& listener,
+                       const std::atomic<bool>& stop) override;
+  ContextUse use() const override { return use_; }
+  std::string UseTable() const override;
+
+ private:
+  explicit HttpAnswerer(ServerOptions options) : options_(std::move(options)) {}
+
+  ServerOptions options_;
+  std::string host_, port_, base_;  // of the url
+  ContextUse use_;
+};
+
+}  // namespace hadal::talk
