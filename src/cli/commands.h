@@ -25,7 +25,7 @@ void AddQuantize(Command app, Work* work);
 void AddBench(Command app, Work* work);
 void AddDoctor(Command app, Work* work);
 void AddSynth(Command app, Work* work);
-void AddEval(Command app, Work* work);   // `eval golden`, `eval perplexity` and these two
+void AddEval(Command app, Work* work);  // `eval golden`, `eval perplexity` and these two
 void AddEvalNeedle(Command eval, Work* work);
 void AddEvalAbilities(Command eval, Work* work);
 void AddPlan(Command app, Work* work);   // `plan show`, `claims`, `compare`, ...
