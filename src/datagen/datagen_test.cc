@@ -98,6 +98,7 @@ TEST(Questions, AreAnsweredByTheText) {
   for (int i = 0; i < 300; ++i) {
     const FactSheet sheet = MakeFacts(Half::kTraining, 1 + random.Below(4), &random);
     ExpectAnswered(sheet.text, sheet.questions, &known, &unknown);
+    for (const Question& q : sheet.questions) EXPECT_EQ(q.value.empty(), !q.known) << q.question;
     const Story story = MakeStory(i % 2 == 0 ? Half::kTraining : Half::kHeldOut, &random);
     ExpectAnswered(story.text, story.questions, &known, &unknown);
   }

@@ -123,7 +123,8 @@ FactSheet MakeFacts(Half half, std::size_t people, Random* random) {
       if (known) lines.push_back(Say(half, attribute.statements, cast, random));
       sheet.questions.push_back(
           {Say(half, attribute.questions, cast, random),
-           known ? Say(half, attribute.answers, cast, random) : DoesNotSay(half, random), known});
+           known ? Say(half, attribute.answers, cast, random) : DoesNotSay(half, random), known,
+           known ? cast["value"].text : std::string()});
     }
   }
   if (random->Below(2) == 0) Shuffle(&lines, random);
