@@ -31,6 +31,11 @@ void Limit(int resource, std::uint64_t most) {
   if (setrlimit(resource, &limit) != 0) _exit(kNotStarted);
 }
 
+// A shell's background jobs ignore some, and so would the program.
+void NoSignalIsIgnored() {
+  for (const int signal : {SIGHUP, SIGINT, SIGQUIT, SIGTERM}) std::signal(signal, SIG_DFL);
+}
+
 void Redirect(int fd, const char* path) {
   const int file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0 || dup2(file, fd) < 0) _exit(kNotStarted);
@@ -51,6 +56,7 @@ Program::Program(const std::string& name, std::vector<std::string> arguments, Li
   if (child_ != 0) return;
   Redirect(STDOUT_FILENO, out.c_str());
   Redirect(STDERR_FILENO, errors.c_str());
+  NoSignalIsIgnored();
   Limit(RLIMIT_CORE, 0);
   Limit(RLIMIT_FSIZE, limits.file_bytes);
   Limit(RLIMIT_AS, limits.address_bytes);
