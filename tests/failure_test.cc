@@ -131,6 +131,7 @@ TEST_F(FailureTest, TooLittleMemoryIsOneLine) {
       if (code == 0) continue;
       ++refused;
       EXPECT_EQ(ErrorLines(errors), 1u) << what << errors;
+      EXPECT_EQ(errors.find("std::"), std::string::npos) << what << errors;  // a library's words
     }
     EXPECT_GT(refused, 0u) << command[0];
     fs::remove_all(folder_.File("new"));

@@ -135,6 +135,22 @@ TEST_F(TrainerAndEngine, EveryTokenAgreesInFloat32) {
   EXPECT_LT(errors.back(), 5e-5);
 }
 
+// What the cache and the indexer round is the same in both, each by itself: who leaves it out is
+// further away at most tokens, several times.
+TEST_F(TrainerAndEngine, CacheAndIndexerRoundAlike) {
+  const auto exported = Exported(trained_, train::V4ModelImpl::Format::kF32, folder_.path());
+  const auto median = [&](const arch::Numerics& numerics, const train::Quantize& quantize) {
+    const Logits trained = TrainerLogits(
+        trained_, tokens_, {.attention = train::Attention::kSparse, .quantize = quantize});
+    return Errors(EngineLogits(exported, numerics, tokens_), trained)[kTokens / 2];
+  };
+  arch::Numerics kv = arch::Numerics::F32(), indexer = kv;
+  kv.fp8_kv = true;
+  indexer.quantised_indexer = true;
+  EXPECT_LT(5 * median(kv, {.kv = true}), median(kv, {}));
+  EXPECT_LT(5 * median(indexer, {.indexer = true}), median(indexer, {}));
+}
+
 // With everything quantised the two round activations differently (docs/numerics.md), and choices
 // that were close fall the other way: 0.07 at the median as measured, and 0.42 if the trainer
 // rounds nothing.

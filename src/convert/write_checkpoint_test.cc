@@ -111,16 +111,26 @@ TEST_F(WriteCheckpointTest, WhatFailsLeavesWhatWasThere) {
   const Error few = fails([](std::size_t, TensorSink&) { return Status(Unit{}); });
   EXPECT_NE(few.what.find("never given"), std::string::npos) << few.what;
 
-  // Stopped in the middle of a tensor; that the giver does not care changes nothing.
+  // Stopped in the middle of a tensor; what the giver makes of it changes nothing.
   std::atomic<bool> stop{false};
   const Error stopped = fails(
+      [&](std::size_t i, TensorSink& sink) -> Status {
+        stop = i == 2;
+        const Status gave = Give(i, sink);
+        return gave.ok() ? gave : Within("the giver's words", gave.error());
+      },
+      &stop);
+  EXPECT_EQ(stopped.code, Code::kCancelled);
+  EXPECT_EQ(stopped.what, "stopped");
+  stop = false;
+  const Error ignored = fails(
       [&](std::size_t i, TensorSink& sink) -> Status {
         stop = i == 2;
         static_cast<void>(Give(i, sink));
         return Unit{};
       },
       &stop);
-  EXPECT_EQ(stopped.code, Code::kCancelled) << stopped.what;
+  EXPECT_EQ(ignored.what, "stopped");
 }
 
 }  // namespace
