@@ -406,6 +406,9 @@ TEST(Server, RefusesWhatItCannotQueue) {
 }
 
 TEST(Server, ReadyInUnderASecond) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes its time";
+#endif
   const Stopwatch clock;
   TestServer server;
   EXPECT_EQ(server.Get("/health").status, 200);
@@ -457,6 +460,9 @@ TEST(Server, NoAddressBeyondThisMachineWithoutAKey) {
 }
 
 TEST(Server, MemoryComesBackAfterManyRequestsAndDisconnects) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer keeps what is freed";
+#endif
   TestServer server;
   std::mt19937 random(1);
   const auto round = [&](int requests) {
