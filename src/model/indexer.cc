@@ -7,19 +7,13 @@
 #include "kernels/hadamard.h"
 #include "kernels/packed_index_scores.h"
 #include "kernels/rows.h"
-#include "kernels/select_rows.h"
+#include "model/choose.h"
 #include "model/compressor.h"
 #include "model/entries.h"
 #include "model/linear.h"
 
 namespace hadal::model {
 namespace {
-
-constexpr std::size_t kPageEntries = arch::kPageTokens / arch::kCsaRatio;
-
-std::size_t VisibleEntries(const Pass& pass, std::size_t row) {
-  return (pass.batch.positions[row] + 1) / arch::kCsaRatio;
-}
 
 // Queries and keys both FP4 as stored, nothing else rounded: the scores can be had in integers.
 bool UsesPackedScores(const Pass& pass) {
@@ -58,38 +52,17 @@ kernels::IndexQueries PrepareQueries(const Pass& pass, View2<float> q, View2<flo
   return queries;
 }
 
-// Chooses for every row among the keys of its sequence.
-void SelectRows(const Pass& pass, std::size_t layer, const kernels::IndexQueries& queries,
-                View2<std::uint32_t> chosen, Arena& arena) {
-  Arena::Scope scope(arena);
-  const std::span<kernels::IndexedEntries> rows = scope.Take<kernels::IndexedEntries>(pass.rows());
-  for (std::size_t t = 0; t < rows.size(); ++t)
-    rows[t] = {IndexKeys(pass, *pass.batch.chunks[pass.batch.chunk_of[t]].sequence, layer),
-               VisibleEntries(pass, t)};
-  const View2<float> scratch = scope.Take<float>(
-      pass.threads.count(), kernels::SelectScratchFloats(kPageEntries, pass.config.index_head_dim));
-  kernels::SelectRows(rows, queries, chosen, pass.best, scratch, pass.threads);
-}
-
 }  // namespace
 
 Selection SelectEntries(const Pass& pass, std::size_t layer, const Indexer& indexer,
                         View2<const float> x, View2<const float> q_latent, Arena::Scope& scope) {
-  const View2<std::uint32_t> chosen = scope.Take<std::uint32_t>(x.rows(), pass.config.index_topk);
-  const std::span<std::uint32_t> count = scope.Take<std::uint32_t>(x.rows());
-  for (std::size_t t = 0; t < x.rows(); ++t)
-    count[t] = static_cast<std::uint32_t>(std::min(VisibleEntries(pass, t), chosen.cols()));
-  const Selection selection{chosen, count};
-
+  const Choices choices = TakeChoices(pass, arch::kCsaRatio, scope);
   Compress(pass, layer, indexer.compressor, EntryKind::kIndexKey, x, scope.arena());
   Arena::Scope own(scope.arena());
   const View2<float> q = Linear(pass, q_latent, indexer.wq_b, own);
   const View2<float> w = Linear(pass, x, indexer.weights_proj, own);
-  SelectRows(pass, layer, PrepareQueries(pass, q, w, own), chosen, scope.arena());
-  if (pass.observer != nullptr)
-    for (std::size_t t = 0; t < x.rows(); ++t)
-      pass.observer->Selected(pass.first_layer + layer, pass.batch.first_row + t, selection.Of(t));
-  return selection;
+  return Choose(pass, layer, arch::kCsaRatio, PrepareQueries(pass, q, w, own), choices,
+                scope.arena());
 }
 
 std::size_t SelectEntriesBytes(const arch::Config& c, std::size_t rows, std::size_t threads) {
@@ -97,9 +70,7 @@ std::size_t SelectEntriesBytes(const arch::Config& c, std::size_t rows, std::siz
   const std::size_t w = Arena::BytesOf<float>(rows, c.index_n_heads);
   const std::size_t packed = Arena::BytesOf<std::byte>(
       rows, kernels::PackedIndexQueryBytes(c.index_n_heads, c.index_head_dim));
-  const std::size_t select =
-      Arena::BytesOf<kernels::IndexedEntries>(rows) +
-      Arena::BytesOf<float>(threads, kernels::SelectScratchFloats(kPageEntries, c.index_head_dim));
+  const std::size_t select = ChooseBytes(c, arch::kCsaRatio, rows, threads);
   return std::max({CompressBytes(c, EntryKind::kIndexKey, rows, threads),
                    q + LinearInputBytes(rows, c.q_lora_rank),
                    q + w + LinearInputBytes(rows, c.hidden_size), q + w + packed + select});

@@ -6,7 +6,7 @@
 #include "kernels/hadamard.h"
 #include "kernels/layer_norm.h"
 #include "kernels/rows.h"
-#include "kernels/select_rows.h"
+#include "model/choose.h"
 #include "model/entries.h"
 #include "model/linear.h"
 
@@ -15,6 +15,7 @@ namespace {
 
 constexpr float kKeyNormEps = 1e-6f;  // of the layer norm, whatever rms_norm_eps is
 constexpr std::size_t kFp8Block = 128;
+constexpr std::size_t kTokensOfAKey = 1;
 
 float InverseRoot(std::size_t n) {
   return static_cast<float>(1 / std::sqrt(static_cast<double>(n)));
@@ -63,41 +64,18 @@ View2<const float> HeadWeightsOf(const Pass& pass, const LatentIndexer& indexer,
   return w;
 }
 
-std::size_t Visible(const Pass& pass, std::size_t row) { return pass.batch.positions[row] + 1; }
-
-void SelectRows(const Pass& pass, std::size_t layer, const kernels::IndexQueries& queries,
-                View2<std::uint32_t> chosen, Arena& arena) {
-  Arena::Scope scope(arena);
-  const std::span<kernels::IndexedEntries> rows = scope.Take<kernels::IndexedEntries>(pass.rows());
-  for (std::size_t t = 0; t < rows.size(); ++t)
-    rows[t] = {IndexKeys(pass, *pass.batch.chunks[pass.batch.chunk_of[t]].sequence, layer),
-               Visible(pass, t)};
-  const View2<float> scratch = scope.Take<float>(
-      pass.threads.count(),
-      kernels::SelectScratchFloats(arch::kPageTokens, pass.config.index_head_dim));
-  kernels::SelectRows(rows, queries, chosen, pass.best, scratch, pass.threads);
-}
-
 }  // namespace
 
 Selection SelectTokens(const Pass& pass, std::size_t layer, const LatentIndexer& indexer,
                        View2<const float> x, View2<const float> q_latent, Arena::Scope& scope) {
-  const View2<std::uint32_t> chosen = scope.Take<std::uint32_t>(x.rows(), pass.config.index_topk);
-  const std::span<std::uint32_t> count = scope.Take<std::uint32_t>(x.rows());
-  for (std::size_t t = 0; t < x.rows(); ++t)
-    count[t] = static_cast<std::uint32_t>(std::min(Visible(pass, t), chosen.cols()));
-  const Selection selection{chosen, count};
-
+  const Choices choices = TakeChoices(pass, kTokensOfAKey, scope);
   StoreKeys(pass, layer, indexer, x, scope.arena());
   Arena::Scope own(scope.arena());
   const View2<const float> q = Queries(pass, indexer, q_latent, own);
   const View2<const float> w = HeadWeightsOf(pass, indexer, x, own);
-  SelectRows(pass, layer, {.format = KeyFormatOf(pass), .q = q, .w = w, .packed = {}}, chosen,
-             scope.arena());
-  if (pass.observer != nullptr)
-    for (std::size_t t = 0; t < x.rows(); ++t)
-      pass.observer->Selected(pass.first_layer + layer, pass.batch.first_row + t, selection.Of(t));
-  return selection;
+  return Choose(pass, layer, kTokensOfAKey,
+                {.format = KeyFormatOf(pass), .q = q, .w = w, .packed = {}}, choices,
+                scope.arena());
 }
 
 std::size_t SelectTokensBytes(const arch::Config& c, std::size_t rows, std::size_t threads) {
@@ -106,10 +84,7 @@ std::size_t SelectTokensBytes(const arch::Config& c, std::size_t rows, std::size
       std::max(LinearInputBytes(rows, c.hidden_size), Arena::BytesOf<std::byte*>(rows));
   const std::size_t q = Arena::BytesOf<float>(rows, c.index_n_heads * c.index_head_dim);
   const std::size_t w = Arena::BytesOf<float>(rows, c.index_n_heads);
-  const std::size_t select =
-      Arena::BytesOf<kernels::IndexedEntries>(rows) +
-      Arena::BytesOf<float>(threads,
-                            kernels::SelectScratchFloats(arch::kPageTokens, c.index_head_dim));
+  const std::size_t select = ChooseBytes(c, kTokensOfAKey, rows, threads);
   return std::max({keys, q + LinearInputBytes(rows, c.q_lora_rank), q + w + select});
 }
 
