@@ -1,13 +1,14 @@
 # One layer = one folder of src/ = one library, linking only the layers named in NEEDS.
 # tools/check_layers.py checks the includes against the same table.
 #
-#   hadal_layer(NAME [OWN_HEADERS] [NEEDS layer...] [LIBS target...])
+#   hadal_layer(NAME [OWN_HEADERS] [LIGHT] [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
 # A file named *_avx2.cc, *_avxvnni.cc, *_avx512.cc or *_avx512bf16.cc is compiled for that
 # instruction set. With HADAL_SIMD off, the default on processors other than x86-64, they and
 # *_x86.cc are left out and no_simd.cc stands in. OWN_HEADERS: the layer says itself which headers
-# are precompiled (cmake/Precompile.cmake).
+# are precompiled (cmake/Precompile.cmake). LIGHT: no time is spent in it worth optimising for; -O1
+# compiles it a fifth faster.
 set(HADAL_SIMD_DEFAULT OFF)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(HADAL_SIMD_DEFAULT ON)
@@ -15,7 +16,7 @@ endif()
 option(HADAL_SIMD "the vector kernels for x86-64" ${HADAL_SIMD_DEFAULT})
 
 function(hadal_layer name)
-  cmake_parse_arguments(arg "OWN_HEADERS" "" "NEEDS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "OWN_HEADERS;LIGHT" "" "NEEDS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
@@ -33,6 +34,9 @@ function(hadal_layer name)
   else()
     add_library(hadal_${name} INTERFACE)
     target_link_libraries(hadal_${name} INTERFACE hadal_flags ${arg_NEEDS} ${arg_LIBS})
+  endif()
+  if(arg_LIGHT)
+    target_compile_options(hadal_${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
   endif()
   hadal_isa_flags(${sources})
   set(own_headers)

@@ -149,6 +149,25 @@ Library ToLibrary(const Json& json) {
 
 }  // namespace
 
+Json::Json() = default;
+Json::Json(std::nullptr_t) {}
+Json::Json(bool v) : value_(v) {}
+Json::Json(int v) : value_(std::int64_t{v}) {}
+Json::Json(std::int64_t v) : value_(v) {}
+Json::Json(double v) : value_(v) {}
+Json::Json(const char* v) : value_(std::string(v)) {}
+Json::Json(std::string v) : value_(std::move(v)) {}
+Json::Json(std::string_view v) : value_(std::string(v)) {}
+Json::Json(Array v) : value_(std::move(v)) {}
+Json::Json(Object v) : value_(std::move(v)) {}
+Json::Json(const Json& other) = default;
+Json::Json(Json&& other) noexcept = default;
+Json& Json::operator=(const Json& other) = default;
+Json& Json::operator=(Json&& other) noexcept = default;
+Json::~Json() = default;
+
+Json Json::MakeObject(std::initializer_list<Member> members) { return Json(Object(members)); }
+
 Json::Json(std::uint64_t v) {
   if (v <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
     value_ = static_cast<std::int64_t>(v);

@@ -22,19 +22,26 @@ class Json {
   using Member = std::pair<std::string, Json>;
   using Object = std::vector<Member>;
 
-  Json() = default;                                     // null
-  Json(std::nullptr_t) {}                               // NOLINT(google-explicit-constructor)
-  Json(bool v) : value_(v) {}                           // NOLINT(google-explicit-constructor)
-  Json(int v) : value_(std::int64_t{v}) {}              // NOLINT(google-explicit-constructor)
-  Json(std::int64_t v) : value_(v) {}                   // NOLINT(google-explicit-constructor)
-  Json(std::uint64_t v);                                // NOLINT(google-explicit-constructor)
-  Json(double v) : value_(v) {}                         // NOLINT(google-explicit-constructor)
-  Json(const char* v) : value_(std::string(v)) {}       // NOLINT(google-explicit-constructor)
-  Json(std::string v) : value_(std::move(v)) {}         // NOLINT(google-explicit-constructor)
-  Json(std::string_view v) : value_(std::string(v)) {}  // NOLINT(google-explicit-constructor)
-  Json(Array v) : value_(std::move(v)) {}               // NOLINT(google-explicit-constructor)
-  Json(Object v) : value_(std::move(v)) {}              // NOLINT(google-explicit-constructor)
-  static Json MakeObject(std::initializer_list<Member> members) { return Json(Object(members)); }
+  // Not inline, nor is what copies and destroys: hundreds of places build and drop values, and each
+  // would be compiled again for every kind of value.
+  Json();                    // null
+  Json(std::nullptr_t);      // NOLINT(google-explicit-constructor)
+  Json(bool v);              // NOLINT(google-explicit-constructor)
+  Json(int v);               // NOLINT(google-explicit-constructor)
+  Json(std::int64_t v);      // NOLINT(google-explicit-constructor)
+  Json(std::uint64_t v);     // NOLINT(google-explicit-constructor)
+  Json(double v);            // NOLINT(google-explicit-constructor)
+  Json(const char* v);       // NOLINT(google-explicit-constructor)
+  Json(std::string v);       // NOLINT(google-explicit-constructor)
+  Json(std::string_view v);  // NOLINT(google-explicit-constructor)
+  Json(Array v);             // NOLINT(google-explicit-constructor)
+  Json(Object v);            // NOLINT(google-explicit-constructor)
+  Json(const Json& other);
+  Json(Json&& other) noexcept;
+  Json& operator=(const Json& other);
+  Json& operator=(Json&& other) noexcept;
+  ~Json();
+  static Json MakeObject(std::initializer_list<Member> members);
 
   bool is_null() const { return value_.index() == 0; }
   const bool* AsBool() const { return std::get_if<bool>(&value_); }
