@@ -14,10 +14,12 @@ import signal
 import stat
 import sys
 import tempfile
+import termios
 import time
 
 PROGRAM = sys.argv[1]
 SECONDS = 60  # for anything that is waited for
+LOCAL_MODES = 3  # place in what tcgetattr gives
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -50,6 +52,17 @@ class Terminal:
             self.read(0.1)
         return match.end()
 
+    def ready(self, pattern, since=0):
+        """Likewise of the prompt behind it, and once the terminal gives every key as it is, which
+        libedit asks for after the prompt: a Ctrl-D typed before ends nothing."""
+        end = self.wait("> ", self.wait(pattern, since))
+        deadline = time.monotonic() + SECONDS
+        while termios.tcgetattr(self.file)[LOCAL_MODES] & termios.ICANON:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"no raw terminal behind {self.text!r}")
+            time.sleep(0.001)
+        return end
+
     def type(self, text):
         begin = len(self.text)
         os.write(self.file, text.encode())
@@ -75,19 +88,19 @@ def check(condition, what, terminal):
 
 def answers_and_history(history):
     t = Terminal("--history", history, "--seed", "1", "--max-tokens", "12")
-    t.wait("/help lists the commands")
+    t.ready("/help lists the commands")
     since = t.type("Once upon a tine\x02\x08m\r")  # one back, delete, and another letter
-    end = t.wait(r"12 tokens at .*cut at the token limit .*context \d+ of .*cache .*B", since)
+    t.ready(r"12 tokens at .*cut at the token limit .*context \d+ of .*cache .*B", since)
     check("\x1b[2m" in t.text, "no dimmed status line", t)
     since = t.type("/read /no/such\r")
-    t.wait(r"! /no/such: cannot open: No such file", since)
+    t.ready(r"! /no/such: cannot open: No such file", since)
     since = t.type("\x1b[A\x1b[A\r")  # two up: the message again
-    end = t.wait(r"12 tokens at", since)
+    end = t.ready(r"12 tokens at", since)
     check("Once upon a time" in SGR.sub("", t.text[since:end]), "no history", t)
     since = t.type("a\\\r")
     t.wait("… ", since)
     since = t.type("b\r")
-    t.wait("12 tokens at", since)
+    t.ready("12 tokens at", since)
     t.type("\x04")
     check(t.end() == 0, "Ctrl-D", t)
     check(stat.S_IMODE(os.stat(history).st_mode) == 0o600, "the history's mode", t)
@@ -99,7 +112,7 @@ def answers_and_history(history):
 
 def history_of_before(history):
     t = Terminal("--history", history, "--max-tokens", "4")
-    t.wait("/help lists the commands")
+    t.ready("/help lists the commands")
     since = t.type("\x1b[A\x1b[A\x1b[A\r")
     t.wait("! /read|No such file", since)
     t.type("/quit\r")
@@ -108,13 +121,13 @@ def history_of_before(history):
 
 def interrupts():
     t = Terminal("--no-history", "--seed", "1")
-    t.wait("/help lists the commands")
+    t.ready("/help lists the commands")
     since = t.type("half a line\x03")
-    t.wait(r"\^C", since)
+    t.ready(r"\^C", since)
     since = t.type("Once upon a time\r")
     t.wait("time\r\n.{40}", since)  # some of the answer
     t.type("\x03")
-    t.wait("tokens at .*stopped", since)
+    t.ready("tokens at .*stopped", since)
     since = t.type("/stats\r")
     t.wait("temperature", since)
     since = t.type("/undo\r")
@@ -127,7 +140,7 @@ def without_colours():
     for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         t = Terminal("--no-history", "--seed", "1", "--max-tokens", "5", "--think", "--fold",
                      **environment)
-        t.wait("/help lists the commands")
+        t.ready("/help lists the commands")
         since = t.type("Once\r")
         t.wait("5 tokens at", since)
         t.type("/quit\r")
