@@ -21,8 +21,9 @@ std::uint64_t IndexedRatio(const arch::Config& config) {
 // Where in a needle's statement its value begins; its end if the tokens differ there.
 std::size_t ValueOffset(const PlacedNeedle& needle, Tokens value) {
   const Tokens words = value.first(value.size() - 1);  // without the full stop
-  const auto at = std::ranges::find_end(needle.statement, words);
-  return static_cast<std::size_t>(at.begin() - needle.statement.begin());
+  const auto& statement = needle.statement;
+  const auto at = std::find_end(statement.begin(), statement.end(), words.begin(), words.end());
+  return static_cast<std::size_t>(at - statement.begin());
 }
 
 }  // namespace
