@@ -65,10 +65,11 @@ TEST_F(WriteCheckpointTest, EveryTensorGetsItsBytes) {
   const io::Checkpoint checkpoint = io::Checkpoint::Open(Out()).value();
   EXPECT_EQ(report->bytes, checkpoint.tensor_bytes());
   for (std::size_t i = 0; i < specs_.size(); ++i) {
-    for (const std::byte b : checkpoint.Find(specs_[i].name)->data)
-      ASSERT_EQ(b, static_cast<std::byte>(i)) << specs_[i].name;
+    const io::TensorView codes = checkpoint.Find(specs_[i].name).value();
+    for (const std::byte b : codes.data) ASSERT_EQ(b, static_cast<std::byte>(i)) << specs_[i].name;
     if (i == 0) continue;  // the gate has no scales
-    for (const std::byte b : checkpoint.Find(arch::ScaleName(specs_[i].id))->data)
+    const io::TensorView scales = checkpoint.Find(arch::ScaleName(specs_[i].id)).value();
+    for (const std::byte b : scales.data)
       ASSERT_EQ(b, static_cast<std::byte>(64 + i)) << specs_[i].name;
   }
 }
