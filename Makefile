@@ -20,7 +20,7 @@ TSAN_TESTS := base engine
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: help build run test bench evidence-v32 train-deps format check tidy asan tsan clang test-aarch64 fuzz install clean deps-engine links
+.PHONY: help build run test bench evidence-v32 train-deps format check tidy asan tsan clang test-aarch64 fuzz deb install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -38,7 +38,7 @@ run: deps-engine $(RELEASE)/build.ninja  ## generate text with the embedded mode
 	build/hadal run --echo --stats --prompt "$$PROMPT"
 
 test:  ## build everything, run the tests; installs LibTorch unless HADAL_WITH_TORCH=OFF
-	@$(DEPS) engine test web $(BROWSER) $(TRAIN)
+	@$(DEPS) engine test web $(BROWSER) $(TRAIN) package
 	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
 	cmake --build $(RELEASE) -j$(JOBS)
 	@$(MAKE) -s links
@@ -110,6 +110,12 @@ test-aarch64:  ## build for 64-bit ARM and run tests under qemu; Debian on anoth
 fuzz:  ## run every fuzz target for FUZZ_SECONDS (60) seconds
 	@$(DEPS) engine fuzz
 	tools/fuzz.sh $(FUZZ_SECONDS)
+
+deb: deps-engine  ## build a Debian package in build/deb: programs, page, model, manual, completions, unit
+	@$(DEPS) web package
+	@test -e $(RELEASE)/build.ninja || cmake --preset release -DHADAL_BUILD_TESTS=OFF $(TORCH)
+	cmake --build $(RELEASE) --target programs -j$(JOBS)
+	cpack --config $(RELEASE)/CPackConfig.cmake -B build/deb
 
 install: build  ## install the programs under PREFIX (/usr/local)
 	cmake --install $(RELEASE) --prefix $(PREFIX)

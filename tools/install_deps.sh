@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the Debian/Ubuntu packages of the named groups, if any is missing; says what and why.
 #
-#   tools/install_deps.sh engine [test] [web] [browser] [train] [bench] [check] [fuzz] [aarch64]
+#   tools/install_deps.sh engine [test] [web] [browser] [train] [bench] [package] [check] [fuzz]
+#                         [aarch64]
 #
 # Runs apt-get as root, or through sudo. Asks once before it installs when a person is there (stdin
 # is a terminal, CI is unset, ASSUME_YES is not 1). HADAL_SKIP_DEPS=1 skips everything, for systems
@@ -51,6 +52,10 @@ LIST
     bench) cat <<'LIST' ;;
 libbenchmark-dev micro-benchmarks
 LIST
+    package) cat <<'LIST' ;;
+dpkg-dev finds what libraries a package needs
+file tells programs from other files of a package
+LIST
     check) cat <<'LIST' ;;
 python3 the scripts of tools/
 clang-format formatting
@@ -70,8 +75,8 @@ LIST
       echo "qemu-user runs programs for 64-bit ARM"
       { packages engine; packages test; } |
         sed -n '/^libcli11/d; s/^\(lib[^ ]*\) \(.*\)/\1:arm64 \2, for ARM/p' ;;
-    *) echo "install_deps: unknown group '$1'; known: engine test web browser train bench check" \
-         "fuzz aarch64" >&2
+    *) echo "install_deps: unknown group '$1'; known: engine test web browser train bench" \
+         "package check fuzz aarch64" >&2
        return 1 ;;
   esac
 }
@@ -96,7 +101,7 @@ npm_ci() {  # FOLDER REASON CONSEQUENCE
 
 installed() { [[ $(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]; }
 
-[[ $# -gt 0 ]] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[[ $# -gt 0 ]] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 groups="$*" wanted=""
 for group in "$@"; do wanted+=$(packages "$group")$'\n'; done
 [[ ${HADAL_SKIP_DEPS:-} != 1 ]] || exit 0

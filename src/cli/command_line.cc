@@ -32,18 +32,26 @@ OptionInfo DescribeOption(const CLI::Option& option) {
   OptionInfo info;
   for (const std::string& name : option.get_snames()) info.names.push_back("-" + name);
   for (const std::string& name : option.get_lnames()) info.names.push_back("--" + name);
-  info.about = FirstWords(option.get_description());
+  info.help = option.get_description();
+  info.about = FirstWords(info.help);
   info.takes_value = option.get_expected_max() > 0;
+  info.default_text = option.get_default_str();
   // CLI11 keeps what a value may be as text alone: "TEXT:{bash,zsh,fish}".
   const std::string type = option.get_type_name();
   const std::size_t begin = type.find('{'), end = type.find('}');
   if (begin != type.npos && end != type.npos)
     info.choices = CLI::detail::split(type.substr(begin + 1, end - begin - 1), ',');
+  info.value = info.names.empty() ? option.get_name() : type.substr(0, type.find(':'));
   return info;
 }
 
 CommandInfo DescribeApp(const CLI::App& app) {
-  CommandInfo info{app.get_name(), FirstWords(app.get_description()), {}, {}};
+  CommandInfo info{.name = app.get_name(),
+                   .about = FirstWords(app.get_description()),
+                   .summary = app.get_description(),
+                   .text = app.get_footer(),
+                   .options = {},
+                   .commands = {}};
   for (const CLI::Option* option : app.get_options({}))
     info.options.push_back(DescribeOption(*option));
   for (const CLI::App* command : app.get_subcommands({}))

@@ -33,15 +33,17 @@ struct Validator {
 
 Validator OneOf(std::vector<std::string> names);
 
-// What the program says of itself, for scripts that complete its command lines.
+// What the program says of itself, for scripts that complete its command lines and for its manual.
 struct OptionInfo {
   std::vector<std::string> names;  // "-m", "--model"; none: what needs no name
-  std::string about;               // first words of its help
+  std::string about, help;         // the first words of its help, and all of it
   bool takes_value = false;
+  std::string value, default_text;   // its value's kind or name; what it is if not given
   std::vector<std::string> choices;  // if only these values are good
 };
 struct CommandInfo {
-  std::string name, about;
+  std::string name, about;    // its first words
+  std::string summary, text;  // its first line; what its help says below the first line
   std::vector<OptionInfo> options;
   std::vector<CommandInfo> commands;
 };

@@ -20,6 +20,7 @@ void AddTokenize(Command app, Work* work);
 void AddTokenizer(Command app, Work* work);   // `tokenizer train`
 void AddChat(Command app, Work* work);        // `chat`, `chat encode`, `chat parse`
 void AddCompletion(Command app, Work* work);  // `completion bash`
+void AddMan(Command app, Work* work);         // pages of the manual
 void AddInspect(Command app, Work* work);
 void AddQuantize(Command app, Work* work);
 void AddBench(Command app, Work* work);

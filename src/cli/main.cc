@@ -52,6 +52,7 @@ Status DoWork(int argc, char** argv, std::optional<int>* code) {
   AddTokenizer(app, &work);
   AddChat(app, &work);
   AddCompletion(app, &work);
+  AddMan(app, &work);
   *code = program.Parse(argc, argv);
   if (*code) return Unit{};
   if (!work) {  // no command, or a group of commands without one of them
