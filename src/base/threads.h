@@ -1,18 +1,20 @@
-// A pool of worker threads that splits a range the same way every time.
+// A pool of worker threads that share out ranges.
 //
-// Run(n, f) calls f(i) once for every i in [0, n); thread w of W takes the contiguous block
-// [n*w/W, n*(w+1)/W). Which thread computes an item therefore never changes what it computes:
-// callers give each output element to exactly one item, so results do not depend on the number of
-// threads.
+// Run(n, f) calls f(i) once for every i in [0, n). Thread w of W begins with the block
+// [n*w/W, n*(w+1)/W), piece by piece, and then takes pieces that others have not begun: on a machine
+// that has other work to do, nobody waits for a thread that is not running unless it holds a piece.
+// Which thread computes an item must not change what it computes: callers give each output element
+// to exactly one item, so results do not depend on the number of threads.
 //
 // One Run at a time per pool; it must not be called from inside f. What f throws, Run throws when
-// all threads are done; of several exceptions, one. The pool outlives every Run; workers sleep
-// between them.
+// all items are done; of several exceptions, one, and the rest of the piece is left out. The pool
+// outlives every Run; workers spin for a moment between them, and then sleep.
 #pragma once
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -23,6 +25,10 @@ namespace hadal {
 
 class Threads {
  public:
+  // Of a block, if it has so many items: what a thread holds at a time. Whoever cuts work into items
+  // for it gives every thread so many.
+  static constexpr std::size_t kPieces = 4;
+
   // count >= 1; the caller's thread is one of them. Where the system gives fewer, it works with
   // these, and says so in the log.
   explicit Threads(std::size_t count);
@@ -30,7 +36,7 @@ class Threads {
   Threads(const Threads&) = delete;
   Threads& operator=(const Threads&) = delete;
 
-  std::size_t count() const { return workers_.size() + 1; }
+  std::size_t count() const { return blocks_.size(); }
 
   template <class F>
   void Run(std::size_t items, F&& f) {
@@ -53,21 +59,32 @@ class Threads {
 
  private:
   using Call = void (*)(void*, std::size_t);
+
+  // How many items of a thread's block nobody has begun, in one number with the Run they belong to,
+  // so that a thread that comes late takes nothing of another Run's.
+  struct alignas(64) Block {
+    std::atomic<std::uint64_t> run_and_left{0};
+  };
+
   void Start(std::size_t items, Call call, void* fn);
-  void RunBlock(std::size_t worker);
+  void Work(std::uint32_t run, std::size_t first_block);
+  bool TakePiece(std::uint32_t run, std::size_t block, std::size_t* begin, std::size_t* end);
+  void RunPiece(std::size_t begin, std::size_t end);
   void Rethrow();
   void WorkerLoop(std::size_t worker);
 
   std::vector<std::thread> workers_;
+  std::vector<Block> blocks_;
   std::mutex mutex_;
   std::condition_variable wake_, done_;
-  std::atomic<std::size_t> generation_{0};
-  std::atomic<std::size_t> running_{0};
+  alignas(64) std::atomic<std::uint32_t> run_{0};  // their number
+  alignas(64) std::atomic<std::size_t> left_{0};   // items of this Run that are not done
   bool stop_ = false;
   std::exception_ptr problem_;  // the first of a Run, behind mutex_
-  std::size_t items_ = 0;
-  Call call_ = nullptr;
-  void* fn_ = nullptr;
+  // Atomic only because a thread that comes late may look while the next Run is being set up.
+  std::atomic<std::size_t> items_{0};
+  std::atomic<Call> call_{nullptr};
+  std::atomic<void*> fn_{nullptr};
 };
 
 }  // namespace hadal

@@ -14,7 +14,7 @@
 namespace hadal {
 namespace {
 
-TEST(Threads, RunsEveryItemOnceOnItsOwnBlock) {
+TEST(Threads, RunsEveryItemOnce) {
   for (std::size_t count : {1u, 2u, 3u, 5u}) {
     Threads threads(count);
     for (std::size_t items : {0u, 1u, 2u, 7u, 1000u}) {
@@ -26,12 +26,40 @@ TEST(Threads, RunsEveryItemOnceOnItsOwnBlock) {
   }
 }
 
+// Each item waits for the others, so no thread can do two.
 TEST(Threads, UsesSeveralThreads) {
   Threads threads(3);
   std::vector<std::thread::id> ids(3);
-  threads.Run(3, [&](std::size_t i) { ids[i] = std::this_thread::get_id(); });
+  std::atomic<int> begun = 0;
+  threads.Run(3, [&](std::size_t i) {
+    ids[i] = std::this_thread::get_id();
+    ++begun;
+    while (begun < 3) std::this_thread::yield();
+  });
   EXPECT_NE(ids[0], ids[1]);
   EXPECT_NE(ids[1], ids[2]);
+  EXPECT_NE(ids[0], ids[2]);
+}
+
+// One thread is held up in its first item; the others do the rest meanwhile.
+TEST(Threads, NobodyWaitsForAThreadThatHasNotBegun) {
+  Threads threads(3);
+  std::atomic<int> done = 0;
+  threads.Run(300, [&](std::size_t i) {
+    if (i == 100)                                         // the second block's first
+      while (done < 300 - 25) std::this_thread::yield();  // all but its piece of a quarter
+    ++done;
+  });
+  EXPECT_EQ(done, 300);
+}
+
+// Runs behind each other, with workers that come too late for most.
+TEST(Threads, ManyShortRunsMissNothing) {
+  Threads threads(4);
+  std::vector<int> runs(7, 0);
+  for (int repeat = 0; repeat < 20000; ++repeat)
+    threads.Run(runs.size(), [&](std::size_t i) { ++runs[i]; });
+  EXPECT_EQ(runs, std::vector<int>(7, 20000));
 }
 
 TEST(Threads, ThrowWhatTheirWorkThrows) {

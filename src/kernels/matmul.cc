@@ -153,7 +153,7 @@ void MatMul(std::span<const MatMulJob> jobs, Threads& threads) {
     cost += Grid(job).units() * UnitCost(job);
   }
   if (ActiveIsa() == Isa::kRef) return MatMulPlain(jobs, threads);
-  const std::size_t shares = threads.count();
+  const std::size_t shares = threads.count() == 1 ? 1 : threads.count() * Threads::kPieces;
   threads.Run(shares, [&](std::size_t share) {
     RunShare(jobs, cost / shares * share, share + 1 == shares ? cost : cost / shares * (share + 1));
   });
