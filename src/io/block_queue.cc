@@ -1,0 +1,110 @@
+#include "io/block_queue.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+namespace hadal::io {
+
+struct BlockQueue::Job {
+  Read read;
+  std::uint64_t next = 0;  // where the first block that nobody has taken begins
+  std::size_t under_way = 0;
+  std::optional<Error> error = {};
+  bool taken() const { return next >= read.range.end; }
+};
+
+void BlockQueue::Add(const Read& read) {
+  HADAL_CHECK(read.range.begin < read.range.end);
+  const std::lock_guard lock(mutex_);
+  waiting_[static_cast<std::size_t>(read.urgency)].push_back(
+      std::make_shared<Job>(Job{.read = read, .next = read.range.hull_begin()}));
+  arrived_.notify_all();
+}
+
+std::optional<BlockQueue::Block> BlockQueue::TakeLocked() {
+  if (closed_) return {};
+  if (!again_.empty()) {
+    Block block = std::move(again_.back());
+    again_.pop_back();
+    return block;
+  }
+  for (auto& jobs : waiting_) {
+    while (!jobs.empty() && jobs.front()->taken()) jobs.pop_front();  // a read that has failed
+    if (jobs.empty()) continue;
+    const std::shared_ptr<Job> job = jobs.front();
+    const FileRange& range = job->read.range;
+    const std::uint64_t offset = job->next;
+    const std::uint64_t bytes = std::min(block_bytes_, range.hull_end() - offset);
+    job->next += bytes;
+    ++job->under_way;
+    if (job->taken()) jobs.pop_front();
+    return Block{.job = job,
+                 .file = job->read.file,
+                 .offset = offset,
+                 .bytes = bytes,
+                 .needed = std::min(bytes, range.end - offset),
+                 .to = job->read.to + (offset - range.hull_begin())};
+  }
+  return {};
+}
+
+std::optional<BlockQueue::Block> BlockQueue::Take() {
+  const std::lock_guard lock(mutex_);
+  return TakeLocked();
+}
+
+std::optional<BlockQueue::Block> BlockQueue::WaitAndTake() {
+  std::unique_lock lock(mutex_);
+  std::optional<Block> block;
+  arrived_.wait(lock, [&] {
+    block = TakeLocked();
+    return block.has_value() || closed_;
+  });
+  return block;
+}
+
+// From `offset` on, which lies in the block.
+void BlockQueue::PutBack(Block block, std::uint64_t offset) {
+  const std::uint64_t done = offset - block.offset;
+  block.offset += done;
+  block.bytes -= done;
+  block.needed -= done;
+  block.to += done;
+  again_.push_back(std::move(block));
+  arrived_.notify_one();
+}
+
+void BlockQueue::Finish(Block block, std::int64_t got) {
+  Job& job = *block.job;
+  std::unique_lock lock(mutex_);
+  if (got == -EINTR || got == -EAGAIN) return PutBack(std::move(block), block.offset);
+  if (got < 0) {
+    if (!job.error) job.error = block.file->ReadError(block.offset, static_cast<int>(-got));
+  } else if (static_cast<std::uint64_t>(got) < block.needed) {
+    // Direct reads go on at a whole block; less than one is the file's end.
+    const std::uint64_t reached = block.offset + static_cast<std::uint64_t>(got);
+    const std::uint64_t whole = reached / kDiskBlock * kDiskBlock;
+    if (whole > block.offset) return PutBack(std::move(block), whole);
+    if (!job.error) job.error = block.file->EndsAt(reached, job.read.range.end);
+  }
+  if (job.error) job.next = job.read.range.hull_end();
+  --job.under_way;
+  const bool over = job.under_way == 0 && job.taken();
+  lock.unlock();
+  block.file->Forget(block.offset, block.bytes);
+  if (over) done_(job.read.id, job.error ? Status(*job.error) : Status(Unit{}));
+}
+
+void BlockQueue::Close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  arrived_.notify_all();
+}
+
+bool BlockQueue::closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
+}
+
+}  // namespace hadal::io
