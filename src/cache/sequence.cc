@@ -130,4 +130,11 @@ std::size_t Sequence::bytes() const {
   return fixed_->bytes().size() + pages_.size() * pool_->layout().page_bytes;
 }
 
+// Shared pages are the first ones: whoever holds a page holds those before it.
+std::size_t Sequence::own_bytes() const {
+  std::size_t own = 0;
+  while (own < pages_.size() && pages_[pages_.size() - 1 - own].use_count() == 1) ++own;
+  return fixed_->bytes().size() + own * pool_->layout().page_bytes;
+}
+
 }  // namespace hadal::cache

@@ -61,7 +61,8 @@ class Sequence {
   std::uint64_t tokens() const { return state_.tokens; }
   const Pool& pool() const { return *pool_; }
   std::size_t full_pages() const { return state_.tokens / arch::kPageTokens; }
-  std::size_t bytes() const;  // of all its blocks, also the shared ones
+  std::size_t bytes() const;      // of all its blocks, also the shared ones
+  std::size_t own_bytes() const;  // that nobody else holds: what its end would give back
 
  private:
   Sequence(std::shared_ptr<Pool> pool, BlockRef fixed);

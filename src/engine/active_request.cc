@@ -30,6 +30,11 @@ ActiveRequest::ActiveRequest(RequestId id, Request request, std::uint64_t promis
   if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
 }
 
+void ActiveRequest::GoOnFrom(std::optional<cache::Sequence> state, const cache::PrefixUse& use) {
+  request_.state = std::move(state);
+  prefix_ = use;
+}
+
 Status ActiveRequest::Admit(const std::shared_ptr<cache::Pool>& pool) {
   admitted_ = clock_.seconds();
   if (!request_.state) {
@@ -153,6 +158,7 @@ void ActiveRequest::Tell() {
                   .prompt_tokens = prompt_tokens_,
                   .generated_tokens = request_.generated,
                   .read_tokens = read_tokens_,
+                  .prefix = prefix_,
                   .queue_seconds = admitted,
                   .prefill_seconds = drawn - admitted,
                   .decode_seconds = end - drawn};

@@ -34,10 +34,20 @@ class ActiveRequest {
   std::uint64_t promised_bytes() const { return promised_bytes_; }
   std::uint64_t state_bytes() const { return request_.state ? request_.state->bytes() : 0; }
 
+  // What a cache of prefixes needs to know, and gives.
+  std::span<const std::int32_t> tokens() const { return request_.tokens; }
+  std::size_t prompt_tokens() const { return prompt_tokens_; }
+  std::uint64_t prefix_scope() const { return request_.prefix_scope; }
+  const cache::PrefixUse& prefix() const { return prefix_; }
+  const std::optional<cache::Sequence>& sequence() const { return request_.state; }
+  bool reads() const { return !drawn_; }  // its prompt, still
+  void GoOnFrom(std::optional<cache::Sequence> state, const cache::PrefixUse& use);
+
   // Takes its memory and tells of what is there already. kExhausted.
   Status Admit(const std::shared_ptr<cache::Pool>& pool);
 
   bool ended() const { return reason_.has_value(); }
+  bool failed() const { return error_.has_value(); }
   std::size_t wanted() const;  // rows of the next pass that it has a use for; 1 is decoding
   std::uint64_t position() const { return request_.state->tokens(); }
   model::SequenceState& state() { return request_.state->state(); }
@@ -64,6 +74,7 @@ class ActiveRequest {
   Request request_;  // tokens, generated and state are those of now
   std::uint64_t promised_bytes_;
   std::size_t prompt_tokens_, read_tokens_ = 0;
+  cache::PrefixUse prefix_;
   std::span<const std::int32_t> eos_ids_;
   std::vector<std::int32_t> ends_;  // ids that end the text
   Sampler sampler_;

@@ -15,6 +15,7 @@
 
 #include "arch/config.h"
 #include "base/result.h"
+#include "cache/prefix_use.h"
 #include "cache/sequence.h"
 #include "engine/constraint.h"
 #include "engine/logprobs.h"
@@ -56,6 +57,7 @@ struct Outcome {
   std::size_t prompt_tokens = 0, generated_tokens = 0;
   std::size_t read_tokens =
       0;  // of the prompt, by this request: what prefill_seconds were spent on
+  cache::PrefixUse prefix = {};  // what the scheduler's prefix cache gave
   double queue_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
   // Has processed the first state->tokens() of `tokens`: to go on from, to keep as a prefix. Absent
   // if the request has failed, or was cancelled while it waited.
@@ -74,6 +76,8 @@ struct Request {
   // What has been processed of the tokens already, fewer than all of them; of the scheduler's
   // layout.
   std::optional<cache::Sequence> state = {};
+  // Without a state: the scheduler's prefix cache is asked for one, among texts of this scope.
+  std::uint64_t prefix_scope = 0;
 
   // Tokens of the prompt that have been read: at admission, and after every pass that reads.
   std::function<void(std::size_t done, std::size_t total)> on_prompt = {};

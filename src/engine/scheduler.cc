@@ -27,6 +27,7 @@ Scheduler::Scheduler(const model::Model& model, model::Forward forward,
       options_(options),
       forward_(std::move(forward)),
       pool_(std::make_shared<cache::Pool>(forward_.layout(), options.state_bytes)),
+      prefixes_(options.keep_prefixes, pool_, [this] { return FreeBytes(); }),
       logits_(std::min(kLogitRows, options.max_rows) * model.config.vocab_size),
       fixed_(forward_.layout().fixed_bytes),
       lone_seconds_(MostLoneSeconds(model, options)) {
@@ -122,9 +123,8 @@ std::uint64_t Scheduler::FreeBytes() const {
 void Scheduler::AdmitWaiting() {
   const std::size_t most = std::min(options_.max_running, options_.max_rows);
   while (!waiting_.empty() && running_.size() < most) {
-    // A state that the request brings along is in the pool already.
-    const ActiveRequest& next = *waiting_.front();
-    if (next.promised_bytes() > FreeBytes() + next.state_bytes()) return;
+    ActiveRequest& next = *waiting_.front();
+    if (next.promised_bytes() > options_.state_bytes - promised_ || !prefixes_.Admit(next)) return;
     promised_ += next.promised_bytes();
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();
@@ -152,8 +152,9 @@ std::vector<Scheduler::Turn> Scheduler::PlanTurns(StepRows* rows) {
   const std::vector<std::size_t> shares = ShareRows(wanted, room, turn_++ % readers.size());
   for (std::size_t i = 0; i < readers.size(); ++i) {
     if (shares[i] == 0) continue;
-    turns.push_back({.request = readers[i], .rows = shares[i]});
-    rows->prompt += shares[i];
+    const std::size_t until_kept = prefixes_.RowsUntilKept(*readers[i]);
+    turns.push_back({.request = readers[i], .rows = std::min(shares[i], until_kept)});
+    rows->prompt += turns.back().rows;
   }
   return turns;
 }
@@ -165,6 +166,7 @@ std::vector<model::Chunk> Scheduler::TakeChunks(std::vector<Turn>* turns) {
   std::size_t row = 0;
   std::erase_if(*turns, [&](Turn& turn) {
     auto chunk = turn.request->Next(turn.rows);
+    while (!chunk.ok() && prefixes_.GiveWay()) chunk = turn.request->Next(turn.rows);
     if (!chunk.ok()) {
       turn.request->Fail(chunk.error());
       return true;
@@ -230,10 +232,12 @@ void Scheduler::AdvanceAll(const std::vector<Turn>& turns) {
   std::vector<Turn> drawing;
   for (std::size_t i = 0; i < turns.size(); ++i) {
     const Turn& turn = turns[i];
-    if (const Status finite = watch_.Check(i, turn.request->position() - 1); !finite.ok())
+    if (const Status finite = watch_.Check(i, turn.request->position() - 1); !finite.ok()) {
       turn.request->Fail(finite.error());
-    else if (turn.request->Advance(turn.rows))
-      drawing.push_back(turn);
+      continue;
+    }
+    if (turn.request->Advance(turn.rows)) drawing.push_back(turn);
+    prefixes_.Advanced(*turn.request);
   }
   DrawAll(drawing);
 }
@@ -266,6 +270,7 @@ void Scheduler::RemoveEnded() {
     const Active ended = std::move(running_[i]);
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
     promised_ -= ended->promised_bytes();
+    prefixes_.Ended(*ended);
     ended->Tell();
   }
 }

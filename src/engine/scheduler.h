@@ -13,7 +13,7 @@
 // Memory for the whole of a request, prompt and token limit, is promised before it is admitted.
 // Until then it waits, in the order of arrival, so that a large one is not passed over for ever; it
 // is refused if it could never fit. What others hold of the pool (states that ended requests handed
-// over) counts too.
+// over) counts too; what is kept of prefixes (engine/prefixes.h) gives way.
 //
 // A request that is alone reads its prompt in long passes, which read the weights for more rows. A
 // cancel ends such a pass between two layers. So does another request that arrives: the pass is
@@ -37,6 +37,7 @@
 #include "cache/pool.h"
 #include "engine/active_request.h"
 #include "engine/finite_watch.h"
+#include "engine/prefixes.h"
 #include "engine/request.h"
 #include "engine/row_costs.h"
 #include "model/forward.h"
@@ -56,7 +57,9 @@ struct SchedulerOptions {
   // The same of a request that is alone and can be interrupted between layers: so that each of them
   // ends in this time.
   double layer_seconds = 0.25;
-  std::uint64_t state_bytes = cache::Pool::kUnlimited;  // for the states of all requests
+  // For the states of all requests, and what is left over for prefixes.
+  std::uint64_t state_bytes = cache::Pool::kUnlimited;
+  bool keep_prefixes = false;                    // states of texts, for texts that begin like them
   const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
 };
 
@@ -85,6 +88,7 @@ class Scheduler {
 
   std::size_t scratch_bytes() const { return forward_.scratch_bytes(); }
   const std::shared_ptr<cache::Pool>& pool() const { return pool_; }
+  cache::PrefixFigures prefix_figures() const { return prefixes_.figures(); }  // stepping thread
 
  private:
   using Active = std::unique_ptr<ActiveRequest>;
@@ -114,6 +118,7 @@ class Scheduler {
   const SchedulerOptions options_;
   model::Forward forward_;
   std::shared_ptr<cache::Pool> pool_;
+  Prefixes prefixes_;
   Buffer<float> logits_;     // [kLogitRows, vocab]
   Buffer<std::byte> fixed_;  // a fixed block as it was before a pass that may be dropped
   FiniteWatch watch_;

@@ -1,0 +1,120 @@
+#include "cache/prefix_cache.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace hadal::cache {
+
+PrefixCache::PrefixCache(std::shared_ptr<Pool> pool, std::function<std::uint64_t()> free_bytes)
+    : pool_(std::move(pool)), free_bytes_(std::move(free_bytes)), tree_(pool_->layout()) {}
+
+std::uint64_t PrefixCache::SharedBytes(const PrefixTree::Match& match) const {
+  return match.usable / arch::kPageTokens * pool_->layout().page_bytes;
+}
+
+std::uint64_t PrefixCache::ForkBytes(const Sequence& sequence) const {
+  const bool begun = sequence.tokens() % arch::kPageTokens != 0;
+  return pool_->layout().fixed_bytes + (begun ? pool_->layout().page_bytes : 0);
+}
+
+double PrefixCache::Value(std::uint64_t cost, std::uint64_t uses, std::uint64_t used_at,
+                          std::uint64_t bytes) const {
+  const double likelihood = static_cast<double>(1 + uses) / static_cast<double>(1 + now_ - used_at);
+  return static_cast<double>(cost) * likelihood / static_cast<double>(bytes);
+}
+
+KeptState* PrefixCache::Least(const KeptState* spared, double* value) const {
+  KeptState* least = nullptr;
+  *value = std::numeric_limits<double>::infinity();
+  for (KeptState* kept : tree_.states()) {
+    const std::uint64_t bytes = kept->state.own_bytes();
+    if (kept == spared || bytes == 0) continue;  // nothing is gained by dropping it
+    const std::uint64_t cost = kept->state.tokens() - tree_.Before(*kept);
+    const double worth = Value(cost, kept->uses, kept->used_at, bytes);
+    if (least != nullptr && worth >= *value) continue;
+    least = kept;
+    *value = worth;
+  }
+  return least;
+}
+
+bool PrefixCache::Drop(KeptState* state) {
+  if (state == nullptr) return false;
+  tree_.Remove(state);
+  ++figures_.dropped;
+  return true;
+}
+
+bool PrefixCache::DropLeast(const KeptState* spared) {
+  double value = 0;
+  return Drop(Least(spared, &value));
+}
+
+Result<Sequence> PrefixCache::Continue(KeptState* kept, std::uint64_t tokens, bool whole) {
+  kept->used_at = now_;
+  ++kept->uses;
+  auto sequence = whole ? Result<Sequence>(tree_.Remove(kept)) : kept->state.Fork();
+  if (!sequence.ok()) return sequence;
+  const bool mtp = sequence->state().mtp_tokens > 0;
+  if (mtp || sequence->tokens() > tokens)
+    HADAL_TRY_STATUS(mtp ? sequence->Truncate(tokens, tokens) : sequence->Truncate(tokens));
+  return sequence;
+}
+
+PrefixMiss PrefixCache::MissOf(const PrefixTree::Match& match, TokenSpan text) {
+  // The last token is read always; before it, where there is an MTP block, one more.
+  if (match.usable + 2 >= text.size()) return PrefixMiss::kNone;
+  if (match.dropped > std::max(match.usable, match.common)) return PrefixMiss::kDropped;
+  if (match.common > match.usable + 1)
+    return match.dropped > match.usable ? PrefixMiss::kDropped : PrefixMiss::kNoCheckpoint;
+  return match.common == 0 ? PrefixMiss::kNew : PrefixMiss::kDiffers;
+}
+
+std::optional<Sequence> PrefixCache::Take(const PrefixTree::Match& match, TokenSpan text,
+                                          bool whole, PrefixUse* use) {
+  ++now_;
+  *use = {.asked = true,
+          .tokens = text.size(),
+          .known = std::max(match.common, match.dropped),
+          .miss = MissOf(match, text)};
+  std::optional<Sequence> taken;
+  if (match.state != nullptr) {
+    auto sequence = Continue(match.state, match.usable, whole);
+    if (sequence.ok())
+      taken = std::move(*sequence);
+    else
+      use->miss = PrefixMiss::kNoMemory;
+  }
+  if (taken) use->cached = taken->tokens();
+  figures_.Count(*use);
+  return taken;
+}
+
+void PrefixCache::Keep(std::uint64_t scope, TokenSpan text, const Sequence& sequence) {
+  if (text.size() < kLeastTokens) return;
+  if (KeptState* kept = tree_.At(scope, text); kept != nullptr) {
+    kept->used_at = now_;
+    return;
+  }
+  const std::uint64_t needed = ForkBytes(sequence), cost = text.size() - tree_.Before(scope, text);
+  const double worth = Value(cost, 0, now_, needed);
+  while (free_bytes_() < needed) {
+    double least_worth = 0;
+    KeptState* least = Least(nullptr, &least_worth);
+    if (least == nullptr || least_worth >= worth) return;
+    Drop(least);
+  }
+  auto fork = sequence.Fork();
+  if (!fork.ok()) return;  // the system has no memory: then it is not kept
+  tree_.Add(scope, text, std::move(*fork))->used_at = now_;
+  ++figures_.made;
+}
+
+PrefixFigures PrefixCache::figures() const {
+  PrefixFigures figures = figures_;
+  figures.states = tree_.states().size();
+  return figures;
+}
+
+}  // namespace hadal::cache

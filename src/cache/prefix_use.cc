@@ -1,0 +1,32 @@
+#include "cache/prefix_use.h"
+
+namespace hadal::cache {
+
+const char* PrefixMissName(PrefixMiss miss) {
+  switch (miss) {
+    case PrefixMiss::kNone:
+      return "none";
+    case PrefixMiss::kNew:
+      return "new";
+    case PrefixMiss::kDiffers:
+      return "differs";
+    case PrefixMiss::kNoCheckpoint:
+      return "no_checkpoint";
+    case PrefixMiss::kDropped:
+      return "dropped";
+    case PrefixMiss::kNoMemory:
+      break;
+  }
+  return "no_memory";
+}
+
+void PrefixFigures::Count(const PrefixUse& use) {
+  ++lookups;
+  if (use.cached > 0) ++hits;
+  tokens += use.tokens;
+  cached_tokens += use.cached;
+  if (use.known > use.cached) reread_tokens += use.known - use.cached;
+  ++misses[static_cast<std::size_t>(use.miss)];
+}
+
+}  // namespace hadal::cache

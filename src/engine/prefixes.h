@@ -1,0 +1,54 @@
+// How a scheduler's requests use a cache of prefixes (cache/prefix_cache.h): what they go on from,
+// when states of theirs are kept, and that the cache gives way to them.
+//
+// A request that brings no state goes on from the longest one that is kept of its text. While its
+// prompt is read, states of it are kept
+//   every kEveryPages pages, at their ends, for texts that differ in the middle;
+//   where its text leaves one that was known (a branch): others will leave there too;
+//   at the prompt's end, before anything is generated: the next prompt of a conversation drops the
+//     reasoning that comes now;
+// and when the request ends, at the text's end. A pass ends where a state is to be kept. Off, the
+// cache is empty, and nothing is asked or kept. The stepping thread's.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "cache/prefix_cache.h"
+#include "engine/active_request.h"
+
+namespace hadal::engine {
+
+class Prefixes {
+ public:
+  static constexpr std::uint64_t kEveryPages = 8;
+
+  // free_bytes: of the pool, what neither is promised to running requests nor held by anybody.
+  Prefixes(bool on, std::shared_ptr<cache::Pool> pool, std::function<std::uint64_t()> free_bytes);
+
+  // Whether there is room for what the request was promised, with the state that it goes on from;
+  // what is kept gives way. True: it has that state now.
+  bool Admit(ActiveRequest& next);
+  // Rows of the request's next pass until a state of it is to be kept.
+  std::size_t RowsUntilKept(const ActiveRequest& request) const;
+  // A pass has advanced the request, or it has ended: its state is kept if it is time.
+  void Advanced(const ActiveRequest& request);
+  void Ended(const ActiveRequest& request);
+  // Memory that a request was promised is not there. False: nothing more can give way.
+  bool GiveWay() { return cache_.DropLeast(); }
+
+  cache::PrefixFigures figures() const { return cache_.figures(); }
+
+ private:
+  std::uint64_t NextKept(const ActiveRequest& request) const;  // position
+  static std::uint64_t Branch(const ActiveRequest& request);   // position; 0: none worth a state
+  void Keep(const ActiveRequest& request);
+
+  const bool on_;
+  std::function<std::uint64_t()> free_bytes_;
+  cache::PrefixCache cache_;
+};
+
+}  // namespace hadal::engine
