@@ -4,7 +4,8 @@
 //   deepseek_v4                   arch/config.h       deepseek_v2, _v3, _v32, kimi_k2, glm_moe_dsa
 //   plain transformers            arch/gqa_config.h                 arch/mla_config.h
 //
-// What the engine runs is the first; the others can be counted and compared.
+// The engine runs deepseek_v4 and deepseek_v32, whose config it reads by ParseConfig; the others
+// can be counted and compared.
 #pragma once
 #include <string>
 #include <variant>

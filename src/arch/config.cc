@@ -50,7 +50,7 @@ void ReadNumbers(Fields& fields, Config& c) {
 // Keys that could ask for another computation: what they may say if they are there.
 void CheckFixed(Fields& fields) {
   if (!fields.Has("model_type")) fields.Refuse(Code::kInvalid, "model_type", "\"deepseek_v4\"");
-  fields.Only("model_type", "deepseek_v4");
+  fields.Only("model_type", ModelType(Architecture::kV4));
   if (!fields.Has("scoring_func"))
     fields.Refuse(Code::kInvalid, "scoring_func", "\"sqrtsoftplus\"");
   fields.Only("scoring_func", "sqrtsoftplus");
@@ -305,6 +305,11 @@ Config ReadV4(Fields& fields) {
 }
 
 }  // namespace
+
+const char* ModelType(Architecture architecture) {
+  constexpr const char* kNames[] = {"deepseek_v4", "deepseek_v32"};
+  return kNames[static_cast<std::size_t>(architecture)];
+}
 
 Result<Config> ParseConfig(const Json& json) {
   HADAL_TRY(Config config, ParseShape(json));

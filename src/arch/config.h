@@ -23,6 +23,7 @@ struct YarnScaling {
 };
 
 enum class Architecture { kV4, kV32 };
+const char* ModelType(Architecture architecture);  // as config.json names it
 
 // A field that one architecture alone has is 0 in a config of another.
 struct Config {

@@ -21,7 +21,7 @@ Json ConfigToJson(const Config& c, bool quantised) {
   if (c.architecture == Architecture::kV32) return V32ToJson(c, quantised);
   Json json;
   json.Set("architectures", Json::Array{"DeepseekV4ForCausalLM"});
-  json.Set("model_type", "deepseek_v4");
+  json.Set("model_type", ModelType(c.architecture));
   json.Set("torch_dtype", "bfloat16");
   const auto size = [&](const char* key, std::size_t value) {
     json.Set(key, std::uint64_t{value});

@@ -115,7 +115,7 @@ void CheckTogether(Fields& fields, const Config& c) {
 bool IsV32(const Json& config) {
   const Json* type = config.Find("model_type");
   const std::string* name = type == nullptr ? nullptr : type->AsString();
-  return name != nullptr && *name == "deepseek_v32";
+  return name != nullptr && *name == ModelType(Architecture::kV32);
 }
 
 Config ReadV32(Fields& fields) {
@@ -150,7 +150,7 @@ void ReadV32Quantization(Fields& fields, Config& config) {
 Json V32ToJson(const Config& c, bool quantised) {
   Json json;
   json.Set("architectures", Json::Array{"DeepseekV32ForCausalLM"});
-  json.Set("model_type", "deepseek_v32");
+  json.Set("model_type", ModelType(c.architecture));
   json.Set("torch_dtype", "bfloat16");
   const auto size = [&](const char* key, std::size_t value) {
     json.Set(key, std::uint64_t{value});

@@ -3,6 +3,7 @@
 namespace hadal::chat {
 
 constexpr Dialect kDeepSeekV4{
+    .model_type = "deepseek_v4",
     .bos = "<\uFF5Cbegin\u2581of\u2581sentence\uFF5C>",
     .eos = "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
     .user = "<\uFF5CUser\uFF5C>",
@@ -15,9 +16,14 @@ constexpr Dialect kDeepSeekV4{
     .task_end = "\uFF5C>",
     .tasks = {"action", "query", "authority", "domain", "title", "extracted_url", "read_url"},
     .reply_task = "action",
+    .joins_turns = true,
+    .keeps_reasoning = true,
     .tool_calls = "tool_calls",
+    .results_begin = "",
+    .results_end = "",
     .result_begin = "<tool_result>",
     .result_end = "</tool_result>",
+    .between_parts = "\n\n",
     .max_effort =
         "Reasoning Effort: Absolute maximum with no shortcuts permitted.\n"
         "You MUST be very thorough in your thinking and comprehensively decompose the "
@@ -27,6 +33,7 @@ constexpr Dialect kDeepSeekV4{
         "intermediate step, considered alternative, and rejected hypothesis to ensure "
         "absolutely no assumption is left unchecked.\n"
         "\n",
+    .developer_before = "",
     .tools_before =
         "## Tools\n"
         "\n"
@@ -66,13 +73,28 @@ constexpr Dialect kDeepSeekV4{
         "You MUST strictly adhere to the following schema to reply:\n",
 };
 
+constexpr const Dialect* kDialects[] = {&kDeepSeekV4, &kDeepSeekV32};
+
+const Dialect& DialectOf(std::string_view model_type) {
+  for (const Dialect* dialect : kDialects)
+    if (dialect->model_type == model_type) return *dialect;
+  return kDeepSeekV4;
+}
+
+std::vector<std::string> DialectNames() {
+  std::vector<std::string> names;
+  for (const Dialect* dialect : kDialects) names.emplace_back(dialect->model_type);
+  return names;
+}
+
 std::vector<std::string> ControlTokens(const Dialect& d) {
   std::vector<std::string> tokens;
   for (const std::string_view token :
        {d.bos, d.eos, d.user, d.assistant, d.think_begin, d.think_end, d.dsml, d.latest_reminder})
-    tokens.emplace_back(token);
+    if (!token.empty()) tokens.emplace_back(token);
   for (const std::string_view task : d.tasks)
-    tokens.push_back(std::string(d.task_begin) + std::string(task) + std::string(d.task_end));
+    if (!task.empty())
+      tokens.push_back(std::string(d.task_begin) + std::string(task) + std::string(d.task_end));
   return tokens;
 }
 

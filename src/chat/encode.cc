@@ -15,20 +15,21 @@ class Encoder {
   Encoder(const Dialect& dialect, const EncodeOptions& options) : d_(dialect), o_(options) {}
 
   Prompt Run(std::span<const Message> messages) && {
-    std::vector<Turn> turns = MakeTurns(messages);
-    const bool drop = o_.drop_thinking && std::ranges::none_of(messages, [](const Message& m) {
-                        return !m.tools.empty();
-                      });
+    std::vector<Turn> turns = MakeTurns(messages, d_.joins_turns);
+    const bool offers =
+        std::ranges::any_of(messages, [](const Message& m) { return !m.tools.empty(); });
+    const bool drop = o_.drop_thinking && !(d_.keeps_reasoning && offers);
     if (o_.thinking && drop) turns = DropOldThinking(std::move(turns));
     // Turns from here on keep their reasoning.
-    const std::size_t thinks_from = drop ? LastAsked(turns).value_or(0) : 0;
+    const std::size_t thinks_from = drop || !d_.keeps_reasoning ? LastAsked(turns).value_or(0) : 0;
     if (o_.bos) out_.Control(d_.bos);
     if (o_.thinking && o_.max_effort) out_.Text(d_.max_effort);
     for (std::size_t i = 0; i < turns.size(); ++i) {
       const bool thinks = o_.thinking && i >= thinks_from;
       const bool after_task = i > 0 && !turns[i - 1].message.task.empty();
       AddTurn(turns[i], thinks && !after_task);
-      if (i + 1 == turns.size() || ModelIsNext(turns[i + 1])) OpenReply(turns[i].message, thinks);
+      if (!d_.joins_turns || i + 1 == turns.size() || ModelIsNext(turns[i + 1]))
+        OpenReply(turns[i].message, thinks);
     }
     return std::move(out_);
   }
@@ -51,19 +52,30 @@ class Encoder {
         return AddReply(message, thinks);
       case Role::kDeveloper:
         out_.Control(d_.user);
-        out_.Text(message.content);
-        return AddOffers(message);
+        return AddDeveloper(message);
       case Role::kUser:
-      case Role::kTool:  // is a user's by now
         out_.Control(d_.user);
         AddParts(turn.parts);
         return AddOffers(message);
+      case Role::kTool:
+        out_.Text(d_.results_begin);
+        AddParts(turn.parts);
+        return out_.Text(d_.results_end);
     }
+  }
+
+  void AddDeveloper(const Message& message) {
+    if (!d_.developer_before.empty()) {
+      AddOffers(message);
+      out_.Text(d_.developer_before);
+    }
+    out_.Text(message.content);
+    if (d_.developer_before.empty()) AddOffers(message);
   }
 
   void AddParts(const std::vector<TurnPart>& parts) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      if (i > 0) out_.Text("\n\n");
+      if (i > 0) out_.Text(d_.between_parts);
       if (parts[i].result) out_.Text(d_.result_begin);
       out_.Text(parts[i].text);
       if (parts[i].result) out_.Text(d_.result_end);
@@ -133,7 +145,8 @@ class Encoder {
   }
 
   void OpenReply(const Message& asked, bool thinks) {
-    if (asked.role != Role::kUser && asked.role != Role::kDeveloper) return;
+    const bool results = asked.role == Role::kTool;
+    if (!results && asked.role != Role::kUser && asked.role != Role::kDeveloper) return;
     if (!asked.task.empty()) {
       if (asked.task == d_.reply_task) {
         out_.Control(d_.assistant);
@@ -141,7 +154,7 @@ class Encoder {
       }
       return out_.Control(std::string(d_.task_begin) + asked.task + std::string(d_.task_end));
     }
-    out_.Control(d_.assistant);
+    if (!results) out_.Control(d_.assistant);
     out_.Control(thinks ? d_.think_begin : d_.think_end);
   }
 
@@ -225,6 +238,20 @@ Result<EncodeOptions> ParseEncodeOptions(const Json& json) {
   HADAL_TRY_STATUS(ReadEither(json, "reasoning_effort", "high", "max", &options.max_effort));
   HADAL_TRY_STATUS(ReadFlag(json, "add_default_bos_token", &options.bos));
   return options;
+}
+
+Status CheckMessages(const Dialect& dialect, std::span<const Message> messages) {
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    const Message& message = messages[i];
+    if (message.role == Role::kLatestReminder && dialect.latest_reminder.empty())
+      return Fail(Code::kUnsupported, "messages[{}]: role: the format of {} has no {}", i,
+                  dialect.model_type, RoleName(message.role));
+    if (!message.task.empty() &&
+        std::ranges::find(dialect.tasks, message.task) == dialect.tasks.end())
+      return Fail(Code::kUnsupported, "messages[{}]: task: the format of {} has no task {}", i,
+                  dialect.model_type, Quote(message.task));
+  }
+  return Unit{};
 }
 
 Prompt Encode(const Dialect& dialect, std::span<const Message> messages,

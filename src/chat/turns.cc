@@ -29,9 +29,7 @@ bool TakesMore(const std::vector<Turn>& turns) {
          turns.back().message.task.empty();
 }
 
-}  // namespace
-
-std::vector<Turn> MakeTurns(std::span<const Message> messages) {
+std::vector<Turn> JoinTurns(std::span<const Message> messages) {
   std::vector<Turn> turns;
   CallIds calls;  // of the last assistant that made any
   for (const Message& message : messages) {
@@ -54,6 +52,24 @@ std::vector<Turn> MakeTurns(std::span<const Message> messages) {
     SortResults(calls, &turns.back().parts);
   }
   return turns;
+}
+
+std::vector<Turn> SeparateTurns(std::span<const Message> messages) {
+  std::vector<Turn> turns;
+  for (const Message& message : messages) {
+    const bool result = message.role == Role::kTool;
+    if (!result || turns.empty() || turns.back().message.role != Role::kTool)
+      turns.push_back({message, {}});
+    if (result || message.role == Role::kUser)
+      turns.back().parts.push_back({result, message.content, message.tool_call_id});
+  }
+  return turns;
+}
+
+}  // namespace
+
+std::vector<Turn> MakeTurns(std::span<const Message> messages, bool join) {
+  return join ? JoinTurns(messages) : SeparateTurns(messages);
 }
 
 std::optional<std::size_t> LastAsked(const std::vector<Turn>& turns) {

@@ -9,7 +9,7 @@
 
 namespace hadal::chat {
 
-// A part of a user's turn: a text, or a tool's result with the id of its call.
+// A part of a turn of users or tools: a text, or a tool's result with the id of its call.
 struct TurnPart {
   bool result = false;
   std::string text, call_id;
@@ -17,10 +17,12 @@ struct TurnPart {
 
 struct Turn {
   Message message;
-  std::vector<TurnPart> parts;  // of a user's; else empty
+  std::vector<TurnPart> parts;  // of a user's or of tools; else empty
 };
 
-std::vector<Turn> MakeTurns(std::span<const Message> messages);
+// join: as Dialect::joins_turns. A turn that is joined is a user's, one of results alone as well;
+// otherwise neighbouring results are a turn of role kTool.
+std::vector<Turn> MakeTurns(std::span<const Message> messages, bool join);
 
 // The last turn of a user or developer; none if there is none.
 std::optional<std::size_t> LastAsked(const std::vector<Turn>& turns);

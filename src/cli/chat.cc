@@ -51,7 +51,7 @@ constexpr const char* kParseAbout =
     "Example:\n"
     "  hadal chat parse --jsonl < completions.jsonl";
 
-Result<Json> EncodeLine(const Json& line) {
+Result<Json> EncodeLine(const chat::Dialect& dialect, const Json& line) {
   const Json* given = line.Find("messages");
   HADAL_TRY(std::vector<chat::Message> messages,
             chat::ParseMessages(given == nullptr ? Json() : *given));
@@ -62,31 +62,33 @@ Result<Json> EncodeLine(const Json& line) {
     if (messages.empty()) return Fail(Code::kInvalid, "tools: found no message to give them to");
     HADAL_TRY(messages[0].tools, chat::ParseTools(*tools));
   }
-  const chat::Prompt prompt = chat::Encode(chat::kDeepSeekV4, messages, encode);
+  HADAL_TRY_STATUS(chat::CheckMessages(dialect, messages));
+  const chat::Prompt prompt = chat::Encode(dialect, messages, encode);
   return Json::MakeObject({{"prompt", prompt.Whole()}});
 }
 
-Result<Json> ParseLine(const Json& line) {
+Result<Json> ParseLine(const chat::Dialect& dialect, const Json& line) {
   const Json* text = line.Find("text");
   if (text == nullptr || text->AsString() == nullptr)
     return Fail(Code::kInvalid, "text: found {}, expected a string",
                 text == nullptr ? "nothing" : text->KindName());
   HADAL_TRY(const chat::EncodeOptions options, chat::ParseEncodeOptions(line));
-  const auto parsed = chat::ParseCompletion(chat::kDeepSeekV4, *text->AsString(), options.thinking);
+  const auto parsed = chat::ParseCompletion(dialect, *text->AsString(), options.thinking);
   if (const auto* error = std::get_if<chat::ParseError>(&parsed))
     return Json::MakeObject({{"error", chat::ParseFaultName(error->fault)}, {"what", error->what}});
   return Json::MakeObject({{"message", chat::MessageJson(std::get<chat::Message>(parsed))}});
 }
 
 // Each line through `convert`; blank lines are passed over.
-Status ConvertLines(std::istream& in, std::ostream& out, Result<Json> (*convert)(const Json&)) {
+Status ConvertLines(const chat::Dialect& dialect, std::istream& in, std::ostream& out,
+                    Result<Json> (*convert)(const chat::Dialect&, const Json&)) {
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     const std::string place = fmt::format("line {}", number);
     const Result<Json> json = ParseJson(line);
     if (!json.ok()) return Within(place, json.error());
-    const Result<Json> converted = convert(*json);
+    const Result<Json> converted = convert(dialect, *json);
     if (!converted.ok()) return Within(place, converted.error());
     out << converted->Dump() << '\n';
   }
@@ -94,16 +96,26 @@ Status ConvertLines(std::istream& in, std::ostream& out, Result<Json> (*convert)
 }
 
 void AddLines(Command group, const char* name, const char* about, Work* work,
-              Status (*convert)(std::istream&, std::ostream&)) {
+              Status (*convert)(const chat::Dialect&, std::istream&, std::ostream&)) {
   const Command command = group.AddCommand(name, about);
+  auto dialect = std::make_shared<std::string>(chat::kDeepSeekV4.model_type);
   command.AddFlag("--jsonl", "a JSON object a line, in and out").Required();
-  command.OnChosen([work, convert] { *work = [convert] { return convert(std::cin, std::cout); }; });
+  command.AddOption("--dialect", *dialect, "whose format: a model_type of config.json")
+      .Check(OneOf(chat::DialectNames()))
+      .ShowDefault();
+  command.OnChosen([work, convert, dialect] {
+    *work = [convert, dialect] { return convert(chat::DialectOf(*dialect), std::cin, std::cout); };
+  });
 }
 
 }  // namespace
 
-Status ChatEncode(std::istream& in, std::ostream& out) { return ConvertLines(in, out, EncodeLine); }
-Status ChatParse(std::istream& in, std::ostream& out) { return ConvertLines(in, out, ParseLine); }
+Status ChatEncode(const chat::Dialect& dialect, std::istream& in, std::ostream& out) {
+  return ConvertLines(dialect, in, out, EncodeLine);
+}
+Status ChatParse(const chat::Dialect& dialect, std::istream& in, std::ostream& out) {
+  return ConvertLines(dialect, in, out, ParseLine);
+}
 
 void AddChat(Command app, Work* work) {
   const Command chat = app.AddCommand("chat", kAbout);

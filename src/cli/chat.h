@@ -5,17 +5,18 @@
 #include <ostream>
 
 #include "base/result.h"
+#include "chat/dialect.h"
 #include "cli/commands.h"
 
 namespace hadal::cli {
 
 // {"messages": [...], "options": {...}, "tools": [...]} to {"prompt": "..."}; options and tools,
 // which belong to the first message, may be absent.
-Status ChatEncode(std::istream& in, std::ostream& out);
+Status ChatEncode(const chat::Dialect& dialect, std::istream& in, std::ostream& out);
 
 // {"text": "...", "thinking_mode": "chat"|"thinking"} to {"message": {...}} or {"error": "...",
 // "what": "..."}.
-Status ChatParse(std::istream& in, std::ostream& out);
+Status ChatParse(const chat::Dialect& dialect, std::istream& in, std::ostream& out);
 
 // The conversation in the terminal: what `hadal chat` is without a command of its own.
 void AddTalk(Command chat, Work* work);

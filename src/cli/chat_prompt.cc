@@ -5,15 +5,15 @@
 
 namespace hadal::cli {
 
-Result<std::vector<std::int32_t>> QuestionTokens(const text::Tokenizer& tokenizer,
+Result<std::vector<std::int32_t>> QuestionTokens(const chat::Dialect& dialect,
+                                                 const text::Tokenizer& tokenizer,
                                                  const std::string& question, bool think) {
   const chat::Message message{.role = chat::Role::kUser, .content = question};
-  return chat::PromptTokens(tokenizer,
-                            chat::Encode(chat::kDeepSeekV4, {&message, 1}, {.thinking = think}));
+  return chat::PromptTokens(tokenizer, chat::Encode(dialect, {&message, 1}, {.thinking = think}));
 }
 
-AnswerText::AnswerText(bool think, talk::Screen* screen)
-    : parser_(chat::kDeepSeekV4, {.thinking = think}), screen_(screen) {
+AnswerText::AnswerText(const chat::Dialect& dialect, bool think, talk::Screen* screen)
+    : parser_(dialect, {.thinking = think}), screen_(screen) {
   if (screen_ != nullptr) screen_->BeginAnswer();
 }
 

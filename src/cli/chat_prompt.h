@@ -12,13 +12,14 @@
 
 namespace hadal::cli {
 
-Result<std::vector<std::int32_t>> QuestionTokens(const text::Tokenizer& tokenizer,
+Result<std::vector<std::int32_t>> QuestionTokens(const chat::Dialect& dialect,
+                                                 const text::Tokenizer& tokenizer,
                                                  const std::string& question, bool think);
 
 // Takes the text as it comes: to the screen, if there is one, and together.
 class AnswerText {
  public:
-  AnswerText(bool think, talk::Screen* screen);
+  AnswerText(const chat::Dialect& dialect, bool think, talk::Screen* screen);
   void Push(std::string_view text) { Take(parser_.Push(text)); }
   void Finish() { Take(parser_.Finish()); }
 

@@ -71,12 +71,17 @@ Json LogprobsJson(const engine::Logprobs& logprobs, const text::Tokenizer& token
   return json;
 }
 
+const chat::Dialect& DialectOf(const engine::ModelFiles& files) {
+  return chat::DialectOf(arch::ModelType(files.model.config.architecture));
+}
+
 // The prompt as a question; a constraint begins behind the reasoning.
 Status AskInChat(const RunOptions& options, const std::string& question,
                  const engine::ModelFiles& files, engine::GenerateOptions* generate) {
-  HADAL_TRY(generate->tokens, QuestionTokens(files.tokenizer, question, options.think));
+  const chat::Dialect& dialect = DialectOf(files);
+  HADAL_TRY(generate->tokens, QuestionTokens(dialect, files.tokenizer, question, options.think));
   if (options.think && generate->constraint.language)
-    generate->constraint.after = files.tokenizer.AddedToken(chat::kDeepSeekV4.think_end);
+    generate->constraint.after = files.tokenizer.AddedToken(dialect.think_end);
   return Unit{};
 }
 
@@ -110,7 +115,7 @@ Status Run(RunOptions options) {
     if (done == total) progress.reset();
   };
   talk::Screen screen(std::cout, talk::ScreenOfStdout());
-  AnswerText answer(options.think, options.json ? nullptr : &screen);
+  AnswerText answer(DialectOf(files), options.think, options.json ? nullptr : &screen);
   callbacks.on_text = [&](std::string_view text) {
     if (options.chat) return answer.Push(text);
     if (options.json) {

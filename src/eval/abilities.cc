@@ -25,15 +25,17 @@ constexpr std::array<const char*, kPlaces> kNames = {"tools: call", "tools: vali
 class Examiner {
  public:
   Examiner(const engine::ModelFiles& files, Threads& threads, const AbilityOptions& options)
-      : files_(files), threads_(threads), options_(options) {
+      : files_(files),
+        dialect_(chat::DialectOf(arch::ModelType(files.model.config.architecture))),
+        threads_(threads),
+        options_(options) {
     for (std::size_t i = 0; i < kPlaces; ++i) abilities_[i].name = kNames[i];
   }
 
   Status Tools(Random* random) {
     const datagen::ToolTask task = datagen::MakeToolTask(Half::kHeldOut, random);
     HADAL_TRY(const std::string text, Answer(datagen::ToolQuestion(task).messages()));
-    const auto reply =
-        chat::ParseCompletion(chat::kDeepSeekV4, text + std::string(chat::kDeepSeekV4.eos), false);
+    const auto reply = chat::ParseCompletion(dialect_, text + std::string(dialect_.eos), false);
     const auto* message = std::get_if<chat::Message>(&reply);
     const bool one = message != nullptr && message->tool_calls.size() == 1;
     if (task.calls.empty()) {
@@ -92,8 +94,7 @@ class Examiner {
   }
 
   Result<std::string> Answer(const std::vector<chat::Message>& messages) {
-    const chat::Prompt prompt =
-        chat::Encode(chat::kDeepSeekV4, messages, {.thinking = false, .bos = false});
+    const chat::Prompt prompt = chat::Encode(dialect_, messages, {.thinking = false, .bos = false});
     HADAL_TRY_STATUS(chat::PromptTokens(files_.tokenizer, prompt));  // it has all control tokens
     engine::GenerateOptions options;
     options.sample.temperature = 0;
@@ -109,6 +110,7 @@ class Examiner {
   }
 
   const engine::ModelFiles& files_;
+  const chat::Dialect& dialect_;
   Threads& threads_;
   const AbilityOptions& options_;
   std::array<Ability, kPlaces> abilities_;

@@ -45,12 +45,13 @@ Tokens FillerLines::Next(Random* random) {
   return tokenizer_.Encode(lines_[next_++ % lines_.size()] + "\n");
 }
 
-QuestionForm::QuestionForm(const text::Tokenizer& tokenizer, std::optional<std::size_t> bos)
+QuestionForm::QuestionForm(const chat::Dialect& dialect, const text::Tokenizer& tokenizer,
+                           std::optional<std::size_t> bos)
     : tokenizer_(tokenizer) {
   if (bos) opening_.push_back(static_cast<text::TokenId>(*bos));
-  const chat::Dialect& d = chat::kDeepSeekV4;
-  const auto user = tokenizer.AddedToken(d.user), assistant = tokenizer.AddedToken(d.assistant),
-             think_end = tokenizer.AddedToken(d.think_end);
+  const auto user = tokenizer.AddedToken(dialect.user),
+             assistant = tokenizer.AddedToken(dialect.assistant),
+             think_end = tokenizer.AddedToken(dialect.think_end);
   chat_ = user && assistant && think_end;
   if (!chat_) return;
   opening_.push_back(*user);

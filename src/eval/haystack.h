@@ -6,6 +6,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "chat/dialect.h"
 #include "chat/prompt_tokens.h"
 #include "datagen/recall.h"
 #include "text/tokenizer.h"
@@ -41,7 +42,8 @@ struct Haystack {
 // How a question is put: in the chat format if the tokenizer has its control tokens.
 class QuestionForm {
  public:
-  QuestionForm(const text::Tokenizer& tokenizer, std::optional<std::size_t> bos);
+  QuestionForm(const chat::Dialect& dialect, const text::Tokenizer& tokenizer,
+               std::optional<std::size_t> bos);
   bool chat() const { return chat_; }
   std::vector<text::TokenId> Opening() const;  // in front of the text
   // From the end of the text up to the value.

@@ -165,7 +165,8 @@ Result<NeedleResult> RunNeedles(const engine::ModelFiles& files, Threads& thread
   if (!note.empty() && callbacks.on_note) callbacks.on_note(note);
   HADAL_TRY(model::Forward forward,
             model::Forward::Create(files.model, arch::Numerics::Stored(), threads, kBatchTokens));
-  const QuestionForm form(files.tokenizer, config.bos_token_id);
+  const QuestionForm form(chat::DialectOf(arch::ModelType(config.architecture)), files.tokenizer,
+                          config.bos_token_id);
   return NeedleRun(files, options, callbacks, form,
                    Reader(files, form, std::move(forward), options.cancel))
       .Run();

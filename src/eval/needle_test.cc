@@ -34,7 +34,7 @@ std::vector<PlacedNeedle> At(const std::vector<double>& depths, Random* random) 
 
 TEST(Haystack, HoldsItsNeedlesWhereTheyBelong) {
   const text::Tokenizer& tokenizer = Embedded().tokenizer;
-  const QuestionForm form(tokenizer, 0);
+  const QuestionForm form(chat::kDeepSeekV4, tokenizer, 0);
   EXPECT_TRUE(form.chat());
   for (const char* text : {"", "One line.\nAnother, somewhat longer line.\n\fA third.\n"}) {
     Random random(3);
@@ -81,7 +81,7 @@ TEST(SelectionWatch, ATokenIsInTheEntryOfItsBlockAndInTheNext) {
 // Asks for what the model says by itself: that is found; with one token changed it is not.
 TEST(Reader, FindsWhatTheModelSays) {
   const engine::ModelFiles& files = Embedded();
-  const QuestionForm form(files.tokenizer, files.model.config.bos_token_id);
+  const QuestionForm form(chat::kDeepSeekV4, files.tokenizer, files.model.config.bos_token_id);
   Threads threads(2);
   const auto forward = [&] {
     return model::Forward::Create(files.model, arch::Numerics::Stored(), threads, 256).value();

@@ -121,6 +121,7 @@ ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request) {
   if (request->messages.empty()) return BadField("messages", "found none");
   api.tool_memory.Restore(request->scope, &request->messages);
   Offer(request);
+  HADAL_TRY_STATUS(chat::CheckMessages(api.model.dialect(), request->messages));
   const chat::EncodeOptions options{.thinking = request->thinking.on,
                                     .drop_thinking = request->thinking.drop_thinking.value_or(true),
                                     .max_effort = request->thinking.max_effort};

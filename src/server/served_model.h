@@ -38,7 +38,10 @@ class ServedModel {
   static Result<std::unique_ptr<ServedModel>> Open(const ModelOptions& options);
 
   const engine::ModelFiles& files() const { return files_; }
-  const chat::Dialect& dialect() const { return chat::kDeepSeekV4; }
+  // How this architecture's checkpoints write conversations.
+  const chat::Dialect& dialect() const {
+    return chat::DialectOf(arch::ModelType(files_.model.config.architecture));
+  }
   const std::string& id() const { return id_; }
   std::uint64_t context() const { return context_; }
   // Of weights, numerics and program: what the same request must have to get the same answer.

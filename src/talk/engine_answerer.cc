@@ -22,8 +22,9 @@ constexpr std::size_t kRows = 256;  // of a pass: speed against scratch
 // Text as it comes, told apart, and put together as a message.
 class Reader {
  public:
-  Reader(bool thinking, const AnswerListener& listener, chat::Message* message)
-      : parser_(chat::kDeepSeekV4, {.thinking = thinking}), listener_(listener), out_(*message) {}
+  Reader(const chat::Dialect& dialect, bool thinking, const AnswerListener& listener,
+         chat::Message* message)
+      : parser_(dialect, {.thinking = thinking}), listener_(listener), out_(*message) {}
 
   void Push(std::string_view text) { Take(parser_.Push(text)); }
   void Finish() { Take(parser_.Finish()); }
@@ -134,9 +135,11 @@ Result<Answer> EngineAnswerer::Reply(const Conversation& conversation,
                                      const AnswerListener& listener,
                                      const std::atomic<bool>& /*stop*/) {
   const bool thinking = conversation.effort != Effort::kNone;
+  const chat::Dialect& dialect = chat::DialectOf(arch::ModelType(files_.model.config.architecture));
+  HADAL_TRY_STATUS(chat::CheckMessages(dialect, conversation.messages));
   HADAL_TRY(const std::vector<std::int32_t> prompt,
             chat::PromptTokens(files_.tokenizer,
-                               chat::Encode(chat::kDeepSeekV4, conversation.messages,
+                               chat::Encode(dialect, conversation.messages,
                                             {.thinking = thinking,
                                              .max_effort = conversation.effort == Effort::kMax})));
   const std::size_t room = Room(prompt.size());
@@ -153,7 +156,7 @@ Result<Answer> EngineAnswerer::Reply(const Conversation& conversation,
                 .prefill_seconds = read.prefill_seconds};
   if (read.reason == engine::FinishReason::kCancelled) return answer;
 
-  Reader reader(thinking, listener, &answer.message);
+  Reader reader(dialect, thinking, listener, &answer.message);
   engine::Request request{.tokens = prompt, .sample = conversation.sample};
   request.stop.max_tokens = room;
   request.state = std::move(read.state);
