@@ -57,6 +57,13 @@ TEST(RouteByGroups, IsTheDefinition) {
     ref::RouteByGroups(logits, bias, {n, kept}, 2.5f, defined.ids, defined.weights);
     EXPECT_EQ(got.ids, defined.ids);
     EXPECT_EQ(got.weights, defined.weights);
+    double sum = 0;
+    const auto score = [&](std::uint32_t e) {
+      return static_cast<float>(1 / (1 + std::exp(-double{logits[e]})));
+    };
+    for (const std::uint32_t e : want) sum += score(e);
+    for (std::size_t i = 0; i < k; ++i)
+      EXPECT_EQ(got.weights[i], static_cast<float>(score(want[i]) / sum * 2.5)) << i;
     EXPECT_NEAR(std::accumulate(got.weights.begin(), got.weights.end(), 0.0), 2.5, 1e-6);
   }
 }
@@ -71,6 +78,30 @@ TEST(RouteByGroups, EqualScoresGoToTheLowerAndNanToNobody) {
   EXPECT_EQ(Route({1, 1, 1, 1}, {0, 0, 0, 0}, {2, 1}, 1).ids, (std::vector<std::uint32_t>{0}));
   const Choice got = Route({NAN, 1, 1, 1}, {0, 0, 0, 0}, {1, 1}, 2);
   EXPECT_EQ(got.ids, (std::vector<std::uint32_t>{1, 2}));
+  // As many as V3.2 has, two better ones among equals: the lowest of the others stay.
+  std::vector<float> logits(256, 0.5f);
+  logits[100] = logits[120] = 1;
+  EXPECT_EQ(Route(logits, std::vector<float>(256), {8, 4}, 8).ids,
+            (std::vector<std::uint32_t>{0, 1, 2, 3, 4, 5, 100, 120}));
+}
+
+TEST(RouteByGroups, RowsAreTheirOwn) {
+  constexpr std::size_t kRows = 5, kExperts = 12, kChosen = 3;
+  Random random(4);
+  std::vector<float> logits(kRows * kExperts), bias(kExperts), weights(kRows * kChosen, NAN);
+  for (float& v : logits) v = static_cast<float>(random.Normal());
+  std::vector<std::uint32_t> ids(kRows * kChosen, 999);
+  Threads threads(2);
+  RouteByGroups({logits.data(), kRows, kExperts}, bias, {4, 2}, 2.5f, {ids.data(), kRows, kChosen},
+                {weights.data(), kRows, kChosen}, threads);
+  for (std::size_t t = 0; t < kRows; ++t) {
+    const auto row = logits.begin() + static_cast<std::ptrdiff_t>(t * kExperts);
+    const Choice want = Route({row, row + kExperts}, bias, {4, 2}, kChosen);
+    for (std::size_t i = 0; i < kChosen; ++i) {
+      EXPECT_EQ(ids[t * kChosen + i], want.ids[i]) << t;
+      EXPECT_EQ(weights[t * kChosen + i], want.weights[i]) << t;
+    }
+  }
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 
 bool IsE8m0(float scale) {
   int exponent = 0;
-  return scale >= 0x1p-127f && scale <= 0x1p127f && std::frexp(scale, &exponent) == 0.5f;
+  return scale >= 0x1p-127f && std::frexp(scale, &exponent) == 0.5f;  // none is above 2^127
 }
 
 // to [cols, rows] <- from [rows, cols], elements of `bytes`.

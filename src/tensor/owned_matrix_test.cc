@@ -41,7 +41,14 @@ TEST(OwnedMatrix, PowersOfTwoBecomeE8m0AndOthersDoNot) {
   for (std::size_t r = 0; r < 200; ++r)
     for (std::size_t c = 0; c < 300; ++c) ASSERT_EQ(m->view.At(r, c), s.view.At(r, c));
   EXPECT_FALSE(WithE8m0Scales(Fp8(200, 300, false).view));
-  for (const float bad : {0.0f, -1.0f, NAN, INFINITY, 0x1p-130f}) {
+  for (const float last : {0x1p-127f, 0x1p127f}) {
+    Stored far = Fp8(8, 8, true);
+    std::memcpy(far.scales.data(), &last, sizeof(last));
+    const auto kept = WithE8m0Scales(far.view);
+    ASSERT_TRUE(kept) << last;
+    EXPECT_EQ(kept->view.At(3, 4), far.view.At(3, 4)) << last;
+  }
+  for (const float bad : {0.0f, -1.0f, NAN, INFINITY, 0x1p-128f, 3.0f}) {
     Stored spoilt = Fp8(8, 8, true);
     std::memcpy(spoilt.scales.data(), &bad, sizeof(bad));
     EXPECT_FALSE(WithE8m0Scales(spoilt.view)) << bad;
@@ -54,11 +61,14 @@ TEST(OwnedMatrix, TransposedIsEveryNumberInItsOtherPlace) {
   const std::vector<float> floats(12, 1.5f);
   const StoredMatrix plain{StoredFormat::kF32, 3, 4,
                            reinterpret_cast<const std::byte*>(floats.data()), nullptr};
+  const std::vector<std::byte> pairs(3 * 32, std::byte{0x5B}), exponents(6, std::byte{0x80});
+  const StoredMatrix fp4{StoredFormat::kFp4Block32, 3, 64, pairs.data(), exponents.data()};
   const std::pair<StoredMatrix, StoredFormat> cases[] = {
       {e8m0->view, StoredFormat::kFp8Block128},
       {others.view, StoredFormat::kFp8Block128F32},
       {others.view.Rows(128, 100), StoredFormat::kFp8Block128F32},
       {others.view.Rows(100, 70), StoredFormat::kF32},  // blocks that begin before the first row
+      {fp4, StoredFormat::kF32},                        // two numbers a byte
       {plain, StoredFormat::kF32}};
   for (const auto& [w, format] : cases) {
     const OwnedMatrix t = Transposed(w);
