@@ -95,11 +95,13 @@ void PackedScores(benchmark::State& state, Isa isa) {
                    std::span(stored).subspan(j * key_bytes, key_bytes));
   PackIndexQuery({q.data(), kHeads, kDim}, w, query);
   SetActiveIsa(Isa::kRef);
-  PackedIndexScores(query, kHeads, kDim, stored.data(), want);
+  const View2<const std::byte> queries(query, 1, 4 * packed.size());
+  PackedIndexScores(queries, kHeads, kDim, stored.data(), {want.data(), 1, kKeys});
   SetActiveIsa(isa);
-  PackedIndexScores(query, kHeads, kDim, stored.data(), score);
+  const View2<float> scores(score.data(), 1, kKeys);
+  PackedIndexScores(queries, kHeads, kDim, stored.data(), scores);
   if (!Close(score, want)) return state.SkipWithError("differs from the reference");
-  for (auto _ : state) PackedIndexScores(query, kHeads, kDim, stored.data(), score);
+  for (auto _ : state) PackedIndexScores(queries, kHeads, kDim, stored.data(), scores);
   SetRate(state, 2.0 * kHeads * kDim * kKeys);
 }
 

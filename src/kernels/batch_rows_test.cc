@@ -148,14 +148,17 @@ TEST(AttendRows, IsTheDefinitionForAnyThreads) {
   }
 }
 
+// Rows of two sequences; neighbours of one see ever more of its keys, as tokens of a prompt do.
 TEST(SelectRows, IsTheDefinitionForAnyThreads) {
   for (const bool packed : {false, true}) {
     const KeyFormat format{packed ? EntryStorage::kPublished : EntryStorage::kFloat, kDim};
-    const Pages<KeyFormat> pages(format, kDim, 3);
-    const std::vector<IndexedEntries> all = {
-        {pages.entries, 0}, {pages.entries, 50}, {pages.entries, 130}, {pages.entries, 160}};
+    const Pages<KeyFormat> pages(format, kDim, 3), others(format, kDim, 6);
+    std::vector<IndexedEntries> all;
+    for (std::size_t i = 0; i < 9; ++i) all.push_back({others.entries, 90 + 8 * i});
+    for (const std::size_t visible : {0u, 50u, 130u, 130u, 131u, 160u})
+      all.push_back({pages.entries, visible});
     constexpr std::size_t kTop = 100;  // so many that no page is without one
-    for (const std::size_t count : {1u, 4u}) {
+    for (const std::size_t count : {std::size_t{1}, std::size_t{4}, all.size()}) {
       const std::span<const IndexedEntries> rows = std::span(all).last(count);
       std::vector<float> q = Normals(count * kHeads * kDim, 4), w = Normals(count * kHeads, 5);
       Threads one(1);
@@ -172,9 +175,9 @@ TEST(SelectRows, IsTheDefinitionForAnyThreads) {
       ref::SelectRows(rows, queries, View2<std::uint32_t>(want.data(), count, kTop));
       for (const std::size_t number : {1u, 3u}) {
         Threads threads(number);
-        const std::size_t floats = SelectScratchFloats(kPage, kDim);
+        const std::size_t floats = SelectScratchFloats(kPage, kHeads, kDim);
         std::vector<float> scratch(number * floats, NAN);
-        std::vector<TopK> best(number, TopK(kTop));
+        std::vector<TopK> best(number * SelectRowsTogether(kHeads, kDim), TopK(kTop));
         std::vector<std::uint32_t> got(count * kTop, 999);
         SelectRows(rows, queries, View2<std::uint32_t>(got.data(), count, kTop), best,
                    View2<float>(scratch.data(), number, floats), threads);

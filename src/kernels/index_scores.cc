@@ -28,6 +28,15 @@ float ScorePlain(View2<const float> q, std::span<const float> w, std::span<const
   return rounding == Rounding::kBf16 ? RoundToBf16(score) : score;
 }
 
+// Of a long stream nearly every score is below what is kept: looked at so many at once, without a
+// branch for each.
+constexpr std::size_t kAtOnce = 16;
+bool AllBelow(const float* scores, float least) {
+  int below = 0;
+  for (std::size_t i = 0; i < kAtOnce; ++i) below += scores[i] < least ? 1 : 0;
+  return below == kAtOnce;  // a NaN is not below
+}
+
 // NaN has no place in an order: it counts as the worst.
 float Comparable(float score) {
   return std::isnan(score) ? -std::numeric_limits<float>::infinity() : score;
@@ -86,11 +95,15 @@ void TopK::Reset() {
 
 void TopK::Push(std::uint32_t first_position, std::span<const float> scores) {
   if (k_ == 0) return;
-  for (std::size_t i = 0; i < scores.size(); ++i) {
-    const float score = Comparable(scores[i]);
-    if (score < worst_kept_) continue;
-    candidates_.push_back({score, first_position + static_cast<std::uint32_t>(i)});
-    if (candidates_.size() == 2 * k_) Prune();
+  for (std::size_t i = 0; i < scores.size(); i += kAtOnce) {
+    const std::size_t end = std::min(i + kAtOnce, scores.size());
+    if (end - i == kAtOnce && AllBelow(scores.data() + i, worst_kept_)) continue;
+    for (std::size_t j = i; j < end; ++j) {
+      const float score = Comparable(scores[j]);
+      if (score < worst_kept_) continue;
+      candidates_.push_back({score, first_position + static_cast<std::uint32_t>(j)});
+      if (candidates_.size() == 2 * k_) Prune();
+    }
   }
 }
 

@@ -186,29 +186,55 @@ void PackedIndexScores(View2<const float> q, std::span<const float> w, const std
 
 }  // namespace ref
 
-void PackedIndexScores(const std::byte* query, std::size_t heads, std::size_t dim,
-                       const std::byte* keys, std::span<float> score) {
-  HADAL_CHECK(dim <= kPackedIndexDim && dim % kRowBlock == 0);
-  const auto simd = HADAL_ACTIVE(PackedIndexScores);
-  if (simd == nullptr) return PackedIndexScoresPlain(query, heads, dim, keys, score);
-  const Places at(heads, dim);
+namespace {
+
+PackedIndexQuery QueryAt(const std::byte* query, const Places& at) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(query);
   const auto floats = [&](std::size_t place) {
     return reinterpret_cast<const float*>(query + place);
   };
   std::uint32_t folded;
   std::memcpy(&folded, query, 4);
-  simd({.w = floats(at.w),
-        .q = bytes + at.rows,
-        .folded_w = floats(at.folded_w),
-        .folded_q = folded != 0 ? bytes + at.folded : nullptr,
-        .keys = reinterpret_cast<const std::uint8_t*>(keys),
-        .score = score.data(),
-        .heads = heads,
-        .count = score.size(),
-        .dim = dim,
-        .q_bytes = at.row_bytes,
-        .key_bytes = IndexKeyBytes(dim)});
+  return {.w = floats(at.w),
+          .q = bytes + at.rows,
+          .folded_w = floats(at.folded_w),
+          .folded_q = folded != 0 ? bytes + at.folded : nullptr};
+}
+
+}  // namespace
+
+void PackedIndexScores(View2<const std::byte> queries, std::size_t heads, std::size_t dim,
+                       const std::byte* keys, View2<float> score) {
+  const Places at(heads, dim);
+  HADAL_CHECK(dim <= kPackedIndexDim && dim % kRowBlock == 0);
+  HADAL_CHECK(queries.cols() == at.end && score.rows() == queries.rows());
+  const auto simd = HADAL_ACTIVE(PackedIndexScores);
+  if (simd == nullptr) {
+    for (std::size_t t = 0; t < queries.rows(); ++t)
+      PackedIndexScoresPlain(queries[t].data(), heads, dim, keys, score[t]);
+    return;
+  }
+  constexpr std::size_t kMost = 32;  // rows at a time
+  for (std::size_t begin = 0; begin < queries.rows(); begin += kMost) {
+    const std::size_t rows = std::min(queries.rows() - begin, kMost);
+    PackedIndexQuery at_once[kMost];
+    bool folded = true;
+    for (std::size_t t = 0; t < rows; ++t) {
+      at_once[t] = QueryAt(queries[begin + t].data(), at);
+      folded = folded && at_once[t].folded_q != nullptr;
+    }
+    simd({.queries = at_once,
+          .keys = reinterpret_cast<const std::uint8_t*>(keys),
+          .score = score[begin].data(),
+          .rows = rows,
+          .heads = heads,
+          .count = score.cols(),
+          .dim = dim,
+          .q_bytes = at.row_bytes,
+          .key_bytes = IndexKeyBytes(dim),
+          .score_stride = score.stride(),
+          .folded = folded});
+  }
 }
 
 }  // namespace hadal::kernels

@@ -39,7 +39,9 @@ struct PackedQuery {
     PackIndexQuery(AsRows(q, heads, dim), w, reinterpret_cast<std::byte*>(memory.data()));
   }
   void Score(const std::byte* keys, std::span<float> score) const {
-    PackedIndexScores(reinterpret_cast<const std::byte*>(memory.data()), heads, dim, keys, score);
+    const std::size_t bytes = PackedIndexQueryBytes(heads, dim);
+    PackedIndexScores({reinterpret_cast<const std::byte*>(memory.data()), 1, bytes}, heads, dim,
+                      keys, {score.data(), 1, score.size()});
   }
 };
 
@@ -118,6 +120,31 @@ TEST(PackedIndexScores, OfAKeyDoNotDependOnItsNeighbours) {
     for (std::size_t j = 1; j < count; j += 2) EXPECT_NE(a[j], b[j]) << IsaName(isa) << " " << j;
     if (IsFirstSimd(isa)) first = b;
     EXPECT_TRUE(isa == Isa::kRef || SameBits(b, first)) << IsaName(isa);
+  });
+}
+
+// Of rows together: each one's alone, also beside one whose query cannot be folded.
+TEST(PackedIndexScores, OfARowDoNotDependOnTheOthers) {
+  const std::size_t dim = 64, heads = 4, count = 45, rows = 19, stride = count + 3;
+  const StoredKeys keys(RandomNormals(count * dim, 2), dim);
+  std::vector<float> q = RandomNormals(rows * heads * dim, 1);
+  const std::vector<float> w = RandomNormals(rows * heads, 3);
+  Scale(q, 5 * heads * dim, 5 * heads * dim + 32, 0x1p20f);
+  const std::size_t bytes = PackedIndexQueryBytes(heads, dim);
+  std::vector<float> memory(rows * bytes / 4);
+  const View2<std::byte> packed(reinterpret_cast<std::byte*>(memory.data()), rows, bytes);
+  Threads one(1);
+  PackIndexQueries(AsRows(q, rows, heads * dim), AsRows(w, rows, heads), packed, one);
+  OnEveryIsa([&](Isa isa) {
+    std::vector<float> together(rows * stride, -1), alone(count);
+    PackedIndexScores(packed, heads, dim, keys.bytes.data(),
+                      {together.data(), rows, count, stride});
+    for (std::size_t t = 0; t < rows; ++t) {
+      PackedIndexScores(packed.Rows(t, 1), heads, dim, keys.bytes.data(), {alone.data(), 1, count});
+      EXPECT_TRUE(SameBits(std::span(together).subspan(t * stride, count), alone))
+          << IsaName(isa) << " " << t;
+      for (std::size_t j = count; j < stride; ++j) EXPECT_EQ(together[t * stride + j], -1);
+    }
   });
 }
 

@@ -13,9 +13,9 @@
 //   chosen  [rows, k]         the first min(visible, k) of each row written
 //
 // Numbers  a row's scores depend on its query and its keys alone. A single row's pages are shared
-//          out among the threads, else the rows are: which entries are best does not depend on who
-//          scored them.
-// Caller   best, one a thread, for k; scratch [threads, SelectScratchFloats].
+//          out among the threads, else the rows are, some neighbours of one sequence together:
+//          which entries are best does not depend on who scored them, nor beside whom.
+// Caller   best, SelectRowsTogether a thread, for k; scratch [threads, SelectScratchFloats].
 // Source   report, "Lightning indexer"; DeepSeek-V4 inference/model.py, Indexer.forward.
 #pragma once
 #include <cstddef>
@@ -42,7 +42,10 @@ struct IndexQueries {
   View2<const std::byte> packed;
 };
 
-std::size_t SelectScratchFloats(std::size_t page_entries, std::size_t dim);
+// How many rows a thread scores together, at most: while their queries stay in the first-level
+// cache. The fewer heads, the dearer are the keys' decoding and the way to them beside the products.
+std::size_t SelectRowsTogether(std::size_t heads, std::size_t dim);
+std::size_t SelectScratchFloats(std::size_t page_entries, std::size_t heads, std::size_t dim);
 void SelectRows(std::span<const IndexedEntries> rows, const IndexQueries& queries,
                 View2<std::uint32_t> chosen, std::span<TopK> best, View2<float> scratch,
                 Threads& threads);

@@ -65,15 +65,19 @@ inline constexpr std::size_t kPackedDim = 1024;  // at most
 inline constexpr int kMaxKeyShift = 2, kMaxQueryShift = 3;
 inline constexpr int kLeastFoldedScale = 127 - 24, kMostFoldedScale = 127 + 24;
 
-struct PackedIndexScoreArgs {
+struct PackedIndexQuery {
   const float* w;
   const std::uint8_t* q;
   const float* folded_w;         // w times the folded queries' scales
   const std::uint8_t* folded_q;  // null: the query cannot be folded
+};
+struct PackedIndexScoreArgs {
+  const PackedIndexQuery* queries;
   const std::uint8_t* keys;
   float* score;
-  std::size_t heads, count, dim;
-  std::size_t q_bytes, key_bytes;
+  std::size_t rows, heads, count, dim;
+  std::size_t q_bytes, key_bytes, score_stride;
+  bool folded;  // all queries can be
 };
 
 }  // namespace hadal::kernels

@@ -185,8 +185,8 @@ class IndexCase : public Case {
     for (std::size_t page = pages_ * part / best_.size(); page < end; ++page) {
       if (page + 1 < end)  // as the engine does
         Prefetch(keys_.span().subspan((page + 1) * kPageBytes, kPageBytes));
-      kernels::PackedIndexScores(query_.data(), kIndexHeads, kIndexDim,
-                                 keys_.data() + page * kPageBytes, scores);
+      kernels::PackedIndexScores({query_.data(), 1, query_.size()}, kIndexHeads, kIndexDim,
+                                 keys_.data() + page * kPageBytes, {scores.data(), 1, kIndexPage});
       best_[part].Push(static_cast<std::uint32_t>(page * kIndexPage), scores);
     }
   }

@@ -12,7 +12,7 @@ std::size_t VisibleEntries(const Pass& pass, std::size_t ratio, std::size_t row)
 }
 
 std::size_t ScratchFloats(const arch::Config& c, std::size_t ratio) {
-  return kernels::SelectScratchFloats(arch::kPageTokens / ratio, c.index_head_dim);
+  return kernels::SelectScratchFloats(arch::kPageTokens / ratio, c.index_n_heads, c.index_head_dim);
 }
 
 }  // namespace

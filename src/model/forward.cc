@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "kernels/matmul.h"
 #include "kernels/rows.h"
+#include "kernels/select_rows.h"
 #include "model/architecture.h"
 #include "model/expert_runner.h"
 #include "model/pass.h"
@@ -24,7 +25,9 @@ struct Forward::Impl {
         arena(std::move(memory)),
         kept(arena),
         all_streams(kept.Take<float>(max, m.config.stream_dim())),
-        best(t.count(), kernels::TopK(m.config.index_topk)),
+        best(t.count() *
+                 kernels::SelectRowsTogether(m.config.index_n_heads, m.config.index_head_dim),
+             kernels::TopK(m.config.index_topk)),
         context{m.config, numerics, layout, tables, t, {}, experts != nullptr ? experts : &local} {
     if (m.mtp.has_value()) all_mtp_streams = kept.Take<float>(max, m.config.stream_dim());
     context.best = best;

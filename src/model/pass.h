@@ -28,7 +28,7 @@ struct Context {
   const arch::KvLayout& layout;
   const RopeTables& tables;
   Threads& threads;
-  std::span<kernels::TopK> best;    // one a thread
+  std::span<kernels::TopK> best;    // SelectRowsTogether a thread
   ExpertRunner* experts = nullptr;  // never null in a pass
   Observer* observer = nullptr;
   std::size_t first_layer = 0;  // which of the model's layers the first one here is
