@@ -87,6 +87,12 @@ std::vector<std::string> DialectNames() {
   return names;
 }
 
+std::string CallEnd(const Dialect& d) { return "</" + std::string(d.dsml) + "invoke>"; }
+
+std::string CallsEnd(const Dialect& d) {
+  return "</" + std::string(d.dsml) + std::string(d.tool_calls) + ">";
+}
+
 std::vector<std::string> ControlTokens(const Dialect& d) {
   std::vector<std::string> tokens;
   for (const std::string_view token :

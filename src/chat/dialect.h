@@ -52,6 +52,10 @@ const Dialect& DialectOf(std::string_view model_type);
 // The model types that have one.
 std::vector<std::string> DialectNames();
 
+// The tags that close a call, and the block of all calls.
+std::string CallEnd(const Dialect& dialect);
+std::string CallsEnd(const Dialect& dialect);
+
 // Every control token that prompts and replies may hold: what a tokenizer must have as one token
 // each. BOS and EOS come first.
 std::vector<std::string> ControlTokens(const Dialect& dialect);

@@ -43,6 +43,17 @@ Result<talk::Conversation> FirstConversation(const TalkOptions& options,
   return conversation;
 }
 
+// What a server is asked for: what was given, over what a conversation from a file had.
+Json Draws(const TalkOptions& options, const talk::Conversation& conversation) {
+  Json draws = Json::MakeObject({});
+  const Json whole = ConversationJson(conversation), given = GivenDraws(options.sample);
+  if (!options.load.empty())
+    for (const auto& [key, value] : *whole.Find("sampling")->AsObject())
+      if (key != "seed" && key != "choice") draws.Set(key, value);
+  for (const auto& [key, value] : *given.AsObject()) draws.Set(key, value);
+  return draws;
+}
+
 std::unique_ptr<talk::LineSource> Lines(const TalkOptions& options, bool terminal) {
   if (!terminal || !IsTerminal(0)) return talk::StreamLines(std::cin);
   const std::string file = options.history.empty() ? talk::DefaultHistory() : options.history;
@@ -64,6 +75,7 @@ Status ChatWithServer(const TalkOptions& options) {
   server.max_tokens = options.engine.max_tokens;
   if (const char* key = std::getenv("HADAL_API_KEY"); key != nullptr) server.api_key = key;
   HADAL_TRY(talk::Conversation conversation, FirstConversation(options, {}));
+  server.draws = Draws(options, conversation);
   HADAL_TRY(const auto answerer, talk::HttpAnswerer::Create(server));
   return TalkWith(*answerer, std::move(conversation), options);
 }

@@ -102,4 +102,25 @@ engine::SampleOptions SampleWith(const SampleFlags& flags, engine::SampleOptions
   return model;
 }
 
+Json GivenDraws(const SampleFlags& flags) {
+  Json draws = Json::MakeObject({});
+  const std::pair<const char*, std::optional<double>> numbers[] = {
+      {"temperature", flags.temperature},
+      {"top_p", flags.top_p},
+      {"min_p", flags.min_p},
+      {"presence_penalty", flags.presence_penalty},
+      {"frequency_penalty", flags.frequency_penalty},
+      {"repetition_penalty", flags.repetition_penalty}};
+  for (const auto& [name, value] : numbers)
+    if (value) draws.Set(name, *value);
+  if (flags.top_k) draws.Set("top_k", std::uint64_t{*flags.top_k});
+  Json biases = Json::MakeObject({});
+  for (const std::string& text : flags.logit_bias) {
+    const engine::LogitBias bias = ParseLogitBias(text).value();
+    biases.Set(fmt::format("{}", bias.token), bias.bias);
+  }
+  if (!flags.logit_bias.empty()) draws.Set("logit_bias", std::move(biases));
+  return draws;
+}
+
 }  // namespace hadal::cli

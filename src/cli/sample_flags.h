@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "cli/command_line.h"
 #include "engine/sampler.h"
 
@@ -25,5 +26,8 @@ std::vector<Option> AddSampleFlags(Command command, SampleFlags* flags);
 
 // `model`: the model's own; with the flags over it, and a random seed if none is given.
 engine::SampleOptions SampleWith(const SampleFlags& flags, engine::SampleOptions model);
+
+// What was given, as fields of the chat completions API; but for the seed.
+Json GivenDraws(const SampleFlags& flags);
 
 }  // namespace hadal::cli

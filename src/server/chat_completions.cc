@@ -49,6 +49,7 @@ ApiResult<ChatRequest> ReadChat(Api& api, Fields* body, std::uint64_t scope) {
     HADAL_TRY(request.tools, chat::ParseTools(*tools));
   }
   request.tool_choice = ReadToolChoice(body);
+  ReadParallelCalls(body, &request);
   request.format = ReadFormat(body, "response_format");
   ReadGuided(body, &request.format);
   request.thinking = ReadThinking(body, defaults);
@@ -70,13 +71,8 @@ ChatAnswerOptions ReadAnswerOptions(const Api& api, Fields* body, const ChatRequ
                             .reasoning_content = api.options.reasoning_content,
                             .reasoning = api.options.reasoning};
   body->Flag("return_progress", &options.progress);
-  if (const Json* stream = body->Find("stream_options"); stream != nullptr) {
-    Fields fields(*stream, "stream_options");
-    fields.Flag("include_usage", &options.include_usage);
-    fields.Pass({"include_obfuscation", "continuous_usage_stats"});
-    if (const ApiStatus status = fields.status(); !status.ok())
-      body->Fail("stream_options", status.error().message);
-  }
+  body->Inside("stream_options",
+               [&](Fields* fields) { fields->Flag("include_usage", &options.include_usage); });
   return options;
 }
 

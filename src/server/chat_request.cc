@@ -42,7 +42,8 @@ ApiStatus Constrain(Api& api, const ChatRequest& request, bool reasons, std::int
   const ToolChoice& choice = request.tool_choice;
   const bool named = choice.kind == ToolChoice::Kind::kNamed;
   if (named || choice.kind == ToolChoice::Kind::kRequired) {
-    HADAL_TRY(constraint->language, api.languages.OfCalls(request.tools, choice.name, !named));
+    HADAL_TRY(constraint->language,
+              api.languages.OfCalls(request.tools, choice.name, !named && request.parallel_calls));
   } else if (request.format.kind == AnswerFormat::Kind::kText) {
     return Unit{};
   } else if (request.format.kind == AnswerFormat::Kind::kSchema) {
@@ -72,28 +73,26 @@ ApiResult<Thinking> DefaultThinking(const Api& api, const std::string& model) {
 
 AnswerFormat ReadFormat(Fields* body, std::string_view key) {
   AnswerFormat format;
-  const Json* field = body->Find(key);
-  if (field == nullptr) return format;
-  Fields inner(*field, body->Name(key));
-  std::string type = "text";
-  inner.Text("type", &type);
-  const Json* holder = inner.Find("json_schema");
-  const Json* plain = inner.Find("schema");
-  if (!inner.status().ok()) {
-    body->Fail(key, inner.status().error().message);
-  } else if (type == "json_object") {
-    format.kind = AnswerFormat::Kind::kObject;
-  } else if (type == "json_schema") {
-    format.kind = AnswerFormat::Kind::kSchema;
-    format.param = body->Name(key) + (holder != nullptr ? ".json_schema" : ".schema");
-    const Json* schema = holder != nullptr ? SchemaIn(*holder) : plain;
-    if (schema == nullptr || schema->AsObject() == nullptr)
-      body->Fail(key, "json_schema: found no schema");
-    else
-      format.schema = *schema;
-  } else if (type != "text") {
-    body->Fail(key, "type: found " + Quote(type) + ", expected text, json_object or json_schema");
-  }
+  body->Inside(key, [&](Fields* fields) {
+    std::string type = "text";
+    fields->Text("type", &type);
+    const Json* holder = fields->Find("json_schema");
+    const Json* plain = fields->Find("schema");
+    if (type == "json_object") {
+      format.kind = AnswerFormat::Kind::kObject;
+    } else if (type == "json_schema") {
+      format.kind = AnswerFormat::Kind::kSchema;
+      const char* param = holder != nullptr ? "json_schema" : "schema";
+      format.param = fields->Name(param);
+      const Json* schema = holder != nullptr ? SchemaIn(*holder) : plain;
+      if (schema == nullptr || schema->AsObject() == nullptr)
+        fields->Fail(param, "found no schema");
+      else
+        format.schema = *schema;
+    } else if (type != "text") {
+      fields->Fail("type", "found " + Quote(type) + ", expected text, json_object or json_schema");
+    }
+  });
   return format;
 }
 
@@ -115,6 +114,10 @@ ToolChoice ReadToolChoice(Fields* body) {
   if (name != nullptr && name->AsString() != nullptr) return {Kind::kNamed, *name->AsString()};
   body->Fail("tool_choice", fmt::format("found {}, {}", field->KindName(), kExpected));
   return {};
+}
+
+void ReadParallelCalls(Fields* body, ChatRequest* request) {
+  body->Flag("parallel_tool_calls", &request->parallel_calls);
 }
 
 ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request) {
@@ -173,6 +176,8 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
   Generation generation{.api = request.api,
                         .chat = true,
                         .tools = OffersTools(request),
+                        .one_call = OffersTools(request) && !request.parallel_calls &&
+                                    request.tool_choice.kind == ToolChoice::Kind::kAuto,
                         .reasons = run.reasons,
                         .keep_tokens = request.logprobs || request.sampling.return_token_ids,
                         .scope = request.scope};

@@ -36,6 +36,7 @@ struct ChatRequest {
   std::vector<chat::Message> messages = {};
   std::vector<Json> tools = {};  // {"name", "description", "parameters"}
   ToolChoice tool_choice = {};
+  bool parallel_calls = true;  // an answer may have several
   AnswerFormat format = {};
   Thinking thinking = {};
   Sampling sampling = {};
@@ -50,6 +51,9 @@ ApiResult<Thinking> DefaultThinking(const Api& api, const std::string& model);
 AnswerFormat ReadFormat(Fields* body, std::string_view key);
 // "auto"|"none"|"required"|{"type": "function", "function": {"name"}} or {"type", "name"}.
 ToolChoice ReadToolChoice(Fields* body);
+
+// "parallel_tool_calls".
+void ReadParallelCalls(Fields* body, ChatRequest* request);
 
 ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request);
 ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request);

@@ -250,11 +250,8 @@ CompletionOptions ReadOptions(Fields* body) {
   body->Flag("stream", &options.stream);
   body->Flag("echo", &options.echo);
   body->Count("logprobs", {0, kMostTopLogprobs}, &options.logprobs);
-  if (const Json* stream = body->Find("stream_options"); stream != nullptr) {
-    Fields fields(*stream, "stream_options");
-    fields.Flag("include_usage", &options.include_usage);
-    if (!fields.status().ok()) body->Fail("stream_options", fields.status().error().message);
-  }
+  body->Inside("stream_options",
+               [&](Fields* fields) { fields->Flag("include_usage", &options.include_usage); });
   return options;
 }
 

@@ -139,6 +139,14 @@ void Fields::Ids(std::string_view key, std::vector<std::int32_t>* out) {
   }
 }
 
+void Fields::Inside(std::string_view key, const std::function<void(Fields*)>& read) {
+  const Json* object = Find(key);
+  if (object == nullptr) return;
+  Fields inner(*object, Name(key));
+  read(&inner);
+  if (!error_) error_ = inner.error_;
+}
+
 void Fields::Pass(std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys) asked_.emplace(key);
 }

@@ -8,6 +8,7 @@
 //   HADAL_TRY_STATUS(fields.status());
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,7 +44,9 @@ class Fields {
   // A string, or an array of at most so many of them.
   void Texts(std::string_view key, std::size_t most, std::vector<std::string>* out);
   void Ids(std::string_view key, std::vector<std::int32_t>* out);  // an array of token ids
-  void Pass(std::initializer_list<std::string_view> keys);         // known, and of no effect
+  // An object's own fields, if it is there: its first error is one of these fields.
+  void Inside(std::string_view key, const std::function<void(Fields*)>& read);
+  void Pass(std::initializer_list<std::string_view> keys);  // known, and of no effect
 
   // Something that this class does not know is wrong.
   void Fail(std::string_view key, const std::string& message);

@@ -16,6 +16,7 @@ struct Generation {
   // A chat's text has reasoning and calls in it; a completion's is text.
   bool chat = false;
   bool tools = false;        // functions are on offer
+  bool one_call = false;     // an answer ends with its first call
   bool reasons = false;      // its texts begin inside the reasoning
   bool keep_tokens = false;  // the answer holds them: logprobs, or ids, were asked for
   std::uint64_t scope = 0;   // of the client's key

@@ -133,6 +133,7 @@ void Generations::Begin(Generation generation, std::unique_ptr<AnswerSink> sink,
 ApiStatus Generations::StartRuns(Active& active) {
   Generation& generation = active.generation;
   for (RunRequest& run : generation.runs) {
+    if (generation.one_call) run.engine.stop.texts.push_back(chat::CallEnd(model_.dialect()));
     active.ended.max_tokens = run.engine.stop.max_tokens.value_or(0);
     active.prompt_tokens = std::max(active.prompt_tokens, run.engine.tokens.size());
     const chat::StreamOptions options{.thinking = run.reasons, .tools = generation.tools};
@@ -228,7 +229,23 @@ void Generations::Tell(Active& active, AnswerDelta delta) {
     if (!choice.ended) engine_.Pause(choice.run);
 }
 
+// A run that has been stopped where its first call ends gets, as a text, the end that the model
+// would have given it; as tokens too, if the last of them did not begin something else.
+void Generations::CompleteCall(RunEnd* end) const {
+  const chat::Dialect& dialect = model_.dialect();
+  const std::string call_end = chat::CallEnd(dialect);
+  if (end->stop_text != call_end) return;
+  const std::string rest = "\n" + chat::CallsEnd(dialect);
+  end->text += call_end + rest;
+  end->stop_text.clear();
+  const text::Tokenizer& tokenizer = model_.files().tokenizer;
+  if (!tokenizer.Decode(end->tokens).ends_with(call_end)) return;
+  for (const std::int32_t token : tokenizer.Encode(rest)) end->tokens.push_back(token);
+  end->reason = FinishReason::kEos;
+}
+
 void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
+  if (active.generation.one_call) CompleteCall(&end);
   choice.ended = true;
   choice.reasoning = false;
   if (!active.gone && end.reason != FinishReason::kFailed) {

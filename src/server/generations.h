@@ -97,6 +97,7 @@ class Generations {
   void Handle(RunEvent event);
   void OnToken(Active& active, Choice& choice, RunToken token);
   void OnEnd(Active& active, Choice& choice, RunEnd end);
+  void CompleteCall(RunEnd* end) const;
   AnswerDelta Read(const Active& active, Choice& choice,
                    const std::vector<chat::StreamEvent>& events);
   void Tell(Active& active, AnswerDelta delta);

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "server/constraints.h"
 #include "server/fake_exchange_test.h"
 
 namespace hadal::server {
@@ -148,6 +149,49 @@ TEST_F(GenerationsTest, MoreThanMayWaitIsRefused) {
   OnLoop([&] { generations_->CancelAll(); });
   ASSERT_TRUE(Soon([&] { return generations_->size() == 0; }));
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(kept[i].error->status, 503);
+}
+
+// Whatever would follow the first call is not asked for; the call and its tokens are complete.
+TEST_F(GenerationsTest, AnAnswerOfOneCallEndsThere) {
+  const std::vector<Json> tools = {Json::MakeObject({{"name", "f"}}),
+                                   Json::MakeObject({{"name", "g"}})};
+  Languages languages(*model_);
+  auto calls = languages.OfCalls(tools, "", true);
+  ASSERT_TRUE(calls.ok()) << calls.error().message;
+  const auto answer = [&](std::uint64_t seed, bool one_call) {
+    Generation generation{.api = "test", .chat = true, .tools = true, .one_call = one_call};
+    generation.runs.emplace_back();
+    engine::Request& request = generation.runs[0].engine;
+    request.tokens = {0, 10, 11, 12};
+    request.sample = {.temperature = 2, .seed = seed};
+    request.stop = {.max_tokens = 300};
+    request.constraint.language = *calls;
+    KeepingSink::Kept kept;
+    auto exchange = std::make_shared<FakeExchange>(HttpRequest{});
+    generations_->Submit(std::move(generation), std::make_unique<KeepingSink>(&kept, exchange),
+                         exchange);
+    EXPECT_TRUE(Soon([&] { return kept.finished; }));
+    Answer last;
+    OnLoop([&] { last = ended_.back().answers.at(0); });
+    return last;
+  };
+  std::size_t several = 0;
+  for (std::uint64_t seed = 0; seed < 12; ++seed) {
+    const Answer free = answer(seed, false), one = answer(seed, true);
+    ASSERT_EQ(one.calls.size(), 1u) << seed;
+    EXPECT_EQ(one.calls[0].name, free.calls.at(0).name);
+    EXPECT_EQ(one.calls[0].arguments, free.calls[0].arguments);
+    EXPECT_EQ(one.finish, Finish::kToolCalls);
+    EXPECT_TRUE(one.end.stop_text.empty());
+    EXPECT_EQ(one.content, "");
+    if (one.end.reason == engine::FinishReason::kEos) {
+      const std::string text = model_->files().tokenizer.Decode(one.end.tokens);
+      EXPECT_TRUE(text.ends_with(chat::CallEnd(model_->dialect()) + "\n" +
+                                 chat::CallsEnd(model_->dialect())));
+    }
+    if (free.calls.size() > 1) ++several;
+  }
+  EXPECT_GT(several, 0u);
 }
 
 }  // namespace

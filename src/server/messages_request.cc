@@ -157,9 +157,14 @@ ApiResult<std::vector<Json>> ReadTools(Fields* body) {
   return tools;
 }
 
-ToolChoice ReadChoice(Fields* body) {
+ToolChoice ReadChoice(Fields* body, bool* parallel_calls) {
   const Json* field = body->Find("tool_choice");
   if (field == nullptr) return {};
+  body->Inside("tool_choice", [&](Fields* fields) {
+    bool one_call = false;
+    fields->Flag("disable_parallel_tool_use", &one_call);
+    *parallel_calls = !one_call;
+  });
   const std::string type = TextOf(*field, "type");
   if (type == "auto") return {ToolChoice::Kind::kAuto};
   if (type == "any") return {ToolChoice::Kind::kRequired};
@@ -184,14 +189,11 @@ ApiResult<Thinking> Defaults(const Api& api, Fields* body, const std::string& mo
 }
 
 AnswerFormat ReadOutputFormat(Fields* body) {
-  const Json* config = body->Find("output_config");
-  if (config != nullptr && config->Find("format") != nullptr) {
-    Fields fields(*config, "output_config");
-    AnswerFormat format = ReadFormat(&fields, "format");
-    if (!fields.status().ok()) body->Fail("output_config", fields.status().error().message);
-    return format;
-  }
-  return ReadFormat(body, "output_format");
+  AnswerFormat format = ReadFormat(body, "output_format");
+  body->Inside("output_config", [&](Fields* fields) {
+    if (fields->Find("format") != nullptr) format = ReadFormat(fields, "format");
+  });
+  return format;
 }
 
 }  // namespace
@@ -207,7 +209,7 @@ ApiResult<MessagesRequest> ReadMessages(Api& api, const Json& json, std::uint64_
   HADAL_TRY(const Thinking defaults, Defaults(api, &body, chat.model));
   HADAL_TRY(chat.messages, ReadConversation(&body));
   HADAL_TRY(chat.tools, ReadTools(&body));
-  chat.tool_choice = ReadChoice(&body);
+  chat.tool_choice = ReadChoice(&body, &chat.parallel_calls);
   chat.format = ReadOutputFormat(&body);
   chat.thinking = ReadThinking(&body, defaults);
   chat.sampling = ReadSampling(&body, api.model);

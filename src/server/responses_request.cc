@@ -192,11 +192,7 @@ Json Echoed(const Json& json) {
 }
 
 void ReadText(Fields* body, AnswerFormat* format) {
-  const Json* text = body->Find("text");
-  if (text == nullptr) return;
-  Fields fields(*text, "text");
-  *format = ReadFormat(&fields, "format");
-  if (!fields.status().ok()) body->Fail("text", fields.status().error().message);
+  body->Inside("text", [&](Fields* fields) { *format = ReadFormat(fields, "format"); });
 }
 
 void ReadLogprobs(Fields* body, ResponsesRequest* request) {
@@ -224,6 +220,7 @@ ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, std::uint6
   HADAL_TRY(chat.messages, ReadInput(api, &body, scope));
   HADAL_TRY(chat.tools, ReadTools(&body));
   chat.tool_choice = ReadToolChoice(&body);
+  ReadParallelCalls(&body, &chat);
   ReadText(&body, &chat.format);
   chat.thinking = ReadThinking(&body, defaults);
   chat.sampling = ReadSampling(&body, api.model);

@@ -87,7 +87,7 @@ Sampling ReadSampling(Fields* body, const ServedModel& model) {
     body->Fail("prompt_logprobs", "not supported");
   body->Pass({"user", "metadata", "store", "cache_prompt", "id_slot", "priority", "service_tier",
               "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "verbosity",
-              "modalities", "prediction", "parallel_tool_calls"});
+              "modalities", "prediction"});
   return out;
 }
 

@@ -11,24 +11,6 @@
 namespace hadal::server {
 namespace {
 
-constexpr const char* kFox = R"("messages":[{"role":"user","content":"Tell me about a fox."}])";
-
-std::string Chat(const std::string& fields) { return fmt::format("{{{},{}}}", kFox, fields); }
-
-const Json& At(const Json& json, std::initializer_list<const char*> keys) {
-  static const Json kNull;
-  const Json* at = &json;
-  for (const char* key : keys) {
-    at = at->AsArray() != nullptr ? &at->AsArray()->at(std::size_t(std::atoi(key))) : at->Find(key);
-    if (at == nullptr) return kNull;
-  }
-  return *at;
-}
-std::string Text(const Json& json, std::initializer_list<const char*> keys) {
-  const Json& found = At(json, keys);
-  return found.AsString() == nullptr ? found.Dump() : *found.AsString();
-}
-
 // One server for the tests that need no options of their own.
 class ServerTest : public ::testing::Test {
  protected:

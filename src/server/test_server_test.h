@@ -17,6 +17,32 @@
 
 namespace hadal::server {
 
+// A question, and what else a chat asks: "max_tokens":4
+inline constexpr const char* kFox =
+    R"("messages":[{"role":"user","content":"Tell me about a fox."}])";
+
+inline std::string Chat(const std::string& fields) {
+  return fmt::format("{{{},{}}}", kFox, fields);
+}
+
+// What lies below these keys and numbers of elements; null if nothing does.
+inline const Json& At(const Json& json, std::initializer_list<const char*> keys) {
+  static const Json kNull;
+  const Json* at = &json;
+  for (const char* key : keys) {
+    const Json::Array* array = at->AsArray();
+    const auto index = static_cast<std::size_t>(std::atoi(key));
+    if (array != nullptr && index >= array->size()) return kNull;
+    at = array != nullptr ? &(*array)[index] : at->Find(key);
+    if (at == nullptr) return kNull;
+  }
+  return *at;
+}
+inline std::string Text(const Json& json, std::initializer_list<const char*> keys) {
+  const Json& found = At(json, keys);
+  return found.AsString() == nullptr ? found.Dump() : *found.AsString();
+}
+
 struct Reply {
   int status = 0;
   std::string head, body;
@@ -79,6 +105,12 @@ class TestServer {
     options.listener.port = 0;
     options.engine.threads = 2;
     options.thinking = false;
+    return options;
+  }
+
+  static ServerOptions OneThread() {  // quicker, where others use the processors too
+    ServerOptions options = Options();
+    options.engine.threads = 1;
     return options;
   }
 

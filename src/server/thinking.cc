@@ -29,20 +29,11 @@ struct Said {
   }
 };
 
-// Fields of an object inside the body, with its errors in the body's place.
-template <class F>
-void Inside(Fields* body, std::string_view key, const Json& object, F&& read) {
-  Fields fields(object, body->Name(key));
-  read(&fields);
-  if (const ApiStatus status = fields.status(); !status.ok())
-    body->Fail(key, status.error().message.substr(body->Name(key).size() + 1));
-}
-
 void ReadType(Fields* body, Said* said) {
   const Json* thinking = body->Find("thinking");
   if (thinking == nullptr) return;
   if (thinking->AsBool() != nullptr) return said->On(*thinking->AsBool());
-  Inside(body, "thinking", *thinking, [&](Fields* fields) {
+  body->Inside("thinking", [&](Fields* fields) {
     std::string type = "enabled";
     fields->Text("type", &type);
     std::optional<std::size_t> budget;
@@ -62,9 +53,7 @@ void ReadReasoning(Fields* body, Said* said) {
   std::optional<std::string> effort;
   body->Text("reasoning_effort", &effort);
   if (effort) said->Effort(body, "reasoning_effort", *effort);
-  const Json* reasoning = body->Find("reasoning");
-  if (reasoning == nullptr) return;
-  Inside(body, "reasoning", *reasoning, [&](Fields* fields) {
+  body->Inside("reasoning", [&](Fields* fields) {
     std::optional<std::string> inner;
     std::optional<std::size_t> budget;
     std::optional<bool> enabled;
@@ -78,9 +67,7 @@ void ReadReasoning(Fields* body, Said* said) {
 }
 
 void ReadTemplate(Fields* body, Said* said, Thinking* out) {
-  const Json* kwargs = body->Find("chat_template_kwargs");
-  if (kwargs == nullptr) return;
-  Inside(body, "chat_template_kwargs", *kwargs, [&](Fields* fields) {
+  body->Inside("chat_template_kwargs", [&](Fields* fields) {
     for (const char* key : {"thinking", "enable_thinking"}) {
       std::optional<bool> on;
       fields->Flag(key, &on);

@@ -52,6 +52,8 @@ class Answerer {
                                const std::atomic<bool>& stop) = 0;
   virtual ContextUse use() const = 0;        // behind the last answer
   virtual std::string UseTable() const = 0;  // the same in detail
+  // Whether it draws as the conversation says; otherwise others may choose what is not said.
+  virtual bool knows_draws() const { return true; }
 };
 
 }  // namespace hadal::talk

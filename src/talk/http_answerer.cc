@@ -42,9 +42,8 @@ Json RequestJson(const Conversation& conversation, const ServerOptions& options)
                         {"messages", std::move(messages)},
                         {"stream", true},
                         {"stream_options", Json::MakeObject({{"include_usage", true}})},
-                        {"temperature", sample.temperature},
-                        {"top_p", sample.top_p},
                         {"seed", (sample.seed + sample.choice) % (std::uint64_t{1} << 53)}});
+  for (const auto& [key, value] : *options.draws.AsObject()) json.Set(key, value);
   if (options.max_tokens) json.Set("max_tokens", std::uint64_t{*options.max_tokens});
   const bool thinks = conversation.effort != Effort::kNone;
   json.Set("thinking", Json::MakeObject({{"type", thinks ? "enabled" : "disabled"}}));

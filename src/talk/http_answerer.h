@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "base/json.h"
 #include "talk/answerer.h"
 
 namespace hadal::talk {
@@ -13,6 +14,9 @@ struct ServerOptions {
   std::string model = {};    // the name to ask for; empty: the first that the server lists
   std::string api_key = {};  // empty: none
   std::optional<std::size_t> max_tokens = {};
+  // How tokens are drawn, but for the seed: fields of the API. The server chooses what is not
+  // there.
+  Json draws = Json::MakeObject({});
 };
 
 class HttpAnswerer : public Answerer {
@@ -27,6 +31,7 @@ class HttpAnswerer : public Answerer {
                        const std::atomic<bool>& stop) override;
   ContextUse use() const override { return use_; }
   std::string UseTable() const override;
+  bool knows_draws() const override { return false; }
 
  private:
   explicit HttpAnswerer(ServerOptions options) : options_(std::move(options)) {}

@@ -275,8 +275,10 @@ Status Talk::Stats(const std::string& /*argument*/) {
              fmt::format("tokens in {}", FormatDuration(a.decode_seconds))});
   table.Row({"speed", fmt::format("{:.1f}", a.tokens_per_s()), "tokens/s"});
   table.Row({"effort", EffortName(conversation_.effort), ""});
-  table.Row({"temperature", fmt::format("{}", s.temperature), ""});
-  table.Row({"top-p", fmt::format("{}", s.top_p), ""});
+  if (answerer_.knows_draws()) {
+    table.Row({"temperature", fmt::format("{}", s.temperature), ""});
+    table.Row({"top-p", fmt::format("{}", s.top_p), ""});
+  }
   table.Row({"seed", fmt::format("{}", s.seed), fmt::format("choice {}", s.choice)});
   screen_.Say(table.Text());
   return Unit{};

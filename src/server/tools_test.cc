@@ -1,0 +1,190 @@
+// Calls of tools that a client insists on, through the server in the forms of three APIs.
+#include <gtest/gtest.h>
+
+#include "server/test_server_test.h"
+
+namespace hadal::server {
+namespace {
+
+// Two functions, in the forms in which the APIs list them.
+constexpr const char* kWeather =
+    R"({"type":"object","properties":{"city":{"type":"string","enum":["Oslo","Lima"]},
+        "days":{"type":"integer","minimum":1,"maximum":9}},"required":["city","days"],
+        "additionalProperties":false})";
+constexpr const char* kNow = R"({"type":"object","properties":{},"additionalProperties":false})";
+
+std::string Tools(const char* form) {
+  const auto tool = [&](const char* name, const char* schema) {
+    return fmt::format(fmt::runtime(form), fmt::arg("name", name), fmt::arg("schema", schema));
+  };
+  return fmt::format(R"("tools":[{},{}])", tool("weather", kWeather), tool("now", kNow));
+}
+constexpr const char* kOfChats =
+    R"({{"type":"function","function":{{"name":"{name}","parameters":{schema}}}}})";
+constexpr const char* kOfMessages = R"({{"name":"{name}","input_schema":{schema}}})";
+constexpr const char* kOfResponses =
+    R"({{"type":"function","name":"{name}","parameters":{schema}}})";
+
+void ExpectWeather(const Json& arguments) {
+  ASSERT_NE(arguments.AsObject(), nullptr) << arguments.Dump();
+  EXPECT_EQ(arguments.AsObject()->size(), 2u) << arguments.Dump();
+  const std::string city = Text(arguments, {"city"});
+  EXPECT_TRUE(city == "Oslo" || city == "Lima") << city;
+  const std::int64_t days = *At(arguments, {"days"}).AsInt();
+  EXPECT_TRUE(days >= 1 && days <= 9) << days;
+}
+
+class ToolsTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = new TestServer(TestServer::OneThread()); }
+  static void TearDownTestSuite() {
+    delete server_;
+    server_ = nullptr;
+  }
+  static Json Post(const std::string& path, const std::string& body) {
+    const Reply reply = server_->Post(path, body);
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return reply.json();
+  }
+  static Json AskChat(const std::string& fields) {
+    return Post("/v1/chat/completions",
+                Chat(Tools(kOfChats) + R"(,"max_tokens":400,"temperature":2,)" + fields));
+  }
+  static TestServer* server_;
+};
+TestServer* ToolsTest::server_ = nullptr;
+
+TEST_F(ToolsTest, ANamedCallOfAChatFitsItsSchemaAndTheReasoningComesFirst) {
+  const std::string choice =
+      R"("tool_choice":{"type":"function","function":{"name":"weather"}},"seed":4,)";
+  for (const char* thinking : {R"("type":"disabled")", R"("type":"enabled","budget_tokens":6)"}) {
+    const Json json = AskChat(choice + fmt::format(R"("thinking":{{{}}})", thinking));
+    EXPECT_EQ(Text(json, {"choices", "0", "finish_reason"}), "tool_calls");
+    const Json& message = At(json, {"choices", "0", "message"});
+    EXPECT_TRUE(At(message, {"content"}).is_null()) << message.Dump();
+    ASSERT_EQ(At(message, {"tool_calls"}).AsArray()->size(), 1u) << message.Dump();
+    EXPECT_TRUE(Text(message, {"tool_calls", "0", "id"}).starts_with("call_"));
+    EXPECT_EQ(Text(message, {"tool_calls", "0", "function", "name"}), "weather");
+    ExpectWeather(*ParseJson(Text(message, {"tool_calls", "0", "function", "arguments"})));
+    EXPECT_EQ(message.Find("reasoning_content") != nullptr, std::string(thinking).size() > 20);
+  }
+}
+
+// Every name and argument comes in the stream as it does whole.
+TEST_F(ToolsTest, ARequiredCallStreamsToTheSame) {
+  const std::string fields = R"("tool_choice":"required","seed":9)";
+  const Json whole = AskChat(fields);
+  const Reply stream = server_->Post(
+      "/v1/chat/completions",
+      Chat(Tools(kOfChats) + R"(,"max_tokens":400,"temperature":2,"stream":true,)" + fields));
+  std::vector<std::pair<std::string, std::string>> calls;  // name, arguments
+  std::string finish;
+  for (const Json& event : stream.Events()) {
+    if (const Json& reason = At(event, {"choices", "0", "finish_reason"}); reason.AsString())
+      finish = *reason.AsString();
+    const Json& delta = At(event, {"choices", "0", "delta", "tool_calls", "0"});
+    if (delta.is_null()) continue;
+    const auto index = static_cast<std::size_t>(*At(delta, {"index"}).AsInt());
+    if (At(delta, {"id"}).AsString() != nullptr) {
+      EXPECT_EQ(index, calls.size());
+      calls.emplace_back(Text(delta, {"function", "name"}), "");
+    }
+    ASSERT_LT(index, calls.size());
+    calls[index].second += Text(delta, {"function", "arguments"});
+  }
+  EXPECT_EQ(finish, "tool_calls");
+  const Json::Array& expected = *At(whole, {"choices", "0", "message", "tool_calls"}).AsArray();
+  ASSERT_EQ(calls.size(), expected.size());
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    EXPECT_EQ(calls[i].first, Text(expected[i], {"function", "name"}));
+    EXPECT_EQ(calls[i].second, Text(expected[i], {"function", "arguments"}));
+  }
+}
+
+TEST_F(ToolsTest, NoParallelCallsMeansOne) {
+  std::size_t most = 0;
+  for (int seed = 0; seed < 12 && most < 2; ++seed)
+    for (const bool parallel : {true, false}) {
+      const Json json = AskChat(fmt::format(
+          R"("tool_choice":"required","seed":{},"parallel_tool_calls":{})", seed, parallel));
+      const std::size_t calls =
+          At(json, {"choices", "0", "message", "tool_calls"}).AsArray()->size();
+      if (!parallel) {
+        EXPECT_EQ(calls, 1u) << seed;
+      }
+      most = std::max(most, calls);
+    }
+  EXPECT_GT(most, 1u);  // or there would be nothing to forbid
+}
+
+TEST_F(ToolsTest, MessagesHaveTheCallAsABlock) {
+  for (const char* choice : {R"({"type":"any"})", R"({"type":"tool","name":"weather"})",
+                             R"({"type":"any","disable_parallel_tool_use":true})"}) {
+    const Json json =
+        Post("/v1/messages", Chat(Tools(kOfMessages) + R"(,"max_tokens":400,"temperature":1,)" +
+                                  fmt::format(R"("seed":4,"tool_choice":{})", choice)));
+    EXPECT_EQ(Text(json, {"stop_reason"}), "tool_use") << json.Dump();
+    const Json::Array& content = *At(json, {"content"}).AsArray();
+    ASSERT_FALSE(content.empty()) << json.Dump();
+    for (const Json& block : content) {
+      EXPECT_EQ(Text(block, {"type"}), "tool_use");
+      if (Text(block, {"name"}) == "weather") ExpectWeather(At(block, {"input"}));
+    }
+    if (std::string(choice).find("any") == std::string::npos) {
+      EXPECT_EQ(Text(content[0], {"name"}), "weather");
+    }
+    if (std::string(choice).find("disable") != std::string::npos) {
+      EXPECT_EQ(content.size(), 1u);
+    }
+  }
+}
+
+TEST_F(ToolsTest, ResponsesHaveTheCallAsAnItem) {
+  for (const char* choice : {R"("required")", R"({"type":"function","name":"weather"})"}) {
+    const Json json = Post(
+        "/v1/responses",
+        fmt::format(R"({{"input":"Tell me.",{},"max_output_tokens":400,"temperature":1,"seed":4,
+                       "tool_choice":{},"parallel_tool_calls":false}})",
+                    Tools(kOfResponses), choice));
+    EXPECT_EQ(Text(json, {"status"}), "completed");
+    EXPECT_EQ(Text(json, {"parallel_tool_calls"}), "false");
+    ASSERT_EQ(At(json, {"output"}).AsArray()->size(), 1u) << json.Dump();
+    const Json& item = At(json, {"output", "0"});
+    EXPECT_EQ(Text(item, {"type"}), "function_call");
+    EXPECT_TRUE(Text(item, {"call_id"}).starts_with("call_"));
+    if (Text(item, {"name"}) == "weather") ExpectWeather(*ParseJson(Text(item, {"arguments"})));
+  }
+}
+
+// A call that comes back with its result: the prompt is one token sequence, and the model goes on.
+TEST_F(ToolsTest, AConversationWithACallGoesOn) {
+  const Json first =
+      AskChat(R"("tool_choice":{"type":"function","function":{"name":"weather"}},"seed":4)");
+  const Json& message = At(first, {"choices", "0", "message"});
+  const std::string next = fmt::format(
+      R"({{"messages":[{{"role":"user","content":"Tell me about a fox."}},{},
+           {{"role":"tool","tool_call_id":"{}","content":"sunny"}}],{},"max_tokens":5}})",
+      message.Dump(), Text(message, {"tool_calls", "0", "id"}), Tools(kOfChats));
+  const Json second = Post("/v1/chat/completions", next);
+  EXPECT_EQ(Text(second, {"usage", "completion_tokens"}), "5");
+  EXPECT_GT(*At(second, {"usage", "prompt_tokens"}).AsInt(),
+            *At(first, {"usage", "total_tokens"}).AsInt());
+}
+
+TEST_F(ToolsTest, WhatIsWrongIsNamed) {
+  const std::pair<std::string, const char*> cases[] = {
+      {R"("parallel_tool_calls":"no")", "parallel_tool_calls: found string, expected"},
+      {R"("response_format":{"type":5})", "response_format.type: found 5, expected a string"},
+      {R"("response_format":{"type":"json_schema"})", "response_format.schema: found no schema"},
+      {R"("stream_options":{"include_usage":3})", "stream_options.include_usage: found 3"},
+      {R"("stream_options":[])", "stream_options: found array, expected an object"},
+      {R"("thinking":{"budget_tokens":-1})", "thinking.budget_tokens: found -1"}};
+  for (const auto& [fields, says] : cases) {
+    const Reply reply = server_->Post("/v1/chat/completions", Chat(fields));
+    EXPECT_EQ(reply.status, 400) << fields;
+    EXPECT_TRUE(Text(reply.json(), {"error", "message"}).starts_with(says)) << reply.body;
+  }
+}
+
+}  // namespace
+}  // namespace hadal::server

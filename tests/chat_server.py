@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""hadal chat --url: both programs as they are started, one talking to the other over loopback.
+
+    tests/chat_server.py build/hadal
+
+The answers are those of the engine directly, in a pipe and with reasoning; keys; servers that are
+not there, refuse, or break off.
+"""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+PROGRAM = sys.argv[1]
+SECONDS = 60
+LINES = "Tell me about a fox.\n/think\nAnd then?\n"
+DRAWS = ["--seed", "3", "--max-tokens", "24", "--temperature", "0.9", "--frequency-penalty", "1"]
+
+
+def chat(*arguments, lines=LINES, key=None):
+    environment = {**os.environ}
+    environment.pop("HADAL_API_KEY", None)
+    if key is not None:
+        environment["HADAL_API_KEY"] = key
+    return subprocess.run(
+        [PROGRAM, "chat", *arguments], input=lines, env=environment, timeout=SECONDS,
+        capture_output=True, text=True, check=False,
+    )
+
+
+class Server:
+    def __init__(self, *flags):
+        self.process = subprocess.Popen(
+            [PROGRAM, "serve", "--port", "0", "--ctx", "4K", "--threads", "1", *flags], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )
+        self.url = re.search(r"listening at (\S+)", self.process.stdout.readline())[1]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(timeout=SECONDS) == 0
+
+
+def answers_are_the_engines():
+    """Two turns, the second with reasoning, saved and compared."""
+    with tempfile.TemporaryDirectory() as folder, Server() as server:
+        saved = []
+        for number, place in enumerate((
+            ["--ctx", "4K", "--threads", "1"], ["--url", server.url],
+            ["--url", server.url + "/v1/"],
+        )):
+            file = Path(folder) / f"{number}.json"
+            talked = chat(*place, *DRAWS, lines=f"{LINES}/stats\n/ctx\n/save {file}\n")
+            assert talked.returncode == 0, talked
+            assert re.search(r"^answer +24 +tokens", talked.stdout, re.M), talked
+            assert ("top-p" in talked.stdout) == (number == 0), talked
+            assert ("embedded's last answer" in talked.stdout) == (number > 0), talked
+            saved.append(json.loads(file.read_text())["messages"])
+    assert len(saved[0]) == 4 and saved[0][3]["reasoning_content"], saved[0]
+    assert saved[1] == saved[0], saved
+    assert saved[2] == saved[0], saved
+
+
+def keys():
+    with Server("--api-key", "secret") as server:
+        assert chat("--url", server.url, *DRAWS, key="secret").returncode == 0
+        for wrong in (None, "secre"):
+            refused = chat("--url", server.url, *DRAWS, key=wrong)
+            assert refused.returncode == 1, refused
+            line = r"hadal: http://\S+: 401 [^\n]*key[^\n]*\n"
+            assert re.fullmatch(line, refused.stderr), refused
+
+
+def models():
+    with Server() as server:
+        other = chat("--url", server.url, "--url-model", "gpt", *DRAWS, lines="Hello.\n")
+        assert "404" in other.stdout + other.stderr and "gpt" in other.stdout + other.stderr, other
+
+
+def nobody_listens():
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        gone = chat("--url", f"http://127.0.0.1:{unused.getsockname()[1]}")
+    assert gone.returncode == 1 and gone.stderr.count("\n") == 1, gone
+    assert "127.0.0.1" in gone.stderr, gone
+
+
+def an_answer_that_breaks_off():
+    """A server that lists a model, and closes in the middle of its answer."""
+    def serve(listener):
+        models_json = b'{"data":[{"id":"m"}]}'
+        stream = b'data: {"choices":[{"delta":{"content":"Half"}}]}\n\n'
+        for body, kind in ((models_json, b"application/json"), (stream, b"text/event-stream")):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: " + kind +
+                                   b"\r\nConnection: close\r\n\r\n" + body)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,))
+        thread.start()
+        cut = chat("--url", f"http://127.0.0.1:{listener.getsockname()[1]}", lines="Hello.\n")
+        thread.join()
+    assert "Half" in cut.stdout and "breaks off" in cut.stdout + cut.stderr, cut
+
+
+def main():
+    for test in (answers_are_the_engines, keys, models, nobody_listens, an_answer_that_breaks_off):
+        test()
+        print(f"ok {test.__name__}")
+
+
+main()
