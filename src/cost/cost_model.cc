@@ -212,4 +212,14 @@ std::uint64_t ActiveExpertBytes(const CostModel& model) {
   return bytes;
 }
 
+double PassBytes(const CostModel& model, std::uint64_t tokens, double rows) {
+  double experts = 0;
+  if (model.experts > 0)
+    experts = static_cast<double>(ExpertBytes(model)) * DistinctExperts(model, rows) /
+              static_cast<double>(model.experts);
+  const double common =
+      static_cast<double>(ActiveWeightBytes(model)) - static_cast<double>(ActiveExpertBytes(model));
+  return common + experts + rows * static_cast<double>(KvBytesRead(model, tokens));
+}
+
 }  // namespace hadal::cost

@@ -157,5 +157,8 @@ BytesByComponent BytesReadByComponent(const CostModel& model, std::uint64_t toke
 double DistinctExperts(const CostModel& model, double batch);
 std::uint64_t ExpertBytes(const CostModel& model);        // all routed experts of all layers
 std::uint64_t ActiveExpertBytes(const CostModel& model);  // of one token
+// Read from memory by a pass of `rows` tokens, each with a context of `tokens`: the common weights
+// once, the distinct experts, every row's entries.
+double PassBytes(const CostModel& model, std::uint64_t tokens, double rows);
 
 }  // namespace hadal::cost

@@ -23,14 +23,8 @@ double PeakSeconds(const cost::MacsByWork& macs, const machine::MachineReport& m
 }
 
 double DecodeBytes(const cost::CostModel& cost, std::uint64_t depth, std::uint64_t batch) {
-  const double b = static_cast<double>(batch);
-  double experts = 0;
-  if (cost.experts > 0)
-    experts = static_cast<double>(cost::ExpertBytes(cost)) * cost::DistinctExperts(cost, b) /
-              static_cast<double>(cost.experts);
-  const double shared = static_cast<double>(cost::ActiveWeightBytes(cost)) -
-                        static_cast<double>(cost::ActiveExpertBytes(cost));
-  return (shared + experts) / b + static_cast<double>(cost::KvBytesRead(cost, depth + 1));
+  const double rows = static_cast<double>(batch);
+  return cost::PassBytes(cost, depth + 1, rows) / rows;
 }
 
 std::vector<ComponentCost> DecodeCosts(const cost::CostModel& cost, std::uint64_t depth) {

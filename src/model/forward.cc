@@ -8,6 +8,7 @@
 #include "kernels/select_rows.h"
 #include "model/architecture.h"
 #include "model/expert_runner.h"
+#include "model/moe.h"
 #include "model/pass.h"
 #include "model/rope.h"
 #include "tensor/arena.h"
@@ -76,12 +77,21 @@ struct Forward::Impl {
                     context.threads);
   }
 
-  // The streams of the MTP block's rows, from the layers' x and the tokens that follow.
-  void MtpInput(const Batch& of, View2<const float> x, View2<float> z) {
+  // The MTP block over `of`: z holds the streams that its rows begin with, and then those they
+  // end with.
+  Status RunMtpRows(const Batch& of, View2<float> z) {
+    const std::size_t layer = model.layers.size();
+    {
+      Arena::Scope scope(arena);
+      const View2<float> e = scope.Take<float>(of.rows(), model.config.hidden_size);
+      kernels::DecodeRows(model.embed, of.tokens, e, context.threads);
+      architecture.mtp_input(context, *model.mtp, z, e, z, arena);
+    }
     Arena::Scope scope(arena);
-    const View2<float> e = scope.Take<float>(of.rows(), model.config.hidden_size);
-    kernels::DecodeRows(model.embed, of.tokens, e, context.threads);
-    architecture.mtp_input(context, *model.mtp, x, e, z, arena);
+    const Pass pass(context, of, AnglesOf(tables, of, context.threads, scope));
+    HADAL_TRY_STATUS(architecture.run_layer(pass, layer, model.mtp->layer, z, arena));
+    for (const BatchChunk& chunk : of.chunks) chunk.sequence->mtp_tokens += chunk.rows;
+    return Unit{};
   }
 
   const Model& model;
@@ -162,26 +172,51 @@ void Forward::Logits(std::size_t first_row, View2<float> logits) {
   impl_->LogitsOf(impl_->model.before_head, streams().Rows(first_row, logits.rows()), logits);
 }
 
-Status Forward::RunMtp(SequenceState& sequence, std::size_t first_row,
-                       std::span<const std::int32_t> next_tokens) {
+Status Forward::RunMtp(std::span<const MtpChunk> chunks) {
   Impl& f = *impl_;
   HADAL_CHECK(f.model.mtp.has_value());
   Batch batch;
-  batch.Add(sequence, sequence.mtp_tokens, next_tokens);
+  for (const MtpChunk& chunk : chunks) {
+    const std::size_t row = batch.rows(), count = chunk.next_tokens.size();
+    batch.Add(*chunk.sequence, chunk.sequence->mtp_tokens, chunk.next_tokens);
+    HADAL_CHECK(batch.rows() <= f.max_tokens);
+    kernels::CopyRows(streams().Rows(chunk.first_row, count), f.all_mtp_streams.Rows(row, count),
+                      f.context.threads);
+  }
   f.mtp_streams = f.all_mtp_streams.Rows(0, batch.rows());
-  f.MtpInput(batch, streams().Rows(first_row, batch.rows()), f.mtp_streams);
-  Arena::Scope scope(f.arena);
-  const Pass pass(f.context, batch, AnglesOf(f.tables, batch, f.context.threads, scope));
-  HADAL_TRY_STATUS(f.architecture.run_layer(pass, f.model.layers.size(), f.model.mtp->layer,
-                                            f.mtp_streams, f.arena));
-  sequence.mtp_tokens += next_tokens.size();
-  return Unit{};
+  return f.RunMtpRows(batch, f.mtp_streams);
+}
+
+void Forward::KeepMtpRows(std::span<const std::size_t> rows) {
+  Impl& f = *impl_;
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    kernels::CopyRows(f.mtp_streams.Rows(rows[i], 1), f.mtp_streams.Rows(i, 1), f.context.threads);
+  f.mtp_streams = f.all_mtp_streams.Rows(0, rows.size());
+}
+
+Status Forward::RunMtpOn(std::span<SequenceState* const> sequences,
+                         std::span<const std::int32_t> next_tokens) {
+  Impl& f = *impl_;
+  HADAL_CHECK(sequences.size() == f.mtp_streams.rows() && next_tokens.size() == sequences.size());
+  Batch batch;
+  for (std::size_t i = 0; i < sequences.size(); ++i)
+    batch.Add(*sequences[i], sequences[i]->mtp_tokens, next_tokens.subspan(i, 1));
+  return f.RunMtpRows(batch, f.mtp_streams);
 }
 
 void Forward::MtpLogits(std::size_t index, std::span<float> logits) {
   Impl& f = *impl_;
   f.LogitsOf(f.model.mtp->head, f.mtp_streams.Rows(index, 1),
              View2<float>(logits.data(), 1, logits.size()));
+}
+
+void Forward::AnnounceTokens(std::span<const std::int32_t> tokens) {
+  Impl& f = *impl_;
+  for (std::size_t l = 0; l < f.model.layers.size(); ++l) {
+    const std::vector<std::uint32_t> experts =
+        ExpertsByToken(f.model.config, f.model.layers[l].ffn, tokens);
+    if (!experts.empty()) f.context.experts->Announce(l, experts);
+  }
 }
 
 Status Forward::RunLayer(std::size_t layer, std::span<const Chunk> chunks, View2<const float> in,

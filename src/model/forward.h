@@ -38,6 +38,13 @@ struct Chunk {
   std::span<const std::int32_t> tokens;  // ids in [0, vocab_size), at least one
 };
 
+// Rows of the last Run whose next tokens are known, all of one sequence.
+struct MtpChunk {
+  SequenceState* sequence;
+  std::size_t first_row;                      // of the last Run
+  std::span<const std::int32_t> next_tokens;  // [i] follows row first_row + i; at least one
+};
+
 class ExpertRunner;
 
 class Forward {
@@ -81,13 +88,28 @@ class Forward {
   // head's weights are read once for several rows.
   void Logits(std::size_t first_row, View2<float> logits);
 
-  // The MTP block over rows [first_row, first_row + next_tokens.size()) of the last Run, which
-  // belong to `sequence` and are its positions mtp_tokens, mtp_tokens + 1, ...: next_tokens[i] is
-  // the token that follows the row's own. Keeps the streams of Run. Afterwards MtpLogits(i)
-  // predicts the token after next_tokens[i]. Advances sequence->mtp_tokens.
+  // The MTP block over rows of the last Run, which are their sequences' positions mtp_tokens,
+  // mtp_tokens + 1, ...; a sequence appears at most once. Keeps the streams of Run. Its own rows
+  // are the chunks' one after another: MtpLogits(i) predicts the token after the i-th next token.
+  // Advances every chunk's sequence->mtp_tokens.
+  Status RunMtp(std::span<const MtpChunk> batch);
   Status RunMtp(SequenceState& sequence, std::size_t first_row,
-                std::span<const std::int32_t> next_tokens);
+                std::span<const std::int32_t> next_tokens) {
+    const MtpChunk chunk{&sequence, first_row, next_tokens};
+    return RunMtp({&chunk, 1});
+  }
+  // Of the MTP block's rows these stay, as rows 0, 1, ...; ascending.
+  void KeepMtpRows(std::span<const std::size_t> rows);
+  // One position more, row i being sequences[i]'s: from the block's own streams in place of the
+  // layers', for guesses farther ahead than the block was trained for. Room in the sequences'
+  // pages is the caller's.
+  Status RunMtpOn(std::span<SequenceState* const> sequences,
+                  std::span<const std::int32_t> next_tokens);
   void MtpLogits(std::size_t index, std::span<float> logits);
+
+  // Tokens that a later Run may read: experts that follow from a token alone (hash-routed layers)
+  // are announced to the expert runner. A hint: the tokens may never come.
+  void AnnounceTokens(std::span<const std::int32_t> tokens);
 
   // Layer `layer` alone, from given streams [batch tokens, stream_dim] (for tests of one
   // layer): out gets the streams after it. Does not advance the sequences.

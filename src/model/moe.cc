@@ -127,6 +127,20 @@ Status AddRouted(const Pass& pass, std::size_t layer, const Moe& moe, const Grou
 
 }  // namespace
 
+std::vector<std::uint32_t> ExpertsByToken(const arch::Config& config, const Moe& moe,
+                                          std::span<const std::int32_t> tokens) {
+  std::vector<std::uint32_t> experts;
+  if (moe.tid2eid.empty()) return experts;
+  const std::size_t k = config.num_experts_per_tok;
+  for (const std::int32_t token : tokens) {
+    const auto row = std::span(moe.tid2eid).subspan(static_cast<std::size_t>(token) * k, k);
+    experts.insert(experts.end(), row.begin(), row.end());
+  }
+  std::ranges::sort(experts);
+  experts.erase(std::unique(experts.begin(), experts.end()), experts.end());
+  return experts;
+}
+
 void RunGated(const Context& context, const Expert& unit, View2<const float> x, View2<float> y,
               Arena& arena) {
   Arena::Scope scope(arena);

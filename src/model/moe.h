@@ -8,6 +8,10 @@
 // ascending order.
 // Source: report, "DeepSeekMoE"; DeepSeek-V4 and V3.2-Exp inference/model.py, MoE, Gate, Expert.
 #pragma once
+#include <cstdint>
+#include <span>
+#include <vector>
+
 #include "model/pass.h"
 #include "model/weights.h"
 
@@ -22,6 +26,11 @@ inline constexpr std::size_t kExpertSlots = 1024;
 Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,
                                       View2<const float> x, Arena::Scope& scope);
 std::size_t MixExpertsBytes(const arch::Config& config, std::size_t rows);
+
+// The experts that these tokens go to in a hash-routed layer, ascending, each once; in others, and
+// without tokens, none. Known before anything is computed.
+std::vector<std::uint32_t> ExpertsByToken(const arch::Config& config, const Moe& moe,
+                                          std::span<const std::int32_t> tokens);
 
 // One gated unit over all rows: the shared expert, or a dense layer's. x, y [rows, dim].
 void RunGated(const Context& context, const Expert& unit, View2<const float> x, View2<float> y,
