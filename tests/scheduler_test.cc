@@ -1,10 +1,13 @@
 // A request's text is its text alone: tokens and log-probabilities, bit for bit, with random others
-// coming, ending and being cancelled beside it, in passes of random sizes, on small random models.
+// coming, ending and being cancelled beside it, in passes of random sizes, and with whatever is
+// guessed of it: by prompt lookup, by the MTP block, by nobody, by one who is always right and by
+// one who never is. On small random models.
 #include "engine/scheduler.h"
 
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <functional>
 
 #include "base/random.h"
 #include "walker.h"
@@ -25,14 +28,15 @@ struct Drawn {
 
 struct Text {
   std::vector<Drawn> tokens;
-  std::optional<engine::FinishReason> end;
+  std::optional<engine::Outcome> end;
+  std::size_t cancel_at = 0;  // by its own callback, with so many tokens; 0: never
 };
 
 Request RandomRequest(Random& random) {
   Request request;
   request.tokens.resize(1 + random.Below(random.Below(4) == 0 ? 200 : 30));
-  for (std::int32_t& token : request.tokens)
-    token = static_cast<std::int32_t>(random.Below(kVocab));
+  const std::size_t vocab = random.Below(2) == 0 ? kVocab : 3;  // with something to look up
+  for (std::int32_t& token : request.tokens) token = static_cast<std::int32_t>(random.Below(vocab));
   engine::SampleOptions& sample = request.sample;
   sample.seed = random.Below(3);
   sample.choice = random.Below(3);
@@ -53,15 +57,17 @@ Request RandomRequest(Random& random) {
   return request;
 }
 
-Request Listen(Request request, Text* text) {
-  request.on_token = [text](const engine::TokenEvent& event) {
+Request Listen(Request request, Text* text, std::function<void()> cancel = {}) {
+  request.on_token = [text, cancel](const engine::TokenEvent& event) {
+    if (event.logprobs == nullptr) return;  // of an earlier request
     text->tokens.push_back(
         {event.id, event.logprobs->chosen.logprob, event.logprobs->top[1].logprob});
+    if (cancel && text->tokens.size() == text->cancel_at) cancel();
   };
-  request.on_end = [text](const engine::Outcome& outcome) {
+  request.on_end = [text](engine::Outcome outcome) {
     EXPECT_FALSE(text->end);
     EXPECT_FALSE(outcome.error) << outcome.error->what;
-    text->end = outcome.reason;
+    text->end = std::move(outcome);
   };
   return request;
 }
@@ -84,53 +90,157 @@ Text Alone(const model::Model& model, const Request& request, Random& random) {
   return text;
 }
 
+// Knows how every text goes on, and says so with some probability; else it says anything.
+class TruthDrafter final : public engine::Drafter {
+ public:
+  TruthDrafter(std::span<const std::vector<std::int32_t>> texts, double truth, std::uint64_t seed)
+      : texts_(texts), truth_(truth), random_(seed) {}
+
+  Status Draft(std::span<engine::DraftText> asked) override {
+    for (engine::DraftText& text : asked) {
+      EXPECT_LT(text.sequence->tokens(), text.tokens.size());
+      EXPECT_TRUE(text.most == 0 || text.sequence->tokens() + 1 == text.tokens.size());
+      for (std::size_t i = 0; i < text.most; ++i)
+        text.guesses.push_back(
+            {.token = random_.Uniform() < truth_ ? Truth(text.tokens, i)
+                                                 : static_cast<std::int32_t>(random_.Below(kVocab)),
+             .evidence = static_cast<engine::Evidence>(random_.Below(engine::kEvidences))});
+    }
+    return Unit{};
+  }
+
+ private:
+  std::int32_t Truth(std::span<const std::int32_t> tokens, std::size_t ahead) const {
+    for (const std::vector<std::int32_t>& text : texts_)
+      if (tokens.size() + ahead < text.size() &&
+          std::ranges::equal(tokens, std::span(text).first(tokens.size())))
+        return text[tokens.size() + ahead];
+    return 0;
+  }
+
+  const std::span<const std::vector<std::int32_t>> texts_;
+  const double truth_;
+  Random random_;
+};
+
+engine::SpeculateOptions RandomSpeculation(Random& random, const model::Model& model,
+                                           std::span<const std::vector<std::int32_t>> texts) {
+  engine::SpeculateOptions options;
+  if (random.Below(2) == 0) options.depth = 1 + random.Below(arch::kReturnTokens);
+  const std::size_t kind = random.Below(6);
+  if (kind < 3) {
+    const double truth[] = {0, 0.7, 1};
+    options.drafter = [=, seed = random.Next()] {
+      return std::make_unique<TruthDrafter>(texts, truth[kind], seed);
+    };
+    return options;
+  }
+  using engine::Drafting;
+  options.drafting = kind == 3 ? Drafting::kLookup : kind == 4 ? Drafting::kMtp : Drafting::kAuto;
+  if (!model.mtp && options.drafting == Drafting::kMtp) options.drafting = Drafting::kLookup;
+  return options;
+}
+
 void ExpectSame(const Text& together, const Text& alone, bool cancelled) {
   ASSERT_TRUE(together.end.has_value());
-  if (cancelled && *together.end == engine::FinishReason::kCancelled) {
+  if (cancelled && together.end->reason == engine::FinishReason::kCancelled) {
     ASSERT_LE(together.tokens.size(), alone.tokens.size());
-    for (std::size_t i = 0; i < together.tokens.size(); ++i)
-      ASSERT_EQ(together.tokens[i], alone.tokens[i]) << "token " << i;
-    return;
+  } else {
+    EXPECT_EQ(together.end->reason, alone.end->reason);
+    ASSERT_EQ(together.tokens.size(), alone.tokens.size());
   }
-  EXPECT_EQ(*together.end, *alone.end);
-  ASSERT_EQ(together.tokens.size(), alone.tokens.size());
-  for (std::size_t i = 0; i < alone.tokens.size(); ++i)
+  if (together.cancel_at > 0) {
+    EXPECT_LE(together.tokens.size(), together.cancel_at);
+  }
+  for (std::size_t i = 0; i < together.tokens.size(); ++i)
     ASSERT_EQ(together.tokens[i], alone.tokens[i]) << "token " << i;
+  EXPECT_EQ(together.end->generated_tokens, together.tokens.size());
+}
+
+// What a text left behind is the state of its tokens: whoever goes on draws what would have come.
+void ExpectGoesOn(const model::Model& model, const Request& request, Text& text, const Text& alone,
+                  Random& random) {
+  if (!text.end->state || text.tokens.size() == alone.tokens.size()) return;
+  Request next = request;
+  next.tokens = text.end->tokens;
+  next.generated = next.tokens.size() - text.end->prompt_tokens;
+  next.state = std::move(text.end->state);
+  ASSERT_LT(next.state->tokens(), next.tokens.size());
+  const std::size_t before = next.generated;
+  Threads threads(1);
+  engine::SchedulerOptions options = RandomOptions(random);
+  auto scheduler = engine::Scheduler::Create(model, threads, options).value();
+  Text rest;
+  ASSERT_TRUE(scheduler->Add(Listen(std::move(next), &rest)).ok());
+  while (!rest.end) scheduler->Step();
+  ASSERT_EQ(before + rest.tokens.size(), alone.tokens.size());
+  for (std::size_t i = 0; i < rest.tokens.size(); ++i)
+    ASSERT_EQ(rest.tokens[i], alone.tokens[before + i]) << "token " << before + i;
+}
+
+struct Together {
+  std::vector<Request> requests;
+  std::vector<Text> alone, texts;
+  std::vector<bool> cancelled;
+};
+
+// Random arrivals and cancels, until all have ended.
+void StepAll(engine::Scheduler& scheduler, Together& all, Random& random) {
+  std::vector<engine::RequestId> ids;
+  const auto all_ended = [&] {
+    return std::ranges::all_of(all.texts, [](const Text& text) { return text.end.has_value(); });
+  };
+  for (int step = 0; !all_ended() && step < 100'000; ++step) {
+    while (ids.size() < all.requests.size() && random.Below(3) == 0) {
+      const std::size_t i = ids.size();
+      ids.push_back(0);
+      const auto cancel = [&scheduler, &ids, i] { scheduler.Cancel(ids[i]); };
+      ids[i] = scheduler.Add(Listen(all.requests[i], &all.texts[i], cancel)).value();
+    }
+    if (!ids.empty() && random.Below(25) == 0) {
+      const std::size_t which = random.Below(ids.size());
+      scheduler.Cancel(ids[which]);
+      all.cancelled[which] = true;
+    }
+    scheduler.Step();
+  }
 }
 
 void RunTogether(const model::Model& model, std::uint64_t seed) {
   Random random(seed);
   Threads threads(1 + random.Below(2));
-  std::vector<Request> requests(2 + random.Below(5));
-  for (Request& request : requests) request = RandomRequest(random);
-  std::vector<Text> texts(requests.size());
-  std::vector<bool> cancelled(requests.size());
-  auto scheduler = engine::Scheduler::Create(model, threads, RandomOptions(random)).value();
-  std::vector<engine::RequestId> ids;
-  const auto all_ended = [&] {
-    return std::ranges::all_of(texts, [](const Text& text) { return text.end.has_value(); });
-  };
-  for (int step = 0; !all_ended() && step < 100'000; ++step) {
-    while (ids.size() < requests.size() && random.Below(3) == 0)
-      ids.push_back(scheduler->Add(Listen(requests[ids.size()], &texts[ids.size()])).value());
-    if (!ids.empty() && random.Below(25) == 0) {
-      const std::size_t which = random.Below(ids.size());
-      scheduler->Cancel(ids[which]);
-      cancelled[which] = true;
+  Together all;
+  all.requests.resize(2 + random.Below(5));
+  all.texts.resize(all.requests.size());
+  all.cancelled.resize(all.requests.size());
+  std::vector<std::vector<std::int32_t>> truth;
+  for (std::size_t i = 0; i < all.requests.size(); ++i) {
+    all.requests[i] = RandomRequest(random);
+    all.alone.push_back(Alone(model, all.requests[i], random));
+    truth.push_back(all.alone[i].end->tokens);
+    if (random.Below(4) == 0) {
+      all.texts[i].cancel_at = 1 + random.Below(20);
+      all.cancelled[i] = true;
     }
-    scheduler->Step();
   }
-  EXPECT_EQ(scheduler->pool()->used_bytes(), 0u);
-  for (std::size_t i = 0; i < requests.size(); ++i) {
+  engine::SchedulerOptions options = RandomOptions(random);
+  options.speculate = RandomSpeculation(random, model, truth);
+  auto scheduler = engine::Scheduler::Create(model, threads, options).value();
+  StepAll(*scheduler, all, random);
+  for (std::size_t i = 0; i < all.requests.size(); ++i) {
     SCOPED_TRACE(i);
-    ExpectSame(texts[i], Alone(model, requests[i], random), cancelled[i]);
+    ExpectSame(all.texts[i], all.alone[i], all.cancelled[i]);
+    if (::testing::Test::HasFatalFailure()) return;
+    ExpectGoesOn(model, all.requests[i], all.texts[i], all.alone[i], random);
   }
+  for (Text& text : all.texts) text.end.reset();
+  EXPECT_EQ(scheduler->pool()->used_bytes(), 0u);
 }
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::uint64_t kSeeds = 2;
+constexpr std::uint64_t kSeeds = 4;
 #else
-constexpr std::uint64_t kSeeds = 6;
+constexpr std::uint64_t kSeeds = 20;
 #endif
 
 TEST(Scheduler, TextsDoNotDependOnWhoElseIsThere) {

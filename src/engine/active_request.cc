@@ -4,16 +4,6 @@
 #include <utility>
 
 namespace hadal::engine {
-namespace {
-
-void Allow(std::int32_t token, std::vector<std::uint64_t>* allowed) {
-  const auto index = static_cast<std::size_t>(token);
-  allowed->resize(std::max(allowed->size(), index / 64 + 1));
-  (*allowed)[index / 64] |= std::uint64_t{1} << index % 64;
-}
-
-}  // namespace
-
 ActiveRequest::ActiveRequest(RequestId id, Request request, std::uint64_t promised_bytes,
                              const text::Tokenizer* tokenizer,
                              std::span<const std::int32_t> eos_ids)
@@ -21,12 +11,9 @@ ActiveRequest::ActiveRequest(RequestId id, Request request, std::uint64_t promis
       request_(std::move(request)),
       promised_bytes_(promised_bytes),
       prompt_tokens_(request_.tokens.size() - request_.generated),
-      eos_ids_(eos_ids),
-      ends_(request_.stop.token_ids),
       sampler_(request_.sample, std::span(request_.tokens).first(prompt_tokens_)),
-      constraint_(request_.constraint),
+      next_(request_.constraint, request_.stop, eos_ids),
       stop_(request_.stop.texts) {
-  if (!request_.stop.ignore_eos) ends_.insert(ends_.end(), eos_ids.begin(), eos_ids.end());
   if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
 }
 
@@ -46,7 +33,7 @@ Status ActiveRequest::Admit(const std::shared_ptr<cache::Pool>& pool) {
   const std::size_t earlier = std::exchange(request_.generated, 0);
   for (std::size_t i = 0; i < earlier && !ended(); ++i) {
     const std::int32_t token = request_.tokens[prompt_tokens_ + i];
-    HADAL_TRY_STATUS(constraint_.Accept(token));
+    HADAL_TRY_STATUS(next_.Accept(token));
     sampler_.Accept(token);
     ++request_.generated;
     Show(token, nullptr);
@@ -64,12 +51,19 @@ std::size_t ActiveRequest::wanted() const {
 }
 
 Result<model::Chunk> ActiveRequest::Next(std::size_t rows) {
-  HADAL_TRY_STATUS(request_.state->Reserve(rows));
-  return model::Chunk{&request_.state->state(),
-                      std::span(request_.tokens).subspan(position(), rows)};
+  HADAL_TRY_STATUS(request_.state->Reserve(rows + to_try_));
+  const auto tokens = std::span(request_.tokens).subspan(position(), rows);
+  model::SequenceState* state = &request_.state->state();
+  if (to_try_ == 0) return model::Chunk{state, tokens};
+  HADAL_CHECK(rows == unread());
+  chunk_.assign(tokens.begin(), tokens.end());
+  for (std::size_t i = 0; i < to_try_; ++i) chunk_.push_back(guesses_[i].token);
+  return model::Chunk{state, chunk_};
 }
 
 bool ActiveRequest::Advance(std::size_t rows) {
+  ahead_ = tried_ = std::exchange(to_try_, 0);
+  accepted_ = drawn_tokens_ = 0;
   if (!drawn_) {
     read_tokens_ += rows;
     if (request_.on_prompt) request_.on_prompt(position(), request_.tokens.size());
@@ -79,31 +73,9 @@ bool ActiveRequest::Advance(std::size_t rows) {
   return false;
 }
 
-std::optional<Restriction> ActiveRequest::MayComeNext(std::vector<std::uint64_t>* allowed) {
-  const Constraint::Choice choice = constraint_.Next(allowed);
-  const bool early = request_.generated < request_.stop.min_tokens;
-  if (!choice.restricted) {
-    Restriction free;
-    if (early || !choice.may_end) free.forbidden = ends_;
-    return free;
-  }
-  const bool nothing_else =
-      std::ranges::all_of(*allowed, [](std::uint64_t word) { return word == 0; });
-  if (choice.may_end && (nothing_else || !early)) {
-    if (nothing_else && ends_.empty()) return std::nullopt;
-    for (const std::int32_t end : ends_) Allow(end, allowed);
-  }
-  return Restriction{.allowed = *allowed};
-}
-
-std::optional<FinishReason> ActiveRequest::EndsText(std::int32_t token) const {
-  if (std::ranges::count(ends_, token) == 0) return std::nullopt;
-  return std::ranges::count(eos_ids_, token) != 0 ? FinishReason::kEos : FinishReason::kStop;
-}
-
 Status ActiveRequest::Draw(std::span<const float> logits, SampleScratch* scratch) {
   if (!drawn_) drawn_ = clock_.seconds();
-  const std::optional<Restriction> restriction = MayComeNext(&scratch->allowed);
+  const std::optional<Restriction> restriction = next_.MayComeNext(&scratch->allowed);
   if (!restriction) {
     End(FinishReason::kStop);
     return Unit{};
@@ -114,7 +86,7 @@ Status ActiveRequest::Draw(std::span<const float> logits, SampleScratch* scratch
   if (request_.logprobs) logprobs = LogprobsOf(logits, token, *request_.logprobs);
   sampler_.Accept(token);
   ++request_.generated;
-  if (const auto end = EndsText(token)) {
+  if (const auto end = next_.Ends(token)) {
     End(*end);
     if (request_.on_token)
       request_.on_token({.id = token,
@@ -123,11 +95,51 @@ Status ActiveRequest::Draw(std::span<const float> logits, SampleScratch* scratch
                          .logprobs = logprobs ? &*logprobs : nullptr});
     return Unit{};
   }
-  HADAL_TRY_STATUS(constraint_.Accept(token));
+  HADAL_TRY_STATUS(next_.Accept(token));
   request_.tokens.push_back(token);
+  ++drawn_tokens_;
   Show(token, logprobs ? &*logprobs : nullptr);
   if (!ended() && full()) End(FinishReason::kMaxTokens);
   return Unit{};
+}
+
+bool ActiveRequest::TakeGuess() {
+  if (ended() || ahead_ == 0 || guesses_[accepted_].token != request_.tokens.back()) return false;
+  ++accepted_;
+  --ahead_;
+  return true;
+}
+
+Status ActiveRequest::Settle() {
+  drafts_.Count(tried_, accepted_);
+  if (ahead_ == 0) return Unit{};
+  const std::uint64_t right = position();
+  ahead_ = 0;
+  return request_.state->Truncate(right, request_.state->state().mtp_tokens);
+}
+
+std::size_t ActiveRequest::MostGuesses(std::size_t wanted) const {
+  if (ended() || full() || reads() || unread() != 1) return 0;
+  // A token is drawn behind every guess: behind the last one that there is room for, none is.
+  return std::min(wanted, *request_.stop.max_tokens - request_.generated - 1);
+}
+
+DraftText ActiveRequest::ForDrafter(std::size_t first_row, std::size_t rows, std::size_t most) {
+  return {.tokens = request_.tokens,
+          .sequence = &*request_.state,
+          .first_row = first_row,
+          .rows = rows,
+          .most = MostGuesses(most),
+          .outlook = Outlook(next_, sampler_, request_.tokens.size())};
+}
+
+void ActiveRequest::Propose(std::vector<Guess> guesses, SampleScratch* scratch) {
+  guesses.resize(MostGuesses(guesses.size()));
+  Outlook outlook(next_, sampler_, request_.tokens.size());
+  const auto fails = [&](const Guess& guess) { return !outlook.Take(guess.token, scratch); };
+  guesses.erase(std::ranges::find_if(guesses, fails), guesses.end());
+  guesses_ = std::move(guesses);
+  to_try_ = 0;
 }
 
 // The token is the last of those generated, and in the tokens already.
@@ -146,6 +158,7 @@ void ActiveRequest::Show(std::int32_t token, const Logprobs* logprobs) {
 void ActiveRequest::Fail(Error error) {
   End(FinishReason::kFailed);
   error_ = std::move(error);
+  tried_ = accepted_ = ahead_ = 0;
 }
 
 void ActiveRequest::Tell() {
@@ -161,7 +174,8 @@ void ActiveRequest::Tell() {
                   .prefix = prefix_,
                   .queue_seconds = admitted,
                   .prefill_seconds = drawn - admitted,
-                  .decode_seconds = end - drawn};
+                  .decode_seconds = end - drawn,
+                  .drafts = drafts_};
   if (decoder_) outcome.text = stop_.Push(decoder_->Finish());
   outcome.text += stop_.Finish();
   outcome.tokens = std::move(request_.tokens);

@@ -23,10 +23,12 @@ bool Prefixes::Admit(ActiveRequest& next) {
       asks ? cache_.Find(next.prefix_scope(), next.tokens()) : cache::PrefixTree::Match();
   const std::uint64_t there = next.state_bytes() + cache_.SharedBytes(match);
   bool whole = false;
-  while (!whole && next.promised_bytes() > free_bytes_() + there) {
+  const auto fits = [&](std::uint64_t held) {
+    return next.promised_bytes() - std::min(held, next.promised_bytes()) <= free_bytes_();
+  };
+  while (!whole && !fits(there)) {
     if (cache_.DropLeast(match.state)) continue;
-    whole = match.state != nullptr &&
-            next.promised_bytes() <= free_bytes_() + match.state->state.own_bytes();
+    whole = match.state != nullptr && fits(match.state->state.own_bytes());
     if (!whole) return false;
   }
   if (!asks) return true;
@@ -58,7 +60,7 @@ void Prefixes::Keep(const ActiveRequest& request) {
 }
 
 void Prefixes::Advanced(const ActiveRequest& request) {
-  if (!on_ || !request.reads()) return;
+  if (!on_) return;
   const std::uint64_t at = request.position();
   if (at % kEveryTokens == 0 || at == Branch(request) || at == request.prompt_tokens())
     Keep(request);

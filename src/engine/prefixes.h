@@ -33,7 +33,8 @@ class Prefixes {
   bool Admit(ActiveRequest& next);
   // Rows of the request's next pass until a state of it is to be kept.
   std::size_t RowsUntilKept(const ActiveRequest& request) const;
-  // A pass has advanced the request, or it has ended: its state is kept if it is time.
+  // A pass has read of the request's prompt, or the request has ended: its state is kept if it is
+  // time.
   void Advanced(const ActiveRequest& request);
   void Ended(const ActiveRequest& request);
   // Memory that a request was promised is not there. False: nothing more can give way.

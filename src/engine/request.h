@@ -18,6 +18,7 @@
 #include "cache/prefix_use.h"
 #include "cache/sequence.h"
 #include "engine/constraint.h"
+#include "engine/draft_counts.h"
 #include "engine/logprobs.h"
 #include "engine/sampler.h"
 
@@ -59,6 +60,7 @@ struct Outcome {
       0;  // of the prompt, by this request: what prefill_seconds were spent on
   cache::PrefixUse prefix = {};  // what the scheduler's prefix cache gave
   double queue_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
+  DraftCounts drafts = {};  // guesses that were tried
   // Has processed the first state->tokens() of `tokens`: to go on from, to keep as a prefix. Absent
   // if the request has failed, or was cancelled while it waited.
   std::optional<cache::Sequence> state = {};

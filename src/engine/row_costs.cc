@@ -11,26 +11,23 @@ constexpr std::size_t kGrowth = 4;  // of a prompt's rows, at most, from one pas
 // time.
 constexpr double kLeastShare = 0.1;
 
-void Average(std::optional<double>* average, double value) {
-  *average = *average ? (1 - kNewest) * **average + kNewest * value : value;
-}
-
 }  // namespace
 
 void RowCosts::Measured(const StepRows& rows, double seconds) {
   if (rows.prompt == 0) {
-    if (rows.decode > 0) Average(&decode_, seconds / static_cast<double>(rows.decode));
+    if (rows.decode > 0) decode_.Measured(rows.decode, seconds);
     return;
   }
-  const double decode = static_cast<double>(rows.decode) * decode_.value_or(0);
-  Average(&prompt_,
-          std::max(seconds - decode, kLeastShare * seconds) / static_cast<double>(rows.prompt));
+  const double left = std::max(seconds - decode_.Seconds(rows.decode), kLeastShare * seconds);
+  const double row = left / static_cast<double>(rows.prompt);
+  prompt_ = prompt_ ? (1 - kNewest) * *prompt_ + kNewest * row : row;
   last_prompt_rows_ = rows.prompt;
 }
 
 double RowCosts::Predict(const StepRows& rows) const {
-  return static_cast<double>(rows.decode) * decode_.value_or(prompt_.value_or(0)) +
-         static_cast<double>(rows.prompt) * prompt_.value_or(decode_.value_or(0));
+  const double known = decode_.Seconds(rows.decode);
+  const double decode = known > 0 ? known : static_cast<double>(rows.decode) * prompt_.value_or(0);
+  return decode + static_cast<double>(rows.prompt) * prompt_.value_or(decode_.Seconds(1));
 }
 
 std::size_t RowCosts::PromptRows(std::size_t decode_rows, double seconds, std::size_t most) const {

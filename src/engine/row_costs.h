@@ -1,5 +1,5 @@
-// How long a forward pass will take, learnt from those before: seconds a row of decoding and
-// seconds a row of a prompt, exponential averages of what was measured.
+// How long a forward pass will take, learnt from those before: of decoding by the number of rows
+// (engine/decode_costs.h), of prompts an exponential average of seconds a row.
 //
 // Rows that are computed together share the reading of weights, so a prompt's rows cost less the
 // more they are. The average is of the sizes that were run, which errs on the slow side when rows
@@ -9,7 +9,10 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
+
+#include "engine/decode_costs.h"
 
 namespace hadal::engine {
 
@@ -21,6 +24,9 @@ class RowCosts {
  public:
   static constexpr std::size_t kFirstRows = 16;
 
+  // expected: as DecodeCosts.
+  explicit RowCosts(std::vector<double> expected = {}) : decode_(std::move(expected)) {}
+
   void Measured(const StepRows& rows, double seconds);
   double Predict(const StepRows& rows) const;  // seconds; 0: nothing is known
   // How many prompt rows, at least one and at most `most`, fit into `seconds` beside the decode
@@ -28,7 +34,8 @@ class RowCosts {
   std::size_t PromptRows(std::size_t decode_rows, double seconds, std::size_t most) const;
 
  private:
-  std::optional<double> decode_, prompt_;  // seconds a row
+  DecodeCosts decode_;
+  std::optional<double> prompt_;  // seconds a row
   std::size_t last_prompt_rows_ = 0;
 };
 

@@ -30,6 +30,8 @@ Scheduler::Scheduler(const model::Model& model, model::Forward forward,
       prefixes_(options.keep_prefixes, pool_, [this] { return FreeBytes(); }),
       logits_(std::min(kLogitRows, options.max_rows) * model.config.vocab_size),
       fixed_(forward_.layout().fixed_bytes),
+      costs_(Speculation::ExpectedCosts(options.speculate, model)),
+      speculation_(options.speculate, model, forward_),
       lone_seconds_(MostLoneSeconds(model, options)) {
   forward_.set_observer(&watch_);
 }
@@ -39,6 +41,7 @@ Result<std::unique_ptr<Scheduler>> Scheduler::Create(const model::Model& model, 
   if (options.max_rows == 0 || options.max_running == 0)
     return Fail(Code::kInvalid, "rows of a pass {}, running requests {}: expected at least 1",
                 options.max_rows, options.max_running);
+  HADAL_TRY_STATUS(CheckSpeculate(options.speculate, model));
   HADAL_TRY(model::Forward forward,
             model::Forward::Create(model, arch::Numerics::Stored(), threads, options.max_rows));
   try {
@@ -144,7 +147,8 @@ std::vector<Scheduler::Turn> Scheduler::PlanTurns(StepRows* rows) {
     readers.push_back(request.get());
     wanted.push_back(request->wanted());
   }
-  rows->decode = turns.size();
+  AllotGuesses(&turns, readers.empty() ? 0 : 1);
+  for (const Turn& turn : turns) rows->decode += 1 + turn.guesses;
   if (readers.empty()) return turns;
   const double seconds = alone() ? lone_seconds_ : options_.step_seconds;
   const std::size_t room =
@@ -159,10 +163,19 @@ std::vector<Scheduler::Turn> Scheduler::PlanTurns(StepRows* rows) {
   return turns;
 }
 
+// Guesses take what the pass has room for beside the rows that decode and `others`.
+void Scheduler::AllotGuesses(std::vector<Turn>* decoding, std::size_t others) {
+  std::vector<ActiveRequest*> texts;
+  for (const Turn& turn : *decoding) texts.push_back(turn.request);
+  speculation_.Allot(texts, options_.max_rows - std::min(options_.max_rows, texts.size() + others),
+                     costs_);
+  for (Turn& turn : *decoding) turn.guesses = turn.request->to_try();
+}
+
 // A turn whose memory is not there, against the promise, is dropped with its request.
 std::vector<model::Chunk> Scheduler::TakeChunks(std::vector<Turn>* turns) {
   std::vector<model::Chunk> chunks;
-  std::vector<std::size_t> last_rows;
+  std::vector<std::size_t> watched;
   std::size_t row = 0;
   std::erase_if(*turns, [&](Turn& turn) {
     auto chunk = turn.request->Next(turn.rows);
@@ -173,11 +186,13 @@ std::vector<model::Chunk> Scheduler::TakeChunks(std::vector<Turn>* turns) {
     }
     chunks.push_back(*chunk);
     turn.first_row = row;
-    row += turn.rows;
-    last_rows.push_back(row - 1);
+    turn.first_watched = watched.size();
+    turn.reads = turn.request->reads();
+    row += turn.rows + turn.guesses;
+    for (std::size_t i = 0; i <= turn.guesses; ++i) watched.push_back(turn.last_row() + i);
     return false;
   });
-  watch_.Watch(last_rows);
+  watch_.Watch(watched);
   return chunks;
 }
 
@@ -229,36 +244,70 @@ Status Scheduler::RunInterruptible(const Turn& turn, const std::vector<model::Ch
 }
 
 void Scheduler::AdvanceAll(const std::vector<Turn>& turns) {
-  std::vector<Turn> drawing;
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    const Turn& turn = turns[i];
-    if (const Status finite = watch_.Check(i, turn.request->position() - 1); !finite.ok()) {
+  std::vector<DrawRow> rows;
+  for (const Turn& turn : turns) {
+    const std::uint64_t position = turn.request->position() - turn.guesses - 1;
+    if (const Status finite = watch_.Check(turn.first_watched, position); !finite.ok())
       turn.request->Fail(finite.error());
-      continue;
-    }
-    if (turn.request->Advance(turn.rows)) drawing.push_back(turn);
-    prefixes_.Advanced(*turn.request);
+    else if (turn.request->Advance(turn.rows))
+      for (std::size_t i = 0; i <= turn.guesses; ++i) rows.push_back({&turn, i});
   }
-  DrawAll(drawing);
+  DrawAll(rows);
+  for (const Turn& turn : turns)
+    if (const Status settled = turn.request->Settle(); !settled.ok())
+      turn.request->Fail(settled.error());
 }
 
-void Scheduler::DrawAll(const std::vector<Turn>& drawing) {
-  const auto row_of = [](const Turn& turn) { return turn.first_row + turn.rows - 1; };
+// A text whose guess was wrong has no use for the rows behind it.
+void Scheduler::DrawAll(std::span<const DrawRow> rows) {
   const std::size_t vocab = model_.config.vocab_size, most = logits_.size() / vocab;
-  for (std::size_t begin = 0, end = 0; begin < drawing.size(); begin = end) {
-    const std::size_t first = row_of(drawing[begin]);
-    while (end < drawing.size() && end - begin < most &&
-           row_of(drawing[end]) == first + end - begin)
-      ++end;
+  const Turn* done = nullptr;
+  for (std::size_t begin = 0, end = 0; begin < rows.size(); begin = end) {
+    const std::size_t first = rows[begin].row();
+    while (end < rows.size() && end - begin < most && rows[end].row() == first + end - begin) ++end;
     const View2<float> logits = logits_.As(end - begin, vocab);
     forward_.Logits(first, logits);
-    for (std::size_t i = begin; i < end; ++i) {
-      ActiveRequest& request = *drawing[i].request;
-      const std::uint64_t position = request.position() - 1;
-      if (const Status drawn = request.Draw(logits[i - begin], &scratch_); !drawn.ok())
-        request.Fail(Within(fmt::format("position {}", position), drawn.error()));
+    for (std::size_t i = begin; i < end; ++i)
+      if (rows[i].turn != done && !DrawOne(rows[i], logits[i - begin])) done = rows[i].turn;
+  }
+}
+
+// Whether the text's next row is right too.
+bool Scheduler::DrawOne(const DrawRow& row, std::span<const float> logits) {
+  ActiveRequest& request = *row.turn->request;
+  const std::uint64_t position = request.position() - 1;
+  if (row.guess > 0) {
+    const Status finite = watch_.Check(row.turn->first_watched + row.guess, position);
+    if (!finite.ok()) {
+      request.Fail(finite.error());
+      return false;
     }
   }
+  if (const Status drawn = request.Draw(logits, &scratch_); !drawn.ok()) {
+    request.Fail(Within(fmt::format("position {}", position), drawn.error()));
+    return false;
+  }
+  return row.guess < row.turn->guesses && !IsCancelled(request.id()) && request.TakeGuess();
+}
+
+// A cancel that a token's callback asked for: no token comes behind it, as if none had been
+// guessed.
+bool Scheduler::IsCancelled(RequestId id) {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::count(cancelled_, id) != 0;
+}
+
+DraftCounts Scheduler::Speculate(const std::vector<Turn>& turns) {
+  DraftCounts counts;
+  std::vector<Speculation::PassText> texts;
+  for (const Turn& turn : turns) {
+    const ActiveRequest& request = *turn.request;
+    counts.Count(request.tried(), request.accepted());
+    if (!request.ended())
+      texts.push_back({turn.request, turn.first_row, turn.rows + request.accepted()});
+  }
+  speculation_.Draft(texts, costs_);
+  return counts;
 }
 
 void Scheduler::RemoveEnded() {
@@ -271,6 +320,7 @@ void Scheduler::RemoveEnded() {
     running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(i));
     promised_ -= ended->promised_bytes();
     prefixes_.Ended(*ended);
+    speculation_.Forget(ended->id());
     ended->Tell();
   }
 }
@@ -290,9 +340,13 @@ StepReport Scheduler::Step() {
         chunks.empty() ? Status(Unit{}) : RunPass(turns, chunks, report.predicted_seconds);
     if (run.ok()) {
       AdvanceAll(turns);
+      costs_.Measured(rows, clock.seconds());
+      report.drafts = Speculate(turns);
+      // Kept is what drafters have followed too; they write to no page that is shared.
+      for (const Turn& turn : turns)
+        if (turn.reads && !turn.request->ended()) prefixes_.Advanced(*turn.request);
       report.seconds = clock.seconds();
-      costs_.Measured(rows, report.seconds);
-      report.decode_rows = rows.decode;
+      report.decode_rows = rows.decode - report.drafts.tried;
       report.prompt_rows = rows.prompt;
     } else if (run.error().code != Code::kCancelled) {
       for (const Turn& turn : turns) turn.request->Fail(run.error());

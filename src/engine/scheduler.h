@@ -8,7 +8,8 @@
 // are being read, as many rows as fit into the step's predicted time (engine/row_costs.h), shared
 // equally. Requests join and leave between steps. Whoever shares a step changes nothing: a
 // request's text is, bit for bit, its text alone, because logits depend on the sequence alone and
-// draws on (seed, choice, position).
+// draws on (seed, choice, position). Nor does it depend on guesses (engine/speculation.h), which
+// only let a pass give several tokens.
 //
 // Memory for the whole of a request, prompt and token limit, is promised before it is admitted.
 // Until then it waits, in the order of arrival, so that a large one is not passed over for ever; it
@@ -40,6 +41,7 @@
 #include "engine/prefixes.h"
 #include "engine/request.h"
 #include "engine/row_costs.h"
+#include "engine/speculation.h"
 #include "model/forward.h"
 #include "tensor/buffer.h"
 #include "text/tokenizer.h"
@@ -61,12 +63,14 @@ struct SchedulerOptions {
   std::uint64_t state_bytes = cache::Pool::kUnlimited;
   bool keep_prefixes = false;                    // states of texts, for texts that begin like them
   const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
+  SpeculateOptions speculate = {};
 };
 
 struct StepReport {
-  std::size_t decode_rows = 0, prompt_rows = 0;  // computed
-  std::size_t running = 0, waiting = 0;          // requests, after the step
-  double seconds = 0, predicted_seconds = 0;     // of the pass
+  std::size_t decode_rows = 0, prompt_rows = 0;  // computed, guesses left out
+  DraftCounts drafts = {};
+  std::size_t running = 0, waiting = 0;       // requests, after the step
+  double seconds = 0, predicted_seconds = 0;  // of the pass
 };
 
 class Scheduler {
@@ -95,7 +99,15 @@ class Scheduler {
   struct Turn {
     ActiveRequest* request;
     std::size_t rows;
-    std::size_t first_row = 0;
+    std::size_t guesses = 0;  // behind them
+    std::size_t first_row = 0, first_watched = 0;
+    bool reads = false;  // its prompt
+    std::size_t last_row() const { return first_row + rows - 1; }
+  };
+  struct DrawRow {
+    const Turn* turn;
+    std::size_t guess;  // behind so many guesses
+    std::size_t row() const { return turn->last_row() + guess; }
   };
 
   Scheduler(const model::Model& model, model::Forward forward, const SchedulerOptions& options);
@@ -105,13 +117,17 @@ class Scheduler {
   void AdmitWaiting();
   bool alone() const { return running_.size() == 1 && waiting_.empty(); }
   std::vector<Turn> PlanTurns(StepRows* rows);
+  void AllotGuesses(std::vector<Turn>* decoding, std::size_t others);
   std::vector<model::Chunk> TakeChunks(std::vector<Turn>* turns);
   Status RunPass(const std::vector<Turn>& turns, const std::vector<model::Chunk>& chunks,
                  double predicted);
   Status RunInterruptible(const Turn& turn, const std::vector<model::Chunk>& chunks,
                           double predicted);
   void AdvanceAll(const std::vector<Turn>& turns);
-  void DrawAll(const std::vector<Turn>& drawing);
+  void DrawAll(std::span<const DrawRow> rows);
+  bool DrawOne(const DrawRow& row, std::span<const float> logits);
+  bool IsCancelled(RequestId id);
+  DraftCounts Speculate(const std::vector<Turn>& turns);
   void RemoveEnded();
 
   const model::Model& model_;
@@ -124,6 +140,7 @@ class Scheduler {
   FiniteWatch watch_;
   SampleScratch scratch_;
   RowCosts costs_;
+  Speculation speculation_;
 
   std::deque<Active> waiting_;   // the stepping thread's
   std::vector<Active> running_;  // likewise

@@ -1,0 +1,108 @@
+// Speculative decoding of a scheduler: who guesses, how many guesses of each text a pass tries, and
+// what became of them.
+//
+//   speculation.Allot(decoding, room, costs);   // before a pass: ActiveRequest::Try
+//   ... the pass, the draws, ActiveRequest::Settle ...
+//   speculation.Draft(texts, costs);            // behind it: ActiveRequest::Propose
+//
+// Texts do not depend on any of this, only their speed. With `auto`, a guess is tried where it
+// makes tokens a second more: by how often such guesses were right, in this text and in others
+// (engine/acceptance.h), and by what rows cost on this machine (engine/decode_costs.h). Prompt
+// lookup costs nothing and is always asked; the MTP block costs a layer and a head, and rests where
+// it has lost (engine/draft_trial.h).
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/acceptance.h"
+#include "engine/active_request.h"
+#include "engine/decode_costs.h"
+#include "engine/draft_trial.h"
+#include "engine/drafter.h"
+#include "engine/row_costs.h"
+#include "model/forward.h"
+
+namespace hadal::engine {
+
+enum class Drafting { kOff, kLookup, kMtp, kAuto };
+inline constexpr const char* kDraftingNames[] = {"off", "ngram", "mtp", "auto"};
+std::optional<Drafting> DraftingByName(std::string_view name);
+
+struct SpeculateOptions {
+  Drafting drafting = Drafting::kOff;
+  // Guesses of a text in a pass, at most arch::kReturnTokens. Absent: 1 of the MTP block, which is
+  // what it was trained for; 4 by lookup; with kAuto as many as pay.
+  std::optional<std::size_t> depth = {};
+  // In place of `drafting`: a drafter that is tried to the full depth. For tests.
+  std::function<std::unique_ptr<Drafter>()> drafter = {};
+};
+// kInvalid: a depth out of range, or the MTP block of a model that has none.
+Status CheckSpeculate(const SpeculateOptions& options, const model::Model& model);
+std::size_t MostGuesses(const SpeculateOptions& options);  // of a text in a pass
+
+class Speculation {
+ public:
+  // Model and forward pass outlive it.
+  Speculation(const SpeculateOptions& options, const model::Model& model, model::Forward& forward);
+
+  bool on() const { return !drafters_.empty(); }
+  // What rows of a pass are expected to cost in proportion (DecodeCosts); empty if nothing is
+  // known, or wanted.
+  static std::vector<double> ExpectedCosts(const SpeculateOptions& options,
+                                           const model::Model& model);
+
+  // Says how many guesses each of the texts, which all decode, tries in the next pass: at most
+  // `room` together.
+  void Allot(std::span<ActiveRequest* const> texts, std::size_t room, const RowCosts& costs);
+
+  // Guesses for the next pass. Rows of the last one, of texts that go on.
+  struct PassText {
+    ActiveRequest* request;
+    std::size_t first_row, rows;
+  };
+  void Draft(std::span<const PassText> texts, const RowCosts& costs);
+  void Forget(RequestId id) { learnt_.erase(id); }
+
+ private:
+  struct Asked {
+    std::unique_ptr<Drafter> drafter;
+    bool costly = false;  // with kAuto: rests where it does not pay
+    bool failed = false;  // and is not asked again
+    Acceptance acceptance = {};
+    DraftTrial trial = {};
+    DecodeCosts seconds = DecodeCosts();  // of being asked, by the number of rows that it follows
+    std::size_t rows = 0;                 // that it followed the last time; 0: it was not asked
+  };
+  struct Offer {  // of one drafter to one text
+    Acceptance acceptance;
+    std::vector<Guess> guesses = {};  // all of them, tried or not
+  };
+  struct Learnt {
+    std::vector<Offer> offers;  // by drafter
+    std::size_t by = 0;         // whose guesses the text has proposed
+  };
+  Learnt& Of(RequestId id);
+  double ChanceOf(const Offer& offer) const;  // that its first guess is right
+  void Learn(std::span<const PassText> texts);
+  void Judge(std::span<const PassText> texts, const RowCosts& costs);
+  void Ask(std::size_t number, std::span<const PassText> texts);
+  bool Asks(const Asked& asked, const PassText& text) const;
+  bool Answered(std::size_t number, RequestId id);
+  void Propose(const PassText& text);
+
+  const SpeculateOptions options_;
+  const std::size_t depth_;
+  model::Forward& forward_;
+  std::vector<Asked> drafters_;  // earlier ones' guesses are preferred
+  std::unordered_map<RequestId, Learnt> learnt_;
+  SampleScratch scratch_;
+};
+
+}  // namespace hadal::engine
