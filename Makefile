@@ -52,8 +52,11 @@ bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
 	@set -e; for bench in $(BENCHES); do echo "== $$bench"; $(RELEASE)/bench/$$bench $(BENCH_FLAGS); done
 	@echo "== hadal bench"; build/hadal bench $(HADAL_BENCH)
 
-evidence-v32: build  ## measure DeepSeek-V3.2 beside V4 on this machine: the table of docs/evidence.md
-	tools/evidence_v32.py --program build/hadal $(EVIDENCE)
+evidence-v32: build  ## measure DeepSeek-V3.2 beside V4 on this machine: the tables of docs/evidence.md
+	@$(DEPS) test
+	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
+	cmake --build $(RELEASE) --target hadal_kv_memory_tests -j$(JOBS)
+	tools/evidence_v32.py --program build/hadal --memory-tests $(RELEASE)/tests/hadal_kv_memory_tests $(EVIDENCE)
 
 train-deps: deps-engine $(RELEASE)/build.ninja  ## install what `hadal train` needs (LibTorch) and build it
 	@$(DEPS) train

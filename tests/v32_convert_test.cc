@@ -5,8 +5,8 @@
 #include <cmath>
 #include <fstream>
 
-#include "arch/shapes.h"
 #include "cache/sequence.h"
+#include "cache/small_shape_test.h"
 #include "convert/quantize.h"
 #include "convert/synth.h"
 #include "io/file.h"
@@ -16,23 +16,6 @@
 
 namespace hadal::convert {
 namespace {
-
-arch::Config SmallV32() {
-  arch::Config c = arch::V32Shape();
-  c.vocab_size = 100;
-  c.hidden_size = 128;
-  c.num_attention_heads = 3;
-  c.q_lora_rank = 64;
-  c.kv_lora_rank = 128;
-  c.qk_nope_head_dim = 128;
-  c.v_head_dim = 128;
-  c.index_n_heads = 4;
-  c.index_topk = 8;
-  c.intermediate_size = 160;
-  c.moe_intermediate_size = 64;
-  c.n_routed_experts = 16;
-  return arch::ChangeShape(c, {.layers = 3, .mtp = true}).value();
-}
 
 std::vector<float> LogitsOf(const std::string& directory) {
   const model::Model model = model::Model::Open(directory).value();
@@ -53,7 +36,8 @@ TEST(V32Convert, SynthRunsAndFormatsMeanTheSame) {
   const testing::TempFolder folder;
   const std::string made = folder.File("made");
   Threads threads(2);
-  const auto report = WriteRandomCheckpoint(SmallV32(), made, {.write = {.quiet = true}}, threads);
+  const auto report =
+      WriteRandomCheckpoint(cache::SmallV32Shape(), made, {.write = {.quiet = true}}, threads);
   ASSERT_TRUE(report.ok()) << report.error().what;
   const std::vector<float> want = LogitsOf(made);
   for (const float v : want) ASSERT_TRUE(std::isfinite(v));
@@ -80,7 +64,9 @@ TEST(V32Convert, WhatDoesNotFitIsNamed) {
   const testing::TempFolder folder;
   const std::string made = folder.File("made");
   Threads threads(1);
-  ASSERT_TRUE(WriteRandomCheckpoint(SmallV32(), made, {.write = {.quiet = true}}, threads).ok());
+  ASSERT_TRUE(
+      WriteRandomCheckpoint(cache::SmallV32Shape(), made, {.write = {.quiet = true}}, threads)
+          .ok());
   const std::string config = io::ReadFile(made + "/config.json").value();
   const auto complain = [&](const char* key, int value) {
     Json json = *ParseJson(config);

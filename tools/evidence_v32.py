@@ -2,13 +2,15 @@
 """DeepSeek-V3.2 beside DeepSeek-V4, measured: the first table of docs/evidence.md.
 
     tools/evidence_v32.py --program build/hadal [--folder build/evidence] [--depth 0,4K,128K,1M]
+        [--memory-tests build/release/tests/hadal_kv_memory_tests]
 
 Writes random checkpoints of equal depth (four layers of each shape, few experts, a small
 vocabulary: what a cached token costs depends on neither), benches them one after the other in one
 run, and prints Markdown: for every depth the bytes of cache that a sequence holds, the resident
 memory, the bytes read and the operations done for a token, and tokens a second. Bytes and
 operations are counted from the lists that tests hold against the allocator; memory and speed are
-measured.
+measured. Depths that do not fit into memory are said. With --memory-tests a second table: the cache
+of all layers of the full models, allocated, beside what the process then holds.
 """
 
 import argparse
@@ -70,6 +72,18 @@ def table(reports):
                   f"| {speed['median']:.2f} ({speed['min']:.2f} to {speed['max']:.2f}) |")
 
 
+def memory_table(tests):
+    """The rows that the tests print; they fail where plan and process differ by over 2 %."""
+    done = subprocess.run([tests, "--gtest_filter=KvMemory.IsWhatTheProcessHolds*"],
+                          env=dict(os.environ, HADAL_KV_BEYOND="1"), stdout=subprocess.PIPE,
+                          text=True)
+    print("\n| model | layers, with MTP | tokens | planned, bytes | held, bytes | off by |")
+    print("|---|---:|---:|---:|---:|---:|")
+    print("\n".join(line for line in done.stdout.splitlines() if line.startswith("|")))
+    if done.returncode != 0:
+        sys.exit(done.stdout)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--program", default="build/hadal")
@@ -79,6 +93,7 @@ def main():
     parser.add_argument("--experts", type=int, default=16)
     parser.add_argument("--vocab", type=int, default=8192)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--memory-tests", help="the program hadal_kv_memory_tests")
     args = parser.parse_args()
     os.makedirs(args.folder, exist_ok=True)
     reports = {}
@@ -89,6 +104,8 @@ def main():
     for name, report in reports.items():
         for note in report.get("notes", []):
             print(f"\n{name}: {note}.")
+    if args.memory_tests:
+        memory_table(args.memory_tests)
 
 
 if __name__ == "__main__":

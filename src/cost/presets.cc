@@ -9,19 +9,6 @@
 namespace hadal::cost {
 namespace {
 
-// Source: DeepSeek-V3.2-Exp config.json. Its file may hold an MTP block, which is not counted here.
-constexpr std::string_view kV32 =
-    R"({"model_type": "deepseek_v32", "vocab_size": 129280, "hidden_size": 7168,
- "num_hidden_layers": 61, "num_attention_heads": 128,
- "q_lora_rank": 1536, "kv_lora_rank": 512, "qk_nope_head_dim": 128,
- "qk_rope_head_dim": 64, "v_head_dim": 128, "intermediate_size": 18432,
- "moe_intermediate_size": 2048, "first_k_dense_replace": 3, "moe_layer_freq": 1,
- "n_routed_experts": 256, "n_shared_experts": 1, "num_experts_per_tok": 8, "index_n_heads": 64,
- "index_head_dim": 128, "index_topk": 2048,
- "num_nextn_predict_layers": 0, "max_position_embeddings": 163840, "tie_word_embeddings": false,
- "attention_bias": false,
- "quantization_config": {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}})";
-
 // No published model: V4-Pro's depth, width and vocabulary with attention as most open models have
 // it,
 // 8 KV heads of 128 in BF16, and a dense MLP. What to compare a KV cache with.
@@ -55,13 +42,17 @@ Json Parsed(std::string_view text) {
   return std::move(*json);
 }
 
+// Its published file holds an MTP block, which the release's figures do not count.
+Json V32WithoutMtp() {
+  return arch::ConfigToJson(arch::ChangeShape(arch::V32Shape(), {.mtp = false}).value(), true);
+}
+
 constexpr Preset kPresets[] = {
     {"v4-flash", "V4-Flash", "DeepSeek-V4-Flash, 284B, FP8 + FP4",
      [] { return arch::ConfigToJson(arch::FlashShape(), true); }},
     {"v4-pro", "V4-Pro", "DeepSeek-V4-Pro, 1.6T, FP8 + FP4",
      [] { return arch::ConfigToJson(arch::ProShape(), true); }},
-    {"v3.2", "V3.2", "DeepSeek-V3.2, 671B, FP8, without its MTP block",
-     [] { return Parsed(kV32); }},
+    {"v3.2", "V3.2", "DeepSeek-V3.2, 671B, FP8, without its MTP block", V32WithoutMtp},
     {"gqa8", "GQA-8 BF16", "a dense baseline: 61 layers, 8 KV heads of 128, BF16",
      [] { return Parsed(kGqa8); }},
     {"embedded", "embedded", "the small model that comes with the program",

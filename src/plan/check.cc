@@ -111,7 +111,9 @@ Result<Report> CheckAgainstBench(const PlannedModel& model, const Json& bench,
     return Fail(Code::kInvalid, "{}: threads: found {}, expected {} as in {}", rates->source,
                 rates->threads, figures[0].threads, name);
   if (rates && !model.has_rates())
-    return Fail(Code::kUnsupported, "--rates: {} is no model of the engine", model.cost.name);
+    return Fail(Code::kUnsupported, "--rates: {} {}", model.cost.name,
+                model.engine ? "has products without a measured rate: V3.2's index scores"
+                             : "is no model of the engine");
   Machine with_kernels = machine;
   with_kernels.engine = rates;
   Section section{.key = "decode",
