@@ -22,6 +22,18 @@ void BlockQueue::Add(const Read& read) {
   arrived_.notify_all();
 }
 
+void BlockQueue::Raise(std::uint64_t id, Urgency urgency) {
+  const std::lock_guard lock(mutex_);
+  const auto to = static_cast<std::size_t>(urgency);
+  for (std::size_t from = to + 1; from < kUrgencies; ++from) {
+    std::erase_if(waiting_[from], [&](std::shared_ptr<Job>& job) {
+      if (job->read.id != id) return false;
+      waiting_[to].push_back(std::move(job));
+      return true;
+    });
+  }
+}
+
 std::optional<BlockQueue::Block> BlockQueue::TakeLocked() {
   if (closed_) return {};
   if (!again_.empty()) {

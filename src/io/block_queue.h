@@ -29,6 +29,7 @@ class BlockQueue {
       : done_(std::move(done)), block_bytes_(block_bytes) {}
 
   void Add(const Read& read);
+  void Raise(std::uint64_t id, Urgency urgency);
   std::optional<Block> Take();         // none: nothing waits, or it is closed
   std::optional<Block> WaitAndTake();  // none: it is closed
   // got: bytes that were read, or an error's number below zero. Calls `done` if the read is over.

@@ -84,6 +84,25 @@ Status CheckIndexFulfilled(const WeightMap& weights, const std::string& index_pa
 
 Result<Checkpoint> Checkpoint::Open(const std::string& directory,
                                     const std::function<bool(std::string_view)>& wanted) {
+  return Open(directory, wanted, true);
+}
+
+Result<Checkpoint> Checkpoint::OpenUnmapped(const std::string& directory,
+                                            const Residency& residency) {
+  HADAL_TRY(Checkpoint checkpoint, Open(directory, {}, false));
+  std::vector<FileTensors> wanted;
+  for (const SafetensorsFile& file : checkpoint.files_) wanted.push_back({file.path(), {}});
+  for (const auto& [name, file] : checkpoint.file_of_) {
+    const TensorInfo& info = checkpoint.files_[file].tensors().find(name)->second;
+    if (residency.wanted(name, info)) wanted[file].tensors.push_back({info.begin, info.end});
+  }
+  HADAL_TRY(checkpoint.resident_, ResidentTensors::Read(std::move(wanted), residency.reading));
+  return checkpoint;
+}
+
+Result<Checkpoint> Checkpoint::Open(const std::string& directory,
+                                    const std::function<bool(std::string_view)>& wanted,
+                                    bool mapped) {
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
     return Fail(Code::kNotFound,
@@ -92,6 +111,7 @@ Result<Checkpoint> Checkpoint::Open(const std::string& directory,
   }
   Checkpoint checkpoint;
   checkpoint.directory_ = directory;
+  checkpoint.mapped_ = mapped;
   HADAL_TRY(checkpoint.config_,
             ReadJsonObject(InFolder(directory, "config.json"), kMaxConfigBytes));
 
@@ -115,7 +135,9 @@ Result<Checkpoint> Checkpoint::Open(const std::string& directory,
     shards.insert(listed.begin(), listed.end());
   }
   for (const std::string& shard : shards) {
-    HADAL_TRY(SafetensorsFile file, SafetensorsFile::Open(InFolder(directory, shard)));
+    const std::string path = InFolder(directory, shard);
+    HADAL_TRY(SafetensorsFile file,
+              mapped ? SafetensorsFile::Open(path) : SafetensorsFile::OpenHeader(path));
     HADAL_TRY_STATUS(checkpoint.TakeTensors(file, indexed ? &weights : nullptr));
     checkpoint.files_.push_back(std::move(file));
   }
@@ -173,7 +195,29 @@ Result<TensorView> Checkpoint::Find(std::string_view name) const {
   const auto found = file_of_.find(name);
   if (found == file_of_.end())
     return Fail(Code::kNotFound, "{}: no tensor {}", directory_, Show(name));
-  return files_[found->second].Find(name);
+  HADAL_TRY(TensorView view, files_[found->second].Find(name));
+  if (view.in_memory) return view;
+  const TensorInfo& info = files_[found->second].tensors().find(name)->second;
+  if (const auto data = resident_.Find(found->second, {info.begin, info.end})) {
+    view.data = *data;
+    view.in_memory = true;
+  }
+  return view;
+}
+
+Status Checkpoint::CopyStart(std::string_view name, std::span<std::byte> out) const {
+  HADAL_TRY(const TensorView view, Find(name));
+  if (view.in_memory) {
+    std::ranges::copy(view.data.first(out.size()), out.begin());
+    return Unit{};
+  }
+  HADAL_TRY(const DirectFile file, DirectFile::Open(FileOf(name)));
+  const std::uint64_t begin = Info(name)->begin;
+  const FileRange range{begin, begin + out.size()};
+  HADAL_TRY(const DirectBuffer blocks, DirectBuffer::Create(range.hull_bytes(), file.path()));
+  HADAL_TRY_STATUS(file.Read(range, blocks.span()));
+  std::ranges::copy(blocks.span().subspan(begin - range.hull_begin(), out.size()), out.begin());
+  return Unit{};
 }
 
 std::uint64_t Checkpoint::tensor_bytes() const {

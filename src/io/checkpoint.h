@@ -1,21 +1,30 @@
 // A published checkpoint directory: config.json beside model.safetensors, or beside
 // model.safetensors.index.json and the shards it names, or (no index) beside model*.safetensors, or
-// else any *.safetensors. The shards are mapped. An index decides which shard a tensor comes from:
+// else any *.safetensors. The shards are mapped, or some tensors are read into memory and the others
+// left where they are. An index decides which shard a tensor comes from:
 // what it does not name, and copies elsewhere, are left alone with a note, as is every
 // model*.safetensors that is no part of the model; without an index a name found in two shards is
 // an error. Move-only; views live as long as the Checkpoint.
 #pragma once
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
+#include "io/resident_tensors.h"
 #include "io/safetensors.h"
 
 namespace hadal::io {
+
+// Which tensors are read into memory, for a checkpoint that is not mapped (io/resident_tensors.h).
+struct Residency {
+  std::function<bool(std::string_view name, const TensorInfo& info)> wanted;
+  ReadingOptions reading = {};
+};
 
 class Checkpoint {
  public:
@@ -27,6 +36,9 @@ class Checkpoint {
   // kNotFound: a shard or a tensor of the index is missing, which is said with how many are.
   static Result<Checkpoint> Open(const std::string& directory,
                                  const std::function<bool(std::string_view)>& wanted = {});
+  // Whole, but nothing is mapped. kExhausted: what is to be resident is more than it may be, found
+  // out before it is read. kCancelled.
+  static Result<Checkpoint> OpenUnmapped(const std::string& directory, const Residency& residency);
 
   const std::string& directory() const { return directory_; }
   const Json& config() const { return config_; }           // config.json as it is
@@ -36,16 +48,24 @@ class Checkpoint {
   // kNotFound; the error names the directory.
   Result<TensorView> Find(std::string_view name) const;
   std::uint64_t tensor_bytes() const;
+  bool mapped() const { return mapped_; }
+  std::uint64_t resident_bytes() const { return resident_.bytes(); }  // of one that is not mapped
+  // The first bytes of a tensor that exists, wherever it is. kIo, kCorrupt.
+  Status CopyStart(std::string_view name, std::span<std::byte> out) const;
   const std::vector<std::string>& notes() const {
     return notes_;
   }  // what was left alone, a line each
 
  private:
   Checkpoint() = default;
+  static Result<Checkpoint> Open(const std::string& directory,
+                                 const std::function<bool(std::string_view)>& wanted, bool mapped);
   Status TakeTensors(const SafetensorsFile& file, const WeightMap* index);
   std::string directory_;
   Json config_;
+  bool mapped_ = true;
   std::vector<SafetensorsFile> files_;
+  ResidentTensors resident_;
   std::map<std::string, std::size_t, std::less<>> file_of_;
   std::vector<std::string> notes_;
 };

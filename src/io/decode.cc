@@ -17,11 +17,13 @@ T LoadAt(std::span<const std::byte> data, std::size_t index) {
   return value;
 }
 
+// Of what is left in its file, that file's header has been checked.
 Result<std::size_t> CountOf(const TensorView& tensor) {
   std::uint64_t count = 1;
   for (const std::uint64_t dimension : tensor.shape)
     if (__builtin_mul_overflow(count, dimension, &count))
       return Fail(Code::kInvalid, "shape {} is too large", FormatShape(tensor.shape));
+  if (!tensor.in_memory) return static_cast<std::size_t>(count);
   std::uint64_t bytes = 0;
   if (__builtin_mul_overflow(count, DTypeBytes(tensor.dtype), &bytes) ||
       bytes != tensor.data.size()) {

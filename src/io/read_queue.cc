@@ -36,6 +36,8 @@ void ReadQueue::Submit(const Read& read) {
   workers_->Wake();
 }
 
+void ReadQueue::Raise(std::uint64_t id, Urgency urgency) { blocks_->Raise(id, urgency); }
+
 const char* ReadQueue::backend() const { return workers_->name(); }
 
 }  // namespace hadal::io

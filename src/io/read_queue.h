@@ -49,6 +49,8 @@ class Reader {
   using Done = std::function<void(std::uint64_t id, Status status)>;
   virtual ~Reader() = default;
   virtual void Submit(const Read& read) = 0;
+  // Those of this id that wait become as urgent as that, if they were less so.
+  virtual void Raise(std::uint64_t id, Urgency urgency) = 0;
 };
 
 class BlockQueue;
@@ -61,6 +63,7 @@ class ReadQueue final : public Reader {
                                                    ReadBackend backend = ReadBackend::kBest);
   ~ReadQueue() override;
   void Submit(const Read& read) override;
+  void Raise(std::uint64_t id, Urgency urgency) override;
   const char* backend() const;  // "io_uring", "threads"
 
  private:

@@ -8,6 +8,7 @@
 #include "base/foreign_file.h"
 #include "base/json.h"
 #include "base/quote.h"
+#include "io/direct_file.h"
 
 namespace hadal::io {
 namespace {
@@ -272,9 +273,28 @@ Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> star
 
 Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
   HADAL_TRY(MappedFile file, MappedFile::Open(path));
+  const std::uint64_t bytes = file.bytes().size();
+  HADAL_TRY(SafetensorsHeader header, ParseSafetensorsHeader(file.bytes(), bytes, path));
+  return SafetensorsFile(path, bytes, std::move(file), std::move(header));
+}
+
+Result<SafetensorsFile> SafetensorsFile::OpenHeader(const std::string& path) {
+  HADAL_TRY(const DirectFile file, DirectFile::Open(path));
+  const std::uint64_t bytes = file.bytes();
+  // As much as the header says, once its length is known and not absurd.
+  std::uint64_t wanted = std::min(bytes, kDiskBlock);
+  DirectBuffer start;
+  for (int part = 0; part < 2 && wanted > 0; ++part) {
+    HADAL_TRY(start, DirectBuffer::Create(FileRange{0, wanted}.hull_bytes(), path));
+    HADAL_TRY_STATUS(file.Read({0, wanted}, start.span()));
+    if (wanted < kLengthBytes) break;
+    const std::uint64_t length = ReadLength(start.span());
+    if (length <= wanted - kLengthBytes) break;
+    if (length <= std::min(bytes - kLengthBytes, kMaxHeaderBytes)) wanted = kLengthBytes + length;
+  }
   HADAL_TRY(SafetensorsHeader header,
-            ParseSafetensorsHeader(file.bytes(), file.bytes().size(), path));
-  return SafetensorsFile(std::move(file), std::move(header));
+            ParseSafetensorsHeader(start.span().first(wanted), bytes, path));
+  return SafetensorsFile(path, bytes, std::nullopt, std::move(header));
 }
 
 Result<TensorView> SafetensorsFile::Find(std::string_view name) const {
@@ -282,8 +302,11 @@ Result<TensorView> SafetensorsFile::Find(std::string_view name) const {
   if (found == tensors().end())
     return Fail(Code::kNotFound, "{}: no tensor {}", path(), Show(name));
   const TensorInfo& info = found->second;
-  return TensorView{info.dtype, info.shape,
-                    file_.bytes().subspan(info.begin, info.end - info.begin)};
+  TensorView view{.dtype = info.dtype, .shape = info.shape, .data = {}, .in_memory = false};
+  if (!file_) return view;
+  view.data = file_->bytes().subspan(info.begin, info.end - info.begin);
+  view.in_memory = true;
+  return view;
 }
 
 Result<SafetensorsWriter> SafetensorsWriter::Create(

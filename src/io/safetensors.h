@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -42,27 +43,36 @@ struct SafetensorsHeader {
 Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> start,
                                                  std::uint64_t file_bytes, const std::string& path);
 
-// A tensor's bytes where they are mapped. `data` may be unaligned for its dtype.
+// A tensor's bytes where they are in memory. `data` may be unaligned for its dtype.
 struct TensorView {
   DType dtype = DType::kF32;
   std::vector<std::uint64_t> shape;
   std::span<const std::byte> data;
+  bool in_memory = true;  // false: it is left in its file, and there is no data
 };
 
-// One mapped file.
+// One file: mapped, or its header alone.
 class SafetensorsFile {
  public:
   static Result<SafetensorsFile> Open(const std::string& path);
+  // No byte of data is mapped or read: all tensors are left in the file.
+  static Result<SafetensorsFile> OpenHeader(const std::string& path);
   const TensorMap& tensors() const { return header_.tensors; }
   const SafetensorsHeader& header() const { return header_; }
-  const std::string& path() const { return file_.path(); }
-  std::uint64_t file_bytes() const { return file_.bytes().size(); }
+  const std::string& path() const { return path_; }
+  std::uint64_t file_bytes() const { return file_bytes_; }
   Result<TensorView> Find(std::string_view name) const;  // kNotFound
 
  private:
-  SafetensorsFile(MappedFile file, SafetensorsHeader header)
-      : file_(std::move(file)), header_(std::move(header)) {}
-  MappedFile file_;
+  SafetensorsFile(std::string path, std::uint64_t file_bytes, std::optional<MappedFile> file,
+                  SafetensorsHeader header)
+      : path_(std::move(path)),
+        file_bytes_(file_bytes),
+        file_(std::move(file)),
+        header_(std::move(header)) {}
+  std::string path_;
+  std::uint64_t file_bytes_;
+  std::optional<MappedFile> file_;
   SafetensorsHeader header_;
 };
 

@@ -97,6 +97,12 @@ void Activate(const Context& context, View2<const float> up, std::span<const flo
   RoundActs(context, gate);
 }
 
+void ExpertRunner::Guess(std::size_t /*layer*/, std::span<const std::uint32_t> /*experts*/) {}
+
+void LocalExpertRunner::Guess(std::size_t layer, std::span<const std::uint32_t> experts) {
+  source_.Guess(layer, experts);
+}
+
 void LocalExpertRunner::Announce(std::size_t layer, std::span<const std::uint32_t> experts) {
   source_.Announce(layer, experts);
 }

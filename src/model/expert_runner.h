@@ -40,6 +40,9 @@ class ExpertRunner {
   // y [slots, dim]: every element written, unless it fails. kIo as ExpertSource::Acquire.
   virtual Status Run(const Context& context, const ExpertWork& work, View2<float> y,
                      Arena& arena) = 0;
+  // As ExpertSource's.
+  virtual void Guess(std::size_t layer, std::span<const std::uint32_t> experts);
+  virtual bool WantsGuesses() const { return false; }
 };
 
 // On this machine's threads, with the source's weights in whatever order they become ready.
@@ -48,6 +51,8 @@ class LocalExpertRunner final : public ExpertRunner {
   explicit LocalExpertRunner(ExpertSource& source) : source_(source) {}
   void Announce(std::size_t layer, std::span<const std::uint32_t> experts) override;
   Status Run(const Context& context, const ExpertWork& work, View2<float> y, Arena& arena) override;
+  void Guess(std::size_t layer, std::span<const std::uint32_t> experts) override;
+  bool WantsGuesses() const override { return source_.WantsGuesses(); }
   // Of the arena, for so many slots at most.
   static std::size_t Bytes(const arch::Config& config, std::size_t slots);
 

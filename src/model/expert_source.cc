@@ -2,6 +2,8 @@
 
 namespace hadal::model {
 
+void ExpertSource::Guess(std::size_t /*layer*/, std::span<const std::uint32_t> /*experts*/) {}
+
 Result<std::vector<HeldExpert>> MappedExperts::Acquire(std::size_t layer,
                                                        std::span<const std::uint32_t> wanted) {
   const Moe& moe = model_.LayerAt(layer).ffn;

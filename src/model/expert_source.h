@@ -34,6 +34,9 @@ class ExpertSource {
   virtual Result<std::vector<HeldExpert>> Acquire(std::size_t layer,
                                                   std::span<const std::uint32_t> wanted) = 0;
   virtual void Release(std::size_t layer, std::span<const HeldExpert> experts) = 0;
+  // What a layer that comes later may ask for. It orders reads, never results.
+  virtual void Guess(std::size_t layer, std::span<const std::uint32_t> experts);
+  virtual bool WantsGuesses() const { return false; }
 };
 
 // The model's own, where the checkpoint is mapped: always ready.

@@ -1,0 +1,299 @@
+#include "model/disk_experts.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/units.h"
+
+namespace hadal::model {
+namespace {
+
+// Experts under way that nobody waits for yet: enough for any disk, few enough that what is asked
+// for then does not come behind many.
+constexpr std::size_t kMostAhead = 32;
+
+constexpr Claim kClaims[] = {Claim::kAsked, Claim::kAnnounced, Claim::kGuessed, Claim::kNone};
+constexpr io::Urgency kUrgency[] = {io::Urgency::kGuess, io::Urgency::kGuess, io::Urgency::kSoon,
+                                    io::Urgency::kNow};  // by claim
+
+std::vector<std::size_t> ExpertsOf(const ExpertPlaces& places) {
+  std::vector<std::size_t> experts;
+  for (std::size_t l = 0; l < places.layers(); ++l) experts.push_back(places.experts(l));
+  return experts;
+}
+
+}  // namespace
+
+io::Residency DenseWeights(const io::ReadingOptions& reading) {
+  return {.wanted = [](std::string_view name,
+                       const io::TensorInfo& info) { return !IsReadOnDemand(name, info); },
+          .reading = reading};
+}
+
+DiskExpertFigures operator-(const DiskExpertFigures& a, const DiskExpertFigures& b) {
+  DiskExpertFigures d = a;
+  d.wanted -= b.wanted;
+  d.held -= b.held;
+  d.coming -= b.coming;
+  d.guessed -= b.guessed;
+  d.guessed_right -= b.guessed_right;
+  d.reads -= b.reads;
+  d.read_bytes -= b.read_bytes;
+  d.wait_seconds -= b.wait_seconds;
+  d.busy_seconds -= b.busy_seconds;
+  return d;
+}
+
+DiskExperts::DiskExperts(ExpertPlaces places, std::size_t slots, io::DirectBuffer memory)
+    : places_(std::move(places)),
+      memory_(std::move(memory)),
+      scores_(ExpertsOf(places_)),
+      slots_(ExpertsOf(places_), slots),
+      guessed_(places_.layers()),
+      parts_(slots) {
+  figures_.slots = slots;
+  figures_.slot_bytes = places_.slot_bytes();
+}
+
+Result<std::unique_ptr<DiskExperts>> DiskExperts::Create(const Model& model,
+                                                         const Options& options) {
+  ExpertPlaces places = ExpertPlaces::Of(model);
+  const std::uint64_t slot_bytes = std::max<std::uint64_t>(places.slot_bytes(), 1);
+  const std::uint64_t slots = std::min<std::uint64_t>(options.bytes / slot_bytes, places.count());
+  if (slots == 0 && places.count() > 0)
+    return Fail(Code::kExhausted, "an expert is {}, there is {} for those that are held",
+                FormatBytes(slot_bytes), FormatBytes(options.bytes));
+  HADAL_TRY(io::DirectBuffer memory, io::DirectBuffer::Create(slots * slot_bytes, "held experts"));
+  std::unique_ptr<DiskExperts> made(new DiskExperts(std::move(places), slots, std::move(memory)));
+  for (const std::string& path : made->places_.files()) {
+    HADAL_TRY(io::DirectFile file, io::DirectFile::Open(path));
+    made->files_.push_back(std::move(file));
+  }
+  const auto done = [experts = made.get()](std::uint64_t slot, Status status) {
+    experts->OnRead(slot, std::move(status));
+  };
+  if (options.reader) {
+    HADAL_TRY(made->reader_, options.reader(done));
+  } else {
+    HADAL_TRY(made->reader_, io::ReadQueue::Create(done, options.tuning));
+  }
+  return made;
+}
+
+DiskExperts::~DiskExperts() {
+  const std::lock_guard lock(mutex_);
+  closing_ = true;
+}
+
+std::byte* DiskExperts::MemoryOf(std::size_t slot) const {
+  return memory_.data() + slot * places_.slot_bytes();
+}
+
+void DiskExperts::StartRead(std::size_t slot, Claim claim) {
+  if (reading_++ == 0) busy_ = Stopwatch();
+  const ExpertId id = slots_[slot].id;
+  const ExpertPlace& place = places_.At(id.layer, id.expert);
+  parts_[slot] = {.left = place.reads.size()};
+  ++figures_.reads;
+  for (const ExpertRead& read : place.reads) {
+    figures_.read_bytes += read.range.hull_bytes();
+    reader_->Submit({.id = slot,
+                     .file = &files_[read.file],
+                     .range = read.range,
+                     .to = MemoryOf(slot) + read.at,
+                     .urgency = kUrgency[static_cast<std::size_t>(claim)]});
+  }
+}
+
+// False: the first one that waits so has to go on waiting, or there is none.
+bool DiskExperts::StartNext(Waiting waiting) {
+  std::deque<ExpertId>& ids = waiting_[waiting];
+  while (!ids.empty() && slots_.Find(ids.front())) ids.pop_front();
+  if (ids.empty() || (waiting != kAskedFor && reading_ >= kMostAhead)) return false;
+  const Claim claim = kClaims[waiting];
+  const auto slot = slots_.Place(ids.front(), claim, scores_.Raw(ids.front()));
+  if (!slot) return false;
+  ids.pop_front();
+  StartRead(*slot, claim);
+  return true;
+}
+
+void DiskExperts::Pump() {
+  if (closing_) return;
+  for (std::size_t waiting = 0; waiting < kWaitings; ++waiting) {
+    while (StartNext(static_cast<Waiting>(waiting))) {
+    }
+    // Weaker claims take no place from what a stronger one still waits for.
+    if (!waiting_[waiting].empty()) return;
+  }
+}
+
+void DiskExperts::OnRead(std::uint64_t slot, Status status) {
+  const std::lock_guard lock(mutex_);
+  const ExpertId id = slots_[slot].id;
+  Parts& parts = parts_[slot];
+  if (!status.ok() && !parts.error) parts.error = status.error();
+  if (--parts.left > 0) return;  // of one that failed too: they still write
+  if (--reading_ == 0) figures_.busy_seconds += busy_.seconds();
+  if (parts.error) {
+    failed_.emplace_back(id, *parts.error);
+    slots_.Free(slot);
+  } else {
+    slots_.SetReady(slot);
+  }
+  Pump();
+  changed_.notify_all();
+}
+
+void DiskExperts::RefreshScores() {
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot)
+    if (slots_[slot].taken) slots_.SetScore(slot, scores_.Raw(slots_[slot].id));
+}
+
+// Of a layer that is over, or of a pass that ended before it was.
+void DiskExperts::DropClaims() {
+  for (const ExpertId id : claimed_)
+    if (const auto slot = slots_.Find(id)) slots_.SetClaim(*slot, Claim::kNone);
+  claimed_.clear();
+  waiting_[kAskedFor].clear();
+  waiting_[kAnnouncedFor].clear();
+  failed_.clear();
+}
+
+void DiskExperts::Announce(std::size_t layer, std::span<const std::uint32_t> experts) {
+  const auto number = static_cast<std::uint32_t>(layer);
+  const std::lock_guard lock(mutex_);
+  if (layer <= last_layer_ && scores_.Age()) RefreshScores();
+  last_layer_ = layer;
+  DropClaims();
+  for (const std::uint32_t expert : guessed_[layer]) {
+    if (std::ranges::find(experts, expert) != experts.end()) ++figures_.guessed_right;
+    if (const auto slot = slots_.Find({number, expert})) slots_.SetClaim(*slot, Claim::kNone);
+  }
+  guessed_[layer].clear();
+  std::erase_if(waiting_[kGuessedFor], [&](ExpertId id) { return id.layer == number; });
+
+  figures_.wanted += experts.size();
+  for (const std::uint32_t expert : experts) {
+    const ExpertId id{number, expert};
+    scores_.Use(id);
+    claimed_.push_back(id);
+    if (const auto slot = slots_.Find(id)) {
+      ++(slots_[*slot].ready ? figures_.held : figures_.coming);
+      slots_.SetScore(*slot, scores_.Raw(id));
+      slots_.SetClaim(*slot, Claim::kAnnounced);
+      if (!slots_[*slot].ready) reader_->Raise(*slot, io::Urgency::kSoon);
+    } else {
+      waiting_[kAnnouncedFor].push_back(id);
+    }
+  }
+  Pump();
+}
+
+void DiskExperts::Guess(std::size_t layer, std::span<const std::uint32_t> experts) {
+  const auto number = static_cast<std::uint32_t>(layer);
+  const std::lock_guard lock(mutex_);
+  if (!guessed_[layer].empty()) return;  // once a pass; what is known comes before what is likely
+  // So few that guesses never push out what a small memory has for the present layer.
+  const std::size_t most = std::min(experts.size(), slots_.size() / 4);
+  for (const std::uint32_t expert : experts.first(most)) {
+    const ExpertId id{number, expert};
+    guessed_[layer].push_back(expert);
+    ++figures_.guessed;
+    const auto slot = slots_.Find(id);
+    if (!slot)
+      waiting_[kGuessedFor].push_back(id);
+    else if (slots_[*slot].claim == Claim::kNone)
+      slots_.SetClaim(*slot, Claim::kGuessed);
+  }
+  Pump();
+}
+
+std::vector<HeldExpert> DiskExperts::TakeReady(std::uint32_t layer,
+                                               std::span<const std::uint32_t> wanted) {
+  std::vector<HeldExpert> held;
+  for (const std::uint32_t expert : wanted) {
+    const auto slot = slots_.Find({layer, expert});
+    if (!slot || !slots_[*slot].ready) continue;
+    slots_.Hold(*slot);
+    slots_.SetClaim(*slot, Claim::kNone);
+    held.push_back({expert, places_.At(layer, expert).In(MemoryOf(*slot))});
+  }
+  return held;
+}
+
+void DiskExperts::AskFor(std::uint32_t layer, std::span<const std::uint32_t> wanted) {
+  waiting_[kAskedFor].clear();
+  for (const std::uint32_t expert : wanted) {
+    const ExpertId id{layer, expert};
+    claimed_.push_back(id);
+    if (const auto slot = slots_.Find(id)) {
+      slots_.SetClaim(*slot, Claim::kAsked);
+      reader_->Raise(*slot, io::Urgency::kNow);
+    } else {
+      waiting_[kAskedFor].push_back(id);
+    }
+  }
+  Pump();
+}
+
+std::optional<Error> DiskExperts::TakeFailure(std::uint32_t layer,
+                                              std::span<const std::uint32_t> wanted) {
+  const auto found = std::ranges::find_if(failed_, [&](const auto& failure) {
+    return failure.first.layer == layer &&
+           std::ranges::find(wanted, failure.first.expert) != wanted.end();
+  });
+  if (found == failed_.end()) return {};
+  const Error error = found->second;
+  std::erase_if(failed_, [id = found->first](const auto& failure) { return failure.first == id; });
+  return error;
+}
+
+Result<std::vector<HeldExpert>> DiskExperts::Acquire(std::size_t layer,
+                                                     std::span<const std::uint32_t> wanted) {
+  const auto number = static_cast<std::uint32_t>(layer);
+  std::unique_lock lock(mutex_);
+  while (true) {
+    if (auto error = TakeFailure(number, wanted)) return *error;
+    std::vector<HeldExpert> held = TakeReady(number, wanted);
+    if (!held.empty()) return held;
+    AskFor(number, wanted);
+    if (reading_ == 0)
+      return Fail(Code::kExhausted, "all {} experts that memory is there for are in use",
+                  slots_.size());
+    const Stopwatch waiting;
+    changed_.wait(lock);
+    figures_.wait_seconds += waiting.seconds();
+  }
+}
+
+void DiskExperts::Release(std::size_t layer, std::span<const HeldExpert> experts) {
+  const std::lock_guard lock(mutex_);
+  for (const HeldExpert& held : experts) {
+    const auto slot = slots_.Find({static_cast<std::uint32_t>(layer), held.expert});
+    HADAL_CHECK(slot.has_value());
+    slots_.Release(*slot);
+  }
+  Pump();
+}
+
+DiskExpertFigures DiskExperts::figures() const {
+  const std::lock_guard lock(mutex_);
+  DiskExpertFigures now = figures_;
+  if (reading_ > 0) now.busy_seconds += busy_.seconds();
+  return now;
+}
+
+std::vector<std::vector<float>> DiskExperts::Uses() const {
+  const std::lock_guard lock(mutex_);
+  return scores_.Uses();
+}
+
+void DiskExperts::Warm(const std::vector<std::vector<float>>& uses) {
+  const std::lock_guard lock(mutex_);
+  scores_.Restore(uses);
+  for (const ExpertId id : scores_.Hottest(slots_.free())) waiting_[kHot].push_back(id);
+  Pump();
+}
+
+}  // namespace hadal::model

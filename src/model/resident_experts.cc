@@ -1,0 +1,46 @@
+#include "model/resident_experts.h"
+
+#include "base/check.h"
+
+namespace hadal::model {
+
+ResidentExperts::ResidentExperts(const std::vector<std::size_t>& experts_of, std::size_t slots)
+    : slots_(slots) {
+  for (const std::size_t experts : experts_of) slot_of_.emplace_back(experts, -1);
+  for (std::size_t i = slots; i > 0; --i) free_.push_back(i - 1);
+}
+
+std::optional<std::size_t> ResidentExperts::Find(ExpertId id) const {
+  const std::int32_t slot = slot_of_[id.layer][id.expert];
+  if (slot < 0) return {};
+  return static_cast<std::size_t>(slot);
+}
+
+std::optional<std::size_t> ResidentExperts::Place(ExpertId id, Claim claim, double score) {
+  HADAL_CHECK(!Find(id));
+  if (free_.empty()) {
+    if (leaving_.empty() || std::get<Claim>(*leaving_.begin()) >= claim) return {};
+    Free(std::get<std::size_t>(*leaving_.begin()));
+  }
+  const std::size_t slot = free_.back();
+  free_.pop_back();
+  slots_[slot] = {.id = id, .taken = true, .claim = claim, .score = score};
+  slot_of_[id.layer][id.expert] = static_cast<std::int32_t>(slot);
+  return slot;
+}
+
+void ResidentExperts::Release(std::size_t slot) {
+  HADAL_CHECK(slots_[slot].holds > 0);
+  Change(slot, [](Slot& s) { --s.holds; });
+}
+
+void ResidentExperts::Free(std::size_t slot) {
+  Slot& s = slots_[slot];
+  HADAL_CHECK(s.taken && s.holds == 0);
+  leaving_.erase(KeyOf(slot));
+  slot_of_[s.id.layer][s.id.expert] = -1;
+  s = {};
+  free_.push_back(slot);
+}
+
+}  // namespace hadal::model
