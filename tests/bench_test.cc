@@ -140,5 +140,28 @@ TEST_F(BenchTest, SaysWhatIsWrong) {
   EXPECT_EQ(what(options), "stopped");
 }
 
+// Experts from disk: what was held and read is said, and nothing of it where the model is mapped.
+TEST_F(BenchTest, SaysWhatCameFromDisk) {
+  BenchOptions options = Small();
+  options.threads = {2};
+  options.batch = {1};
+  EXPECT_FALSE(Run(options)->decode[0].experts.has_value());
+  options.experts = engine::ExpertsFrom::kDisk;
+  const BenchReport report = Run(options).value();
+  EXPECT_GT(report.experts, 0u);
+  EXPECT_EQ(report.held_experts, report.experts);  // there is memory for all
+  ASSERT_TRUE(report.machine.disk.has_value());
+  for (const DecodeFigure& f : report.decode) {
+    ASSERT_TRUE(f.experts.has_value());
+    EXPECT_GT(f.experts->held, 0);
+    EXPECT_LE(f.experts->held + f.experts->coming, 1);
+    EXPECT_LE(f.experts->waiting, 1);
+  }
+  const std::string text = BenchText(report, BenchForm::kText);
+  EXPECT_NE(text.find("experts held"), std::string::npos);
+  EXPECT_NE(text.find("experts from disk"), std::string::npos);
+  EXPECT_NE(BenchJson(report).Dump().find("\"read_bytes_per_token\""), std::string::npos);
+}
+
 }  // namespace
 }  // namespace hadal::measure

@@ -1,5 +1,6 @@
 // Experts that are read when they are wanted change no bit, whatever the budget, what was held
-// before, and when and in which order reads come back; and a read that fails ends the pass, no more.
+// before, and when and in which order reads come back; and a read that fails ends the pass, no
+// more.
 #include "model/disk_experts.h"
 
 #include <gtest/gtest.h>

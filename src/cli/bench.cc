@@ -7,6 +7,7 @@
 #include "base/stop_signal.h"
 #include "base/units.h"
 #include "cli/commands.h"
+#include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/note.h"
 #include "io/file.h"
@@ -32,6 +33,7 @@ constexpr const char* kAbout =
 struct BenchCommand {
   measure::BenchOptions bench;
   std::string fill = "random", format = "text", svg;
+  std::string experts = "auto";
   bool json = false;
 };
 
@@ -41,6 +43,10 @@ Status RunCommand(BenchCommand command) {
   bench.random_fill = command.fill == "random";
   bench.cancel = &StopRequested();
   bench.on_note = PrintNote;
+  const engine::OpenOptions open =
+      OpenWith({.from = command.experts}, bench.ram_bytes, *bench.cancel, command.json);
+  bench.experts = open.experts;
+  bench.on_reading = open.on_reading;
   HADAL_TRY(const measure::BenchReport report,
             measure::RunBench(bench, [&](const std::string& step) {
               if (!command.json) std::fprintf(stderr, "%s\n", step.c_str());
@@ -86,6 +92,7 @@ void AddBench(Command app, Work* work) {
       .Check(WholeNumber(1, 65536))
       .ShowDefault();
   AddRam(sub, &bench.ram_bytes);
+  AddExpertsFrom(sub, &command->experts);
   sub.AddFlag("--beyond", bench.beyond, "also contexts longer than the model's own, and say so");
   sub.AddFlag("--quick", bench.quick, "small and short, to see that it works");
   sub.AddOption("--format", command->format, "of the output")

@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "cli/chat.h"
+#include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/note.h"
 #include "cli/sample_flags.h"
@@ -22,6 +23,7 @@ struct TalkOptions {
   std::string model, load, system, history;
   SampleFlags sample;
   talk::EngineOptions engine;
+  ExpertFlags experts;
   talk::ServerOptions server;
   std::size_t threads = 0;
   bool think = false, max = false, fold = false, no_history = false;
@@ -82,12 +84,16 @@ Status ChatWithServer(const TalkOptions& options) {
 
 Status Chat(const TalkOptions& options) {
   if (!options.server.url.empty()) return ChatWithServer(options);
-  HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(options.model));
+  HADAL_TRY(const engine::ModelFiles files,
+            engine::OpenModel(options.model, OpenWith(options.experts, options.engine.ram_bytes,
+                                                      talk::Interrupted(), false)));
   for (const std::string& note : files.model.notes) PrintNote(note);
   HADAL_TRY(talk::Conversation conversation, FirstConversation(options, files.generation.sample));
   Threads threads(options.threads);
+  talk::EngineOptions engine = options.engine;
+  engine.experts_profile = options.experts.profile;
   HADAL_TRY(const auto answerer,
-            talk::EngineAnswerer::Create(files, threads, options.engine, talk::Interrupted()));
+            talk::EngineAnswerer::Create(files, threads, engine, talk::Interrupted()));
   if (!answerer->note().empty()) PrintNote(answerer->note());
   return TalkWith(*answerer, std::move(conversation), options);
 }
@@ -111,6 +117,7 @@ void AddTalk(Command chat, Work* work) {
       .Check(WholeNumber(1));
   AddSampleFlags(chat, &options->sample);
   AddRam(chat, &options->engine.ram_bytes);
+  AddExpertFlags(chat, &options->experts);
   AddThreads(chat, &options->threads);
   const Option history =
       chat.AddOption("--history", options->history,
@@ -122,7 +129,9 @@ void AddTalk(Command chat, Work* work) {
       "key in HADAL_API_KEY");
   chat.AddOption("--url-model", options->server.model, "the server's model (default: its first)")
       .Needs(url);
-  for (const char* name : {"--model", "--ctx", "--ram", "--threads"}) url.Excludes(chat.Find(name));
+  for (const char* name :
+       {"--model", "--ctx", "--ram", "--experts", "--experts-profile", "--threads"})
+    url.Excludes(chat.Find(name));
   chat.OnChosenAlone([options, work] { *work = [options] { return Chat(*options); }; });
 }
 

@@ -55,9 +55,8 @@ Validator NotEmpty() {
 }
 
 void AddRam(Command app, std::optional<std::uint64_t>* bytes) {
-  app.AddOption(
-         "--ram", *bytes,
-         "refuse to start if weights, state and scratch need more memory than this (8G, 8GB)")
+  app.AddOption("--ram", *bytes,
+                "memory for everything together (8G, 8GB): refuse to start if it needs more")
       .Check(Size(1));
 }
 

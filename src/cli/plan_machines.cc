@@ -62,6 +62,7 @@ struct MachineOptions : PlanFlags {
   std::string machine, catalogue, rates, context = "128K";
   std::uint64_t rows = 512, sequences = 1, machines = 1, ram = 0;
   double usd_per_hour = 0, usd_per_kwh = 0, years = 0;
+  std::optional<double> expert_hits;  // percent
 };
 
 struct FitOptions : MachineOptions {
@@ -131,6 +132,7 @@ Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
   question.load.rows = o.rows;
   question.load.sequences = o.sequences;
   question.load.machines = o.machines;
+  if (o.expert_hits) question.load.expert_hits = *o.expert_hits / 100;
   question.load.kv = accounting.kv;
   if (o.usd_per_hour > 0) question.prices.usd_per_hour = o.usd_per_hour;
   if (o.usd_per_kwh > 0) question.prices.usd_per_kwh = o.usd_per_kwh;
@@ -228,6 +230,13 @@ void AddFit(Command plan, Work* work) {
   fit.AddOption("--machines", options->machines, "that share one copy of the weights")
       .Check(WholeNumber(1, 1024))
       .ShowDefault();
+  fit.AddOption("--expert-hits", options->expert_hits,
+                "where experts stay on disk: how many per cent of those that tokens choose are in "
+                "memory, as `hadal bench --ram` measures it (default: as many as are kept there)")
+      .Check(Number([](double number) -> Status {
+        if (number >= 0 && number <= 100) return Unit{};
+        return Fail(Code::kInvalid, "found {}, expected a number from 0 to 100", number);
+      }));
   AddMachineFlags(fit, options.get());
   fit.OnChosen([options, work] { *work = [options] { return Fit(*options, std::cout); }; });
 }

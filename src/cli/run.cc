@@ -11,6 +11,7 @@
 #include "cli/chat_prompt.h"
 #include "cli/commands.h"
 #include "cli/constraint_flags.h"
+#include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/note.h"
 #include "cli/run_stats.h"
@@ -43,6 +44,7 @@ struct RunOptions {
   std::string model, prompt, prompt_file, resume;
   SampleFlags sample;
   ConstraintFlags constraint;
+  ExpertFlags experts;
   engine::GenerateOptions generate;
   std::size_t threads = 0;
   bool prompt_given = false, no_bos = false, special = false, chat = false, think = false,
@@ -91,7 +93,9 @@ Status Run(RunOptions options) {
   if (options.resume.empty()) {
     HADAL_TRY(prompt, ReadPrompt(options));
   }
-  HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(options.model));
+  HADAL_TRY(const engine::ModelFiles files,
+            engine::OpenModel(options.model, OpenWith(options.experts, options.generate.ram_bytes,
+                                                      stop, options.json)));
   for (const std::string& note : files.model.notes) PrintNote(note);
   engine::GenerateOptions generate = options.generate;
   generate.sample = SampleWith(options.sample, files.generation.sample);
@@ -100,6 +104,7 @@ Status Run(RunOptions options) {
   HADAL_TRY(generate.constraint, ConstraintWith(options.constraint, files.tokenizer));
   if (options.chat) HADAL_TRY_STATUS(AskInChat(options, prompt, files, &generate));
   generate.cancel = &stop;
+  generate.experts_profile = options.experts.profile;
 
   Threads threads(options.threads);
   std::optional<Progress> progress;
@@ -182,11 +187,14 @@ void AddRun(Command app, Work* work) {
   run.AddOption("--prompt-tokens", options->generate.prompt_tokens,
                 "read only so many tokens of a longer prompt")
       .Check(WholeNumber(1));
-  run.AddOption("--chunk", options->generate.prefill_chunk,
-                "tokens of the prompt read together: speed against scratch memory")
-      .Check(WholeNumber(1, 65536))
-      .ShowDefault();
+  const Option chunk =
+      run.AddOption("--chunk", options->generate.prefill_chunk,
+                    "tokens of the prompt read together: speed against scratch memory; experts "
+                    "that are on disk are read once for each chunk, so that it is larger then")
+          .Check(WholeNumber(1, 65536))
+          .ShowDefault();
   AddRam(run, &options->generate.ram_bytes);
+  AddExpertFlags(run, &options->experts);
   run.AddOption("--snapshot", options->generate.snapshot,
                 "where to write the state if Ctrl-C or --max-tokens ends the run");
   const Option resume =
@@ -218,7 +226,8 @@ void AddRun(Command app, Work* work) {
          "log-probability, and \"top\", the same of so many of the likeliest; 0: none of them")
       .Check(WholeNumber(0, engine::kMostAlternatives))
       .Needs(json);
-  run.OnChosen([options, work, prompt] {
+  run.OnChosen([options, work, prompt, chunk] {
+    options->generate.larger_chunks = !chunk.given();
     options->prompt_given = prompt.given();
     *work = [options] { return Run(*options); };
   });

@@ -42,6 +42,34 @@ std::vector<Part> WeightBytes(const model::Model& model) {
   return parts;
 }
 
+double Share(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+void AddExpertRows(const model::DiskExpertFigures& e, Table* table) {
+  table->Row({"experts held", FormatCount(e.slots), FormatBytes(e.slots * e.slot_bytes)});
+  table->Row({"  held when wanted", fmt::format("{:.1f}%", 100 * Share(e.held, e.wanted)),
+              fmt::format("of {}; {:.1f}% more were under way", FormatCount(e.wanted),
+                          100 * Share(e.coming, e.wanted))});
+  table->Row({"  read", FormatBytes(e.read_bytes),
+              fmt::format("in {} of reading; computing waited {}", FormatDuration(e.busy_seconds),
+                          FormatDuration(e.wait_seconds))});
+}
+
+Json ExpertsJson(const model::DiskExpertFigures& e) {
+  return Json::MakeObject({{"slots", e.slots},
+                           {"slot_bytes", e.slot_bytes},
+                           {"wanted", e.wanted},
+                           {"held", e.held},
+                           {"coming", e.coming},
+                           {"guessed", e.guessed},
+                           {"guessed_right", e.guessed_right},
+                           {"reads", e.reads},
+                           {"read_bytes", e.read_bytes},
+                           {"read_seconds", e.busy_seconds},
+                           {"wait_seconds", e.wait_seconds}});
+}
+
 }  // namespace
 
 std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFiles& files,
@@ -57,9 +85,11 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
              fmt::format("tokens/s, in {}", FormatDuration(r.decode_seconds))});
   table.Row({"threads", FormatCount(threads), ""});
   const io::Checkpoint& checkpoint = files.model.checkpoint();
-  table.Row({"weights", FormatBytes(checkpoint.tensor_bytes()), "mapped"});
+  table.Row({"weights", FormatBytes(checkpoint.tensor_bytes()),
+             checkpoint.mapped() ? "mapped" : "experts on disk"});
   for (const auto& [name, bytes] : WeightBytes(files.model))
     table.Row({"  " + name, FormatBytes(bytes), ""});
+  if (r.experts) AddExpertRows(*r.experts, &table);
   table.Row({"state", FormatBytes(r.state_bytes), "of the sequence"});
   table.Row({"  window and tails", FormatBytes(r.fixed_state_bytes), ""});
   table.Row({"  pages", FormatBytes(r.state_bytes - r.fixed_state_bytes), "compressed entries"});
@@ -73,23 +103,25 @@ Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& fil
                   std::size_t threads) {
   Json weights = Json::MakeObject({});
   for (const auto& [name, bytes] : WeightBytes(files.model)) weights.Set(name, bytes);
-  return Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},
-                           {"seed", r.seed},
-                           {"prompt_tokens", std::uint64_t{r.prompt_tokens}},
-                           {"generated_tokens", std::uint64_t{r.generated_tokens}},
-                           {"read_tokens", std::uint64_t{r.read_tokens}},
-                           {"prefill_seconds", r.prefill_seconds},
-                           {"decode_seconds", r.decode_seconds},
-                           {"prefill_tokens_per_s", PrefillSpeed(r)},
-                           {"decode_tokens_per_s", DecodeSpeed(r)},
-                           {"threads", std::uint64_t{threads}},
-                           {"weight_bytes", files.model.checkpoint().tensor_bytes()},
-                           {"weight_bytes_by_component", std::move(weights)},
-                           {"state_bytes", std::uint64_t{r.state_bytes}},
-                           {"fixed_state_bytes", std::uint64_t{r.fixed_state_bytes}},
-                           {"page_bytes", std::uint64_t{r.state_bytes - r.fixed_state_bytes}},
-                           {"scratch_bytes", std::uint64_t{r.scratch_bytes}},
-                           {"rss_peak_bytes", PeakResidentBytes()}});
+  Json stats = Json::MakeObject({{"finish_reason", engine::FinishReasonName(r.reason)},
+                                 {"seed", r.seed},
+                                 {"prompt_tokens", std::uint64_t{r.prompt_tokens}},
+                                 {"generated_tokens", std::uint64_t{r.generated_tokens}},
+                                 {"read_tokens", std::uint64_t{r.read_tokens}},
+                                 {"prefill_seconds", r.prefill_seconds},
+                                 {"decode_seconds", r.decode_seconds},
+                                 {"prefill_tokens_per_s", PrefillSpeed(r)},
+                                 {"decode_tokens_per_s", DecodeSpeed(r)},
+                                 {"threads", std::uint64_t{threads}},
+                                 {"weight_bytes", files.model.checkpoint().tensor_bytes()},
+                                 {"weight_bytes_by_component", std::move(weights)},
+                                 {"state_bytes", std::uint64_t{r.state_bytes}},
+                                 {"fixed_state_bytes", std::uint64_t{r.fixed_state_bytes}},
+                                 {"page_bytes", std::uint64_t{r.state_bytes - r.fixed_state_bytes}},
+                                 {"scratch_bytes", std::uint64_t{r.scratch_bytes}},
+                                 {"rss_peak_bytes", PeakResidentBytes()}});
+  if (r.experts) stats.Set("experts", ExpertsJson(*r.experts));
+  return stats;
 }
 
 }  // namespace hadal::cli

@@ -6,6 +6,7 @@
 
 #include "base/stop_signal.h"
 #include "cli/commands.h"
+#include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/serve_page.h"
 #include "server/api_key.h"
@@ -31,6 +32,7 @@ constexpr const char* kAbout =
 
 struct ServeOptions {
   server::ServerOptions server;
+  ExpertFlags experts;
   std::vector<std::string> keys;
   std::string key_file;
   std::size_t port = 8080;
@@ -58,6 +60,8 @@ Status Serve(const ServeOptions& options) {
   const std::atomic<bool>& stop = StopRequested();
   server::ServerOptions server = options.server;
   server.listener.port = static_cast<std::uint16_t>(options.port);
+  server.model.open = OpenWith(options.experts, server.engine.ram_bytes, StopRequested(), false);
+  server.engine.experts_profile = options.experts.profile;
   if (!options.thinking.empty()) server.thinking = options.thinking == "on";
   server.api.reasoning_content = options.reasoning_field != "reasoning";
   server.vllm_metrics = options.metrics == "vllm";
@@ -94,6 +98,7 @@ void AddModelFlags(Command serve, ServeOptions* options) {
       .ShowDefault();
   AddThreads(serve, &server.engine.threads);
   AddRam(serve, &server.engine.ram_bytes);
+  AddExpertFlags(serve, &options->experts);
   serve
       .AddOption("--chunk", server.engine.chunk_rows,
                  "tokens of prompts read together: speed against scratch memory")

@@ -1,9 +1,12 @@
 #include "engine/footprint.h"
 
+#include <algorithm>
+
 #include "base/progress.h"
 #include "base/table.h"
 #include "base/units.h"
 #include "cost/engine_memory.h"
+#include "model/expert_places.h"
 
 namespace hadal::engine {
 namespace {
@@ -13,6 +16,19 @@ constexpr std::uint64_t kPerThreadBytes = 1'000'000;
 constexpr std::uint64_t kPerTokenBytes = 12;    // its id, its text, its id in a snapshot's note
 constexpr std::uint64_t kPerBlockBytes = 4096;  // rounding of an allocation, at most
 
+std::string MappedNote(const Footprint& f, std::uint64_t available, const Allowance& allowance) {
+  const std::uint64_t left = available - f.ahead();
+  if (f.weights <= left) return {};
+  return fmt::format(
+      "the weights are {}, and {} leaves {} for them: much of them is read from disk every time",
+      FormatBytes(f.weights), allowance.available_by, FormatBytes(left));
+}
+
+std::string StreamingNote(const Footprint& f, std::uint64_t held) {
+  return fmt::format("experts are read from disk as they are wanted: {} of {} are held, in {}",
+                     FormatCount(held / f.expert), FormatCount(f.experts), FormatBytes(held));
+}
+
 }  // namespace
 
 Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
@@ -21,11 +37,22 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
       query.sequences * cost::AllocatedState(model.config, layout, query.tokens).total();
   const std::uint64_t blocks = query.sequences * (arch::PagesOf(query.tokens) + 1);
   Footprint f{.tokens = query.tokens, .sequences = query.sequences};
-  f.weights = model.checkpoint().tensor_bytes();
+  if (model.checkpoint().mapped()) {
+    f.weights = model.checkpoint().tensor_bytes();
+  } else {
+    const model::ExpertPlaces places = model::ExpertPlaces::Of(model);
+    f.dense = model.checkpoint().resident_bytes();
+    f.expert = places.slot_bytes();
+    f.experts = places.count();
+    // One more than a token chooses: it is read while another is computed with.
+    f.least_experts = std::min<std::uint64_t>(f.experts, model.config.num_experts_per_tok + 1);
+  }
   f.fixed = query.sequences * layout.fixed_bytes;
   f.pages = state - f.fixed;
   f.scratch = cost::ScratchBytes(model.config, layout, query.chunk_tokens, query.threads);
-  f.taken = AnonymousResidentBytes();
+  // Where weights are mapped, pages of files are mostly theirs; elsewhere the program's own.
+  const std::uint64_t resident = f.streams() ? ResidentBytes() : AnonymousResidentBytes();
+  f.taken = resident - std::min(resident, f.dense);
   // One fixed block more: of the scheduler, for a pass that is dropped (engine/scheduler.cc).
   f.program = layout.fixed_bytes + kReserveBytes + query.threads * kPerThreadBytes +
               query.sequences * query.tokens * kPerTokenBytes +
@@ -35,7 +62,13 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
 
 std::string FootprintTable(const Footprint& f) {
   Table table({"needed", ">"});
-  table.Row({"weights, mapped", FormatBytes(f.weights)});
+  if (f.streams()) {
+    table.Row({"dense weights", FormatBytes(f.dense)});
+    table.Row({fmt::format("{} of {} experts, at least", f.least_experts, FormatCount(f.experts)),
+               FormatBytes(f.expert * f.least_experts)});
+  } else {
+    table.Row({"weights, mapped", FormatBytes(f.weights)});
+  }
   table.Row({fmt::format("pages of {} x {} tokens", f.sequences, FormatCount(f.tokens)),
              FormatBytes(f.pages)});
   table.Row({"windows and tails", FormatBytes(f.fixed)});
@@ -45,22 +78,50 @@ std::string FootprintTable(const Footprint& f) {
   return table.Text();
 }
 
+std::size_t StreamedRows(const model::Model& model, std::size_t threads, std::size_t rows,
+                         std::optional<std::uint64_t> ram_bytes, const Allowance& allowance) {
+  constexpr std::size_t kMost = 4096;
+  if (model.checkpoint().mapped()) return rows;
+  const arch::KvLayout layout(model.config, arch::Numerics::Stored());
+  const std::uint64_t dense = model.checkpoint().resident_bytes();
+  std::uint64_t have = allowance.available_bytes;
+  if (ram_bytes) have = *ram_bytes - std::min(*ram_bytes, dense);
+  while (2 * rows <= kMost &&
+         cost::ScratchBytes(model.config, layout, 2 * rows, threads) <= have / 8)
+    rows *= 2;
+  return rows;
+}
+
+std::uint64_t HeldExpertBytes(const Footprint& f, std::optional<std::uint64_t> ram_bytes,
+                              const Allowance& allowance) {
+  std::uint64_t left = f.expert * f.experts;
+  const auto leave = [&](std::uint64_t there, std::uint64_t needed) {
+    left = std::min(left, there - std::min(there, needed));
+  };
+  if (ram_bytes) leave(*ram_bytes, f.dense + f.taken + f.ahead());
+  const std::uint64_t available = allowance.available_bytes;
+  if (available > 0)
+    leave(ram_bytes ? available : available - available / kReservedShare, f.ahead());
+  return left;
+}
+
 Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
                                 const Allowance& allowance) {
   if (ram_bytes && footprint.total() > *ram_bytes)
-    return Fail(Code::kExhausted, "this needs {}, the budget is {}\n{}",
-                FormatBytes(footprint.total()), FormatBytes(*ram_bytes), FootprintTable(footprint));
-  const std::uint64_t available = allowance.available_bytes;
-  if (available == 0) return std::string();
-  if (footprint.ahead() > available)
-    return Fail(Code::kExhausted, "this needs {} beside the mapped weights, {} leaves {}\n{}",
-                FormatBytes(footprint.ahead()), allowance.available_by, FormatBytes(available),
+    return Fail(Code::kExhausted, "this needs {}, the budget is {}{}\n{}",
+                FormatBytes(footprint.total()), FormatBytes(*ram_bytes),
+                footprint.streams() ? "" : "; --experts disk needs less",
                 FootprintTable(footprint));
-  const std::uint64_t left = available - footprint.ahead();
-  if (footprint.weights <= left) return std::string();
-  return fmt::format(
-      "the weights are {}, and {} leaves {} for them: much of them is read from disk every time",
-      FormatBytes(footprint.weights), allowance.available_by, FormatBytes(left));
+  const std::uint64_t available = allowance.available_bytes;
+  const std::uint64_t needed = footprint.ahead() + footprint.expert * footprint.least_experts;
+  if (available > 0 && needed > available)
+    return Fail(Code::kExhausted, "this needs {} beside the {} weights, {} leaves {}\n{}",
+                FormatBytes(needed), footprint.streams() ? "dense" : "mapped",
+                allowance.available_by, FormatBytes(available), FootprintTable(footprint));
+  if (footprint.streams())
+    return StreamingNote(footprint, HeldExpertBytes(footprint, ram_bytes, allowance));
+  if (available == 0) return std::string();
+  return MappedNote(footprint, available, allowance);
 }
 
 }  // namespace hadal::engine

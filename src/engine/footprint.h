@@ -16,14 +16,18 @@ namespace hadal::engine {
 struct Footprint {
   std::uint64_t tokens = 0, sequences = 0;  // of context each
   std::uint64_t weights = 0;                // mapped: resident as far as they are used
-  std::uint64_t fixed = 0, pages = 0;       // of all sequences
+  std::uint64_t dense = 0;  // of weights that are not mapped, what was read into memory
+  // Experts that stay on disk: bytes of one, how many there are, how many must be held.
+  std::uint64_t expert = 0, experts = 0, least_experts = 0;
+  std::uint64_t fixed = 0, pages = 0;  // of all sequences
   std::uint64_t scratch = 0;
-  std::uint64_t taken = 0;    // what the process holds already, copied weights among it
+  std::uint64_t taken = 0;    // what the process holds already beside `dense`
   std::uint64_t program = 0;  // stacks, texts, and what allocators round up
   std::uint64_t state() const { return fixed + pages; }
   // What is still to be allocated, and must be resident while it computes.
   std::uint64_t ahead() const { return state() + scratch + program; }
-  std::uint64_t total() const { return weights + taken + ahead(); }
+  std::uint64_t total() const { return weights + dense + expert * least_experts + taken + ahead(); }
+  bool streams() const { return experts > 0; }  // experts from disk
 };
 
 struct FootprintQuery {
@@ -33,12 +37,28 @@ struct FootprintQuery {
 Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
                         const FootprintQuery& query);
 
+// What the system keeps for itself and others of the memory that is free, where no budget is given
+// and experts fill what is left.
+inline constexpr std::uint64_t kReservedShare = 16;  // one in so many
+
+// For experts that are held, of a footprint that CheckMemory has let through: what the budget, or
+// the free memory less kReservedShare, leaves. 0: none stays on disk.
+std::uint64_t HeldExpertBytes(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
+                              const Allowance& allowance = ReadAllowance());
+
+// Rows of a pass: `rows`, or, of a model whose experts stay on disk, so many more that prompts read
+// each expert seldom: a power of two whose scratch takes an eighth at most of what the budget, or
+// the free memory, has.
+std::size_t StreamedRows(const model::Model& model, std::size_t threads, std::size_t rows,
+                         std::optional<std::uint64_t> ram_bytes,
+                         const Allowance& allowance = ReadAllowance());
+
 std::string FootprintTable(const Footprint& footprint);
 
 // kExhausted: all of it is more than ram_bytes, if given, or what is ahead is more than this
 // process can have here; the error holds the table. Otherwise a line to show: that the mapped
-// weights are more than the memory left for them, so that they will be read again and again; empty:
-// nothing to say.
+// weights are more than the memory left for them, so that they will be read again and again; how
+// many experts are held, if they stay on disk; empty: nothing to say.
 Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
                                 const Allowance& allowance = ReadAllowance());
 

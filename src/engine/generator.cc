@@ -49,7 +49,7 @@ class Generation {
     const std::size_t most = std::max(request.generated, TokenLimit(request, files_.model.config));
     SchedulerOptions scheduler{.tokenizer = &files_.tokenizer,
                                .eos_ids = files_.eos_ids,
-                               .max_rows = std::min(options_.prefill_chunk, request.tokens.size()),
+                               .max_rows = std::min(ChunkRows(), request.tokens.size()),
                                .max_running = 1,
                                .interrupt = options_.cancel};
     const arch::KvLayout layout(files_.model.config, arch::Numerics::Stored());
@@ -59,6 +59,9 @@ class Generation {
     HADAL_TRY(const std::string note, CheckMemory(footprint, options_.ram_bytes));
     if (!note.empty() && callbacks_.on_note) callbacks_.on_note(note);
     scheduler.state_bytes = footprint.state();
+    scheduler.experts = {.bytes = HeldExpertBytes(footprint, options_.ram_bytes),
+                         .profile = options_.experts_profile,
+                         .on_note = callbacks_.on_note};
     HADAL_TRY(scheduler_, Scheduler::Create(files_.model, threads_, scheduler));
     return Unit{};
   }
@@ -89,6 +92,11 @@ class Generation {
   }
 
  private:
+  std::size_t ChunkRows() const {
+    if (!options_.larger_chunks) return options_.prefill_chunk;
+    return StreamedRows(files_.model, threads_.count(), options_.prefill_chunk, options_.ram_bytes);
+  }
+
   void Show(std::string_view text) const {
     if (!text.empty() && callbacks_.on_text) callbacks_.on_text(text);
   }
@@ -102,7 +110,8 @@ class Generation {
             .decode_seconds = outcome.decode_seconds,
             .state_bytes = outcome.state ? outcome.state->bytes() : 0,
             .scratch_bytes = scheduler_->scratch_bytes(),
-            .fixed_state_bytes = pool()->layout().fixed_bytes};
+            .fixed_state_bytes = pool()->layout().fixed_bytes,
+            .experts = scheduler_->expert_figures()};
   }
 
   Result<bool> Save(const Outcome& outcome, const SampleOptions& sample) const {

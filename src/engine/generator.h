@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "engine/model_files.h"
 #include "engine/request.h"
+#include "model/disk_experts.h"
 #include "text/tokenizer.h"
 
 namespace hadal::engine {
@@ -25,7 +26,9 @@ struct GenerateOptions {
   // kRead: the prompt is written in the chat format (text/tokenizer.h).
   text::ControlTokens control = text::ControlTokens::kText;
   std::size_t prefill_chunk =
-      256;  // tokens a pass, at most; changes speed and scratch, not results
+      256;                     // tokens a pass, at most; changes speed and scratch, not results
+  bool larger_chunks = false;  // where experts are read from disk, as many as pay (footprint.h)
+  std::string experts_profile = {};               // engine/expert_memory.h
   std::optional<std::size_t> prompt_tokens = {};  // of a longer prompt only so many are read
   std::optional<std::uint64_t> ram_bytes = {};    // what needs more is refused (engine/footprint.h)
   std::optional<std::size_t> logprobs = {};       // of every token drawn, with so many alternatives
@@ -44,6 +47,7 @@ struct GenerateResult {
   std::uint64_t seed = 0;  // that the text was drawn with: a resumed one's is the snapshot's
   std::size_t state_bytes = 0, scratch_bytes = 0;
   std::size_t fixed_state_bytes = 0;  // of state_bytes, what does not grow with the context
+  std::optional<model::DiskExpertFigures> experts = {};  // if they were read from disk
 };
 
 struct GenerateCallbacks {

@@ -1,9 +1,32 @@
 #include "engine/model_files.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/allowance.h"
+#include "base/progress.h"
+#include "engine/footprint.h"
+#include "io/checkpoint_files.h"
+#include "model/disk_experts.h"
+
 namespace hadal::engine {
+namespace {
+
+// 0: there is none; opening says so.
+std::uint64_t WeightFileBytes(const std::string& directory) {
+  const auto files = io::ListWeightFiles(directory);
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; files.ok() && i < files->size(); ++i) {
+    std::error_code error;
+    const std::uintmax_t size =
+        std::filesystem::file_size(io::InFolder(directory, (*files)[i]), error);
+    if (!error) bytes += size;
+  }
+  return bytes;
+}
+
+}  // namespace
 
 std::string ProgramFolder() {
   std::error_code error;
@@ -29,12 +52,31 @@ Result<std::string> EmbeddedModel() {
               "no embedded model; name one with -m DIR or HADAL_MODEL. Looked in:{}", looked);
 }
 
-Result<ModelFiles> OpenModel(const std::string& directory) {
+Result<io::Checkpoint> OpenCheckpoint(const std::string& directory, const OpenOptions& options) {
+  const Allowance allowance = ReadAllowance();
+  // Rather too little: what else is to be resident is known later, and checked then.
+  const std::uint64_t available =
+      allowance.available_bytes - allowance.available_bytes / kReservedShare;
+  const std::uint64_t most = options.ram_bytes.value_or(available);
+  const bool known = options.ram_bytes || allowance.available_bytes > 0;
+  const bool disk = options.experts == ExpertsFrom::kDisk ||
+                    (options.experts == ExpertsFrom::kAuto && known &&
+                     WeightFileBytes(directory) > most - most / kReservedShare);
+  if (!disk) return io::Checkpoint::Open(directory);
+  io::ReadingOptions reading{.on_progress = options.on_reading, .cancel = options.cancel};
+  if (known) {
+    const std::uint64_t taken = AnonymousResidentBytes();
+    reading.most_bytes = options.ram_bytes ? most - std::min(most, taken) : most;
+  }
+  return io::Checkpoint::OpenUnmapped(directory, model::DenseWeights(reading));
+}
+
+Result<ModelFiles> OpenModel(const std::string& directory, const OpenOptions& options) {
   std::string place = directory;
   if (place.empty()) {
     HADAL_TRY(place, EmbeddedModel());
   }
-  HADAL_TRY(io::Checkpoint checkpoint, io::Checkpoint::Open(place));
+  HADAL_TRY(io::Checkpoint checkpoint, OpenCheckpoint(place, options));
   HADAL_TRY(text::Tokenizer tokenizer, text::Tokenizer::Open(place));
   HADAL_TRY(model::Model model, model::Model::Load(std::move(checkpoint)));
   HADAL_TRY(GenerationConfig generation, ReadGenerationConfig(place, model.config.vocab_size));

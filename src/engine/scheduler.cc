@@ -21,10 +21,11 @@ double MostLoneSeconds(const model::Model& model, const SchedulerOptions& option
 
 }  // namespace
 
-Scheduler::Scheduler(const model::Model& model, model::Forward forward,
+Scheduler::Scheduler(const model::Model& model, ExpertMemory experts, model::Forward forward,
                      const SchedulerOptions& options)
     : model_(model),
       options_(options),
+      experts_(std::move(experts)),
       forward_(std::move(forward)),
       pool_(std::make_shared<cache::Pool>(forward_.layout(), options.state_bytes)),
       prefixes_(options.keep_prefixes, pool_, [this] { return FreeBytes(); }),
@@ -42,10 +43,12 @@ Result<std::unique_ptr<Scheduler>> Scheduler::Create(const model::Model& model, 
     return Fail(Code::kInvalid, "rows of a pass {}, running requests {}: expected at least 1",
                 options.max_rows, options.max_running);
   HADAL_TRY_STATUS(CheckSpeculate(options.speculate, model));
-  HADAL_TRY(model::Forward forward,
-            model::Forward::Create(model, arch::Numerics::Stored(), threads, options.max_rows));
+  HADAL_TRY(ExpertMemory experts, ExpertMemory::Create(model, options.experts));
+  HADAL_TRY(model::Forward forward, model::Forward::Create(model, arch::Numerics::Stored(), threads,
+                                                           options.max_rows, experts.runner()));
   try {
-    return std::unique_ptr<Scheduler>(new Scheduler(model, std::move(forward), options));
+    return std::unique_ptr<Scheduler>(
+        new Scheduler(model, std::move(experts), std::move(forward), options));
   } catch (const std::bad_alloc&) {
     return Fail(Code::kExhausted, "no memory for the logits of passes of {} rows",
                 options.max_rows);
@@ -151,8 +154,9 @@ std::vector<Scheduler::Turn> Scheduler::PlanTurns(StepRows* rows) {
   for (const Turn& turn : turns) rows->decode += 1 + turn.guesses;
   if (readers.empty()) return turns;
   const double seconds = alone() ? lone_seconds_ : options_.step_seconds;
-  const std::size_t room =
-      costs_.PromptRows(rows->decode, seconds, options_.max_rows - rows->decode);
+  const std::size_t most = options_.max_rows - rows->decode;
+  const bool whole = alone() && experts_.runner() != nullptr;
+  const std::size_t room = whole ? most : costs_.PromptRows(rows->decode, seconds, most);
   const std::vector<std::size_t> shares = ShareRows(wanted, room, turn_++ % readers.size());
   for (std::size_t i = 0; i < readers.size(); ++i) {
     if (shares[i] == 0) continue;

@@ -31,12 +31,14 @@
 #include <limits>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
 #include "base/threads.h"
 #include "cache/pool.h"
 #include "engine/active_request.h"
+#include "engine/expert_memory.h"
 #include "engine/finite_watch.h"
 #include "engine/prefixes.h"
 #include "engine/request.h"
@@ -64,6 +66,9 @@ struct SchedulerOptions {
   bool keep_prefixes = false;                    // states of texts, for texts that begin like them
   const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
   SpeculateOptions speculate = {};
+  // Of a model whose experts stay on disk. A prompt that is read alone then takes max_rows a pass,
+  // whatever the time: each pass reads every expert.
+  ExpertMemoryOptions experts = {};
 };
 
 struct StepReport {
@@ -92,6 +97,7 @@ class Scheduler {
 
   std::size_t scratch_bytes() const { return forward_.scratch_bytes(); }
   const std::shared_ptr<cache::Pool>& pool() const { return pool_; }
+  std::optional<model::DiskExpertFigures> expert_figures() const { return experts_.figures(); }
   cache::PrefixFigures prefix_figures() const { return prefixes_.figures(); }  // stepping thread
 
  private:
@@ -110,7 +116,8 @@ class Scheduler {
     std::size_t row() const { return turn->last_row() + guess; }
   };
 
-  Scheduler(const model::Model& model, model::Forward forward, const SchedulerOptions& options);
+  Scheduler(const model::Model& model, ExpertMemory experts, model::Forward forward,
+            const SchedulerOptions& options);
   std::uint64_t NeededBytes(const Request& request) const;
   std::uint64_t FreeBytes() const;
   void TakeInbox();
@@ -132,6 +139,7 @@ class Scheduler {
 
   const model::Model& model_;
   const SchedulerOptions options_;
+  ExpertMemory experts_;  // of forward_
   model::Forward forward_;
   std::shared_ptr<cache::Pool> pool_;
   Prefixes prefixes_;

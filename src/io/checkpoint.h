@@ -1,7 +1,7 @@
 // A published checkpoint directory: config.json beside model.safetensors, or beside
 // model.safetensors.index.json and the shards it names, or (no index) beside model*.safetensors, or
-// else any *.safetensors. The shards are mapped, or some tensors are read into memory and the others
-// left where they are. An index decides which shard a tensor comes from:
+// else any *.safetensors. The shards are mapped, or some tensors are read into memory and the
+// others left where they are. An index decides which shard a tensor comes from:
 // what it does not name, and copies elsewhere, are left alone with a note, as is every
 // model*.safetensors that is no part of the model; without an index a name found in two shards is
 // an error. Move-only; views live as long as the Checkpoint.

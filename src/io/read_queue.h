@@ -1,17 +1,18 @@
 // Reads of files that wait in a queue, several under way at a time: what fills a disk.
 //
 //   ReadQueue queue([&](std::uint64_t id, Status status) { ... });   // from the queue's threads
-//   queue.Submit({.id = 7, .file = &file, .range = {a, b}, .to = memory, .urgency = Urgency::kNow});
+//   queue.Submit({.id = 7, .file = &file, .range = {a, b}, .to = memory, .urgency =
+//   Urgency::kNow});
 //
-// A read is cut into blocks of ReadTuning::block_bytes; the blocks of the most urgent read that came
-// first go first, so that it is whole as early as can be. The work under the queue is done by the
-// kernel's io_uring, or, where that is not allowed or not there, by threads of their own with pread:
-// both read the same bytes. Short reads are gone on with; what cannot be read is an Error that names
-// file and offset, once for the read.
+// A read is cut into blocks of ReadTuning::block_bytes; the blocks of the most urgent read that
+// came first go first, so that it is whole as early as can be. The work under the queue is done by
+// the kernel's io_uring, or, where that is not allowed or not there, by threads of their own with
+// pread: both read the same bytes. Short reads are gone on with; what cannot be read is an Error
+// that names file and offset, once for the read.
 //
-// Any thread submits; `done` is called once for every read, without a lock of the queue held, and may
-// submit. The files and the memory outlive the read. The queue's end waits for what is under way and
-// drops, without a call, what has not begun.
+// Any thread submits; `done` is called once for every read, without a lock of the queue held, and
+// may submit. The files and the memory outlive the read. The queue's end waits for what is under
+// way and drops, without a call, what has not begun.
 #pragma once
 #include <cstddef>
 #include <cstdint>

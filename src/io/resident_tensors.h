@@ -1,8 +1,9 @@
-// Tensors that are read into memory once and stay there, past the page cache: the dense weights of a
-// checkpoint whose experts stay on disk.
+// Tensors that are read into memory once and stay there, past the page cache: the dense weights of
+// a checkpoint whose experts stay on disk.
 //
 // What lies together in a file is one read; several are under way at a time (read_queue.h). The
-// memory is one allocation a file. Spans into it are valid as long as the ResidentTensors. Move-only.
+// memory is one allocation a file. Spans into it are valid as long as the ResidentTensors.
+// Move-only.
 #pragma once
 #include <atomic>
 #include <cstdint>

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/model_files.h"
 #include "measure/bench_figures.h"
 
 namespace hadal::measure {
@@ -31,6 +32,9 @@ struct BenchOptions {
   bool beyond = false;          // contexts longer than the model's are measured, and said so
   std::optional<std::uint64_t> ram_bytes =
       {};  // what does not fit is left out and said; none: what is free
+  engine::ExpertsFrom experts = engine::ExpertsFrom::kAuto;
+  // While weights are read into memory. May be empty.
+  std::function<void(std::uint64_t done_bytes, std::uint64_t all_bytes)> on_reading = {};
   const std::atomic<bool>* cancel = nullptr;
   // A line about what of the checkpoint is passed over. May be empty.
   std::function<void(std::string_view)> on_note = {};

@@ -9,6 +9,7 @@
 #include "machine/memory_reader.h"
 #include "measure/bench_costs.h"
 #include "measure/bench_memory.h"
+#include "measure/expert_traffic.h"
 
 namespace hadal::measure {
 namespace {
@@ -27,7 +28,8 @@ Status DecodeBench::Measure(std::uint64_t depth, std::uint64_t batch) {
                                 {.what = what,
                                  .tokens = start + room,
                                  .sequences = batch,
-                                 .scratch_bytes = session_.scratch_bytes()})) {
+                                 .scratch_bytes = session_.scratch_bytes(),
+                                 .held_bytes = HeldBytes(session_.experts())})) {
     report_.notes.push_back(*note);
     return Unit{};
   }
@@ -75,18 +77,23 @@ Result<DecodeBench::Samples> DecodeBench::Sample(Sequences& sequences, std::size
   HADAL_TRY(const machine::MemoryReader memory,
             machine::MemoryReader::Create(ReadBufferBytes(options), session_.threads()));
   Samples samples;
+  TrafficMeter traffic(session_.experts());
   for (std::size_t sample = 0; sample < options.repeat; ++sample) {
     double first_rate = 0;
     if (!first_.empty()) {
       HADAL_TRY(first_rate, FirstRate());
     }
     const double before = memory.BytesPerSecond(session_.threads());
+    traffic.Start();
     HADAL_TRY(const double seconds, session_.TimeSteps(sequences, steps));
-    const double rate = static_cast<double>(steps * sequences.size()) / seconds;
+    const auto tokens = static_cast<double>(steps * sequences.size());
+    traffic.Stop(tokens, seconds);
+    const double rate = tokens / seconds;
     samples.rates.push_back(rate);
     samples.reads.push_back((before + memory.BytesPerSecond(session_.threads())) / 2);
     samples.times_first.push_back(first_rate > 0 ? rate / first_rate : 1);
   }
+  samples.experts = traffic.traffic();
   return samples;
 }
 
@@ -107,7 +114,8 @@ void DecodeBench::Add(std::uint64_t depth, const Sequences& sequences, Samples s
                       .batch = sequences.size(),
                       .tokens_per_s = machine::Samples::Of(samples.rates),
                       .read_bytes_per_s = machine::Samples::Of(samples.reads),
-                      .times_first = machine::Samples::Of(samples.times_first).median};
+                      .times_first = machine::Samples::Of(samples.times_first).median,
+                      .experts = samples.experts};
   figure.bytes_per_token = DecodeBytes(subject.cost, depth, figure.batch);
   report_.machine.AddReads(figure.threads, samples.reads);
   std::vector<double> shares = std::move(samples.rates);
@@ -124,8 +132,8 @@ void DecodeBench::Add(std::uint64_t depth, const Sequences& sequences, Samples s
   if (depth * figure.batch < report_.memory_depth * report_.memory_batch) return;
   report_.memory_depth = depth;
   report_.memory_batch = figure.batch;
-  report_.memory =
-      MemoryParts(subject.model, subject.layout, sequences, session_.scratch_bytes(), state_rss_);
+  report_.memory = MemoryParts(subject.model, subject.layout, sequences, session_.scratch_bytes(),
+                               HeldBytes(session_.experts()), state_rss_);
 }
 
 }  // namespace hadal::measure

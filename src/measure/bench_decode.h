@@ -21,6 +21,7 @@ class DecodeBench {
  private:
   struct Samples {
     std::vector<double> rates, reads, times_first;  // tokens/s; bytes/s around; of the first's
+    std::optional<ExpertTraffic> experts = {};
   };
   using Sequences = std::vector<cache::Sequence>;
 

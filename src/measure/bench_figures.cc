@@ -36,6 +36,29 @@ Table DecodeTable(const BenchReport& report) {
   return table;
 }
 
+void AddTraffic(const std::string& what, const std::optional<ExpertTraffic>& t, double disk,
+                Table* table) {
+  if (!t) return;
+  table->Row({what, fmt::format("{:.3f}", t->read_bytes_per_token / 1e9), Percent(t->held),
+              Percent(t->coming), Percent(t->guessed_right), Number(t->disk_bytes_per_s / 1e9),
+              disk > 0 ? Percent(t->disk_bytes_per_s / disk) : "", Percent(t->disk_busy),
+              Percent(t->waiting)});
+}
+
+// Empty: the model is mapped.
+Table TrafficTable(const BenchReport& report) {
+  Table table({"experts from disk", ">GB/token", ">held", ">coming", ">guesses right", ">GB/s",
+               ">share of disk", ">disk busy", ">waiting"});
+  const double disk = report.machine.disk ? report.machine.disk->bytes_per_s : 0;
+  for (const PrefillFigure& f : report.prefill)
+    AddTraffic(fmt::format("prefill of {} at {}", FormatCount(f.tokens), FormatCount(f.depth)),
+               f.experts, disk, &table);
+  for (const DecodeFigure& f : report.decode)
+    AddTraffic(fmt::format("decode at {}, batch {}", FormatCount(f.depth), f.batch), f.experts,
+               disk, &table);
+  return table;
+}
+
 Table CostTable(const BenchReport& report) {
   Table table({">depth", "component", ">MB/token", ">MFLOP/token"});
   for (const ComponentCost& c : report.costs)
@@ -79,6 +102,17 @@ std::string Csv(const BenchReport& report) {
   return text;
 }
 
+Json TrafficJson(const std::optional<ExpertTraffic>& t) {
+  if (!t) return nullptr;
+  return Json::MakeObject({{"read_bytes_per_token", t->read_bytes_per_token},
+                           {"held", t->held},
+                           {"coming", t->coming},
+                           {"guessed_right", t->guessed_right},
+                           {"disk_bytes_per_s", t->disk_bytes_per_s},
+                           {"disk_busy", t->disk_busy},
+                           {"waiting", t->waiting}});
+}
+
 Json Rates(const machine::Samples& samples) {
   return Json::MakeObject({{"median", samples.median}, {"min", samples.min}, {"max", samples.max}});
 }
@@ -97,6 +131,10 @@ std::string BenchText(const BenchReport& report, BenchForm form) {
     text += "\n" + machine::ToText(report.machine);
   if (!report.prefill.empty()) text += table(PrefillTable(report));
   if (!report.decode.empty()) text += table(DecodeTable(report));
+  if (report.experts > 0)
+    text += fmt::format("\n{} of {} experts held\n", FormatCount(report.held_experts),
+                        FormatCount(report.experts)) +
+            table(TrafficTable(report));
   if (!report.costs.empty()) text += table(CostTable(report));
   if (!report.memory.empty())
     text += fmt::format("\nat depth {}, batch {}:\n", FormatCount(report.memory_depth),
@@ -116,7 +154,8 @@ Json BenchJson(const BenchReport& report) {
                                         {"flops_per_token", f.flops_per_token},
                                         {"flops_per_s", f.flops_per_s()},
                                         {"share_of_peak", f.share_of_peak},
-                                        {"times_first", f.times_first}}));
+                                        {"times_first", f.times_first},
+                                        {"experts", TrafficJson(f.experts)}}));
   for (const DecodeFigure& f : report.decode)
     decode.push_back(Json::MakeObject({{"depth", f.depth},
                                        {"threads", std::uint64_t{f.threads}},
@@ -131,7 +170,8 @@ Json BenchJson(const BenchReport& report) {
                                        {"share_of_bandwidth", f.share_of_bandwidth},
                                        {"times_first", f.times_first},
                                        {"state_bytes", f.state_bytes},
-                                       {"rss", f.rss_bytes}}));
+                                       {"rss", f.rss_bytes},
+                                       {"experts", TrafficJson(f.experts)}}));
   for (const ComponentCost& c : report.costs)
     costs.push_back(Json::MakeObject({{"depth", c.depth},
                                       {"component", c.key},
@@ -152,6 +192,8 @@ Json BenchJson(const BenchReport& report) {
                            {"decode", std::move(decode)},
                            {"components", std::move(costs)},
                            {"memory", std::move(memory)},
+                           {"held_experts", report.held_experts},
+                           {"experts", report.experts},
                            {"notes", std::move(notes)}});
 }
 

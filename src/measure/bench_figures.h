@@ -1,6 +1,7 @@
 // What `hadal bench` measures, and its forms: text, Markdown, CSV, JSON, SVG.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,16 @@
 
 namespace hadal::measure {
 
+// Of a model whose experts stay on disk, while a figure was measured.
+struct ExpertTraffic {
+  double read_bytes_per_token = 0;
+  // Of the experts that layers wanted: in memory; being read already, for a guess was right.
+  double held = 0, coming = 0;
+  double guessed_right = 0;           // of the guesses
+  double disk_bytes_per_s = 0;        // while at least one read was under way
+  double disk_busy = 0, waiting = 0;  // of the time: the disk read; computing waited for it
+};
+
 struct PrefillFigure {
   std::uint64_t tokens = 0, depth = 0;  // so many after so many others
   std::size_t threads = 0;
@@ -16,6 +27,7 @@ struct PrefillFigure {
   double flops_per_token = 0;  // of matrix products, attention and index scores
   double share_of_peak = 0;    // time at the measured peaks of the instructions used / time
   double times_first = 1;      // tokens/s over those at the first depth, sampled in turns
+  std::optional<ExpertTraffic> experts = {};
   double flops_per_s() const { return flops_per_token * tokens_per_s.median; }
 };
 
@@ -30,6 +42,7 @@ struct DecodeFigure {
   double share_of_bandwidth = 0;  // the median of the samples' own
   double times_first = 1;  // tokens/s over those of the first depth and batch, sampled in turns
   std::uint64_t state_bytes = 0, rss_bytes = 0;  // of all sequences; of the process
+  std::optional<ExpertTraffic> experts = {};
   double bytes_per_s() const { return bytes_per_token * tokens_per_s.median; }
   double flops_per_s() const { return flops_per_token * tokens_per_s.median; }
 };
@@ -57,8 +70,9 @@ struct BenchReport {
   std::vector<ComponentCost> costs;
   std::uint64_t memory_depth = 0;  // of the memory figures
   std::size_t memory_batch = 0;
-  std::vector<MemoryPart> memory;  // by component, then rss, rss_own, rss_peak
-  std::vector<std::string> notes;  // what was left out, and why
+  std::uint64_t held_experts = 0, experts = 0;  // of those on disk, in memory at most
+  std::vector<MemoryPart> memory;               // by component, then rss, rss_own, rss_peak
+  std::vector<std::string> notes;               // what was left out, and why
 };
 
 enum class BenchForm { kText, kMarkdown, kCsv };

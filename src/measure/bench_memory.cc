@@ -29,13 +29,24 @@ std::uint64_t MachineBufferBytes(const BenchOptions& options) {
   return BufferBytes(std::uint64_t{4} << (options.quick ? 27 : 30), options.ram_bytes);
 }
 
+std::uint64_t OwnBytes(const BenchOptions& options) {
+  return kReserveBytes + ReadBufferBytes(options);
+}
+
+std::uint64_t HeldBytes(const engine::ExpertMemory& experts) {
+  const auto figures = experts.figures();
+  return figures ? figures->slots * figures->slot_bytes : 0;
+}
+
 std::optional<std::string> LeftOut(const BenchOptions& options, const model::Model& model,
                                    const arch::KvLayout& layout, const MemoryNeed& need) {
   const std::uint64_t state =
       need.sequences * cost::AllocatedState(model.config, layout, need.tokens).total();
   // Weights are the page cache's: they count against --ram, but not against what is free now.
   const std::uint64_t own = state + need.scratch_bytes + kReserveBytes;
-  const std::uint64_t weights = model.checkpoint().tensor_bytes();
+  const io::Checkpoint& files = model.checkpoint();
+  const std::uint64_t weights =
+      files.mapped() ? files.tensor_bytes() : files.resident_bytes() + need.held_bytes;
   const std::uint64_t bytes = options.ram_bytes ? own + weights + ReadBufferBytes(options) : own;
   const std::uint64_t have =
       options.ram_bytes ? *options.ram_bytes : machine::DescribeComputer().available_bytes;
@@ -46,13 +57,19 @@ std::optional<std::string> LeftOut(const BenchOptions& options, const model::Mod
 
 std::vector<MemoryPart> MemoryParts(const model::Model& model, const arch::KvLayout& layout,
                                     std::span<const cache::Sequence> sequences,
-                                    std::uint64_t scratch_bytes, std::uint64_t state_rss) {
+                                    std::uint64_t scratch_bytes, std::uint64_t held_bytes,
+                                    std::uint64_t state_rss) {
   cost::StateBytes all;
   for (const cache::Sequence& sequence : sequences) {
     all += cost::AllocatedState(model.config, layout,
                                 sequence.state().pages.size() * arch::kPageTokens);
   }
-  return {{"weights, mapped", "weights", model.checkpoint().tensor_bytes()},
+  const io::Checkpoint& files = model.checkpoint();
+  const MemoryPart weights = files.mapped()
+                                 ? MemoryPart{"weights, mapped", "weights", files.tensor_bytes()}
+                                 : MemoryPart{"dense weights", "weights", files.resident_bytes()};
+  return {weights,
+          {"held experts", "held_experts", held_bytes},
           {"window entries", "window", all.window},
           {"CSA entries", "csa", all.csa},
           {"latent entries", "latent", all.latent},

@@ -7,6 +7,7 @@
 
 #include "arch/kv_layout.h"
 #include "cache/sequence.h"
+#include "engine/expert_memory.h"
 #include "measure/bench.h"
 #include "model/weights.h"
 
@@ -23,7 +24,12 @@ struct MemoryNeed {
   std::string what;  // "prefill at depth 4,096"
   std::uint64_t tokens = 0, sequences = 1;
   std::uint64_t scratch_bytes = 0;
+  std::uint64_t held_bytes = 0;  // of experts that otherwise stay on disk
 };
+// What a bench needs beside the model, its experts and states: the buffer that is read beside
+// decoding, and the program.
+std::uint64_t OwnBytes(const BenchOptions& options);
+std::uint64_t HeldBytes(const engine::ExpertMemory& experts);
 
 // None: it fits into --ram, or into what is free. Else the note that says what is left out and why.
 std::optional<std::string> LeftOut(const BenchOptions& options, const model::Model& model,
@@ -33,6 +39,7 @@ std::optional<std::string> LeftOut(const BenchOptions& options, const model::Mod
 // state_rss: by how much the process grew as they were filled.
 std::vector<MemoryPart> MemoryParts(const model::Model& model, const arch::KvLayout& layout,
                                     std::span<const cache::Sequence> sequences,
-                                    std::uint64_t scratch_bytes, std::uint64_t state_rss);
+                                    std::uint64_t scratch_bytes, std::uint64_t held_bytes,
+                                    std::uint64_t state_rss);
 
 }  // namespace hadal::measure

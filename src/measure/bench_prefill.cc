@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "measure/bench_costs.h"
 #include "measure/bench_memory.h"
+#include "measure/expert_traffic.h"
 
 namespace hadal::measure {
 
@@ -17,7 +18,8 @@ Status PrefillBench::Measure(std::uint64_t depth) {
   if (const auto note = LeftOut(subject.options, subject.model, subject.layout,
                                 {.what = fmt::format("prefill at depth {}", depth),
                                  .tokens = depth + longest,
-                                 .scratch_bytes = session_.scratch_bytes()})) {
+                                 .scratch_bytes = session_.scratch_bytes(),
+                                 .held_bytes = HeldBytes(session_.experts())})) {
     report_.notes.push_back(*note);
     return Unit{};
   }
@@ -35,13 +37,16 @@ Status PrefillBench::MeasureOne(const cache::Sequence& prefix, std::uint64_t dep
   subject.on_step(fmt::format("prefill of {} at depth {}, {} threads", FormatCount(count),
                               FormatCount(depth), session_.threads().count()));
   std::vector<double> rates, times;
+  TrafficMeter traffic(session_.experts());
   HADAL_TRY(double seconds, session_.TimeRead(prefix, count));  // warms up
   for (std::size_t sample = 0; sample < subject.options.repeat; ++sample) {
     double first_seconds = 0;
     if (first_) {
       HADAL_TRY(first_seconds, session_.TimeRead(*first_, count));
     }
+    traffic.Start();
     HADAL_TRY(seconds, session_.TimeRead(prefix, count));
+    traffic.Stop(static_cast<double>(count), seconds);
     rates.push_back(static_cast<double>(count) / seconds);
     times.push_back(first_ ? first_seconds / seconds : 1);
   }
@@ -54,6 +59,7 @@ Status PrefillBench::MeasureOne(const cache::Sequence& prefix, std::uint64_t dep
   figure.flops_per_token = 2 * Sum(macs) / static_cast<double>(count);
   figure.share_of_peak = PeakSeconds(macs, report_.machine, figure.threads) /
                          (static_cast<double>(count) / figure.tokens_per_s.median);
+  figure.experts = traffic.traffic();
   report_.prefill.push_back(figure);
   return Unit{};
 }

@@ -7,6 +7,8 @@
 #include "base/clock.h"
 #include "base/units.h"
 #include "cost/describe.h"
+#include "engine/expert_memory.h"
+#include "engine/footprint.h"
 #include "engine/model_files.h"
 #include "measure/bench.h"
 #include "measure/bench_costs.h"
@@ -14,9 +16,12 @@
 #include "measure/bench_memory.h"
 #include "measure/bench_prefill.h"
 #include "measure/bench_session.h"
+#include "model/expert_places.h"
 
 namespace hadal::measure {
 namespace {
+
+constexpr std::uint64_t kMostStepTokens = 2048;  // that decoding adds to a depth
 
 std::vector<std::uint64_t> ThreadCounts(const BenchOptions& options) {
   if (!options.threads.empty()) return options.threads;
@@ -64,12 +69,39 @@ Result<double> FirstTokenSeconds(BenchSession& session) {
   return clock.seconds();
 }
 
+// For held experts: what all else leaves.
+std::uint64_t ExpertBytes(const BenchSubject& subject, std::size_t threads) {
+  if (subject.model.checkpoint().mapped()) return 0;
+  const BenchOptions& options = subject.options;
+  const auto most = [](const std::vector<std::uint64_t>& values) {
+    return values.empty() ? 0 : *std::ranges::max_element(values);
+  };
+  const std::uint64_t depth =
+      std::max(most(Depths(options, subject.model.config)), most(options.prefill_depth));
+  const engine::Footprint footprint = engine::PlanFootprint(
+      subject.model, subject.layout,
+      {.tokens = depth + std::max<std::uint64_t>(most(options.prefill), kMostStepTokens),
+       .sequences = 1 + most(options.batch),
+       .chunk_tokens = MostRows(options),
+       .threads = threads});
+  const std::uint64_t held = engine::HeldExpertBytes(footprint, options.ram_bytes);
+  return held - std::min(held, OwnBytes(options));
+}
+
 Status RunThreads(BenchSubject& subject, std::size_t count, BenchReport& report) {
   const BenchOptions& options = subject.options;
   Threads threads(count);
-  HADAL_TRY(model::Forward forward, model::Forward::Create(subject.model, arch::Numerics::Stored(),
-                                                           threads, MostRows(options)));
-  BenchSession session(subject, threads, forward);
+  HADAL_TRY(const engine::ExpertMemory experts,
+            engine::ExpertMemory::Create(
+                subject.model, {.bytes = ExpertBytes(subject, count), .keep_profile = false}));
+  HADAL_TRY(model::Forward forward,
+            model::Forward::Create(subject.model, arch::Numerics::Stored(), threads,
+                                   MostRows(options), experts.runner()));
+  BenchSession session(subject, threads, experts, forward);
+  if (const auto figures = experts.figures()) {
+    report.held_experts = figures->slots;
+    report.experts = model::ExpertPlaces::Of(subject.model).count();
+  }
   if (report.first_token_seconds == 0) {
     HADAL_TRY(report.first_token_seconds, FirstTokenSeconds(session));
     session.Warm();
@@ -85,10 +117,12 @@ Status RunThreads(BenchSubject& subject, std::size_t count, BenchReport& report)
   return Unit{};
 }
 
-Result<machine::MachineReport> MeasureMachine(const BenchOptions& options) {
+Result<machine::MachineReport> MeasureMachine(const BenchOptions& options,
+                                              const model::Model& model) {
   machine::MeasureOptions measure{.quick = options.quick};
   if (options.ram_bytes) measure.buffer_bytes = MachineBufferBytes(options);
   for (const std::uint64_t count : ThreadCounts(options)) measure.threads.push_back(count);
+  if (!model.checkpoint().mapped()) measure.disk_folder = model.checkpoint().directory();
   return machine::MeasureMachine(measure);
 }
 
@@ -106,7 +140,11 @@ Result<BenchReport> RunBench(const BenchOptions& options,
   report.repeat = options.repeat;
   report.model = std::filesystem::path(place + "/.").parent_path().filename().string();
   const Stopwatch clock;
-  HADAL_TRY(io::Checkpoint checkpoint, io::Checkpoint::Open(place));
+  HADAL_TRY(io::Checkpoint checkpoint,
+            engine::OpenCheckpoint(place, {.experts = options.experts,
+                                           .ram_bytes = options.ram_bytes,
+                                           .on_reading = options.on_reading,
+                                           .cancel = options.cancel}));
   HADAL_TRY(const cost::CostModel cost, CostOf(checkpoint, report.model));
   HADAL_TRY(const model::Model model, model::Model::Load(std::move(checkpoint)));
   report.open_seconds = clock.seconds();
@@ -114,7 +152,7 @@ Result<BenchReport> RunBench(const BenchOptions& options,
     for (const std::string& note : model.notes) options.on_note(note);
   HADAL_TRY_STATUS(CheckContext(options, model.config, &report));
   on_step("measuring the machine");
-  HADAL_TRY(report.machine, MeasureMachine(options));
+  HADAL_TRY(report.machine, MeasureMachine(options, model));
   const arch::KvLayout layout(model.config, arch::Numerics::Stored());
   BenchSubject subject{options, model, cost, layout, on_step};
   for (const std::uint64_t threads : ThreadCounts(options))

@@ -11,6 +11,7 @@
 #include "base/threads.h"
 #include "cache/sequence.h"
 #include "cost/cost_model.h"
+#include "engine/expert_memory.h"
 #include "measure/bench.h"
 #include "model/forward.h"
 
@@ -32,14 +33,16 @@ std::size_t MostRows(const BenchOptions& options);
 class BenchSession {
  public:
   // All outlive it. The forward pass has room for MostRows tokens.
-  BenchSession(BenchSubject& subject, Threads& threads, model::Forward& forward)
-      : subject_(subject), threads_(threads), forward_(forward) {}
+  BenchSession(BenchSubject& subject, Threads& threads, const engine::ExpertMemory& experts,
+               model::Forward& forward)
+      : subject_(subject), threads_(threads), experts_(experts), forward_(forward) {}
   BenchSession(const BenchSession&) = delete;
   BenchSession& operator=(const BenchSession&) = delete;
 
   BenchSubject& subject() { return subject_; }
   Threads& threads() { return threads_; }
   std::uint64_t scratch_bytes() const { return forward_.scratch_bytes(); }
+  const engine::ExpertMemory& experts() const { return experts_; }
 
   // A text of so many tokens: a random state, or read. kCancelled, kExhausted.
   Result<cache::Sequence> AtDepth(std::uint64_t depth, std::uint64_t seed);
@@ -64,6 +67,7 @@ class BenchSession {
 
   BenchSubject& subject_;
   Threads& threads_;
+  const engine::ExpertMemory& experts_;
   model::Forward& forward_;
   std::vector<float> logits_;
   std::size_t last_row_ = 0;  // of the batch read last

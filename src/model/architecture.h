@@ -16,6 +16,11 @@ struct Architecture {
   std::size_t (*layer_bytes)(const arch::Config& config, const arch::KvLayout& layout,
                              std::size_t rows, std::size_t threads);
 
+  // What the layer's router would choose experts by [rows, dim], if its own attention changed
+  // nothing: for guesses. Takes less than layer_bytes without the router's part.
+  View2<const float> (*router_input)(const Context& context, const Layer& weights,
+                                     View2<const float> streams, Arena::Scope& scope);
+
   // What the head multiplies [rows, dim], of the streams behind the last layer.
   View2<const float> (*head_input)(const Context& context, const HeadWeights& head,
                                    View2<const float> streams, Arena::Scope& scope);

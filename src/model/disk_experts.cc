@@ -16,6 +16,11 @@ constexpr Claim kClaims[] = {Claim::kAsked, Claim::kAnnounced, Claim::kGuessed, 
 constexpr io::Urgency kUrgency[] = {io::Urgency::kGuess, io::Urgency::kGuess, io::Urgency::kSoon,
                                     io::Urgency::kNow};  // by claim
 
+constexpr std::uint64_t DiskExpertFigures::*kCounts[] = {
+    &DiskExpertFigures::wanted,    &DiskExpertFigures::held,          &DiskExpertFigures::coming,
+    &DiskExpertFigures::guessed,   &DiskExpertFigures::guessed_right, &DiskExpertFigures::reads,
+    &DiskExpertFigures::read_bytes};
+
 std::vector<std::size_t> ExpertsOf(const ExpertPlaces& places) {
   std::vector<std::size_t> experts;
   for (std::size_t l = 0; l < places.layers(); ++l) experts.push_back(places.experts(l));
@@ -32,16 +37,17 @@ io::Residency DenseWeights(const io::ReadingOptions& reading) {
 
 DiskExpertFigures operator-(const DiskExpertFigures& a, const DiskExpertFigures& b) {
   DiskExpertFigures d = a;
-  d.wanted -= b.wanted;
-  d.held -= b.held;
-  d.coming -= b.coming;
-  d.guessed -= b.guessed;
-  d.guessed_right -= b.guessed_right;
-  d.reads -= b.reads;
-  d.read_bytes -= b.read_bytes;
+  for (const auto count : kCounts) d.*count -= b.*count;
   d.wait_seconds -= b.wait_seconds;
   d.busy_seconds -= b.busy_seconds;
   return d;
+}
+
+DiskExpertFigures& operator+=(DiskExpertFigures& a, const DiskExpertFigures& b) {
+  for (const auto count : kCounts) a.*count += b.*count;
+  a.wait_seconds += b.wait_seconds;
+  a.busy_seconds += b.busy_seconds;
+  return a;
 }
 
 DiskExperts::DiskExperts(ExpertPlaces places, std::size_t slots, io::DirectBuffer memory)
@@ -193,12 +199,14 @@ void DiskExperts::Announce(std::size_t layer, std::span<const std::uint32_t> exp
 void DiskExperts::Guess(std::size_t layer, std::span<const std::uint32_t> experts) {
   const auto number = static_cast<std::uint32_t>(layer);
   const std::lock_guard lock(mutex_);
-  if (!guessed_[layer].empty()) return;  // once a pass; what is known comes before what is likely
+  std::vector<std::uint32_t>& guessed = guessed_[layer];
   // So few that guesses never push out what a small memory has for the present layer.
-  const std::size_t most = std::min(experts.size(), slots_.size() / 4);
-  for (const std::uint32_t expert : experts.first(most)) {
+  const std::size_t most = slots_.size() / 4;
+  for (const std::uint32_t expert : experts) {
+    if (guessed.size() >= most) break;
+    if (std::ranges::find(guessed, expert) != guessed.end()) continue;
     const ExpertId id{number, expert};
-    guessed_[layer].push_back(expert);
+    guessed.push_back(expert);
     ++figures_.guessed;
     const auto slot = slots_.Find(id);
     if (!slot)

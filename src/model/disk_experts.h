@@ -2,13 +2,13 @@
 //
 // Whole experts lie in slots of one allocation, which is never more than Options::bytes; reads go
 // past the page cache (io/read_queue.h). What is announced is read before it is asked for, what is
-// guessed after that; which expert goes for another is in model/resident_experts.h. Everything a pass
-// needs comes, in some order, from one slot on: results do not depend on the budget, on what was
-// held before, or on when reads come back.
+// guessed after that; which expert goes for another is in model/resident_experts.h. Everything a
+// pass needs comes, in some order, from one slot on: results do not depend on the budget, on what
+// was held before, or on when reads come back.
 //
-// A read that fails is the error of the Acquire that asks for its expert; the next one may try again.
-// Announce, Acquire, Release and Guess are of one thread; reads come back on others. The model
-// outlives this.
+// A read that fails is the error of the Acquire that asks for its expert; the next one may try
+// again. Announce, Acquire, Release and Guess are of one thread; reads come back on others. The
+// model outlives this.
 #pragma once
 #include <array>
 #include <condition_variable>
@@ -45,7 +45,9 @@ struct DiskExpertFigures {
   double wait_seconds = 0;                       // computing waited for a read
   double busy_seconds = 0;                       // at least one read was under way
 };
+// Of slots and slot_bytes the first one's.
 DiskExpertFigures operator-(const DiskExpertFigures& a, const DiskExpertFigures& b);
+DiskExpertFigures& operator+=(DiskExpertFigures& a, const DiskExpertFigures& b);
 
 // For io::Checkpoint::OpenUnmapped: everything but what is read on demand.
 io::Residency DenseWeights(const io::ReadingOptions& reading = {});
@@ -72,7 +74,8 @@ class DiskExperts final : public ExpertSource {
   DiskExpertFigures figures() const;
   // How often each was used: model/expert_profile.h keeps it. Any thread.
   std::vector<std::vector<float>> Uses() const;
-  // Before the first pass: what was learnt, and reads of the hottest as long as there are free slots.
+  // Before the first pass: what was learnt, and reads of the hottest as long as there are free
+  // slots.
   void Warm(const std::vector<std::vector<float>>& uses);
 
  private:

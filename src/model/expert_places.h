@@ -2,9 +2,9 @@
 // and where they come to lie in a slot of memory.
 //
 // An expert's tensors that lie together in a file are one read: two for the published files (its
-// weights, its scales), up to six for others. What is read on demand is the codes and, of formats of
-// small blocks, the scales; float32 scales of FP8, a 4096th of their weights, stay in memory, for
-// they decide in which format their expert is computed with (model/weights.h).
+// weights, its scales), up to six for others. What is read on demand is the codes and, of formats
+// of small blocks, the scales; float32 scales of FP8, a 4096th of their weights, stay in memory,
+// for they decide in which format their expert is computed with (model/weights.h).
 #pragma once
 #include <array>
 #include <cstddef>

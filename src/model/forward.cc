@@ -8,6 +8,7 @@
 #include "kernels/select_rows.h"
 #include "model/architecture.h"
 #include "model/expert_runner.h"
+#include "model/guess.h"
 #include "model/moe.h"
 #include "model/pass.h"
 #include "model/rope.h"
@@ -61,9 +62,12 @@ struct Forward::Impl {
   Status RunLayers(std::span<const Chunk> chunks, const std::function<bool()>& stop) {
     Arena::Scope scope(arena);
     const Pass pass(context, batch, AnglesOf(tables, batch, context.threads, scope));
+    const bool guess = context.experts->WantsGuesses();
+    if (guess) GuessByTokens(pass, model);
     for (std::size_t l = 0; l < model.layers.size(); ++l) {
       if (stop && stop()) return Fail(Code::kCancelled, "stopped");
       Observe(l);
+      if (guess) GuessNextLayer(pass, architecture, model, l, streams, arena);
       HADAL_TRY_STATUS(architecture.run_layer(pass, l, model.layers[l], streams, arena));
     }
     Observe(model.layers.size());
@@ -215,7 +219,7 @@ void Forward::AnnounceTokens(std::span<const std::int32_t> tokens) {
   for (std::size_t l = 0; l < f.model.layers.size(); ++l) {
     const std::vector<std::uint32_t> experts =
         ExpertsByToken(f.model.config, f.model.layers[l].ffn, tokens);
-    if (!experts.empty()) f.context.experts->Announce(l, experts);
+    if (!experts.empty()) f.context.experts->Guess(l, experts);
   }
 }
 

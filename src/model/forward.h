@@ -108,7 +108,7 @@ class Forward {
   void MtpLogits(std::size_t index, std::span<float> logits);
 
   // Tokens that a later Run may read: experts that follow from a token alone (hash-routed layers)
-  // are announced to the expert runner. A hint: the tokens may never come.
+  // are guesses for the expert runner. A hint: the tokens may never come.
   void AnnounceTokens(std::span<const std::int32_t> tokens);
 
   // Layer `layer` alone, from given streams [batch tokens, stream_dim] (for tests of one

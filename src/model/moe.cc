@@ -13,31 +13,6 @@
 namespace hadal::model {
 namespace {
 
-struct Routes {
-  View2<const std::uint32_t> experts;  // [rows, k], ascending
-  View2<const float> weights;          // [rows, k]
-};
-
-Routes Route(const Pass& pass, const Moe& moe, View2<const float> x, Arena::Scope& scope) {
-  const arch::Config& c = pass.config;
-  const std::size_t k = c.num_experts_per_tok;
-  const auto scaling = static_cast<float>(c.routed_scaling_factor);
-  const View2<std::uint32_t> ids = scope.Take<std::uint32_t>(x.rows(), k);
-  const View2<float> weights = scope.Take<float>(x.rows(), k);
-  Arena::Scope own(scope.arena());
-  const View2<float> logits = own.Take<float>(x.rows(), c.n_routed_experts);
-  kernels::MatMul(x, moe.gate, logits, pass.threads);
-  if (!moe.tid2eid.empty())
-    kernels::RouteByToken(logits, {moe.tid2eid.data(), c.vocab_size, k}, pass.batch.tokens, scaling,
-                          ids, weights, pass.threads);
-  else if (c.n_group > 0)
-    kernels::RouteByGroups(logits, moe.bias, {c.n_group, c.topk_group}, scaling, ids, weights,
-                           pass.threads);
-  else
-    kernels::RouteByScore(logits, moe.bias, scaling, ids, weights, pass.threads);
-  return {ids, weights};
-}
-
 // The choices in the order of experts, a row's and an expert's in the batch's order: "slots".
 struct Grouping {
   std::vector<std::uint32_t> begin;    // expert e has the slots [begin[e], begin[e + 1])
@@ -141,6 +116,26 @@ std::vector<std::uint32_t> ExpertsByToken(const arch::Config& config, const Moe&
   return experts;
 }
 
+Routes ChooseExperts(const Pass& pass, const Moe& moe, View2<const float> x, Arena::Scope& scope) {
+  const arch::Config& c = pass.config;
+  const std::size_t k = c.num_experts_per_tok;
+  const auto scaling = static_cast<float>(c.routed_scaling_factor);
+  const View2<std::uint32_t> ids = scope.Take<std::uint32_t>(x.rows(), k);
+  const View2<float> weights = scope.Take<float>(x.rows(), k);
+  Arena::Scope own(scope.arena());
+  const View2<float> logits = own.Take<float>(x.rows(), c.n_routed_experts);
+  kernels::MatMul(x, moe.gate, logits, pass.threads);
+  if (!moe.tid2eid.empty())
+    kernels::RouteByToken(logits, {moe.tid2eid.data(), c.vocab_size, k}, pass.batch.tokens, scaling,
+                          ids, weights, pass.threads);
+  else if (c.n_group > 0)
+    kernels::RouteByGroups(logits, moe.bias, {c.n_group, c.topk_group}, scaling, ids, weights,
+                           pass.threads);
+  else
+    kernels::RouteByScore(logits, moe.bias, scaling, ids, weights, pass.threads);
+  return {ids, weights};
+}
+
 void RunGated(const Context& context, const Expert& unit, View2<const float> x, View2<float> y,
               Arena& arena) {
   Arena::Scope scope(arena);
@@ -160,7 +155,7 @@ Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const
                                       View2<const float> x, Arena::Scope& scope) {
   const View2<float> y = scope.Take<float>(x.rows(), x.cols());
   Arena::Scope own(scope.arena());
-  const Routes routes = Route(pass, moe, x, own);
+  const Routes routes = ChooseExperts(pass, moe, x, own);
   if (pass.observer != nullptr)
     pass.observer->Routed(pass.first_layer + layer, routes.experts, routes.weights);
   const Grouping grouping = GroupByExpert(routes, moe.experts.size(), own);

@@ -21,6 +21,13 @@ namespace hadal::model {
 // experts), at least one token's, so that their intermediate rows take bounded memory.
 inline constexpr std::size_t kExpertSlots = 1024;
 
+struct Routes {
+  View2<const std::uint32_t> experts;  // [rows, k], ascending
+  View2<const float> weights;          // [rows, k]
+};
+// The router alone, of x [rows, dim]; the batch's tokens are the rows'.
+Routes ChooseExperts(const Pass& pass, const Moe& moe, View2<const float> x, Arena::Scope& scope);
+
 // x [rows, dim] -> [rows, dim]. The routed experts run where pass.experts says; its error is
 // returned.
 Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const Moe& moe,

@@ -43,6 +43,13 @@ Status RunLayer(const Pass& pass, std::size_t layer, const Layer& weights, View2
   return Unit{};
 }
 
+View2<const float> RouterInput(const Context& context, const Layer& weights,
+                               View2<const float> streams, Arena::Scope& scope) {
+  const View2<float> y = scope.Take<float>(streams.rows(), streams.cols());
+  NormaliseRows(context, streams, weights.ffn_norm, y);
+  return y;
+}
+
 std::size_t LayerBytes(const arch::Config& c, const arch::KvLayout& /*layout*/, std::size_t rows,
                        std::size_t threads) {
   const std::size_t row = Arena::BytesOf<float>(rows, c.hidden_size);
@@ -82,6 +89,7 @@ std::size_t MtpInputBytes(const arch::Config& config, std::size_t rows) {
 
 const Architecture kV32Architecture = {.run_layer = RunLayer,
                                        .layer_bytes = LayerBytes,
+                                       .router_input = RouterInput,
                                        .head_input = HeadInput,
                                        .head_input_bytes = HeadInputBytes,
                                        .mtp_input = MtpInput,

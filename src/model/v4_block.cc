@@ -28,6 +28,11 @@ Status RunLayer(const Pass& pass, std::size_t layer, const Layer& weights, View2
   return Unit{};
 }
 
+View2<const float> RouterInput(const Context& context, const Layer& weights,
+                               View2<const float> streams, Arena::Scope& scope) {
+  return HcPre(context, weights.hc_ffn, weights.ffn_norm, streams, scope).x;
+}
+
 std::size_t LayerBytes(const arch::Config& config, const arch::KvLayout& layout, std::size_t rows,
                        std::size_t threads) {
   return HcBytes(config, rows) +
@@ -64,6 +69,7 @@ std::size_t MtpInputBytes(const arch::Config& config, std::size_t rows) {
 
 const Architecture kV4Architecture = {.run_layer = RunLayer,
                                       .layer_bytes = LayerBytes,
+                                      .router_input = RouterInput,
                                       .head_input = HcHead,
                                       .head_input_bytes = HcHeadBytes,
                                       .mtp_input = MtpInput,

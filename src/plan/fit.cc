@@ -104,6 +104,12 @@ class Figures {
       AddExact("most sequences, experts on disk",
                Count(MostSequences(model, q_.machine, q_.load, true)));
     if (!f.decode) return;
+    if (p.streams()) {
+      AddEstimate(
+          "read from disk, a token decoded",
+          Bytes(Whole(f.decode->disk_bytes / static_cast<double>(q_.load.sequences)), q_.units));
+      AddEstimate("read from disk, the prompt", Bytes(Whole(f.prefill->disk_bytes), q_.units));
+    }
     AddSpeed("decode, tokens/s", Speed(f.decode->tokens_per_s), *f.decode);
     AddSpeed("time to first token", Seconds(f.prefill->seconds), *f.prefill);
     AddSpeed("prefill, tokens/s", Speed(f.prefill->tokens_per_s), *f.prefill);
@@ -122,6 +128,10 @@ class Figures {
   void AddExact(const std::string& name, Cell value) {
     section_.rows.push_back(
         {model_, Text(name), std::move(value), Text(BasisName(Basis::kExact)), Text("")});
+  }
+  void AddEstimate(const std::string& name, Cell value) {
+    section_.rows.push_back(
+        {model_, Text(name), std::move(value), Text(BasisName(Basis::kEstimated)), Text("")});
   }
   void AddSpeed(const std::string& name, Cell value, const Prediction& prediction) {
     section_.rows.push_back({model_, Text(name), std::move(value), Text(SpeedBasis(q_.machine)),
@@ -254,8 +264,13 @@ std::vector<std::string> PredictionNotes(const Machine& machine, const Load& loa
   notes.push_back(
       fmt::format("Prefill in steps of {} tokens, each reading the weights once.", load.rows));
   notes.push_back(
-      "Tokens choose their experts evenly; experts on disk are read when they are "
-      "wanted, without a cache in between.");
+      load.expert_hits
+          ? fmt::format(
+                "{:.0f}% of the experts that tokens choose are in memory, where not all are; "
+                "the others are read from disk for it.",
+                100 * *load.expert_hits)
+          : std::string("Tokens choose their experts evenly; those that are not in memory are read "
+                        "from disk for it, in prefill once a step."));
   if (load.machines > 1)
     notes.push_back(
         fmt::format("{} machines hold consecutive layers of one copy; links between "

@@ -112,12 +112,14 @@ class Clock {
       bounds_[component][read >= computed ? limits.reading : limits.computing] +=
           std::max(read, computed);
     }
+    disk_bytes_ += shares[std::size_t(Memory::kDisk)] * bytes;
     term.bytes += bytes;
     term.flops += 2 * macs;
   }
 
   Prediction Finish(double share) {
     Prediction prediction;
+    prediction.disk_bytes = disk_bytes_;
     for (auto& [component, term] : terms_) {
       if (term.seconds == 0) continue;
       term.name = cost::ComponentName(component);
@@ -156,6 +158,7 @@ class Clock {
     return limits;
   }
 
+  double disk_bytes_ = 0;
   const Machine& machine_;
   const EngineRates* engine_;
   std::map<Component, Term> terms_;
@@ -164,8 +167,14 @@ class Clock {
 
 struct Shares {
   PerMemory common, experts, state;
-  explicit Shares(const Placement& p)
-      : common(SharesOf(p.common)), experts(SharesOf(p.experts)), state(SharesOf(p.kept_state)) {}
+  Shares(const Placement& p, const Load& load)
+      : common(SharesOf(p.common)), experts(SharesOf(p.experts)), state(SharesOf(p.kept_state)) {
+    if (!p.streams() || !load.expert_hits) return;
+    const auto disk = std::size_t(Memory::kDisk);
+    const double kept = 1 - experts[disk], hits = *load.expert_hits;
+    for (std::size_t i = 0; i < disk; ++i) experts[i] *= kept > 0 ? hits / kept : 0;
+    experts[disk] = kept > 0 ? 1 - hits : 1;
+  }
 };
 
 // `times`: how often the weights are read; `tokens`: how many tokens each time.
@@ -258,7 +267,7 @@ Placement PlacementOf(const PlannedModel& model, const Machine& machine, const L
 
 Prediction PredictDecode(const PlannedModel& model, const Machine& machine, const Load& load,
                          const Placement& placement) {
-  const Shares shares(placement);
+  const Shares shares(placement, load);
   const double sequences = Double(load.sequences);
   const double in_flight = std::min(sequences, Double(load.machines));
   const double batch = sequences / in_flight;
@@ -279,7 +288,7 @@ Prediction PredictDecode(const PlannedModel& model, const Machine& machine, cons
 
 Prediction PredictPrefill(const PlannedModel& model, const Machine& machine, const Load& load,
                           const Placement& placement) {
-  const Shares shares(placement);
+  const Shares shares(placement, load);
   const std::uint64_t steps = (load.context + load.rows - 1) / load.rows;
   const double rows = Double(load.context) / Double(steps);
   Clock clock(machine);

@@ -43,6 +43,9 @@ struct Load {
   cost::KvFormat kv = cost::KvFormat::kPublished;
   // Share of the experts to keep in memory at most; the rest stay on disk.
   double experts_in_memory = 1;
+  // Of the experts that tokens choose, how many those in memory are, where others stay on disk;
+  // none: as large a share as is kept there, as if all were chosen evenly.
+  std::optional<double> expert_hits = {};
 };
 
 enum class Memory { kGpu, kRam, kDisk };
@@ -70,6 +73,7 @@ struct Prediction {
   double seconds = 0;       // of a step, or of the prefill
   double tokens_per_s = 0;  // of all sequences together
   double distinct_experts = 0;
+  double disk_bytes = 0;    // read from disk, of all terms
   std::vector<Term> terms;  // longest first
   std::string dominated_by() const;
 };

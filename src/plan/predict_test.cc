@@ -174,6 +174,29 @@ TEST(Predict, ExpertsOnDiskAreReadFromThere) {
   EXPECT_NEAR(DecodeSeconds(model, machine, load), all + 0.75 * experts * (1e-9 - 1e-12), 1e-6);
 }
 
+// Hits in place of even choice: of what is in memory no byte comes from disk, of the rest all do.
+TEST(Predict, HitsDecideHowMuchComesFromDisk) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e12);
+  machine.nvme_bytes = std::uint64_t{1} << 40;
+  machine.nvme_bytes_per_s = 1e9;
+  Load load{.context = 4096};
+  load.experts_in_memory = 0.25;
+  const Placement placement = PlacementOf(model, machine, load);
+  const auto disk_bytes = [&](std::optional<double> hits) {
+    load.expert_hits = hits;
+    return PredictDecode(model, machine, load, placement).disk_bytes;
+  };
+  const double all = disk_bytes(0);
+  EXPECT_NEAR(disk_bytes(std::nullopt), 0.75 * all, 1e-6 * all);
+  EXPECT_NEAR(disk_bytes(0.6), 0.4 * all, 1e-6 * all);
+  EXPECT_EQ(disk_bytes(1), 0);
+  load.expert_hits = 0.6;
+  const double some = PredictDecode(model, machine, load, placement).seconds;
+  load.expert_hits = 0.25;
+  EXPECT_LT(some, PredictDecode(model, machine, load, placement).seconds);
+}
+
 // The longer of the two counts, and not their sum.
 TEST(Predict, ReadingAndArithmeticOverlap) {
   const PlannedModel model = Model("v4-flash");

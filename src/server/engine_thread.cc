@@ -34,21 +34,25 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
   const engine::ModelFiles& files = served.files();
   engine->threads_ = std::make_unique<Threads>(options.threads);
   const arch::KvLayout layout(files.model.config, arch::Numerics::Stored());
-  engine->footprint_ =
-      engine::PlanFootprint(files.model, layout,
-                            {.tokens = served.context(),
-                             .sequences = options.parallel,
-                             .chunk_tokens = std::max(options.chunk_rows, options.parallel),
-                             .threads = engine->threads_->count()});
+  const std::size_t rows =
+      std::max(options.parallel, engine::StreamedRows(files.model, engine->threads_->count(),
+                                                      options.chunk_rows, options.ram_bytes));
+  engine->footprint_ = engine::PlanFootprint(files.model, layout,
+                                             {.tokens = served.context(),
+                                              .sequences = options.parallel,
+                                              .chunk_tokens = rows,
+                                              .threads = engine->threads_->count()});
   HADAL_TRY(*note, engine::CheckMemory(engine->footprint_, options.ram_bytes));
   const engine::SchedulerOptions scheduler{
       .tokenizer = &files.tokenizer,
       .eos_ids = files.eos_ids,
-      .max_rows = std::max(options.chunk_rows, options.parallel),
+      .max_rows = rows,
       .max_running = options.parallel,
       .step_seconds = options.step_seconds,
       .state_bytes = engine->footprint_.state(),
-      .interrupt = &engine->stop_};
+      .interrupt = &engine->stop_,
+      .experts = {.bytes = engine::HeldExpertBytes(engine->footprint_, options.ram_bytes),
+                  .profile = options.experts_profile}};
   HADAL_TRY(engine->scheduler_,
             engine::Scheduler::Create(files.model, *engine->threads_, scheduler));
   engine->thread_ = std::thread([engine = engine.get()] { engine->Loop(); });

@@ -27,8 +27,9 @@ struct EngineOptions {
   std::size_t parallel = 8;  // requests that run at once, each with a whole context
   std::size_t threads = 1;
   std::optional<std::uint64_t> ram_bytes = {};
-  std::size_t chunk_rows = 256;  // of a pass
-  double step_seconds = 0.25;    // engine/scheduler.h
+  std::string experts_profile = {};  // engine/expert_memory.h
+  std::size_t chunk_rows = 256;      // of a pass
+  double step_seconds = 0.25;        // engine/scheduler.h
 };
 
 // What the thread has done since it began; rates are differences of two of these.

@@ -27,7 +27,7 @@ std::string FolderName(const std::string& directory) {
 }  // namespace
 
 Result<std::unique_ptr<ServedModel>> ServedModel::Open(const ModelOptions& options) {
-  HADAL_TRY(engine::ModelFiles files, engine::OpenModel(options.directory));
+  HADAL_TRY(engine::ModelFiles files, engine::OpenModel(options.directory, options.open));
   auto served = std::unique_ptr<ServedModel>(new ServedModel(std::move(files)));
   const arch::Config& config = served->files_.model.config;
   served->id_ = options.name.empty() ? FolderName(served->files_.directory) : options.name;

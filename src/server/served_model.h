@@ -19,7 +19,8 @@ namespace hadal::server {
 
 struct ModelOptions {
   std::string directory = {};  // empty: the embedded model
-  std::string name = {};       // empty: the folder's
+  engine::OpenOptions open = {};
+  std::string name = {};  // empty: the folder's
   std::vector<std::string> aliases = {};
   bool any_name = false;  // whatever model a request names, it gets this one
   // Of one request, prompt and answer; 0: kDefaultContext, or the model's own if that is less.

@@ -61,22 +61,28 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
                 FormatCount(config.max_position_embeddings));
   // The conversation's state, one that its next answer replaces, and those that are kept.
   const arch::KvLayout layout(config, arch::Numerics::Stored());
+  const std::size_t rows =
+      engine::StreamedRows(files.model, threads.count(), kRows, options.ram_bytes);
   const engine::Footprint footprint = engine::PlanFootprint(files.model, layout,
                                                             {.tokens = context,
                                                              .sequences = 2 + KeptStates::kMost,
-                                                             .chunk_tokens = kRows,
+                                                             .chunk_tokens = rows,
                                                              .threads = threads.count()});
   HADAL_TRY(made->note_, engine::CheckMemory(footprint, options.ram_bytes));
   made->stop_ = &stop;
   made->state_bytes_ = footprint.state();
   made->use_.limit = context;
-  HADAL_TRY(made->scheduler_, engine::Scheduler::Create(files.model, threads,
-                                                        {.tokenizer = &files.tokenizer,
-                                                         .eos_ids = files.eos_ids,
-                                                         .max_rows = kRows,
-                                                         .max_running = 1,
-                                                         .state_bytes = made->state_bytes_,
-                                                         .interrupt = &stop}));
+  HADAL_TRY(made->scheduler_,
+            engine::Scheduler::Create(
+                files.model, threads,
+                {.tokenizer = &files.tokenizer,
+                 .eos_ids = files.eos_ids,
+                 .max_rows = rows,
+                 .max_running = 1,
+                 .state_bytes = made->state_bytes_,
+                 .interrupt = &stop,
+                 .experts = {.bytes = engine::HeldExpertBytes(footprint, options.ram_bytes),
+                             .profile = options.experts_profile}}));
   return made;
 }
 

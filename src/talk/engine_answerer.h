@@ -18,6 +18,7 @@ struct EngineOptions {
   std::uint64_t context = 0;  // tokens of a conversation; 0: 32K, or the model's if that is less
   std::optional<std::size_t> max_tokens = {};  // of an answer; absent: what is left of the context
   std::optional<std::uint64_t> ram_bytes = {};
+  std::string experts_profile = {};  // engine/expert_memory.h
 };
 
 class EngineAnswerer : public Answerer {

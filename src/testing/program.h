@@ -25,6 +25,7 @@ class Program {
   Program& operator=(const Program&) = delete;
   ~Program();  // ends it
 
+  pid_t id() const { return child_; }
   void Signal(int signal) const;
   bool HasEnded() const;
   // Its exit code, or -1 - SIGNAL if a signal ended it. -128: it could not be started.

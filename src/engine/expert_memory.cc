@@ -1,0 +1,52 @@
+#include "engine/expert_memory.h"
+
+#include <utility>
+
+#include "arch/kv_layout.h"
+#include "arch/numerics.h"
+#include "cache/fingerprint.h"
+#include "io/checkpoint_files.h"
+#include "model/expert_profile.h"
+
+namespace hadal::engine {
+
+Result<ExpertMemory> ExpertMemory::Create(const model::Model& model,
+                                          const ExpertMemoryOptions& options) {
+  ExpertMemory memory(options);
+  if (model.checkpoint().mapped()) return memory;
+  HADAL_TRY(memory.source_, model::DiskExperts::Create(model, {.bytes = options.bytes}));
+  memory.runner_ = std::make_unique<model::LocalExpertRunner>(*memory.source_);
+  if (!options.keep_profile) return memory;
+  if (options.profile.empty())
+    memory.options_.profile = io::InFolder(model.checkpoint().directory(), kProfileName);
+  memory.checkpoint_ = cache::Fingerprint(
+      model, arch::KvLayout(model.config, arch::Numerics::Stored(), model.selection));
+  memory.ReadProfile();
+  return memory;
+}
+
+void ExpertMemory::Note(std::string_view text) const {
+  if (options_.on_note) options_.on_note(text);
+}
+
+void ExpertMemory::ReadProfile() {
+  const auto uses = model::ReadExpertProfile(options_.profile, checkpoint_, source_->Uses());
+  if (uses.ok()) return source_->Warm(*uses);
+  if (uses.error().code == Code::kNotFound) return;
+  Note(fmt::format("{}; it is not used, nor written", uses.error().what));
+  options_.keep_profile = false;
+}
+
+ExpertMemory::~ExpertMemory() {
+  if (source_ == nullptr || !options_.keep_profile || source_->figures().wanted == 0) return;
+  const Status written = model::WriteExpertProfile(options_.profile, checkpoint_, source_->Uses());
+  if (!written.ok())
+    Note(fmt::format("{}; what was learnt of the experts is not kept", written.error().what));
+}
+
+std::optional<model::DiskExpertFigures> ExpertMemory::figures() const {
+  if (source_ == nullptr) return {};
+  return source_->figures();
+}
+
+}  // namespace hadal::engine

@@ -1,0 +1,220 @@
+// Runs of a model whose experts stay on disk: the same texts, within a budget that nothing exceeds.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "arch/config.h"
+#include "base/json.h"
+#include "base/units.h"
+#include "convert/synth.h"
+#include "engine/footprint.h"
+#include "engine/generator.h"
+#include "io/file.h"
+#include "memory_group.h"
+#include "testing/program.h"
+#include "testing/temp_folder.h"
+
+namespace hadal {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Program;
+using testing::TempFolder;
+
+std::string EmbeddedFolder() {
+  const char* source = std::getenv("HADAL_SOURCE_DIR");
+  return std::string(source == nullptr ? "." : source) + "/models/embedded";
+}
+
+constexpr const char* kPrompt = "It was a fine morning, and the old king walked down to the river.";
+
+struct Text {
+  std::string text, error;
+  std::optional<model::DiskExpertFigures> experts;
+  std::vector<std::string> notes;
+};
+
+Text TextOf(const engine::ModelFiles& files, const engine::GenerateOptions& options) {
+  Text got;
+  Threads threads(2);
+  const engine::GenerateCallbacks callbacks{
+      .on_text = [&](std::string_view text) { got.text += text; },
+      .on_note = [&](std::string_view note) { got.notes.emplace_back(note); }};
+  const auto done = engine::Generate(files, threads, kPrompt, options, callbacks);
+  if (done.ok())
+    got.experts = done->experts;
+  else
+    got.error = done.error().what;
+  return got;
+}
+
+engine::GenerateOptions Options(const std::string& profile) {
+  engine::GenerateOptions options;
+  options.stop.max_tokens = 60;
+  options.stop.ignore_eos = true;
+  options.experts_profile = profile;
+  return options;
+}
+
+TEST(DiskRun, TheTextIsThatOfTheMappedModel) {
+  const TempFolder folder;
+  const engine::ModelFiles mapped = engine::OpenModel(EmbeddedFolder()).value();
+  const engine::ModelFiles disk =
+      engine::OpenModel(EmbeddedFolder(), {.experts = engine::ExpertsFrom::kDisk}).value();
+  const Text want = TextOf(mapped, Options(""));
+  EXPECT_FALSE(want.experts.has_value());
+  ASSERT_NE(want.text, "");
+
+  const std::string profile = folder.File("profile.json");
+  const Text first = TextOf(disk, Options(profile));
+  EXPECT_EQ(first.error, "");
+  EXPECT_EQ(first.text, want.text);
+  ASSERT_TRUE(first.experts.has_value());
+  EXPECT_GT(first.experts->guessed_right, 0u);
+  ASSERT_EQ(first.notes.size(), 1u);
+  EXPECT_EQ(first.notes[0].find("experts are read from disk as they are wanted: "), 0u);
+  ASSERT_TRUE(fs::exists(profile));
+
+  // What was learnt is there again: the hottest are read before they are wanted.
+  const Text second = TextOf(disk, Options(profile));
+  EXPECT_EQ(second.text, want.text);
+  EXPECT_EQ(second.notes.size(), 1u);
+
+  // As little as there may be: every expert comes anew.
+  const arch::KvLayout layout(disk.model.config, arch::Numerics::Stored());
+  engine::GenerateOptions tight = Options(profile);
+  tight.prefill_chunk = 4;
+  tight.ram_bytes =
+      engine::PlanFootprint(disk.model, layout, {.tokens = 100, .chunk_tokens = 4, .threads = 2})
+          .total() +
+      500'000;
+  const Text least = TextOf(disk, tight);
+  EXPECT_EQ(least.error, "");
+  EXPECT_EQ(least.text, want.text);
+  EXPECT_LT(least.experts->slots, first.experts->slots);
+  tight.ram_bytes = 1'000'000;
+  const Text refused = TextOf(disk, tight);
+  for (const char* part : {"this needs ", "dense weights", " experts, at least", "scratch", "all"})
+    EXPECT_NE(refused.error.find(part), std::string::npos) << part << " in\n" << refused.error;
+}
+
+TEST(DiskRun, AProfileOfAnotherCheckpointIsNotUsed) {
+  const TempFolder folder;
+  const std::string profile = folder.File("profile.json");
+  const engine::ModelFiles disk =
+      engine::OpenModel(EmbeddedFolder(), {.experts = engine::ExpertsFrom::kDisk}).value();
+  ASSERT_EQ(TextOf(disk, Options(profile)).error, "");
+  std::string text = io::ReadFile(profile).value();
+  const std::size_t at = text.find("\"checkpoint\":\"") + 14;
+  text[at] = text[at] == '0' ? '1' : '0';
+  for (const std::string& other : {text, std::string("{}"), std::string("not JSON")}) {
+    ASSERT_TRUE(io::WriteFile(profile, other).ok());
+    const Text got = TextOf(disk, Options(profile));
+    EXPECT_EQ(got.error, "");
+    ASSERT_EQ(got.notes.size(), 2u) << other.substr(0, 80);
+    EXPECT_NE(got.notes[1].find("it is not used, nor written"), std::string::npos);
+    EXPECT_EQ(io::ReadFile(profile).value(), other);  // somebody else's
+  }
+}
+
+TEST(DiskRun, AutoReadsFromDiskWhatDoesNotFit) {
+  const std::uint64_t weights =
+      engine::OpenModel(EmbeddedFolder()).value().model.checkpoint().tensor_bytes();
+  const auto opened = [](std::uint64_t ram) {
+    return engine::OpenModel(EmbeddedFolder(),
+                             {.experts = engine::ExpertsFrom::kAuto, .ram_bytes = ram});
+  };
+  EXPECT_TRUE(opened(2 * weights)->model.checkpoint().mapped());
+  const auto refused = opened(AnonymousResidentBytes() + 1000);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().what.find("which stay in memory"), std::string::npos)
+      << refused.error().what;
+}
+
+// A model of 200 MB, nearly all of it experts, that speaks the embedded one's tokens.
+std::string MakeLargeModel(const TempFolder& folder) {
+  const std::string out = folder.File("large");
+  Json json = ParseJson(io::ReadFile(EmbeddedFolder() + "/config.json").value()).value();
+  json.Set("hidden_size", 512);
+  json.Set("moe_intermediate_size", 1024);
+  json.Set("n_routed_experts", 48);
+  json.Set("num_experts_per_tok", 4);
+  const arch::Config config = arch::ParseConfig(json).value();
+  Threads threads(2);
+  HADAL_CHECK(
+      convert::WriteRandomCheckpoint(config, out, {.write = {.quiet = true}}, threads).ok());
+  for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
+    fs::copy_file(EmbeddedFolder() + "/" + file, out + "/" + file);
+  return out;
+}
+
+// Of a file, what the page cache has.
+std::uint64_t CachedBytes(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const auto bytes = static_cast<std::size_t>(fs::file_size(path));
+  void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
+  HADAL_CHECK(fd >= 0 && data != MAP_FAILED);
+  std::vector<unsigned char> pages((bytes + 4095) / 4096);
+  HADAL_CHECK(mincore(data, bytes, pages.data()) == 0);
+  munmap(data, bytes);
+  close(fd);
+  std::uint64_t cached = 0;
+  for (const unsigned char page : pages) cached += 4096 * (page & 1u);
+  return cached;
+}
+
+void DropFromCache(const std::string& path) {
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  fsync(fd);
+  posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+  close(fd);
+}
+
+std::uint64_t ResidentBytesOf(pid_t process) {
+  std::ifstream status("/proc/" + std::to_string(process) + "/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmRSS:")) return 1024 * std::strtoull(line.c_str() + 6, nullptr, 10);
+  return 0;
+}
+
+// Resident memory and the weights' part of the page cache, all the time that it runs; and, where
+// control groups may be made, in one whose limit ends what needs more.
+TEST(DiskRun, TheBudgetIsNeverExceeded) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's own memory is not the program's";
+#endif
+  constexpr std::uint64_t kBudget = 100'000'000;
+  const TempFolder folder;
+  const std::string model = MakeLargeModel(folder), weights = model + "/model.safetensors";
+  ASSERT_GT(fs::file_size(weights), 2 * kBudget);
+  DropFromCache(weights);
+  const std::uint64_t before = CachedBytes(weights);
+  tests::MemoryGroup group(kBudget);
+  Program program("hadal", {"run", "-m", model, "-p", kPrompt, "--max-tokens", "60", "--ignore-eos",
+                            "--ram", std::to_string(kBudget), "--threads", "2", "--json"});
+  ASSERT_TRUE(!group.works() || group.Take(program.id()));
+  std::uint64_t most = 0;
+  while (!program.HasEnded()) {
+    const std::uint64_t cached = CachedBytes(weights);
+    most = std::max(most, ResidentBytesOf(program.id()) + cached - std::min(cached, before));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  ASSERT_EQ(program.Wait(), 0) << program.errors();
+  EXPECT_LE(most, kBudget);
+  EXPECT_GT(most, kBudget / 2);  // it was used
+  EXPECT_NE(program.errors().find("experts are read from disk"), std::string::npos);
+  const Json json = ParseJson(program.out()).value();
+  const Json* experts = json.Find("stats")->Find("experts");
+  ASSERT_NE(experts, nullptr);
+  EXPECT_GT(*experts->Find("read_bytes")->AsInt(), static_cast<std::int64_t>(kBudget));
+}
+
+}  // namespace
+}  // namespace hadal
