@@ -36,6 +36,8 @@ struct ServeOptions {
   std::vector<std::string> keys;
   std::string key_file;
   std::size_t port = 8080;
+  bool no_prefixes = false;
+  std::string prefix_scope = "all";
   std::string thinking, reasoning_field = "reasoning_content", metrics = "hadal";
 };
 
@@ -64,6 +66,8 @@ Status Serve(const ServeOptions& options) {
   server.engine.experts_profile = options.experts.profile;
   if (!options.thinking.empty()) server.thinking = options.thinking == "on";
   server.api.reasoning_content = options.reasoning_field != "reasoning";
+  server.engine.keep_prefixes = !options.no_prefixes;
+  server.limits.prefixes_by_key = options.prefix_scope == "key";
   server.vllm_metrics = options.metrics == "vllm";
   server.api.reasoning = options.reasoning_field != "reasoning_content";
   HADAL_TRY(server.api_keys, Keys(options));
@@ -104,6 +108,21 @@ void AddModelFlags(Command serve, ServeOptions* options) {
                  "tokens of prompts read together: speed against scratch memory")
       .Check(WholeNumber(1, 65536))
       .ShowDefault();
+}
+
+void AddCacheFlags(Command serve, ServeOptions* options) {
+  serve
+      .AddOption("--cache-ram", options->server.engine.prefix_bytes,
+                 "memory for states of texts that were read, besides what requests leave (default: "
+                 "as much as two requests' whole contexts)")
+      .Check(Size(0));
+  serve
+      .AddOption("--cache-scope", options->prefix_scope,
+                 "whose texts a request may go on from: all, or its key's alone, since the time to "
+                 "the first token tells what others asked")
+      .Check(OneOf({"all", "key"}))
+      .ShowDefault();
+  serve.AddFlag("--no-cache", options->no_prefixes, "read every prompt from its beginning");
 }
 
 void AddNetworkFlags(Command serve, ServeOptions* options) {
@@ -192,6 +211,7 @@ void AddServe(Command app, Work* work) {
   auto options = std::make_shared<ServeOptions>();
   const Command serve = app.AddCommand("serve", kAbout);
   AddModelFlags(serve, options.get());
+  AddCacheFlags(serve, options.get());
   AddNetworkFlags(serve, options.get());
   AddAnswerFlags(serve, options.get());
   AddLimitFlags(serve, options.get());

@@ -49,6 +49,7 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
   }
   f.fixed = query.sequences * layout.fixed_bytes;
   f.pages = state - f.fixed;
+  f.prefixes = query.prefix_bytes;
   f.scratch = cost::ScratchBytes(model.config, layout, query.chunk_tokens, query.threads);
   // Where weights are mapped, pages of files are mostly theirs; elsewhere the program's own.
   const std::uint64_t resident = f.streams() ? ResidentBytes() : AnonymousResidentBytes();
@@ -72,6 +73,7 @@ std::string FootprintTable(const Footprint& f) {
   table.Row({fmt::format("pages of {} x {} tokens", f.sequences, FormatCount(f.tokens)),
              FormatBytes(f.pages)});
   table.Row({"windows and tails", FormatBytes(f.fixed)});
+  if (f.prefixes > 0) table.Row({"kept prefixes", FormatBytes(f.prefixes)});
   table.Row({"scratch", FormatBytes(f.scratch)});
   table.Row({"program", FormatBytes(f.taken + f.program)});
   table.Row({"all", FormatBytes(f.total())});

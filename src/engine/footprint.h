@@ -20,10 +20,11 @@ struct Footprint {
   // Experts that stay on disk: bytes of one, how many there are, how many must be held.
   std::uint64_t expert = 0, experts = 0, least_experts = 0;
   std::uint64_t fixed = 0, pages = 0;  // of all sequences
+  std::uint64_t prefixes = 0;          // what is kept of texts, beside those
   std::uint64_t scratch = 0;
   std::uint64_t taken = 0;    // what the process holds already beside `dense`
   std::uint64_t program = 0;  // stacks, texts, and what allocators round up
-  std::uint64_t state() const { return fixed + pages; }
+  std::uint64_t state() const { return fixed + pages + prefixes; }
   // What is still to be allocated, and must be resident while it computes.
   std::uint64_t ahead() const { return state() + scratch + program; }
   std::uint64_t total() const { return weights + dense + expert * least_experts + taken + ahead(); }
@@ -33,6 +34,7 @@ struct Footprint {
 struct FootprintQuery {
   std::uint64_t tokens = 0, sequences = 1;
   std::size_t chunk_tokens = 256, threads = 1;
+  std::uint64_t prefix_bytes = 0;
 };
 Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
                         const FootprintQuery& query);

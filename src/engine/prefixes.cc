@@ -54,8 +54,10 @@ std::size_t Prefixes::RowsUntilKept(const ActiveRequest& request) const {
   return NextKept(request) - request.position();
 }
 
+// A sequence that has processed guesses is no state of the text.
 void Prefixes::Keep(const ActiveRequest& request) {
   const cache::Sequence& sequence = *request.sequence();
+  if (sequence.tokens() != request.position()) return;
   cache_.Keep(request.prefix_scope(), request.tokens().first(sequence.tokens()), sequence);
 }
 

@@ -358,6 +358,7 @@ StepReport Scheduler::Step() {
     RemoveEnded();
   }
   report.running = running_.size();
+  for (const Active& request : running_) report.state_bytes += request->state_bytes();
   report.waiting = waiting_.size();
   return report;
 }

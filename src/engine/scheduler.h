@@ -75,6 +75,7 @@ struct StepReport {
   std::size_t decode_rows = 0, prompt_rows = 0;  // computed, guesses left out
   DraftCounts drafts = {};
   std::size_t running = 0, waiting = 0;       // requests, after the step
+  std::uint64_t state_bytes = 0;              // of those that run; what they share, for each
   double seconds = 0, predicted_seconds = 0;  // of the pass
 };
 

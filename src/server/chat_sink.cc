@@ -104,10 +104,11 @@ class ChatStream : public AnswerSink {
   }
 
   void Progress(std::size_t done, std::size_t total, double seconds) override {
+    if (!cached_) cached_ = done;  // the first time nothing has been read
     if (!options_.progress) return;
     Json chunk = Chunk(0, Json::MakeObject({}));
     chunk.Set("prompt_progress", Json::MakeObject({{"total", std::uint64_t{total}},
-                                                   {"cache", 0},
+                                                   {"cache", std::uint64_t{*cached_}},
                                                    {"processed", std::uint64_t{done}},
                                                    {"time_ms", 1e3 * seconds}}));
     stream_.Data(chunk);
@@ -218,6 +219,7 @@ class ChatStream : public AnswerSink {
   const ChatAnswerOptions options_;
   const std::int64_t created_ = UnixSeconds();
   EventStream stream_;
+  std::optional<std::size_t> cached_;  // tokens of the prompt that were there
   std::string id_;
   std::set<std::size_t> opened_;
 };

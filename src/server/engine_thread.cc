@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "cost/engine_memory.h"
 
 namespace hadal::server {
 namespace {
@@ -15,6 +16,17 @@ using engine::Request;
 constexpr std::chrono::milliseconds kIdle{100};
 // Requests wait and none can be admitted: memory is held by runs that are paused.
 constexpr std::chrono::milliseconds kStalled{5};
+
+// States that are kept share the memory of requests, which they leave when it is wanted; these are
+// theirs, so that a request that may grow to the whole context does not leave them without.
+constexpr std::uint64_t kPrefixContexts = 2;
+
+std::uint64_t PrefixBytes(const EngineOptions& options, const arch::Config& config,
+                          const arch::KvLayout& layout, std::uint64_t context) {
+  if (!options.keep_prefixes) return 0;
+  return options.prefix_bytes.value_or(kPrefixContexts *
+                                       cost::AllocatedState(config, layout, context).total());
+}
 
 bool Holds(const std::vector<std::int32_t>& ids, std::int32_t id) {
   return std::ranges::find(ids, id) != ids.end();
@@ -37,11 +49,13 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
   const std::size_t rows =
       std::max(options.parallel, engine::StreamedRows(files.model, engine->threads_->count(),
                                                       options.chunk_rows, options.ram_bytes));
-  engine->footprint_ = engine::PlanFootprint(files.model, layout,
-                                             {.tokens = served.context(),
-                                              .sequences = options.parallel,
-                                              .chunk_tokens = rows,
-                                              .threads = engine->threads_->count()});
+  engine->footprint_ = engine::PlanFootprint(
+      files.model, layout,
+      {.tokens = served.context(),
+       .sequences = options.parallel,
+       .chunk_tokens = rows,
+       .threads = engine->threads_->count(),
+       .prefix_bytes = PrefixBytes(options, files.model.config, layout, served.context())});
   HADAL_TRY(*note, engine::CheckMemory(engine->footprint_, options.ram_bytes));
   const engine::SchedulerOptions scheduler{
       .tokenizer = &files.tokenizer,
@@ -50,6 +64,7 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
       .max_running = options.parallel,
       .step_seconds = options.step_seconds,
       .state_bytes = engine->footprint_.state(),
+      .keep_prefixes = options.keep_prefixes,
       .interrupt = &engine->stop_,
       .experts = {.bytes = engine::HeldExpertBytes(engine->footprint_, options.ram_bytes),
                   .profile = options.experts_profile}};
@@ -69,6 +84,7 @@ void EngineThread::Loop() {
     if (!scheduler_->WaitForWork(kIdle)) {
       const std::lock_guard lock(mutex_);
       figures_.running = figures_.waiting = 0;
+      figures_.state_bytes = 0;
       continue;
     }
     const engine::StepReport report = scheduler_->Step();
@@ -84,6 +100,8 @@ void EngineThread::Loop() {
         figures_.step_tokens.Add(static_cast<double>(report.decode_rows + report.prompt_rows));
       figures_.running = report.running;
       figures_.waiting = report.waiting;
+      figures_.state_bytes = report.state_bytes;
+      figures_.prefixes = scheduler_->prefix_figures();
     }
     if (report.running == 0 && report.waiting > 0) std::this_thread::sleep_for(kStalled);
   }
@@ -99,6 +117,7 @@ Result<RunId> EngineThread::Add(RunRequest request) {
   run->plan.engine.stop.max_tokens = engine::TokenLimit(first, model_.files().model.config);
   run->plan.engine.constraint = first.constraint;
   run->plan.engine.logprobs = first.logprobs;
+  run->plan.engine.prefix_scope = first.prefix_scope;
   // Held from before the request is known to the stepping thread until its id is known here.
   const std::lock_guard lock(mutex_);
   run->id = ++last_id_;
@@ -153,6 +172,7 @@ void EngineThread::OnEnd(const RunPtr& run, Outcome outcome) {
   run->prefill_seconds += outcome.prefill_seconds;
   run->decode_seconds += outcome.decode_seconds;
   if (run->fresh) run->read_tokens += outcome.read_tokens;
+  if (outcome.prefix.asked) run->prefix = outcome.prefix;
   Want want = Want::kCancel;
   {
     const std::lock_guard lock(mutex_);
@@ -209,6 +229,7 @@ void EngineThread::Finish(const RunPtr& run, Outcome outcome) {
   end.generated_tokens = outcome.generated_tokens;
   if (run->told > 0 && outcome.prompt_tokens > run->read_tokens)
     end.cached_tokens = outcome.prompt_tokens - run->read_tokens;
+  end.prefix = run->prefix;
   end.reasoning_tokens = run->reasoning_tokens;
   end.reasoning_end = run->reasoning_end;
   end.queue_seconds = run->queue_seconds;

@@ -30,6 +30,9 @@ struct EngineOptions {
   std::string experts_profile = {};  // engine/expert_memory.h
   std::size_t chunk_rows = 256;      // of a pass
   double step_seconds = 0.25;        // engine/scheduler.h
+  bool keep_prefixes = true;         // engine/prefixes.h
+  // For them, besides what requests leave; absent: as much as two of the longest requests.
+  std::optional<std::uint64_t> prefix_bytes = {};
 };
 
 // What the thread has done since it began; rates are differences of two of these.
@@ -37,7 +40,9 @@ struct EngineFigures {
   std::uint64_t steps = 0, decode_tokens = 0, prompt_tokens = 0;
   double busy_seconds = 0, decode_seconds = 0, prompt_seconds = 0;  // of passes with such rows
   std::size_t running = 0, waiting = 0;                             // requests, after the last step
-  Histogram step_tokens{TokenBounds()};                             // rows of a pass
+  std::uint64_t state_bytes = 0;                                    // of those that run
+  cache::PrefixFigures prefixes = {};
+  Histogram step_tokens{TokenBounds()};  // rows of a pass
 };
 
 class EngineThread {
@@ -79,6 +84,7 @@ class EngineThread {
     double queue_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
     bool fresh = true;            // its request has no earlier text
     std::size_t read_tokens = 0;  // of the prompt
+    cache::PrefixUse prefix = {};
   };
   using RunPtr = std::shared_ptr<Run>;
 

@@ -141,6 +141,7 @@ ApiStatus Generations::StartRuns(Active& active) {
                               .parser = chat::StreamParser(model_.dialect(), options),
                               .answer = {.index = active.choices.size()},
                               .reasoning = run.reasons});
+    if (limits_.prefixes_by_key) run.engine.prefix_scope = generation.scope;
     auto added = engine_.Add(std::move(run));
     if (!added.ok()) {
       active.choices.pop_back();

@@ -29,6 +29,7 @@ struct GenerationLimits {
   std::size_t per_key = 0;               // of one key, running or waiting; 0: no limit
   std::size_t pause_bytes = 256 * 1024;  // that a client has not taken
   double keep_alive_seconds = 10;
+  bool prefixes_by_key = false;  // a key's requests go on from states of its own requests alone
 };
 
 // A generation that has ended, for metrics and logs.

@@ -49,7 +49,7 @@ class GenerationsTest : public ::testing::Test {
     model_ = std::move(*model);
     std::string note;
     auto engine = EngineThread::Start(
-        *model_, {.parallel = 2, .threads = 1},
+        *model_, {.parallel = 2, .threads = 1, .keep_prefixes = false},
         [this] { loop_.Post([this] { generations_->TakeEvents(); }); }, &note);
     ASSERT_TRUE(engine.ok()) << engine.error().what;
     engine_ = std::move(*engine);

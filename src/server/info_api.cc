@@ -72,6 +72,14 @@ Json WeightsJson(const cost::CostModel& costs) {
       {{"bytes", cost::WeightBytes(costs)}, {"components", std::move(components)}});
 }
 
+Json PrefixesJson(const cache::PrefixFigures& figures) {
+  return Json::MakeObject({{"states", figures.states},
+                           {"requests", figures.lookups},
+                           {"hits", figures.hits},
+                           {"tokens", figures.tokens},
+                           {"cached_tokens", figures.cached_tokens}});
+}
+
 Json KvJson(const StatusParts& parts) {
   const RunningState state = StateOf(parts);
   Json kinds = Json::MakeObject({});
@@ -79,7 +87,8 @@ Json KvJson(const StatusParts& parts) {
   return Json::MakeObject({{"limit_bytes", parts.engine.state_limit()},
                            {"used_bytes", parts.engine.state_bytes()},
                            {"tokens", state.tokens},
-                           {"kinds", std::move(kinds)}});
+                           {"kinds", std::move(kinds)},
+                           {"prefixes", PrefixesJson(parts.engine.figures().prefixes)}});
 }
 
 // What the same context takes in other models: bytes of entries at this server's context.

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -112,11 +113,12 @@ void Metrics::Value(const char* name, double value, std::string* out,
 void Metrics::Gauges(const StatusParts& parts, std::string* out) const {
   const EngineFigures figures = parts.engine.figures();
   const auto limit = static_cast<double>(parts.engine.state_limit());
-  const auto used = static_cast<double>(parts.engine.state_bytes());
+  const auto used = static_cast<double>(figures.state_bytes);  // what is kept gives way
   const std::pair<const char*, double> gauges[] = {
       {"num_requests_running", static_cast<double>(figures.running)},
       {"num_requests_waiting", static_cast<double>(figures.waiting)},
-      {"kv_cache_usage_perc", limit > 0 ? used / limit : 0}};
+      {"kv_cache_usage_perc", limit > 0 ? std::min(used / limit, 1.0) : 0},
+      {"prefix_cache_states", static_cast<double>(figures.prefixes.states)}};
   for (const auto& [name, value] : gauges) {
     Type("gauge", name, out);
     Value(name, value, out);
@@ -139,11 +141,17 @@ void Metrics::Counters(const StatusParts& parts, std::string* out) const {
       {"prefix_cache_hits_total", static_cast<double>(cached_tokens_)},
       {"num_preemptions_total", static_cast<double>(pauses_)},
       {"reasoning_tokens_total", static_cast<double>(reasoning_tokens_)},
+      {"prefix_cache_reread_tokens_total", static_cast<double>(figures.prefixes.reread_tokens)},
+      {"prefix_cache_dropped_states_total", static_cast<double>(figures.prefixes.dropped)},
       {"engine_busy_seconds_total", figures.busy_seconds}};
   for (const auto& [name, value] : counters) {
     Type("counter", name, out);
     Value(name, value, out);
   }
+  Type("counter", "prefix_cache_misses_total", out);
+  for (std::size_t i = 0; i < cache::kPrefixMisses; ++i)
+    Value("prefix_cache_misses_total", static_cast<double>(figures.prefixes.misses[i]), out,
+          fmt::format(",reason=\"{}\"", cache::PrefixMissName(static_cast<cache::PrefixMiss>(i))));
   Type("counter", "request_success_total", out);
   for (const auto& [reason, count] : finished_)
     Value("request_success_total", static_cast<double>(count), out,

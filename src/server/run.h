@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "cache/prefix_use.h"
 #include "engine/request.h"
 
 namespace hadal::server {
@@ -45,6 +46,7 @@ struct RunEnd {
   std::string text = {}, stop_text = {};  // as engine::Outcome
   std::size_t prompt_tokens = 0, generated_tokens = 0, cached_tokens = 0, reasoning_tokens = 0;
   ReasoningEnd reasoning_end = ReasoningEnd::kNone;
+  cache::PrefixUse prefix = {};
   double queue_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
   std::vector<std::int32_t> tokens = {};  // that were generated
 };

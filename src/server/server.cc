@@ -12,6 +12,7 @@
 #include "server/info_api.h"
 #include "server/messages.h"
 #include "server/metrics.h"
+#include "server/prefix_watch.h"
 #include "server/responses.h"
 #include "server/tokens_api.h"
 
@@ -60,6 +61,7 @@ struct Server::Impl {
   SpeedHistory history;
   ApiKeys keys;
   ToolMemory tool_memory;
+  PrefixWatch prefix_watch;
   ResponseStore responses;
   std::optional<Metrics> metrics;
   std::optional<Languages> languages;
@@ -175,10 +177,15 @@ void Server::Impl::OnEnded(const EndedGeneration& ended) {
   for (const Answer& answer : ended.answers)
     tool_memory.Remember(ended.scope, answer, ended.reasons);
   const Usage usage = UsageOf(ended.answers);
+  std::string prefix;
+  for (const Answer& answer : ended.answers) {
+    if (const auto warning = prefix_watch.Saw(answer.end.prefix)) spdlog::warn("{}", *warning);
+    if (prefix.empty()) prefix = PrefixLine(answer.end.prefix);
+  }
   spdlog::info(
-      "generation id={} request={} api={} prompt={} cached={} generated={} reasoning={} "
+      "generation id={} request={} api={} prompt={} cached={}{} generated={} reasoning={} "
       "first_ms={:.1f} ms={:.1f}{}",
-      ended.id, ended.request_id, ended.api, usage.prompt_tokens, usage.cached_tokens,
+      ended.id, ended.request_id, ended.api, usage.prompt_tokens, usage.cached_tokens, prefix,
       usage.completion_tokens, usage.reasoning_tokens, 1e3 * ended.first_token_seconds,
       1e3 * ended.seconds,
       ended.failed      ? " failed"

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kDefaultContext = 32 * 1024;
 constexpr std::size_t kRows = 256;  // of a pass: speed against scratch
+constexpr std::uint64_t kKept = 5;  // conversations' states, whole ones, beside the current one's
 
 // Text as it comes, told apart, and put together as a message.
 class Reader {
@@ -59,18 +60,17 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
   if (context > config.max_position_embeddings)
     return Fail(Code::kInvalid, "a context of {}: the model has {}", FormatCount(context),
                 FormatCount(config.max_position_embeddings));
-  // The conversation's state, one that its next answer replaces, and those that are kept.
   const arch::KvLayout layout(config, arch::Numerics::Stored());
+  const std::uint64_t whole = cost::AllocatedState(config, layout, context).total();
   const std::size_t rows =
       engine::StreamedRows(files.model, threads.count(), kRows, options.ram_bytes);
   const engine::Footprint footprint = engine::PlanFootprint(files.model, layout,
                                                             {.tokens = context,
-                                                             .sequences = 2 + KeptStates::kMost,
                                                              .chunk_tokens = rows,
-                                                             .threads = threads.count()});
+                                                             .threads = threads.count(),
+                                                             .prefix_bytes = kKept * whole});
   HADAL_TRY(made->note_, engine::CheckMemory(footprint, options.ram_bytes));
   made->stop_ = &stop;
-  made->state_bytes_ = footprint.state();
   made->use_.limit = context;
   HADAL_TRY(made->scheduler_,
             engine::Scheduler::Create(
@@ -79,7 +79,8 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
                  .eos_ids = files.eos_ids,
                  .max_rows = rows,
                  .max_running = 1,
-                 .state_bytes = made->state_bytes_,
+                 .state_bytes = footprint.state(),
+                 .keep_prefixes = true,
                  .interrupt = &stop,
                  .experts = {.bytes = engine::HeldExpertBytes(footprint, options.ram_bytes),
                              .profile = options.experts_profile}}));
@@ -101,17 +102,6 @@ std::size_t EngineAnswerer::Room(std::size_t prompt) const {
   return std::min(left, options_.max_tokens.value_or(left));
 }
 
-// A request waits for memory until it is there; nobody but this gives it back.
-Status EngineAnswerer::MakeRoom(std::size_t tokens) {
-  const cache::Pool& pool = *scheduler_->pool();
-  const std::uint64_t needed =
-      cost::AllocatedState(files_.model.config, pool.layout(), tokens).total();
-  while (pool.used_bytes() + needed > state_bytes_)
-    if (!kept_.DropOldest())
-      return Fail(Code::kExhausted, "no memory for a conversation of {} tokens", tokens);
-  return Unit{};
-}
-
 Result<engine::Outcome> EngineAnswerer::Run(engine::Request request) {
   std::optional<engine::Outcome> outcome;
   request.on_end = [&](engine::Outcome end) { outcome = std::move(end); };
@@ -122,19 +112,6 @@ Result<engine::Outcome> EngineAnswerer::Run(engine::Request request) {
   }
   if (outcome->error) return *outcome->error;
   return std::move(*outcome);
-}
-
-Result<engine::Outcome> EngineAnswerer::ReadPrompt(std::span<const std::int32_t> prompt,
-                                                   const AnswerListener& listener) {
-  engine::Request request{.tokens = {prompt.begin(), prompt.end()}};
-  request.stop.max_tokens = 0;
-  request.on_prompt = listener.on_prompt;
-  HADAL_TRY(request.state, kept_.Take(prompt));
-  HADAL_TRY(engine::Outcome read, Run(std::move(request)));
-  if (!read.state) return read;
-  HADAL_TRY(cache::Sequence fork, read.state->Fork());
-  kept_.Keep(prompt, std::move(fork));
-  return read;
 }
 
 Result<Answer> EngineAnswerer::Reply(const Conversation& conversation,
@@ -153,36 +130,27 @@ Result<Answer> EngineAnswerer::Reply(const Conversation& conversation,
     return Fail(Code::kExhausted,
                 "the conversation has {} tokens, the context {}: /undo, /new, or a larger --ctx",
                 FormatCount(prompt.size()), FormatCount(options_.context));
-  HADAL_TRY_STATUS(MakeRoom(prompt.size() + room));
-  HADAL_TRY(engine::Outcome read, ReadPrompt(prompt, listener));
   Answer answer{.message = {.role = chat::Role::kAssistant},
                 .end = Answer::End::kStopped,
-                .prompt_tokens = prompt.size(),
-                .read_tokens = read.read_tokens,
-                .prefill_seconds = read.prefill_seconds};
-  if (read.reason == engine::FinishReason::kCancelled) return answer;
-
+                .prompt_tokens = prompt.size()};
   Reader reader(dialect, thinking, listener, &answer.message);
   engine::Request request{.tokens = prompt, .sample = conversation.sample};
   request.stop.max_tokens = room;
-  request.state = std::move(read.state);
+  request.on_prompt = listener.on_prompt;
   request.on_token = [&](const engine::TokenEvent& event) { reader.Push(event.text); };
-  HADAL_TRY(engine::Outcome said, Run(std::move(request)));
+  HADAL_TRY(const engine::Outcome said, Run(std::move(request)));
   reader.Push(said.text);
   reader.Finish();
   answer.generated_tokens = said.generated_tokens;
-  answer.read_tokens += said.read_tokens;
-  answer.prefill_seconds += said.prefill_seconds;
+  answer.read_tokens = said.read_tokens;
+  answer.prefill_seconds = said.prefill_seconds;
   answer.decode_seconds = said.decode_seconds;
   if (said.reason == engine::FinishReason::kMaxTokens)
     answer.end = Answer::End::kLimit;
   else if (said.reason != engine::FinishReason::kCancelled)
     answer.end = Answer::End::kWhole;
-  if (said.state) {
-    use_.tokens = said.tokens.size();
-    use_.cache_bytes = said.state->bytes();
-    kept_.Keep(said.tokens, std::move(*said.state));
-  }
+  if (said.state && said.generated_tokens > 0)
+    use_ = {.tokens = said.tokens.size(), .limit = use_.limit, .cache_bytes = said.state->bytes()};
   return answer;
 }
 

@@ -1,4 +1,5 @@
-// An engine in this process that answers. One thread.
+// An engine in this process that answers, and keeps what it has read of a conversation
+// (engine/prefixes.h). One thread.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,7 +11,6 @@
 #include "engine/model_files.h"
 #include "engine/scheduler.h"
 #include "talk/answerer.h"
-#include "talk/kept_states.h"
 
 namespace hadal::talk {
 
@@ -43,10 +43,6 @@ class EngineAnswerer : public Answerer {
       : files_(files), options_(options) {}
 
   std::size_t Room(std::size_t prompt) const;  // tokens that an answer may have
-  Status MakeRoom(std::size_t tokens);
-  // Reads the prompt but for its last token, and keeps the state behind it.
-  Result<engine::Outcome> ReadPrompt(std::span<const std::int32_t> prompt,
-                                     const AnswerListener& listener);
   Result<engine::Outcome> Run(engine::Request request);
 
   const engine::ModelFiles& files_;
@@ -54,8 +50,6 @@ class EngineAnswerer : public Answerer {
   const std::atomic<bool>* stop_ = nullptr;
   std::string note_;
   std::unique_ptr<engine::Scheduler> scheduler_;
-  std::uint64_t state_bytes_ = 0;
-  KeptStates kept_;
   ContextUse use_;
 };
 

@@ -38,7 +38,8 @@ test('stop sequences are named', async () => {
 test('tokens are counted', async () => {
   const { input_tokens } = await client.messages.countTokens({ model: 'embedded', messages: fox });
   const message = await client.messages.create({ model: 'embedded', messages: fox, max_tokens: 1 });
-  assert.equal(input_tokens, message.usage.input_tokens);
+  const { usage } = message;
+  assert.equal(input_tokens, usage.input_tokens + usage.cache_read_input_tokens);
 });
 
 test('results of tools are read', async () => {
