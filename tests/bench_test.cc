@@ -25,6 +25,7 @@ class BenchTest : public ::testing::Test {
   BenchOptions Small() const {
     return {.model = Model(),
             .prefill = {40},
+            .prefix = {200},
             .depth = {0, 1000},
             .threads = {1, 2},
             .batch = {1, 3},
@@ -45,6 +46,13 @@ TEST_F(BenchTest, MeasuresEverySetting) {
     options.prefill_depth = {0, 300};
     const BenchReport report = Run(options).value();
     EXPECT_EQ(report.prefill.size(), 2u * 2u);
+    ASSERT_EQ(report.prefix.size(), 2u);
+    for (const PrefixFigure& f : report.prefix) {
+      EXPECT_EQ(f.tokens, 200u);
+      EXPECT_GT(f.kept_seconds.min, 0);
+      EXPECT_GT(f.gain(), 2);  // a token is read instead of 200
+      EXPECT_GT(f.state_bytes, 0u);
+    }
     ASSERT_EQ(report.decode.size(), 2u * 2u * 2u);
     for (const DecodeFigure& f : report.decode) {
       EXPECT_GT(f.tokens_per_s.min, 0);

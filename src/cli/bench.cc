@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/stop_signal.h"
 #include "base/units.h"
+#include "cache/prefix_cache.h"
 #include "cli/commands.h"
 #include "cli/expert_flags.h"
 #include "cli/flags.h"
@@ -28,6 +29,7 @@ constexpr const char* kAbout =
     "Examples:\n"
     "  hadal bench --quick\n"
     "  hadal bench -m flash-4L --depth 0,32K,128K,1M --batch 1,8 --json\n"
+    "  hadal bench --prefix 1K,8K --prefill 64 --depth 0\n"
     "  hadal bench -m flash-4L --prefill 512 --prefill-depth 0,1M --svg speed.svg";
 
 struct BenchCommand {
@@ -74,6 +76,8 @@ void AddBench(Command app, Work* work) {
   sub.AddOption("-m,--model", bench.model, "checkpoint directory (default: the embedded model)");
   const Option prefill = list("--prefill", &bench.prefill, 1, "prompt lengths (default: 512,2048)");
   list("--prefill-depth", &bench.prefill_depth, 0, "tokens before the prompt (default: 0)");
+  list("--prefix", &bench.prefix, cache::PrefixCache::kLeastTokens,
+       "prompt lengths to go on from kept states of (default: none)");
   const Option depth = list("--depth", &bench.depth, 0,
                             "tokens of context to decode at (default: 0,4K,32K,128K,512K,1M)");
   sub.AddOption("--threads", bench.threads, "numbers of threads (default: all processors)")

@@ -22,6 +22,16 @@ Table PrefillTable(const BenchReport& report) {
   return table;
 }
 
+Table PrefixTable(const BenchReport& report) {
+  Table table({">prompt", ">threads", ">read, ms", ">kept, ms", ">min", ">max", ">gain", ">state"});
+  for (const PrefixFigure& f : report.prefix)
+    table.Row({FormatCount(f.tokens), std::to_string(f.threads), Number(1e3 * f.read_seconds),
+               Number(1e3 * f.kept_seconds.median), Number(1e3 * f.kept_seconds.min),
+               Number(1e3 * f.kept_seconds.max), fmt::format("{:.0f}x", f.gain()),
+               FormatBytes(f.state_bytes)});
+  return table;
+}
+
 Table DecodeTable(const BenchReport& report) {
   Table table({">depth", ">threads", ">batch", ">tokens/s", ">min", ">max", ">GB/token", ">GB/s",
                ">memory gave", ">share of bandwidth", ">of the first", ">GFLOP/s", ">state",
@@ -95,6 +105,14 @@ std::string Csv(const BenchReport& report) {
     text += fmt::format("prefill,{},{},{},1,{},{},{},{},{}\n", f.tokens, f.depth, f.threads,
                         f.tokens_per_s.median, f.tokens_per_s.min, f.tokens_per_s.max,
                         f.share_of_peak, f.times_first);
+  for (const PrefixFigure& f : report.prefix) {
+    const auto tokens = static_cast<double>(f.tokens);
+    text += fmt::format("prefix_read,{0},0,{1},1,{2},{2},{2},,\n", f.tokens, f.threads,
+                        tokens / f.read_seconds);
+    text += fmt::format("prefix_kept,{},0,{},1,{},{},{},,\n", f.tokens, f.threads,
+                        tokens / f.kept_seconds.median, tokens / f.kept_seconds.max,
+                        tokens / f.kept_seconds.min);
+  }
   for (const DecodeFigure& f : report.decode)
     text += fmt::format("decode,1,{},{},{},{},{},{},{},{}\n", f.depth, f.threads, f.batch,
                         f.tokens_per_s.median, f.tokens_per_s.min, f.tokens_per_s.max,
@@ -130,6 +148,7 @@ std::string BenchText(const BenchReport& report, BenchForm form) {
   else
     text += "\n" + machine::ToText(report.machine);
   if (!report.prefill.empty()) text += table(PrefillTable(report));
+  if (!report.prefix.empty()) text += table(PrefixTable(report));
   if (!report.decode.empty()) text += table(DecodeTable(report));
   if (report.experts > 0)
     text += fmt::format("\n{} of {} experts held\n", FormatCount(report.held_experts),
@@ -144,7 +163,7 @@ std::string BenchText(const BenchReport& report, BenchForm form) {
 }
 
 Json BenchJson(const BenchReport& report) {
-  Json::Array prefill, decode, costs, notes;
+  Json::Array prefill, prefix, decode, costs, notes;
   for (const PrefillFigure& f : report.prefill)
     prefill.push_back(Json::MakeObject({{"tokens", f.tokens},
                                         {"depth", f.depth},
@@ -156,6 +175,14 @@ Json BenchJson(const BenchReport& report) {
                                         {"share_of_peak", f.share_of_peak},
                                         {"times_first", f.times_first},
                                         {"experts", TrafficJson(f.experts)}}));
+  for (const PrefixFigure& f : report.prefix)
+    prefix.push_back(Json::MakeObject({{"tokens", f.tokens},
+                                       {"threads", std::uint64_t{f.threads}},
+                                       {"read_seconds", f.read_seconds},
+                                       {"kept_seconds", f.kept_seconds.median},
+                                       {"samples", Rates(f.kept_seconds)},
+                                       {"gain", f.gain()},
+                                       {"state_bytes", f.state_bytes}}));
   for (const DecodeFigure& f : report.decode)
     decode.push_back(Json::MakeObject({{"depth", f.depth},
                                        {"threads", std::uint64_t{f.threads}},
@@ -189,6 +216,7 @@ Json BenchJson(const BenchReport& report) {
                            {"first_token_seconds", report.first_token_seconds},
                            {"machine", machine::ToJson(report.machine)},
                            {"prefill", std::move(prefill)},
+                           {"prefix", std::move(prefix)},
                            {"decode", std::move(decode)},
                            {"components", std::move(costs)},
                            {"memory", std::move(memory)},

@@ -31,6 +31,16 @@ struct PrefillFigure {
   double flops_per_s() const { return flops_per_token * tokens_per_s.median; }
 };
 
+// A prompt until its first logits, read from its beginning and gone on from its kept state.
+struct PrefixFigure {
+  std::uint64_t tokens = 0;
+  std::size_t threads = 0;
+  double read_seconds = 0;             // once
+  machine::Samples kept_seconds = {};  // finding and forking the state, and reading the last token
+  std::uint64_t state_bytes = 0;       // that are kept
+  double gain() const { return read_seconds / kept_seconds.median; }
+};
+
 struct DecodeFigure {
   std::uint64_t depth = 0;
   std::size_t threads = 0, batch = 0;
@@ -66,6 +76,7 @@ struct BenchReport {
   double open_seconds = 0, first_token_seconds = 0;
   machine::MachineReport machine;
   std::vector<PrefillFigure> prefill;
+  std::vector<PrefixFigure> prefix;
   std::vector<DecodeFigure> decode;
   std::vector<ComponentCost> costs;
   std::uint64_t memory_depth = 0;  // of the memory figures

@@ -23,6 +23,8 @@ BenchReport Report() {
                     .tokens_per_s = {10, 9, 11},
                     .read_bytes_per_s = {},
                     .state_bytes = 2000}};
+  report.prefix = {
+      {.tokens = 700, .threads = 1, .read_seconds = 7, .kept_seconds = {0.5, 0.25, 1}}};
   report.notes = {"a note"};
   return report;
 }
@@ -37,7 +39,9 @@ TEST(BenchFigures, AreTextAndMarkdown) {
 
 TEST(BenchFigures, AreALineEachInCsv) {
   const std::string csv = BenchText(Report(), BenchForm::kCsv);
-  EXPECT_EQ(std::ranges::count(csv, '\n'), 1 + 1 + 2);
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 1 + 1 + 2 + 2);
+  EXPECT_NE(csv.find("prefix_read,700,0,1,1,100,100,100,,\n"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("prefix_kept,700,0,1,1,1400,700,2800,,\n"), std::string::npos) << csv;
   EXPECT_NE(csv.find("decode,1,1024,1,1,10,9,11,0,1\n"), std::string::npos) << csv;
 }
 
@@ -47,6 +51,7 @@ TEST(BenchFigures, AreJson) {
   EXPECT_EQ(*decode.Find("depth")->AsInt(), 1024);
   EXPECT_EQ(decode.Find("samples")->Find("max")->AsNumber().value(), 11);
   EXPECT_EQ((*json.Find("prefill")->AsArray())[0].Find("tokens_per_s")->AsNumber().value(), 80);
+  EXPECT_EQ((*json.Find("prefix")->AsArray())[0].Find("gain")->AsNumber().value(), 14);
   EXPECT_EQ(*(*json.Find("notes")->AsArray())[0].AsString(), "a note");
 }
 

@@ -15,6 +15,7 @@
 #include "measure/bench_decode.h"
 #include "measure/bench_memory.h"
 #include "measure/bench_prefill.h"
+#include "measure/bench_prefix.h"
 #include "measure/bench_session.h"
 #include "model/expert_places.h"
 
@@ -40,6 +41,7 @@ Status CheckContext(const BenchOptions& options, const arch::Config& config, Ben
   std::set<std::uint64_t> contexts(options.depth.begin(), options.depth.end());
   contexts.insert(options.prefill_depth.begin(), options.prefill_depth.end());
   contexts.insert(options.prefill.begin(), options.prefill.end());
+  contexts.insert(options.prefix.begin(), options.prefix.end());
   for (const std::uint64_t tokens : contexts) {
     if (tokens <= config.max_position_embeddings) continue;
     if (!options.beyond)
@@ -111,6 +113,8 @@ Status RunThreads(BenchSubject& subject, std::size_t count, BenchReport& report)
     for (const std::uint64_t depth : options.prefill_depth)
       if (!options.prefill.empty()) HADAL_TRY_STATUS(prefill.Measure(depth));
   }
+  for (const std::uint64_t tokens : options.prefix)
+    HADAL_TRY_STATUS(MeasurePrefix(session, tokens, report));
   DecodeBench decode(session, report);
   for (const std::uint64_t depth : Depths(options, subject.model.config))
     for (const std::uint64_t batch : options.batch) HADAL_TRY_STATUS(decode.Measure(depth, batch));

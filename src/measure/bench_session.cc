@@ -56,7 +56,16 @@ Result<cache::Sequence> BenchSession::AtDepth(std::uint64_t depth, std::uint64_t
 
 Result<double> BenchSession::TimeRead(const cache::Sequence& prefix, std::uint64_t count) {
   HADAL_TRY(cache::Sequence sequence, prefix.Fork());
-  const std::vector<std::int32_t> tokens = DrawTokens(count);
+  return TimeTokens(sequence, DrawTokens(count));
+}
+
+Result<double> BenchSession::TimeText(cache::Sequence& sequence,
+                                      std::span<const std::int32_t> text) {
+  return TimeTokens(sequence, text.subspan(sequence.tokens()));
+}
+
+Result<double> BenchSession::TimeTokens(cache::Sequence& sequence,
+                                        std::span<const std::int32_t> tokens) {
   logits_.resize(subject_.model.config.vocab_size);
   const Stopwatch clock;
   HADAL_TRY_STATUS(Read(sequence, tokens));

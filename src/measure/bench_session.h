@@ -48,6 +48,9 @@ class BenchSession {
   Result<cache::Sequence> AtDepth(std::uint64_t depth, std::uint64_t seed);
   // Seconds of reading `count` tokens behind a prefix, with the logits of the last one.
   Result<double> TimeRead(const cache::Sequence& prefix, std::uint64_t count);
+  // Seconds of reading what of the text the sequence has not, with the logits of the last token.
+  Result<double> TimeText(cache::Sequence& sequence, std::span<const std::int32_t> text);
+  std::vector<std::int32_t> DrawTokens(std::uint64_t count);
   // Seconds of so many steps of all sequences, with the logits of each.
   Result<double> TimeSteps(std::vector<cache::Sequence>& sequences, std::size_t steps);
 
@@ -60,8 +63,8 @@ class BenchSession {
   std::uint64_t Start(std::uint64_t depth, std::uint64_t room, BenchReport& report) const;
 
  private:
-  std::vector<std::int32_t> DrawTokens(std::uint64_t count);
   Status CheckCancel() const;
+  Result<double> TimeTokens(cache::Sequence& sequence, std::span<const std::int32_t> tokens);
   Status Read(cache::Sequence& sequence, std::span<const std::int32_t> tokens);
   Status Step(std::vector<cache::Sequence>& sequences, std::span<const std::int32_t> tokens);
 
