@@ -29,10 +29,16 @@ constexpr bool kSanitized = false;
 // On from a random state, across the ends of blocks of 4 and pages of 128, up to the last position
 // of a million; first each sequence by itself, then all in the same batches beside one that has
 // just begun.
-class BitIdentityFarOut : public ::testing::Test {
+class BitIdentityFarOut : public ::testing::TestWithParam<Small> {
  protected:
   static constexpr std::size_t kTokens = 140;
-  static constexpr std::uint64_t kStarts[] = {0, 131'072 - 70, 1'048'576 - kTokens};
+  // V3.2 scores every token of the past, and keeps it whole: half a minute at 131,072.
+  static std::vector<std::uint64_t> Starts() {
+    if (GetParam() == Small::kV32) return {0, 65'536 - 70};
+    if (kSanitized) return {0, 131'072 - 70};
+    return {0, 131'072 - 70, 1'048'576 - kTokens};
+  }
+  static const model::Model& Model() { return SmallModel(GetParam()); }
 
   static std::unique_ptr<Walker> At(std::uint64_t start, const arch::KvLayout& layout,
                                     Threads& threads) {
@@ -40,9 +46,8 @@ class BitIdentityFarOut : public ::testing::Test {
     for (std::size_t i = 0; i < kTokens; ++i)
       tokens[i] = static_cast<std::int32_t>(i * 17 % kVocab);
     auto sequence = cache::Sequence::Create(std::make_shared<cache::Pool>(layout)).value();
-    HADAL_CHECK(cache::FillRandom(SmallModel(Small::kPublished).config, Numerics::Stored(), start,
-                                  9, threads, &sequence)
-                    .ok());
+    HADAL_CHECK(
+        cache::FillRandom(Model().config, Numerics::Stored(), start, 9, threads, &sequence).ok());
     return std::make_unique<Walker>(layout, std::move(tokens), std::move(sequence));
   }
 
@@ -66,8 +71,7 @@ class BitIdentityFarOut : public ::testing::Test {
   static void WalkTogether(std::span<const std::unique_ptr<Walker>> walkers, std::size_t threads) {
     Threads pool(threads);
     model::Forward forward =
-        model::Forward::Create(SmallModel(Small::kPublished), Numerics::Stored(), pool, kTokens)
-            .value();
+        model::Forward::Create(Model(), Numerics::Stored(), pool, kTokens).value();
     Random random(threads);
     while (std::ranges::any_of(walkers, [](const auto& w) { return w->left() > 0; })) {
       Run(forward, walkers, random, 46);
@@ -79,14 +83,12 @@ class BitIdentityFarOut : public ::testing::Test {
   }
 };
 
-TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
+TEST_P(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
   std::vector<Logits> want;
-  for (const std::uint64_t start : kStarts) {
-    if (start > 500'000 && kSanitized) continue;
+  for (const std::uint64_t start : Starts()) {
     Threads threads(1);
     model::Forward forward =
-        model::Forward::Create(SmallModel(Small::kPublished), Numerics::Stored(), threads, kTokens)
-            .value();
+        model::Forward::Create(Model(), Numerics::Stored(), threads, kTokens).value();
     const auto walker = At(start, forward.layout(), threads);
     const model::Chunk chunk = walker->Next(kTokens);
     HADAL_CHECK(forward.Run({&chunk, 1}).ok());
@@ -95,13 +97,13 @@ TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
     want.push_back(walker->logits());
     for (const float logit : want.back().main) ASSERT_TRUE(std::isfinite(logit));
   }
-  const arch::KvLayout layout(SmallModel(Small::kPublished).config, Numerics::Stored());
+  const arch::KvLayout layout(Model().config, Numerics::Stored());
   for (const std::size_t count : {2u, 3u, 4u}) {
     if (kSanitized && count != 3) continue;
     Threads threads(2);
     std::vector<std::unique_ptr<Walker>> walkers;
-    for (const std::uint64_t start : kStarts) {
-      if (start > 500'000 && (count == 2 || kSanitized)) continue;  // a second or two each
+    for (const std::uint64_t start : Starts()) {
+      if (start > 500'000 && count == 2) continue;  // a second or two each
       walkers.push_back(At(start, layout, threads));
     }
     WalkTogether(walkers, count);
@@ -112,9 +114,17 @@ TEST_F(BitIdentityFarOut, ChunksBatchesForksAndSnapshotsChangeNothing) {
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(Architectures, BitIdentityFarOut,
+                         ::testing::Values(Small::kPublished, Small::kV32),
+                         [](const auto& test) { return test.param == Small::kV32 ? "v32" : "v4"; });
+
 // Every instruction set keeps the promise, and those with vectors give the same bits as each other.
-TEST(BitIdentityOnEveryIsa, ChunksChangeNothingAndVectorsAgree) {
-  const model::Model& model = SmallModel(Small::kPublished);
+class BitIdentityOnEveryIsa : public ::testing::TestWithParam<Small> {};
+INSTANTIATE_TEST_SUITE_P(Architectures, BitIdentityOnEveryIsa,
+                         ::testing::Values(Small::kPublished, Small::kV32, Small::kV32ExactScales));
+
+TEST_P(BitIdentityOnEveryIsa, ChunksChangeNothingAndVectorsAgree) {
+  const model::Model& model = SmallModel(GetParam());
   Tokens tokens(277);
   Random random(5);
   for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.Below(kVocab));

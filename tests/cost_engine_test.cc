@@ -15,6 +15,7 @@
 #include "cost/engine_memory.h"
 #include "cost/presets.h"
 #include "model/forward.h"
+#include "planned_macs.h"
 #include "reference/reference_model.h"
 #include "small_cases.h"
 #include "tensor/buffer.h"
@@ -240,18 +241,6 @@ Done Count(const reference::Model& model, std::size_t tokens) {
   return {main, run(true) - main};
 }
 
-std::uint64_t PlannedMtpMacs(const cost::CostModel& plan, std::uint64_t tokens) {
-  std::uint64_t macs = 0;
-  for (const cost::WeightGroup& group : plan.weights) {
-    // The MTP block's own weights, and the model's head.
-    if (group.component == cost::Component::kMtp || group.component == cost::Component::kHead)
-      macs += tokens * group.macs;
-  }
-  for (const cost::KvGroup& group : plan.kv)
-    if (group.mtp()) macs += group.layers * group.macs_per_read * group.ReadsOver(0, tokens);
-  return macs;
-}
-
 // The reference gives logits at every position, so every token counts as a decoded one.
 TEST(CostAgainstEngine, MultiplyAdds) {
   for (const Case& c : Cases()) {
@@ -261,12 +250,9 @@ TEST(CostAgainstEngine, MultiplyAdds) {
     auto reference = reference::LoadModel(c.directory);
     ASSERT_TRUE(reference.ok()) << reference.error().what;
     for (const std::size_t tokens : {1u, 5u, 131u}) {
-      std::uint64_t planned = 0;
-      for (std::uint64_t n = 1; n <= tokens; ++n)
-        planned += cost::TotalMacs(cost::DecodeMacs(plan, n));
       const Done done = Count(*reference, tokens);
-      EXPECT_EQ(planned, done.main) << tokens;
-      EXPECT_EQ(model.mtp ? PlannedMtpMacs(plan, tokens - 1) : 0, done.mtp) << tokens;
+      EXPECT_EQ(tests::PlannedMacs(plan, tokens), done.main) << tokens;
+      EXPECT_EQ(model.mtp ? tests::PlannedMtpMacs(plan, tokens - 1) : 0, done.mtp) << tokens;
     }
   }
 }

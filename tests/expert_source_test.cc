@@ -114,7 +114,8 @@ Logits Through(model::ExpertSource& source, const model::Model& model, const Num
 }
 
 TEST(ExpertSource, CopiesThatComeLateAndInAnyOrderChangeNothing) {
-  for (const Small which : {Small::kPlain, Small::kPublished}) {
+  for (const Small which :
+       {Small::kPlain, Small::kPublished, Small::kV32, Small::kV32ExactScales}) {
     const model::Model& model = SmallModel(which);
     for (const Numerics& numerics : {Numerics::Stored(), Numerics::F32(), Numerics::F32q()}) {
       // Alone, in a few rows, and in more rows than a part of the experts' work has.
@@ -134,19 +135,21 @@ TEST(ExpertSource, CopiesThatComeLateAndInAnyOrderChangeNothing) {
 }
 
 TEST(ExpertSource, WhatCannotBeReadEndsThePassWithItsError) {
-  const model::Model& model = SmallModel(Small::kPublished);
-  LateCopies source(model, 1);
-  source.Break();
-  Threads threads(1);
-  model::LocalExpertRunner runner(source);
-  auto forward = model::Forward::Create(model, Numerics::Stored(), threads, 4, &runner).value();
-  const Tokens tokens = SomeTokens(4);
-  Walker walker(forward.layout(), tokens);
-  const model::Chunk chunk = walker.Next(4);
-  const Status done = forward.Run({&chunk, 1});
-  ASSERT_FALSE(done.ok());
-  EXPECT_EQ(done.error().what, "experts.bin: byte 12: cannot be read");
-  EXPECT_EQ(walker.position(), 0u);
+  for (const Small which : {Small::kPublished, Small::kV32}) {
+    const model::Model& model = SmallModel(which);
+    LateCopies source(model, 1);
+    source.Break();
+    Threads threads(1);
+    model::LocalExpertRunner runner(source);
+    auto forward = model::Forward::Create(model, Numerics::Stored(), threads, 4, &runner).value();
+    const Tokens tokens = SomeTokens(4);
+    Walker walker(forward.layout(), tokens);
+    const model::Chunk chunk = walker.Next(4);
+    const Status done = forward.Run({&chunk, 1});
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().what, "experts.bin: byte 12: cannot be read");
+    EXPECT_EQ(walker.position(), 0u);
+  }
 }
 
 }  // namespace

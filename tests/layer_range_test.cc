@@ -8,6 +8,7 @@
 #include "cache/sequence.h"
 #include "model/forward.h"
 #include "reference/random_checkpoint.h"
+#include "reference/v32/random_checkpoint.h"
 #include "testing/close.h"
 #include "testing/temp_folder.h"
 
@@ -66,20 +67,31 @@ Logits Through(std::vector<Part>& parts, std::span<const std::int32_t> tokens, s
   return logits;
 }
 
+// V4 in plain weights and in the published formats, and V3.2.
+enum class Kind { kPlain, kPublished, kV32 };
+
+Status Write(Kind kind, const std::string& folder) {
+  if (kind == Kind::kV32)
+    return reference::v32::WriteRandomCheckpoint(
+        {.seed = 31, .vocab = kVocab, .layers = kLayers, .index_topk = 24}, folder);
+  reference::CheckpointSpec spec;
+  spec.seed = 31;
+  spec.vocab = kVocab;
+  spec.window = 9;
+  spec.ratios = {0, 4, 128, 4};
+  if (kind == Kind::kPublished) {
+    spec.storage = reference::Storage::kPublished;
+    spec.dim = 96;
+    spec.o_lora = 64;
+  }
+  return reference::WriteRandomCheckpoint(spec, folder);
+}
+
 TEST(LayerRange, TwoHalvesAreTheWhole) {
-  for (const bool published : {false, true}) {
+  for (const Kind kind : {Kind::kPlain, Kind::kPublished, Kind::kV32}) {
+    SCOPED_TRACE(static_cast<int>(kind));
     const testing::TempFolder folder;
-    reference::CheckpointSpec spec;
-    spec.seed = 31;
-    spec.vocab = kVocab;
-    spec.window = 9;
-    spec.ratios = {0, 4, 128, 4};
-    if (published) {
-      spec.storage = reference::Storage::kPublished;
-      spec.dim = 96;
-      spec.o_lora = 64;
-    }
-    ASSERT_TRUE(reference::WriteRandomCheckpoint(spec, folder.path()).ok());
+    ASSERT_TRUE(Write(kind, folder.path()).ok());
     std::vector<std::int32_t> tokens(kTokens);
     Random random(4);
     for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.Below(kVocab));
@@ -99,8 +111,8 @@ TEST(LayerRange, TwoHalvesAreTheWhole) {
         EXPECT_EQ(halves[0].forward.layout().page_bytes + halves[1].forward.layout().page_bytes,
                   whole[0].forward.layout().page_bytes);
         const Logits got = Through(halves, tokens, 37);
-        EXPECT_TRUE(testing::SameBits(got.main, want.main)) << published << " " << cut;
-        EXPECT_TRUE(testing::SameBits(got.mtp, want.mtp)) << published << " " << cut;
+        EXPECT_TRUE(testing::SameBits(got.main, want.main)) << cut;
+        EXPECT_TRUE(testing::SameBits(got.mtp, want.mtp)) << cut;
       }
     }
   }

@@ -253,8 +253,12 @@ TEST(Scheduler, TextsDoNotDependOnWhoElseIsThere) {
 }
 
 // A pass that ends before any of its layers, and is run again from a copy of the fixed block.
-TEST(Forward, APassThatWasStoppedCanBeRunAgain) {
-  const model::Model& model = SmallModel(Small::kPublished);
+class StoppedPass : public ::testing::TestWithParam<Small> {};
+INSTANTIATE_TEST_SUITE_P(Architectures, StoppedPass,
+                         ::testing::Values(Small::kPublished, Small::kV32));
+
+TEST_P(StoppedPass, CanBeRunAgain) {
+  const model::Model& model = SmallModel(GetParam());
   Threads threads(2);
   model::Forward forward =
       model::Forward::Create(model, arch::Numerics::Stored(), threads, 40).value();

@@ -1,5 +1,5 @@
 // What is planned for DeepSeek-V3.2 against what the engine does: bytes of the checkpoint, of a
-// sequence's memory and of scratch.
+// sequence's memory and of scratch; and multiply-adds, which the float64 reference counts.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,6 +10,9 @@
 #include "cost/describe.h"
 #include "cost/engine_memory.h"
 #include "model/forward.h"
+#include "planned_macs.h"
+#include "reference/numbers.h"
+#include "reference/v32/model.h"
 #include "reference/v32/random_checkpoint.h"
 #include "tensor/buffer.h"
 #include "testing/temp_folder.h"
@@ -74,6 +77,34 @@ TEST(V32CostAgainstEngine, StateIsWhatTheFormatsSay) {
         EXPECT_EQ(cost::KvBytes(made.Plan(), tokens, cost::KvFormat::kPublished, cost::Mtp::kWith),
                   state.total());
       }
+    }
+  }
+}
+
+// The reference reads entries in the multi-head form, the engine in the absorbed one: what is done
+// for an entry that is read differs by the formula below, everything else is the same.
+TEST(V32CostAgainstEngine, MultiplyAdds) {
+  for (const auto& spec : kSpecs) {
+    SCOPED_TRACE(spec.seed);
+    const Made made(spec);
+    cost::CostModel plan = made.Plan();
+    for (cost::KvGroup& group : plan.kv) {
+      if (!std::string(group.key).ends_with("latent")) continue;
+      EXPECT_EQ(group.macs_per_read, spec.heads * (2 * spec.rank + spec.rope));
+      group.macs_per_read = spec.heads * (spec.nope + spec.rope + spec.value);
+    }
+    const auto reference = reference::v32::LoadModel(made.folder.path());
+    ASSERT_TRUE(reference.ok()) << reference.error().what;
+    for (const std::size_t tokens : {1u, 5u, 40u}) {  // top 9
+      const std::vector<std::int32_t> ids(tokens, 1);
+      const std::uint64_t begin = reference::MacsDone();
+      reference->Run(ids, false, false);
+      const std::uint64_t main = reference::MacsDone() - begin;
+      reference->Run(ids, false, true);
+      EXPECT_EQ(tests::PlannedMacs(plan, tokens), main) << tokens;
+      EXPECT_EQ(spec.mtp ? tests::PlannedMtpMacs(plan, tokens - 1) : 0,
+                reference::MacsDone() - begin - 2 * main)
+          << tokens;
     }
   }
 }

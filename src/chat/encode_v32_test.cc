@@ -132,6 +132,8 @@ TEST(EncodeV32, OffersAreBehindTheSystemsTextAndInFrontOfADevelopers) {
       ParseJson(std::string(R"([{"role": "system", "tools": )") + tools + "}]").value());
   const Prompt prompt = Encode(kDialect, *messages, {});
   EXPECT_EQ(std::ranges::count(prompt.pieces(), kDsml, &PromptPiece::text), 11);
+  for (const std::string_view token : {kDialect.think_begin, kDialect.think_end})
+    EXPECT_EQ(std::ranges::count(prompt.pieces(), token, &PromptPiece::text), 1) << token;
   for (const PromptPiece& piece : prompt.pieces())
     if (!piece.control) {
       EXPECT_EQ(piece.text.find(kDsml), piece.text.npos) << piece.text;

@@ -98,6 +98,7 @@ Row AttendToken(const Row& q, const std::vector<Entry>& entries, const Rows& hea
                 const Selection& selection, const Config& c, const Rounding& round) {
   const std::size_t q_dim = c.nope + c.rope, kv_dim = c.nope + c.value;
   Row out(c.heads * c.value);
+  CountMacs(selection.entries.size() * c.heads * (q_dim + c.value));
   for (std::size_t h = 0; h < c.heads; ++h) {
     const double* head = q.data() + h * q_dim;
     Row p;
