@@ -54,5 +54,33 @@ TEST(CheckMemory, ABudgetHoldsForAllOfIt) {
   EXPECT_TRUE(CheckMemory(Some(), std::nullopt, Leaves(0)).ok());
 }
 
+// 500 MB of dense weights, 100 experts of 10 MB of which 7 must be held.
+Footprint Streaming() {
+  Footprint f = Some();
+  f.weights = 0;
+  f.dense = 500 * kMega;
+  f.expert = 10 * kMega;
+  f.experts = 100;
+  f.least_experts = 7;
+  return f;
+}
+
+TEST(CheckMemory, ExpertsTakeWhatIsLeft) {
+  const Footprint f = Streaming();  // 615 MB without experts, 685 MB with the fewest
+  EXPECT_EQ(f.total(), 685 * kMega);
+  EXPECT_FALSE(CheckMemory(f, 684 * kMega, Leaves(0)).ok());
+  EXPECT_EQ(CheckMemory(f, 685 * kMega, Leaves(0)).value(),
+            "experts are read from disk as they are wanted: 7 of 100 are held, in 70.0 MB");
+  EXPECT_EQ(HeldExpertBytes(f, 715 * kMega, Leaves(0)), 100 * kMega);
+  EXPECT_EQ(HeldExpertBytes(f, 9000 * kMega, Leaves(0)), 1000 * kMega);  // all there are
+  // What is free bounds them too: 100 MB of it are needed for other things.
+  EXPECT_EQ(HeldExpertBytes(f, 9000 * kMega, Leaves(300 * kMega)), 200 * kMega);
+  EXPECT_EQ(HeldExpertBytes(f, std::nullopt, Leaves(320 * kMega)), 200 * kMega);  // less a 16th
+  const auto refused = CheckMemory(f, std::nullopt, Leaves(169 * kMega));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().what.find("7 of 100 experts, at least"), std::string::npos)
+      << refused.error().what;
+}
+
 }  // namespace
 }  // namespace hadal::engine

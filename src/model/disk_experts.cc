@@ -99,6 +99,7 @@ void DiskExperts::StartRead(std::size_t slot, Claim claim) {
   if (reading_++ == 0) busy_ = Stopwatch();
   const ExpertId id = slots_[slot].id;
   const ExpertPlace& place = places_.At(id.layer, id.expert);
+  HADAL_CHECK(!place.reads.empty());  // an expert that is not in the model's selection
   parts_[slot] = {.left = place.reads.size()};
   ++figures_.reads;
   for (const ExpertRead& read : place.reads) {
