@@ -33,7 +33,7 @@ struct BenchOptions {
   bool beyond = false;          // contexts longer than the model's are measured, and said so
   std::optional<std::uint64_t> ram_bytes =
       {};  // what does not fit is left out and said; none: what is free
-  engine::ExpertsFrom experts = engine::ExpertsFrom::kAuto;
+  engine::ExpertsFrom experts = engine::ExpertsFrom::kMapped;
   // While weights are read into memory. May be empty.
   std::function<void(std::uint64_t done_bytes, std::uint64_t all_bytes)> on_reading = {};
   const std::atomic<bool>* cancel = nullptr;

@@ -35,7 +35,8 @@ Status MeasurePrefix(BenchSession& session, std::uint64_t tokens, BenchReport& r
                                 {.what = fmt::format("prefix of {}", FormatCount(tokens)),
                                  .tokens = tokens,
                                  .sequences = 3,
-                                 .scratch_bytes = session.scratch_bytes()})) {
+                                 .scratch_bytes = session.scratch_bytes(),
+                                 .held_bytes = HeldBytes(session.experts())})) {
     report.notes.push_back(*note);
     return Unit{};
   }
