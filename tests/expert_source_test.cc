@@ -152,5 +152,43 @@ TEST(ExpertSource, WhatCannotBeReadEndsThePassWithItsError) {
   }
 }
 
+// Hears what is announced, and has nothing.
+class Announcements final : public model::ExpertSource {
+ public:
+  void Announce(std::size_t layer, std::span<const std::uint32_t> experts) override {
+    heard[layer].insert(experts.begin(), experts.end());
+  }
+  Result<std::vector<HeldExpert>> Acquire(std::size_t, std::span<const std::uint32_t>) override {
+    return Error{Code::kIo, "nothing"};
+  }
+  void Release(std::size_t, std::span<const HeldExpert>) override {}
+
+  std::map<std::size_t, std::set<std::uint32_t>> heard;
+};
+
+// What a table of the layer says of a token is known before the token has come.
+TEST(ExpertSource, ExpertsOfGuessedTokensAreAnnouncedWhereTheTokenSaysThem) {
+  const model::Model& model = SmallModel(Small::kPublished);
+  Announcements source;
+  model::LocalExpertRunner runner(source);
+  Threads threads(1);
+  auto forward = model::Forward::Create(model, Numerics::Stored(), threads, 4, &runner).value();
+  const Tokens tokens = {3, 17, 3};
+  forward.AnnounceTokens(tokens);
+  std::map<std::size_t, std::set<std::uint32_t>> want;
+  const std::size_t k = model.config.num_experts_per_tok;
+  for (std::size_t layer = 0; layer < model.layers.size(); ++layer) {
+    const std::vector<std::uint32_t>& table = model.layers[layer].ffn.tid2eid;
+    for (const std::int32_t token : tokens)
+      for (std::size_t i = 0; i < k && !table.empty(); ++i)
+        want[layer].insert(table[static_cast<std::size_t>(token) * k + i]);
+  }
+  ASSERT_FALSE(want.empty());
+  EXPECT_EQ(source.heard, want);
+  source.heard.clear();
+  forward.AnnounceTokens({});
+  EXPECT_TRUE(source.heard.empty());
+}
+
 }  // namespace
 }  // namespace hadal

@@ -34,7 +34,7 @@ MAY_INCLUDE = {
     "eval": "base tensor io kernels text grammar chat datagen arch model cost cache engine",
     "train": "base tensor io kernels text arch convert model",
     "plan": "base tensor io kernels arch model cost",
-    "measure": "base tensor io kernels machine text arch model cost cache engine",
+    "measure": "base tensor io kernels machine text grammar chat arch model cost cache engine",
     "cli": "base tensor io kernels machine text grammar chat datagen arch convert model cost cache "
     "engine server talk page eval plan measure",
     "testing": "base tensor io",  # itself only for tests, see MAY_TEST

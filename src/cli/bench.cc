@@ -12,6 +12,7 @@
 #include "cli/flags.h"
 #include "cli/note.h"
 #include "io/file.h"
+#include "measure/bench_speculate.h"
 
 namespace hadal::cli {
 namespace {
@@ -30,14 +31,27 @@ constexpr const char* kAbout =
     "  hadal bench --quick\n"
     "  hadal bench -m flash-4L --depth 0,32K,128K,1M --batch 1,8 --json\n"
     "  hadal bench --prefix 1K,8K --prefill 64 --depth 0\n"
-    "  hadal bench -m flash-4L --prefill 512 --prefill-depth 0,1M --svg speed.svg";
+    "  hadal bench -m flash-4L --prefill 512 --prefill-depth 0,1M --svg speed.svg\n"
+    "  hadal bench --speculate";
 
 struct BenchCommand {
   measure::BenchOptions bench;
   std::string fill = "random", format = "text", svg;
   std::string experts = "auto";
-  bool json = false;
+  bool json = false, speculate = false;
 };
+
+Status RunSpeculate(const BenchCommand& command, const measure::BenchOptions& bench) {
+  HADAL_TRY(const measure::SpeculateReport report,
+            measure::RunSpeculateBench(bench, [&](const std::string& step) {
+              if (!command.json) std::fprintf(stderr, "%s\n", step.c_str());
+            }));
+  const std::string text = command.json
+                               ? measure::SpeculateReportJson(report).Dump(2) + "\n"
+                               : measure::SpeculateReportText(report, command.format == "markdown");
+  std::fputs(text.c_str(), stdout);
+  return Unit{};
+}
 
 Status RunCommand(BenchCommand command) {
   measure::BenchOptions& bench = command.bench;
@@ -49,6 +63,7 @@ Status RunCommand(BenchCommand command) {
       OpenWith({.from = command.experts}, bench.ram_bytes, *bench.cancel, command.json);
   bench.experts = open.experts;
   bench.on_reading = open.on_reading;
+  if (command.speculate) return RunSpeculate(command, bench);
   HADAL_TRY(const measure::BenchReport report,
             measure::RunBench(bench, [&](const std::string& step) {
               if (!command.json) std::fprintf(stderr, "%s\n", step.c_str());
@@ -103,11 +118,17 @@ void AddBench(Command app, Work* work) {
       .Check(OneOf({"text", "markdown", "csv"}))
       .ShowDefault();
   sub.AddOption("--svg", command->svg, "also write a plot of speed and memory over depth");
+  const Option speculate = sub.AddFlag(
+      "--speculate", command->speculate,
+      "instead: what guessing tokens is worth, of a pass of 1 to 4 rows, and in prose, chat and "
+      "copied text");
+  for (const char* name : {"--prefill", "--prefill-depth", "--batch", "--fill", "--svg"})
+    speculate.Excludes(sub.Find(name));
   sub.AddFlag("--json", command->json, "print one JSON object");
   sub.OnChosen([command, prefill, depth, work] {
     measure::BenchOptions& options = command->bench;
     if (options.quick && !prefill.given()) options.prefill = {64};
-    if (options.quick && !depth.given()) options.depth = {0, 4096};
+    if (options.quick && !depth.given() && !command->speculate) options.depth = {0, 4096};
     *work = [command] { return RunCommand(*command); };
   });
 }

@@ -42,6 +42,33 @@ TEST(Bench, PrintsJsonAndDrawsWhatItMeasured) {
   EXPECT_NE(plot.find(">1K<"), std::string::npos);
 }
 
+// Without a tokenizer: what rows cost, and no texts.
+TEST(Bench, SaysWhatGuessesWouldHaveToGain) {
+  const testing::TempFolder folder;
+  WriteModel(folder.File("m"));
+  const Outcome done = Call({"bench", "--speculate", "-m", folder.File("m"), "--quick", "--depth",
+                             "1K,9996", "--json", "--threads", "1"});
+  ASSERT_EQ(done.code, 0) << done.errors;
+  const Json json = ParseJson(done.out).value();
+  ASSERT_EQ(json.Find("rows")->AsArray()->size(), 2u);
+  const Json& rows = (*json.Find("rows")->AsArray())[0];
+  EXPECT_EQ(rows.Find("seconds_by_rows")->AsArray()->size(), 4u);
+  for (const Json& seconds : *rows.Find("seconds_by_rows")->AsArray())
+    EXPECT_GT(*seconds.AsNumber(), 0);
+  EXPECT_TRUE(json.Find("texts")->AsArray()->empty());
+  EXPECT_EQ(
+      Call({"bench", "--speculate", "-m", folder.File("m"), "--quick", "--depth", "9997"}).code, 1);
+  EXPECT_EQ(Call({"bench", "--speculate", "--batch", "2"}).code, 2);
+}
+
+TEST(Bench, TextsWithGuessesAreComparedWithTextsWithout) {
+  const Outcome done = Call(
+      {"bench", "--speculate", "-m", Embedded(), "--quick", "--depth", "64", "--threads", "1"});
+  ASSERT_EQ(done.code, 0) << done.errors;
+  for (const char* word : {"break-even", "prose", "chat", "copied", "ngram", "mtp", "auto"})
+    EXPECT_NE(done.out.find(word), std::string::npos) << done.out;
+}
+
 TEST(Bench, RefusesFormsThatItDoesNotHave) {
   EXPECT_EQ(Call({"bench", "--fill", "zeros"}).code, 2);
   EXPECT_EQ(Call({"bench", "--format", "xml"}).code, 2);

@@ -9,6 +9,7 @@
 #include "cli/flags.h"
 #include "cli/note.h"
 #include "cli/sample_flags.h"
+#include "cli/speculate_flags.h"
 #include "engine/model_files.h"
 #include "talk/engine_answerer.h"
 #include "talk/history_file.h"
@@ -22,6 +23,7 @@ namespace {
 struct TalkOptions {
   std::string model, load, system, history;
   SampleFlags sample;
+  SpeculateFlags speculate;
   talk::EngineOptions engine;
   ExpertFlags experts;
   talk::ServerOptions server;
@@ -92,6 +94,7 @@ Status Chat(const TalkOptions& options) {
   Threads threads(options.threads);
   talk::EngineOptions engine = options.engine;
   engine.experts_profile = options.experts.profile;
+  engine.speculate = SpeculateWith(options.speculate);
   HADAL_TRY(const auto answerer,
             talk::EngineAnswerer::Create(files, threads, engine, talk::Interrupted()));
   if (!answerer->note().empty()) PrintNote(answerer->note());
@@ -119,6 +122,7 @@ void AddTalk(Command chat, Work* work) {
   AddRam(chat, &options->engine.ram_bytes);
   AddExpertFlags(chat, &options->experts);
   AddThreads(chat, &options->threads);
+  AddSpeculateFlags(chat, &options->speculate);
   const Option history =
       chat.AddOption("--history", options->history,
                      "where to keep what was typed (default: ~/.local/state/hadal/chat_history)");
@@ -129,8 +133,8 @@ void AddTalk(Command chat, Work* work) {
       "key in HADAL_API_KEY");
   chat.AddOption("--url-model", options->server.model, "the server's model (default: its first)")
       .Needs(url);
-  for (const char* name :
-       {"--model", "--ctx", "--ram", "--experts", "--experts-profile", "--threads"})
+  for (const char* name : {"--model", "--ctx", "--ram", "--experts", "--experts-profile",
+                           "--threads", "--speculate", "--draft-depth"})
     url.Excludes(chat.Find(name));
   chat.OnChosenAlone([options, work] { *work = [options] { return Chat(*options); }; });
 }

@@ -16,6 +16,7 @@
 #include "cli/note.h"
 #include "cli/run_stats.h"
 #include "cli/sample_flags.h"
+#include "cli/speculate_flags.h"
 #include "engine/generator.h"
 #include "engine/model_files.h"
 #include "io/file.h"
@@ -45,6 +46,7 @@ struct RunOptions {
   SampleFlags sample;
   ConstraintFlags constraint;
   ExpertFlags experts;
+  SpeculateFlags speculate;
   engine::GenerateOptions generate;
   std::size_t threads = 0;
   bool prompt_given = false, no_bos = false, special = false, chat = false, think = false,
@@ -103,6 +105,7 @@ Status Run(RunOptions options) {
   if (options.special) generate.control = text::ControlTokens::kRead;
   HADAL_TRY(generate.constraint, ConstraintWith(options.constraint, files.tokenizer));
   if (options.chat) HADAL_TRY_STATUS(AskInChat(options, prompt, files, &generate));
+  generate.speculate = SpeculateWith(options.speculate);
   generate.cancel = &stop;
   generate.experts_profile = options.experts.profile;
 
@@ -201,6 +204,7 @@ void AddRun(Command app, Work* work) {
       run.AddOption("--resume", options->resume,
                     "go on from such a file, with its prompt, sampling and text so far");
   AddThreads(run, &options->threads);
+  AddSpeculateFlags(run, &options->speculate);
   run.AddFlag("--no-bos", options->no_bos, "do not put the model's BOS token in front");
   run.AddFlag("--special", options->special,
               "the prompt is in the chat format: control tokens such as <think> in it are read as "

@@ -24,6 +24,27 @@ double DecodeSpeed(const engine::GenerateResult& r) {
   return PerSecond(r.generated_tokens > 0 ? r.generated_tokens - 1 : 0, r.decode_seconds);
 }
 
+// Of the guesses tried, how many were right: "12/20 5/12".
+std::string ByPlace(const engine::DraftCounts& drafts) {
+  std::string out;
+  for (std::size_t i = 0; i < drafts.tried_at.size() && drafts.tried_at[i] > 0; ++i)
+    out += fmt::format("{}{}/{}", i == 0 ? "" : " ", drafts.accepted_at[i], drafts.tried_at[i]);
+  return out;
+}
+
+Json DraftsJson(const engine::DraftCounts& drafts) {
+  Json::Array tried, accepted;
+  for (std::size_t i = 0; i < drafts.tried_at.size() && drafts.tried_at[i] > 0; ++i) {
+    tried.push_back(drafts.tried_at[i]);
+    accepted.push_back(drafts.accepted_at[i]);
+  }
+  return Json::MakeObject({{"passes", drafts.drafts},
+                           {"tried", drafts.tried},
+                           {"accepted", drafts.accepted},
+                           {"tried_by_place", std::move(tried)},
+                           {"accepted_by_place", std::move(accepted)}});
+}
+
 using Part = std::pair<std::string, std::uint64_t>;
 
 // The model's components, without those that it does not have.
@@ -83,6 +104,10 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
              fmt::format("tokens, ended by {}", engine::FinishReasonName(r.reason))});
   table.Row({"decode", fmt::format("{:.1f}", DecodeSpeed(r)),
              fmt::format("tokens/s, in {}", FormatDuration(r.decode_seconds))});
+  if (r.drafts.tried > 0)
+    table.Row({"guesses right", FormatCount(r.drafts.accepted),
+               fmt::format("of {} in {} passes; by place: {}", FormatCount(r.drafts.tried),
+                           FormatCount(r.drafts.drafts), ByPlace(r.drafts))});
   table.Row({"threads", FormatCount(threads), ""});
   const io::Checkpoint& checkpoint = files.model.checkpoint();
   table.Row({"weights", FormatBytes(checkpoint.tensor_bytes()),
@@ -112,6 +137,7 @@ Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& fil
                                  {"decode_seconds", r.decode_seconds},
                                  {"prefill_tokens_per_s", PrefillSpeed(r)},
                                  {"decode_tokens_per_s", DecodeSpeed(r)},
+                                 {"drafts", DraftsJson(r.drafts)},
                                  {"threads", std::uint64_t{threads}},
                                  {"weight_bytes", files.model.checkpoint().tensor_bytes()},
                                  {"weight_bytes_by_component", std::move(weights)},

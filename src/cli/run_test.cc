@@ -15,11 +15,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string Embedded() {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return std::string(source == nullptr ? "." : source) + "/models/embedded";
-}
-
 // A copy of the embedded model that a test may change.
 class RunTest : public ::testing::Test {
  protected:
@@ -68,6 +63,28 @@ TEST(Run, SaysWhatItTook) {
   for (const char* key : {"prefill_seconds", "decode_seconds", "prefill_tokens_per_s",
                           "decode_tokens_per_s", "rss_peak_bytes"})
     EXPECT_GT(*stats->Find(key)->AsNumber(), 0) << key;
+}
+
+TEST(Run, GuessesChangeSpeedAlone) {
+  const auto run = [](const char* mode) {
+    const Outcome done = Call({"run", "-m", Embedded(), "-p", "Once upon a time", "--max-tokens",
+                               "24", "--seed", "5", "--json", "--speculate", mode});
+    EXPECT_EQ(done.code, 0) << done.errors;
+    return ParseJson(done.out).value();
+  };
+  const Json off = run("off");
+  EXPECT_EQ(*off.Find("stats")->Find("drafts")->Find("tried")->AsInt(), 0);
+  for (const char* mode : {"ngram", "mtp", "auto"})
+    EXPECT_EQ(*run(mode).Find("text")->AsString(), *off.Find("text")->AsString()) << mode;
+  const Json mtp = run("mtp");
+  const Json& drafts = *mtp.Find("stats")->Find("drafts");
+  EXPECT_GT(*drafts.Find("tried")->AsInt(), 0);
+  EXPECT_EQ(drafts.Find("tried_by_place")->AsArray()->size(), 1u);
+  const Outcome stats = Call({"run", "-m", Embedded(), "-p", "Once upon a time", "--max-tokens",
+                              "24", "--speculate", "mtp", "--draft-depth", "2", "--stats"});
+  EXPECT_NE(stats.errors.find("guesses right"), std::string::npos) << stats.errors;
+  EXPECT_EQ(Call({"run", "-p", "x", "--speculate", "always"}).code, 2);
+  EXPECT_EQ(Call({"run", "-p", "x", "--draft-depth", "17"}).code, 2);
 }
 
 TEST(Run, ReadsControlTokensOnlyIfAsked) {

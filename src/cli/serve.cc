@@ -9,6 +9,7 @@
 #include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/serve_page.h"
+#include "cli/speculate_flags.h"
 #include "server/api_key.h"
 #include "server/server.h"
 
@@ -33,6 +34,7 @@ constexpr const char* kAbout =
 struct ServeOptions {
   server::ServerOptions server;
   ExpertFlags experts;
+  SpeculateFlags speculate;
   std::vector<std::string> keys;
   std::string key_file;
   std::size_t port = 8080;
@@ -61,6 +63,7 @@ Result<std::vector<std::string>> Keys(const ServeOptions& options) {
 Status Serve(const ServeOptions& options) {
   const std::atomic<bool>& stop = StopRequested();
   server::ServerOptions server = options.server;
+  server.engine.speculate = SpeculateWith(options.speculate);
   server.listener.port = static_cast<std::uint16_t>(options.port);
   server.model.open = OpenWith(options.experts, server.engine.ram_bytes, StopRequested(), false);
   server.engine.experts_profile = options.experts.profile;
@@ -103,6 +106,7 @@ void AddModelFlags(Command serve, ServeOptions* options) {
   AddThreads(serve, &server.engine.threads);
   AddRam(serve, &server.engine.ram_bytes);
   AddExpertFlags(serve, &options->experts);
+  AddSpeculateFlags(serve, &options->speculate);
   serve
       .AddOption("--chunk", server.engine.chunk_rows,
                  "tokens of prompts read together: speed against scratch memory")

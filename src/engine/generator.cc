@@ -49,9 +49,11 @@ class Generation {
     const std::size_t most = std::max(request.generated, TokenLimit(request, files_.model.config));
     SchedulerOptions scheduler{.tokenizer = &files_.tokenizer,
                                .eos_ids = files_.eos_ids,
-                               .max_rows = std::min(ChunkRows(), request.tokens.size()),
+                               .max_rows = std::max(std::min(ChunkRows(), request.tokens.size()),
+                                                    1 + MostGuesses(options_.speculate)),
                                .max_running = 1,
-                               .interrupt = options_.cancel};
+                               .interrupt = options_.cancel,
+                               .speculate = options_.speculate};
     const arch::KvLayout layout(files_.model.config, arch::Numerics::Stored());
     const Footprint footprint = PlanFootprint(
         files_.model, layout,
@@ -108,6 +110,7 @@ class Generation {
             .read_tokens = outcome.read_tokens,
             .prefill_seconds = outcome.prefill_seconds,
             .decode_seconds = outcome.decode_seconds,
+            .drafts = outcome.drafts,
             .state_bytes = outcome.state ? outcome.state->bytes() : 0,
             .scratch_bytes = scheduler_->scratch_bytes(),
             .fixed_state_bytes = pool()->layout().fixed_bytes,

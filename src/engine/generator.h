@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "engine/model_files.h"
 #include "engine/request.h"
+#include "engine/speculation.h"
 #include "model/disk_experts.h"
 #include "text/tokenizer.h"
 
@@ -32,6 +33,7 @@ struct GenerateOptions {
   std::optional<std::size_t> prompt_tokens = {};  // of a longer prompt only so many are read
   std::optional<std::uint64_t> ram_bytes = {};    // what needs more is refused (engine/footprint.h)
   std::optional<std::size_t> logprobs = {};       // of every token drawn, with so many alternatives
+  SpeculateOptions speculate = {};                // changes speed, not results
   // Where to write the state when generation is cancelled or has reached its limit; empty: nowhere.
   std::string snapshot = {};
   const std::atomic<bool>* cancel =
@@ -43,6 +45,7 @@ struct GenerateResult {
   std::size_t prompt_tokens = 0, generated_tokens = 0;
   std::size_t read_tokens = 0;  // of the prompt, by this run: what prefill_seconds were spent on
   double prefill_seconds = 0, decode_seconds = 0;
+  DraftCounts drafts = {};
   bool snapshot_written = false;
   std::uint64_t seed = 0;  // that the text was drawn with: a resumed one's is the snapshot's
   std::size_t state_bytes = 0, scratch_bytes = 0;

@@ -65,10 +65,10 @@ struct SchedulerOptions {
   std::uint64_t state_bytes = cache::Pool::kUnlimited;
   bool keep_prefixes = false;                    // states of texts, for texts that begin like them
   const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
-  SpeculateOptions speculate = {};
   // Of a model whose experts stay on disk. A prompt that is read alone then takes max_rows a pass,
   // whatever the time: each pass reads every expert.
   ExpertMemoryOptions experts = {};
+  SpeculateOptions speculate = {};
 };
 
 struct StepReport {

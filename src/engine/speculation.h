@@ -33,6 +33,9 @@ namespace hadal::engine {
 
 enum class Drafting { kOff, kLookup, kMtp, kAuto };
 inline constexpr const char* kDraftingNames[] = {"off", "ngram", "mtp", "auto"};
+inline const char* DraftingName(Drafting drafting) {
+  return kDraftingNames[static_cast<std::size_t>(drafting)];
+}
 std::optional<Drafting> DraftingByName(std::string_view name);
 
 struct SpeculateOptions {

@@ -67,7 +67,8 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
       .keep_prefixes = options.keep_prefixes,
       .interrupt = &engine->stop_,
       .experts = {.bytes = engine::HeldExpertBytes(engine->footprint_, options.ram_bytes),
-                  .profile = options.experts_profile}};
+                  .profile = options.experts_profile},
+      .speculate = options.speculate};
   HADAL_TRY(engine->scheduler_,
             engine::Scheduler::Create(files.model, *engine->threads_, scheduler));
   engine->thread_ = std::thread([engine = engine.get()] { engine->Loop(); });
@@ -91,7 +92,8 @@ void EngineThread::Loop() {
     {
       const std::lock_guard lock(mutex_);
       ++figures_.steps;
-      figures_.decode_tokens += report.decode_rows;
+      figures_.decode_tokens += report.decode_rows + report.drafts.accepted;
+      figures_.drafts += report.drafts;
       figures_.prompt_tokens += report.prompt_rows;
       figures_.busy_seconds += report.seconds;
       if (report.decode_rows > 0) figures_.decode_seconds += report.seconds;

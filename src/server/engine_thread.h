@@ -33,6 +33,7 @@ struct EngineOptions {
   bool keep_prefixes = true;         // engine/prefixes.h
   // For them, besides what requests leave; absent: as much as two of the longest requests.
   std::optional<std::uint64_t> prefix_bytes = {};
+  engine::SpeculateOptions speculate = {};
 };
 
 // What the thread has done since it began; rates are differences of two of these.
@@ -42,6 +43,7 @@ struct EngineFigures {
   std::size_t running = 0, waiting = 0;                             // requests, after the last step
   std::uint64_t state_bytes = 0;                                    // of those that run
   cache::PrefixFigures prefixes = {};
+  engine::DraftCounts drafts = {};
   Histogram step_tokens{TokenBounds()};  // rows of a pass
 };
 

@@ -152,10 +152,27 @@ void Metrics::Counters(const StatusParts& parts, std::string* out) const {
   for (std::size_t i = 0; i < cache::kPrefixMisses; ++i)
     Value("prefix_cache_misses_total", static_cast<double>(figures.prefixes.misses[i]), out,
           fmt::format(",reason=\"{}\"", cache::PrefixMissName(static_cast<cache::PrefixMiss>(i))));
+  Drafts(figures.drafts, out);
   Type("counter", "request_success_total", out);
   for (const auto& [reason, count] : finished_)
     Value("request_success_total", static_cast<double>(count), out,
           fmt::format(",finished_reason=\"{}\"", reason));
+}
+
+void Metrics::Drafts(const engine::DraftCounts& drafts, std::string* out) const {
+  const std::pair<const char*, std::uint64_t> counters[] = {
+      {"spec_decode_num_drafts_total", drafts.drafts},
+      {"spec_decode_num_draft_tokens_total", drafts.tried},
+      {"spec_decode_num_accepted_tokens_total", drafts.accepted}};
+  for (const auto& [name, value] : counters) {
+    Type("counter", name, out);
+    Value(name, static_cast<double>(value), out);
+  }
+  constexpr const char* kByPosition = "spec_decode_num_accepted_tokens_per_pos_total";
+  Type("counter", kByPosition, out);
+  for (std::size_t i = 0; i < drafts.tried_at.size() && drafts.tried_at[i] > 0; ++i)
+    Value(kByPosition, static_cast<double>(drafts.accepted_at[i]), out,
+          fmt::format(",position=\"{}\"", i));
 }
 
 void Metrics::Histograms(const StatusParts& parts, std::string* out) const {

@@ -370,6 +370,30 @@ TEST_F(ServerTest, MetricsCountWhatWasDone) {
     EXPECT_NE(text.find(name), std::string::npos) << name;
 }
 
+TEST(Server, GuessesChangeNoTextAndAreCounted) {
+  const std::string body = Chat(R"("max_tokens":40,"seed":3,"ignore_eos":true)");
+  TestServer plain;
+  const Reply want = plain.Post("/v1/chat/completions", body);
+  ServerOptions options = TestServer::Options();
+  options.engine.speculate = {.drafting = engine::Drafting::kMtp, .depth = 2};
+  TestServer server(options);
+  const Reply got = server.Post("/v1/chat/completions", body);
+  EXPECT_EQ(Text(got.json(), {"choices", "0", "message", "content"}),
+            Text(want.json(), {"choices", "0", "message", "content"}));
+  const std::string metrics = server.Get("/metrics").body;
+  for (const char* name :
+       {"spec_decode_num_drafts_total{", "spec_decode_num_draft_tokens_total{",
+        "spec_decode_num_accepted_tokens_total{", "spec_decode_num_accepted_tokens_per_pos_total{"})
+    EXPECT_NE(metrics.find(name), std::string::npos) << metrics;
+  for (const char* position : {"position=\"0\"", "position=\"1\""})
+    EXPECT_NE(metrics.find(position), std::string::npos) << metrics;
+  // The first token comes from the prompt's pass; every other one is counted once.
+  EXPECT_NE(
+      metrics.find("hadal:generation_tokens_total{model_name=\"embedded\",engine=\"0\"} 39\n"),
+      std::string::npos)
+      << metrics;
+}
+
 TEST(Server, RefusesWhatItCannotQueue) {
   ServerOptions options = TestServer::Options();
   options.engine.parallel = 1;

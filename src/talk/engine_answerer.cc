@@ -83,7 +83,8 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
                  .keep_prefixes = true,
                  .interrupt = &stop,
                  .experts = {.bytes = engine::HeldExpertBytes(footprint, options.ram_bytes),
-                             .profile = options.experts_profile}}));
+                             .profile = options.experts_profile},
+                 .speculate = options.speculate}));
   return made;
 }
 

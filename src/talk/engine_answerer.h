@@ -19,6 +19,7 @@ struct EngineOptions {
   std::optional<std::size_t> max_tokens = {};  // of an answer; absent: what is left of the context
   std::optional<std::uint64_t> ram_bytes = {};
   std::string experts_profile = {};  // engine/expert_memory.h
+  engine::SpeculateOptions speculate = {};
 };
 
 class EngineAnswerer : public Answerer {

@@ -1,0 +1,150 @@
+// How many guesses are tried: from how often they were right, and from what rows cost. That texts
+// are the same: scheduler_test.cc here and in tests/.
+#include "engine/speculation.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/depth_choice.h"
+
+namespace hadal::engine {
+namespace {
+
+using Ids = std::vector<std::int32_t>;
+using Depths = std::vector<std::size_t>;
+
+TEST(Acceptance, IsLearntByClassUpToTheFirstWrongGuess) {
+  Acceptance acceptance;
+  const std::vector<Guess> guesses = {{1, 0}, {2, 1}, {3, 2}, {4, 3}};
+  for (int i = 0; i < 200; ++i) acceptance.Saw(guesses, Ids{1, 2, 9, 4});
+  EXPECT_GT(acceptance.Chance(0), 0.95);
+  EXPECT_GT(acceptance.Chance(1), 0.95);
+  EXPECT_LT(acceptance.Chance(2), 0.05);
+  EXPECT_EQ(acceptance.Chance(3), 0.5);  // behind a wrong one nothing is known
+  acceptance.Saw(guesses, {});
+  EXPECT_GT(acceptance.Chance(0), 0.95);
+}
+
+TEST(Acceptance, ATextLearnsFasterThanAllOfThem) {
+  Acceptance all;
+  for (int i = 0; i < 200; ++i) all.Saw(std::vector<Guess>{{1, 0}}, Ids{1});
+  Acceptance text = all.AsPrior();
+  EXPECT_EQ(text.Chance(0), all.Chance(0));
+  for (int i = 0; i < 5; ++i) {
+    text.Saw(std::vector<Guess>{{1, 0}}, Ids{2});
+    all.Saw(std::vector<Guess>{{1, 0}}, Ids{2});
+  }
+  EXPECT_LT(text.Chance(0), all.Chance(0) - 0.2);
+}
+
+TEST(DecodeCosts, KeepNumbersOfRowsApart) {
+  DecodeCosts costs;
+  EXPECT_EQ(costs.Seconds(3), 0);
+  for (int i = 0; i < 5; ++i) {
+    costs.Measured(1, 1.0);
+    costs.Measured(2, 1.1);
+    costs.Measured(4, 3.0);
+  }
+  EXPECT_EQ(costs.Seconds(1), 1.0);
+  EXPECT_EQ(costs.Seconds(2), 1.1);
+  EXPECT_EQ(costs.Seconds(4), 3.0);
+  EXPECT_NEAR(costs.Seconds(8), 6.0, 1e-9);
+  EXPECT_EQ(costs.Seconds(0), 0);
+  EXPECT_GT(costs.Seconds(1000), costs.Seconds(100));
+}
+
+TEST(DecodeCosts, OneSlowPassMovesNothing) {
+  DecodeCosts costs;
+  for (int i = 0; i < 9; ++i) costs.Measured(1, i == 4 ? 50.0 : 1.0);
+  EXPECT_EQ(costs.Seconds(1), 1.0);
+}
+
+TEST(DecodeCosts, WhatWasNotRunIsExpectedInProportion) {
+  DecodeCosts costs({10, 12, 13});
+  costs.Measured(1, 2.0);
+  EXPECT_NEAR(costs.Seconds(2), 2.4, 1e-9);
+  EXPECT_NEAR(costs.Seconds(3), 2.6, 1e-9);
+  costs.Measured(2, 4.0);  // it is dearer than that
+  EXPECT_NEAR(costs.Seconds(3), 4.0 * 13 / 12, 1e-9);
+}
+
+// Found out long ago, with a context that is no longer the same.
+TEST(DecodeCosts, OldPassesAreForgotten) {
+  DecodeCosts costs({1, 1.5});
+  costs.Measured(2, 100.0);
+  for (int i = 0; i < 2000; ++i) costs.Measured(1, 2.0);
+  EXPECT_NEAR(costs.Seconds(2), 3.0, 1e-9);
+}
+
+double Linear(std::size_t rows) { return static_cast<double>(rows); }
+double Flat(std::size_t rows) { return 1 + 0.1 * static_cast<double>(rows - 1); }
+
+TEST(DepthChoice, RowsThatCostAsMuchAsAPassAreNotTried) {
+  EXPECT_EQ(ChooseDepths({{0.99, 0.99}, {0.9}}, 9, Linear), (Depths{0, 0}));
+}
+
+TEST(DepthChoice, CheapRowsAreTriedWhileTheyAreLikely) {
+  EXPECT_EQ(ChooseDepths({{0.9, 0.9, 0.1, 0.9}}, 9, Flat), Depths{2});
+  EXPECT_EQ(ChooseDepths({{0.05}}, 9, Flat), Depths{0});
+  EXPECT_EQ(ChooseDepths({{1, 1, 1, 1}}, 9, Flat), Depths{4});
+}
+
+TEST(DepthChoice, EachTextHasItsOwn) {
+  EXPECT_EQ(ChooseDepths({{0.9, 0.9}, {0.01}, {}, {0.8}}, 9, Flat), (Depths{2, 0, 0, 1}));
+}
+
+TEST(DepthChoice, TheLikeliestGetTheRoom) {
+  EXPECT_EQ(ChooseDepths({{0.5, 0.5}, {0.9, 0.9}}, 2, Flat), (Depths{0, 2}));
+  EXPECT_EQ(AllDepths({{0.5, 0.5}, {0.9, 0.9}}, 3), (Depths{2, 1}));
+  EXPECT_EQ(AllDepths({{0.5}, {}}, 3), (Depths{1, 0}));
+}
+
+// A second row alone does not pay, four together do: kernels that take rows in fours.
+TEST(DepthChoice, LooksBeyondADearRow) {
+  const auto stairs = [](std::size_t rows) { return rows == 1 ? 1.0 : 2.2; };
+  EXPECT_EQ(ChooseDepths({{0.95}}, 9, stairs), Depths{0});
+  EXPECT_EQ(ChooseDepths({{0.95, 0.95, 0.95}}, 9, stairs), Depths{3});
+}
+
+TEST(DepthChoice, NothingIsTriedWithoutAMeasurement) {
+  EXPECT_EQ(ChooseDepths({{1, 1}}, 9, [](std::size_t) { return 0.0; }), Depths{0});
+  EXPECT_EQ(ChooseDepths({}, 9, Flat), Depths());
+}
+
+TEST(DraftTrial, WhatLosesRestsForLongerEachTime) {
+  DraftTrial trial;
+  std::size_t asked = 0;
+  for (int pass = 0; pass < 20'000; ++pass) {
+    if (trial.asks()) {
+      ++asked;
+      trial.Passed(0.5, 1);
+    } else {
+      trial.Rested();
+    }
+  }
+  EXPECT_LE(asked, 7 * DraftTrial::kFirst);
+  EXPECT_GE(asked, 4 * DraftTrial::kFirst);
+}
+
+TEST(DraftTrial, WhatWinsGoesOnUntilItLoses) {
+  DraftTrial trial;
+  for (int pass = 0; pass < 1000; ++pass) {
+    ASSERT_TRUE(trial.asks());
+    trial.Passed(2, 1);
+  }
+  EXPECT_TRUE(trial.won());
+  std::size_t passes = 0;
+  for (; trial.asks(); ++passes) trial.Passed(0, 1);
+  EXPECT_LE(passes, 2 * DraftTrial::kLater);
+}
+
+TEST(Speculate, OptionsAreChecked) {
+  EXPECT_EQ(DraftingByName("ngram"), Drafting::kLookup);
+  EXPECT_FALSE(DraftingByName("always"));
+  for (const char* name : kDraftingNames) EXPECT_STREQ(DraftingName(*DraftingByName(name)), name);
+  EXPECT_EQ(MostGuesses({}), 0u);
+  EXPECT_EQ(MostGuesses({.drafting = Drafting::kMtp}), 1u);
+  EXPECT_EQ(MostGuesses({.drafting = Drafting::kMtp, .depth = 3}), 3u);
+}
+
+}  // namespace
+}  // namespace hadal::engine
