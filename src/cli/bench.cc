@@ -122,7 +122,8 @@ void AddBench(Command app, Work* work) {
       "--speculate", command->speculate,
       "instead: what guessing tokens is worth, of a pass of 1 to 4 rows, and in prose, chat and "
       "copied text");
-  for (const char* name : {"--prefill", "--prefill-depth", "--batch", "--fill", "--svg"})
+  for (const char* name :
+       {"--prefill", "--prefill-depth", "--prefix", "--batch", "--fill", "--svg", "--experts"})
     speculate.Excludes(sub.Find(name));
   sub.AddFlag("--json", command->json, "print one JSON object");
   sub.OnChosen([command, prefill, depth, work] {

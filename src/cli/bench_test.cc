@@ -46,8 +46,8 @@ TEST(Bench, PrintsJsonAndDrawsWhatItMeasured) {
 TEST(Bench, SaysWhatGuessesWouldHaveToGain) {
   const testing::TempFolder folder;
   WriteModel(folder.File("m"));
-  const Outcome done = Call({"bench", "--speculate", "-m", folder.File("m"), "--quick", "--depth",
-                             "1K,9996", "--json", "--threads", "1"});
+  const Outcome done = Call(
+      {"bench", "--speculate", "-m", folder.File("m"), "--quick", "--depth", "1K,9996", "--json"});
   ASSERT_EQ(done.code, 0) << done.errors;
   const Json json = ParseJson(done.out).value();
   ASSERT_EQ(json.Find("rows")->AsArray()->size(), 2u);

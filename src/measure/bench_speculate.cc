@@ -229,7 +229,7 @@ Status MeasureTexts(const BenchOptions& options, const engine::ModelFiles& files
 Result<SpeculateReport> RunSpeculateBench(const BenchOptions& options,
                                           const std::function<void(const std::string&)>& on_step) {
   SpeculateReport report;
-  Threads threads(options.threads.empty() ? 0 : options.threads[0]);
+  Threads threads(options.threads.empty() ? Threads::HardwareCount() : options.threads[0]);
   report.threads = threads.count();
   auto files = engine::OpenModel(options.model);
   if (files.ok()) {

@@ -17,8 +17,8 @@ Table RowsTable(const SpeculateReport& report) {
       return fmt::format("{:.2f}x", rows.seconds[i] / rows.seconds[0]);
     };
     const bool mtp = rows.mtp_seconds > 0;
-    table.Row({FormatCount(rows.depth), FormatDuration(rows.seconds[0]), of(1), of(2), of(3),
-               mtp ? fmt::format("{:.2f}x", rows.mtp_seconds / rows.seconds[0]) : "",
+    table.Row({FormatCount(rows.depth), fmt::format("{:.2f} ms", 1e3 * rows.seconds[0]), of(1),
+               of(2), of(3), mtp ? fmt::format("{:.2f}x", rows.mtp_seconds / rows.seconds[0]) : "",
                Share(rows.break_even(false)), mtp ? Share(rows.break_even(true)) : ""});
   }
   return table;
