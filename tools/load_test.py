@@ -30,7 +30,8 @@ async def stream(port, tokens, times):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     moments = [time.perf_counter()]
     writer.write(request("/v1/chat/completions", {
-        "messages": FOX, "max_tokens": tokens, "ignore_eos": True, "stream": True}))
+        "messages": FOX, "max_tokens": tokens, "ignore_eos": True, "stream": True,
+        "thinking": {"type": "disabled"}}))
     while line := await reader.readline():
         if b'"delta":{"content":' in line:
             moments.append(time.perf_counter())

@@ -281,6 +281,7 @@ void Generations::Finish(Active& active) {
     ended.answers.push_back(std::move(choice.answer));
   }
   seconds_each_ += 0.1 * (ended.seconds - seconds_each_);
+  on_ended_(ended);  // before the client knows: its next request is to find what is remembered
   if (!active.gone) {
     if (ended.failed) {
       for (const Answer& answer : ended.answers)
@@ -294,7 +295,6 @@ void Generations::Finish(Active& active) {
       active.sink->Finished(ended.answers);
     }
   }
-  on_ended_(ended);
 }
 
 void Generations::Gone(const std::string& id) {
