@@ -138,11 +138,11 @@ class ResponseStream : public AnswerSink {
   void Progress(std::size_t, std::size_t, double) override {}
 
   void Delta(const AnswerDelta& delta) override {
-    Json logprobs = LogprobsOf(model_, options_, delta.tokens);
-    for (const AnswerPiece& piece : delta.pieces) {
-      Take(piece, logprobs);
-      logprobs = Json(Json::Array());
-    }
+    // Those of tokens whose text is held back come with the next text.
+    const Json logprobs = LogprobsOf(model_, options_, delta.tokens);
+    waiting_logprobs_.insert(waiting_logprobs_.end(), logprobs.AsArray()->begin(),
+                             logprobs.AsArray()->end());
+    for (const AnswerPiece& piece : delta.pieces) Take(piece);
   }
 
   void Done(const Answer& answer) override {
@@ -169,7 +169,7 @@ class ResponseStream : public AnswerSink {
   void Alive() override { stream_.Comment("keep-alive"); }
 
  private:
-  void Take(const AnswerPiece& piece, const Json& logprobs) {
+  void Take(const AnswerPiece& piece) {
     switch (piece.kind) {
       case Kind::kReasoning:
         if (open_ != Kind::kReasoning)
@@ -184,9 +184,7 @@ class ResponseStream : public AnswerSink {
                     {{"content_index", 0}, {"part", TextPart("", Json::Array())}});
         }
         text_ += piece.text;
-        KeepLogprobs(logprobs);
-        return SayOfItem("response.output_text.delta",
-                         {{"content_index", 0}, {"delta", piece.text}, {"logprobs", logprobs}});
+        return SayText(piece.text);
       case Kind::kCallBegin:
         call_ = {piece.call_id, piece.text, ""};
         return Open(Kind::kCallBegin, "fc_",
@@ -210,8 +208,11 @@ class ResponseStream : public AnswerSink {
         {{"output_index", std::uint64_t{output_.size()}}, {"item", item()}});
   }
 
-  void KeepLogprobs(const Json& logprobs) {
-    for (const Json& item : *logprobs.AsArray()) logprobs_.push_back(item);
+  void SayText(const std::string& text) {
+    Json::Array logprobs = std::exchange(waiting_logprobs_, {});
+    logprobs_.insert(logprobs_.end(), logprobs.begin(), logprobs.end());
+    SayOfItem("response.output_text.delta",
+              {{"content_index", 0}, {"delta", text}, {"logprobs", std::move(logprobs)}});
   }
 
   void Close(const char* status) {
@@ -262,7 +263,7 @@ class ResponseStream : public AnswerSink {
 
   std::optional<Kind> open_;  // kCallBegin: a call
   std::string item_id_, text_;
-  Json::Array logprobs_;
+  Json::Array logprobs_, waiting_logprobs_;
   AnswerCall call_;
 };
 
