@@ -80,14 +80,14 @@ std::uint64_t ExpertBytes(const BenchSubject& subject, std::size_t threads) {
   };
   const std::uint64_t depth =
       std::max(most(Depths(options, subject.model.config)), most(options.prefill_depth));
-  const engine::Footprint footprint = engine::PlanFootprint(
+  engine::Footprint footprint = engine::PlanFootprint(
       subject.model, subject.layout,
       {.tokens = depth + std::max<std::uint64_t>(most(options.prefill), kMostStepTokens),
        .sequences = 1 + most(options.batch),
        .chunk_tokens = MostRows(options),
        .threads = threads});
-  const std::uint64_t held = engine::HeldExpertBytes(footprint, options.ram_bytes);
-  return held - std::min(held, OwnBytes(options));
+  footprint.program += OwnBytes(options);
+  return engine::HeldExpertBytes(footprint, options.ram_bytes);
 }
 
 Status RunThreads(BenchSubject& subject, std::size_t count, BenchReport& report) {
