@@ -19,7 +19,8 @@ std::uint64_t Bytes(const StorageRules& rules, const char* name, std::uint64_t r
   return PackedBytes(rules.PackingOf(module), rows, cols);
 }
 
-constexpr std::uint64_t kNumbers = 256 * 512;
+constexpr std::uint64_t kRows = 256, kCols = 512, kNumbers = kRows * kCols;
+constexpr std::uint64_t kSquares = 8;  // blocks of 128x128
 constexpr const char* kUp = "model.layers.3.mlp.experts.0.up_proj";
 constexpr const char* kQuery = "model.layers.3.self_attn.q_proj";
 
@@ -39,8 +40,8 @@ TEST(Packing, RoundsPartsOfBlocksUp) {
 TEST(Quantization, Fp8OfEachFamily) {
   const char* const entry = R"({"quant_method": "fp8", "activation_scheme": "dynamic",
       "weight_block_size": [128, 128], "modules_to_not_convert": ["lm_head", "mlp.gate"]})";
-  EXPECT_EQ(Bytes(Rules(entry, Family::kMla), kQuery), kNumbers + 8 * 4);
-  EXPECT_EQ(Bytes(Rules(entry), kQuery), kNumbers + 8 * 2);
+  EXPECT_EQ(Bytes(Rules(entry, Family::kMla), kQuery), kNumbers + kSquares * 4);
+  EXPECT_EQ(Bytes(Rules(entry), kQuery), kNumbers + kSquares * 2);
   EXPECT_EQ(Bytes(Rules(entry), "lm_head"), 2 * kNumbers);
   EXPECT_EQ(Bytes(Rules(R"({"quant_method": "fp8", "activation_scheme": "static"})"), kQuery),
             kNumbers + 8);
@@ -48,17 +49,17 @@ TEST(Quantization, Fp8OfEachFamily) {
 
 // A word of eight numbers; a group's scale, and its zero point in a word of eight.
 TEST(Quantization, AwqAndGptq) {
-  const std::uint64_t groups = 256 * 4, packed = kNumbers / 2 + groups * 2 + groups / 2;
+  const std::uint64_t groups = kRows * 4, packed = kNumbers / 2 + groups * 2 + groups / 2;
   EXPECT_EQ(Bytes(Rules(R"({"quant_method": "awq", "bits": 4, "group_size": 128,
                             "zero_point": true, "version": "gemm"})"),
                   kQuery),
             packed);
   const StorageRules gptq =
       Rules(R"({"quant_method": "gptq", "bits": 4, "group_size": 128, "desc_act": false})");
-  EXPECT_EQ(Bytes(gptq, kQuery), packed + 512 * 4);  // and an index of groups
+  EXPECT_EQ(Bytes(gptq, kQuery), packed + kCols * 4);  // and an index of groups
   EXPECT_EQ(Bytes(gptq, "lm_head"), 2 * kNumbers);
   EXPECT_EQ(Bytes(Rules(R"({"quant_method": "gptq", "bits": 8, "group_size": -1})"), kQuery),
-            kNumbers + 256 * 3 + 512 * 4);
+            kNumbers + kRows * 3 + kCols * 4);
 }
 
 TEST(Quantization, Modelopt) {
@@ -104,12 +105,12 @@ TEST(Quantization, CompressedTensors) {
       "strategy": "channel"})",
                         R"({"dynamic": true})"),
                   kUp),
-            kNumbers + 256 * 2);
+            kNumbers + kRows * 2);
   EXPECT_EQ(Bytes(group("int-quantized", R"({"num_bits": 8, "type": "int",
       "strategy": "channel"})",
                         R"({"dynamic": true})"),
                   kUp),
-            kNumbers + 256 * 2);
+            kNumbers + kRows * 2);
   EXPECT_EQ(Bytes(group("nvfp4-pack-quantized", R"({"num_bits": 4, "type": "float",
       "strategy": "tensor_group", "group_size": 16})",
                         R"({"dynamic": "local"})"),

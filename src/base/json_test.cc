@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace hadal {
@@ -63,7 +64,7 @@ TEST(Json, FindsARepeatedKeyAmongMany) {
 TEST(Json, ErrorsStayShortAndOnOneLine) {
   const std::string odd = std::string(100000, 'x') + "\\n";
   for (const std::string& text :
-       {"[\"" + odd, "{\"" + odd + "\":1,\"" + odd + "\":2}", "[\n" + odd}) {
+       {"[\"" + odd, fmt::format("{{\"{}\":1,\"{}\":2}}", odd, odd), "[\n" + odd}) {
     const auto json = ParseJson(text);
     ASSERT_FALSE(json.ok());
     EXPECT_LT(json.error().what.size(), 250u);

@@ -1,8 +1,9 @@
 // A pool of worker threads that share out ranges.
 //
 // Run(n, f) calls f(i) once for every i in [0, n). Thread w of W begins with the block
-// [n*w/W, n*(w+1)/W), piece by piece, and then takes pieces that others have not begun: on a machine
-// that has other work to do, nobody waits for a thread that is not running unless it holds a piece.
+// [n*w/W, n*(w+1)/W), piece by piece, and then takes pieces that others have not begun: on a
+// machine that has other work to do, nobody waits for a thread that is not running unless it holds
+// a piece.
 // Which thread computes an item must not change what it computes: callers give each output element
 // to exactly one item, so results do not depend on the number of threads.
 //
@@ -25,8 +26,8 @@ namespace hadal {
 
 class Threads {
  public:
-  // Of a block, if it has so many items: what a thread holds at a time. Whoever cuts work into items
-  // for it gives every thread so many.
+  // Of a block, if it has so many items: what a thread holds at a time. Whoever cuts work into
+  // items for it gives every thread so many.
   static constexpr std::size_t kPieces = 4;
 
   // count >= 1; the caller's thread is one of them. Where the system gives fewer, it works with

@@ -1,5 +1,7 @@
 #include "chat/call_grammar.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <optional>
 #include <string>
@@ -90,7 +92,8 @@ class CallWriter {
       return Fail(Code::kInvalid, "{}.properties: found {}, expected an object", place,
                   properties->KindName());
     for (const auto& [key, property] : *properties->AsObject()) {
-      HADAL_TRY(const Piece piece, Parameter(schemas, key, property, place + ".properties." + key));
+      HADAL_TRY(const Piece piece,
+                Parameter(schemas, key, property, fmt::format("{}.properties.{}", place, key)));
       items.push_back({piece, std::erase(required, key) > 0});
     }
     // What is required and not described is an additional one.
@@ -98,7 +101,8 @@ class CallWriter {
     const Json* others = schema.Find("additionalProperties");
     if (others == nullptr) others = &anything;
     for (const std::string& key : required) {
-      HADAL_TRY(const Piece piece, Parameter(schemas, key, *others, place + "." + key));
+      HADAL_TRY(const Piece piece,
+                Parameter(schemas, key, *others, fmt::format("{}.{}", place, key)));
       items.push_back({piece, true});
     }
     return b_.InOrder(items, b_.Text("\n"), std::nullopt);

@@ -1,6 +1,8 @@
 // hadal completion: what a shell needs to complete command lines of hadal.
 #include "cli/completion.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <functional>
 #include <memory>
@@ -44,7 +46,8 @@ std::string ValueArms(const CommandInfo& program, const char* choices, const cha
     for (const OptionInfo& option : command.options) {
       if (!option.takes_value || option.names.empty()) continue;
       std::vector<std::string> patterns;
-      for (const std::string& name : option.names) patterns.push_back(Quoted(path + ":" + name));
+      for (const std::string& name : option.names)
+        patterns.push_back(Quoted(fmt::format("{}:{}", path, name)));
       const std::string action = option.choices.empty()
                                      ? std::string(files)
                                      : fmt::format(fmt::runtime(choices), Join(option.choices));

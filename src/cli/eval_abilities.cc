@@ -45,7 +45,7 @@ Status Abilities(AbilityFlags flags) {
         progress->Set(done);
       });
   progress.reset();
-  HADAL_TRY_STATUS(abilities);
+  if (!abilities.ok()) return abilities.error();
   Table table({"ability", ">right", ">of", ">%"});
   Json::Array rows;
   for (const eval::Ability& a : *abilities) {

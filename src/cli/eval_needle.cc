@@ -73,7 +73,7 @@ Status Needle(NeedleFlags flags) {
              std::fprintf(stderr, "hadal: %.*s\n", static_cast<int>(line.size()), line.data());
            }});
   progress.reset();
-  HADAL_TRY_STATUS(result);
+  if (!result.ok()) return result.error();
   if (!flags.svg.empty()) {
     const std::string name = std::filesystem::path(files.directory).filename().string();
     HADAL_TRY_STATUS(io::WriteFile(flags.svg, eval::NeedleSvg(*result, name)));

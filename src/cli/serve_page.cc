@@ -21,7 +21,7 @@ Result<std::string> PlanJson(const std::string& model) {
   models.push_back(std::move(served));
   HADAL_TRY(const plan::Accounting accounting,
             plan::MakeAccounting("published", "fp8-equivalent", false));
-  Json data = plan::PageData(models, {1024, 1024 * 1024}, accounting);
+  Json data = plan::PageData(models, {1024, 1 << 20}, accounting);
   data.Set("served", kServed);
   return data.Dump();
 }

@@ -151,8 +151,7 @@ Result<QuantizeReport> QuantizeCheckpoint(const std::string& in, const std::stri
   const CheckpointFiles files{.config = ConfigFor(options.to, checkpoint, *config),
                               .tokenizer = checkpoint.directory()};
   const auto give = [&](std::size_t i, TensorSink& sink) -> Status {
-    const Status given =
-        CopyOrConvert(found[i], targets[i].format, *config, options.chunk_numbers, sink);
+    Status given = CopyOrConvert(found[i], targets[i].format, *config, options.chunk_numbers, sink);
     if (given.ok()) return given;
     const std::string& name = specs[i].name;
     return Within(fmt::format("{}: tensor \"{}\"", checkpoint.FileOf(name), name), given.error());

@@ -79,9 +79,9 @@ class CheckpointWriter {
     sink_.file_ = &file;
     for (const ShardItem* item : plan_.ItemsOf(shard)) {
       for (const std::size_t tensor : item->tensors) {
-        const Status given = give_(tensor, sink_);
+        Status given = give_(tensor, sink_);
         HADAL_TRY_STATUS(sink_.failed_);
-        HADAL_TRY_STATUS(given);
+        if (!given.ok()) return given;
       }
       HADAL_TRY_STATUS(sink_.Append(sink_.scales_));
       sink_.scales_.clear();

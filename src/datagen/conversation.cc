@@ -6,7 +6,6 @@
 
 namespace hadal::datagen {
 
-using chat::Message;
 using chat::Role;
 
 void Conversation::System(std::string text, std::vector<Json> tools) {

@@ -1,5 +1,7 @@
 #include "datagen/recall.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -43,9 +45,8 @@ constexpr NeedleForm kForms[] = {
 std::string NewKey(Half half, Random* random) {
   for (;;) {
     const Words kinds[] = {Words::kAdjectives, Words::kColours, Words::kMaterials};
-    const std::string key =
-        AnyWord(AnyOf(kinds, random), random) + " " +
-        AnyWord(random->Below(4) == 0 ? Words::kAnimals : Words::kThings, random);
+    std::string key = AnyWord(AnyOf(kinds, random), random) + " " +
+                      AnyWord(random->Below(4) == 0 ? Words::kAnimals : Words::kThings, random);
     if (BelongsTo(half, std::string_view(key))) return key;
   }
 }
@@ -89,7 +90,7 @@ std::string PairsDocument(const RecallOptions& options, Random* random) {
       keys.push_back(key);
       values[key] = AnyWord(Words::kShort, random);
     }
-    text += (text.empty() ? "" : joint) + key + between + values[key];
+    text += fmt::format("{}{}{}{}", text.empty() ? "" : joint, key, between, values[key]);
   }
   return text + ".";
 }

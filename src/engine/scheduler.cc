@@ -206,7 +206,7 @@ Status Scheduler::RunPass(const std::vector<Turn>& turns, const std::vector<mode
   if (!alone()) return forward_.Run(chunks);
   const Stopwatch clock;
   const bool unknown_or_long = predicted == 0 || predicted > options_.step_seconds;
-  const Status run =
+  Status run =
       unknown_or_long ? RunInterruptible(turns[0], chunks, predicted) : forward_.Run(chunks);
   if (run.ok())
     lone_seconds_ = std::min(lone_seconds_ + clock.seconds(), MostLoneSeconds(model_, options_));
@@ -236,7 +236,7 @@ Status Scheduler::RunInterruptible(const Turn& turn, const std::vector<model::Ch
     return flag != nullptr && flag->load(std::memory_order_relaxed);
   };
   bool made_room = false;
-  const Status run = forward_.Run(chunks, [&] {
+  Status run = forward_.Run(chunks, [&] {
     made_room = make_room();
     return made_room || set(&drop_pass_) || set(options_.interrupt);
   });

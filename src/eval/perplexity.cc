@@ -167,7 +167,7 @@ Result<PerplexityResult> Perplexity(const model::Model& model, const text::Token
     });
     if (!scored.ok() && at > 0 && scored.error().code == Code::kCorrupt)
       return Within(fmt::format("in the piece from token {} on", at), scored.error());
-    HADAL_TRY_STATUS(scored);
+    if (!scored.ok()) return scored.error();
   }
   return scorer.result;
 }

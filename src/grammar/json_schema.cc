@@ -1,5 +1,7 @@
 #include "grammar/json_schema.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -327,7 +329,8 @@ class SchemaPieces::Compiler {
       return Fail(Code::kInvalid, "{}.properties: found {}, expected an object", place,
                   given->KindName());
     for (const auto& [name, property] : *given->AsObject()) {
-      HADAL_TRY(const Piece value, Schema(property, place + ".properties." + name, depth + 1));
+      HADAL_TRY(const Piece value,
+                Schema(property, fmt::format("{}.properties.{}", place, name), depth + 1));
       properties.push_back(
           {json_.Member(json_.Literal(Json(name)), value), std::erase(required, name) > 0});
       names.push_back(name);

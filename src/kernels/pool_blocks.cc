@@ -46,7 +46,7 @@ Candidates Gather(const PooledBlock& block, const PoolShape& shape, std::span<fl
 }  // namespace
 
 std::size_t PoolScratchFloats(const PoolShape& shape) {
-  return 2 * (shape.overlaps ? 2 : 1) * shape.ratio * shape.dim;
+  return std::size_t{2} * (shape.overlaps ? 2 : 1) * shape.ratio * shape.dim;
 }
 
 void PoolBlocks(std::span<const PooledBlock> blocks, const PoolShape& shape, View2<float> entries,

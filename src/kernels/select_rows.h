@@ -43,7 +43,8 @@ struct IndexQueries {
 };
 
 // How many rows a thread scores together, at most: while their queries stay in the first-level
-// cache. The fewer heads, the dearer are the keys' decoding and the way to them beside the products.
+// cache. The fewer heads, the dearer are the keys' decoding and the way to them beside the
+// products.
 std::size_t SelectRowsTogether(std::size_t heads, std::size_t dim);
 std::size_t SelectScratchFloats(std::size_t page_entries, std::size_t heads, std::size_t dim);
 void SelectRows(std::span<const IndexedEntries> rows, const IndexQueries& queries,

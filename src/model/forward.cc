@@ -150,12 +150,12 @@ std::size_t Forward::ScratchBytes(const arch::Config& c, const arch::KvLayout& l
               architecture.head_input_bytes(c, max_tokens), mtp ? mtp_input : 0});
 }
 
-Status Forward::Run(std::span<const Chunk> chunks, const std::function<bool()>& stop) {
+Status Forward::Run(std::span<const Chunk> batch, const std::function<bool()>& stop) {
   Impl& f = *impl_;
   HADAL_CHECK(f.context.first_layer == 0 && f.model.selection.embed);
-  f.StartBatch(chunks);
+  f.StartBatch(batch);
   f.Embed(f.batch, f.streams);
-  return f.RunLayers(chunks, stop);
+  return f.RunLayers(batch, stop);
 }
 
 Status Forward::RunFrom(std::span<const Chunk> chunks, View2<const float> streams,

@@ -24,10 +24,10 @@
 namespace hadal::server {
 
 struct GenerationLimits {
-  std::size_t parallel = 8;              // that run at once: as the engine's
-  std::size_t queue = 64;                // that wait besides
-  std::size_t per_key = 0;               // of one key, running or waiting; 0: no limit
-  std::size_t pause_bytes = 256 * 1024;  // that a client has not taken
+  std::size_t parallel = 8;                          // that run at once: as the engine's
+  std::size_t queue = 64;                            // that wait besides
+  std::size_t per_key = 0;                           // of one key, running or waiting; 0: no limit
+  std::size_t pause_bytes = std::size_t{256} << 10;  // that a client has not taken
   double keep_alive_seconds = 10;
   bool prefixes_by_key = false;  // a key's requests go on from states of its own requests alone
 };

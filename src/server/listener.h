@@ -22,7 +22,7 @@ struct ListenerOptions {
   std::string host = "127.0.0.1";  // an address, or a name that resolves to one
   std::uint16_t port = 8080;       // 0: any that is free
   std::size_t max_connections = 4096;
-  std::size_t header_bytes = 64 * 1024;
+  std::size_t header_bytes = std::size_t{64} << 10;
   std::uint64_t body_bytes = std::uint64_t{64} << 20;
   // Of all requests that are being received.
   std::uint64_t all_body_bytes = std::uint64_t{256} << 20;

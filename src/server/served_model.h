@@ -27,7 +27,7 @@ struct ModelOptions {
   std::uint64_t context = 0;
 };
 
-inline constexpr std::uint64_t kDefaultContext = 32 * 1024;
+inline constexpr std::uint64_t kDefaultContext = std::uint64_t{32} << 10;
 
 // What a name says besides which model is meant: "deepseek-chat" does not think.
 struct ModelChoice {
