@@ -160,7 +160,9 @@ Json::Json(std::string v) : value_(std::move(v)) {}
 Json::Json(std::string_view v) : value_(std::string(v)) {}
 Json::Json(Array v) : value_(std::move(v)) {}
 Json::Json(Object v) : value_(std::move(v)) {}
-Json::Json(const Json& other) = default;
+// Not the variant's own copy: where that fails for lack of memory, libstdc++ 12 destroys what was
+// never made, since it takes these kinds for never valueless.
+Json::Json(const Json& other) { value_ = other.value_; }
 Json::Json(Json&& other) noexcept = default;
 Json& Json::operator=(const Json& other) = default;
 Json& Json::operator=(Json&& other) noexcept = default;
