@@ -152,10 +152,11 @@ TEST(ExpertSource, WhatCannotBeReadEndsThePassWithItsError) {
   }
 }
 
-// Hears what is announced, and has nothing.
-class Announcements final : public model::ExpertSource {
+// Hears what is guessed, and has nothing.
+class Guesses final : public model::ExpertSource {
  public:
-  void Announce(std::size_t layer, std::span<const std::uint32_t> experts) override {
+  void Announce(std::size_t, std::span<const std::uint32_t>) override {}
+  void Guess(std::size_t layer, std::span<const std::uint32_t> experts) override {
     heard[layer].insert(experts.begin(), experts.end());
   }
   Result<std::vector<HeldExpert>> Acquire(std::size_t, std::span<const std::uint32_t>) override {
@@ -167,9 +168,9 @@ class Announcements final : public model::ExpertSource {
 };
 
 // What a table of the layer says of a token is known before the token has come.
-TEST(ExpertSource, ExpertsOfGuessedTokensAreAnnouncedWhereTheTokenSaysThem) {
+TEST(ExpertSource, ExpertsOfGuessedTokensAreGuessedWhereTheTokenSaysThem) {
   const model::Model& model = SmallModel(Small::kPublished);
-  Announcements source;
+  Guesses source;
   model::LocalExpertRunner runner(source);
   Threads threads(1);
   auto forward = model::Forward::Create(model, Numerics::Stored(), threads, 4, &runner).value();
