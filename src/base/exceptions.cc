@@ -1,5 +1,7 @@
 #include "base/exceptions.h"
 
+#include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <stdexcept>
@@ -7,8 +9,19 @@
 #include <system_error>
 
 namespace hadal {
+namespace {
 
-Error CaughtError() {
+constexpr std::size_t kKeptBack = std::size_t{4} << 20;  // never written: no memory, only addresses
+std::atomic<void*> kept_back = nullptr;
+
+// What operator new calls where it finds nothing. Behind it new tries again, if it does not throw.
+void NoMemory() {
+  void* memory = kept_back.exchange(nullptr);
+  std::free(memory);
+  if (memory == nullptr || std::uncaught_exceptions() == 0) throw std::bad_alloc();
+}
+
+Error ErrorOfException() {
   try {
     throw;
   } catch (const std::bad_alloc&) {
@@ -26,6 +39,19 @@ Error CaughtError() {
   } catch (...) {
     return Error{Code::kInvalid, "unexpected: an exception of an unknown kind"};
   }
+}
+
+}  // namespace
+
+void KeepMemoryForErrors() {
+  std::free(kept_back.exchange(std::malloc(kKeptBack)));
+  std::set_new_handler(NoMemory);
+}
+
+Error CaughtError() {
+  Error error = ErrorOfException();
+  if (std::get_new_handler() == NoMemory) KeepMemoryForErrors();
+  return error;
 }
 
 }  // namespace hadal

@@ -70,6 +70,7 @@ Status DoWork(int argc, char** argv, std::optional<int>* code) {
 }  // namespace
 
 int Main(int argc, char** argv) {
+  KeepMemoryForErrors();
   std::optional<int> code;
   Status done = Caught([&] { return DoWork(argc, argv, &code); });
   if (done.ok() && (std::fflush(stdout) != 0 || std::ferror(stdout) != 0))

@@ -108,6 +108,7 @@ Status Work(const Arguments& a) {
 int main(int argc, char** argv) {
   ChooseBlasKernels(argv);
   KeepMemory();
+  hadal::KeepMemoryForErrors();
   Arguments arguments;
   CLI::App app("Trains a model of the DeepSeek-V4 architecture.", "hadal-train");
   AddFlags(app, arguments);
