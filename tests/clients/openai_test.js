@@ -18,7 +18,9 @@ test('models', async () => {
 });
 
 test('a chat, whole and streamed, is the same text', async () => {
-  const request = { model: 'embedded', messages: fox, max_tokens: 24, seed: 1 };
+  // So long a prompt is kept: from 16 tokens on.
+  const messages = [{ role: 'system', content: 'You tell stories of animals of the wood.' }, ...fox];
+  const request = { model: 'embedded', messages, max_tokens: 24, seed: 1 };
   const whole = await client.chat.completions.create(request);
   assert.equal(whole.choices[0].finish_reason, 'length');
   assert.equal(whole.usage.completion_tokens, 24);
