@@ -4,7 +4,8 @@
     tools/check_layers.py [ROOT] [--draw]
 
 Exit code 0: clean. 1: violations, one line each. The picture in docs/architecture.md is drawn from
-the same table, without the arrows that follow from others; --draw draws it anew.
+the same table, without the arrows that follow from others; --draw draws it anew. The tables there
+and in CONTRIBUTING.md must say the same.
 """
 import argparse
 import re
@@ -62,6 +63,7 @@ OUTSIDE = {
 MAY_TEST = re.compile(r"src/testing/|src/.*_test\.(cc|h)$|tests/|bench/")  # may include testing/
 CODE = {".cc", ".h", ".inc", ".py", ".sh", ".cmake"}
 MAX_LINES = 800
+TABLE_ROW = re.compile(r"^\| `src/(\w+)` \|.*\| ?([^|]*?) ?\|$", re.MULTILINE)
 PICTURE = re.compile(r"^```mermaid\n.*?^```", re.MULTILINE | re.DOTALL)
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
@@ -173,6 +175,20 @@ def check_picture(root):
         yield "docs/architecture.md: its picture of the layers is not the table's (--draw draws it)"
 
 
+def check_tables(root):
+    """What documents say that a layer may include: its list, or "all but" another."""
+    for name in ("CONTRIBUTING.md", "docs/architecture.md"):
+        page = root / name
+        rows = dict(TABLE_ROW.findall(page.read_text(encoding="utf-8"))) if page.exists() else {}
+        for layer in MAY_INCLUDE if rows else ():
+            said = set(rows.get(layer, "").split())
+            if rows.get(layer, "").startswith("all but "):
+                said = set(MAY_INCLUDE) - {layer, "testing"} - (said - {"all", "but"})
+            if layer not in rows or said != MAY_INCLUDE[layer]:
+                allowed = " ".join(other for other in MAY_INCLUDE if other in MAY_INCLUDE[layer])
+                yield f"{name}: its table has not that {layer} may include: {allowed or 'nothing'}"
+
+
 def draw(root):
     page = root / "docs" / "architecture.md"
     text = page.read_text(encoding="utf-8")
@@ -190,6 +206,7 @@ def check_tree(root):
         yield from check_cmake(root, layer)
     yield from check_references(root)
     yield from check_picture(root)
+    yield from check_tables(root)
 
 
 def main():

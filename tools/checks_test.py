@@ -78,6 +78,21 @@ class Layers(CheckTest):
         self.assertIn("  base --> tensor\n", text)
         self.assertNotIn("  base --> io\n", text)  # base --> tensor --> io says it
 
+    def test_tables(self):
+        self.assertEqual(self.run_tool("check_layers.py", self.root)[0], 0)  # without a table
+        contributing = (TOOLS.parent / "CONTRIBUTING.md").read_text()
+        for old, new in (
+            ("| base tensor io arch |", "| base tensor io |"),
+            ("| all but train |", "| all but train text |"),
+            ("| `src/tensor` |", "| `src/tensors` |"),
+        ):
+            self.assertIn(old, contributing)
+            page = self.write("CONTRIBUTING.md", contributing.replace(old, new, 1))
+            code, output = self.run_tool("check_layers.py", self.root)
+            self.assertEqual(code, 1, new)
+            self.assertEqual(output.count("CONTRIBUTING.md: its table has not that"), 1, output)
+            page.unlink()
+
     def test_violations(self):
         self.expect("src/base/a.cc", '#include "tensor/b.h"\n', "src/base/a.cc:1: ")
         says = "model may include arch base io kernels"
