@@ -22,8 +22,10 @@ using cache::PrefixCache, cache::PrefixTree, cache::PrefixUse, cache::Sequence;
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr int kRounds = 12, kSeeds = 2;
+constexpr bool kEnough = false;  // of them, to say how often something is found
 #else
 constexpr int kRounds = 60, kSeeds = 6;
+constexpr bool kEnough = true;
 #endif
 
 constexpr Small kModels[] = {Small::kPlain, Small::kPublished, Small::kV32};
@@ -143,6 +145,7 @@ TEST(Prefix, StatesThatAreGoneOnFromGiveTheBitsOfAFreshText) {
         reader.Read(texts[random.Below(texts.size())]);
         if (::testing::Test::HasFailure()) return;
       }
+      if (!kEnough) continue;
       const cache::PrefixFigures figures = reader.figures();
       EXPECT_GT(figures.hits, static_cast<std::uint64_t>(kRounds) / 3);
       EXPECT_GT(figures.dropped, static_cast<std::uint64_t>(kRounds) / 6);
@@ -256,6 +259,7 @@ TEST(Prefix, TextsDoNotDependOnWhatIsKept) {
       Serve(SmallModel(which), seed, &all);
       if (::testing::Test::HasFatalFailure()) return;
     }
+    if (!kEnough) continue;
     EXPECT_GT(all.hits, all.lookups / 5);
     EXPECT_GT(all.dropped, 0u);
   }
