@@ -96,7 +96,7 @@ clang:  ## build with clang, without precompiled headers, and run the fast tests
 	$(CTEST) --test-dir build/clang -L unit
 
 # Minutes each under a sanitizer, and no memory that others do not touch too: `make test` runs them.
-ASAN_LEFT_OUT := TypicalMistakes|tiny_long
+ASAN_LEFT_OUT := TypicalMistakes|tiny_long|CallsFitTheirFunctions|EveryTrialIsCountedOnce|MultiplyAdds|ALonePassMakesRoom|MakingRoomStarves
 
 asan:  ## tests under the address and undefined-behaviour sanitizers
 	@$(DEPS) engine test
