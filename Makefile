@@ -102,7 +102,7 @@ asan:  ## tests under the address and undefined-behaviour sanitizers
 	@$(DEPS) engine test
 	cmake --preset asan
 	cmake --build build/asan -j$(JOBS)
-	ASAN_OPTIONS=allocator_may_return_null=1 $(CTEST) --test-dir build/asan -L unit -E '$(ASAN_LEFT_OUT)'
+	ASAN_OPTIONS=allocator_may_return_null=1 $(CTEST) --test-dir build/asan -L 'unit|program' -E '$(ASAN_LEFT_OUT)'
 
 test-aarch64:  ## build for 64-bit ARM and run tests under qemu; Debian on another processor
 	@$(DEPS) engine test aarch64
