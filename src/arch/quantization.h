@@ -1,17 +1,12 @@
 // How a checkpoint stores its matrices, as its config says: the type of what is not quantised, and
 // of what is quantised the packing of each, by the tool that did it.
 //
-//   quant_method        forms                                                     what stays as it
-//                       is
-//   fp8                 E4M3 with a scale a block, or one a matrix
-//                       modules_to_not_convert
-//   awq, gptq           integers with a scale and zero point a group of inputs
-//   modules_to_not_convert
-//   mxfp4               FP4 with a byte of scale a 1x32 (experts of gpt-oss)
-//                       modules_to_not_convert
-//   modelopt            NVFP4, FP8, FP8_PB_WO, or a list of modules (mixed)       ignore,
-//                       exclude_modules
-//   compressed-tensors  packed integers, FP8, INT8, NVFP4, by groups of modules   ignore
+//   quant_method        forms                                          what stays as it is
+//   fp8                 E4M3, a scale a block or one a matrix          modules_to_not_convert
+//   awq, gptq           integers, scale and zero point a group         modules_to_not_convert
+//   mxfp4               FP4, a byte of scale a 1x32 (gpt-oss experts)  modules_to_not_convert
+//   modelopt            NVFP4, FP8, FP8_PB_WO, or a list (mixed)       ignore, exclude_modules
+//   compressed-tensors  packed integers, FP8, INT8, NVFP4, by groups   ignore
 //
 // A V4 config's "fp8" is the published FP8 + FP4 (expert_dtype); "moe_quant_algo" changes its
 // experts. hf_quant_config.json, which older modelopt exports write beside a config without

@@ -232,7 +232,7 @@ void AddFit(Command plan, Work* work) {
       .ShowDefault();
   fit.AddOption("--expert-hits", options->expert_hits,
                 "where experts stay on disk: how many per cent of those that tokens choose are in "
-                "memory, as `hadal bench --ram` measures it (default: as many as are kept there)")
+                "memory and were not read for it (default: as many as are kept there)")
       .Check(Number([](double number) -> Status {
         if (number >= 0 && number <= 100) return Unit{};
         return Fail(Code::kInvalid, "found {}, expected a number from 0 to 100", number);

@@ -2,9 +2,8 @@
 // Every figure about memory, arithmetic and traffic is a sum over these lists, so that an
 // allocator, a planner and a page of JavaScript can compute the same.
 //
-//   entries(N)   = min(max_entries, floor(N / tokens_per_entry))        kept of N tokens, one layer
-//   reads(N)     = min(max_read, entries(N))                            attended by token N, one
-//                layer
+//   entries(N)   = min(max_entries, floor(N / tokens_per_entry))   kept of N tokens, one layer
+//   reads(N)     = min(max_read, entries(N))                       attended by token N, one layer
 //   KV bytes(N)  = sum over kv: layers * entry_bytes[format] * entries(N)
 //   MACs(N)      = sum over weights: macs  +  sum over kv: layers * macs_per_read * reads(N)
 //   traffic(N)   = sum over weights: active_bytes  +  sum over kv: layers * entry_bytes * reads(N)

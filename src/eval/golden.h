@@ -1,6 +1,6 @@
 // Runs the engine over a golden case and says how close it comes.
 //
-// The engine runs in each numeric variant that the case has expectations for (model/numerics.h),
+// The engine runs in each numeric variant that the case has expectations for (arch/numerics.h),
 // and in its default numerics, "stored". Every run is compared with every variant it can be held
 // against; then the engine is compared with itself: prefill with decode, and a prompt in odd chunks
 // with the whole.

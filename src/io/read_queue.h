@@ -1,8 +1,7 @@
 // Reads of files that wait in a queue, several under way at a time: what fills a disk.
 //
 //   ReadQueue queue([&](std::uint64_t id, Status status) { ... });   // from the queue's threads
-//   queue.Submit({.id = 7, .file = &file, .range = {a, b}, .to = memory, .urgency =
-//   Urgency::kNow});
+//   queue.Submit({.id = 7, .file = &file, .range = {a, b}, .to = memory});
 //
 // A read is cut into blocks of ReadTuning::block_bytes; the blocks of the most urgent read that
 // came first go first, so that it is whole as early as can be. The work under the queue is done by
@@ -36,7 +35,7 @@ struct Read {
   Urgency urgency = Urgency::kNow;
 };
 
-// How a disk is read best; `hadal doctor` measures it.
+// How a disk is read. Nobody measures yet what is best for one.
 struct ReadTuning {
   std::size_t depth = 16;                              // blocks under way
   std::uint64_t block_bytes = std::uint64_t{1} << 20;  // a multiple of kDiskBlock

@@ -1,9 +1,9 @@
 // The lightning indexer's choice for a batch of tokens: each one's best entries of its own
 // sequence.
 //
-//   chosen[t,:] = the k best, by the score of index_scores.h, of the first visible[t] keys of row
-//   t, ascending
-//                 (all of them, if there are no more than k); equal scores: the lower entry
+//   chosen[t,:] = the k best, by the score of index_scores.h, of the first visible[t] keys of
+//                 row t, ascending (all of them, if there are no more than k); equal scores: the
+//                 lower entry
 //
 //   rows    [rows]            where the keys lie; a page's keys follow one another
 //   q       [rows, heads * dim]  f32  read: rounded already as its numerics say

@@ -2,9 +2,9 @@
 // or a memory that holds some of them.
 //
 //   source.Announce(layer, experts);                     // a hint, as early as they are known
-//   HADAL_TRY(auto held, source.Acquire(layer, wanted)); // waits for one at least, gives all that
-//   are ready ... compute with held ...
-//   source.Release(layer, held);                         // ask for the others
+//   HADAL_TRY(auto held, source.Acquire(layer, wanted));  // waits for one, gives all there are
+//   ... compute with held ...
+//   source.Release(layer, held);                          // and ask for the others
 //
 // Results do not depend on which come first (model/moe.h). One thread calls. Layers are numbered as
 // in the state: the MTP block is num_hidden_layers.
