@@ -26,6 +26,7 @@ libtomlplusplus-dev catalogues of machines and training recipes in TOML
 libpcre2-dev Unicode regular expressions of the tokenizer
 libxxhash-dev checksums of snapshots
 liburing-dev reads of experts past the page cache, where io_uring is allowed
+libsqlite3-dev what a server keeps on disk: calls of tools
 libedit-dev editing of lines in `hadal chat`
 libboost1.81-dev Asio and Beast: HTTP of the server (headers alone)
 LIST

@@ -1,0 +1,168 @@
+#include "io/database.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <utility>
+
+#include "io/system_error.h"
+
+namespace hadal::io {
+namespace {
+
+constexpr std::size_t kHeaderBytes = 72;  // up to the application id, which is its end
+constexpr std::string_view kMagic("SQLite format 3\0", 16);
+
+// What a file's first bytes say it is.
+enum class Owner { kNobody, kUs, kOthers };  // kNobody: it is empty
+
+Owner OwnerOf(const std::string& path, std::uint32_t id) {
+  std::array<char, kHeaderBytes> header{};
+  std::ifstream file(path, std::ios::binary);
+  file.read(header.data(), header.size());
+  if (file.gcount() == 0) return Owner::kNobody;
+  if (std::string_view(header.data(), kMagic.size()) != kMagic) return Owner::kOthers;
+  std::uint32_t found = 0;
+  for (std::size_t i = header.size() - 4; i < header.size(); ++i)
+    found = found << 8 | static_cast<unsigned char>(header[i]);
+  return found == id ? Owner::kUs : Owner::kOthers;
+}
+
+Status MakeFile(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) return SystemError(path, "cannot be opened");
+  ::close(fd);
+  return Unit{};
+}
+
+void RemoveFiles(const std::string& path) {
+  for (const char* end : {"", "-wal", "-shm"}) ::unlink((path + end).c_str());
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+Statement& Statement::Bind(int parameter, std::int64_t value) {
+  ok_ = sqlite3_bind_int64(statement_.get(), parameter, value) == SQLITE_OK && ok_;
+  return *this;
+}
+
+Statement& Statement::Bind(int parameter, std::string_view text) {
+  ok_ = sqlite3_bind_text64(statement_.get(), parameter, text.data(), text.size(), SQLITE_TRANSIENT,
+                            SQLITE_UTF8) == SQLITE_OK &&
+        ok_;
+  return *this;
+}
+
+bool Statement::Step() {
+  if (!ok_) return false;
+  const int code = sqlite3_step(statement_.get());
+  ok_ = code == SQLITE_ROW || code == SQLITE_DONE;
+  return code == SQLITE_ROW;
+}
+
+void Statement::Reset() {
+  sqlite3_reset(statement_.get());
+  sqlite3_clear_bindings(statement_.get());
+  ok_ = true;
+}
+
+std::int64_t Statement::Integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+
+std::string Statement::Text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_.get(), column));
+  const int bytes = sqlite3_column_bytes(statement_.get(), column);
+  return text == nullptr ? std::string() : std::string(text, static_cast<std::size_t>(bytes));
+}
+
+void Database::Close::operator()(sqlite3* db) const { sqlite3_close(db); }
+
+Result<Database> Database::Open(const std::string& path, const DatabaseKind& kind,
+                                std::string* note) {
+  HADAL_TRY_STATUS(MakeFile(path));
+  for (const bool again : {false, true}) {
+    const Owner owner = OwnerOf(path, kind.id);
+    if (owner == Owner::kOthers)
+      return Fail(Code::kInvalid,
+                  "{}: is no file of hadal's that this version reads; it is left as it is: name "
+                  "another folder, or move it away",
+                  path);
+    sqlite3* opened = nullptr;
+    const int code = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, nullptr);
+    Database db(opened);
+    if (code != SQLITE_OK) return Fail(Code::kIo, "{}: {}", path, sqlite3_errstr(code));
+    const Status prepared = db.Prepare(path, kind);
+    if (prepared.ok()) return db;
+    if (again || prepared.error().code != Code::kCorrupt) return prepared.error();
+    *note = prepared.error().what + "; it is begun anew";
+    db.db_.reset();
+    RemoveFiles(path);
+    HADAL_TRY_STATUS(MakeFile(path));
+  }
+  return Fail(Code::kIo, "{}: cannot be made", path);
+}
+
+Status Database::Prepare(const std::string& path, const DatabaseKind& kind) {
+  sqlite3_busy_timeout(db_.get(), 1000);
+  Run("PRAGMA synchronous=OFF; PRAGMA journal_size_limit=1048576");  // nothing waits for the disk
+  if (First("PRAGMA user_version") == "0") HADAL_TRY_STATUS(MakeTables(path, kind));
+  const std::string version = First("PRAGMA user_version");
+  if (version.empty()) return Failure(path);
+  if (version != std::to_string(kind.version))
+    return Fail(Code::kInvalid, "{}: has version {}, expected {}; name another folder", path,
+                version, kind.version);
+  const std::string check = First("PRAGMA quick_check(1)");
+  if (check.empty()) return Failure(path);
+  if (check != "ok") return Fail(Code::kCorrupt, "{}: is damaged", path);
+  // Only now: a file whose making was killed is empty, and nobody's.
+  if (First("PRAGMA journal_mode=WAL").empty()) return Failure(path);
+  return Unit{};
+}
+
+Status Database::MakeTables(const std::string& path, const DatabaseKind& kind) {
+  if (!Run("BEGIN IMMEDIATE")) return Failure(path);
+  if (First("PRAGMA user_version") != "0") {  // another program was faster
+    Run("ROLLBACK");
+    return Unit{};
+  }
+  const std::string make =
+      fmt::format("{}; PRAGMA application_id={}; PRAGMA user_version={}; COMMIT", kind.schema,
+                  kind.id, kind.version);
+  if (Run(make.c_str())) return Unit{};
+  const Error failure = Failure(path);
+  Run("ROLLBACK");
+  return failure;
+}
+
+std::string Database::First(const char* sql) {
+  Statement statement = Prepare(sql);
+  return statement.Step() ? statement.Text(0) : std::string();
+}
+
+Error Database::Failure(const std::string& path) const {
+  const int code = sqlite3_extended_errcode(db_.get());
+  const bool damaged = (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB ||
+                       code == SQLITE_IOERR_SHORT_READ;
+  if (damaged) return Fail(Code::kCorrupt, "{}: is damaged", path);
+  return Fail(Code::kIo, "{}: {}", path, sqlite3_errmsg(db_.get()));
+}
+
+Statement Database::Prepare(const char* sql) {
+  sqlite3_stmt* statement = nullptr;
+  sqlite3_prepare_v2(db_.get(), sql, -1, &statement, nullptr);
+  return Statement(statement);  // null, of a damaged file: nothing that is asked of it is ok
+}
+
+bool Database::Run(const char* sql) {
+  return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+}
+
+std::int64_t Database::last_id() const { return sqlite3_last_insert_rowid(db_.get()); }
+
+}  // namespace hadal::io

@@ -1,0 +1,77 @@
+// A SQLite database in one file of ours, and statements on it. Move-only; one thread at a time.
+//
+//   HADAL_TRY(Database db, Database::Open(path, {.id = 0x..., .version = 1, .schema = kSchema}));
+//   Statement find = db.Prepare("SELECT body FROM turns WHERE id = ?");
+//   if (find.Bind(1, id).Step()) find.Text(0);
+//
+// What is written survives a kill of the process at any moment; of a machine that loses its power
+// it may be damaged, which Open finds.
+// Source: sqlite.org, The C Language Interface; Database File Format, the application id.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace hadal::io {
+
+// Whose file it is: in the header of every database that Open has made.
+struct DatabaseKind {
+  std::uint32_t id = 0;     // SQLite's application id
+  int version = 0;          // of the schema
+  const char* schema = "";  // statements that make an empty one
+};
+
+class Statement {
+ public:
+  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
+
+  // Parameters count from 1, columns from 0. Bound texts are copied.
+  Statement& Bind(int parameter, std::int64_t value);
+  Statement& Bind(int parameter, std::string_view text);
+  bool Step();   // a row is there; false: none, or an error (ok)
+  void Reset();  // before the next use
+  bool ok() const { return ok_; }
+  std::int64_t Integer(int column) const;
+  std::string Text(int column) const;
+
+ private:
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+  bool ok_ = true;
+};
+
+class Database {
+ public:
+  // Makes the file, for its owner's eyes alone, if it is not there. One that is ours and damaged is
+  // made anew, with a line in *note. kInvalid: a file that is not ours, or of a later version; it
+  // is left as it is. kIo: the file cannot be opened or made.
+  static Result<Database> Open(const std::string& path, const DatabaseKind& kind,
+                               std::string* note);
+
+  Statement Prepare(const char* sql);  // of a damaged file: one that is never ok
+  bool Run(const char* sql);           // false: it failed
+  std::int64_t last_id() const;        // of the row that was inserted last
+
+ private:
+  struct Close {
+    void operator()(sqlite3* db) const;
+  };
+  explicit Database(sqlite3* db) : db_(db) {}
+  Status Prepare(const std::string& path, const DatabaseKind& kind);
+  Status MakeTables(const std::string& path, const DatabaseKind& kind);  // unless they are there
+  std::string First(const char* sql);  // value of its first row; empty: there is none
+  // Why the last call failed. kCorrupt: the file is damaged; kIo: it is in use, or cannot be read.
+  Error Failure(const std::string& path) const;
+
+  std::unique_ptr<sqlite3, Close> db_;
+};
+
+}  // namespace hadal::io
