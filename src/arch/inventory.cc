@@ -15,14 +15,14 @@ class Lister {
     at_ = {};
     AddBf16(Role::kEmbed, c_.vocab_size, c_.hidden_size);
     for (std::size_t layer = 0; layer < c_.num_hidden_layers; ++layer) {
-      at_ = {.place = Place::kLayer, .layer = layer};
+      at_ = {.part = Part::kLayer, .layer = layer};
       AddLayer(c_.compress_ratios[layer], layer < c_.num_hash_layers);
     }
     at_ = {};
     AddHead();
     AddBf16(Role::kHead, c_.vocab_size, c_.hidden_size);
     for (std::size_t i = 0; i < c_.num_nextn_predict_layers; ++i) {
-      at_ = {.place = Place::kMtp, .layer = i};
+      at_ = {.part = Part::kMtp, .layer = i};
       AddMtp(c_.compress_ratios[c_.num_hidden_layers + i]);
     }
     return std::move(specs_);

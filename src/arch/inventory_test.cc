@@ -59,7 +59,7 @@ Totals TotalsOf(const Config& config) {
     const std::uint64_t codes = CodeBytes(spec.format, rows, cols),
                         scales = ScaleBytes(spec.format, rows, cols);
     totals.tensors += layout.scaled() ? 2 : 1;
-    totals.mtp_tensors += !(spec.id.place == Place::kMtp) ? 0 : layout.scaled() ? 2 : 1;
+    totals.mtp_tensors += !(spec.id.part == Part::kMtp) ? 0 : layout.scaled() ? 2 : 1;
     totals.stored_elements += codes / DTypeBytes(layout.codes) + scales;
     totals.bytes += codes + scales;
   }

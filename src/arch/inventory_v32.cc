@@ -12,17 +12,17 @@ class Lister {
   explicit Lister(const Config& config) : c_(config) {}
 
   std::vector<TensorSpec> List() && {
-    At(Place::kModel, 0);
+    At(Part::kModel, 0);
     AddBf16(Role::kEmbed, c_.vocab_size, c_.hidden_size);
     for (std::size_t layer = 0; layer < c_.num_hidden_layers; ++layer) {
-      At(Place::kLayer, layer);
+      At(Part::kLayer, layer);
       AddLayer(LayerKindOf(c_, layer).dense);
     }
-    At(Place::kModel, 0);
+    At(Part::kModel, 0);
     AddF32(Role::kNorm, c_.hidden_size);
     AddBf16(Role::kHead, c_.vocab_size, c_.hidden_size);
     if (c_.num_nextn_predict_layers == 0) return std::move(specs_);
-    At(Place::kMtp, c_.num_hidden_layers);
+    At(Part::kMtp, c_.num_hidden_layers);
     AddF32(Role::kENorm, c_.hidden_size);
     AddF32(Role::kHNorm, c_.hidden_size);
     AddBf16(Role::kEhProj, c_.hidden_size, 2 * c_.hidden_size);
@@ -32,8 +32,8 @@ class Lister {
   }
 
  private:
-  void At(Place place, std::size_t layer) {
-    at_ = {.place = place, .layer = layer, .naming = Naming::kV32};
+  void At(Part part, std::size_t layer) {
+    at_ = {.part = part, .layer = layer, .naming = Naming::kV32};
   }
   void Add(Role role, TensorShape shape, StoredFormat format) {
     TensorId id = at_;

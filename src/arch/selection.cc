@@ -6,12 +6,12 @@ namespace hadal::arch {
 
 bool Selection::Wants(const TensorId& id) const {
   if (IsRoutedExpert(id.role) && !WantsExpert(id.expert)) return false;
-  switch (id.place) {
-    case Place::kLayer:
+  switch (id.part) {
+    case Part::kLayer:
       return WantsLayer(id.layer);
-    case Place::kMtp:
+    case Part::kMtp:
       return mtp;
-    case Place::kModel:
+    case Part::kModel:
       break;
   }
   return id.role == Role::kEmbed ? embed : head;

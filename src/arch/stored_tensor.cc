@@ -154,7 +154,7 @@ Unlisted UnlistedTensors(const io::Checkpoint& checkpoint, const std::vector<Ten
       case Recognised::Kind::kScale:
         if (listed.contains(NameOf(found.id)) && !IsUnused(checkpoint, found)) continue;
         // A layer of ours that this config does not have is wrong, an MTP block is another drafter.
-        (found.id.place == Place::kMtp ? unlisted.drafters : unlisted.unknown)
+        (found.id.part == Part::kMtp ? unlisted.drafters : unlisted.unknown)
             .push_back(std::move(name));
         break;
       case Recognised::Kind::kSharedCopy:

@@ -91,26 +91,26 @@ static_assert(InOrder());
 
 const RoleInfo& InfoOf(Role role) { return kInfo[static_cast<std::size_t>(role)]; }
 
-bool IsOf(Place place, Role role) {
+bool IsOf(Part part, Role role) {
   const bool shared = role >= Role::kNorm && role <= Role::kHcHeadScale;
-  const bool own = place == Place::kModel ? role <= Role::kHead : role >= Role::kHcAttnFn;
-  const bool mtp = place == Place::kMtp && role >= Role::kEProj;
-  return own || mtp || (shared && place != Place::kLayer);
+  const bool own = part == Part::kModel ? role <= Role::kHead : role >= Role::kHcAttnFn;
+  const bool mtp = part == Part::kMtp && role >= Role::kEProj;
+  return own || mtp || (shared && part != Part::kLayer);
 }
 
 std::optional<TensorId> V4IdOf(std::string_view name) {
   TensorId id;
   if (TakePrefix(name, "layers."))
-    id.place = Place::kLayer;
+    id.part = Part::kLayer;
   else if (TakePrefix(name, "mtp."))
-    id.place = Place::kMtp;
-  if (id.place != Place::kModel && !TakeNumber(name, &id.layer)) return std::nullopt;
+    id.part = Part::kMtp;
+  if (id.part != Part::kModel && !TakeNumber(name, &id.layer)) return std::nullopt;
   std::string role(name);
   std::string_view rest = name;
   const bool expert = TakePrefix(rest, kExpertsPart) && TakeNumber(rest, &id.expert);
   if (expert) role = fmt::format("{}{}", kExpertsPart, rest);
   for (const RoleInfo& info : kInfo) {
-    if (info.name.empty() || info.name != role || !IsOf(id.place, info.role)) continue;
+    if (info.name.empty() || info.name != role || !IsOf(id.part, info.role)) continue;
     if (expert != IsRoutedExpert(info.role)) return std::nullopt;
     id.role = info.role;
     return id;
@@ -145,15 +145,15 @@ TensorKind KindOf(Role role) { return InfoOf(role).kind; }
 bool IsRoutedExpert(Role role) { return role >= Role::kExpertW1 && role <= Role::kExpertW3; }
 
 Component ComponentOf(const TensorId& id) {
-  return id.place == Place::kMtp ? kMtp : InfoOf(id.role).component;
+  return id.part == Part::kMtp ? kMtp : InfoOf(id.role).component;
 }
 
 std::string NameOf(const TensorId& id) {
   if (id.naming == Naming::kV32) return V32NameOf(id);
   HADAL_CHECK(!InfoOf(id.role).name.empty());
-  std::string name = id.place == Place::kLayer ? fmt::format("layers.{}.", id.layer)
-                     : id.place == Place::kMtp ? fmt::format("mtp.{}.", id.layer)
-                                               : "";
+  std::string name = id.part == Part::kLayer ? fmt::format("layers.{}.", id.layer)
+                     : id.part == Part::kMtp ? fmt::format("mtp.{}.", id.layer)
+                                             : "";
   std::string_view role = InfoOf(id.role).name;
   if (IsRoutedExpert(id.role)) {
     role.remove_prefix(kExpertsPart.size());
@@ -170,7 +170,7 @@ std::string ScaleName(const TensorId& id) {
 }
 
 std::string GroupName(const TensorId& id) {
-  std::string name = id.place == Place::kMtp ? "mtp." : "";
+  std::string name = id.part == Part::kMtp ? "mtp." : "";
   name += id.naming == Naming::kV4 ? InfoOf(id.role).name : V32RoleName(id);
   if (name.ends_with(kWeight)) name.resize(name.size() - kWeight.size());
   return name;
@@ -195,9 +195,8 @@ Recognised Recognise(std::string_view name) {
 Recognised Recognise(std::string_view name, const Config& config) {
   Recognised found = Recognise(name);
   TensorId& id = found.id;
-  if (id.naming == Naming::kV32 && id.place == Place::kLayer &&
-      id.layer >= config.num_hidden_layers)
-    id.place = Place::kMtp;
+  if (id.naming == Naming::kV32 && id.part == Part::kLayer && id.layer >= config.num_hidden_layers)
+    id.part = Part::kMtp;
   return found;
 }
 

@@ -4,9 +4,10 @@
 //   embed.weight  norm.weight  hc_head_fn ..  head.weight      of the model
 //   layers.N.<role>                                            of layer N
 //   mtp.N.<role>                                               of MTP block N
-//   <role>: attn_norm.weight, attn.wq_a.weight, attn.compressor.ape, ffn.gate.bias,
-//   ffn.experts.E.w1.weight ..
-// The scales of X.weight are X.scale. Those of V3.2's release are in arch/names_v32.h.
+//
+// A role is attn_norm.weight, attn.wq_a.weight, attn.compressor.ape, ffn.gate.bias,
+// ffn.experts.E.w1.weight .. The scales of X.weight are X.scale. Those of V3.2's release are in
+// arch/names_v32.h.
 // Source: DeepSeek-V4 checkpoints, model.safetensors.index.json; inference/convert.py, which leaves
 // out the copies of embedding and head below mtp.
 #pragma once
@@ -68,12 +69,12 @@ enum class TensorKind : std::uint8_t {
 };
 TensorKind KindOf(Role role);
 
-enum class Place : std::uint8_t { kModel, kLayer, kMtp };
+enum class Part : std::uint8_t { kModel, kLayer, kMtp };
 enum class Naming : std::uint8_t { kV4, kV32 };  // whose release names tensors so
 
 struct TensorId {
   Role role = Role::kEmbed;
-  Place place = Place::kModel;
+  Part part = Part::kModel;
   std::size_t layer = 0;   // of kLayer and kMtp, each counted from 0; V3.2 counts its MTP block on
   std::size_t expert = 0;  // of kExpertW1 to kExpertW3
   Naming naming = Naming::kV4;

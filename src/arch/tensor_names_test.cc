@@ -59,8 +59,8 @@ TEST(TensorNames, DraftersAndSharedCopiesAreKnownAsSuch) {
 }
 
 TEST(TensorNames, GroupsLeaveTheNumbersOut) {
-  EXPECT_EQ(GroupName({Role::kExpertW2, Place::kLayer, 3, 7}), "ffn.experts.w2");
-  EXPECT_EQ(GroupName({Role::kWqA, Place::kMtp, 0, 0}), "mtp.attn.wq_a");
+  EXPECT_EQ(GroupName({Role::kExpertW2, Part::kLayer, 3, 7}), "ffn.experts.w2");
+  EXPECT_EQ(GroupName({Role::kWqA, Part::kMtp, 0, 0}), "mtp.attn.wq_a");
   EXPECT_EQ(GroupName({Role::kHcHeadFn}), "hc_head_fn");
 }
 

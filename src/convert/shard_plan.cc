@@ -13,7 +13,7 @@ namespace hadal::convert {
 namespace {
 
 bool SameExpert(const arch::TensorId& a, const arch::TensorId& b) {
-  return IsRoutedExpert(a.role) && IsRoutedExpert(b.role) && a.place == b.place &&
+  return IsRoutedExpert(a.role) && IsRoutedExpert(b.role) && a.part == b.part &&
          a.layer == b.layer && a.expert == b.expert;
 }
 

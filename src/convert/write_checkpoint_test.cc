@@ -11,12 +11,12 @@
 namespace hadal::convert {
 namespace {
 
-using arch::Place;
+using arch::Part;
 using arch::Role;
 using testing::TempFolder;
 
 arch::TensorSpec Spec(Role role, std::size_t expert, TensorShape shape) {
-  const arch::TensorId id{.role = role, .place = Place::kLayer, .layer = 1, .expert = expert};
+  const arch::TensorId id{.role = role, .part = Part::kLayer, .layer = 1, .expert = expert};
   return {id, NameOf(id), std::move(shape), StoredFormat::kF32};
 }
 

@@ -67,7 +67,7 @@ std::optional<Work> WorkOf(const TensorSpec& spec) {
 }
 
 bool ForLogits(const arch::TensorId& id) {
-  return id.place == arch::Place::kModel && id.role != Role::kEmbed;
+  return id.part == arch::Part::kModel && id.role != Role::kEmbed;
 }
 
 arch::Module ModuleOf(const TensorSpec& spec) {

@@ -18,9 +18,9 @@ namespace {
 
 using datagen::Half;
 
-enum Place { kCall, kValid, kNone, kKnown, kUnknown, kLists, kPlaces };
-constexpr std::array<const char*, kPlaces> kNames = {"tools: call", "tools: valid",  "tools: none",
-                                                     "text: known", "text: unknown", "lists"};
+enum Subject { kCall, kValid, kNone, kKnown, kUnknown, kLists, kSubjects };
+constexpr std::array<const char*, kSubjects> kNames = {
+    "tools: call", "tools: valid", "tools: none", "text: known", "text: unknown", "lists"};
 
 class Examiner {
  public:
@@ -29,7 +29,7 @@ class Examiner {
         dialect_(chat::DialectOf(arch::ModelType(files.model.config.architecture))),
         threads_(threads),
         options_(options) {
-    for (std::size_t i = 0; i < kPlaces; ++i) abilities_[i].name = kNames[i];
+    for (std::size_t i = 0; i < kSubjects; ++i) abilities_[i].name = kNames[i];
   }
 
   Status Tools(Random* random) {
@@ -88,9 +88,9 @@ class Examiner {
     });
   }
 
-  void Count(Place place, bool right) {
-    ++abilities_[place].trials;
-    abilities_[place].right += right ? 1 : 0;
+  void Count(Subject subject, bool right) {
+    ++abilities_[subject].trials;
+    abilities_[subject].right += right ? 1 : 0;
   }
 
   Result<std::string> Answer(const std::vector<chat::Message>& messages) {
@@ -113,7 +113,7 @@ class Examiner {
   const chat::Dialect& dialect_;
   Threads& threads_;
   const AbilityOptions& options_;
-  std::array<Ability, kPlaces> abilities_;
+  std::array<Ability, kSubjects> abilities_;
 };
 
 }  // namespace

@@ -97,9 +97,8 @@ ExpertPlaces ExpertPlaces::Of(const Model& model) {
   for (const arch::TensorSpec& spec : arch::TensorsOf(model.config)) {
     const arch::TensorId& id = spec.id;
     if (!arch::IsRoutedExpert(id.role) || !model.selection.Wants(id)) continue;
-    const std::size_t layer = id.place == arch::Place::kMtp
-                                  ? model.layers.size()
-                                  : id.layer - model.selection.begin_layer;
+    const std::size_t layer =
+        id.part == arch::Part::kMtp ? model.layers.size() : id.layer - model.selection.begin_layer;
     const std::size_t matrix = MatrixOf(id.role);
     const Weight& weight = WeightOf(model.LayerAt(layer).ffn.experts[id.expert], matrix);
     std::vector<Piece>& of = pieces[{layer, id.expert}];

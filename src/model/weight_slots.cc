@@ -187,12 +187,12 @@ Slot MtpSlot(Mtp& mtp, const arch::TensorId& id) {
 }  // namespace
 
 Slot SlotOf(Model& model, const arch::TensorId& id) {
-  switch (id.place) {
-    case arch::Place::kLayer:
+  switch (id.part) {
+    case arch::Part::kLayer:
       return LayerSlot(model.layers[id.layer - model.selection.begin_layer], id);
-    case arch::Place::kMtp:
+    case arch::Part::kMtp:
       return MtpSlot(*model.mtp, id);
-    case arch::Place::kModel:
+    case arch::Part::kModel:
       break;
   }
   if (id.role == Role::kEmbed) return {.matrix = &model.embed};

@@ -41,8 +41,7 @@ Start StartOf(Role role) {
 
 // Two a layer, the MTP block's behind the others'.
 std::int64_t SublayerOf(const arch::TensorId& id, const arch::Config& config) {
-  const std::size_t layer =
-      id.layer + (id.place == arch::Place::kMtp ? config.num_hidden_layers : 0);
+  const std::size_t layer = id.layer + (id.part == arch::Part::kMtp ? config.num_hidden_layers : 0);
   return static_cast<std::int64_t>(2 * layer + (id.role >= Role::kHcFfnFn ? 1 : 0));
 }
 
@@ -51,7 +50,7 @@ std::int64_t SublayerOf(const arch::TensorId& id, const arch::Config& config) {
 // layers.N.ffn.experts.E.w1.weight -> layers.N.ffn.experts.w1; other names stay.
 std::string ParameterName(const arch::TensorId& id) {
   if (!arch::IsRoutedExpert(id.role)) return arch::NameOf(id);
-  return fmt::format("{}.{}.{}", id.place == arch::Place::kMtp ? "mtp" : "layers", id.layer,
+  return fmt::format("{}.{}.{}", id.part == arch::Part::kMtp ? "mtp" : "layers", id.layer,
                      arch::GroupName({.role = id.role}));
 }
 

@@ -130,7 +130,7 @@ void V4ModelImpl::UpdateGateBias(const Tensor& expert_load, double speed) {
     const arch::TensorId& id = tensor.spec.published[0].id;
     if (id.role != arch::Role::kGateBias) continue;
     const std::size_t row =
-        id.layer + (id.place == arch::Place::kMtp ? config_.num_hidden_layers : 0);
+        id.layer + (id.part == arch::Part::kMtp ? config_.num_hidden_layers : 0);
     tensor.values.add_(step[static_cast<std::int64_t>(row)].to(tensor.values.scalar_type()));
   }
 }

@@ -3,17 +3,17 @@
 namespace hadal::train {
 namespace {
 
-using arch::Place;
+using arch::Part;
 using arch::Role;
 using torch::Tensor;
 
 // The parts of one layer, of an MTP block or of the model itself.
 class Binder {
  public:
-  explicit Binder(const Lookup& lookup, Place place = Place::kModel, std::size_t layer = 0)
-      : lookup_(lookup), place_(place), layer_(layer) {}
+  explicit Binder(const Lookup& lookup, Part part = Part::kModel, std::size_t layer = 0)
+      : lookup_(lookup), part_(part), layer_(layer) {}
 
-  Tensor Get(Role role) const { return lookup_({.role = role, .place = place_, .layer = layer_}); }
+  Tensor Get(Role role) const { return lookup_({.role = role, .part = part_, .layer = layer_}); }
 
   HeadWeights Head() const {
     return {{Get(Role::kHcHeadFn), Get(Role::kHcHeadBase), Get(Role::kHcHeadScale)},
@@ -62,7 +62,7 @@ class Binder {
   }
 
   const Lookup& lookup_;
-  Place place_;
+  Part part_;
   std::size_t layer_;
 };
 
@@ -77,10 +77,10 @@ ModelWeights BindWeights(const arch::Config& config, const Lookup& lookup) {
   const std::size_t layers = config.num_hidden_layers;
   for (std::size_t layer = 0; layer < layers; ++layer)
     w.layers.push_back(
-        Binder(lookup, Place::kLayer, layer)
+        Binder(lookup, Part::kLayer, layer)
             .Block(config.compress_ratios.at(layer), layer < config.num_hash_layers));
   if (config.num_nextn_predict_layers == 0) return w;
-  const Binder mtp(lookup, Place::kMtp);
+  const Binder mtp(lookup, Part::kMtp);
   w.mtp = MtpWeights{mtp.Block(config.compress_ratios.at(layers), false),
                      mtp.Get(Role::kEProj),
                      mtp.Get(Role::kHProj),
