@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <string>
 
+#include "base/check.h"
+#include "eval/golden_case.h"
+
 namespace hadal::eval {
 namespace {
 
@@ -89,10 +92,16 @@ ShareLimits SharesWithVariant(std::string_view variant, const GoldenTraits& trai
 
 bool IsV32(const GoldenTraits& traits) { return traits.architecture == arch::Architecture::kV32; }
 
+// What a file calls its variants is checked where a case is read (golden_case.h).
+void CheckVariant(std::string_view variant) {
+  HADAL_CHECK(std::ranges::count(kGoldenVariants, variant) == 1);
+}
+
 }  // namespace
 
 std::optional<Spread> ErrorLimit(EngineRounding engine, std::string_view variant,
                                  const GoldenTraits& traits, const Json& report) {
+  CheckVariant(variant);
   if (IsV32(traits)) return v32::ErrorLimit(engine, variant, traits);
   const Class c = ClassOf(traits);
   if (variant == "f32") {
@@ -115,6 +124,7 @@ std::optional<Spread> ErrorLimit(EngineRounding engine, std::string_view variant
 
 std::optional<Spread> LayerLimit(EngineRounding engine, std::string_view variant,
                                  const GoldenTraits& traits) {
+  CheckVariant(variant);
   if (IsV32(traits)) return v32::LayerLimit(engine, variant);
   if (variant == "f32" && engine == EngineRounding::kNone) return kF32[kPlain];
   if (variant == "f32q" && engine == EngineRounding::kQuantised) return Spread{1e-6, 1e-3, 5e-2};
@@ -128,6 +138,7 @@ std::optional<Spread> LayerLimit(EngineRounding engine, std::string_view variant
 }
 
 ShareLimits SharesWithVariant(std::string_view variant, const GoldenTraits& traits) {
+  CheckVariant(variant);
   if (variant == "f32") return {1, 1, 1, 1};
   if (IsV32(traits)) return v32::SharesWithVariant(variant, traits);
   const Class c = ClassOf(traits);

@@ -6,6 +6,7 @@
 // the kind happens, and the limits are tight.
 // V3.2's cases were chosen so that no rounding lies near a boundary: f32q is nearly as tight as f32
 // there, and no limit is widened.
+// An unknown variant is a bug of the caller (HADAL_CHECK), never one with bf16's limits.
 // Source: golden README of either architecture, section 9 (noise and tolerances).
 #pragma once
 #include <optional>
