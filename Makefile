@@ -1,9 +1,10 @@
 # The front door: `make run` and `make test` work from a fresh clone on Debian or Ubuntu.
 #
-# Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs packages
-# without asking; HADAL_WITH_BROWSER=OFF leaves Chromium and its test out; HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run;
-# EVIDENCE="--depth 0,4K" for evidence-v32;
-# BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..." for bench, HADAL_BENCH="-m DIR ..." for its last step.
+# Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs
+# packages without asking; HADAL_WITH_BROWSER=OFF leaves Chromium and its test out;
+# HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run;
+# EVIDENCE="--depth 0,4K" for evidence-v32; BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..."
+# for bench, HADAL_BENCH="-m DIR ..." for its last step.
 JOBS ?= $(shell nproc)
 export PROMPT ?= Once upon a time
 PREFIX ?= /usr/local
@@ -14,13 +15,15 @@ DEPS := tools/install_deps.sh
 TORCH := $(if $(HADAL_WITH_TORCH),-DHADAL_WITH_TORCH=$(HADAL_WITH_TORCH))
 TRAIN := $(if $(filter OFF off 0 no,$(HADAL_WITH_TORCH)),,train)
 BROWSER := $(if $(filter OFF off 0 no,$(HADAL_WITH_BROWSER)),,browser)
-# Of minutes even in an emulator. What else the unit tests hold, the builds of CI for other faults leave out.
+# Of minutes even in an emulator. What else the unit tests hold, the builds of CI for other faults
+# leave out.
 FAST_TESTS := base tensor io kernels text arch cache engine units
 TSAN_TESTS := base engine
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: help build run test bench evidence-v32 train-deps format check tidy asan tsan clang test-aarch64 fuzz deb install clean deps-engine links
+.PHONY: help build run test bench evidence-v32 train-deps format check tidy asan tsan clang \
+  test-aarch64 fuzz deb install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -28,7 +31,7 @@ help:  ## list the targets
 	@echo "hadal: run, train and size DeepSeek-V4-architecture models on CPUs"
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-build: deps-engine $(RELEASE)/build.ninja  ## build build/hadal, and build/hadal-train where LibTorch is installed
+build: deps-engine $(RELEASE)/build.ninja  ## build build/hadal; build/hadal-train with LibTorch
 	cmake --build $(RELEASE) --target programs -j$(JOBS)
 	@$(MAKE) -s links
 
@@ -49,16 +52,18 @@ bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
 	cmake --preset release -DHADAL_BUILD_BENCH=ON $(TORCH)
 	cmake --build $(RELEASE) --target programs $(BENCHES) -j$(JOBS)
 	@$(MAKE) -s links
-	@set -e; for bench in $(BENCHES); do echo "== $$bench"; $(RELEASE)/bench/$$bench $(BENCH_FLAGS); done
+	@set -e; for bench in $(BENCHES); do \
+	  echo "== $$bench"; $(RELEASE)/bench/$$bench $(BENCH_FLAGS); done
 	@echo "== hadal bench"; build/hadal bench $(HADAL_BENCH)
 
-evidence-v32: build  ## measure DeepSeek-V3.2 beside V4 on this machine: the tables of docs/evidence.md
+evidence-v32: build  ## measure DeepSeek-V3.2 beside V4: the tables of docs/evidence.md
 	@$(DEPS) test
 	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
 	cmake --build $(RELEASE) --target hadal_kv_memory_tests -j$(JOBS)
-	tools/evidence_v32.py --program build/hadal --memory-tests $(RELEASE)/tests/hadal_kv_memory_tests $(EVIDENCE)
+	tools/evidence_v32.py --program build/hadal \
+	  --memory-tests $(RELEASE)/tests/hadal_kv_memory_tests $(EVIDENCE)
 
-train-deps: deps-engine $(RELEASE)/build.ninja  ## install what `hadal train` needs (LibTorch) and build it
+train-deps: deps-engine $(RELEASE)/build.ninja  ## install LibTorch and build `hadal train`
 	@$(DEPS) train
 	cmake --preset release -DHADAL_WITH_TORCH=ON
 	cmake --build $(RELEASE) --target programs -j$(JOBS)
@@ -68,7 +73,7 @@ format:  ## rewrite the C++ files in the project's format
 	@$(DEPS) check
 	tools/check_format.sh --fix
 
-check:  ## what CI checks besides tests: layers, format, lines, documents, clang-tidy of what changed
+check:  ## what CI checks besides tests; clang-tidy of what changed
 	@$(DEPS) engine test check
 	tools/checks_test.py
 	tools/check_layers.py
@@ -96,13 +101,15 @@ clang:  ## build with clang, without precompiled headers, and run the fast tests
 	$(CTEST) --test-dir build/clang -L unit
 
 # Minutes each under a sanitizer, and no memory that others do not touch too: `make test` runs them.
-ASAN_LEFT_OUT := TypicalMistakes|tiny_long|CallsFitTheirFunctions|EveryTrialIsCountedOnce|MultiplyAdds|ALonePassMakesRoom|MakingRoomStarves
+ASAN_LEFT_OUT := TypicalMistakes tiny_long CallsFitTheirFunctions EveryTrialIsCountedOnce \
+  MultiplyAdds ALonePassMakesRoom MakingRoomStarves
 
 asan:  ## tests under the address and undefined-behaviour sanitizers
 	@$(DEPS) engine test
 	cmake --preset asan
 	cmake --build build/asan -j$(JOBS)
-	ASAN_OPTIONS=allocator_may_return_null=1 $(CTEST) --test-dir build/asan -L 'unit|program' -E '$(ASAN_LEFT_OUT)'
+	ASAN_OPTIONS=allocator_may_return_null=1 $(CTEST) --test-dir build/asan -L 'unit|program' \
+	  -E '$(subst $() $(),|,$(ASAN_LEFT_OUT))'
 
 test-aarch64:  ## build for 64-bit ARM and run tests under qemu; Debian on another processor
 	@$(DEPS) engine test aarch64
@@ -114,7 +121,7 @@ fuzz:  ## run every fuzz target for FUZZ_SECONDS (60) seconds
 	@$(DEPS) engine fuzz
 	tools/fuzz.sh $(FUZZ_SECONDS)
 
-deb: deps-engine  ## build a Debian package in build/deb: programs, page, model, manual, completions, unit
+deb: deps-engine  ## build the Debian packages in build/deb
 	@$(DEPS) web package
 	@test -e $(RELEASE)/build.ninja || cmake --preset release -DHADAL_BUILD_TESTS=OFF $(TORCH)
 	cmake --build $(RELEASE) --target programs -j$(JOBS)

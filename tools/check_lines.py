@@ -4,7 +4,7 @@
     tools/check_lines.py [ROOT] [--fix]
 
 --fix wraps comments: what is too much goes to the comment's next line, and a comment behind code
-goes above it. Strings, code and lines drawn in columns are for a person.
+goes above it. Strings, code and whatever is drawn in columns or indented are for a person.
 """
 import argparse
 import re
@@ -12,45 +12,54 @@ import sys
 from pathlib import Path
 
 COLUMNS = 100
-MARKS = {".cc": "//", ".h": "//", ".inc": "//", ".js": "//", ".py": "#", ".cmake": "#", ".sh": "#"}
+MARKS = {".cc": "//", ".h": "//", ".inc": "//", ".js": "//", ".py": "#", ".cmake": "#", ".sh": "#",
+         ".toml": "#", ".html": None, ".css": None}  # None: --fix leaves these alone
 SKIP = {"build", "data", ".git", ".cache", "node_modules"}
+
+
+def is_script(file):
+    with file.open("rb") as opened:
+        return opened.read(2) == b"#!"
 
 
 def files_of(root):
     for file in sorted(root.rglob("*")):
-        if not SKIP & set(file.relative_to(root).parts) and file.is_file():
-            mark = "#" if file.name == "CMakeLists.txt" else MARKS.get(file.suffix)
-            if mark:
-                yield file, mark
+        if SKIP & set(file.relative_to(root).parts) or not file.is_file():
+            continue
+        if file.suffix in MARKS:
+            yield file, MARKS[file.suffix]
+        elif file.name in ("CMakeLists.txt", "Makefile") or not file.suffix and is_script(file):
+            yield file, "#"
 
 
-def comment_of(line, mark):
-    """(what stands before the text of a comment that has its own line, the text), or None."""
-    found = re.match(rf"(\s*{mark} +)(\S.*)$", line)
-    return found.groups() if found else None
+def prose_of(line, mark):
+    """(what stands before the text of a comment that has its own line, the text), or None where
+    that is indented or in columns: a table, a formula, code."""
+    found = re.match(rf"(\s*{mark} )(\S.*)$", line)
+    if not found or "  " in found.group(2) or "NOLINT" in found.group(2):
+        return None
+    return found.groups()
 
 
-def in_prose(text):
-    return not re.match(r"[-*|\d]|\w+ {2,}", text) and "  " not in text and "NOLINT" not in text
+def begins_anew(text):
+    return re.match(r"[-*|\d]|Source\b", text) is not None
 
 
 def wrap(lines, at, mark):
     """Breaks the comment at `at`; the rest begins the paragraph's next line, or a new one."""
-    before, text = comment_of(lines[at], mark)
-    room = COLUMNS - len(before)
-    end = text.rfind(" ", 0, room + 1)
+    before, text = prose_of(lines[at], mark)
+    end = text.rfind(" ", 0, COLUMNS - len(before) + 1)
     if end <= 0:
-        return False
-    columns = re.match(r"(\S+ {2,}|[-*] |\d+\. )", text)  # what hangs under a name or a bullet
-    hanging = before + " " * (columns.end() if columns else 0)
+        return
     rest = text[end:].lstrip()
     lines[at] = before + text[:end].rstrip()
-    following = comment_of(lines[at + 1], mark) if at + 1 < len(lines) else None
-    if following and following[0] == hanging and in_prose(following[1]):
-        lines[at + 1] = f"{hanging}{rest} {following[1]}"
+    following = prose_of(lines[at + 1], mark) if at + 1 < len(lines) else None
+    joins = following and following[0] == before
+    if joins and not begins_anew(text) and not begins_anew(following[1]):
+        lines[at + 1] = f"{before}{rest} {following[1]}"
     else:
-        lines.insert(at + 1, hanging + rest)
-    return True
+        hanging = "  " if begins_anew(text) else ""
+        lines.insert(at + 1, before + hanging + rest)
 
 
 def lift(lines, at, mark):
@@ -70,7 +79,7 @@ def fix(lines, mark):
     at = 0
     while at < len(lines):
         if len(lines[at]) > COLUMNS and not lines[at].startswith("#!"):
-            if comment_of(lines[at], mark):
+            if prose_of(lines[at], mark):
                 wrap(lines, at, mark)
             elif lift(lines, at, mark):
                 continue  # the comment itself may be too long
@@ -86,7 +95,7 @@ def main():
     for file, mark in files_of(root):
         text = file.read_text(encoding="utf-8")
         lines = text.splitlines()
-        if options.fix and any(len(line) > COLUMNS for line in lines):
+        if options.fix and mark and any(len(line) > COLUMNS for line in lines):
             fix(lines, mark)
             file.write_text("\n".join(lines) + "\n", encoding="utf-8")
         for number, line in enumerate(lines, 1):

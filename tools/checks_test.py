@@ -316,6 +316,26 @@ class Lines(CheckTest):
             f"// {begin}\n// words words words words\nint a = 1;\n",
         )
 
+    def test_fix_leaves_what_is_drawn(self):
+        rest = " ".join(["words"] * 20)
+        drawn = f"//   name   {rest}\n//   other  words\n// a = b   {rest}\n//  {rest}\n// words\n"
+        file = self.write("a.h", drawn)
+        code, output = self.run_tool("check_lines.py", self.root, "--fix")
+        self.assertEqual((code, file.read_text()), (1, drawn))
+        self.assertIn("3 line(s) too long", output)
+        file.write_text(f"// {rest}\n// Source: words.\n// - {rest}\n// words.\n")
+        self.assertEqual(self.run_tool("check_lines.py", self.root, "--fix")[0], 0)
+        self.assertIn("words\n// Source: words.\n// - words", file.read_text())
+        self.assertIn("\n//   words words words words\n// words.\n", file.read_text())
+
+    def test_every_file_of_code(self):
+        for name in ("Makefile", ".ci/run", "a.toml", "a.html", "a.css", "CMakeLists.txt"):
+            file = self.write(name, f"#!/bin/sh\n{'x' * 101}\n")
+            code, output = self.run_tool("check_lines.py", self.root)
+            self.assertEqual(code, 1, name)
+            self.assertIn(f"{name}:2: 101 columns", output)
+            file.unlink()
+
 
 class RunTests(CheckTest):
     def run_tests(self, reason, *arguments):

@@ -1,8 +1,9 @@
 // config.json of any architecture that hadal knows, as data: one reader for each family, by
 // model_type.
 //
-//   deepseek_v4                   arch/config.h       deepseek_v2, _v3, _v32, kimi_k2, glm_moe_dsa
-//   plain transformers            arch/gqa_config.h                 arch/mla_config.h
+//   deepseek_v4                                     arch/config.h
+//   deepseek_v2, _v3, _v32, kimi_k2, glm_moe_dsa    arch/mla_config.h
+//   plain transformers                              arch/gqa_config.h
 //
 // The engine runs deepseek_v4 and deepseek_v32, whose config it reads by ParseConfig; the others
 // can be counted and compared.

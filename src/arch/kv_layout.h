@@ -2,16 +2,19 @@
 // one fixed block for the rest. The cache allocates by it, the forward pass addresses by it.
 //
 // A page holds, layer after layer, what 128 tokens leave behind (arch/layer_kind.h):
-//   CSA layer   32 key-value entries, then 32 indexer keys
-//   HCA layer   1 key-value entry
-//   V3.2        128 latent entries, then 128 indexer keys, the MTP block's too
-//   V4's window-only layers and its MTP block: nothing
+//
+//   CSA layer    32 key-value entries, then 32 indexer keys
+//   HCA layer    1 key-value entry
+//   V3.2         128 latent entries, then 128 indexer keys, the MTP block's too
+//   window only  nothing; the same of V4's MTP block
+//
 // The fixed block holds, layer after layer (the MTP block last):
-//   window      sliding_window + kReturnTokens key-value entries; position p in slot p mod their
-//               number
-//   tail        the compressor's pooling candidates so far, float32 kv and score rows, and for CSA
-//               the indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128
-//               rows; and kReturnTokens more; token t in row t mod their number
+//
+//   window  sliding_window + kReturnTokens key-value entries; position p in slot p mod their number
+//   tail    the compressor's pooling candidates so far, float32 kv and score rows, and for CSA the
+//           indexer's: CSA 8 rows (4 of the previous block, 4 of the current), HCA 128 rows; and
+//           kReturnTokens more; token t in row t mod their number
+//
 // V3.2 has no rings: its fixed block is empty. Windows and tails are rings that keep kReturnTokens
 // more than the next token needs, so that a sequence can go back by as many: what they have made
 // the ring forget is not needed there.

@@ -2,10 +2,10 @@
 // models of their architectures. A latent of kv_lora_rank + qk_rope_head_dim a token serves all
 // heads; V3.2 and GLM-5 choose with a lightning indexer which of them a token reads.
 //
-//   deepseek_v2                 no bias in the router
-//   deepseek_v3, kimi_k2        with one; queries may come straight from the hidden state (no
-//                               q_lora_rank)
-//   deepseek_v32, glm_moe_dsa   an indexer
+//   deepseek_v2                no bias in the router
+//   deepseek_v3, kimi_k2       with one; queries may come straight from the hidden state, where
+//                              q_lora_rank is null
+//   deepseek_v32, glm_moe_dsa  with one, and an indexer
 //
 // Source: DeepSeek-V3 and V3.2-Exp inference/model.py; config.json of DeepSeek-V2, Kimi-K2,
 // Moonlight, GLM-5.

@@ -3,9 +3,10 @@
 // longer than all the rest of a command.
 //
 //   Command quantize = app.AddCommand("quantize", "Convert a checkpoint.\n\nExamples: ...");
-//   quantize.AddOption("--to", options->to, "published, f32 or
-//   bf16").Check(OneOf({...})).ShowDefault(); quantize.OnChosen([options, work] { *work = [options]
-//   { return Quantize(*options); }; });
+//   quantize.AddOption("--to", options->to, "published, f32 or bf16")
+//       .Check(OneOf({...}))
+//       .ShowDefault();
+//   quantize.OnChosen([options, work] { *work = [options] { return Quantize(*options); }; });
 //
 // Names are "-m,--model" for flags and "MODEL" for what needs none; "!--no-x" among a flag's names
 // sets it to false. Commands and options are handles, cheap to copy, of things that live as long as

@@ -4,11 +4,12 @@
 // (tensor/codec.h); codes are rounded to nearest, ties to even. So encoding what was decoded gives
 // the same values again, wherever the scale was at least codec.h's floor.
 //
-//   w      [rows, cols]                     f32, row-major, finite: kInvalid names the first that
-//          is not
-//   codes  [rows, cols] or [rows, cols/2]   E4M3, or two E2M1 a byte, low nibble the even column
-//   scales [ceil(rows/128), ceil(cols/128)] or [rows, cols/32]   E8M0
+//   w       [rows, cols]                                          f32, row-major
+//   codes   [rows, cols] or [rows, cols/2]                        E4M3, or two E2M1 a byte, low
+//                                                                 nibble the even column
+//   scales  [ceil(rows/128), ceil(cols/128)] or [rows, cols/32]   E8M0
 //
+// All of w is finite: kInvalid names the first that is not.
 // Blocks do not reach over a multiple of 128 rows, so a matrix may be encoded that many at a time.
 // Source: DeepSeek-V4 inference/kernel.py (act_quant, fp4_quant) and convert.py.
 #pragma once

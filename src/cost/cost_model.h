@@ -2,11 +2,11 @@
 // Every figure about memory, arithmetic and traffic is a sum over these lists, so that an
 // allocator, a planner and a page of JavaScript can compute the same.
 //
-//   entries(N)   = min(max_entries, floor(N / tokens_per_entry))   kept of N tokens, one layer
-//   reads(N)     = min(max_read, entries(N))                       attended by token N, one layer
-//   KV bytes(N)  = sum over kv: layers * entry_bytes[format] * entries(N)
-//   MACs(N)      = sum over weights: macs  +  sum over kv: layers * macs_per_read * reads(N)
-//   traffic(N)   = sum over weights: active_bytes  +  sum over kv: layers * entry_bytes * reads(N)
+//   entries(N)  = min(max_entries, floor(N / tokens_per_entry))   kept of N tokens, one layer
+//   reads(N)    = min(max_read, entries(N))                       attended by token N, one layer
+//   KV bytes(N) = sum over kv: layers * entry_bytes[format] * entries(N)
+//   MACs(N)     = sum over weights: macs + sum over kv: layers * macs_per_read * reads(N)
+//   traffic(N)  = sum over weights: active_bytes + sum over kv: layers * entry_bytes * reads(N)
 //
 // N counts the tokens of the context with the new one in it. A maximum of 0 means that there is
 // none. Multiplications and additions of one product term are one MAC, two FLOPs. Counted are

@@ -3,14 +3,15 @@
 //   1. a logit that is not finite is an error, never a token
 //   2. l = -infinity                        for tokens that may not come (Restriction)
 //   3. l += bias                            for tokens of logit_bias
-//   4. l = l > 0 ? l / r : l * r   r = repetition_penalty; for tokens of the prompt or generated
-//   5. l -= presence + frequency * count    tokens that were generated `count` > 0 times
-//   6. temperature 0: the largest l (ties: the lower id). Else p = softmax(l / temperature), then
-//      only tokens are kept that
-//        have p >= min_p * max p               (0: all)
-//        and are among the top_k most likely   (0: all)
-//        and lie in the smallest set of those whose p sums to top_p of theirs   (1: all)
-//      and one of those is drawn.
+//   4. l = l > 0 ? l / r : l * r            for tokens of the prompt or generated; r:
+//                                           repetition_penalty
+//   5. l -= presence + frequency * count    for tokens generated `count` > 0 times
+//   6. temperature 0: the largest l (ties: the lower id). Else p = softmax(l / temperature), and
+//      one is drawn of the tokens that
+//        have p >= min_p * max p,                            (0: all)
+//        are among the top_k most likely of these            (0: all)
+//        and lie in the smallest set of those whose p sums
+//        to top_p of theirs                                  (1: all)
 //
 // The number that decides a draw belongs to (seed, choice, position): the same logits give the same
 // token at a position whatever was drawn before, in whichever batch, before or after a snapshot.

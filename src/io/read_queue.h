@@ -1,6 +1,6 @@
 // Reads of files that wait in a queue, several under way at a time: what fills a disk.
 //
-//   ReadQueue queue([&](std::uint64_t id, Status status) { ... });   // from the queue's threads
+//   ReadQueue queue([&](std::uint64_t id, Status status) { ... });  // from the queue's threads
 //   queue.Submit({.id = 7, .file = &file, .range = {a, b}, .to = memory});
 //
 // A read is cut into blocks of ReadTuning::block_bytes; the blocks of the most urgent read that

@@ -1,9 +1,9 @@
 // The compressor's pooling for a batch of blocks of `ratio` tokens, where their rows lie.
 //
-//   entry[b,:] = PoolSoftmax (pool.h) over the candidates of block b:
-//     tokens ratio * number .. + ratio - 1; and, where blocks overlap, the `ratio` tokens before
-//     them (none before block 0) with their first half of channels, the block's own with their
-//     second half
+//   entry[b,:] = PoolSoftmax (pool.h) over the candidates of block b
+//
+// They are the tokens ratio * number .. + ratio - 1; where blocks overlap, these with the second
+// half of their channels, and the `ratio` tokens before them (none before block 0) with the first.
 //
 //   blocks   [blocks]
 //   entries  [blocks, dim]  f32  every element written

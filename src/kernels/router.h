@@ -1,7 +1,8 @@
 // Expert choice and weights of one token.
 //
-//   s = sqrt(softplus(logits));  chosen: the k largest of s + bias (ties: the lower expert), or
-//   given weight[e] = s[e] / sum over chosen s * scaling
+//   s = sqrt(softplus(logits))
+//   chosen: the k largest of s + bias (ties: the lower expert), or given
+//   weight[e] = s[e] / sum over chosen s * scaling
 //
 //   logits   [experts]  f32  read
 //   bias     [experts]  f32  read, for the choice only

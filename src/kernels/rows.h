@@ -5,8 +5,7 @@
 //   GatherRows  y[t,:] = x[pick[t],:]
 //   AddRows     y[t,:] += x[t,:]
 //   AddPicked   y[t,:] += table[pick[t],:]
-//   AddChosen   y[t,:] += x[slots[t,j] - first,:] for j = 0, 1, ... where first <= slots[t,j] <
-//   first + x.rows()
+//   AddChosen   y[t,:] += x[slots[t,j] - first,:] for j = 0, 1, ... where that is a row of x
 //   ScaleRows   y[t,:] *= factor
 //   WeighRows   y[t,:] *= weights[t]
 //

@@ -5,12 +5,12 @@
 //                 row t, ascending (all of them, if there are no more than k); equal scores: the
 //                 lower entry
 //
-//   rows    [rows]            where the keys lie; a page's keys follow one another
-//   q       [rows, heads * dim]  f32  read: rounded already as its numerics say
-//   w       [rows, heads]        f32  read
+//   rows    [rows]               where the keys lie; a page's keys follow one another
+//   q       [rows, heads * dim]  f32, read: rounded already as its numerics say
+//   w       [rows, heads]        f32, read
 //   packed  [rows, PackedIndexQueryBytes], or none: queries and keys both FP4 as published, scores
 //           in integers (packed_index_scores.h); q and w are not read then
-//   chosen  [rows, k]         the first min(visible, k) of each row written
+//   chosen  [rows, k]            u32, the first min(visible, k) of each row written
 //
 // Numbers  a row's scores depend on its query and its keys alone. A single row's pages are shared
 //          out among the threads, else the rows are, some neighbours of one sequence together:

@@ -3,8 +3,7 @@
 //   kv_t = wkv x_t,  g_t = wgate x_t + ape[t mod ratio]
 //   ratio 128: entry b pools tokens 128b .. 128b+127
 //   ratio 4:   entry b pools 8 candidates: tokens 4(b-1) .. 4b-1 with their first half of channels
-//   and
-//              tokens 4b .. 4b+3 with their second half (entry 0: the latter only)
+//              and tokens 4b .. 4b+3 with their second half (entry 0: the latter only)
 //   entry = rope(norm(sum_r softmax_r(g) kv), position ratio * b)          per channel
 //
 // Rows of earlier tokens wait in the sequence's tail, a ring (rings.h).

@@ -1,11 +1,11 @@
 // Routed experts applied to rows: rows in, rows out. Here, or, since nothing else crosses this
 // line, where the experts are.
 //
-//   y[s] = w2 (silu(min(w1 x, limit)) * clamp(w3 x, +-limit) * weight[s])     x = row[s] of the
-//   batch; V3.2 has no limit, and its weight[s] multiplies what w2 gives
+//   y[s] = w2 (silu(min(w1 x, limit)) * clamp(w3 x, +-limit) * weight[s])
 //
-// A slot is one choice of one row. What a slot's result is depends on its row, its expert and its
-// weight alone; the order of a row's sum is the caller's (model/moe.cc).
+// x is row[s] of the batch. V3.2 has no limit, and its weight[s] multiplies what w2 gives. A slot
+// is one choice of one row. What a slot's result is depends on its row, its expert and its weight
+// alone; the order of a row's sum is the caller's (model/moe.cc).
 #pragma once
 #include <cstddef>
 #include <cstdint>

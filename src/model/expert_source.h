@@ -1,7 +1,7 @@
 // Where the weights of routed experts come from while a pass needs them: where the file is mapped,
 // or a memory that holds some of them.
 //
-//   source.Announce(layer, experts);                     // a hint, as early as they are known
+//   source.Announce(layer, experts);                      // a hint, as early as they are known
 //   HADAL_TRY(auto held, source.Acquire(layer, wanted));  // waits for one, gives all there are
 //   ... compute with held ...
 //   source.Release(layer, held);                          // and ask for the others

@@ -5,9 +5,9 @@
 // sequence alone, bit for bit, however the tokens are cut into chunks and batches and however many
 // threads run.
 //
-//   HADAL_TRY(Forward forward, Forward::Create(model, Numerics::Stored(), threads,
-//   /*max_tokens=*/512));
-//   forward.Run({{&state, prompt}});                    // state.tokens grows by prompt.size()
+//   const std::size_t max_tokens = 512;  // of a batch
+//   HADAL_TRY(Forward forward, Forward::Create(model, Numerics::Stored(), threads, max_tokens));
+//   forward.Run({{&state, prompt}});     // state.tokens grows by prompt.size()
 //   forward.Logits(last_row, logits);
 //
 // A model may hold some layers only (arch/selection.h): streams then go from one Forward to the

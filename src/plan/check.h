@@ -2,9 +2,11 @@
 // plan/predict.h gives for the machine figures that the same run measured.
 //
 // The bound is the roofline of the machine's limits. The prediction is either
-//   by the engine's kernels: their measured rates, at every depth; nothing of the bench is used, or
-//   by share (no rates given): the bound times the share that was reached at the first depth of the
-//   same batch; so it tests how speed changes with depth and not its level, which the share says.
+//
+//   by kernels  their measured rates, at every depth; nothing of the bench is used
+//   by share    (no rates given) the bound times the share that was reached at the first depth of
+//               the same batch; so it tests how speed changes with depth and not its level, which
+//               the share says
 #pragma once
 #include <optional>
 

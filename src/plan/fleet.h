@@ -4,9 +4,8 @@
 // A copy of the weights lies on as few machines as hold it and one sequence of the longest context
 // wanted. Copies are added until they hold all sequences of the peak and keep up with its tokens:
 //
-//   sequences a copy holds  = floor((memory of its machines - weights - scratch) / mean state)
-//   load                    = decoded/s / (copies * decode rate) + prompt/s / (copies * prefill
-//                           rate) <= 1
+//   sequences a copy holds = floor((memory of its machines - weights - scratch) / mean state)
+//   load                   = (decoded/s / decode rate + prompt/s / prefill rate) / copies <= 1
 //
 // with the rates of plan/predict.h at the mean context and the sequences that then fall on each
 // copy.

@@ -1,14 +1,13 @@
 // Weights as a checkpoint's folder stores them: every byte of its tensors, each counted under the
 // module of the config's list that it belongs to.
 //
-//   tensor layers.3.ffn.experts.7.w1.weight_scale_2  ->  module layers.3.ffn.experts.0.w1  (all
-//   experts)
+//   tensor layers.3.ffn.experts.7.w1.weight_scale_2  ->  module layers.3.ffn.experts.0.w1
 //
-// The name without its last parts is looked up, so that scales, zero points and packed halves count
-// with their matrix whatever the tool called them. What then lies in no module (copies, drafters)
-// is "other tensors". Modules without a tensor, because their shard is not here or their names are
-// others, share what is left of the whole (the index's total_size) as the config would have them; a
-// note says so.
+// All experts count under the first. The name without its last parts is looked up, so that scales,
+// zero points and packed halves count with their matrix whatever the tool called them. What then
+// lies in no module (copies, drafters) is "other tensors". Modules without a tensor, because their
+// shard is not here or their names are others, share what is left of the whole (the index's
+// total_size) as the config would have them; a note says so.
 #pragma once
 #include <string>
 #include <vector>

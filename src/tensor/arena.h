@@ -1,7 +1,6 @@
 // Arena: scratch memory out of one allocation, taken and given back in order, like a stack.
 //
-//   Arena::Scope scope(arena);                             // what is taken from it goes back with
-//   it
+//   Arena::Scope scope(arena);                             // all that it gave goes back with it
 //   const View2<float> y = scope.Take<float>(rows, cols);  // 64-byte aligned, uninitialised
 //
 // A function that returns a view takes it from its caller's scope, then opens a scope of its own

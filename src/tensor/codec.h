@@ -1,10 +1,9 @@
 // Exact scalar conversions between float32 and the small formats of the published checkpoints.
 //
-//   BF16   1-8-7                nearest, ties to even
-//   E4M3   1-4-3, bias 7        nearest, ties to even code, saturates at +-448; 0x7F and 0xFF are
-//          NaN
-//   E2M1   1-2-1                codes 0..7 = 0 .5 1 1.5 2 3 4 6, bit 3 the sign; saturates at +-6
-//   E8M0   2^(byte - 127)       255 is NaN; no zero, no sign
+//   BF16  1-8-7           nearest, ties to even
+//   E4M3  1-4-3, bias 7   nearest, ties to even code, saturates at +-448; 0x7F and 0xFF are NaN
+//   E2M1  1-2-1           codes 0..7 = 0 .5 1 1.5 2 3 4 6, bit 3 the sign; saturates at +-6
+//   E8M0  2^(byte - 127)  255 is NaN; no zero, no sign
 //
 // Quantised blocks share one power-of-two scale, the smallest that brings the block's largest
 // magnitude into range: 2^ceil(log2(amax * (1/max))), the product being a float32 one.

@@ -2,14 +2,14 @@
 // say it with the dtype of their codes (tensor/dtype.h); loaders, kernels, converters and planners
 // ask here.
 //
-//   format            codes                     scales, one a block, each an own tensor beside the
-//                     codes
-//   kF32, kBf16, kI64 the number itself         none
-//   kFp8Block128      F8_E4M3, one a number     F8_E8M0, 128 rows x 128 columns
-//   kFp8Block128F32   F8_E4M3, one a number     F32, 128 rows x 128 columns
-//   kFp4Block32       I8, two E2M1 a byte,      F8_E8M0, 1 row x 32 columns
-//                     low nibble the even column
+//   format             codes                       scales, one a block
+//   kF32, kBf16, kI64  the number itself           none
+//   kFp8Block128       F8_E4M3, one a number       F8_E8M0, 128 rows x 128 columns
+//   kFp8Block128F32    F8_E4M3, one a number       F32, 128 rows x 128 columns
+//   kFp4Block32        I8, two E2M1 a byte,        F8_E8M0, 1 row x 32 columns
+//                      low nibble the even column
 //
+// Scales are a tensor of their own beside the codes.
 // Blocks at the lower and the right edge may be cut short. A shape is [slow, ..., fast] and counts
 // numbers, not bytes; scaled formats are for matrices [rows, cols].
 // Source: DeepSeek-V4 checkpoints and inference/convert.py; DeepSeek-V3 checkpoints (float32

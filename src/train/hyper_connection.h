@@ -6,8 +6,7 @@
 //   r        = rsqrt(mean(vec(streams)^2) + norm_eps)
 //   logits   = (fn . vec(streams)) * r                          [tokens, (2+n)*n]
 //   mix      = HyperMix(logits, scale, base)                    [pre | post | comb]
-//   input    = sum_j pre_j * streams_j                          [tokens, dim], what the sub-layer
-//            reads
+//   input    = sum_j pre_j * streams_j                          [tokens, dim], to the sub-layer
 //   streams' = post_j * output + sum_i comb_ij * streams_i      for every j
 //
 // The reduction before the head is a HyperRead whose mix has only `pre`.

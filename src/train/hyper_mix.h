@@ -1,17 +1,18 @@
 // The mixing coefficients of a hyper-connection, from its logits per token.
 //
-//   logits  [tokens, (2+n)*n]  n streams: [pre n | post n | comb n*n row-major]; or [tokens, n]:
-//           pre only
-//   scale   [3]                of pre, post, comb; [1] where there is only pre
+//   logits  [tokens, (2+n)*n]  n streams: [pre n | post n | comb n*n row-major]
+//           [tokens, n]        only pre
+//   scale   [3] or [1]         of pre, post, comb
 //   base    [(2+n)*n] or [n]
-//   result  as logits:
-//     pre_j   = sigmoid(logit * scale[0] + base) + eps
-//     post_j  = 2 * sigmoid(logit * scale[1] + base)
-//     comb_ij = Sinkhorn(logit * scale[2] + base): softmax over j, + eps; columns / (sum + eps);
-//     then
-//               iterations - 1 times rows / (sum + eps), columns / (sum + eps).
-//               i is the source stream, j the destination
-// Backward recomputes the Sinkhorn steps; nothing but the logits is kept.
+//   result  as logits
+//
+//   pre_j   = sigmoid(logit * scale[0] + base) + eps
+//   post_j  = 2 * sigmoid(logit * scale[1] + base)
+//   comb_ij = Sinkhorn(logit * scale[2] + base), i the source stream, j the destination
+//
+// Sinkhorn: softmax over j, + eps; columns / (sum + eps); then iterations - 1 times rows / (sum +
+// eps), columns / (sum + eps). Backward recomputes the Sinkhorn steps; nothing but the logits is
+// kept.
 // Source: DeepSeek-V4 inference/kernel.py, hc_split_sinkhorn.
 #pragma once
 #include <torch/torch.h>

@@ -1,10 +1,8 @@
 // Products with weight matrices.
 //
-//   Linear         y = x w^T              x [..., in], w [out, in]
-//   GroupedLinear  y[i] = x[i] w[e]^T     for the rows i of expert e; x [rows, in], w [experts,
-//                  out, in]
-//   HeadGroups     y[:, g] = x[:, g] w[g]^T   x [rows, groups, in], w [groups, out, in] -> [rows,
-//                  groups, out]
+//   Linear         y = x w^T                x [..., in], w [out, in]
+//   GroupedLinear  y[i] = x[i] w[e]^T       x [rows, in], w [experts, out, in]; rows i of expert e
+//   HeadGroups     y[:, g] = x[:, g] w[g]^T x [rows, groups, in], w [groups, out, in]
 //
 // With Products::kBf16 the inputs of every product, forward and backward, are rounded to BF16; sums
 // and results are float32. kF32 takes any float type.

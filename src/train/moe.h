@@ -1,8 +1,7 @@
 // Mixture of experts: routing, the experts, and what keeps them balanced.
 //
 //   s_e      = sqrt(softplus(gate_e . x))
-//   chosen   = the num_experts_per_tok largest s_e + bias_e; in a hash layer, the token's row of
-//            tid2eid
+//   chosen   = the num_experts_per_tok largest s_e + bias_e (hash layers: the token's tid2eid)
 //   weight_e = s_e / (sum of s over the chosen) * routed_scaling_factor
 //   expert   = w2 (weight * silu(min(w1 x, limit)) * clamp(w3 x, -limit, limit))
 //   y        = sum of the chosen experts + the shared expert (weight 1)

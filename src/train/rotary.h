@@ -3,9 +3,9 @@
 //
 //   window-only layers  f_i = rope_theta^(-2i / rope_dim)
 //   compressed layers   base compress_rope_theta, and YaRN at every position: the frequencies that
-//   turn
-//                       less than beta_slow times in the original context are divided by `factor`,
-//                       those above beta_fast turns kept, with a linear ramp between
+//                       turn less than beta_slow times in the original context are divided by
+//                       `factor`, those above beta_fast turns kept, with a linear ramp between
+//
 // Source: DeepSeek-V4 inference/model.py, precompute_freqs_cis and apply_rotary_emb.
 #pragma once
 #include <torch/torch.h>

@@ -2,8 +2,7 @@
 //
 //   ratio 128: entry b = sum over its tokens of softmax(g + ape) * kv, per channel
 //   ratio 4:   over eight candidates: the first-half channels of block b-1's tokens and the
-//   second-half
-//              channels of block b's; block 0 has its own four only
+//              second-half channels of block b's; block 0 has its own four only
 //   then RMSNorm, RoPE at the block's first position; visible to p when b < (p + 1) / ratio
 //   indexer:   s_b = sum_h w_h max(0, q_h . k_b); the topk largest among the visible
 #pragma once

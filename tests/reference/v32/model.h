@@ -4,7 +4,7 @@
 // and the file reader with it.
 //
 // Source: DeepSeek-V2 report, section 2.1; V3 report, section 2; DeepSeek-V3.2-Exp
-// inference/model.py. Checked against the golden data by v32_reference_test.cc.
+// inference/model.py. Checked against the golden data by tests/v32_reference_test.cc.
 #pragma once
 #include <cstdint>
 #include <optional>
