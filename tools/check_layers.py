@@ -18,7 +18,7 @@ MAY_INCLUDE = {
     "tensor": "base",
     "io": "base tensor",
     "kernels": "base tensor",
-    "machine": "base kernels",
+    "machine": "base tensor io kernels",
     "text": "base",
     "grammar": "base text",
     "page": "base",

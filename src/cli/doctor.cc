@@ -7,6 +7,8 @@
 #include "base/progress.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/note.h"
+#include "io/disk_tuning.h"
 #include "machine/report.h"
 
 namespace hadal::cli {
@@ -17,7 +19,9 @@ constexpr const char* kAbout =
     "\n"
     "Figures are medians of several samples, of all threads together; other load on the machine "
     "shows\n"
-    "in the spread. Without --quick it takes about half a minute.\n"
+    "in the spread. Without --quick it takes about half a minute, and how the disk is read best "
+    "is\n"
+    "kept for the runs that read experts from it.\n"
     "\n"
     "Examples:\n"
     "  hadal doctor\n"
@@ -29,6 +33,14 @@ struct DoctorOptions {
   std::string disk;
   bool no_disk = false, json = false;
 };
+
+void Keep(const machine::DiskRate& disk, bool quiet) {
+  const Status kept = io::KeepTuning(disk.folder, {disk.best.tuning, disk.best.bytes_per_s});
+  if (!kept.ok())
+    PrintNote(fmt::format("{}; how the disk is read best is not kept", kept.error().what));
+  else if (!quiet)
+    PrintNote("how " + disk.folder + "'s disk is read best is kept in " + io::DiskTuningFile());
+}
 
 Status Doctor(const DoctorOptions& options) {
   machine::MeasureOptions measure = options.measure;
@@ -46,6 +58,7 @@ Status Doctor(const DoctorOptions& options) {
   const auto report = machine::MeasureMachine(measure);
   progress.reset();
   if (!report.ok()) return report.error();
+  if (report->disk && !options.measure.quick) Keep(*report->disk, options.json);
   std::cout << (options.json ? machine::ToJson(*report).Dump(2) + "\n" : machine::ToText(*report));
   return Unit{};
 }

@@ -6,6 +6,7 @@
 #include "arch/numerics.h"
 #include "cache/fingerprint.h"
 #include "io/checkpoint_files.h"
+#include "io/disk_tuning.h"
 #include "model/expert_profile.h"
 
 namespace hadal::engine {
@@ -14,7 +15,9 @@ Result<ExpertMemory> ExpertMemory::Create(const model::Model& model,
                                           const ExpertMemoryOptions& options) {
   ExpertMemory memory(options);
   if (model.checkpoint().mapped()) return memory;
-  HADAL_TRY(memory.source_, model::DiskExperts::Create(model, {.bytes = options.bytes}));
+  HADAL_TRY(memory.source_, model::DiskExperts::Create(
+                                model, {.bytes = options.bytes,
+                                        .tuning = io::TuningFor(model.checkpoint().directory())}));
   memory.runner_ = std::make_unique<model::LocalExpertRunner>(*memory.source_);
   if (!options.keep_profile) return memory;
   if (options.profile.empty())

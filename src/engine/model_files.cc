@@ -8,6 +8,7 @@
 #include "base/progress.h"
 #include "engine/footprint.h"
 #include "io/checkpoint_files.h"
+#include "io/disk_tuning.h"
 #include "model/disk_experts.h"
 
 namespace hadal::engine {
@@ -63,7 +64,9 @@ Result<io::Checkpoint> OpenCheckpoint(const std::string& directory, const OpenOp
                     (options.experts == ExpertsFrom::kAuto && known &&
                      WeightFileBytes(directory) > most - most / kReservedShare);
   if (!disk) return io::Checkpoint::Open(directory);
-  io::ReadingOptions reading{.on_progress = options.on_reading, .cancel = options.cancel};
+  io::ReadingOptions reading{.tuning = io::TuningFor(directory),
+                             .on_progress = options.on_reading,
+                             .cancel = options.cancel};
   if (known) {
     const std::uint64_t taken = AnonymousResidentBytes();
     reading.most_bytes = options.ram_bytes ? most - std::min(most, taken) : most;

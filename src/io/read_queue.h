@@ -35,7 +35,7 @@ struct Read {
   Urgency urgency = Urgency::kNow;
 };
 
-// How a disk is read. Nobody measures yet what is best for one.
+// How a disk is read; what is best for one: io/disk_tuning.h.
 struct ReadTuning {
   std::size_t depth = 16;                              // blocks under way
   std::uint64_t block_bytes = std::uint64_t{1} << 20;  // a multiple of kDiskBlock

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "io/read_queue.h"
 #include "kernels/products.h"
 #include "machine/features.h"
 
@@ -44,11 +45,20 @@ struct ArithmeticRate {
   Samples ops_per_s;  // multiplications and additions
 };
 
+struct DiskTrial {
+  io::ReadTuning tuning;
+  std::string backend;  // "io_uring", "threads"
+  double bytes_per_s = 0;
+};
+// The one with the least under way of those that are as fast as the fastest. At least one.
+const DiskTrial& BestTrial(const std::vector<DiskTrial>& trials);
+
 struct DiskRate {
   std::string folder;
-  std::uint64_t bytes = 0;  // of the file that was read
-  bool direct = false;      // past the page cache
-  double bytes_per_s = 0;
+  std::uint64_t bytes = 0;             // of the file that was read
+  bool direct = false;                 // past the page cache
+  DiskTrial best = {};                 // over the whole file
+  std::vector<DiskTrial> trials = {};  // over parts of it
 };
 
 struct MachineReport {
@@ -83,7 +93,8 @@ struct MeasureOptions {
 // on the disk. kIo, kNotFound: the disk's folder.
 Result<MachineReport> MeasureMachine(const MeasureOptions& options);
 
-// The time of one read of a file of `bytes` random bytes in `folder`, several blocks at a time.
+// Reads of a file of `bytes` random bytes in `folder`, with several numbers of reads under way and
+// several sizes of them.
 Result<DiskRate> MeasureDisk(const std::string& folder, std::uint64_t bytes);
 
 }  // namespace hadal::machine

@@ -109,8 +109,20 @@ TEST(Measure, TheDiskIsLeftAsItWas) {
   const testing::TempFolder folder;
   const DiskRate rate = MeasureDisk(folder.path(), std::uint64_t{9} << 20).value();
   EXPECT_EQ(rate.bytes, std::uint64_t{8} << 20);
-  EXPECT_GT(rate.bytes_per_s, 1e6);
+  EXPECT_GT(rate.best.bytes_per_s, 1e6);
+  EXPECT_EQ(rate.trials.size(), 5u);
+  for (const DiskTrial& trial : rate.trials) EXPECT_GT(trial.bytes_per_s, 1e6);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST(Measure, TheBestTrialHasTheLeastUnderWayOfTheFast) {
+  const auto trial = [](std::size_t depth, std::uint64_t block, double rate) {
+    return DiskTrial{{.depth = depth, .block_bytes = block}, "threads", rate};
+  };
+  const std::vector<DiskTrial> trials{trial(4, 4096, 90), trial(16, 4096, 98), trial(64, 4096, 100),
+                                      trial(16, 8192, 99)};
+  EXPECT_EQ(BestTrial(trials).bytes_per_s, 98);
+  EXPECT_EQ(BestTrial({trials[0]}).bytes_per_s, 90);
 }
 
 // Reading sums up every word: a loop that skipped some would find another sum.
@@ -175,6 +187,8 @@ TEST(Report, HasWhatItSays) {
             report.reads[0].bytes_per_s.median);
   EXPECT_EQ(json.Find("arithmetic")->AsArray()->size(), report.arithmetic.size());
   EXPECT_EQ(*json.Find("disk")->Find("bytes")->AsInt(), 4 << 20);
+  EXPECT_EQ(json.Find("disk")->Find("trials")->AsArray()->size(), 5u);
+  EXPECT_GT(*json.Find("disk")->Find("depth")->AsInt(), 0);
   const std::string text = ToText(report);
   EXPECT_NE(text.find("memory read"), std::string::npos);
   EXPECT_NE(text.find("disk read"), std::string::npos);

@@ -22,6 +22,38 @@ const char* Title(Arithmetic arithmetic) {
   return "?";
 }
 
+Json ToJson(const DiskRate& disk) {
+  Json::Array trials;
+  for (const DiskTrial& trial : disk.trials)
+    trials.push_back(Json::MakeObject({{"depth", std::uint64_t{trial.tuning.depth}},
+                                       {"block_bytes", trial.tuning.block_bytes},
+                                       {"bytes_per_s", trial.bytes_per_s}}));
+  return Json::MakeObject({{"folder", disk.folder},
+                           {"bytes", disk.bytes},
+                           {"direct", disk.direct},
+                           {"bytes_per_s", disk.best.bytes_per_s},
+                           {"depth", std::uint64_t{disk.best.tuning.depth}},
+                           {"block_bytes", disk.best.tuning.block_bytes},
+                           {"backend", disk.best.backend},
+                           {"trials", std::move(trials)}});
+}
+
+// "16 x 1 MiB": so many reads under way, of so many bytes each.
+std::string UnderWay(const io::ReadTuning& tuning) {
+  return fmt::format("{} x {}", tuning.depth, FormatBytesBinary(tuning.block_bytes));
+}
+
+void AddRows(const DiskRate& disk, Table* rates) {
+  const char* unit = disk.direct ? "GB/s" : "GB/s, perhaps from memory";
+  for (const DiskTrial& trial : disk.trials)
+    rates->Row({"disk read", UnderWay(trial.tuning) + " under way", "", Giga(trial.bytes_per_s), "",
+                "", unit});
+  rates->Row({"disk, best",
+              fmt::format("{}, {}, {} file", UnderWay(disk.best.tuning), disk.best.backend,
+                          FormatBytes(disk.bytes)),
+              "", Giga(disk.best.bytes_per_s), "", "", unit});
+}
+
 }  // namespace
 
 Json ToJson(const MachineReport& report) {
@@ -51,11 +83,7 @@ Json ToJson(const MachineReport& report) {
                                 {"read", std::move(reads)},
                                 {"arithmetic", std::move(arithmetic)}});
   json.Set("disk", nullptr);
-  if (report.disk)
-    json.Set("disk", Json::MakeObject({{"folder", report.disk->folder},
-                                       {"bytes", report.disk->bytes},
-                                       {"direct", report.disk->direct},
-                                       {"bytes_per_s", report.disk->bytes_per_s}}));
+  if (report.disk) json.Set("disk", ToJson(*report.disk));
   json.Set("seconds", report.seconds);
   return json;
 }
@@ -83,10 +111,7 @@ std::string ToText(const MachineReport& report) {
     rates.Row({Title(rate.arithmetic), rate.instruction, std::to_string(rate.threads),
                Giga(rate.ops_per_s.median), Giga(rate.ops_per_s.min), Giga(rate.ops_per_s.max),
                rate.arithmetic >= Arithmetic::kInt16Dot ? "GOP/s" : "GFLOP/s"});
-  if (report.disk)
-    rates.Row({"disk read", FormatBytes(report.disk->bytes) + " file", "8",
-               Giga(report.disk->bytes_per_s), "", "",
-               report.disk->direct ? "GB/s" : "GB/s, perhaps from memory"});
+  if (report.disk) AddRows(*report.disk, &rates);
   return about.Text() + "\n" + rates.Text();
 }
 

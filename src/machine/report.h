@@ -1,10 +1,12 @@
 // A MachineReport as text and as JSON.
 //
 // {"processor", "threads", "threads_by", "ram_bytes", "available_bytes", "ram_by",
-// "last_cache_bytes",
-//  "features": [...], "buffer_bytes", "read": [{"threads", "bytes_per_s", "min", "max"}],
+//  "last_cache_bytes", "features": [...], "buffer_bytes",
+//  "read": [{"threads", "bytes_per_s", "min", "max"}],
 //  "arithmetic": [{"op", "instruction", "threads", "ops_per_s", "min", "max"}],
-//  "disk": {"folder", "bytes", "direct", "bytes_per_s"} or null, "seconds"}
+//  "disk": {"folder", "bytes", "direct", "bytes_per_s", "depth", "block_bytes", "backend",
+//    "trials": [{"depth", "block_bytes", "bytes_per_s"}]} or null,
+//  "seconds"}
 #pragma once
 #include <string>
 

@@ -59,7 +59,7 @@ void AddTraffic(const std::string& what, const std::optional<ExpertTraffic>& t, 
 Table TrafficTable(const BenchReport& report) {
   Table table({"experts from disk", ">GB/token", ">held", ">coming", ">guesses right", ">GB/s",
                ">share of disk", ">disk busy", ">waiting"});
-  const double disk = report.machine.disk ? report.machine.disk->bytes_per_s : 0;
+  const double disk = report.machine.disk ? report.machine.disk->best.bytes_per_s : 0;
   for (const PrefillFigure& f : report.prefill)
     AddTraffic(fmt::format("prefill of {} at {}", FormatCount(f.tokens), FormatCount(f.depth)),
                f.experts, disk, &table);

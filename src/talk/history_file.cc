@@ -4,12 +4,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <system_error>
 
 #include "base/json.h"
+#include "base/state_file.h"
 #include "io/file.h"
 
 namespace hadal::talk {
@@ -54,12 +54,6 @@ void HistoryFile::Append(const std::string& entry) {
   ::close(file);
 }
 
-std::string DefaultHistory() {
-  const char* state = std::getenv("XDG_STATE_HOME");
-  if (state != nullptr && *state != '\0') return std::string(state) + "/hadal/chat_history";
-  const char* home = std::getenv("HOME");
-  if (home == nullptr || *home == '\0') return {};
-  return std::string(home) + "/.local/state/hadal/chat_history";
-}
+std::string DefaultHistory() { return StateFile("chat_history"); }
 
 }  // namespace hadal::talk
