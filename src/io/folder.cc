@@ -12,6 +12,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// What somebody else put there is not ours to remove.
+Status CheckOnlyModelFiles(const std::string& path) {
+  std::error_code problem;
+  for (fs::directory_iterator entry(path, problem), end; entry != end && !problem;
+       entry.increment(problem)) {
+    const std::string name = entry->path().filename().string();
+    const bool ours = entry->symlink_status().type() == fs::file_type::regular &&
+                      (name.ends_with(".json") || name.ends_with(".safetensors"));
+    if (!ours)
+      return Fail(Code::kInvalid, "{}: found {} in it, expected nothing but a model's files", path,
+                  Quote(name));
+  }
+  if (problem) return Fail(Code::kIo, "{}: cannot list it: {}", path, problem.message());
+  return Unit{};
+}
+
 Status CheckReplaceable(const std::string& path, bool replace) {
   std::error_code problem;
   const fs::file_status status = fs::symlink_status(path, problem);
@@ -30,7 +46,7 @@ Status CheckReplaceable(const std::string& path, bool replace) {
                 "{}: found a folder without config.json, expected a model's folder to replace",
                 path);
   }
-  return Unit{};
+  return CheckOnlyModelFiles(path);
 }
 
 }  // namespace

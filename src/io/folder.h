@@ -12,8 +12,9 @@ namespace hadal::io {
 
 class AtomicFolder {
  public:
-  // PATH must not exist, or be an empty folder; or, with `replace`, a folder that holds
-  // config.json, which Commit then removes with all that is in it. kInvalid otherwise.
+  // PATH must not exist, or be an empty folder; or, with `replace`, a folder that holds config.json
+  // and nothing but a model's files (*.json, *.safetensors), which Commit then removes. kInvalid
+  // otherwise.
   static Result<AtomicFolder> Create(const std::string& path, bool replace);
 
   // Where to write the file `name` until Commit.

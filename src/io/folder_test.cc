@@ -55,6 +55,12 @@ TEST(AtomicFolder, ReplacesOnlyAModelAndOnlyWhenAsked) {
   EXPECT_EQ(AtomicFolder::Create(path, true).error().code, Code::kInvalid);
   ASSERT_TRUE(WriteFile(path + "/config.json", "old").ok());
   EXPECT_EQ(AtomicFolder::Create(path, false).error().code, Code::kInvalid);
+  EXPECT_EQ(AtomicFolder::Create(path, true).error().what,
+            path + ": found 'letter.txt' in it, expected nothing but a model's files");
+  fs::remove(path + "/letter.txt");
+  fs::create_directory(path + "/.git");
+  EXPECT_EQ(AtomicFolder::Create(path, true).error().code, Code::kInvalid);
+  fs::remove(path + "/.git");
   {
     AtomicFolder out = AtomicFolder::Create(path, true).value();
     ASSERT_TRUE(WriteFile(out.File("config.json"), "new").ok());
