@@ -12,13 +12,23 @@ namespace hadal {
 namespace {
 
 constexpr std::size_t kKeptBack = std::size_t{4} << 20;  // never written: no memory, only addresses
-std::atomic<void*> kept_back = nullptr;
+// So small that malloc takes it from its heap: where a limit has fallen below what is in use, what
+// goes back to the system does not come again, and what goes back to the heap does.
+constexpr std::size_t kKeptInHeap = std::size_t{96} << 10;
+std::atomic<void*> kept_back = nullptr, kept_in_heap = nullptr;
+
+// Whether there was any.
+bool GiveBack() {
+  void* memory = kept_back.exchange(nullptr);
+  void* in_heap = kept_in_heap.exchange(nullptr);
+  std::free(memory);
+  std::free(in_heap);
+  return memory != nullptr || in_heap != nullptr;
+}
 
 // What operator new calls where it finds nothing. Behind it new tries again, if it does not throw.
 void NoMemory() {
-  void* memory = kept_back.exchange(nullptr);
-  std::free(memory);
-  if (memory == nullptr || std::uncaught_exceptions() == 0) throw std::bad_alloc();
+  if (std::uncaught_exceptions() == 0 || !GiveBack()) throw std::bad_alloc();
 }
 
 Error ErrorOfException() {
@@ -41,15 +51,26 @@ Error ErrorOfException() {
   }
 }
 
+// A line wants memory itself.
+Error ErrorOrLess() {
+  try {
+    return ErrorOfException();
+  } catch (...) {
+    return Error{Code::kExhausted, "no memory"};  // short enough to lie in the string itself
+  }
+}
+
 }  // namespace
 
 void KeepMemoryForErrors() {
   std::free(kept_back.exchange(std::malloc(kKeptBack)));
+  std::free(kept_in_heap.exchange(std::malloc(kKeptInHeap)));
   std::set_new_handler(NoMemory);
 }
 
-Error CaughtError() {
-  Error error = ErrorOfException();
+Error CaughtError() noexcept {
+  GiveBack();
+  Error error = ErrorOrLess();
   if (std::get_new_handler() == NoMemory) KeepMemoryForErrors();
   return error;
 }

@@ -1,6 +1,8 @@
 // What others throw, as an Error. This project throws nothing; the standard library does, where
 // memory or threads are not to be had, and so do others.
 #pragma once
+#include <type_traits>
+
 #include "base/result.h"
 
 namespace hadal {
@@ -11,14 +13,21 @@ namespace hadal {
 void KeepMemoryForErrors();
 
 // Of the exception that is being handled: call it in a catch block. kExhausted for what the place
-// does not have; kIo for what the system refused; kInvalid for the rest.
-Error CaughtError();
+// does not have; kIo for what the system refused; kInvalid for the rest. Throws nothing: what was
+// kept back is there for the line.
+Error CaughtError() noexcept;
 
-// f(), a Status, whatever it throws.
+// f(), a Status or nothing, whatever it throws: what the function of a thread, or a destructor,
+// does with what may throw.
 template <class F>
-Status Caught(F&& f) {
+Status Caught(F&& f) noexcept {
   try {
-    return f();
+    if constexpr (std::is_void_v<std::invoke_result_t<F>>) {
+      f();
+      return Unit{};
+    } else {
+      return f();
+    }
   } catch (...) {
     return CaughtError();
   }

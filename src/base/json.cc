@@ -128,23 +128,39 @@ class Builder : public nlohmann::json_sax<Library> {
   std::string problem_;
 };
 
-Library ToLibrary(const Json& json) {
-  if (const auto* v = json.AsBool()) return *v;
-  if (const auto* v = json.AsInt()) return *v;
-  if (const auto* v = json.AsString()) return *v;
-  if (const auto* v = json.AsArray()) {
-    Library out = Library::array();
-    for (const Json& item : *v) out.push_back(ToLibrary(item));
-    return out;
+// The library's destructor takes memory, so that deep values do not deepen the stack, and where it
+// finds none the program ends. Emptied from the inside out a value takes none.
+void Empty(Library& value) noexcept {
+  if (!value.is_structured()) return;
+  for (Library& item : value) Empty(item);
+  value.clear();
+}
+
+struct Tree {
+  Library value;
+  ~Tree() { Empty(value); }
+};
+
+void Fill(const Json& json, Library* out) {
+  if (const auto* array = json.AsArray()) {
+    *out = Library::array();
+    for (const Json& item : *array) Fill(item, &out->emplace_back());
+  } else if (const auto* object = json.AsObject()) {
+    *out = Library::object();
+    auto& members = out->get_ref<Library::object_t&>();
+    for (const auto& [key, item] : *object)
+      Fill(item, &members.Container::emplace_back(key, nullptr).second);
+  } else if (const auto* flag = json.AsBool()) {
+    *out = *flag;
+  } else if (const auto* integer = json.AsInt()) {
+    *out = *integer;
+  } else if (const auto* text = json.AsString()) {
+    *out = *text;
+  } else if (const auto large = json.AsUnsigned()) {
+    *out = *large;
+  } else if (const auto number = json.AsNumber()) {
+    *out = *number;
   }
-  if (const auto* v = json.AsObject()) {
-    Library::object_t object;
-    for (const auto& [key, item] : *v) object.Container::emplace_back(key, ToLibrary(item));
-    return object;
-  }
-  if (const auto v = json.AsUnsigned()) return *v;
-  if (const auto v = json.AsNumber()) return *v;
-  return nullptr;
 }
 
 }  // namespace
@@ -216,7 +232,9 @@ const char* Json::KindName() const {
 }
 
 std::string Json::Dump(int indent) const {
-  return ToLibrary(*this).dump(indent, ' ', false, Library::error_handler_t::replace);
+  Tree tree;
+  Fill(*this, &tree.value);
+  return tree.value.dump(indent, ' ', false, Library::error_handler_t::replace);
 }
 
 Result<Json> ParseJson(std::string_view text, JsonLimits limits) {

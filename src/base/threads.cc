@@ -34,7 +34,8 @@ bool SpinUntil(F done) {
 
 Threads::Threads(std::size_t count) {
   HADAL_CHECK(count >= 1);
-  workers_.reserve(count - 1);
+  workers_.reserve(count - 1);  // what may fail comes before the first thread
+  std::vector<Block> blocks(count);
   std::size_t started = 1;
   const std::lock_guard lock(mutex_);  // before the blocks are there, nobody works
   try {
@@ -43,7 +44,8 @@ Threads::Threads(std::size_t count) {
   } catch (const std::exception& error) {  // a limit on threads or on memory for their stacks
     spdlog::warn("threads asked={} got={} reason=\"{}\"", count, started, error.what());
   }
-  blocks_ = std::vector<Block>(started);
+  while (blocks.size() > started) blocks.pop_back();
+  blocks_ = std::move(blocks);
 }
 
 Threads::~Threads() {

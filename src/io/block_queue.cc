@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <utility>
+
+#include "base/exceptions.h"
 
 namespace hadal::io {
 
@@ -26,11 +29,10 @@ void BlockQueue::Raise(std::uint64_t id, Urgency urgency) {
   const std::lock_guard lock(mutex_);
   const auto to = static_cast<std::size_t>(urgency);
   for (std::size_t from = to + 1; from < kUrgencies; ++from) {
-    std::erase_if(waiting_[from], [&](std::shared_ptr<Job>& job) {
-      if (job->read.id != id) return false;
-      waiting_[to].push_back(std::move(job));
-      return true;
-    });
+    const auto is = [&](const std::shared_ptr<Job>& job) { return job->read.id == id; };
+    // There before it goes here: a job that lies in two queues does no harm, a lost one would.
+    std::ranges::copy_if(waiting_[from], std::back_inserter(waiting_[to]), is);
+    std::erase_if(waiting_[from], is);
   }
 }
 
@@ -87,25 +89,30 @@ void BlockQueue::PutBack(Block block, std::uint64_t offset) {
   arrived_.notify_one();
 }
 
-void BlockQueue::Finish(Block block, std::int64_t got) {
+void BlockQueue::Finish(Block block, std::int64_t got) noexcept {
   Job& job = *block.job;
+  // What went wrong, or, where there is no memory for the words, some that need none.
+  const auto fail = [&](auto&& error) {
+    if (!Caught([&] { job.error = error(); }).ok()) job.error = Error{Code::kIo, "cannot read it"};
+  };
   std::unique_lock lock(mutex_);
   if (got == -EINTR || got == -EAGAIN) return PutBack(std::move(block), block.offset);
   if (got < 0) {
-    if (!job.error) job.error = block.file->ReadError(block.offset, static_cast<int>(-got));
+    if (!job.error)
+      fail([&] { return block.file->ReadError(block.offset, static_cast<int>(-got)); });
   } else if (static_cast<std::uint64_t>(got) < block.needed) {
     // Direct reads go on at a whole block; less than one is the file's end.
     const std::uint64_t reached = block.offset + static_cast<std::uint64_t>(got);
     const std::uint64_t whole = reached / kDiskBlock * kDiskBlock;
     if (whole > block.offset) return PutBack(std::move(block), whole);
-    if (!job.error) job.error = block.file->EndsAt(reached, job.read.range.end);
+    if (!job.error) fail([&] { return block.file->EndsAt(reached, job.read.range.end); });
   }
   if (job.error) job.next = job.read.range.hull_end();
   --job.under_way;
   const bool over = job.under_way == 0 && job.taken();
   lock.unlock();
   block.file->Forget(block.offset, block.bytes);
-  if (over) done_(job.read.id, job.error ? Status(*job.error) : Status(Unit{}));
+  if (over) done_(job.read.id, job.error ? Status(std::move(*job.error)) : Status(Unit{}));
 }
 
 void BlockQueue::Close() {

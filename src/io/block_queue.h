@@ -25,15 +25,19 @@ class BlockQueue {
     std::byte* to;
   };
 
-  BlockQueue(Reader::Done done, std::uint64_t block_bytes)
-      : done_(std::move(done)), block_bytes_(block_bytes) {}
+  // most_under_way: blocks that are taken and not finished.
+  BlockQueue(Reader::Done done, std::uint64_t block_bytes, std::size_t most_under_way)
+      : done_(std::move(done)), block_bytes_(block_bytes) {
+    again_.reserve(most_under_way);
+  }
 
   void Add(const Read& read);
   void Raise(std::uint64_t id, Urgency urgency);
   std::optional<Block> Take();         // none: nothing waits, or it is closed
   std::optional<Block> WaitAndTake();  // none: it is closed
   // got: bytes that were read, or an error's number below zero. Calls `done` if the read is over.
-  void Finish(Block block, std::int64_t got);
+  // Nothing is thrown by this and Take: the workers' threads call them.
+  void Finish(Block block, std::int64_t got) noexcept;
   // Nothing is handed out any more.
   void Close();
   bool closed() const;
@@ -47,7 +51,7 @@ class BlockQueue {
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<std::shared_ptr<Job>> waiting_[kUrgencies];
-  std::vector<Block> again_;  // what short reads left over
+  std::vector<Block> again_;  // what short reads left over; has room for all that are under way
   bool closed_ = false;
 };
 

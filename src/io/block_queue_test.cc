@@ -28,7 +28,7 @@ class BlockQueueTest : public ::testing::Test {
                       EXPECT_EQ(id, 3u);
                       ended_.push_back(std::move(status));
                     },
-                    2 * kDiskBlock};
+                    2 * kDiskBlock, 4};
 };
 
 TEST_F(BlockQueueTest, AShortReadIsGoneOnWithAtAWholeBlock) {

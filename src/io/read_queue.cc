@@ -10,7 +10,7 @@ Result<std::unique_ptr<ReadQueue>> ReadQueue::Create(Done done, const ReadTuning
                                                      ReadBackend backend) {
   HADAL_CHECK(tuning.depth > 0 && tuning.block_bytes > 0 && tuning.block_bytes % kDiskBlock == 0);
   std::unique_ptr<ReadQueue> queue(new ReadQueue());
-  queue->blocks_ = std::make_unique<BlockQueue>(std::move(done), tuning.block_bytes);
+  queue->blocks_ = std::make_unique<BlockQueue>(std::move(done), tuning.block_bytes, tuning.depth);
   if (backend != ReadBackend::kThreads) {
     auto ring = StartUring(*queue->blocks_, tuning.depth);
     if (ring.ok())

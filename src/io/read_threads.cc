@@ -2,7 +2,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,9 +16,10 @@ namespace {
 class ReadThreads final : public BlockWorkers {
  public:
   ReadThreads(BlockQueue& queue, std::size_t depth) : queue_(queue) {
+    threads_.reserve(depth);
     try {
       while (threads_.size() < depth) threads_.emplace_back([this] { Work(); });
-    } catch (const std::system_error&) {
+    } catch (const std::exception&) {  // a limit on threads, or on memory for them
       if (threads_.empty()) throw;  // one is needed; base/exceptions.h says what there is none of
       spdlog::warn("read_threads asked={} got={}", depth, threads_.size());
     }

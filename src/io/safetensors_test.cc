@@ -112,6 +112,7 @@ TEST(Safetensors, RefusesEveryCorruption) {
       {"half a byte", FileOf(OneTensor("a", "\"F4\"", "[3]", "[0,2]"), 2), "shape [3]"},
       {"zeros behind it", FileOf(std::string("{}\0\0", 4), 0),
        "header: not JSON at byte 3: a zero"},
+      {"a tensor and zeros behind it", FileOf(good + std::string(3, '\0'), 8), "a zero"},
       {"a space in front", FileOf(" {}", 0), "header: found ' ', expected it to begin with '{'"},
       {"dtype is a number", FileOf(OneTensor("a", "3", "[2]", "[0,8]"), 8), "dtype: found integer"},
       {"no shape", FileOf(R"({"a":{"dtype":"F32","data_offsets":[0,8]}})", 8),
