@@ -38,20 +38,25 @@ Status CheckSpeculate(const SpeculateOptions& options, const model::Model& model
   return Unit{};
 }
 
+std::vector<DrafterPlan> PlanDrafters(const SpeculateOptions& options, bool has_mtp) {
+  if (options.drafter)
+    return {{.by = Drafting::kOff, .most = options.depth.value_or(arch::kReturnTokens)}};
+  const bool automatic = options.drafting == Drafting::kAuto;
+  std::vector<DrafterPlan> plans;
+  if (options.drafting == Drafting::kLookup || automatic)
+    plans.push_back(
+        {.by = Drafting::kLookup,
+         .most = options.depth.value_or(automatic ? arch::kReturnTokens : kLookupDepth)});
+  if (has_mtp && (options.drafting == Drafting::kMtp || automatic))
+    plans.push_back(
+        {.by = Drafting::kMtp, .most = options.depth.value_or(kMtpDepth), .costly = automatic});
+  return plans;
+}
+
 std::size_t MostGuesses(const SpeculateOptions& options) {
-  if (options.depth) return *options.depth;
-  if (options.drafter) return arch::kReturnTokens;
-  switch (options.drafting) {
-    case Drafting::kOff:
-      return 0;
-    case Drafting::kLookup:
-      return kLookupDepth;
-    case Drafting::kMtp:
-      return kMtpDepth;
-    case Drafting::kAuto:
-      return arch::kReturnTokens;
-  }
-  return 0;
+  std::size_t most = 0;
+  for (const DrafterPlan& plan : PlanDrafters(options, true)) most = std::max(most, plan.most);
+  return most;
 }
 
 std::vector<double> Speculation::ExpectedCosts(const SpeculateOptions& options,
@@ -73,18 +78,16 @@ std::vector<double> Speculation::ExpectedCosts(const SpeculateOptions& options,
 
 Speculation::Speculation(const SpeculateOptions& options, const model::Model& model,
                          model::Forward& forward)
-    : options_(options), depth_(MostGuesses(options)), forward_(forward) {
-  const Drafting drafting = options.drafting;
-  const bool automatic = drafting == Drafting::kAuto;
-  if (options.drafter) {
-    drafters_.push_back({.drafter = options.drafter()});
-    return;
-  }
-  if (drafting == Drafting::kLookup || automatic)
-    drafters_.push_back({.drafter = std::make_unique<LookupDrafter>()});
-  if (model.mtp && (drafting == Drafting::kMtp || automatic))
+    : options_(options), forward_(forward) {
+  for (const DrafterPlan& plan : PlanDrafters(options, model.mtp.has_value()))
     drafters_.push_back(
-        {.drafter = std::make_unique<MtpDrafter>(forward, model.config), .costly = automatic});
+        {.drafter = MakeDrafter(plan.by, model), .most = plan.most, .costly = plan.costly});
+}
+
+std::unique_ptr<Drafter> Speculation::MakeDrafter(Drafting by, const model::Model& model) const {
+  if (by == Drafting::kLookup) return std::make_unique<LookupDrafter>();
+  if (by == Drafting::kMtp) return std::make_unique<MtpDrafter>(forward_, model.config);
+  return options_.drafter();
 }
 
 Speculation::Learnt& Speculation::Of(RequestId id) {
@@ -178,7 +181,7 @@ void Speculation::Ask(std::size_t number, std::span<const PassText> texts) {
     const RequestId id = text.request->id();
     ids.push_back(id);
     asking.push_back(
-        text.request->ForDrafter(text.first_row, text.rows, Answered(number, id) ? 0 : depth_));
+        text.request->ForDrafter(text.first_row, text.rows, Answered(number, id) ? 0 : asked.most));
     asked.rows += text.rows;
   }
   if (asking.empty()) return;

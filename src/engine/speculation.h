@@ -41,13 +41,22 @@ std::optional<Drafting> DraftingByName(std::string_view name);
 struct SpeculateOptions {
   Drafting drafting = Drafting::kOff;
   // Guesses of a text in a pass, at most arch::kReturnTokens. Absent: 1 of the MTP block, which is
-  // what it was trained for; 4 by lookup; with kAuto as many as pay.
+  // what it was trained for, and each costs a pass of the block and the head; 4 by lookup, with
+  // kAuto as many as pay.
   std::optional<std::size_t> depth = {};
   // In place of `drafting`: a drafter that is tried to the full depth. For tests.
   std::function<std::unique_ptr<Drafter>()> drafter = {};
 };
 // kInvalid: a depth out of range, or the MTP block of a model that has none.
 Status CheckSpeculate(const SpeculateOptions& options, const model::Model& model);
+
+// Who guesses, in the order in which they are preferred.
+struct DrafterPlan {
+  Drafting by;          // kLookup or kMtp; kOff: the options' own drafter
+  std::size_t most;     // guesses of a text in a pass
+  bool costly = false;  // rests where it does not pay
+};
+std::vector<DrafterPlan> PlanDrafters(const SpeculateOptions& options, bool has_mtp);
 std::size_t MostGuesses(const SpeculateOptions& options);  // of a text in a pass
 
 class Speculation {
@@ -76,7 +85,8 @@ class Speculation {
  private:
   struct Asked {
     std::unique_ptr<Drafter> drafter;
-    bool costly = false;  // with kAuto: rests where it does not pay
+    std::size_t most = 0;  // guesses of a text
+    bool costly = false;
     bool failed = false;  // and is not asked again
     Acceptance acceptance = {};
     DraftTrial trial = {};
@@ -93,6 +103,7 @@ class Speculation {
   };
   Learnt& Of(RequestId id);
   double ChanceOf(const Offer& offer) const;  // that its first guess is right
+  std::unique_ptr<Drafter> MakeDrafter(Drafting by, const model::Model& model) const;
   void Learn(std::span<const PassText> texts);
   void Judge(std::span<const PassText> texts, const RowCosts& costs);
   void Ask(std::size_t number, std::span<const PassText> texts);
@@ -101,7 +112,6 @@ class Speculation {
   void Propose(const PassText& text);
 
   const SpeculateOptions options_;
-  const std::size_t depth_;
   model::Forward& forward_;
   std::vector<Asked> drafters_;  // earlier ones' guesses are preferred
   std::unordered_map<RequestId, Learnt> learnt_;

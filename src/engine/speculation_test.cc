@@ -144,6 +144,21 @@ TEST(Speculate, OptionsAreChecked) {
   EXPECT_EQ(MostGuesses({}), 0u);
   EXPECT_EQ(MostGuesses({.drafting = Drafting::kMtp}), 1u);
   EXPECT_EQ(MostGuesses({.drafting = Drafting::kMtp, .depth = 3}), 3u);
+  EXPECT_EQ(MostGuesses({.drafting = Drafting::kAuto}), arch::kReturnTokens);
+}
+
+// Lookup guesses for nothing; each guess of the MTP block costs a pass of the block and the head.
+TEST(Speculate, AutoAsksTheMtpBlockForWhatItWasTrainedFor) {
+  const auto plans = PlanDrafters({.drafting = Drafting::kAuto}, true);
+  ASSERT_EQ(plans.size(), 2u);
+  EXPECT_EQ(plans[0].by, Drafting::kLookup);
+  EXPECT_EQ(plans[0].most, arch::kReturnTokens);
+  EXPECT_FALSE(plans[0].costly);
+  EXPECT_EQ(plans[1].by, Drafting::kMtp);
+  EXPECT_EQ(plans[1].most, 1u);
+  EXPECT_TRUE(plans[1].costly);
+  EXPECT_EQ(PlanDrafters({.drafting = Drafting::kAuto, .depth = 3}, true)[1].most, 3u);
+  EXPECT_EQ(PlanDrafters({.drafting = Drafting::kAuto}, false).size(), 1u);
 }
 
 }  // namespace
