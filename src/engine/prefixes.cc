@@ -7,18 +7,19 @@
 namespace hadal::engine {
 namespace {
 
-constexpr std::uint64_t kEveryTokens = Prefixes::kEveryPages * arch::kPageTokens;
+constexpr std::uint64_t kPage = arch::kPageTokens;
+constexpr std::uint64_t kEveryTokens = PrefixRules::kEveryPages * kPage;
 
 }  // namespace
 
-Prefixes::Prefixes(bool on, std::shared_ptr<cache::Pool> pool,
+Prefixes::Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
                    std::function<std::uint64_t()> free_bytes)
-    : on_(on), free_bytes_(free_bytes), cache_(std::move(pool), std::move(free_bytes)) {}
+    : rules_(rules), free_bytes_(free_bytes), cache_(std::move(pool), std::move(free_bytes)) {}
 
 // What the request shares with the state that it goes on from is in the pool already. That state is
 // the last to give way, and gives way to the request itself.
 bool Prefixes::Admit(ActiveRequest& next) {
-  const bool asks = on_ && !next.sequence();
+  const bool asks = rules_.on && !next.sequence();
   const cache::PrefixTree::Match match =
       asks ? cache_.Find(next.prefix_scope(), next.tokens()) : cache::PrefixTree::Match();
   const std::uint64_t there = next.state_bytes() + cache_.SharedBytes(match);
@@ -40,17 +41,22 @@ bool Prefixes::Admit(ActiveRequest& next) {
 
 std::uint64_t Prefixes::NextKept(const ActiveRequest& request) const {
   const std::uint64_t at = request.position(), branch = Branch(request);
-  const std::uint64_t next = (at / kEveryTokens + 1) * kEveryTokens;
+  const std::uint64_t next =
+      rules_.pass_tokens > 0
+          ? (at + std::max<std::uint64_t>(rules_.pass_tokens, kEveryTokens)) / kPage * kPage
+          : (at / kEveryTokens + 1) * kEveryTokens;
   return branch > at ? std::min(next, branch) : next;
 }
 
-std::uint64_t Prefixes::Branch(const ActiveRequest& request) {
+std::uint64_t Prefixes::Branch(const ActiveRequest& request) const {
   const cache::PrefixUse& use = request.prefix();
-  return use.known >= use.cached + cache::PrefixCache::kLeastTokens ? use.known : 0;
+  const std::uint64_t least =
+      rules_.pass_tokens > 0 ? kEveryTokens : cache::PrefixCache::kLeastTokens;
+  return use.known >= use.cached + least ? use.known : 0;
 }
 
 std::size_t Prefixes::RowsUntilKept(const ActiveRequest& request) const {
-  if (!on_ || !request.reads()) return std::numeric_limits<std::size_t>::max();
+  if (!rules_.on || !request.reads()) return std::numeric_limits<std::size_t>::max();
   return NextKept(request) - request.position();
 }
 
@@ -62,14 +68,14 @@ void Prefixes::Keep(const ActiveRequest& request) {
 }
 
 void Prefixes::Advanced(const ActiveRequest& request) {
-  if (!on_) return;
+  if (!rules_.on) return;
   const std::uint64_t at = request.position();
-  if (at % kEveryTokens == 0 || at == Branch(request) || at == request.prompt_tokens())
-    Keep(request);
+  const std::uint64_t step = rules_.pass_tokens > 0 ? kPage : kEveryTokens;
+  if (at % step == 0 || at == Branch(request) || at == request.prompt_tokens()) Keep(request);
 }
 
 void Prefixes::Ended(const ActiveRequest& request) {
-  if (on_ && request.sequence() && !request.failed()) Keep(request);
+  if (rules_.on && request.sequence() && !request.failed()) Keep(request);
 }
 
 }  // namespace hadal::engine

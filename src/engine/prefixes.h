@@ -4,11 +4,14 @@
 // A request that brings no state goes on from the longest one that is kept of its text. While its
 // prompt is read, states of it are kept
 //   every kEveryPages pages, at their ends, for texts that differ in the middle;
-//   where its text leaves one that was known (a branch): others will leave there too;
+//   where its text leaves one that was known (a branch): others will leave there too; if enough is
+//   read before it;
 //   at the prompt's end, before anything is generated: the next prompt of a conversation drops the
 //     reasoning that comes now;
-// and when the request ends, at the text's end. A pass ends where a state is to be kept. Off, the
-// cache is empty, and nothing is asked or kept. The stepping thread's.
+// and when the request ends, at the text's end. A pass ends where a state is to be kept; where
+// each pass costs a reading of all experts from disk (PrefixRules::pass_tokens), seldom anywhere
+// else than it would have ended. Off, the cache is empty, and nothing is asked or kept. The
+// stepping thread's.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,12 +24,21 @@
 
 namespace hadal::engine {
 
-class Prefixes {
- public:
+// When states of a prompt are kept while it is read.
+struct PrefixRules {
   static constexpr std::uint64_t kEveryPages = 8;
 
+  bool on = false;
+  // Of passes that are worth being as long as they can: states lie at the page ends next to their
+  // ends, and a branch ends one where kEveryPages are read before it. 0: the text's own places.
+  std::size_t pass_tokens = 0;
+};
+
+class Prefixes {
+ public:
   // free_bytes: of the pool, what neither is promised to running requests nor held by anybody.
-  Prefixes(bool on, std::shared_ptr<cache::Pool> pool, std::function<std::uint64_t()> free_bytes);
+  Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
+           std::function<std::uint64_t()> free_bytes);
 
   // Whether there is room for what the request was promised, with the state that it goes on from;
   // what is kept gives way. True: it has that state now.
@@ -44,10 +56,10 @@ class Prefixes {
 
  private:
   std::uint64_t NextKept(const ActiveRequest& request) const;  // position
-  static std::uint64_t Branch(const ActiveRequest& request);   // position; 0: none worth a state
+  std::uint64_t Branch(const ActiveRequest& request) const;    // position; 0: none worth a state
   void Keep(const ActiveRequest& request);
 
-  const bool on_;
+  const PrefixRules rules_;
   std::function<std::uint64_t()> free_bytes_;
   cache::PrefixCache cache_;
 };

@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::size_t kLogitRows = 16;  // for which the head's weights are read together
 
+PrefixRules KeepingRules(const SchedulerOptions& options, bool streams) {
+  return {.on = options.keep_prefixes, .pass_tokens = streams ? options.max_rows : 0};
+}
+
 double MostLoneSeconds(const model::Model& model, const SchedulerOptions& options) {
   const auto layers = static_cast<double>(model.layers.size());
   return std::max(options.step_seconds, options.layer_seconds * layers);
@@ -28,7 +32,8 @@ Scheduler::Scheduler(const model::Model& model, ExpertMemory experts, model::For
       experts_(std::move(experts)),
       forward_(std::move(forward)),
       pool_(std::make_shared<cache::Pool>(forward_.layout(), options.state_bytes)),
-      prefixes_(options.keep_prefixes, pool_, [this] { return FreeBytes(); }),
+      prefixes_(KeepingRules(options, experts_.runner() != nullptr), pool_,
+                [this] { return FreeBytes(); }),
       logits_(std::min(kLogitRows, options.max_rows) * model.config.vocab_size),
       fixed_(forward_.layout().fixed_bytes),
       costs_(Speculation::ExpectedCosts(options.speculate, model)),
@@ -155,7 +160,7 @@ std::vector<Scheduler::Turn> Scheduler::PlanTurns(StepRows* rows) {
   if (readers.empty()) return turns;
   const double seconds = alone() ? lone_seconds_ : options_.step_seconds;
   const std::size_t most = options_.max_rows - rows->decode;
-  const bool whole = alone() && experts_.runner() != nullptr;
+  const bool whole = alone() && experts_.runner() != nullptr && lone_seconds_ >= dropped_seconds_;
   const std::size_t room = whole ? most : costs_.PromptRows(rows->decode, seconds, most);
   const std::vector<std::size_t> shares = ShareRows(wanted, room, turn_++ % readers.size());
   for (std::size_t i = 0; i < readers.size(); ++i) {
@@ -208,8 +213,8 @@ Status Scheduler::RunPass(const std::vector<Turn>& turns, const std::vector<mode
   const bool unknown_or_long = predicted == 0 || predicted > options_.step_seconds;
   Status run =
       unknown_or_long ? RunInterruptible(turns[0], chunks, predicted) : forward_.Run(chunks);
-  if (run.ok())
-    lone_seconds_ = std::min(lone_seconds_ + clock.seconds(), MostLoneSeconds(model_, options_));
+  const double most = std::max(MostLoneSeconds(model_, options_), dropped_seconds_);
+  if (run.ok()) lone_seconds_ = std::min(lone_seconds_ + clock.seconds(), most);
   return run;
 }
 
@@ -241,7 +246,10 @@ Status Scheduler::RunInterruptible(const Turn& turn, const std::vector<model::Ch
     return made_room || set(&drop_pass_) || set(options_.interrupt);
   });
   if (!run.ok()) std::memcpy(fixed.data(), fixed_.data(), fixed.size());
-  if (made_room) lone_seconds_ = options_.step_seconds;
+  if (made_room) {
+    lone_seconds_ = options_.step_seconds;
+    dropped_seconds_ = clock.seconds();
+  }
   const std::lock_guard lock(mutex_);
   interruptible_ = 0;
   return run;

@@ -66,7 +66,8 @@ struct SchedulerOptions {
   bool keep_prefixes = false;                    // states of texts, for texts that begin like them
   const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
   // Of a model whose experts stay on disk. A prompt that is read alone then takes max_rows a pass,
-  // whatever the time: each pass reads every expert.
+  // whatever the time: each pass reads every expert. Once such a pass made room for others, the
+  // next comes when shorter ones have taken as long as that one had.
   ExpertMemoryOptions experts = {};
   SpeculateOptions speculate = {};
 };
@@ -160,6 +161,7 @@ class Scheduler {
   std::mutex mutex_;  // of the following; never held while computing or calling back
   std::condition_variable arrived_;
   std::vector<Active> added_;
+  double dropped_seconds_ = 0;   // of the last pass that made room for a newcomer
   std::vector<RequestId> cancelled_;
   RequestId last_id_ = 0;
   RequestId interruptible_ = 0;  // whose pass is dropped if it is cancelled; 0: nobody's

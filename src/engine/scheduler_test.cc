@@ -431,6 +431,68 @@ class SpeculatingTest : public SchedulerTest {
     EXPECT_EQ(got.text, want.text);
     EXPECT_EQ(got.logprobs, want.logprobs);  // bit for bit
     EXPECT_EQ(got.end->reason, want.end->reason);
+    }
+  });
+  int step = 0;
+  for (; !reading.end && step < 5000; ++step) scheduler_->Step();
+  stop = true;
+  callers.join();
+  EXPECT_TRUE(reading.end) << step;
+}
+
+// A model whose experts are read from disk: each pass reads all of them.
+class DiskSchedulerTest : public SchedulerTest {
+ protected:
+  DiskSchedulerTest() {
+    options_.experts = {.bytes = 1 << 30, .keep_profile = false};
+    options_.step_seconds = 1e-3;
+  }
+  void MakeFromDisk() {
+    static const ModelFiles files =
+        OpenModel(Files().directory, {.experts = ExpertsFrom::kDisk}).value();
+    scheduler_ = Scheduler::Create(files.model, threads_, options_).value();
+  }
+  // Passes in which the request's prompt is read.
+  std::size_t Passes(Request request) {
+    Heard heard;
+    Add(std::move(request), &heard);
+    std::size_t passes = 0;
+    while (!heard.end) passes += scheduler_->Step().prompt_rows > 0 ? 1 : 0;
+    return passes;
+  }
+};
+
+TEST_F(DiskSchedulerTest, KeepingPrefixesCostsNoPasses) {
+  options_.max_rows = 1536;
+  options_.keep_prefixes = true;
+  MakeFromDisk();
+  EXPECT_EQ(Passes(Reading(3000, 1)), 2u);
+  EXPECT_GT(scheduler_->prefix_figures().states, 2u);
+  // It leaves the first one near the beginning: not worth a pass.
+  Request other = Reading(1400, 1);
+  for (std::size_t i = 700; i < other.tokens.size(); ++i) other.tokens[i] = 7;
+  EXPECT_EQ(Passes(std::move(other)), 1u);
+  // Far behind it: a state is kept there.
+  other = Reading(1600, 1);
+  for (std::size_t i = 1300; i < other.tokens.size(); ++i) other.tokens[i] = 8;
+  EXPECT_EQ(Passes(other), 2u);
+  other.tokens[1301] = 9;
+  EXPECT_EQ(Passes(std::move(other)), 1u);
+}
+
+// A long pass is dropped for a newcomer; until one may be dropped again, as much time goes to
+// passes that are not.
+TEST_F(DiskSchedulerTest, LongPassesThatMakeRoomStarveNobody) {
+  options_.max_rows = 600;
+  options_.step_seconds = 0;
+  MakeFromDisk();
+  Heard reading;
+  Add(Reading(600, 2), &reading);
+  std::atomic<bool> stop{false};
+  std::thread callers([&] {
+    while (!stop) {
+      EXPECT_TRUE(scheduler_->Add(Reading(1, 0)).ok());  // ends as it begins
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
     EXPECT_EQ(got.end->stop_text, want.end->stop_text);
     EXPECT_EQ(got.end->tokens, want.end->tokens);
     EXPECT_EQ(got.end->generated_tokens, want.end->generated_tokens);
