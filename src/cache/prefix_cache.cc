@@ -51,6 +51,11 @@ bool PrefixCache::DropLeast(const KeptState* spared) {
   return Drop(Least(spared, &value));
 }
 
+std::uint64_t PrefixCache::MostFreed() const {
+  const arch::KvLayout& layout = pool_->layout();
+  return tree_.pages() * layout.page_bytes + tree_.states().size() * layout.fixed_bytes;
+}
+
 Result<Sequence> PrefixCache::Continue(KeptState* kept, std::uint64_t tokens, bool whole) {
   kept->used_at = now_;
   ++kept->uses;

@@ -46,6 +46,8 @@ class PrefixCache {
   std::uint64_t SharedBytes(const PrefixTree::Match& match) const;
   // Drops the least valuable state but the one that is spared. False: there was none to drop.
   bool DropLeast(const KeptState* spared = nullptr);
+  // Bytes that dropping all of them would free, at most: pages that others hold too are counted.
+  std::uint64_t MostFreed() const;
 
   // The state of the text's first tokens, a fork or, whole, the kept one itself, which is then kept
   // no longer; and what the text got, counted. Absent: nothing to go on from.

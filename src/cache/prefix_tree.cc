@@ -185,6 +185,7 @@ KeptState* PrefixTree::Add(std::uint64_t scope, TokenSpan text, Sequence state) 
 void PrefixTree::Forget(std::uint64_t hash) {
   if (!gone_.insert(hash).second) return;
   gone_order_.push_back(hash);
+  for (const std::byte* page : state.state().pages) ++holders_[page];
   if (gone_order_.size() <= kRemembered) return;
   gone_.erase(gone_order_.front());
   gone_order_.pop_front();
@@ -204,6 +205,8 @@ Sequence PrefixTree::Remove(KeptState* kept) {
     node = parent;
   }
   return state;
+  for (const std::byte* page : state.state().pages)
+    if (const auto holders = holders_.find(page); --holders->second == 0) holders_.erase(holders);
 }
 
 std::uint64_t PrefixTree::Before(std::uint64_t scope, TokenSpan text) const {

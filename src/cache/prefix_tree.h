@@ -16,6 +16,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -84,6 +85,7 @@ class PrefixTree {
 
   const std::vector<KeptState*>& states() const { return states_; }  // in no order
 
+  std::size_t pages() const { return holders_.size(); }  // that they hold, shared ones once
  private:
   struct Search;
   const PrefixNode* Walk(std::uint64_t scope, TokenSpan text) const;  // as far as there are nodes
@@ -94,6 +96,7 @@ class PrefixTree {
   std::map<std::uint64_t, PrefixNode> roots_;  // by scope
   std::vector<KeptState*> states_;
   // Hashes of nodes that have gone; the oldest are forgotten.
+  std::unordered_map<const std::byte*, std::size_t> holders_;  // of each page: how many states
   std::unordered_set<std::uint64_t> gone_;
   std::deque<std::uint64_t> gone_order_;
 };

@@ -27,6 +27,10 @@ bool Prefixes::Admit(ActiveRequest& next) {
   const auto fits = [&](std::uint64_t held) {
     return next.promised_bytes() - std::min(held, next.promised_bytes()) <= free_bytes_();
   };
+  // What could not be admitted anyway costs nobody his prefix.
+  const std::uint64_t wanted =
+      next.promised_bytes() - std::min(next.state_bytes(), next.promised_bytes());
+  if (wanted > free_bytes_() + cache_.MostFreed()) return false;
   while (!whole && !fits(there)) {
     if (cache_.DropLeast(match.state)) continue;
     whole = match.state != nullptr && fits(match.state->state.own_bytes());

@@ -106,7 +106,7 @@ void Scheduler::TakeInbox() {
     added.swap(added_);
     cancelled.swap(cancelled_);
   }
-  for (Active& request : added) waiting_.push_back(std::move(request));
+  for (Active& request : added) Enqueue(std::move(request));
   for (const RequestId id : cancelled) {
     const auto is = [&](const Active& request) { return request->id() == id; };
     if (const auto found = std::ranges::find_if(running_, is); found != running_.end())
@@ -131,11 +131,32 @@ std::uint64_t Scheduler::FreeBytes() const {
   return taken < options_.state_bytes ? options_.state_bytes - taken : 0;
 }
 
+// Who brings a state was here before those who bring none, and holds memory that they wait for.
+void Scheduler::Enqueue(Active request) {
+  const auto brings = [](const Active& waiting) { return waiting->sequence().has_value(); };
+  const auto place = brings(request) ? std::ranges::find_if_not(waiting_, brings) : waiting_.end();
+  waiting_.insert(place, std::move(request));
+}
+
+// Of those who wait behind the first.
+bool Scheduler::TakeBackAState() {
+  for (std::size_t i = waiting_.size(); i-- > 1;) {
+    if (!waiting_[i]->sequence()) continue;
+    waiting_[i]->GiveUpState();
+    return true;
+  }
+  return false;
+}
+
 void Scheduler::AdmitWaiting() {
   const std::size_t most = std::min(options_.max_running, options_.max_rows);
   while (!waiting_.empty() && running_.size() < most) {
     ActiveRequest& next = *waiting_.front();
-    if (next.promised_bytes() > options_.state_bytes - promised_ || !prefixes_.Admit(next)) return;
+    if (next.promised_bytes() > options_.state_bytes - promised_) return;
+    if (!prefixes_.Admit(next)) {
+      if (running_.empty() && TakeBackAState()) continue;
+      return;
+    }
     promised_ += next.promised_bytes();
     running_.push_back(std::move(waiting_.front()));
     waiting_.pop_front();

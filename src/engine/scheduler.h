@@ -14,7 +14,9 @@
 // Memory for the whole of a request, prompt and token limit, is promised before it is admitted.
 // Until then it waits, in the order of arrival, so that a large one is not passed over for ever; it
 // is refused if it could never fit. What others hold of the pool (states that ended requests handed
-// over) counts too; what is kept of prefixes (engine/prefixes.h) gives way.
+// over) counts too; what is kept of prefixes (engine/prefixes.h) gives way. A request that brings a
+// state ran before and goes first; if nothing runs and the first does not fit, states that others
+// bring are given up, the last one's first, and their tokens are read again: so never do all wait.
 //
 // A request that is alone reads its prompt in long passes, which read the weights for more rows. A
 // cancel ends such a pass between two layers. So does another request that arrives: the pass is
@@ -123,7 +125,9 @@ class Scheduler {
   std::uint64_t NeededBytes(const Request& request) const;
   std::uint64_t FreeBytes() const;
   void TakeInbox();
+  void Enqueue(Active request);
   void AdmitWaiting();
+  bool TakeBackAState();
   bool alone() const { return running_.size() == 1 && waiting_.empty(); }
   std::vector<Turn> PlanTurns(StepRows* rows);
   void AllotGuesses(std::vector<Turn>* decoding, std::size_t others);
@@ -157,11 +161,11 @@ class Scheduler {
   std::uint64_t promised_ = 0;   // bytes, of running_
   std::size_t turn_ = 0;         // who reads first
   double lone_seconds_;          // what a pass of a request that is alone may take, now
+  double dropped_seconds_ = 0;   // of the last pass that made room for a newcomer
 
   std::mutex mutex_;  // of the following; never held while computing or calling back
   std::condition_variable arrived_;
   std::vector<Active> added_;
-  double dropped_seconds_ = 0;   // of the last pass that made room for a newcomer
   std::vector<RequestId> cancelled_;
   RequestId last_id_ = 0;
   RequestId interruptible_ = 0;  // whose pass is dropped if it is cancelled; 0: nobody's

@@ -67,6 +67,13 @@ class SchedulerTest : public ::testing::Test {
     };
     return request;
   }
+  // The request again, from where it ended.
+  static Request GoingOn(Request request, Outcome* end) {
+    request.tokens = end->tokens;
+    request.generated = end->tokens.size() - end->prompt_tokens;
+    request.state = std::move(end->state);
+    return request;
+  }
   RequestId Add(Request request, Heard* heard) {
     return scheduler_->Add(Listen(std::move(request), heard)).value();
   }
@@ -219,6 +226,78 @@ TEST_F(SchedulerTest, StatesThatWereHandedOverCount) {
   EXPECT_EQ(scheduler_->pool()->used_bytes(), 0u);
 }
 
+// Who was stopped and goes on holds memory that the one before it in the queue waits for.
+TEST_F(SchedulerTest, AStateThatComesBackGoesFirst) {
+  const Heard alone = Run(Reading(60, 40));
+  options_.state_bytes = StateBytes(100);
+  Make();
+  Heard stopped, other, rest;
+  const RequestId id = Add(Reading(60, 40), &stopped);
+  while (stopped.ids.size() < 3) scheduler_->Step();
+  scheduler_->Cancel(id);
+  scheduler_->Step();
+  ASSERT_TRUE(stopped.end && stopped.end->state);
+  Add(Reading(60, 40), &other);
+  EXPECT_EQ(scheduler_->Step().waiting, 1u);
+  Add(GoingOn(Reading(60, 40), &*stopped.end), &rest);
+  for (int step = 0; !rest.end && step < 1000; ++step) scheduler_->Step();
+  ASSERT_TRUE(rest.end);
+  EXPECT_EQ(rest.ids, alone.ids);
+  rest.end->state.reset();
+  for (int step = 0; !other.end && step < 1000; ++step) scheduler_->Step();
+  EXPECT_TRUE(other.end);
+}
+
+// All that waits brings states, and none of them fits beside the others': one gives its own up.
+TEST_F(SchedulerTest, StatesThatFillTheMemoryDoNotWaitForEachOther) {
+  const Heard alone = Run(Reading(300, 100));
+  options_.state_bytes = StateBytes(400) * 7 / 4;
+  Make();
+  Heard stopped[2], rest[2];
+  for (Heard& heard : stopped) {
+    const RequestId id = Add(Reading(300, 100), &heard);
+    while (heard.ids.size() < 3) scheduler_->Step();
+    scheduler_->Cancel(id);
+    scheduler_->Step();
+    ASSERT_TRUE(heard.end && heard.end->state);
+  }
+  ASSERT_GT(StateBytes(400) + stopped[1].end->state->bytes(), options_.state_bytes);
+  for (int i = 0; i < 2; ++i) Add(GoingOn(Reading(300, 100), &*stopped[i].end), &rest[i]);
+  for (Heard& heard : rest) {
+    for (int step = 0; !heard.end && step < 1000; ++step) scheduler_->Step();
+    ASSERT_TRUE(heard.end);
+    EXPECT_EQ(heard.ids, alone.ids);
+    heard.end->state.reset();
+  }
+}
+
+// What cannot be admitted yet drops no state that others could have gone on from.
+TEST_F(SchedulerTest, WhatDoesNotFitAnywayCostsNoPrefix) {
+  options_.state_bytes = StateBytes(400) * 2;
+  options_.keep_prefixes = true;
+  Make();
+  Heard kept, held, large;
+  Add(Reading(100, 1), &kept);
+  while (!kept.end) scheduler_->Step();
+  kept.end->state.reset();
+  ASSERT_GT(scheduler_->prefix_figures().states, 0u);
+  Request request = Reading(300, 50);
+  std::ranges::reverse(request.tokens);
+  Add(std::move(request), &held);
+  while (!held.end) scheduler_->Step();
+  ASSERT_GT(scheduler_->prefix_figures().states, 0u);
+  const std::uint64_t dropped = scheduler_->prefix_figures().dropped;
+  Request all = Reading(300, 500);
+  std::ranges::fill(all.tokens, 5);
+  all.stop.max_tokens = 490;
+  Add(std::move(all), &large);
+  for (int step = 0; step < 3; ++step) EXPECT_EQ(scheduler_->Step().waiting, 1u);
+  EXPECT_EQ(scheduler_->prefix_figures().dropped, dropped);
+  held.end->state.reset();
+  for (int step = 0; !large.end && step < 2000; ++step) scheduler_->Step();
+  EXPECT_TRUE(large.end);
+}
+
 TEST_F(SchedulerTest, ALongPromptDoesNotStopOthersTokens) {
   options_.max_rows = 64;
   options_.step_seconds = 1e-6;  // no time for a prompt: a row a step all the same
@@ -361,6 +440,68 @@ TEST_F(SchedulerTest, MakingRoomStarvesNobody) {
   EXPECT_TRUE(reading.end) << step;
 }
 
+// A model whose experts are read from disk: each pass reads all of them.
+class DiskSchedulerTest : public SchedulerTest {
+ protected:
+  DiskSchedulerTest() {
+    options_.experts = {.bytes = 1 << 30, .keep_profile = false};
+    options_.step_seconds = 1e-3;
+  }
+  void MakeFromDisk() {
+    static const ModelFiles files =
+        OpenModel(Files().directory, {.experts = ExpertsFrom::kDisk}).value();
+    scheduler_ = Scheduler::Create(files.model, threads_, options_).value();
+  }
+  // Passes in which the request's prompt is read.
+  std::size_t Passes(Request request) {
+    Heard heard;
+    Add(std::move(request), &heard);
+    std::size_t passes = 0;
+    while (!heard.end) passes += scheduler_->Step().prompt_rows > 0 ? 1 : 0;
+    return passes;
+  }
+};
+
+TEST_F(DiskSchedulerTest, KeepingPrefixesCostsNoPasses) {
+  options_.max_rows = 1536;
+  options_.keep_prefixes = true;
+  MakeFromDisk();
+  EXPECT_EQ(Passes(Reading(3000, 1)), 2u);
+  EXPECT_GT(scheduler_->prefix_figures().states, 2u);
+  // It leaves the first one near the beginning: not worth a pass.
+  Request other = Reading(1400, 1);
+  for (std::size_t i = 700; i < other.tokens.size(); ++i) other.tokens[i] = 7;
+  EXPECT_EQ(Passes(std::move(other)), 1u);
+  // Far behind it: a state is kept there.
+  other = Reading(1600, 1);
+  for (std::size_t i = 1300; i < other.tokens.size(); ++i) other.tokens[i] = 8;
+  EXPECT_EQ(Passes(other), 2u);
+  other.tokens[1301] = 9;
+  EXPECT_EQ(Passes(std::move(other)), 1u);
+}
+
+// A long pass is dropped for a newcomer; until one may be dropped again, as much time goes to
+// passes that are not.
+TEST_F(DiskSchedulerTest, LongPassesThatMakeRoomStarveNobody) {
+  options_.max_rows = 600;
+  options_.step_seconds = 0;
+  MakeFromDisk();
+  Heard reading;
+  Add(Reading(600, 2), &reading);
+  std::atomic<bool> stop{false};
+  std::thread callers([&] {
+    while (!stop) {
+      EXPECT_TRUE(scheduler_->Add(Reading(1, 0)).ok());  // ends as it begins
+      std::this_thread::sleep_for(std::chrono::microseconds(300));
+    }
+  });
+  int step = 0;
+  for (; !reading.end && step < 5000; ++step) scheduler_->Step();
+  stop = true;
+  callers.join();
+  EXPECT_TRUE(reading.end) << step;
+}
+
 // Run in CI under the thread sanitizer.
 TEST_F(SchedulerTest, AnyThreadMayAddAndCancel) {
   constexpr int kThreads = 3, kEach = 4;
@@ -431,68 +572,6 @@ class SpeculatingTest : public SchedulerTest {
     EXPECT_EQ(got.text, want.text);
     EXPECT_EQ(got.logprobs, want.logprobs);  // bit for bit
     EXPECT_EQ(got.end->reason, want.end->reason);
-    }
-  });
-  int step = 0;
-  for (; !reading.end && step < 5000; ++step) scheduler_->Step();
-  stop = true;
-  callers.join();
-  EXPECT_TRUE(reading.end) << step;
-}
-
-// A model whose experts are read from disk: each pass reads all of them.
-class DiskSchedulerTest : public SchedulerTest {
- protected:
-  DiskSchedulerTest() {
-    options_.experts = {.bytes = 1 << 30, .keep_profile = false};
-    options_.step_seconds = 1e-3;
-  }
-  void MakeFromDisk() {
-    static const ModelFiles files =
-        OpenModel(Files().directory, {.experts = ExpertsFrom::kDisk}).value();
-    scheduler_ = Scheduler::Create(files.model, threads_, options_).value();
-  }
-  // Passes in which the request's prompt is read.
-  std::size_t Passes(Request request) {
-    Heard heard;
-    Add(std::move(request), &heard);
-    std::size_t passes = 0;
-    while (!heard.end) passes += scheduler_->Step().prompt_rows > 0 ? 1 : 0;
-    return passes;
-  }
-};
-
-TEST_F(DiskSchedulerTest, KeepingPrefixesCostsNoPasses) {
-  options_.max_rows = 1536;
-  options_.keep_prefixes = true;
-  MakeFromDisk();
-  EXPECT_EQ(Passes(Reading(3000, 1)), 2u);
-  EXPECT_GT(scheduler_->prefix_figures().states, 2u);
-  // It leaves the first one near the beginning: not worth a pass.
-  Request other = Reading(1400, 1);
-  for (std::size_t i = 700; i < other.tokens.size(); ++i) other.tokens[i] = 7;
-  EXPECT_EQ(Passes(std::move(other)), 1u);
-  // Far behind it: a state is kept there.
-  other = Reading(1600, 1);
-  for (std::size_t i = 1300; i < other.tokens.size(); ++i) other.tokens[i] = 8;
-  EXPECT_EQ(Passes(other), 2u);
-  other.tokens[1301] = 9;
-  EXPECT_EQ(Passes(std::move(other)), 1u);
-}
-
-// A long pass is dropped for a newcomer; until one may be dropped again, as much time goes to
-// passes that are not.
-TEST_F(DiskSchedulerTest, LongPassesThatMakeRoomStarveNobody) {
-  options_.max_rows = 600;
-  options_.step_seconds = 0;
-  MakeFromDisk();
-  Heard reading;
-  Add(Reading(600, 2), &reading);
-  std::atomic<bool> stop{false};
-  std::thread callers([&] {
-    while (!stop) {
-      EXPECT_TRUE(scheduler_->Add(Reading(1, 0)).ok());  // ends as it begins
-      std::this_thread::sleep_for(std::chrono::microseconds(300));
     EXPECT_EQ(got.end->stop_text, want.end->stop_text);
     EXPECT_EQ(got.end->tokens, want.end->tokens);
     EXPECT_EQ(got.end->generated_tokens, want.end->generated_tokens);
