@@ -61,6 +61,9 @@ Result<Sequence> PrefixCache::Continue(KeptState* kept, std::uint64_t tokens, bo
   ++kept->uses;
   auto sequence = whole ? Result<Sequence>(tree_.Remove(kept)) : kept->state.Fork();
   if (!sequence.ok()) return sequence;
+  // Guesses far ahead may have left the MTP block unable to go back as far as the layers can.
+  if (std::min(sequence->state().mtp_tokens, tokens) < sequence->earliest().mtp_tokens)
+    sequence->ForgetMtp();
   const bool mtp = sequence->state().mtp_tokens > 0;
   if (mtp || sequence->tokens() > tokens)
     HADAL_TRY_STATUS(mtp ? sequence->Truncate(tokens, tokens) : sequence->Truncate(tokens));

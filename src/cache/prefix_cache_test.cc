@@ -94,6 +94,54 @@ TEST_F(PrefixCacheTest, AStateCanBeTakenWhole) {
   EXPECT_EQ(pool_->used_bytes(), used);
 }
 
+// Guesses of the MTP block were taken back: it cannot go back as far as the layers can. The text's
+// beginning is there all the same, and who guesses goes on without the block's part.
+TEST_F(PrefixCacheTest, GuessesOfTheMtpBlockCostNoPrefix) {
+  for (const bool whole : {false, true}) {
+    Make();
+    const Tokens text = Text(200, 7);
+    Sequence sequence = Filled(pool_, 200, 3);
+    ASSERT_TRUE(sequence.Reserve(20).ok());
+    sequence.state().mtp_tokens = 215;  // as behind 16 guesses
+    ASSERT_TRUE(sequence.Truncate(200, 200).ok());
+    cache_->Keep(0, text, sequence);
+    Tokens other = text;
+    other.resize(190);
+    other.resize(250, 9);
+    PrefixUse use;
+    const auto taken = cache_->Take(cache_->Find(0, other), other, whole, &use);
+    ASSERT_TRUE(taken);
+    EXPECT_EQ(use.cached, 189u);
+    EXPECT_EQ(use.miss, PrefixMiss::kDiffers);
+    EXPECT_EQ(taken->state().mtp_tokens, 0u);
+    EXPECT_EQ(taken->earliest().mtp_tokens, 0u);
+    // Near enough, the block's part stays.
+    if (whole) continue;
+    Tokens near = text;
+    near.resize(250, 9);
+    const auto kept = cache_->Take(cache_->Find(0, near), near, whole, &use);
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->state().mtp_tokens, 199u);
+  }
+}
+
+// What all states together hold is what is freed when all go, pages that they share counted once.
+TEST_F(PrefixCacheTest, MostFreedIsWhatDroppingAllFrees) {
+  Tokens text = Text(300, 7);
+  Sequence sequence = Filled(pool_, 300, 3);
+  cache_->Keep(0, text, sequence);
+  ASSERT_TRUE(sequence.Truncate(290).ok());
+  cache_->Keep(0, TokenSpan(text).first(290), sequence);
+  const std::uint64_t reading = pool_->used_bytes();
+  sequence = Sequence::Create(pool_).value();
+  const std::uint64_t without = pool_->used_bytes() - sequence.bytes();
+  EXPECT_LT(without, reading);
+  EXPECT_EQ(cache_->MostFreed(), without);
+  while (cache_->DropLeast()) continue;
+  EXPECT_EQ(cache_->MostFreed(), 0u);
+  EXPECT_EQ(pool_->used_bytes(), sequence.bytes());
+}
+
 TEST_F(PrefixCacheTest, ATextIsKeptOnce) {
   Keep(Text(300, 7));
   const std::uint64_t used = pool_->used_bytes();

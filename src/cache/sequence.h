@@ -49,6 +49,9 @@ class Sequence {
   // shared page. The sequence is unchanged then.
   Status Truncate(std::uint64_t tokens);
   Status Truncate(std::uint64_t tokens, std::uint64_t mtp_tokens);
+  // The MTP block's part is as of a sequence that the block has not followed. Whoever guesses with
+  // it goes on behind the gap; Forward::RunMtp would need it from the beginning.
+  void ForgetMtp() { state_.mtp_tokens = earliest_.mtp_tokens = 0; }
   // How far Truncate can go: kReturnTokens back from the farthest that the sequence has been, the
   // MTP block one more; to the beginning where pages are all there is (KvLayout::forgets). Forks,
   // checkpoints and snapshots can go back as far as what they were made from.
