@@ -58,7 +58,16 @@ struct PrefixTree::Search {
 
   std::uint64_t most() const { return text.size() - 1; }
 
+  // Nothing that has `common` tokens of the text can stand for more than is found. (One without
+  // the MTP block's entries could for a token more, which is not worth a search.)
+  bool Enough(std::uint64_t common) const {
+    if (match.state == nullptr) return false;
+    const std::uint64_t again = match.state->state.state().mtp_tokens > 0 ? 1 : 0;
+    return match.usable + again >= std::min(common, most());
+  }
+
   void Consider(KeptState& kept, std::uint64_t common) {
+    ++match.looked;
     match.common = std::max(match.common, common);
     std::uint64_t usable = std::min(common, most());
     if (usable > 0 && kept.state.state().mtp_tokens > 0) --usable;
@@ -84,7 +93,7 @@ struct PrefixTree::Search {
     if (node.tokens > common && node.tokens - common > returns) return;
     for (const auto& kept : node.states) Consider(*kept, common);
     for (const auto& [page, child] : node.children) {
-      if (match.usable == std::min(common, most())) return;
+      if (Enough(common)) return;
       Beyond(*child, common);
     }
   }
@@ -98,7 +107,7 @@ struct PrefixTree::Search {
     const auto look = [&](const auto& child) {
       const std::size_t common = CommonLength(child.first, page);
       match.common = std::max(match.common, node.tokens + common);
-      if (node.tokens + common <= match.usable) return false;
+      if (node.tokens + common <= match.usable || Enough(node.tokens + common)) return false;
       if (child.second->tokens - node.tokens - common > returns) return false;
       Beyond(*child.second, node.tokens + common);
       return true;
@@ -176,6 +185,7 @@ PrefixNode* PrefixTree::Make(std::uint64_t scope, TokenSpan text) {
 KeptState* PrefixTree::Add(std::uint64_t scope, TokenSpan text, Sequence state) {
   PrefixNode* node = Make(scope, text);
   const TokenSpan behind = text.subspan(node->tokens);
+  for (const std::byte* page : state.state().pages) ++holders_[page];
   node->states.push_back(std::make_unique<KeptState>(KeptState{
       .node = node, .behind = {behind.begin(), behind.end()}, .state = std::move(state)}));
   states_.push_back(node->states.back().get());
@@ -185,7 +195,6 @@ KeptState* PrefixTree::Add(std::uint64_t scope, TokenSpan text, Sequence state) 
 void PrefixTree::Forget(std::uint64_t hash) {
   if (!gone_.insert(hash).second) return;
   gone_order_.push_back(hash);
-  for (const std::byte* page : state.state().pages) ++holders_[page];
   if (gone_order_.size() <= kRemembered) return;
   gone_.erase(gone_order_.front());
   gone_order_.pop_front();
@@ -196,6 +205,8 @@ Sequence PrefixTree::Remove(KeptState* kept) {
   PrefixNode* node = kept->node;
   const auto found = std::ranges::find(node->states, kept, &std::unique_ptr<KeptState>::get);
   Sequence state = std::move(kept->state);
+  for (const std::byte* page : state.state().pages)
+    if (const auto holders = holders_.find(page); --holders->second == 0) holders_.erase(holders);
   node->states.erase(found);
   node->dropped = true;
   while (node->parent != nullptr && node->states.empty() && node->children.empty()) {
@@ -205,8 +216,6 @@ Sequence PrefixTree::Remove(KeptState* kept) {
     node = parent;
   }
   return state;
-  for (const std::byte* page : state.state().pages)
-    if (const auto holders = holders_.find(page); --holders->second == 0) holders_.erase(holders);
 }
 
 std::uint64_t PrefixTree::Before(std::uint64_t scope, TokenSpan text) const {

@@ -64,6 +64,7 @@ class PrefixTree {
     std::uint64_t usable = 0;
     std::uint64_t common = 0;   // tokens that the text begins with, and a state's text too
     std::uint64_t dropped = 0;  // .. and a text whose state has gone
+    std::uint64_t looked = 0;   // states that were looked at: what it cost to find
   };
   // Of a text of at least one token, whose last one is never usable: it has yet to be read. A state
   // that has processed more than is common can go back as far as Sequence::earliest says. One with
@@ -84,8 +85,8 @@ class PrefixTree {
   std::uint64_t Before(const KeptState& state) const;
 
   const std::vector<KeptState*>& states() const { return states_; }  // in no order
-
   std::size_t pages() const { return holders_.size(); }  // that they hold, shared ones once
+
  private:
   struct Search;
   const PrefixNode* Walk(std::uint64_t scope, TokenSpan text) const;  // as far as there are nodes
@@ -95,8 +96,8 @@ class PrefixTree {
   const std::uint64_t returns_;                // tokens that a state can go back, at most
   std::map<std::uint64_t, PrefixNode> roots_;  // by scope
   std::vector<KeptState*> states_;
-  // Hashes of nodes that have gone; the oldest are forgotten.
   std::unordered_map<const std::byte*, std::size_t> holders_;  // of each page: how many states
+  // Hashes of nodes that have gone; the oldest are forgotten.
   std::unordered_set<std::uint64_t> gone_;
   std::deque<std::uint64_t> gone_order_;
 };

@@ -142,5 +142,25 @@ TEST(PrefixTree, TheMtpBlockNeedsATokenMore) {
   EXPECT_EQ(tree.Find(0, longer).common, 200u);
 }
 
+// Of a model that never forgets, every state behind the text's end can come back to it: the first
+// is as good as all others, also with the MTP block's entries.
+TEST(PrefixTree, LooksAtFewOfManyStatesThatGoOn) {
+  for (const bool mtp : {false, true}) {
+    const auto pool = std::make_shared<Pool>(LayoutOfPages());
+    PrefixTree tree(LayoutOfPages());
+    for (std::int32_t i = 0; i < 40; ++i) {
+      Tokens text(300, 7);
+      text[200] = text[290] = i;
+      Sequence state = At(pool, text.size());
+      if (mtp) state.state().mtp_tokens = text.size();
+      tree.Add(0, text, std::move(state));
+    }
+    const Tokens text(150, 7);
+    const PrefixTree::Match found = tree.Find(0, text);
+    EXPECT_EQ(found.usable, mtp ? 148u : 149u);
+    EXPECT_LE(found.looked, 2u) << mtp;
+  }
+}
+
 }  // namespace
 }  // namespace hadal::cache
