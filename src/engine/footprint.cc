@@ -1,6 +1,7 @@
 #include "engine/footprint.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/progress.h"
 #include "base/table.h"
@@ -22,6 +23,22 @@ std::string MappedNote(const Footprint& f, std::uint64_t available, const Allowa
   return fmt::format(
       "the weights are {}, and {} leaves {} for them: much of them is read from disk every time",
       FormatBytes(f.weights), allowance.available_by, FormatBytes(left));
+}
+
+// Free memory that this run may take.
+std::uint64_t Available(const Footprint& f, std::optional<std::uint64_t> ram_bytes,
+                        const Allowance& allowance) {
+  const std::uint64_t available = allowance.available_bytes;
+  return f.streams() && !ram_bytes ? available - available / kReservedShare : available;
+}
+
+// The same less what was taken before, within the budget; 0: nobody says.
+std::uint64_t LeftBytes(const Footprint& f, std::optional<std::uint64_t> ram_bytes,
+                        const Allowance& allowance) {
+  const std::uint64_t available = Available(f, ram_bytes, allowance);
+  if (!ram_bytes) return available;
+  const std::uint64_t left = *ram_bytes - std::min(*ram_bytes, f.dense + f.taken);
+  return available == 0 ? left : std::min(left, available);
 }
 
 std::string StreamingNote(const Footprint& f, std::uint64_t held) {
@@ -80,20 +97,6 @@ std::string FootprintTable(const Footprint& f) {
   return table.Text();
 }
 
-std::size_t StreamedRows(const model::Model& model, std::size_t threads, std::size_t rows,
-                         std::optional<std::uint64_t> ram_bytes, const Allowance& allowance) {
-  constexpr std::size_t kMost = 4096;
-  if (model.checkpoint().mapped()) return rows;
-  const arch::KvLayout layout(model.config, arch::Numerics::Stored());
-  const std::uint64_t dense = model.checkpoint().resident_bytes();
-  std::uint64_t have = allowance.available_bytes;
-  if (ram_bytes) have = *ram_bytes - std::min(*ram_bytes, dense);
-  while (2 * rows <= kMost &&
-         cost::ScratchBytes(model.config, layout, 2 * rows, threads) <= have / 8)
-    rows *= 2;
-  return rows;
-}
-
 std::uint64_t HeldExpertBytes(const Footprint& f, std::optional<std::uint64_t> ram_bytes,
                               const Allowance& allowance) {
   std::uint64_t left = f.expert * f.experts;
@@ -101,9 +104,8 @@ std::uint64_t HeldExpertBytes(const Footprint& f, std::optional<std::uint64_t> r
     left = std::min(left, there - std::min(there, needed));
   };
   if (ram_bytes) leave(*ram_bytes, f.dense + f.taken + f.ahead());
-  const std::uint64_t available = allowance.available_bytes;
-  if (available > 0)
-    leave(ram_bytes ? available : available - available / kReservedShare, f.ahead());
+  const std::uint64_t available = Available(f, ram_bytes, allowance);
+  if (available > 0) leave(available, f.ahead());
   return left;
 }
 
@@ -114,7 +116,7 @@ Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::u
                 FormatBytes(footprint.total()), FormatBytes(*ram_bytes),
                 footprint.streams() ? "" : "; --experts disk needs less",
                 FootprintTable(footprint));
-  const std::uint64_t available = allowance.available_bytes;
+  const std::uint64_t available = Available(footprint, ram_bytes, allowance);
   const std::uint64_t needed = footprint.ahead() + footprint.expert * footprint.least_experts;
   if (available > 0 && needed > available)
     return Fail(Code::kExhausted, "this needs {} beside the {} weights, {} leaves {}\n{}",
@@ -124,6 +126,42 @@ Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::u
     return StreamingNote(footprint, HeldExpertBytes(footprint, ram_bytes, allowance));
   if (available == 0) return std::string();
   return MappedNote(footprint, available, allowance);
+}
+
+Result<MemoryPlan> PlanMemory(const std::function<Footprint(std::size_t rows)>& footprint_of,
+                              std::size_t rows, std::size_t most_rows,
+                              std::optional<std::uint64_t> ram_bytes, const Allowance& allowance) {
+  constexpr std::uint64_t kScratchShare = 8;  // one in so many, of what there is
+  MemoryPlan plan{.footprint = footprint_of(rows), .rows = rows};
+  const std::uint64_t left = LeftBytes(plan.footprint, ram_bytes, allowance);
+  while (plan.footprint.streams() && plan.rows < most_rows) {
+    const std::size_t more = std::min(2 * plan.rows, most_rows);
+    const Footprint larger = footprint_of(more);
+    if (larger.scratch > left / kScratchShare) break;
+    plan.rows = more;
+    plan.footprint = larger;
+  }
+  auto note = CheckMemory(plan.footprint, ram_bytes, allowance);
+  while (!note.ok() && plan.rows > rows) {
+    plan.rows = std::max(plan.rows / 2, rows);
+    plan.footprint = footprint_of(plan.rows);
+    note = CheckMemory(plan.footprint, ram_bytes, allowance);
+  }
+  if (!note.ok()) return note.error();
+  plan.note = std::move(*note);
+  plan.expert_bytes = HeldExpertBytes(plan.footprint, ram_bytes, allowance);
+  return plan;
+}
+
+Result<MemoryPlan> PlanMemory(const model::Model& model, const arch::KvLayout& layout,
+                              const FootprintQuery& query, std::size_t most_rows,
+                              std::optional<std::uint64_t> ram_bytes, const Allowance& allowance) {
+  const auto footprint_of = [&](std::size_t rows) {
+    FootprintQuery with_rows = query;
+    with_rows.chunk_tokens = rows;
+    return PlanFootprint(model, layout, with_rows);
+  };
+  return PlanMemory(footprint_of, query.chunk_tokens, most_rows, ram_bytes, allowance);
 }
 
 }  // namespace hadal::engine

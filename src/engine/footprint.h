@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -48,20 +49,35 @@ inline constexpr std::uint64_t kReservedShare = 16;  // one in so many
 std::uint64_t HeldExpertBytes(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
                               const Allowance& allowance = ReadAllowance());
 
-// Rows of a pass: `rows`, or, of a model whose experts stay on disk, so many more that prompts read
-// each expert seldom: a power of two whose scratch takes an eighth at most of what the budget, or
-// the free memory, has.
-std::size_t StreamedRows(const model::Model& model, std::size_t threads, std::size_t rows,
-                         std::optional<std::uint64_t> ram_bytes,
-                         const Allowance& allowance = ReadAllowance());
-
 std::string FootprintTable(const Footprint& footprint);
 
 // kExhausted: all of it is more than ram_bytes, if given, or what is ahead is more than this
-// process can have here; the error holds the table. Otherwise a line to show: that the mapped
-// weights are more than the memory left for them, so that they will be read again and again; how
-// many experts are held, if they stay on disk; empty: nothing to say.
+// process can have here (less kReservedShare, as for HeldExpertBytes, if experts stay on disk); the
+// error holds the table. Otherwise a line to show: that the mapped weights are more than the memory
+// left for them, so that they will be read again and again; how many experts are held, if they stay
+// on disk; empty: nothing to say.
 Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
                                 const Allowance& allowance = ReadAllowance());
+
+// How a run divides its memory.
+struct MemoryPlan {
+  Footprint footprint = {};
+  std::size_t rows = 0;            // of a pass
+  std::uint64_t expert_bytes = 0;  // for experts that are held; 0: none stays on disk
+  std::string note = {};           // of CheckMemory
+};
+
+// Passes of query.chunk_tokens rows; where experts stay on disk, of up to most_rows, so that
+// prompts read each expert seldom: doubled while their scratch takes an eighth at most of what
+// there is, and halved again while that does not fit. kExhausted as CheckMemory.
+inline constexpr std::size_t kMostStreamedRows = 4096;
+Result<MemoryPlan> PlanMemory(const model::Model& model, const arch::KvLayout& layout,
+                              const FootprintQuery& query, std::size_t most_rows,
+                              std::optional<std::uint64_t> ram_bytes,
+                              const Allowance& allowance = ReadAllowance());
+// The same of the footprint by rows of a pass.
+Result<MemoryPlan> PlanMemory(const std::function<Footprint(std::size_t rows)>& footprint_of,
+                              std::size_t rows, std::size_t most_rows,
+                              std::optional<std::uint64_t> ram_bytes, const Allowance& allowance);
 
 }  // namespace hadal::engine

@@ -76,10 +76,55 @@ TEST(CheckMemory, ExpertsTakeWhatIsLeft) {
   // What is free bounds them too: 100 MB of it are needed for other things.
   EXPECT_EQ(HeldExpertBytes(f, 9000 * kMega, Leaves(300 * kMega)), 200 * kMega);
   EXPECT_EQ(HeldExpertBytes(f, std::nullopt, Leaves(320 * kMega)), 200 * kMega);  // less a 16th
-  const auto refused = CheckMemory(f, std::nullopt, Leaves(169 * kMega));
+  // What is let through is there: the same share is left for others.
+  const std::uint64_t just = 170 * kMega * 16 / 15 + 1;
+  EXPECT_TRUE(CheckMemory(f, std::nullopt, Leaves(just)).ok());
+  EXPECT_GE(HeldExpertBytes(f, std::nullopt, Leaves(just)), 70 * kMega);
+  const auto refused = CheckMemory(f, std::nullopt, Leaves(just - kMega));
   ASSERT_FALSE(refused.ok());
   EXPECT_NE(refused.error().what.find("7 of 100 experts, at least"), std::string::npos)
       << refused.error().what;
+}
+
+// Scratch of 1 MB a row, beside 100 MB and 500 MB of dense weights; see Streaming.
+Footprint StreamingWith(std::size_t rows) {
+  Footprint f = Streaming();
+  f.scratch = rows * kMega;
+  return f;
+}
+
+TEST(PlanMemory, PassesGrowWhereExpertsComeFromDisk) {
+  const auto rows = [](std::optional<std::uint64_t> ram, std::uint64_t available,
+                       std::size_t most) {
+    return PlanMemory(StreamingWith, 16, most, ram, Leaves(available)).value().rows;
+  };
+  EXPECT_EQ(rows(2515 * kMega, 0, 4096), 128u);  // 2 GB are left: an eighth of it is 250 MB
+  EXPECT_EQ(rows(2515 * kMega, 0, 100), 100u);
+  EXPECT_EQ(rows(2515 * kMega, 0, 0), 16u);
+  EXPECT_EQ(rows(2515 * kMega, 400 * kMega, 4096), 32u);  // what is free bounds it too
+  EXPECT_EQ(rows(std::nullopt, 2200 * kMega, 4096), 256u);
+  const auto mapped =
+      PlanMemory([](std::size_t) { return Some(); }, 16, 4096, std::nullopt, Leaves(4000 * kMega));
+  EXPECT_EQ(mapped->rows, 16u);
+  EXPECT_EQ(mapped->expert_bytes, 0u);
+}
+
+// An eighth for scratch is too much where states take nearly all: the run that fits with fewer rows
+// is not refused.
+TEST(PlanMemory, RowsThatDoNotFitAreHalved) {
+  const auto footprint_of = [](std::size_t rows) {
+    Footprint f = StreamingWith(rows);
+    f.pages = 600 * kMega;
+    return f;
+  };
+  const std::uint64_t least = footprint_of(16).total();
+  const auto plan = PlanMemory(footprint_of, 16, 4096, least + 20 * kMega, Leaves(0));
+  ASSERT_TRUE(plan.ok()) << plan.error().what;
+  EXPECT_EQ(plan->rows, 32u);
+  EXPECT_EQ(plan->footprint.total(), footprint_of(32).total());
+  EXPECT_GE(plan->expert_bytes, 70 * kMega);
+  EXPECT_NE(plan->note.find("experts are read from disk"), std::string::npos);
+  EXPECT_FALSE(PlanMemory(footprint_of, 16, 4096, least - 1, Leaves(0)).ok());
 }
 
 }  // namespace

@@ -49,19 +49,22 @@ class Generation {
     const std::size_t most = std::max(request.generated, TokenLimit(request, files_.model.config));
     SchedulerOptions scheduler{.tokenizer = &files_.tokenizer,
                                .eos_ids = files_.eos_ids,
-                               .max_rows = std::max(std::min(ChunkRows(), request.tokens.size()),
-                                                    1 + MostGuesses(options_.speculate)),
                                .max_running = 1,
                                .interrupt = options_.cancel,
                                .speculate = options_.speculate};
     const arch::KvLayout layout(files_.model.config, arch::Numerics::Stored());
-    const Footprint footprint = PlanFootprint(
-        files_.model, layout,
-        {.tokens = prompt + most, .chunk_tokens = scheduler.max_rows, .threads = threads_.count()});
-    HADAL_TRY(const std::string note, CheckMemory(footprint, options_.ram_bytes));
-    if (!note.empty() && callbacks_.on_note) callbacks_.on_note(note);
-    scheduler.state_bytes = footprint.state();
-    scheduler.experts = {.bytes = HeldExpertBytes(footprint, options_.ram_bytes),
+    const std::size_t rows = std::max(std::min(options_.prefill_chunk, request.tokens.size()),
+                                      1 + MostGuesses(options_.speculate));
+    HADAL_TRY(
+        const MemoryPlan plan,
+        PlanMemory(files_.model, layout,
+                   {.tokens = prompt + most, .chunk_tokens = rows, .threads = threads_.count()},
+                   options_.larger_chunks ? std::min(kMostStreamedRows, request.tokens.size()) : 0,
+                   options_.ram_bytes));
+    if (!plan.note.empty() && callbacks_.on_note) callbacks_.on_note(plan.note);
+    scheduler.max_rows = plan.rows;
+    scheduler.state_bytes = plan.footprint.state();
+    scheduler.experts = {.bytes = plan.expert_bytes,
                          .profile = options_.experts_profile,
                          .on_note = callbacks_.on_note};
     HADAL_TRY(scheduler_, Scheduler::Create(files_.model, threads_, scheduler));
@@ -94,11 +97,6 @@ class Generation {
   }
 
  private:
-  std::size_t ChunkRows() const {
-    if (!options_.larger_chunks) return options_.prefill_chunk;
-    return StreamedRows(files_.model, threads_.count(), options_.prefill_chunk, options_.ram_bytes);
-  }
-
   void Show(std::string_view text) const {
     if (!text.empty() && callbacks_.on_text) callbacks_.on_text(text);
   }

@@ -46,28 +46,27 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
   const engine::ModelFiles& files = served.files();
   engine->threads_ = std::make_unique<Threads>(options.threads);
   const arch::KvLayout layout(files.model.config, arch::Numerics::Stored());
-  const std::size_t rows =
-      std::max(options.parallel, engine::StreamedRows(files.model, engine->threads_->count(),
-                                                      options.chunk_rows, options.ram_bytes));
-  engine->footprint_ = engine::PlanFootprint(
-      files.model, layout,
-      {.tokens = served.context(),
-       .sequences = options.parallel,
-       .chunk_tokens = rows,
-       .threads = engine->threads_->count(),
-       .prefix_bytes = PrefixBytes(options, files.model.config, layout, served.context())});
-  HADAL_TRY(*note, engine::CheckMemory(engine->footprint_, options.ram_bytes));
+  HADAL_TRY(engine::MemoryPlan plan,
+            engine::PlanMemory(files.model, layout,
+                               {.tokens = served.context(),
+                                .sequences = options.parallel,
+                                .chunk_tokens = std::max(options.parallel, options.chunk_rows),
+                                .threads = engine->threads_->count(),
+                                .prefix_bytes = PrefixBytes(options, files.model.config, layout,
+                                                            served.context())},
+                               engine::kMostStreamedRows, options.ram_bytes));
+  engine->footprint_ = plan.footprint;
+  *note = std::move(plan.note);
   const engine::SchedulerOptions scheduler{
       .tokenizer = &files.tokenizer,
       .eos_ids = files.eos_ids,
-      .max_rows = rows,
+      .max_rows = plan.rows,
       .max_running = options.parallel,
       .step_seconds = options.step_seconds,
       .state_bytes = engine->footprint_.state(),
       .keep_prefixes = options.keep_prefixes,
       .interrupt = &engine->stop_,
-      .experts = {.bytes = engine::HeldExpertBytes(engine->footprint_, options.ram_bytes),
-                  .profile = options.experts_profile},
+      .experts = {.bytes = plan.expert_bytes, .profile = options.experts_profile},
       .speculate = options.speculate};
   HADAL_TRY(engine->scheduler_,
             engine::Scheduler::Create(files.model, *engine->threads_, scheduler));

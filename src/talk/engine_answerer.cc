@@ -62,14 +62,14 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
                 FormatCount(config.max_position_embeddings));
   const arch::KvLayout layout(config, arch::Numerics::Stored());
   const std::uint64_t whole = cost::AllocatedState(config, layout, context).total();
-  const std::size_t rows =
-      engine::StreamedRows(files.model, threads.count(), kRows, options.ram_bytes);
-  const engine::Footprint footprint = engine::PlanFootprint(files.model, layout,
-                                                            {.tokens = context,
-                                                             .chunk_tokens = rows,
-                                                             .threads = threads.count(),
-                                                             .prefix_bytes = kKept * whole});
-  HADAL_TRY(made->note_, engine::CheckMemory(footprint, options.ram_bytes));
+  HADAL_TRY(engine::MemoryPlan plan,
+            engine::PlanMemory(files.model, layout,
+                               {.tokens = context,
+                                .chunk_tokens = kRows,
+                                .threads = threads.count(),
+                                .prefix_bytes = kKept * whole},
+                               engine::kMostStreamedRows, options.ram_bytes));
+  made->note_ = std::move(plan.note);
   made->stop_ = &stop;
   made->use_.limit = context;
   HADAL_TRY(made->scheduler_,
@@ -77,13 +77,12 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
                 files.model, threads,
                 {.tokenizer = &files.tokenizer,
                  .eos_ids = files.eos_ids,
-                 .max_rows = rows,
+                 .max_rows = plan.rows,
                  .max_running = 1,
-                 .state_bytes = footprint.state(),
+                 .state_bytes = plan.footprint.state(),
                  .keep_prefixes = true,
                  .interrupt = &stop,
-                 .experts = {.bytes = engine::HeldExpertBytes(footprint, options.ram_bytes),
-                             .profile = options.experts_profile},
+                 .experts = {.bytes = plan.expert_bytes, .profile = options.experts_profile},
                  .speculate = options.speculate}));
   return made;
 }
