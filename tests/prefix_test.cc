@@ -3,17 +3,12 @@
 // forked and cancelled before, on small random models of both architectures.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <array>
-#include <cstring>
 #include <map>
 
-#include "base/random.h"
 #include "cache/prefix_cache.h"
 #include "cost/engine_memory.h"
-#include "engine/scheduler.h"
+#include "drawn_text.h"
 #include "testing/close.h"
-#include "walker.h"
 
 namespace hadal::tests {
 namespace {
@@ -29,33 +24,6 @@ constexpr bool kEnough = true;
 #endif
 
 constexpr Small kModels[] = {Small::kPlain, Small::kPublished, Small::kV32};
-
-Tokens RandomTokens(Random& random, std::size_t count) {
-  Tokens tokens(count);
-  for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.Below(kVocab));
-  return tokens;
-}
-
-// A place in a text where things may go wrong: near a page's end as often as not.
-std::size_t RandomPlace(Random& random, std::size_t most) {
-  if (random.Below(2) == 0) return random.Below(most + 1);
-  const std::size_t end = arch::kPageTokens * (1 + random.Below(most / arch::kPageTokens + 1));
-  return std::min(most, end + random.Below(5) - 2);
-}
-
-// Texts that grow from each other: each leaves an earlier one somewhere and goes on otherwise.
-std::vector<Tokens> RandomTexts(Random& random, std::size_t count, std::size_t longest) {
-  std::vector<Tokens> texts{RandomTokens(random, longest)};
-  while (texts.size() < count) {
-    Tokens text = texts[random.Below(texts.size())];
-    text.resize(RandomPlace(random, text.size()));
-    const Tokens rest =
-        RandomTokens(random, 1 + random.Below(longest - std::min(longest - 1, text.size())));
-    text.insert(text.end(), rest.begin(), rest.end());
-    texts.push_back(std::move(text));
-  }
-  return texts;
-}
 
 // Reads a text on from what a cache has of it, keeps states on the way, and compares every logit.
 class Reader {
@@ -153,59 +121,22 @@ TEST(Prefix, StatesThatAreGoneOnFromGiveTheBitsOfAFreshText) {
     }
 }
 
-struct Drawn {
-  std::int32_t id = 0;
-  double logprob = 0, second = 0;
-  bool operator==(const Drawn& other) const {  // bits
-    return id == other.id && std::memcmp(&logprob, &other.logprob, sizeof(logprob)) == 0 &&
-           std::memcmp(&second, &other.second, sizeof(second)) == 0;
-  }
-};
-
-struct Text {
-  std::vector<Drawn> tokens;
-  std::optional<engine::FinishReason> end;
-};
-
-engine::Request Listen(engine::Request request, Text* text) {
-  request.on_token = [text](const engine::TokenEvent& event) {
-    text->tokens.push_back(
-        {event.id, event.logprobs->chosen.logprob, event.logprobs->top[1].logprob});
-  };
-  request.on_end = [text](const engine::Outcome& outcome) {
-    EXPECT_FALSE(outcome.error) << outcome.error->what;
-    text->end = outcome.reason;
-  };
-  return request;
-}
-
 engine::Request RandomRequest(Random& random, Tokens prompt) {
   engine::Request request{.tokens = std::move(prompt)};
   request.sample.seed = random.Below(3);
   request.sample.temperature = random.Below(2) == 0 ? 0 : 1;
   request.stop.max_tokens = random.Below(30);
   request.stop.ignore_eos = true;
-  request.logprobs = 2;
   return request;
 }
 
-Text Alone(const model::Model& model, const engine::Request& request) {
+DrawnText Alone(const model::Model& model, const engine::Request& request) {
   Threads threads(1);
   auto scheduler = engine::Scheduler::Create(model, threads, {.max_rows = 200}).value();
-  Text text;
+  DrawnText text;
   HADAL_CHECK(scheduler->Add(Listen(request, &text)).ok());
   while (!text.end) scheduler->Step();
   return text;
-}
-
-void ExpectSame(const Text& got, const Text& want) {
-  if (*got.end == engine::FinishReason::kCancelled) {
-    ASSERT_LE(got.tokens.size(), want.tokens.size());
-  } else {
-    ASSERT_EQ(got.tokens.size(), want.tokens.size());
-  }
-  for (std::size_t i = 0; i < got.tokens.size(); ++i)
-    ASSERT_EQ(got.tokens[i], want.tokens[i]) << "token " << i;
 }
 
 // Requests whose prompts grow from each other, some at once, some cancelled, in little memory.
@@ -226,10 +157,11 @@ void Serve(const model::Model& model, std::uint64_t seed, cache::PrefixFigures* 
   std::vector<engine::Request> requests;
   for (std::size_t i = 0; i < kRequests; ++i)
     requests.push_back(RandomRequest(random, prompts[random.Below(prompts.size())]));
-  std::vector<Text> texts(kRequests);
+  std::vector<DrawnText> texts(kRequests);
+  for (DrawnText& text : texts) text.keeps_state = false;
   std::vector<engine::RequestId> ids;
   const auto ended = [&] {
-    return std::ranges::count_if(texts, [](const Text& text) { return text.end.has_value(); });
+    return std::ranges::count_if(texts, [](const DrawnText& text) { return text.end.has_value(); });
   };
   for (int step = 0; ended() < static_cast<int>(kRequests); ++step) {
     ASSERT_LT(step, 100'000);
@@ -242,7 +174,7 @@ void Serve(const model::Model& model, std::uint64_t seed, cache::PrefixFigures* 
   }
   for (std::size_t i = 0; i < kRequests; ++i) {
     SCOPED_TRACE(fmt::format("request {} of {} tokens", i, requests[i].tokens.size()));
-    ExpectSame(texts[i], Alone(model, requests[i]));
+    ExpectSameText(texts[i], Alone(model, requests[i]), true);
     if (::testing::Test::HasFatalFailure()) return;
   }
   const cache::PrefixFigures figures = scheduler->prefix_figures();

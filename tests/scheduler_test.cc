@@ -7,30 +7,13 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <functional>
 
-#include "base/random.h"
-#include "walker.h"
+#include "drawn_text.h"
 
 namespace hadal::tests {
 namespace {
 
 using engine::Request;
-
-struct Drawn {
-  std::int32_t id = 0;
-  double logprob = 0, second = 0;
-  bool operator==(const Drawn& other) const {  // bits
-    return id == other.id && std::memcmp(&logprob, &other.logprob, sizeof(logprob)) == 0 &&
-           std::memcmp(&second, &other.second, sizeof(second)) == 0;
-  }
-};
-
-struct Text {
-  std::vector<Drawn> tokens;
-  std::optional<engine::Outcome> end;
-  std::size_t cancel_at = 0;  // by its own callback, with so many tokens; 0: never
-};
 
 Request RandomRequest(Random& random) {
   Request request;
@@ -53,22 +36,6 @@ Request RandomRequest(Random& random) {
   if (random.Below(2) == 0)
     request.stop.token_ids = {static_cast<std::int32_t>(random.Below(kVocab))};
   request.stop.ignore_eos = random.Below(2) == 0;
-  request.logprobs = 2;
-  return request;
-}
-
-Request Listen(Request request, Text* text, std::function<void()> cancel = {}) {
-  request.on_token = [text, cancel](const engine::TokenEvent& event) {
-    if (event.logprobs == nullptr) return;  // of an earlier request
-    text->tokens.push_back(
-        {event.id, event.logprobs->chosen.logprob, event.logprobs->top[1].logprob});
-    if (cancel && text->tokens.size() == text->cancel_at) cancel();
-  };
-  request.on_end = [text](engine::Outcome outcome) {
-    EXPECT_FALSE(text->end);
-    EXPECT_FALSE(outcome.error) << outcome.error->what;
-    text->end = std::move(outcome);
-  };
   return request;
 }
 
@@ -81,85 +48,18 @@ engine::SchedulerOptions RandomOptions(Random& random) {
   return options;
 }
 
-Text Alone(const model::Model& model, const Request& request, Random& random) {
+DrawnText Alone(const model::Model& model, const Request& request, Random& random) {
   Threads threads(1);
   auto scheduler = engine::Scheduler::Create(model, threads, RandomOptions(random)).value();
-  Text text;
+  DrawnText text;
   HADAL_CHECK(scheduler->Add(Listen(request, &text)).ok());
   while (!text.end) scheduler->Step();
   return text;
 }
 
-// Knows how every text goes on, and says so with some probability; else it says anything.
-class TruthDrafter final : public engine::Drafter {
- public:
-  TruthDrafter(std::span<const std::vector<std::int32_t>> texts, double truth, std::uint64_t seed)
-      : texts_(texts), truth_(truth), random_(seed) {}
-
-  Status Draft(std::span<engine::DraftText> asked) override {
-    for (engine::DraftText& text : asked) {
-      EXPECT_LT(text.sequence->tokens(), text.tokens.size());
-      EXPECT_TRUE(text.most == 0 || text.sequence->tokens() + 1 == text.tokens.size());
-      for (std::size_t i = 0; i < text.most; ++i)
-        text.guesses.push_back(
-            {.token = random_.Uniform() < truth_ ? Truth(text.tokens, i)
-                                                 : static_cast<std::int32_t>(random_.Below(kVocab)),
-             .evidence = static_cast<engine::Evidence>(random_.Below(engine::kEvidences))});
-    }
-    return Unit{};
-  }
-
- private:
-  std::int32_t Truth(std::span<const std::int32_t> tokens, std::size_t ahead) const {
-    for (const std::vector<std::int32_t>& text : texts_)
-      if (tokens.size() + ahead < text.size() &&
-          std::ranges::equal(tokens, std::span(text).first(tokens.size())))
-        return text[tokens.size() + ahead];
-    return 0;
-  }
-
-  const std::span<const std::vector<std::int32_t>> texts_;
-  const double truth_;
-  Random random_;
-};
-
-engine::SpeculateOptions RandomSpeculation(Random& random, const model::Model& model,
-                                           std::span<const std::vector<std::int32_t>> texts) {
-  engine::SpeculateOptions options;
-  if (random.Below(2) == 0) options.depth = 1 + random.Below(arch::kReturnTokens);
-  const std::size_t kind = random.Below(6);
-  if (kind < 3) {
-    const double truth[] = {0, 0.7, 1};
-    options.drafter = [=, seed = random.Next()] {
-      return std::make_unique<TruthDrafter>(texts, truth[kind], seed);
-    };
-    return options;
-  }
-  using engine::Drafting;
-  options.drafting = kind == 3 ? Drafting::kLookup : kind == 4 ? Drafting::kMtp : Drafting::kAuto;
-  if (!model.mtp && options.drafting == Drafting::kMtp) options.drafting = Drafting::kLookup;
-  return options;
-}
-
-void ExpectSame(const Text& together, const Text& alone, bool cancelled) {
-  ASSERT_TRUE(together.end.has_value());
-  if (cancelled && together.end->reason == engine::FinishReason::kCancelled) {
-    ASSERT_LE(together.tokens.size(), alone.tokens.size());
-  } else {
-    EXPECT_EQ(together.end->reason, alone.end->reason);
-    ASSERT_EQ(together.tokens.size(), alone.tokens.size());
-  }
-  if (together.cancel_at > 0) {
-    EXPECT_LE(together.tokens.size(), together.cancel_at);
-  }
-  for (std::size_t i = 0; i < together.tokens.size(); ++i)
-    ASSERT_EQ(together.tokens[i], alone.tokens[i]) << "token " << i;
-  EXPECT_EQ(together.end->generated_tokens, together.tokens.size());
-}
-
 // What a text left behind is the state of its tokens: whoever goes on draws what would have come.
-void ExpectGoesOn(const model::Model& model, const Request& request, Text& text, const Text& alone,
-                  Random& random) {
+void ExpectGoesOn(const model::Model& model, const Request& request, DrawnText& text,
+                  const DrawnText& alone, Random& random) {
   if (!text.end->state || text.tokens.size() == alone.tokens.size()) return;
   Request next = request;
   next.tokens = text.end->tokens;
@@ -170,7 +70,7 @@ void ExpectGoesOn(const model::Model& model, const Request& request, Text& text,
   Threads threads(1);
   engine::SchedulerOptions options = RandomOptions(random);
   auto scheduler = engine::Scheduler::Create(model, threads, options).value();
-  Text rest;
+  DrawnText rest;
   ASSERT_TRUE(scheduler->Add(Listen(std::move(next), &rest)).ok());
   while (!rest.end) scheduler->Step();
   ASSERT_EQ(before + rest.tokens.size(), alone.tokens.size());
@@ -180,7 +80,7 @@ void ExpectGoesOn(const model::Model& model, const Request& request, Text& text,
 
 struct Together {
   std::vector<Request> requests;
-  std::vector<Text> alone, texts;
+  std::vector<DrawnText> alone, texts;
   std::vector<bool> cancelled;
 };
 
@@ -188,7 +88,8 @@ struct Together {
 void StepAll(engine::Scheduler& scheduler, Together& all, Random& random) {
   std::vector<engine::RequestId> ids;
   const auto all_ended = [&] {
-    return std::ranges::all_of(all.texts, [](const Text& text) { return text.end.has_value(); });
+    return std::ranges::all_of(all.texts,
+                               [](const DrawnText& text) { return text.end.has_value(); });
   };
   for (int step = 0; !all_ended() && step < 100'000; ++step) {
     while (ids.size() < all.requests.size() && random.Below(3) == 0) {
@@ -213,7 +114,7 @@ void RunTogether(const model::Model& model, std::uint64_t seed) {
   all.requests.resize(2 + random.Below(5));
   all.texts.resize(all.requests.size());
   all.cancelled.resize(all.requests.size());
-  std::vector<std::vector<std::int32_t>> truth;
+  std::vector<Tokens> truth;
   for (std::size_t i = 0; i < all.requests.size(); ++i) {
     all.requests[i] = RandomRequest(random);
     all.alone.push_back(Alone(model, all.requests[i], random));
@@ -229,11 +130,14 @@ void RunTogether(const model::Model& model, std::uint64_t seed) {
   StepAll(*scheduler, all, random);
   for (std::size_t i = 0; i < all.requests.size(); ++i) {
     SCOPED_TRACE(i);
-    ExpectSame(all.texts[i], all.alone[i], all.cancelled[i]);
+    ExpectSameText(all.texts[i], all.alone[i], all.cancelled[i]);
     if (::testing::Test::HasFatalFailure()) return;
+    if (all.texts[i].cancel_at > 0) {
+      EXPECT_LE(all.texts[i].tokens.size(), all.texts[i].cancel_at);
+    }
     ExpectGoesOn(model, all.requests[i], all.texts[i], all.alone[i], random);
   }
-  for (Text& text : all.texts) text.end.reset();
+  for (DrawnText& text : all.texts) text.end.reset();
   EXPECT_EQ(scheduler->pool()->used_bytes(), 0u);
 }
 
