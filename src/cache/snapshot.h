@@ -1,8 +1,8 @@
 // A sequence's whole state in a file: what was read back continues bit for bit like what was
 // written.
 //
-// docs/formats/snapshot.md has every field. Header, fixed block, note and each page carry a
-// checksum of their own, so that damage is named by section; the file appears whole or not at all.
+// docs/formats/snapshot.md has every field. It is a state file (cache/state_file.h) that holds all
+// of it: damage is named by section; the file appears whole or not at all.
 // A snapshot says which model made it, and can only be read for that one: the fingerprint covers
 // config, layout and weights (cache/fingerprint.h).
 #pragma once
@@ -20,7 +20,7 @@ namespace hadal::cache {
 Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::string_view note,
                     const std::string& path);
 
-// The note alone, checked as LoadSnapshot does, without reading the pages.
+// The note alone, checked as LoadSnapshot does, without reading the state.
 Result<std::string> ReadSnapshotNote(const std::string& path, std::uint64_t fingerprint,
                                      const arch::KvLayout& layout,
                                      std::uint64_t max_note_bytes = std::uint64_t{1} << 30);
