@@ -50,8 +50,6 @@ class ActiveRequest {
   const std::optional<cache::Sequence>& sequence() const { return request_.state; }
   bool reads() const { return !drawn_; }  // its prompt, still
   void GoOnFrom(std::optional<cache::Sequence> state, const cache::PrefixUse& use);
-  // Before it is admitted: what it brought is given back, and its tokens will be read again.
-  void GiveUpState() { request_.state.reset(); }
 
   // Takes its memory and tells of what is there already. kExhausted.
   Status Admit(const std::shared_ptr<cache::Pool>& pool);

@@ -138,30 +138,27 @@ void Scheduler::Enqueue(Active request) {
   waiting_.insert(place, std::move(request));
 }
 
-// Of those who wait behind the first.
-bool Scheduler::TakeBackAState() {
-  for (std::size_t i = waiting_.size(); i-- > 1;) {
-    if (!waiting_[i]->sequence()) continue;
-    waiting_[i]->GiveUpState();
-    return true;
-  }
-  return false;
+bool Scheduler::Admit(std::size_t waiting) {
+  ActiveRequest& next = *waiting_[waiting];
+  if (next.promised_bytes() > options_.state_bytes - promised_ || !prefixes_.Admit(next))
+    return false;
+  promised_ += next.promised_bytes();
+  running_.push_back(std::move(waiting_[waiting]));
+  waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(waiting));
+  if (Status status = running_.back()->Admit(pool_); !status.ok())
+    running_.back()->Fail(status.error());
+  return true;
 }
 
 void Scheduler::AdmitWaiting() {
   const std::size_t most = std::min(options_.max_running, options_.max_rows);
   while (!waiting_.empty() && running_.size() < most) {
-    ActiveRequest& next = *waiting_.front();
-    if (next.promised_bytes() > options_.state_bytes - promised_) return;
-    if (!prefixes_.Admit(next)) {
-      if (running_.empty() && TakeBackAState()) continue;
-      return;
-    }
-    promised_ += next.promised_bytes();
-    running_.push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
-    if (Status status = running_.back()->Admit(pool_); !status.ok())
-      running_.back()->Fail(status.error());
+    if (Admit(0)) continue;
+    if (!running_.empty()) return;
+    // Nobody will give memory back but those who wait.
+    std::size_t next = 1;
+    while (next < waiting_.size() && !(waiting_[next]->sequence() && Admit(next))) ++next;
+    if (running_.empty()) return;
   }
 }
 

@@ -15,8 +15,9 @@
 // Until then it waits, in the order of arrival, so that a large one is not passed over for ever; it
 // is refused if it could never fit. What others hold of the pool (states that ended requests handed
 // over) counts too; what is kept of prefixes (engine/prefixes.h) gives way. A request that brings a
-// state ran before and goes first; if nothing runs and the first does not fit, states that others
-// bring are given up, the last one's first, and their tokens are read again: so never do all wait.
+// state ran before and goes first; and if nothing runs, and the first does not fit, the next that
+// brings a state and fits: the one that was admitted last always does, so never do all wait for
+// each other's memory.
 //
 // A request that is alone reads its prompt in long passes, which read the weights for more rows. A
 // cancel ends such a pass between two layers. So does another request that arrives: the pass is
@@ -127,7 +128,7 @@ class Scheduler {
   void TakeInbox();
   void Enqueue(Active request);
   void AdmitWaiting();
-  bool TakeBackAState();
+  bool Admit(std::size_t waiting);  // false: there is no room for it
   bool alone() const { return running_.size() == 1 && waiting_.empty(); }
   std::vector<Turn> PlanTurns(StepRows* rows);
   void AllotGuesses(std::vector<Turn>* decoding, std::size_t others);
