@@ -50,7 +50,7 @@ OUTSIDE = {
     "nlohmann": r"src/base/json\.cc$",
     "CLI": r"src/cli/command_line\.cc$|src/train/hadal_train_main\.cc$",
     "pcre2.h": r"src/text/",
-    "xxhash.h": r"src/io/checksum\.cc$",
+    "xxhash.h": r"src/io/(checksum|digest)\.cc$",
     "liburing.h": r"src/io/read_uring\.cc$",
     "histedit.h": r"src/talk/edited_lines\.cc$",
     "boost": r"src/server/(loop|loop_impl|listener|session)\.(h|cc)$|src/talk/http_client\.cc$",

@@ -61,12 +61,7 @@ Result<Sequence> PrefixCache::Continue(KeptState* kept, std::uint64_t tokens, bo
   ++kept->uses;
   auto sequence = whole ? Result<Sequence>(tree_.Remove(kept)) : kept->state.Fork();
   if (!sequence.ok()) return sequence;
-  // Guesses far ahead may have left the MTP block unable to go back as far as the layers can.
-  if (std::min(sequence->state().mtp_tokens, tokens) < sequence->earliest().mtp_tokens)
-    sequence->ForgetMtp();
-  const bool mtp = sequence->state().mtp_tokens > 0;
-  if (mtp || sequence->tokens() > tokens)
-    HADAL_TRY_STATUS(mtp ? sequence->Truncate(tokens, tokens) : sequence->Truncate(tokens));
+  HADAL_TRY_STATUS(sequence->BranchAt(tokens));
   return sequence;
 }
 
@@ -97,6 +92,17 @@ std::optional<Sequence> PrefixCache::Take(const PrefixTree::Match& match, TokenS
   if (taken) use->cached = taken->tokens();
   figures_.Count(*use);
   return taken;
+}
+
+void PrefixCache::CountRestored(const PrefixTree::Match& match, TokenSpan text, PrefixUse* use) {
+  ++now_;
+  *use = {.asked = true,
+          .tokens = text.size(),
+          .cached = match.usable,
+          .known = std::max(match.common, match.dropped),
+          .miss = MissOf(match, text),
+          .from_disk = match.usable};
+  figures_.Count(*use);
 }
 
 void PrefixCache::Keep(std::uint64_t scope, TokenSpan text, const Sequence& sequence) {

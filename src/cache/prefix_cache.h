@@ -54,8 +54,13 @@ class PrefixCache {
   std::optional<Sequence> Take(const PrefixTree::Match& match, TokenSpan text, bool whole,
                                PrefixUse* use);
 
+  // The same of a text that goes on from elsewhere, with match.usable tokens: what it got, counted.
+  void CountRestored(const PrefixTree::Match& match, TokenSpan text, PrefixUse* use);
+
   // Keeps a fork of a sequence that has processed `text`, if it is worth its place.
   void Keep(std::uint64_t scope, TokenSpan text, const Sequence& sequence);
+
+  std::uint64_t ForkBytes(const Sequence& sequence) const;  // that a fork takes of the pool
 
   PrefixFigures figures() const;
 
@@ -64,7 +69,6 @@ class PrefixCache {
                std::uint64_t bytes) const;
   KeptState* Least(const KeptState* spared, double* value) const;
   bool Drop(KeptState* state);
-  std::uint64_t ForkBytes(const Sequence& sequence) const;  // that a fork takes of the pool
   Result<Sequence> Continue(KeptState* state, std::uint64_t tokens, bool whole);
   static PrefixMiss MissOf(const PrefixTree::Match& match, TokenSpan text);
 

@@ -25,6 +25,7 @@ void PrefixFigures::Count(const PrefixUse& use) {
   if (use.cached > 0) ++hits;
   tokens += use.tokens;
   cached_tokens += use.cached;
+  disk_tokens += use.from_disk;
   if (use.known > use.cached) reread_tokens += use.known - use.cached;
   ++misses[static_cast<std::size_t>(use.miss)];
 }

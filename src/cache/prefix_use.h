@@ -25,11 +25,13 @@ struct PrefixUse {
   std::uint64_t known =
       0;  // of a text that is or was kept; what lies behind `cached` is read again
   PrefixMiss miss = PrefixMiss::kNone;
+  std::uint64_t from_disk = 0;  // of `cached`: all, or none
 };
 
 struct PrefixFigures {
   std::uint64_t lookups = 0, hits = 0;  // requests; that got something
   std::uint64_t tokens = 0, cached_tokens = 0, reread_tokens = 0;
+  std::uint64_t disk_tokens = 0;                         // of cached_tokens
   std::array<std::uint64_t, kPrefixMisses> misses = {};  // requests, by reason
   std::uint64_t made = 0, dropped = 0;                   // states
   std::uint64_t states = 0;                              // now

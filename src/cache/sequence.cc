@@ -117,6 +117,14 @@ Status Sequence::Truncate(std::uint64_t tokens, std::uint64_t mtp_tokens) {
   return Unit{};
 }
 
+// Guesses far ahead may have left the MTP block unable to go back as far as the layers can.
+Status Sequence::BranchAt(std::uint64_t tokens) {
+  if (std::min(state_.mtp_tokens, tokens) < earliest().mtp_tokens)
+    state_.mtp_tokens = earliest_.mtp_tokens = 0;
+  if (state_.mtp_tokens > 0) return Truncate(tokens, tokens);
+  return state_.tokens > tokens ? Truncate(tokens) : Status(Unit{});
+}
+
 Status Sequence::OwnPage(std::size_t index) {
   if (HeldOnce(pages_[index])) return Unit{};
   HADAL_TRY(BlockRef page, pool_->TakePage());

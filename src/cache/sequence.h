@@ -49,9 +49,11 @@ class Sequence {
   // shared page. The sequence is unchanged then.
   Status Truncate(std::uint64_t tokens);
   Status Truncate(std::uint64_t tokens, std::uint64_t mtp_tokens);
-  // The MTP block's part is as of a sequence that the block has not followed. Whoever guesses with
-  // it goes on behind the gap; Forward::RunMtp would need it from the beginning.
-  void ForgetMtp() { state_.mtp_tokens = earliest_.mtp_tokens = 0; }
+  // Back to `tokens`, which a text that goes on otherwise has in common, less one where the MTP
+  // block has an entry of it: that one was made of the token behind. Where the block cannot go back
+  // as far, its part is as of a sequence that it has not followed: who guesses with it goes on
+  // behind the gap. As Truncate.
+  Status BranchAt(std::uint64_t tokens);
   // How far Truncate can go: kReturnTokens back from the farthest that the sequence has been, the
   // MTP block one more; to the beginning where pages are all there is (KvLayout::forgets). Forks,
   // checkpoints and snapshots can go back as far as what they were made from.

@@ -5,6 +5,7 @@
 #include <new>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "base/units.h"
 #include "io/checksum.h"
@@ -94,7 +95,9 @@ Result<StateFileReader> StateFileReader::Open(const std::string& path, std::uint
   HADAL_TRY(io::InputFile file, io::InputFile::Open(path));
   StateFileReader reader(std::move(file));
   HADAL_TRY_STATUS(reader.ReadHeader());
-  HADAL_TRY_STATUS(reader.CheckHeader(owner, layout, whole));
+  HADAL_TRY_STATUS(reader.CheckOwner(owner));
+  HADAL_TRY_STATUS(reader.CheckLayout(layout, whole));
+  HADAL_TRY_STATUS(reader.CheckSizes(whole));
   return reader;
 }
 
@@ -124,17 +127,38 @@ Status StateFileReader::ReadHeader() {
   return Unit{};
 }
 
-Status StateFileReader::CheckHeader(std::uint64_t owner, const arch::KvLayout& layout,
-                                    bool whole) const {
+Status StateFileReader::Check(const std::string& path, std::uint64_t owner) {
+  HADAL_TRY(io::InputFile file, io::InputFile::Open(path));
+  StateFileReader reader(std::move(file));
+  HADAL_TRY_STATUS(reader.ReadHeader());
+  HADAL_TRY_STATUS(reader.CheckOwner(owner));
+  HADAL_TRY_STATUS(reader.CheckSizes(false));
+  const StateFileHeader& h = reader.header_;
+  std::vector<std::byte> section(h.fixed_bytes);  // the file is as large
+  HADAL_TRY_STATUS(reader.ReadFixed(section));
+  HADAL_TRY([[maybe_unused]] const std::string note, reader.ReadNote(h.note_bytes));
+  section.resize(h.pages > 0 ? h.page_bytes : 0);
+  for (std::uint64_t p = 0; p < h.pages; ++p) HADAL_TRY_STATUS(reader.ReadPage(section));
+  return Unit{};
+}
+
+Status StateFileReader::CheckOwner(std::uint64_t owner) const {
+  if (header_.owner == owner) return Unit{};
+  return Fail(Code::kInvalid, "{}: made by another model (fingerprint {:016x}, expected {:016x})",
+              path(), header_.owner, owner);
+}
+
+Status StateFileReader::CheckLayout(const arch::KvLayout& layout, bool whole) const {
   const StateFileHeader& h = header_;
-  if (h.owner != owner)
-    return Fail(Code::kInvalid, "{}: made by another model (fingerprint {:016x}, expected {:016x})",
-                path(), h.owner, owner);
-  if ((h.fixed_bytes != layout.fixed_bytes && (whole || h.fixed_bytes != 0)) ||
-      h.page_bytes != layout.page_bytes)
-    return Fail(Code::kInvalid,
-                "{}: found a fixed block of {} and pages of {} bytes, expected {} and {}", path(),
-                h.fixed_bytes, h.page_bytes, layout.fixed_bytes, layout.page_bytes);
+  const bool fixed = h.fixed_bytes == layout.fixed_bytes || (!whole && h.fixed_bytes == 0);
+  if (fixed && h.page_bytes == layout.page_bytes) return Unit{};
+  return Fail(Code::kInvalid,
+              "{}: found a fixed block of {} and pages of {} bytes, expected {} and {}", path(),
+              h.fixed_bytes, h.page_bytes, layout.fixed_bytes, layout.page_bytes);
+}
+
+Status StateFileReader::CheckSizes(bool whole) const {
+  const StateFileHeader& h = header_;
   const Progress& done = h.done;
   if (done.tokens > kMostTokens || done.mtp_tokens > kMostTokens ||
       h.pages > arch::PagesOf(done.tokens) || (whole && h.first_page() != 0))

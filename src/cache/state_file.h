@@ -1,9 +1,9 @@
 // Files of a sequence's state, or of a part of it: what snapshots and the segments of a cache on
 // disk are made of.
 //
-// docs/formats/snapshot.md has every field. A file holds the fixed block, or none of it; the last of
-// the pages that so many tokens take, all or some; and a note, which is its writer's own. Header,
-// fixed block, note and each page carry a checksum of their own, so that damage is named by
+// docs/formats/snapshot.md has every field. A file holds the fixed block, or none of it; of the
+// pages that its tokens take the last ones, all or some; and a note, which is its writer's own.
+// Header, fixed block, note and each page carry a checksum of their own, so that damage is named by
 // section, and a page in another's place is damage.
 #pragma once
 #include <cstddef>
@@ -46,6 +46,9 @@ class StateFileReader {
   static Result<StateFileReader> Open(const std::string& path, std::uint64_t owner,
                                       const arch::KvLayout& layout, bool whole);
 
+  // All of a file, of whatever layout, without keeping any. As Open.
+  static Status Check(const std::string& path, std::uint64_t owner);
+
   const StateFileHeader& header() const { return header_; }
   const std::string& path() const { return file_.path(); }
   // Once each, in this order, the pages header().pages times. `out` has the section's size.
@@ -58,7 +61,9 @@ class StateFileReader {
  private:
   explicit StateFileReader(io::InputFile file) : file_(std::move(file)) {}
   Status ReadHeader();
-  Status CheckHeader(std::uint64_t owner, const arch::KvLayout& layout, bool whole) const;
+  Status CheckOwner(std::uint64_t owner) const;
+  Status CheckLayout(const arch::KvLayout& layout, bool whole) const;
+  Status CheckSizes(bool whole) const;
   Status ReadSection(std::span<std::byte> out, std::uint64_t seed, const std::string& name);
 
   io::InputFile file_;

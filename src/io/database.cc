@@ -66,6 +66,7 @@ bool Statement::Step() {
 }
 
 void Statement::Reset() {
+  if (statement_ == nullptr) return;  // of a damaged file
   sqlite3_reset(statement_.get());
   sqlite3_clear_bindings(statement_.get());
   ok_ = true;

@@ -127,14 +127,14 @@ AtomicFile::~AtomicFile() {
   if (fd_ >= 0) close(fd_);
 }
 
-Result<AtomicFile> AtomicFile::Create(const std::string& path) {
+Result<AtomicFile> AtomicFile::Create(const std::string& path, unsigned access) {
   struct stat info {};
   if (stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return Fail(Code::kIo, "{}: found {}, expected a file to write", path,
                 S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
   }
   int fd = -1;
-  HADAL_TRY(Temporary temporary, Temporary::MakeFile(path, &fd));
+  HADAL_TRY(Temporary temporary, Temporary::MakeFile(path, &fd, access));
   return AtomicFile(std::move(temporary), fd);
 }
 
@@ -153,9 +153,14 @@ Status AtomicFile::Write(std::string_view text) {
   return Write(std::as_bytes(std::span(text.data(), text.size())));
 }
 
-Status AtomicFile::Commit() {
+Status AtomicFile::Flush() {
   HADAL_CHECK(fd_ >= 0);
   if (fsync(fd_) != 0) return SystemError(temporary_.target(), "flush it");
+  return Unit{};
+}
+
+Status AtomicFile::Commit() {
+  HADAL_TRY_STATUS(Flush());
   // Some file systems say only now that what was written has no room.
   if (close(std::exchange(fd_, -1)) != 0) return SystemError(temporary_.target(), "close it");
   HADAL_TRY_STATUS(temporary_.PutInPlace());

@@ -48,13 +48,15 @@ class MappedFile {
 class AtomicFile {
  public:
   // kIo: a folder, device or pipe is at path; kNotFound, kExhausted: nothing can be made beside it.
-  static Result<AtomicFile> Create(const std::string& path);
+  // access: as of Temporary.
+  static Result<AtomicFile> Create(const std::string& path, unsigned access = 0666);
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
 
   Status Write(std::span<const std::byte> bytes);
   Status Write(std::string_view text);
+  Status Flush();  // to disk; Commit does it too
   Status Commit();
 
  private:

@@ -41,6 +41,8 @@ InputFile::~InputFile() {
   if (fd_ >= 0) close(fd_);
 }
 
+void InputFile::Forget() const { posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED); }
+
 Status InputFile::Read(std::uint64_t offset, std::span<std::byte> out) const {
   while (!out.empty()) {
     const ssize_t got = pread(fd_, out.data(), out.size(), static_cast<off_t>(offset));

@@ -23,6 +23,8 @@ class InputFile {
   std::uint64_t bytes() const { return bytes_; }  // when it was opened
   // All of `out`. kCorrupt: the file has fewer bytes by now. kIo.
   Status Read(std::uint64_t offset, std::span<std::byte> out) const;
+  // The system forgets what it holds of the file, if it was flushed: the next one reads the disk.
+  void Forget() const;
 
  private:
   InputFile(std::string path, int fd, std::uint64_t bytes)

@@ -84,15 +84,16 @@ Temporary::Temporary(Temporary&& other) noexcept
 
 Temporary::~Temporary() { Remove(); }
 
-Result<Temporary> Temporary::Make(const std::string& target, Kind kind, Standing before, int* fd) {
+Result<Temporary> Temporary::Make(const std::string& target, Kind kind, Standing before,
+                                  unsigned access, int* fd) {
   constexpr int kTries = 16;
   for (int tries = 0;; ++tries) {
     const std::string path = NewName(target);
     const Change change;
     if (kind == Kind::kFolder) {
-      *fd = mkdir(path.c_str(), 0777);
+      *fd = mkdir(path.c_str(), access);
     } else {
-      *fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
+      *fd = open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, access);
     }
     if (*fd >= 0) {
       List().push_back(path);
@@ -102,13 +103,14 @@ Result<Temporary> Temporary::Make(const std::string& target, Kind kind, Standing
   }
 }
 
-Result<Temporary> Temporary::MakeFile(const std::string& target, int* fd) {
-  return Make(target, Kind::kFile, Standing::At(target), fd);
+Result<Temporary> Temporary::MakeFile(const std::string& target, int* fd, unsigned access) {
+  return Make(target, Kind::kFile, Standing::At(target), access, fd);
 }
 
 Result<Temporary> Temporary::MakeFolder(const std::string& target, bool replace) {
   int made = 0;
-  return Make(target, Kind::kFolder, replace ? Standing::At(target) : Standing::Nothing(), &made);
+  return Make(target, Kind::kFolder, replace ? Standing::At(target) : Standing::Nothing(), 0777,
+              &made);
 }
 
 Status Temporary::PutInPlace() {

@@ -20,8 +20,9 @@ namespace hadal::io {
 
 class Temporary {
  public:
-  // `target` is where it will be. kNotFound, kIo, kExhausted: the folder cannot be written.
-  static Result<Temporary> MakeFile(const std::string& target, int* fd);  // open for writing
+  // `target` is where it will be. kNotFound, kIo, kExhausted: the folder cannot be written. A file
+  // is open for writing; `access` is who may read and write it, less the process's umask.
+  static Result<Temporary> MakeFile(const std::string& target, int* fd, unsigned access = 0666);
   // Without `replace` it never covers more than nothing or an empty folder.
   static Result<Temporary> MakeFolder(const std::string& target, bool replace);
   Temporary(Temporary&& other) noexcept;
@@ -40,7 +41,8 @@ class Temporary {
         target_(std::move(target)),
         kind_(kind),
         before_(std::move(before)) {}
-  static Result<Temporary> Make(const std::string& target, Kind kind, Standing before, int* fd);
+  static Result<Temporary> Make(const std::string& target, Kind kind, Standing before,
+                                unsigned access, int* fd);
   void Remove();
 
   std::string path_;  // empty once there is nothing to remove

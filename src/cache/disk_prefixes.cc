@@ -1,0 +1,205 @@
+#include "cache/disk_prefixes.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/clock.h"
+#include "cache/state_file.h"
+
+namespace hadal::cache {
+namespace {
+
+constexpr double kNewest = 0.3;  // weight of a measurement in the average
+constexpr std::uint64_t kMostNoteBytes = kSegmentPages * arch::kPageTokens * sizeof(std::int32_t);
+
+std::size_t CommonLength(TokenSpan a, TokenSpan b) {
+  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
+
+std::vector<std::int32_t> TokensOf(std::string_view note) {
+  std::vector<std::int32_t> tokens(note.size() / sizeof(std::int32_t));
+  std::memcpy(tokens.data(), note.data(), tokens.size() * sizeof(std::int32_t));
+  return tokens;
+}
+
+Error NotThis(const StateFileReader& reader) {
+  return Fail(Code::kCorrupt, "{}: found another part of a text than its name says", reader.path());
+}
+
+}  // namespace
+
+DiskPrefixes::DiskPrefixes(SegmentStore reading, SegmentStore writing, const io::Digest& model,
+                           const arch::KvLayout& layout, const DiskOptions& options)
+    : store_(std::move(reading)),
+      model_(model),
+      layout_(layout),
+      options_(options),
+      writer_(std::move(writing), model, options.model_name, options.limit_bytes, options.on_note) {
+}
+
+Result<std::unique_ptr<DiskPrefixes>> DiskPrefixes::Open(SegmentStore reading, SegmentStore writing,
+                                                         const io::Digest& model,
+                                                         const arch::KvLayout& layout,
+                                                         const DiskOptions& options) {
+  HADAL_TRY([[maybe_unused]] const std::uint64_t removed, reading.RemoveLitter());
+  HADAL_TRY([[maybe_unused]] const std::uint64_t gone, reading.Shrink(options.limit_bytes));
+  return std::unique_ptr<DiskPrefixes>(
+      new DiskPrefixes(std::move(reading), std::move(writing), model, layout, options));
+}
+
+std::uint64_t DiskPrefixes::WholePages(const TextChain& chain) {
+  std::uint64_t pages = 0;
+  while (pages + kSegmentPages <= chain.pages() && store_.Find(chain.AtPage(pages + kSegmentPages)))
+    pages += kSegmentPages;
+  return pages;
+}
+
+// As PrefixTree's search: the last token is read for its logits, and with the MTP block's entries
+// one more.
+void DiskPrefixes::Consider(const Segment& state, std::uint64_t page, TokenSpan text,
+                            Match* best) const {
+  const std::uint64_t begin = page * arch::kPageTokens;
+  if (!state.state || state.done.tokens != begin + state.behind.size()) return;
+  std::uint64_t usable = std::min<std::uint64_t>(
+      begin + CommonLength(state.behind, text.subspan(begin)), text.size() - 1);
+  if (usable > 0 && state.done.mtp_tokens > 0) --usable;
+  if (usable < state.done.tokens && usable < state.earliest.tokens) return;
+  const bool shorter =
+      best->state && usable == best->usable && state.done.tokens < best->state->done.tokens;
+  if (usable <= best->usable && !shorter) return;
+  best->state = state;
+  best->usable = usable;
+}
+
+DiskPrefixes::Match DiskPrefixes::Find(std::uint64_t scope, TokenSpan text, std::uint64_t known) {
+  const TextChain chain(model_, scope, text);
+  const std::uint64_t whole = WholePages(chain);
+  Match best{.usable = known};
+  for (std::uint64_t page = std::min(chain.pages(), whole + kSegmentPages - 1) + 1; page-- > 0;) {
+    if ((page + 1) * arch::kPageTokens <= best.usable) break;  // none there can stand for more
+    if (page > whole && !store_.Find(chain.AtPage(page))) continue;
+    for (const Segment& state : store_.StatesBehind(chain.AtPage(page)))
+      Consider(state, page, text, &best);
+  }
+  if (!best.state || !Measure(chain, &best).ok()) return {};
+  return best;
+}
+
+Status DiskPrefixes::Measure(const TextChain& chain, Match* match) {
+  match->bytes = match->state->bytes;
+  match->files = 1;
+  for (const std::uint64_t end : TextChain::Ends(match->state->done.tokens / arch::kPageTokens)) {
+    const auto segment = store_.Find(chain.AtPage(end));
+    if (!segment) return Fail(Code::kNotFound, "gone meanwhile");
+    match->bytes += segment->bytes;
+    ++match->files;
+  }
+  return Unit{};
+}
+
+double DiskPrefixes::Seconds(const Match& match) const {
+  if (options_.even_if_slower) return 0;
+  return static_cast<double>(match.bytes) / bytes_per_second_ +
+         kSecondsPerFile * static_cast<double>(match.files);
+}
+
+Status DiskPrefixes::ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text,
+                               Sequence* sequence) {
+  HADAL_TRY(StateFileReader reader,
+            StateFileReader::Open(store_.PathOf(name), name.low, layout_, false));
+  const std::uint64_t begin = TextChain::Begin(end), first = begin * arch::kPageTokens;
+  const std::uint64_t tokens = end * arch::kPageTokens;
+  const StateFileHeader& header = reader.header();
+  if (header.done.tokens != tokens || header.pages != end - begin || header.fixed_bytes != 0)
+    return NotThis(reader);
+  HADAL_TRY_STATUS(reader.ReadFixed({}));
+  HADAL_TRY(const std::string note, reader.ReadNote(kMostNoteBytes));
+  if (!std::ranges::equal(TokensOf(note), text.subspan(first, tokens - first)))
+    return NotThis(reader);
+  for (std::uint64_t p = begin; p < end; ++p)
+    HADAL_TRY_STATUS(reader.ReadPage({sequence->state().pages[p], layout_.page_bytes}));
+  return Unit{};
+}
+
+Status DiskPrefixes::ReadState(const Match& match, TokenSpan text, Sequence* sequence) {
+  const Segment& wanted = *match.state;
+  HADAL_TRY(StateFileReader reader,
+            StateFileReader::Open(store_.PathOf(wanted.name), wanted.name.low, layout_, false));
+  const StateFileHeader& header = reader.header();
+  const std::uint64_t page = wanted.done.tokens / arch::kPageTokens;
+  const std::uint64_t begin = page * arch::kPageTokens;
+  const std::uint64_t pages = wanted.done.tokens > begin ? 1 : 0;
+  if (header.done.tokens != wanted.done.tokens || header.pages != pages ||
+      header.fixed_bytes != layout_.fixed_bytes || header.earliest.tokens > match.usable)
+    return NotThis(reader);
+  model::SequenceState& state = sequence->state();
+  HADAL_TRY_STATUS(reader.ReadFixed(state.fixed));
+  HADAL_TRY(const std::string note, reader.ReadNote(kMostNoteBytes));
+  const std::vector<std::int32_t> behind = TokensOf(note);
+  if (behind.size() != wanted.done.tokens - begin ||
+      begin + CommonLength(behind, text.subspan(begin)) < match.usable)
+    return NotThis(reader);
+  if (pages > 0) HADAL_TRY_STATUS(reader.ReadPage({state.pages[page], layout_.page_bytes}));
+  state.tokens = header.done.tokens;
+  state.mtp_tokens = header.done.mtp_tokens;
+  sequence->set_earliest(header.earliest);
+  return Unit{};
+}
+
+Result<Sequence> DiskPrefixes::ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
+                                       const std::shared_ptr<Pool>& pool, io::Digest* reading) {
+  HADAL_TRY(Sequence sequence, Sequence::Create(pool));
+  const std::uint64_t tokens = match.state->done.tokens;
+  HADAL_TRY_STATUS(sequence.Reserve(tokens));
+  for (const std::uint64_t end : TextChain::Ends(tokens / arch::kPageTokens)) {
+    *reading = chain.AtPage(end);
+    HADAL_TRY_STATUS(ReadPages(*reading, end, text, &sequence));
+  }
+  *reading = match.state->name;
+  HADAL_TRY_STATUS(ReadState(match, text, &sequence));
+  HADAL_TRY_STATUS(sequence.BranchAt(match.usable));
+  return sequence;
+}
+
+void DiskPrefixes::Broken(const io::Digest& name, const Error& error) {
+  ++figures_.broken;
+  const Status removed = store_.Remove({&name, 1});
+  if (options_.on_note)
+    options_.on_note(fmt::format("{}; {}, and its text is read again", error.what,
+                                 removed.ok() ? "it is removed" : "it cannot be removed"));
+}
+
+Result<Sequence> DiskPrefixes::Restore(const Match& match, std::uint64_t scope, TokenSpan text,
+                                       const std::shared_ptr<Pool>& pool) {
+  const Stopwatch clock;
+  const TextChain chain(model_, scope, text);
+  io::Digest reading;
+  auto sequence = ReadAll(match, chain, text, pool, &reading);
+  if (!sequence.ok()) {
+    if (sequence.error().code != Code::kExhausted) Broken(reading, sequence.error());
+    return sequence;
+  }
+  const double seconds = clock.seconds();
+  const double in_files = kSecondsPerFile * static_cast<double>(match.files);
+  const double rate = static_cast<double>(match.bytes) / std::max(seconds - in_files, seconds / 4);
+  bytes_per_second_ =
+      figures_.restored_states == 0 ? rate : (1 - kNewest) * bytes_per_second_ + kNewest * rate;
+  ++figures_.restored_states;
+  figures_.restored_tokens += match.usable;
+  figures_.restored_bytes += match.bytes;
+  figures_.restore_seconds += seconds;
+  std::vector<io::Digest> used{match.state->name};
+  for (const std::uint64_t end : TextChain::Ends(match.state->done.tokens / arch::kPageTokens))
+    used.push_back(chain.AtPage(end));
+  writer_.Touch(std::move(used));
+  return sequence;
+}
+
+DiskFigures DiskPrefixes::figures() const {
+  DiskFigures figures = figures_;
+  figures.written = writer_.figures();
+  return figures;
+}
+
+}  // namespace hadal::cache

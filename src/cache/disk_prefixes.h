@@ -1,0 +1,93 @@
+// States of texts that outlive the run, in a folder that many runs share (cache/segment_store.h):
+// found by a text's tokens, read back, and written behind.
+//
+// What is read back is, bit for bit, what was kept: names cover the model's digest
+// (cache/model_digest.h), the scope and every token; a segment's own tokens are compared besides,
+// and its checksums. One that is broken is dropped from the index, with a line, and the text is
+// read as if it had not been there. One thread, but for the writer's own.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cache/segment_store.h"
+#include "cache/segment_writer.h"
+#include "cache/text_chain.h"
+
+namespace hadal::cache {
+
+struct DiskOptions {
+  std::string folder;
+  std::uint64_t limit_bytes = 0;
+  std::string model_name = {};                         // for people
+  std::function<void(std::string_view)> on_note = {};  // lines; any thread
+  bool even_if_slower = false;  // states are read back whatever it takes: for tests, measurements
+};
+
+struct DiskFigures {
+  std::uint64_t restored_states = 0, restored_tokens = 0, restored_bytes = 0;
+  double restore_seconds = 0;
+  std::uint64_t broken = 0;  // segments that were dropped for it
+  WriterFigures written = {};
+};
+
+class DiskPrefixes {
+ public:
+  static constexpr std::uint64_t kLeastTokens = arch::kPageTokens;  // shorter texts are not kept
+
+  // kIo, kInvalid: the folder cannot be made, or is another's.
+  static Result<std::unique_ptr<DiskPrefixes>> Open(SegmentStore reading, SegmentStore writing,
+                                                    const io::Digest& model,
+                                                    const arch::KvLayout& layout,
+                                                    const DiskOptions& options);
+
+  struct Match {
+    std::optional<Segment> state = {};
+    std::uint64_t usable = 0;            // of the text's tokens, as PrefixTree::Match
+    std::uint64_t bytes = 0, files = 0;  // to be read
+  };
+  // The state that can stand for most of the text's tokens, if for more than `known`.
+  Match Find(std::uint64_t scope, TokenSpan text, std::uint64_t known);
+  // What reading it will take, by those read before; kFirstBytesPerSecond at first.
+  double Seconds(const Match& match) const;
+  // kCorrupt, kNotFound, kIo: it was dropped. kExhausted: the pool.
+  Result<Sequence> Restore(const Match& match, std::uint64_t scope, TokenSpan text,
+                           const std::shared_ptr<Pool>& pool);
+
+  // Whether a state would be written now.
+  bool CanWrite() const { return !writer_.full(); }
+  void Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state) {
+    writer_.Write(scope, text, std::move(state), with_state);
+  }
+  void Finish() { writer_.Finish(); }
+  DiskFigures figures() const;
+
+ private:
+  static constexpr double kFirstBytesPerSecond = 3e8, kSecondsPerFile = 1e-4;
+
+  DiskPrefixes(SegmentStore reading, SegmentStore writing, const io::Digest& model,
+               const arch::KvLayout& layout, const DiskOptions& options);
+  // How many pages of the text are there from its beginning on, whole segments.
+  std::uint64_t WholePages(const TextChain& chain);
+  void Consider(const Segment& state, std::uint64_t page, TokenSpan text, Match* best) const;
+  Status Measure(const TextChain& chain, Match* match);
+  Status ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text, Sequence* sequence);
+  Status ReadState(const Match& match, TokenSpan text, Sequence* sequence);
+  Result<Sequence> ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
+                           const std::shared_ptr<Pool>& pool, io::Digest* reading);
+  void Broken(const io::Digest& name, const Error& error);
+
+  SegmentStore store_;
+  const io::Digest model_;
+  const arch::KvLayout layout_;
+  const DiskOptions options_;
+  double bytes_per_second_ = kFirstBytesPerSecond;
+  DiskFigures figures_;
+  SegmentWriter writer_;
+};
+
+}  // namespace hadal::cache

@@ -1,0 +1,309 @@
+// What a folder of segments gives back is what was put there, to the byte; whatever is done to its
+// files, and whoever else writes there.
+#include "cache/disk_prefixes.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <thread>
+
+#include "cache/stored_texts_test.h"
+#include "io/file.h"
+
+namespace hadal::cache {
+namespace {
+
+namespace fs = std::filesystem;
+
+class DiskPrefixesTest : public ::testing::Test {
+ protected:
+  // What the text may go on from, with the bytes that were put there.
+  std::uint64_t Restored(DiskPrefixes& disk, TokenSpan text, std::uint64_t scope = 0) {
+    const DiskPrefixes::Match found = disk.Find(scope, text, 0);
+    if (!found.state) return 0;
+    EXPECT_LT(found.usable, text.size());
+    const auto sequence = disk.Restore(found, scope, text, pool_);
+    if (!sequence.ok()) return 0;
+    EXPECT_EQ(sequence->tokens(), found.usable);
+    Tokens source(text.begin(), text.end());  // of the state, which may go on otherwise
+    source.resize(found.state->done.tokens / arch::kPageTokens * arch::kPageTokens);
+    source.insert(source.end(), found.state->behind.begin(), found.state->behind.end());
+    const Sequence want = StateOf(pool_, source);
+    const std::size_t page_bytes = Layout().page_bytes;
+    for (std::size_t p = 0; p < arch::PagesOf(found.usable); ++p)
+      EXPECT_EQ(std::memcmp(sequence->state().pages[p], want.state().pages[p], page_bytes), 0) << p;
+    EXPECT_EQ(std::memcmp(sequence->state().fixed.data(), want.state().fixed.data(),
+                          want.state().fixed.size()),
+              0);
+    return found.usable;
+  }
+  std::vector<fs::path> Files() const {
+    std::vector<fs::path> files;
+    for (const auto& at : fs::recursive_directory_iterator(folder_.File("c/segments")))
+      if (at.is_regular_file()) files.push_back(at.path());
+    return files;
+  }
+
+  testing::TempFolder folder_;
+  const std::string path_ = folder_.File("c");
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>(Layout());
+};
+
+Tokens Longer(Tokens text, std::int32_t token = 61, std::size_t by = 40) {
+  text.resize(text.size() + by, token);
+  return text;
+}
+
+TEST_F(DiskPrefixesTest, GivesBackTheLongestStateOfAText) {
+  StoredTexts texts(path_);
+  for (const std::size_t tokens : {1u, 127u, 128u, 129u, 1023u, 1024u, 1025u, 2300u}) {
+    Tokens text = StoredText(3);
+    text.resize(tokens, 5);
+    ASSERT_TRUE(texts.Write(text).ok());
+    const auto disk = OpenPrefixes(path_);
+    EXPECT_EQ(Restored(*disk, Longer(text)), tokens);
+    EXPECT_EQ(Restored(*disk, text), tokens - 1);             // the last is read again
+    EXPECT_EQ(Restored(*disk, Longer(text), 1), 0u);          // another scope
+    EXPECT_FALSE(disk->Find(0, Longer(text), tokens).state);  // no better than what is there
+  }
+}
+
+TEST_F(DiskPrefixesTest, RandomTextsAreFoundAsAListFindsThem) {
+  StoredTexts texts(path_);
+  std::vector<Tokens> all;
+  for (std::uint64_t i = 0; i < 30; ++i) {
+    all.push_back(StoredText(i, 1500));
+    ASSERT_TRUE(texts.Write(all.back()).ok());
+  }
+  const auto disk = OpenPrefixes(path_);
+  for (std::uint64_t i = 0; i < 80; ++i) {
+    const Tokens text = StoredText(i, 1500);
+    std::uint64_t want = 0;
+    for (const Tokens& one : all) {
+      const auto common =
+          static_cast<std::uint64_t>(std::ranges::mismatch(one, text).in1 - one.begin());
+      const std::uint64_t usable = std::min<std::uint64_t>(common, text.size() - 1);
+      const bool reached = usable >= one.size() || usable + arch::kReturnTokens >= one.size();
+      // One that lies in a later page of its own is not looked for.
+      if (reached && usable / arch::kPageTokens == one.size() / arch::kPageTokens)
+        want = std::max(want, usable);
+    }
+    EXPECT_GE(disk->Find(0, text, 0).usable, want) << i;
+    EXPECT_EQ(Restored(*disk, text), disk->Find(0, text, 0).usable) << i;
+  }
+  EXPECT_EQ(disk->figures().broken, 0u);
+}
+
+TEST_F(DiskPrefixesTest, CommonBeginningsAreStoredOnce) {
+  StoredTexts texts(path_);
+  const Tokens first(2048, 7);
+  ASSERT_TRUE(texts.Write(first).ok());
+  const std::uint64_t once = texts.figures().segments;
+  EXPECT_EQ(once, 3u);  // two of pages, a state
+  ASSERT_TRUE(texts.Write(Longer(first)).ok());
+  EXPECT_EQ(texts.figures().segments, once + 1);
+  ASSERT_TRUE(texts.Write(first).ok());
+  EXPECT_EQ(texts.figures().segments, once + 1);
+  EXPECT_EQ(texts.store().Totals().bytes, texts.figures().bytes);
+  std::uint64_t bytes = 0;
+  for (const fs::path& file : Files()) bytes += fs::file_size(file);
+  EXPECT_EQ(bytes, texts.figures().bytes);
+}
+
+TEST_F(DiskPrefixesTest, AnotherModelFindsNothing) {
+  StoredTexts texts(path_);
+  const Tokens text = StoredText(1);
+  ASSERT_TRUE(texts.Write(text).ok());
+  EXPECT_EQ(Restored(*OpenPrefixes(path_, nullptr, {.low = 5, .high = 8}), Longer(text)), 0u);
+  EXPECT_EQ(Restored(*OpenPrefixes(path_), Longer(text)), text.size());
+}
+
+TEST_F(DiskPrefixesTest, FilesAreTheirOwnersAlone) {
+  const mode_t before = umask(0);
+  StoredTexts texts(path_);
+  ASSERT_TRUE(texts.Write(StoredText(1)).ok());
+  umask(before);
+  for (const auto& at : fs::recursive_directory_iterator(path_))
+    EXPECT_EQ(at.status().permissions() & fs::perms(0077), fs::perms::none) << at.path();
+  EXPECT_EQ(fs::status(path_).permissions() & fs::perms(0077), fs::perms::none);
+}
+
+// Damage of any kind costs the text, never a wrong byte; and is gone from the index.
+TEST_F(DiskPrefixesTest, WhatIsBrokenIsDroppedWithALine) {
+  const Tokens text = StoredText(9, 2000), longer = Longer(text);
+  Random random(4);
+  for (int round = 0; round < 25; ++round) {
+    fs::remove_all(path_);
+    StoredTexts texts(path_);
+    ASSERT_TRUE(texts.Write(text).ok());
+    const std::vector<fs::path> files = Files();
+    const std::string path = files[random.Below(files.size())].string();
+    std::string bytes = io::ReadFile(path).value();
+    const std::size_t kind = random.Below(5);
+    if (kind == 0) bytes[random.Below(bytes.size())] ^= 4;
+    if (kind == 1) bytes.resize(random.Below(bytes.size()));
+    if (kind == 2) bytes = io::ReadFile(files[random.Below(files.size())].string()).value() + "x";
+    if (kind == 3) bytes[random.Below(96)] ^= 1;  // its header
+    fs::remove(path);
+    if (kind < 4) {
+      ASSERT_TRUE(io::WriteFile(path, bytes).ok());
+    }
+    std::vector<std::string> notes;
+    const std::uint64_t segments = texts.store().Totals().segments;
+    {
+      const auto disk = OpenPrefixes(path_, &notes);
+      EXPECT_EQ(Restored(*disk, longer), 0u) << kind;
+      EXPECT_EQ(disk->figures().broken, 1u) << kind;
+    }
+    ASSERT_EQ(notes.size(), 1u);
+    EXPECT_EQ(notes[0].find(path + ": "), 0u) << notes[0];
+    EXPECT_EQ(notes[0].find('\n'), std::string::npos);
+    EXPECT_EQ(texts.store().Totals().segments, segments - 1);
+    // Written again, it is whole again.
+    ASSERT_TRUE(texts.Write(text).ok());
+    EXPECT_EQ(Restored(*OpenPrefixes(path_), longer), text.size());
+  }
+}
+
+// A file that is whole, in another's place.
+TEST_F(DiskPrefixesTest, OneFileInAnothersPlaceIsFoundOut) {
+  StoredTexts texts(path_);
+  const Tokens one(1024, 7), other(1024, 8);
+  ASSERT_TRUE(texts.Write(one).ok());
+  ASSERT_TRUE(texts.Write(other).ok());
+  const TextChain a(kTestModel, 0, one), b(kTestModel, 0, other);
+  fs::copy_file(texts.store().PathOf(b.AtPage(8)), texts.store().PathOf(a.AtPage(8)),
+                fs::copy_options::overwrite_existing);
+  EXPECT_EQ(Restored(*OpenPrefixes(path_), Longer(one)), 0u);
+  EXPECT_EQ(Restored(*OpenPrefixes(path_), Longer(other)), 1024u);
+}
+
+TEST_F(DiskPrefixesTest, TheLeastRecentlyUsedGoesAndChildrenBeforeParents) {
+  const Tokens shared(1024, 7);
+  Tokens a = Longer(shared, 8, 1024), b = Longer(shared, 9, 1024);
+  std::uint64_t state_bytes = 0, page_bytes = 0;
+  {
+    StoredTexts texts(path_);
+    for (const Tokens& text : {a, b}) {
+      ASSERT_TRUE(texts.Write(text).ok());
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    }
+    for (const Segment& segment : texts.store().All())
+      (segment.state ? state_bytes : page_bytes) = segment.bytes;
+  }
+  {
+    const auto disk = OpenPrefixes(path_);
+    EXPECT_EQ(Restored(*disk, Longer(a)), a.size());  // it is the newer one now
+    disk->Finish();
+  }
+  // Room for all but one state and its pages.
+  const auto disk =
+      OpenPrefixes(path_, nullptr, kTestModel, state_bytes + 2 * page_bytes + page_bytes / 2);
+  EXPECT_EQ(Restored(*disk, Longer(b)), 0u);
+  EXPECT_EQ(Restored(*disk, Longer(a)), a.size());
+  EXPECT_EQ(Files().size(), 3u);
+}
+
+TEST_F(DiskPrefixesTest, ItStaysWithinItsBytes) {
+  StoredTexts texts(path_, 40 * (Layout().fixed_bytes + Layout().page_bytes));
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    ASSERT_TRUE(texts.Write(StoredText(i)).ok());
+    std::uint64_t bytes = 0;
+    for (const fs::path& file : Files()) bytes += fs::file_size(file);
+    EXPECT_LE(bytes, 40 * (Layout().fixed_bytes + Layout().page_bytes));
+    EXPECT_EQ(bytes, texts.store().Totals().bytes);
+  }
+  EXPECT_GT(texts.store().Totals().segments, 3u);
+}
+
+TEST_F(DiskPrefixesTest, LitterIsRemovedAndOthersFilesStay) {
+  StoredTexts texts(path_);
+  ASSERT_TRUE(texts.Write(StoredText(1)).ok());
+  const std::size_t files = Files().size();
+  const std::string place = path_ + "/segments/ab/";
+  fs::create_directories(place);
+  const std::string litter = place + "ab0123456789abcdef0123456789abcd";
+  const std::string fresh = litter + ".0123456789abcdef.tmp",
+                    old = litter + ".0123456789abcde0.tmp";
+  for (const std::string& path : {litter, fresh, old, place + "letter.txt"})
+    ASSERT_TRUE(io::WriteFile(path, "x").ok());
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  EXPECT_EQ(texts.store().RemoveLitter().value(), 2u);
+  EXPECT_FALSE(fs::exists(litter) || fs::exists(old));
+  EXPECT_TRUE(fs::exists(fresh) && fs::exists(place + "letter.txt"));
+  EXPECT_EQ(Files().size(), files + 2);
+}
+
+TEST_F(DiskPrefixesTest, ADamagedIndexIsBegunAnew) {
+  {
+    StoredTexts texts(path_);
+    ASSERT_TRUE(texts.Write(StoredText(1)).ok());
+  }
+  std::string index = io::ReadFile(path_ + "/index.db").value();
+  for (std::size_t i = 100; i < index.size(); ++i) index[i] = 'x';
+  fs::remove(path_ + "/index.db-wal");
+  ASSERT_TRUE(io::WriteFile(path_ + "/index.db", index).ok());
+  const auto disk = OpenPrefixes(path_);
+  EXPECT_EQ(Restored(*disk, Longer(StoredText(1))), 0u);
+  EXPECT_TRUE(Files().empty());
+}
+
+// Threads with stores of their own, as processes have them, on the same texts.
+TEST_F(DiskPrefixesTest, ManyWriteAtOnce) {
+  { const StoredTexts make(path_); }
+  std::vector<std::thread> writers;
+  for (std::uint64_t w = 0; w < 4; ++w)
+    writers.emplace_back([&, w] {
+      StoredTexts texts(path_);
+      for (std::uint64_t i = 0; i < 12; ++i) {
+        const Status written = texts.Write(StoredText((i + 3 * w) % 12, 1000));
+        EXPECT_TRUE(written.ok()) << written.error().what;
+        if (i % 4 == 0) {
+          EXPECT_EQ(texts.store().RemoveLitter().value(), 0u);
+        }
+      }
+    });
+  for (std::thread& writer : writers) writer.join();
+  const auto disk = OpenPrefixes(path_);
+  for (std::uint64_t i = 0; i < 12; ++i) {
+    const Tokens text = StoredText(i, 1000);
+    EXPECT_EQ(Restored(*disk, Longer(text)), text.size()) << i;
+  }
+}
+
+TEST_F(DiskPrefixesTest, TheWriterKeepsUpOrSkips) {
+  const auto disk = OpenPrefixes(path_);
+  for (std::uint64_t i = 0; i < 60; ++i) {
+    const Tokens text = StoredText(i, 600);
+    disk->Write(0, text, StateOf(pool_, text), true);
+  }
+  disk->Finish();
+  const WriterFigures figures = disk->figures().written;
+  EXPECT_EQ(figures.failed, 0u);
+  EXPECT_GT(figures.states, 0u);
+  EXPECT_LE(figures.states + figures.skipped, 60u);
+  EXPECT_EQ(pool_->used_bytes(), 0u);
+}
+
+// Where nothing can be written, one line says so, and nothing else happens.
+TEST_F(DiskPrefixesTest, WhatCannotBeWrittenIsALine) {
+  std::vector<std::string> notes;
+  {
+    const auto disk = OpenPrefixes(path_, &notes);
+    fs::remove_all(path_ + "/segments");
+    ASSERT_TRUE(io::WriteFile(path_ + "/segments", "in the way").ok());
+    for (std::uint64_t i = 1; i < 4; ++i) {
+      const Tokens text = StoredText(i);
+      disk->Write(0, text, StateOf(pool_, text), true);
+      disk->Finish();
+    }
+    EXPECT_EQ(disk->figures().written.failed, 3u);
+  }
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("what was read is not kept on disk"), std::string::npos) << notes[0];
+  EXPECT_FALSE(SegmentStore::Open(path_, true, &notes[0]).ok());
+}
+
+}  // namespace
+}  // namespace hadal::cache

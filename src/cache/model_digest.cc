@@ -1,0 +1,111 @@
+#include "cache/model_digest.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "base/units.h"
+#include "io/input_file.h"
+#include "io/safetensors.h"
+#include "io/system_error.h"
+#include "kernels/isa.h"
+
+namespace hadal::cache {
+namespace {
+
+// Raised with every change of what a program computes, in its last bit too, between two versions.
+constexpr std::uint64_t kArithmetic = 1;
+constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
+
+// What tells that a file has not changed.
+Result<std::string> StampOf(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0) return io::SystemError(path, "look at it");
+  return fmt::format("{} {} {}.{:09} {}.{:09} {}:{}", path, info.st_size, info.st_mtim.tv_sec,
+                     info.st_mtim.tv_nsec, info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_dev,
+                     info.st_ino);
+}
+
+class FileDigests {
+ public:
+  FileDigests(SegmentStore& memory, const DigestProgress& progress)
+      : memory_(memory), progress_(progress) {}
+
+  Status Read(const std::set<std::string>& paths) {
+    std::map<std::string, std::string> unknown;  // path to stamp
+    for (const std::string& path : paths) {
+      HADAL_TRY(const std::string stamp, StampOf(path));
+      if (const auto known = memory_.Recall(stamp); known && io::Digest::FromHex(*known)) {
+        digests_[path] = *io::Digest::FromHex(*known);
+        continue;
+      }
+      unknown[path] = stamp;
+      HADAL_TRY(const io::InputFile file, io::InputFile::Open(path));
+      all_ += file.bytes();
+    }
+    for (const auto& [path, stamp] : unknown) {
+      HADAL_TRY(digests_[path], ReadOne(path));
+      HADAL_TRY(const std::string now, StampOf(path));
+      // One that is changed while it is read has the digest of neither: read again next time.
+      if (now == stamp) HADAL_TRY_STATUS(memory_.Remember(stamp, digests_[path].Hex()));
+    }
+    return Unit{};
+  }
+  const io::Digest& Of(const std::string& path) const { return digests_.at(path); }
+
+ private:
+  Result<io::Digest> ReadOne(const std::string& path) {
+    HADAL_TRY(const io::InputFile file, io::InputFile::Open(path));
+    io::Digester digester;
+    std::vector<std::byte> piece;
+    for (std::uint64_t at = 0; at < file.bytes(); at += piece.size()) {
+      if (progress_.cancel != nullptr && progress_.cancel->load(std::memory_order_relaxed))
+        return Fail(Code::kCancelled, "{}: stopped while its digest was made", path);
+      piece.resize(std::min<std::uint64_t>(kPieceBytes, file.bytes() - at));
+      HADAL_TRY_STATUS(file.Read(at, piece));
+      digester.Add(piece);
+      done_ += piece.size();
+      if (progress_.on_reading) progress_.on_reading(done_, all_);
+    }
+    return digester.Get();
+  }
+
+  SegmentStore& memory_;
+  const DigestProgress& progress_;
+  std::map<std::string, io::Digest> digests_;
+  std::uint64_t done_ = 0, all_ = 0;
+};
+
+}  // namespace
+
+Result<io::Digest> ModelDigest(const model::Model& model, const arch::Numerics& numerics,
+                               const arch::KvLayout& layout, SegmentStore& memory,
+                               const DigestProgress& progress) {
+  const io::Checkpoint& checkpoint = model.checkpoint();
+  const std::vector<std::string> names = checkpoint.Names();
+  std::set<std::string> paths;
+  for (const std::string& name : names) paths.insert(checkpoint.FileOf(name));
+  FileDigests files(memory, progress);
+  HADAL_TRY_STATUS(files.Read(paths));
+  io::Digester all;
+  all.Add("hadal state " HADAL_VERSION)
+      .Add(kArithmetic)
+      .Add(kernels::IsaName(kernels::ActiveIsa()));
+  all.Add(arch::ConfigToJson(model.config, false).Dump());
+  for (const bool set :
+       {numerics.bf16_activations, numerics.fp8_linear_inputs, numerics.fp8_kv,
+        numerics.quantised_indexer, numerics.packed_cache, numerics.integer_inputs})
+    all.Add(std::uint64_t{set ? 1u : 0u});
+  for (const std::size_t size : {layout.window, layout.window_slots, layout.entry_bytes,
+                                 layout.index_key_bytes, layout.page_bytes, layout.fixed_bytes})
+    all.Add(std::uint64_t{size});
+  // Where in a file a tensor lies is in the file.
+  for (const std::string& name : names) all.Add(name).Add(files.Of(checkpoint.FileOf(name)));
+  return all.Get();
+}
+
+}  // namespace hadal::cache

@@ -1,0 +1,310 @@
+#include "cache/segment_store.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "io/system_error.h"
+
+namespace hadal::cache {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr io::DatabaseKind kIndex{
+    .id = 0x68646c63,  // "hdlc"
+    .version = 1,
+    .schema =
+        "CREATE TABLE segments(name TEXT PRIMARY KEY, parent TEXT NOT NULL, model TEXT NOT "
+        "NULL, state INTEGER NOT NULL, tokens INTEGER NOT NULL, mtp_tokens INTEGER NOT NULL, "
+        "earliest INTEGER NOT NULL, mtp_earliest INTEGER NOT NULL, behind TEXT NOT NULL, "
+        "bytes INTEGER NOT NULL, used INTEGER NOT NULL) WITHOUT ROWID;"
+        "CREATE INDEX by_parent ON segments(parent);"
+        "CREATE INDEX by_use ON segments(used);"
+        "CREATE TABLE remembered(key TEXT PRIMARY KEY, value TEXT NOT NULL)"};
+
+constexpr const char* kColumns =
+    "name, parent, model, state, tokens, mtp_tokens, earliest, mtp_earliest, behind, bytes, used";
+
+constexpr unsigned kOwnerAlone = 0600;
+// After so long nobody is still writing a segment.
+constexpr std::chrono::minutes kLongestWrite{10};
+
+std::int64_t NowMs() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string TextOf(std::span<const std::int32_t> tokens) {
+  std::string text;
+  for (const std::int32_t token : tokens) text += fmt::format("{} ", token);
+  return text;
+}
+
+std::vector<std::int32_t> TokensOf(const std::string& text) {
+  std::vector<std::int32_t> tokens;
+  const char* at = text.c_str();
+  for (char* end = nullptr;; at = end) {
+    const long token = std::strtol(at, &end, 10);
+    if (end == at) return tokens;
+    tokens.push_back(static_cast<std::int32_t>(token));
+  }
+}
+
+std::uint64_t Number(const io::Statement& row, int column) {
+  const std::int64_t value = row.Integer(column);
+  return value < 0 ? 0 : static_cast<std::uint64_t>(value);
+}
+
+// Absent: a row that this program did not write.
+std::optional<Segment> SegmentOf(const io::Statement& row) {
+  const auto name = io::Digest::FromHex(row.Text(0)), parent = io::Digest::FromHex(row.Text(1));
+  if (!name || !parent) return std::nullopt;
+  return Segment{.name = *name,
+                 .parent = *parent,
+                 .model = row.Text(2),
+                 .state = row.Integer(3) != 0,
+                 .done = {Number(row, 4), Number(row, 5)},
+                 .earliest = {Number(row, 6), Number(row, 7)},
+                 .behind = TokensOf(row.Text(8)),
+                 .bytes = Number(row, 9),
+                 .used_ms = row.Integer(10)};
+}
+
+std::int64_t Signed(std::uint64_t number) { return static_cast<std::int64_t>(number); }
+
+Status MakeFolder(const std::string& path) {
+  if (mkdir(path.c_str(), 0700) == 0) return Unit{};
+  struct stat info {};
+  if (errno == EEXIST && stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return Unit{};
+  return io::SystemError(path, "make it a folder");
+}
+
+bool IsOld(const fs::path& path) {
+  std::error_code problem;
+  const auto written = fs::last_write_time(path, problem);
+  return !problem && fs::file_time_type::clock::now() - written > kLongestWrite;
+}
+
+}  // namespace
+
+Result<SegmentStore> SegmentStore::Open(const std::string& folder, bool make, std::string* note) {
+  const std::string index = folder + "/index.db";
+  std::error_code problem;
+  if (!make && !fs::exists(index, problem))
+    return Fail(Code::kNotFound, "{}: found no index.db, expected a folder of --cache-dir", folder);
+  if (make) {
+    fs::create_directories(fs::path(folder).parent_path(), problem);  // what fails, fails below
+    HADAL_TRY_STATUS(MakeFolder(folder));
+    HADAL_TRY_STATUS(MakeFolder(folder + "/segments"));
+  }
+  HADAL_TRY(io::Database db, io::Database::Open(index, kIndex, note));
+  return SegmentStore(folder, std::move(db));
+}
+
+std::string SegmentStore::PathOf(const io::Digest& name) const {
+  const std::string hex = name.Hex();
+  return folder_ + "/segments/" + hex.substr(0, 2) + "/" + hex;
+}
+
+std::optional<Segment> SegmentStore::Find(const io::Digest& name) {
+  if (!find_)
+    find_ = db_.Prepare(fmt::format("SELECT {} FROM segments WHERE name = ?", kColumns).c_str());
+  std::optional<Segment> found;
+  if (find_->Bind(1, name.Hex()).Step()) found = SegmentOf(*find_);
+  find_->Reset();
+  return found;
+}
+
+std::vector<Segment> SegmentStore::StatesBehind(const io::Digest& parent) {
+  if (!behind_)
+    behind_ = db_.Prepare(
+        fmt::format("SELECT {} FROM segments WHERE parent = ? AND state = 1", kColumns).c_str());
+  behind_->Bind(1, parent.Hex());
+  std::vector<Segment> states;
+  while (behind_->Step())
+    if (auto segment = SegmentOf(*behind_)) states.push_back(std::move(*segment));
+  behind_->Reset();
+  return states;
+}
+
+std::vector<Segment> SegmentStore::All() {
+  io::Statement find = db_.Prepare(
+      fmt::format("SELECT {} FROM segments ORDER BY model, used DESC, name", kColumns).c_str());
+  std::vector<Segment> all;
+  while (find.Step())
+    if (auto segment = SegmentOf(find)) all.push_back(std::move(*segment));
+  return all;
+}
+
+StoreTotals SegmentStore::Totals() {
+  io::Statement sum = db_.Prepare("SELECT count(*), sum(state), sum(bytes) FROM segments");
+  if (!sum.Step()) return {};
+  return {.segments = Number(sum, 0), .states = Number(sum, 1), .bytes = Number(sum, 2)};
+}
+
+Status SegmentStore::UnderLock(const std::function<Status()>& work) {
+  if (!db_.Run("BEGIN IMMEDIATE"))
+    return Fail(Code::kIo, "{}: the index is in use by another program for too long", folder_);
+  const Status done = work();
+  if (done.ok() && db_.Run("COMMIT")) return done;
+  db_.Run("ROLLBACK");
+  if (!done.ok()) return done;
+  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+}
+
+Status SegmentStore::Insert(const Segment& segment) {
+  io::Statement insert =
+      db_.Prepare("INSERT OR REPLACE INTO segments VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  insert.Bind(1, segment.name.Hex())
+      .Bind(2, segment.parent.Hex())
+      .Bind(3, segment.model)
+      .Bind(4, std::int64_t{segment.state ? 1 : 0})
+      .Bind(5, Signed(segment.done.tokens))
+      .Bind(6, Signed(segment.done.mtp_tokens))
+      .Bind(7, Signed(segment.earliest.tokens))
+      .Bind(8, Signed(segment.earliest.mtp_tokens))
+      .Bind(9, TextOf(segment.behind))
+      .Bind(10, Signed(segment.bytes))
+      .Bind(11, NowMs())
+      .Step();
+  if (insert.ok()) return Unit{};
+  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+}
+
+Status SegmentStore::TakeOut(const io::Digest& name) {
+  io::Statement take = db_.Prepare("DELETE FROM segments WHERE name = ?");
+  take.Bind(1, name.Hex()).Step();
+  if (take.ok()) return Unit{};
+  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+}
+
+// Under the lock. They are named no longer; their files are still there.
+Result<std::vector<io::Digest>> SegmentStore::TakeOldest(std::uint64_t limit_bytes) {
+  std::vector<io::Digest> taken;
+  std::uint64_t bytes = Totals().bytes;
+  while (bytes > limit_bytes) {
+    io::Statement oldest = db_.Prepare(
+        "SELECT name, bytes FROM segments AS s WHERE NOT EXISTS (SELECT 1 FROM segments AS c WHERE "
+        "c.parent = s.name) ORDER BY used, state DESC LIMIT 1");
+    if (!oldest.Step()) break;
+    const auto name = io::Digest::FromHex(oldest.Text(0));
+    if (!name) break;
+    bytes -= std::min(bytes, Number(oldest, 1));
+    HADAL_TRY_STATUS(TakeOut(*name));
+    taken.push_back(*name);
+  }
+  return taken;
+}
+
+// Under the lock once more: another program may have put one of them there again.
+void SegmentStore::Unlink(std::span<const io::Digest> names) {
+  if (names.empty()) return;
+  const Status done = UnderLock([&]() -> Status {
+    for (const io::Digest& name : names)
+      if (!Find(name)) unlink(PathOf(name).c_str());
+    return Unit{};
+  });
+  static_cast<void>(done);  // then they are litter
+}
+
+Status SegmentStore::Put(const Segment& segment,
+                         const std::function<Status(io::AtomicFile*)>& write,
+                         std::uint64_t limit_bytes) {
+  const std::string path = PathOf(segment.name);
+  HADAL_TRY_STATUS(MakeFolder(io::FolderOf(path)));
+  HADAL_TRY(io::AtomicFile file, io::AtomicFile::Create(path, kOwnerAlone));
+  HADAL_TRY_STATUS(write(&file));
+  HADAL_TRY_STATUS(file.Flush());  // slow, so before the lock
+  std::vector<io::Digest> gone;
+  const Status done = UnderLock([&]() -> Status {
+    const Status placed = file.Commit();
+    std::error_code problem;
+    // Another program may have put the same there since this one began: it is as good.
+    if (!placed.ok() && !fs::exists(path, problem)) return placed;
+    HADAL_TRY_STATUS(Insert(segment));
+    HADAL_TRY(gone, TakeOldest(limit_bytes));
+    return Unit{};
+  });
+  if (!done.ok()) return done.error();
+  Unlink(gone);
+  return Unit{};
+}
+
+Status SegmentStore::Touch(std::span<const io::Digest> names) {
+  return UnderLock([&]() -> Status {
+    const std::int64_t now = NowMs();
+    for (const io::Digest& name : names)
+      db_.Prepare("UPDATE segments SET used = ? WHERE name = ?")
+          .Bind(1, now)
+          .Bind(2, name.Hex())
+          .Step();
+    return Unit{};
+  });
+}
+
+Status SegmentStore::Remove(std::span<const io::Digest> names) {
+  const Status done = UnderLock([&]() -> Status {
+    for (const io::Digest& name : names) HADAL_TRY_STATUS(TakeOut(name));
+    return Unit{};
+  });
+  if (!done.ok()) return done.error();
+  Unlink(names);
+  return Unit{};
+}
+
+Result<std::uint64_t> SegmentStore::Shrink(std::uint64_t limit_bytes) {
+  std::vector<io::Digest> gone;
+  const Status done = UnderLock([&]() -> Status {
+    HADAL_TRY(gone, TakeOldest(limit_bytes));
+    return Unit{};
+  });
+  if (!done.ok()) return done.error();
+  Unlink(gone);
+  return std::uint64_t{gone.size()};
+}
+
+// Under the lock no file is between its place and the index, but for those of the dead.
+Result<std::uint64_t> SegmentStore::RemoveLitter(bool all_temporaries) {
+  std::uint64_t removed = 0;
+  const Status done = UnderLock([&]() -> Status {
+    std::set<std::string> named;
+    for (const Segment& segment : All()) named.insert(segment.name.Hex());
+    std::error_code problem;
+    for (fs::recursive_directory_iterator at(folder_ + "/segments", problem), end;
+         !problem && at != end; at.increment(problem)) {
+      if (!at->is_regular_file(problem) || at->is_symlink(problem)) continue;
+      const std::string name = at->path().filename().string();
+      const bool temporary = io::TargetOfTemporary(name).has_value();
+      const bool ours = temporary ? all_temporaries || IsOld(at->path())
+                                  : io::Digest::FromHex(name) && !named.contains(name);
+      if (ours && unlink(at->path().c_str()) == 0) ++removed;
+    }
+    return Unit{};
+  });
+  if (!done.ok()) return done.error();
+  return removed;
+}
+
+std::optional<std::string> SegmentStore::Recall(const std::string& key) {
+  io::Statement find = db_.Prepare("SELECT value FROM remembered WHERE key = ?");
+  if (!find.Bind(1, key).Step()) return std::nullopt;
+  return find.Text(0);
+}
+
+Status SegmentStore::Remember(const std::string& key, const std::string& value) {
+  io::Statement put = db_.Prepare("INSERT OR REPLACE INTO remembered VALUES(?, ?)");
+  put.Bind(1, key).Bind(2, value).Step();
+  if (put.ok()) return Unit{};
+  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+}
+
+}  // namespace hadal::cache

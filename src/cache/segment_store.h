@@ -1,0 +1,88 @@
+// A folder with parts of states that outlive a run: a file for each, named by a digest of what it
+// belongs to, and an index of them in SQLite. Shared by any number of processes.
+//
+//   DIR/index.db                       names, sizes, what lies behind what, when it was last used
+//   DIR/segments/ab/abcdef...          32 digits; cache/state_file.h
+//
+// What the index names is whole: a file is written beside its place and renamed, and only then
+// named, both under the index's write lock; and it is taken from the index before it is removed. A
+// kill at any moment leaves files that nobody names: litter, which the next one to open the folder
+// removes under the same lock. Folder and files are their owner's alone. A segment lies behind
+// another, its parent; of those that nothing lies behind, the one that was used longest ago goes
+// first.
+//
+// One thread for each store; as many stores of a folder as wanted.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "cache/sequence.h"
+#include "io/database.h"
+#include "io/digest.h"
+#include "io/file.h"
+
+namespace hadal::cache {
+
+struct Segment {
+  io::Digest name;
+  io::Digest parent;       // need not be there
+  std::string model = {};  // whose states, for people
+  bool state = false;      // a fixed block; else whole pages
+  Progress done = {}, earliest = {};
+  std::vector<std::int32_t> behind = {};  // of a state: its tokens behind the last whole page
+  std::uint64_t bytes = 0;                // of the file
+  std::int64_t used_ms = 0;               // since 1970
+};
+
+struct StoreTotals {
+  std::uint64_t segments = 0, states = 0, bytes = 0;
+};
+
+class SegmentStore {
+ public:
+  // Makes the folder if it is not there. A line in *note if a damaged index was begun anew. kIo,
+  // kInvalid: what is there is not ours. kNotFound: `make` is false and there is none.
+  static Result<SegmentStore> Open(const std::string& folder, bool make, std::string* note);
+
+  const std::string& folder() const { return folder_; }
+  std::string PathOf(const io::Digest& name) const;
+  std::optional<Segment> Find(const io::Digest& name);
+  std::vector<Segment> StatesBehind(const io::Digest& parent);
+  std::vector<Segment> All();  // by model, then the newest first
+  StoreTotals Totals();
+
+  // Writes the file by `write`, then names it. One of this name may be there. When this returns
+  // without an error, the segment survives any kill. Then, over `limit_bytes`, others go.
+  Status Put(const Segment& segment, const std::function<Status(io::AtomicFile*)>& write,
+             std::uint64_t limit_bytes);
+  Status Touch(std::span<const io::Digest> names);  // they are used now
+  Status Remove(std::span<const io::Digest> names);
+  Result<std::uint64_t> Shrink(std::uint64_t limit_bytes);  // segments removed
+  // Files that the index does not name, and temporaries that nobody can still be writing, or all.
+  Result<std::uint64_t> RemoveLitter(bool all_temporaries = false);
+
+  // Digests of files by what the system says of them, so that large ones are read once.
+  std::optional<std::string> Recall(const std::string& key);
+  Status Remember(const std::string& key, const std::string& value);
+
+ private:
+  SegmentStore(std::string folder, io::Database db)
+      : folder_(std::move(folder)), db_(std::move(db)) {}
+  // `work` is the only writer of all programs; an error undoes what it wrote.
+  Status UnderLock(const std::function<Status()>& work);
+  Status Insert(const Segment& segment);
+  Result<std::vector<io::Digest>> TakeOldest(std::uint64_t limit_bytes);
+  Status TakeOut(const io::Digest& name);
+  void Unlink(std::span<const io::Digest> names);
+
+  std::string folder_;
+  io::Database db_;
+  std::optional<io::Statement> find_, behind_;  // asked for each page of a text
+};
+
+}  // namespace hadal::cache

@@ -1,0 +1,193 @@
+#include "cache/segment_writer.h"
+
+#include <utility>
+
+#include "cache/state_file.h"
+
+namespace hadal::cache {
+namespace {
+
+std::string_view NoteOf(TokenSpan tokens) {
+  return {reinterpret_cast<const char*>(tokens.data()), tokens.size_bytes()};
+}
+
+// What is common to the segments of one text.
+class TextWriter {
+ public:
+  TextWriter(SegmentStore& store, const TextChain& chain, const std::string& model_name,
+             TokenSpan text, const Sequence& state, std::uint64_t limit_bytes,
+             WriterFigures* figures)
+      : store_(store),
+        chain_(chain),
+        model_name_(model_name),
+        text_(text),
+        state_(state),
+        limit_bytes_(limit_bytes),
+        figures_(*figures) {}
+
+  Status WritePages(std::uint64_t end) {
+    const std::uint64_t begin = TextChain::Begin(end), tokens = end * arch::kPageTokens;
+    const TokenSpan of =
+        text_.subspan(begin * arch::kPageTokens, tokens - begin * arch::kPageTokens);
+    return Put({.name = chain_.AtPage(end),
+                .parent = chain_.AtPage(begin),
+                .model = model_name_,
+                .done = {.tokens = tokens}},
+               {}, of, begin, end - begin);
+  }
+  Status WriteState() {
+    const std::uint64_t tokens = state_.tokens(), page = tokens / arch::kPageTokens;
+    const TokenSpan behind = text_.subspan(page * arch::kPageTokens, tokens % arch::kPageTokens);
+    HADAL_TRY_STATUS(Put({.name = chain_.OfState(tokens),
+                          .parent = chain_.AtPage(page),
+                          .model = model_name_,
+                          .state = true,
+                          .done = {tokens, state_.state().mtp_tokens},
+                          .earliest = state_.earliest(),
+                          .behind = {behind.begin(), behind.end()}},
+                         state_.state().fixed, behind, page, behind.empty() ? 0 : 1));
+    ++figures_.states;
+    return Unit{};
+  }
+
+ private:
+  Status Put(Segment segment, std::span<const std::byte> fixed, TokenSpan tokens,
+             std::uint64_t first_page, std::uint64_t pages) {
+    const StateFileHeader header{.owner = segment.name.low,
+                                 .done = segment.done,
+                                 .earliest = segment.earliest,
+                                 .fixed_bytes = fixed.size(),
+                                 .page_bytes = state_.pool().layout().page_bytes,
+                                 .pages = pages,
+                                 .note_bytes = tokens.size_bytes()};
+    segment.bytes = StateFileBytes(header);
+    HADAL_TRY_STATUS(store_.Put(
+        segment,
+        [&](io::AtomicFile* file) {
+          return WriteStateFile(header, fixed, NoteOf(tokens),
+                                state_.state().pages.subspan(first_page, pages), file);
+        },
+        limit_bytes_));
+    ++figures_.segments;
+    figures_.bytes += segment.bytes;
+    return Unit{};
+  }
+
+  SegmentStore& store_;
+  const TextChain& chain_;
+  const std::string& model_name_;
+  const TokenSpan text_;
+  const Sequence& state_;
+  const std::uint64_t limit_bytes_;
+  WriterFigures& figures_;
+};
+
+}  // namespace
+
+Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::string& model_name,
+                     std::uint64_t scope, TokenSpan text, const Sequence& state, bool with_state,
+                     std::uint64_t limit_bytes, WriterFigures* figures) {
+  HADAL_CHECK(state.tokens() <= text.size());
+  const TextChain chain(model, scope, text.first(state.tokens()));
+  TextWriter writer(store, chain, model_name, text, state, limit_bytes, figures);
+  std::vector<io::Digest> there;
+  for (const std::uint64_t end : TextChain::Ends(chain.pages())) {
+    if (store.Find(chain.AtPage(end)))
+      there.push_back(chain.AtPage(end));
+    else
+      HADAL_TRY_STATUS(writer.WritePages(end));
+  }
+  if (!there.empty()) HADAL_TRY_STATUS(store.Touch(there));
+  if (with_state && !store.Find(chain.OfState(state.tokens()))) return writer.WriteState();
+  return Unit{};
+}
+
+SegmentWriter::SegmentWriter(SegmentStore store, const io::Digest& model, std::string model_name,
+                             std::uint64_t limit_bytes,
+                             std::function<void(std::string_view)> on_note)
+    : store_(std::move(store)),
+      model_(model),
+      model_name_(std::move(model_name)),
+      limit_bytes_(limit_bytes),
+      on_note_(std::move(on_note)),
+      thread_([this] { Loop(); }) {}
+
+SegmentWriter::~SegmentWriter() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+bool SegmentWriter::full() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_states_ >= kMostWaiting;
+}
+
+void SegmentWriter::Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state) {
+  Add({.scope = scope,
+       .text = {text.begin(), text.end()},
+       .state = std::move(state),
+       .with_state = with_state});
+}
+
+void SegmentWriter::Touch(std::vector<io::Digest> names) { Add({.used = std::move(names)}); }
+
+void SegmentWriter::Add(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (job.state && waiting_states_ >= kMostWaiting) {
+      ++figures_.skipped;
+      return;
+    }
+    waiting_states_ += job.state ? 1 : 0;
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_all();
+}
+
+void SegmentWriter::Finish() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return jobs_.empty() && !working_; });
+}
+
+WriterFigures SegmentWriter::figures() const {
+  const std::lock_guard lock(mutex_);
+  return figures_;
+}
+
+void SegmentWriter::Loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    changed_.wait(lock, [&] { return stop_ || !jobs_.empty(); });
+    if (jobs_.empty()) return;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    working_ = true;
+    WriterFigures figures = figures_;
+    lock.unlock();
+    const bool state = job.state.has_value();
+    Do(job, &figures);
+    job.state.reset();
+    lock.lock();
+    waiting_states_ -= state ? 1 : 0;
+    figures.skipped = figures_.skipped;
+    figures_ = figures;
+    working_ = false;
+    changed_.notify_all();
+  }
+}
+
+void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
+  const Status done = job.state ? WriteSegments(store_, model_, model_name_, job.scope, job.text,
+                                                *job.state, job.with_state, limit_bytes_, figures)
+                                : store_.Touch(job.used);
+  if (done.ok()) return;
+  // One line: whoever has no room on the disk need not read it for every state.
+  if (figures->failed++ == 0 && on_note_)
+    on_note_(fmt::format("{}; what was read is not kept on disk", done.error().what));
+}
+
+}  // namespace hadal::cache

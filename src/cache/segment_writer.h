@@ -1,0 +1,77 @@
+// Writes states to a folder of segments, behind those who read texts: a thread of its own, which
+// takes forks from a short queue. When the queue is full, a state is not written: nobody waits.
+//
+// Written are the segments of a text's pages that are not there yet, first pages first, and then,
+// if it is wanted, the state behind them. Its end writes what waits.
+#pragma once
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "cache/segment_store.h"
+#include "cache/text_chain.h"
+
+namespace hadal::cache {
+
+struct WriterFigures {
+  std::uint64_t states = 0, segments = 0, bytes = 0;  // written
+  std::uint64_t skipped = 0;                          // states that found the queue full
+  std::uint64_t failed = 0;
+};
+
+// Writes them now. The figures count what was written.
+Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::string& model_name,
+                     std::uint64_t scope, TokenSpan text, const Sequence& state, bool with_state,
+                     std::uint64_t limit_bytes, WriterFigures* figures);
+
+class SegmentWriter {
+ public:
+  static constexpr std::size_t kMostWaiting = 8;
+
+  // on_note: lines for people; called from the thread.
+  SegmentWriter(SegmentStore store, const io::Digest& model, std::string model_name,
+                std::uint64_t limit_bytes, std::function<void(std::string_view)> on_note);
+  ~SegmentWriter();
+
+  // Any thread.
+  bool full() const;
+  // `state` has processed `text`.
+  void Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state);
+  void Touch(std::vector<io::Digest> names);  // were used
+  void Finish();                              // returns when nothing waits
+  WriterFigures figures() const;
+
+ private:
+  struct Job {
+    std::uint64_t scope = 0;
+    std::vector<std::int32_t> text = {};
+    std::optional<Sequence> state = {};  // none: `used` alone
+    bool with_state = false;
+    std::vector<io::Digest> used = {};
+  };
+  void Add(Job job);
+  void Loop();
+  void Do(const Job& job, WriterFigures* figures);
+
+  SegmentStore store_;  // the thread's
+  const io::Digest model_;
+  const std::string model_name_;
+  const std::uint64_t limit_bytes_;
+  const std::function<void(std::string_view)> on_note_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Job> jobs_;
+  std::size_t waiting_states_ = 0;
+  bool working_ = false, stop_ = false;
+  WriterFigures figures_;
+  std::thread thread_;
+};
+
+}  // namespace hadal::cache
