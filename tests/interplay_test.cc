@@ -6,6 +6,7 @@
 
 #include "cost/engine_memory.h"
 #include "drawn_text.h"
+#include "engine/disk_cache.h"
 #include "model/expert_places.h"
 #include "model/expert_source.h"
 
@@ -24,7 +25,8 @@ constexpr bool kEnough = true;
 constexpr std::size_t kRequests = 16;
 
 struct Counts {
-  std::uint64_t hits = 0, dropped = 0, accepted = 0, rejected = 0, reads = 0, gone_on = 0;
+  std::uint64_t hits = 0, dropped = 0, accepted = 0, rejected = 0, reads = 0, gone_on = 0,
+                restored = 0;
 };
 
 DrawnText Alone(const model::Model& model, const Request& request) {
@@ -58,7 +60,9 @@ struct Going {
 
 class Interplay {
  public:
-  Interplay(const model::Model& mapped, const model::Model& disk, std::uint64_t seed)
+  // kept: null, or where states outlive the run.
+  Interplay(const model::Model& mapped, const model::Model& disk,
+            std::shared_ptr<cache::DiskPrefixes> kept, std::uint64_t seed)
       : random_(seed), disk_(disk), threads_(1 + random_.Below(2)), texts_(kRequests) {
     const std::vector<Tokens> prompts = RandomTexts(random_, 6, 300);
     for (Going& one : texts_) {
@@ -66,7 +70,7 @@ class Interplay {
       one.alone = Alone(mapped, one.request);
       truth_.push_back(one.alone.end->tokens);
     }
-    Make();
+    Make(std::move(kept));
   }
 
   void Run(Counts* counts) {
@@ -85,16 +89,19 @@ class Interplay {
     counts->hits += figures.hits;
     counts->dropped += figures.dropped;
     counts->reads += scheduler_->expert_figures()->reads;
+    counts->restored += figures.disk_tokens;
   }
 
  private:
-  void Make() {
+  void Make(std::shared_ptr<cache::DiskPrefixes> kept) {
     const arch::KvLayout layout(disk_.config, arch::Numerics::Stored());
     engine::SchedulerOptions options;
     options.max_rows = 20 + random_.Below(200);
     options.max_running = 1 + random_.Below(3);
     options.step_seconds = random_.Below(2) == 0 ? 1e-5 : 1000;
     options.keep_prefixes = true;
+    options.disk = std::move(kept);
+    options.full_windows = random_.Below(2) == 0;
     options.state_bytes =
         cost::AllocatedState(disk_.config, layout, 400).total() * (2 + random_.Below(8));
     options.experts = {
@@ -156,6 +163,12 @@ class Interplay {
   std::size_t begun_ = 0;
 };
 
+model::Model OpenOnDisk(const std::string& path) {
+  auto checkpoint = io::Checkpoint::OpenUnmapped(path, model::DenseWeights());
+  HADAL_CHECK(checkpoint.ok());
+  return model::Model::Load(std::move(*checkpoint)).value();
+}
+
 class InterplayTest : public ::testing::TestWithParam<Small> {};
 INSTANTIATE_TEST_SUITE_P(Architectures, InterplayTest,
                          ::testing::Values(Small::kPublished, Small::kV32));
@@ -163,13 +176,11 @@ INSTANTIATE_TEST_SUITE_P(Architectures, InterplayTest,
 TEST_P(InterplayTest, TextsAreThoseAlone) {
   testing::TempFolder folder;
   ASSERT_TRUE(WriteSmall(GetParam(), folder.path()).ok());
-  auto checkpoint = io::Checkpoint::OpenUnmapped(folder.path(), model::DenseWeights());
-  ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().what;
-  const model::Model disk = model::Model::Load(std::move(*checkpoint)).value();
+  const model::Model disk = OpenOnDisk(folder.path());
   Counts counts;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     SCOPED_TRACE(fmt::format("model {} seed {}", static_cast<int>(GetParam()), seed));
-    Interplay(SmallModel(GetParam()), disk, seed).Run(&counts);
+    Interplay(SmallModel(GetParam()), disk, nullptr, seed).Run(&counts);
     if (::testing::Test::HasFailure()) return;
   }
   if (!kEnough) return;
@@ -179,6 +190,32 @@ TEST_P(InterplayTest, TextsAreThoseAlone) {
   EXPECT_GT(counts.rejected, kSeeds * 5);
   EXPECT_GT(counts.reads, kSeeds * 100);
   EXPECT_GT(counts.gone_on, kSeeds);
+}
+
+// Runs that end and begin again, with what the earlier ones left on disk: as much as there is room
+// for, and now and then less.
+TEST_P(InterplayTest, TextsAreThoseAloneBehindARestart) {
+  testing::TempFolder folder, kept;
+  ASSERT_TRUE(WriteSmall(GetParam(), folder.path()).ok());
+  const model::Model disk = OpenOnDisk(folder.path());
+  Counts counts;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed)
+    for (const int run : {1, 2}) {
+      SCOPED_TRACE(fmt::format("model {} seed {} run {}", static_cast<int>(GetParam()), seed, run));
+      const std::uint64_t limit = seed % 3 == 0 ? 3'000'000 : 100'000'000;
+      auto states =
+          engine::OpenDiskCache(disk, "small",
+                                {.folder = kept.File("c"),
+                                 .limit_bytes = limit,
+                                 .even_if_slower = true,
+                                 .on_note = [](std::string_view note) { ADD_FAILURE() << note; }});
+      ASSERT_TRUE(states.ok()) << states.error().what;
+      Interplay(SmallModel(GetParam()), disk, std::move(*states), seed).Run(&counts);
+      if (::testing::Test::HasFailure()) return;
+    }
+  if (kEnough) {
+    EXPECT_GT(counts.restored, kSeeds * 500);
+  }
 }
 
 }  // namespace

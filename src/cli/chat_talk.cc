@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 #include "cli/chat.h"
+#include "cli/disk_cache_flags.h"
 #include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/note.h"
@@ -95,6 +96,7 @@ Status Chat(const TalkOptions& options) {
   talk::EngineOptions engine = options.engine;
   engine.experts_profile = options.experts.profile;
   engine.speculate = SpeculateWith(options.speculate);
+  engine.disk = DiskCacheWith(options.engine.disk, talk::Interrupted());
   HADAL_TRY(const auto answerer,
             talk::EngineAnswerer::Create(files, threads, engine, talk::Interrupted()));
   if (!answerer->note().empty()) PrintNote(answerer->note());
@@ -123,6 +125,7 @@ void AddTalk(Command chat, Work* work) {
   AddExpertFlags(chat, &options->experts);
   AddThreads(chat, &options->threads);
   AddSpeculateFlags(chat, &options->speculate);
+  AddDiskCacheFlags(chat, &options->engine.disk);
   const Option history =
       chat.AddOption("--history", options->history,
                      "where to keep what was typed (default: ~/.local/state/hadal/chat_history)");
@@ -133,8 +136,9 @@ void AddTalk(Command chat, Work* work) {
       "key in HADAL_API_KEY");
   chat.AddOption("--url-model", options->server.model, "the server's model (default: its first)")
       .Needs(url);
-  for (const char* name : {"--model", "--ctx", "--ram", "--experts", "--experts-profile",
-                           "--threads", "--speculate", "--draft-depth"})
+  for (const char* name :
+       {"--model", "--ctx", "--ram", "--experts", "--experts-profile", "--threads", "--speculate",
+        "--draft-depth", "--cache-dir", "--cache-disk"})
     url.Excludes(chat.Find(name));
   chat.OnChosenAlone([options, work] { *work = [options] { return Chat(*options); }; });
 }

@@ -6,6 +6,7 @@
 
 #include "base/stop_signal.h"
 #include "cli/commands.h"
+#include "cli/disk_cache_flags.h"
 #include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/serve_page.h"
@@ -39,7 +40,7 @@ struct ServeOptions {
   std::string key_file;
   std::size_t port = 8080;
   bool no_prefixes = false;
-  std::string prefix_scope = "all";
+  std::string prefix_scope = "all", disk_windows = "periodic";
   std::string thinking, reasoning_field = "reasoning_content", metrics = "hadal";
 };
 
@@ -67,6 +68,8 @@ Status Serve(const ServeOptions& options) {
   server.listener.port = static_cast<std::uint16_t>(options.port);
   server.model.open = OpenWith(options.experts, server.engine.ram_bytes, StopRequested(), false);
   server.engine.experts_profile = options.experts.profile;
+  server.engine.disk = DiskCacheWith(server.engine.disk, StopRequested());
+  server.engine.full_windows = options.disk_windows == "full";
   if (!options.thinking.empty()) server.thinking = options.thinking == "on";
   server.api.reasoning_content = options.reasoning_field != "reasoning";
   server.engine.keep_prefixes = !options.no_prefixes;
@@ -125,6 +128,13 @@ void AddCacheFlags(Command serve, ServeOptions* options) {
                  "whose texts a request may go on from: all, or its key's alone, since the time to "
                  "the first token tells what others asked")
       .Check(OneOf({"all", "key"}))
+      .ShowDefault();
+  AddDiskCacheFlags(serve, &options->server.engine.disk);
+  serve
+      .AddOption("--cache-windows", options->disk_windows,
+                 "of which states along a prompt --cache-dir has windows and tails: full: of each "
+                 "that is kept; periodic: of every eighth, and where prompts end or part")
+      .Check(OneOf({"full", "periodic"}))
       .ShowDefault();
   serve.AddFlag("--no-cache", options->no_prefixes, "read every prompt from its beginning");
 }

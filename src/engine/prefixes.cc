@@ -13,16 +13,23 @@ constexpr std::uint64_t kEveryTokens = PrefixRules::kEveryPages * kPage;
 }  // namespace
 
 Prefixes::Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
-                   std::function<std::uint64_t()> free_bytes)
-    : rules_(rules), free_bytes_(free_bytes), cache_(std::move(pool), std::move(free_bytes)) {}
+                   std::function<std::uint64_t()> free_bytes,
+                   std::shared_ptr<cache::DiskPrefixes> disk,
+                   std::function<double(std::size_t tokens)> prompt_seconds)
+    : rules_(rules),
+      pool_(pool),
+      free_bytes_(free_bytes),
+      cache_(std::move(pool), std::move(free_bytes)),
+      disk_(std::move(disk)),
+      prompt_seconds_(std::move(prompt_seconds)) {}
 
 // What the request shares with the state that it goes on from is in the pool already. That state is
-// the last to give way, and gives way to the request itself.
+// the last to give way, and gives way to the request itself. With a state from disk it shares
+// nothing.
 bool Prefixes::Admit(ActiveRequest& next) {
   const bool asks = rules_.on && !next.sequence();
-  const cache::PrefixTree::Match match =
+  cache::PrefixTree::Match match =
       asks ? cache_.Find(next.prefix_scope(), next.tokens()) : cache::PrefixTree::Match();
-  const std::uint64_t there = next.state_bytes() + cache_.SharedBytes(match);
   bool whole = false;
   const auto fits = [&](std::uint64_t held) {
     return next.promised_bytes() - std::min(held, next.promised_bytes()) <= free_bytes_();
@@ -31,16 +38,52 @@ bool Prefixes::Admit(ActiveRequest& next) {
   const std::uint64_t wanted =
       next.promised_bytes() - std::min(next.state_bytes(), next.promised_bytes());
   if (wanted > free_bytes_() + cache_.MostFreed()) return false;
+  const cache::DiskPrefixes::Match found =
+      asks ? OnDisk(next, match.usable) : cache::DiskPrefixes::Match();
+  const cache::KeptState* spared = found.state ? nullptr : match.state;
+  const std::uint64_t there = next.state_bytes() + (found.state ? 0 : cache_.SharedBytes(match));
   while (!whole && !fits(there)) {
-    if (cache_.DropLeast(match.state)) continue;
-    whole = match.state != nullptr && fits(match.state->state.own_bytes());
+    if (cache_.DropLeast(spared)) continue;
+    whole = spared != nullptr && fits(spared->state.own_bytes());
     if (!whole) return false;
   }
   if (!asks) return true;
+  if (found.state) {
+    match = cache_.Find(next.prefix_scope(), next.tokens());  // others may have given way
+    if (Restore(next, found, match)) return true;
+  }
   cache::PrefixUse use;
   auto state = cache_.Take(match, next.tokens(), whole, &use);
   next.GoOnFrom(std::move(state), use);
   return true;
+}
+
+cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known) {
+  if (disk_ == nullptr) return {};
+  cache::DiskPrefixes::Match found = disk_->Find(next.prefix_scope(), next.tokens(), known);
+  if (!found.state) return {};
+  const double reading = prompt_seconds_(found.usable - known);
+  if (reading > 0 && disk_->Seconds(found) > reading) return {};
+  return found;
+}
+
+bool Prefixes::Restore(ActiveRequest& next, const cache::DiskPrefixes::Match& found,
+                       cache::PrefixTree::Match match) {
+  auto state = disk_->Restore(found, next.prefix_scope(), next.tokens(), pool_);
+  if (!state.ok()) return false;
+  match.usable = found.usable;
+  match.common = std::max(match.common, found.usable);
+  cache::PrefixUse use;
+  cache_.CountRestored(match, next.tokens(), &use);
+  next.GoOnFrom(std::move(*state), use);
+  return true;
+}
+
+// For others that begin like it, while it runs.
+void Prefixes::Admitted(const ActiveRequest& request) {
+  if (request.prefix().from_disk > 0 && request.sequence())
+    cache_.Keep(request.prefix_scope(), request.tokens().first(request.position()),
+                *request.sequence());
 }
 
 std::uint64_t Prefixes::NextKept(const ActiveRequest& request) const {
@@ -65,21 +108,45 @@ std::size_t Prefixes::RowsUntilKept(const ActiveRequest& request) const {
 }
 
 // A sequence that has processed guesses is no state of the text.
-void Prefixes::Keep(const ActiveRequest& request) {
+void Prefixes::Keep(const ActiveRequest& request, bool with_windows) {
   const cache::Sequence& sequence = *request.sequence();
   if (sequence.tokens() != request.position()) return;
   cache_.Keep(request.prefix_scope(), request.tokens().first(sequence.tokens()), sequence);
+  if (disk_ != nullptr && with_windows) Write(request);
+}
+
+// The fork that waits to be written takes memory of the pool, for a moment.
+void Prefixes::Write(const ActiveRequest& request) {
+  const cache::Sequence& sequence = *request.sequence();
+  const cache::PrefixUse& use = request.prefix();
+  const bool from_there = use.from_disk > 0 && use.from_disk == sequence.tokens();
+  if (from_there || sequence.tokens() < cache::DiskPrefixes::kLeastTokens || !disk_->CanWrite())
+    return;
+  while (free_bytes_() < cache_.ForkBytes(sequence))
+    if (!cache_.DropLeast()) return;
+  auto fork = sequence.Fork();
+  if (!fork.ok()) return;
+  disk_->Write(request.prefix_scope(), request.tokens().first(sequence.tokens()), std::move(*fork),
+               true);
 }
 
 void Prefixes::Advanced(const ActiveRequest& request) {
   if (!rules_.on) return;
   const std::uint64_t at = request.position();
   const std::uint64_t step = rules_.pass_tokens > 0 ? kPage : kEveryTokens;
-  if (at % step == 0 || at == Branch(request) || at == request.prompt_tokens()) Keep(request);
+  const bool marked = at == Branch(request) || at == request.prompt_tokens();
+  if (!marked && at % step != 0) return;
+  const std::uint64_t windows = PrefixRules::kWindowsEveryPages * kPage;
+  Keep(request, marked || rules_.full_windows || at % windows == 0);
 }
 
 void Prefixes::Ended(const ActiveRequest& request) {
-  if (rules_.on && request.sequence() && !request.failed()) Keep(request);
+  if (rules_.on && request.sequence() && !request.failed()) Keep(request, true);
+}
+
+std::optional<cache::DiskFigures> Prefixes::disk_figures() const {
+  if (disk_ == nullptr) return std::nullopt;
+  return disk_->figures();
 }
 
 }  // namespace hadal::engine

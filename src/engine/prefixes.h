@@ -12,6 +12,14 @@
 // each pass costs a reading of all experts from disk (PrefixRules::pass_tokens), seldom anywhere
 // else than it would have ended. Off, the cache is empty, and nothing is asked or kept. The
 // stepping thread's.
+//
+// States may outlive the run on disk (cache/disk_prefixes.h). What is kept is written behind, of
+// the states along a prompt only those at every kWindowsEveryPages-th page end (or all, with
+// full_windows): a state's windows and tails are as large as thousands of tokens' pages, and from a
+// nearer one less is read again. A request goes on from disk where a longer state lies there than
+// in memory, and reading it takes less time than reading the tokens between would: by the bytes a
+// second of those read before, and the rows a second of the passes so far; as long as no pass has
+// been measured, always.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +27,7 @@
 #include <memory>
 #include <optional>
 
+#include "cache/disk_prefixes.h"
 #include "cache/prefix_cache.h"
 #include "engine/active_request.h"
 
@@ -32,17 +41,26 @@ struct PrefixRules {
   // Of passes that are worth being as long as they can: states lie at the page ends next to their
   // ends, and a branch ends one where kEveryPages are read before it. 0: the text's own places.
   std::size_t pass_tokens = 0;
+
+  static constexpr std::uint64_t kWindowsEveryPages = 64;
+  bool full_windows = false;  // on disk, of every state that is kept
 };
 
 class Prefixes {
  public:
   // free_bytes: of the pool, what neither is promised to running requests nor held by anybody.
+  // prompt_seconds: what reading so many tokens of a prompt will take; 0: not known. Disk null:
+  // nothing outlives the run.
   Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
-           std::function<std::uint64_t()> free_bytes);
+           std::function<std::uint64_t()> free_bytes,
+           std::shared_ptr<cache::DiskPrefixes> disk = nullptr,
+           std::function<double(std::size_t tokens)> prompt_seconds = {});
 
   // Whether there is room for what the request was promised, with the state that it goes on from;
   // what is kept gives way. True: it has that state now.
   bool Admit(ActiveRequest& next);
+  // It has its memory now.
+  void Admitted(const ActiveRequest& request);
   // Rows of the request's next pass until a state of it is to be kept.
   std::size_t RowsUntilKept(const ActiveRequest& request) const;
   // A pass has read of the request's prompt, or the request has ended: its state is kept if it is
@@ -53,15 +71,24 @@ class Prefixes {
   bool GiveWay() { return cache_.DropLeast(); }
 
   cache::PrefixFigures figures() const { return cache_.figures(); }
+  std::optional<cache::DiskFigures> disk_figures() const;
 
  private:
   std::uint64_t NextKept(const ActiveRequest& request) const;  // position
   std::uint64_t Branch(const ActiveRequest& request) const;    // position; 0: none worth a state
-  void Keep(const ActiveRequest& request);
+  void Keep(const ActiveRequest& request, bool with_windows);
+  void Write(const ActiveRequest& request);
+  // A state that is worth being read, if there is one.
+  cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known);
+  bool Restore(ActiveRequest& next, const cache::DiskPrefixes::Match& found,
+               cache::PrefixTree::Match match);
 
   const PrefixRules rules_;
+  std::shared_ptr<cache::Pool> pool_;
   std::function<std::uint64_t()> free_bytes_;
   cache::PrefixCache cache_;
+  std::shared_ptr<cache::DiskPrefixes> disk_;
+  std::function<double(std::size_t tokens)> prompt_seconds_;
 };
 
 }  // namespace hadal::engine

@@ -15,7 +15,9 @@ namespace {
 constexpr std::size_t kLogitRows = 16;  // for which the head's weights are read together
 
 PrefixRules KeepingRules(const SchedulerOptions& options, bool streams) {
-  return {.on = options.keep_prefixes, .pass_tokens = streams ? options.max_rows : 0};
+  return {.on = options.keep_prefixes,
+          .pass_tokens = streams ? options.max_rows : 0,
+          .full_windows = options.full_windows};
 }
 
 double MostLoneSeconds(const model::Model& model, const SchedulerOptions& options) {
@@ -32,8 +34,10 @@ Scheduler::Scheduler(const model::Model& model, ExpertMemory experts, model::For
       experts_(std::move(experts)),
       forward_(std::move(forward)),
       pool_(std::make_shared<cache::Pool>(forward_.layout(), options.state_bytes)),
-      prefixes_(KeepingRules(options, experts_.runner() != nullptr), pool_,
-                [this] { return FreeBytes(); }),
+      prefixes_(
+          KeepingRules(options, experts_.runner() != nullptr), pool_,
+          [this] { return FreeBytes(); }, options.disk,
+          [this](std::size_t tokens) { return costs_.Predict({.decode = 0, .prompt = tokens}); }),
       logits_(std::min(kLogitRows, options.max_rows) * model.config.vocab_size),
       fixed_(forward_.layout().fixed_bytes),
       costs_(Speculation::ExpectedCosts(options.speculate, model)),
@@ -147,6 +151,8 @@ bool Scheduler::Admit(std::size_t waiting) {
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(waiting));
   if (Status status = running_.back()->Admit(pool_); !status.ok())
     running_.back()->Fail(status.error());
+  else
+    prefixes_.Admitted(*running_.back());
   return true;
 }
 

@@ -39,6 +39,7 @@
 
 #include "base/result.h"
 #include "base/threads.h"
+#include "cache/disk_prefixes.h"
 #include "cache/pool.h"
 #include "engine/active_request.h"
 #include "engine/expert_memory.h"
@@ -66,8 +67,10 @@ struct SchedulerOptions {
   double layer_seconds = 0.25;
   // For the states of all requests, and what is left over for prefixes.
   std::uint64_t state_bytes = cache::Pool::kUnlimited;
-  bool keep_prefixes = false;                    // states of texts, for texts that begin like them
-  const std::atomic<bool>* interrupt = nullptr;  // set: the pass of a lone request is dropped
+  bool keep_prefixes = false;  // states of texts, for texts that begin like them
+  std::shared_ptr<cache::DiskPrefixes> disk = {};  // they outlive the run there; null: they do not
+  bool full_windows = false;                       // there, of all states (engine/prefixes.h)
+  const std::atomic<bool>* interrupt = nullptr;    // set: the pass of a lone request is dropped
   // Of a model whose experts stay on disk. A prompt that is read alone then takes max_rows a pass,
   // whatever the time: each pass reads every expert. Once such a pass made room for others, the
   // next comes when shorter ones have taken as long as that one had.
@@ -104,6 +107,7 @@ class Scheduler {
   const std::shared_ptr<cache::Pool>& pool() const { return pool_; }
   std::optional<model::DiskExpertFigures> expert_figures() const { return experts_.figures(); }
   cache::PrefixFigures prefix_figures() const { return prefixes_.figures(); }  // stepping thread
+  std::optional<cache::DiskFigures> disk_figures() const { return prefixes_.disk_figures(); }
 
  private:
   using Active = std::unique_ptr<ActiveRequest>;

@@ -55,6 +55,8 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
                                 .prefix_bytes = PrefixBytes(options, files.model.config, layout,
                                                             served.context())},
                                engine::kMostStreamedRows, options.ram_bytes));
+  HADAL_TRY(const std::shared_ptr<cache::DiskPrefixes> disk,
+            engine::OpenDiskCache(files.model, served.id(), options.disk));
   engine->footprint_ = plan.footprint;
   *note = std::move(plan.note);
   const engine::SchedulerOptions scheduler{
@@ -65,6 +67,8 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
       .step_seconds = options.step_seconds,
       .state_bytes = engine->footprint_.state(),
       .keep_prefixes = options.keep_prefixes,
+      .disk = disk,
+      .full_windows = options.full_windows,
       .interrupt = &engine->stop_,
       .experts = {.bytes = plan.expert_bytes, .profile = options.experts_profile},
       .speculate = options.speculate};
@@ -103,6 +107,7 @@ void EngineThread::Loop() {
       figures_.waiting = report.waiting;
       figures_.state_bytes = report.state_bytes;
       figures_.prefixes = scheduler_->prefix_figures();
+      figures_.disk = scheduler_->disk_figures();
     }
     if (report.running == 0 && report.waiting > 0) std::this_thread::sleep_for(kStalled);
   }

@@ -15,6 +15,7 @@
 
 #include "base/result.h"
 #include "base/threads.h"
+#include "engine/disk_cache.h"
 #include "engine/footprint.h"
 #include "engine/scheduler.h"
 #include "server/histogram.h"
@@ -33,6 +34,8 @@ struct EngineOptions {
   bool keep_prefixes = true;         // engine/prefixes.h
   // For them, besides what requests leave; absent: as much as two of the longest requests.
   std::optional<std::uint64_t> prefix_bytes = {};
+  engine::DiskCacheOptions disk = {};  // where they outlive the run
+  bool full_windows = false;           // engine/prefixes.h
   engine::SpeculateOptions speculate = {};
 };
 
@@ -43,6 +46,7 @@ struct EngineFigures {
   std::size_t running = 0, waiting = 0;                             // requests, after the last step
   std::uint64_t state_bytes = 0;                                    // of those that run
   cache::PrefixFigures prefixes = {};
+  std::optional<cache::DiskFigures> disk = {};  // of prefixes; none: they do not outlive the run
   engine::DraftCounts drafts = {};
   Histogram step_tokens{TokenBounds()};  // rows of a pass
 };

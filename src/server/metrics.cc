@@ -152,11 +152,29 @@ void Metrics::Counters(const StatusParts& parts, std::string* out) const {
   for (std::size_t i = 0; i < cache::kPrefixMisses; ++i)
     Value("prefix_cache_misses_total", static_cast<double>(figures.prefixes.misses[i]), out,
           fmt::format(",reason=\"{}\"", cache::PrefixMissName(static_cast<cache::PrefixMiss>(i))));
+  if (figures.disk) Disk(*figures.disk, out);
   Drafts(figures.drafts, out);
   Type("counter", "request_success_total", out);
   for (const auto& [reason, count] : finished_)
     Value("request_success_total", static_cast<double>(count), out,
           fmt::format(",finished_reason=\"{}\"", reason));
+}
+
+void Metrics::Disk(const cache::DiskFigures& disk, std::string* out) const {
+  const std::pair<const char*, double> counters[] = {
+      {"disk_cache_restored_states_total", static_cast<double>(disk.restored_states)},
+      {"disk_cache_restored_tokens_total", static_cast<double>(disk.restored_tokens)},
+      {"disk_cache_restored_bytes_total", static_cast<double>(disk.restored_bytes)},
+      {"disk_cache_restore_seconds_total", disk.restore_seconds},
+      {"disk_cache_written_states_total", static_cast<double>(disk.written.states)},
+      {"disk_cache_written_bytes_total", static_cast<double>(disk.written.bytes)},
+      {"disk_cache_skipped_states_total", static_cast<double>(disk.written.skipped)},
+      {"disk_cache_failed_states_total", static_cast<double>(disk.written.failed)},
+      {"disk_cache_broken_segments_total", static_cast<double>(disk.broken)}};
+  for (const auto& [name, value] : counters) {
+    Type("counter", name, out);
+    Value(name, value, out);
+  }
 }
 
 void Metrics::Drafts(const engine::DraftCounts& drafts, std::string* out) const {

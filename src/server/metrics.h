@@ -26,6 +26,7 @@ class Metrics {
   void Value(const char* name, double value, std::string* out, const std::string& more = {}) const;
   void Gauges(const StatusParts& parts, std::string* out) const;
   void Counters(const StatusParts& parts, std::string* out) const;
+  void Disk(const cache::DiskFigures& disk, std::string* out) const;
   void Drafts(const engine::DraftCounts& drafts, std::string* out) const;
   void Histograms(const StatusParts& parts, std::string* out) const;
   void Http(std::string* out) const;

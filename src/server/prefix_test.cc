@@ -5,6 +5,7 @@
 
 #include "server/prefix_watch.h"
 #include "server/test_server_test.h"
+#include "testing/temp_folder.h"
 
 namespace hadal::server {
 namespace {
@@ -83,6 +84,33 @@ TEST(Prefixes, AConversationReadsWhatIsNew) {
             std::string::npos);
   const Json status = server.Get("/hadal/status").json();
   EXPECT_EQ(Count(status, {"memory", "kv", "prefixes", "hits"}), 4);
+}
+
+// A server that ends and one that begins; the texts are those of one that keeps nothing.
+TEST(Prefixes, AConversationGoesOnBehindARestart) {
+  const testing::TempFolder folder;
+  ServerOptions off = TestServer::Options(), options = off;
+  off.engine.keep_prefixes = false;
+  options.engine.disk.folder = folder.File("states");
+  const std::string story = kStory + " " + kStory;
+  const std::string second = Chat(story, Turns("He ate well.", "What did the bear say?"));
+  Asked first;
+  {
+    const TestServer server(options);
+    first = AskChat(server, Chat(story));
+    EXPECT_EQ(first.cached, 0);
+  }
+  const TestServer server(options), plain(off);
+  const Asked next = AskChat(server, second);
+  EXPECT_GE(next.cached, first.prompt - 1);
+  EXPECT_LT(next.cached, next.prompt);
+  EXPECT_EQ(first.text, AskChat(plain, Chat(story)).text);
+  EXPECT_EQ(next.text, AskChat(plain, second).text);
+  const std::string metrics = server.Get("/metrics").body;
+  EXPECT_NE(
+      metrics.find("disk_cache_restored_states_total{model_name=\"embedded\",engine=\"0\"} 1\n"),
+      std::string::npos)
+      << metrics;
 }
 
 TEST(Prefixes, KeysMayBeKeptApart) {

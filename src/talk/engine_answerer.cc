@@ -70,6 +70,8 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
                                 .prefix_bytes = kKept * whole},
                                engine::kMostStreamedRows, options.ram_bytes));
   made->note_ = std::move(plan.note);
+  HADAL_TRY(const std::shared_ptr<cache::DiskPrefixes> disk,
+            engine::OpenDiskCache(files.model, made->model(), made->options_.disk));
   made->stop_ = &stop;
   made->use_.limit = context;
   HADAL_TRY(made->scheduler_,
@@ -81,6 +83,7 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
                  .max_running = 1,
                  .state_bytes = plan.footprint.state(),
                  .keep_prefixes = true,
+                 .disk = disk,
                  .interrupt = &stop,
                  .experts = {.bytes = plan.expert_bytes, .profile = options.experts_profile},
                  .speculate = options.speculate}));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/threads.h"
+#include "engine/disk_cache.h"
 #include "engine/model_files.h"
 #include "engine/scheduler.h"
 #include "talk/answerer.h"
@@ -19,6 +20,7 @@ struct EngineOptions {
   std::optional<std::size_t> max_tokens = {};  // of an answer; absent: what is left of the context
   std::optional<std::uint64_t> ram_bytes = {};
   std::string experts_profile = {};  // engine/expert_memory.h
+  engine::DiskCacheOptions disk = {};
   engine::SpeculateOptions speculate = {};
 };
 
