@@ -25,6 +25,7 @@ void AddInspect(Command app, Work* work);
 void AddQuantize(Command app, Work* work);
 void AddBench(Command app, Work* work);
 void AddDoctor(Command app, Work* work);
+void AddCache(Command app, Work* work);  // `cache ls`, `stats`, `verify`, `rm`
 void AddSynth(Command app, Work* work);
 void AddEval(Command app, Work* work);  // `eval golden`, `eval perplexity` and these two
 void AddEvalNeedle(Command eval, Work* work);

@@ -46,6 +46,7 @@ Status DoWork(int argc, char** argv, std::optional<int>* code) {
   AddInspect(app, &work);
   AddQuantize(app, &work);
   AddSynth(app, &work);
+  AddCache(app, &work);
   AddDoctor(app, &work);
   AddBench(app, &work);
   AddTokenize(app, &work);

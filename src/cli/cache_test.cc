@@ -1,0 +1,85 @@
+// `hadal cache` on a folder with states of two texts.
+#include <filesystem>
+#include <fstream>
+
+#include "base/json.h"
+#include "cache/stored_texts_test.h"
+#include "cli/call_test.h"
+
+namespace hadal::cli {
+namespace {
+
+class CacheCommand : public ::testing::Test {
+ protected:
+  CacheCommand() {
+    cache::StoredTexts texts(path_);
+    cache::Tokens text(1500, 7);
+    HADAL_CHECK(texts.Write(text).ok());
+    text.resize(1600, 8);
+    HADAL_CHECK(texts.Write(text).ok());
+    for (const cache::Segment& segment : texts.store().All())
+      files_.push_back(texts.store().PathOf(segment.name));
+  }
+  testing::TempFolder folder_;
+  const std::string path_ = folder_.File("c");
+  std::vector<std::string> files_;
+};
+
+TEST_F(CacheCommand, SaysWhatThereIs) {
+  const Outcome list = Call({"cache", "ls", path_});
+  EXPECT_EQ(list.code, 0) << list.errors;
+  EXPECT_NE(list.out.find("1,500"), std::string::npos) << list.out;
+  EXPECT_NE(list.out.find("1,600"), std::string::npos);
+  const Json states = ParseJson(Call({"cache", "ls", "--json", path_}).out).value();
+  EXPECT_EQ(states.AsArray()->size(), 2u);
+  const Json stats = ParseJson(Call({"cache", "stats", "--json", path_}).out).value();
+  std::uint64_t bytes = 0;
+  for (const std::string& file : files_) bytes += std::filesystem::file_size(file);
+  EXPECT_EQ(stats.Find("all")->Find("bytes")->AsUnsigned(), bytes);
+  EXPECT_EQ(stats.Find("models")->Find("test")->Find("states")->AsUnsigned(), 2u);
+  EXPECT_NE(Call({"cache", "stats", path_}).out.find("test"), std::string::npos);
+}
+
+TEST_F(CacheCommand, VerifyFindsAndRemovesWhatIsBroken) {
+  Outcome verified = Call({"cache", "verify", path_});
+  EXPECT_EQ(verified.code, 0) << verified.errors;
+  EXPECT_NE(verified.out.find("0 broken, 0 files"), std::string::npos) << verified.out;
+  std::fstream(files_[0], std::ios::in | std::ios::out | std::ios::binary).seekp(200) << "damage";
+  std::ofstream(path_ + "/segments/" + files_[1].substr(files_[1].size() - 32, 2) +
+                "/00000000000000000000000000000001")
+      << "litter";
+  verified = Call({"cache", "verify", path_});
+  EXPECT_EQ(verified.code, 1);
+  EXPECT_NE(verified.out.find(files_[0] + ": "), std::string::npos) << verified.out;
+  EXPECT_NE(verified.out.find("1 broken, 1 files"), std::string::npos) << verified.out;
+  EXPECT_NE(verified.errors.find("1 of "), std::string::npos) << verified.errors;
+  EXPECT_EQ(Call({"cache", "verify", path_}).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(files_[0]));
+}
+
+TEST_F(CacheCommand, RemovesWhatIsNamed) {
+  EXPECT_EQ(Call({"cache", "rm", path_}).code, 1);
+  EXPECT_NE(Call({"cache", "rm", "--model", "other", path_}).out.find("removed 0 of "),
+            std::string::npos);
+  EXPECT_NE(Call({"cache", "rm", "--unused", "1", path_}).out.find("removed 0 of "),
+            std::string::npos);
+  EXPECT_EQ(Call({"cache", "rm", "--all", path_}).code, 0);
+  for (const std::string& file : files_) EXPECT_FALSE(std::filesystem::exists(file)) << file;
+  EXPECT_NE(Call({"cache", "verify", path_}).out.find("0 segments"), std::string::npos);
+}
+
+TEST_F(CacheCommand, AFolderThatIsNoneIsSaidAndLeftAlone) {
+  const Outcome none = Call({"cache", "ls", folder_.File("none")});
+  EXPECT_EQ(none.code, 1);
+  EXPECT_NE(none.errors.find(folder_.File("none") + ": found no index.db"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("none")));
+  std::filesystem::create_directory(folder_.File("other"));
+  std::ofstream(folder_.File("other/index.db")) << "somebody else's, and longer than a header is, "
+                                                   "so that nobody takes it for an empty file";
+  const std::string before = io::ReadFile(folder_.File("other/index.db")).value();
+  EXPECT_EQ(Call({"cache", "rm", "--all", folder_.File("other")}).code, 1);
+  EXPECT_EQ(io::ReadFile(folder_.File("other/index.db")).value(), before);
+}
+
+}  // namespace
+}  // namespace hadal::cli
