@@ -93,6 +93,11 @@ void AddBench(Command app, Work* work) {
   list("--prefill-depth", &bench.prefill_depth, 0, "tokens before the prompt (default: 0)");
   list("--prefix", &bench.prefix, cache::PrefixCache::kLeastTokens,
        "prompt lengths to go on from kept states of (default: none)");
+  sub.AddOption("--prefix-dir", bench.prefix_folder,
+                "a folder, as --cache-dir's, where the states of --prefix are written, read back "
+                "and removed")
+      .Check(NotEmpty())
+      .Needs(sub.Find("--prefix"));
   const Option depth = list("--depth", &bench.depth, 0,
                             "tokens of context to decode at (default: 0,4K,32K,128K,512K,1M)");
   sub.AddOption("--threads", bench.threads, "numbers of threads (default: all processors)")

@@ -23,12 +23,18 @@ Table PrefillTable(const BenchReport& report) {
 }
 
 Table PrefixTable(const BenchReport& report) {
-  Table table({">prompt", ">threads", ">read, ms", ">kept, ms", ">min", ">max", ">gain", ">state"});
+  Table table({">prompt", ">threads", ">read, ms", ">kept, ms", ">min", ">max", ">gain", ">state",
+               ">restored, ms", ">from disk, ms", ">written, ms", ">on disk"});
+  const auto of_disk = [](const PrefixFigure& f, double seconds) {
+    return f.disk_bytes == 0 ? std::string("-") : Number(1e3 * seconds);
+  };
   for (const PrefixFigure& f : report.prefix)
     table.Row({FormatCount(f.tokens), std::to_string(f.threads), Number(1e3 * f.read_seconds),
                Number(1e3 * f.kept_seconds.median), Number(1e3 * f.kept_seconds.min),
                Number(1e3 * f.kept_seconds.max), fmt::format("{:.0f}x", f.gain()),
-               FormatBytes(f.state_bytes)});
+               FormatBytes(f.state_bytes), of_disk(f, f.restored_seconds.median),
+               of_disk(f, f.cold_seconds.median), of_disk(f, f.written_seconds),
+               f.disk_bytes == 0 ? "-" : FormatBytes(f.disk_bytes)});
   return table;
 }
 
@@ -182,7 +188,11 @@ Json BenchJson(const BenchReport& report) {
                                        {"kept_seconds", f.kept_seconds.median},
                                        {"samples", Rates(f.kept_seconds)},
                                        {"gain", f.gain()},
-                                       {"state_bytes", f.state_bytes}}));
+                                       {"state_bytes", f.state_bytes},
+                                       {"disk_bytes", f.disk_bytes},
+                                       {"written_seconds", f.written_seconds},
+                                       {"restored_seconds", f.restored_seconds.median},
+                                       {"cold_seconds", f.cold_seconds.median}}));
   for (const DecodeFigure& f : report.decode)
     decode.push_back(Json::MakeObject({{"depth", f.depth},
                                        {"threads", std::uint64_t{f.threads}},

@@ -38,6 +38,11 @@ struct PrefixFigure {
   double read_seconds = 0;             // once
   machine::Samples kept_seconds = {};  // finding and forking the state, and reading the last token
   std::uint64_t state_bytes = 0;       // that are kept
+  // The same state from a folder of segments (cache/disk_prefixes.h); no bytes: not measured.
+  std::uint64_t disk_bytes = 0;
+  double written_seconds = 0;              // once, flushed to disk
+  machine::Samples restored_seconds = {};  // with the last token, the files in the system's memory
+  machine::Samples cold_seconds = {};      // .. and on the disk alone
   double gain() const { return read_seconds / kept_seconds.median; }
 };
 

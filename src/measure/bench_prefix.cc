@@ -2,12 +2,15 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "cache/disk_prefixes.h"
 #include "cache/prefix_cache.h"
+#include "io/input_file.h"
 #include "measure/bench_memory.h"
 
 namespace hadal::measure {
@@ -24,6 +27,83 @@ Result<double> TimeKept(BenchSession& session, cache::PrefixCache& cache,
   const double seconds = clock.seconds();
   HADAL_TRY(const double reading, session.TimeText(*taken, text));
   return seconds + reading;
+}
+
+// A folder's segments of one run of this, which go with it.
+class Stored {
+ public:
+  static Result<Stored> Write(const std::string& folder, const cache::Sequence& sequence,
+                              std::span<const std::int32_t> text, PrefixFigure* figure) {
+    std::string note;
+    HADAL_TRY(cache::SegmentStore store, cache::SegmentStore::Open(folder, true, &note));
+    Stored stored(std::move(store));
+    cache::WriterFigures written;
+    const Stopwatch clock;
+    HADAL_TRY_STATUS(cache::WriteSegments(stored.store_, stored.model_, kName, 0, text, sequence,
+                                          true, cache::Pool::kUnlimited, &written));
+    figure->written_seconds = clock.seconds();
+    figure->disk_bytes = written.bytes;
+    return stored;
+  }
+  Stored(Stored&&) = default;
+  Stored& operator=(Stored&&) = delete;
+  ~Stored() {
+    std::vector<io::Digest> names;
+    for (const cache::Segment& segment : store_.All())
+      if (segment.model == kName) names.push_back(segment.name);
+    static_cast<void>(store_.Remove(names));
+  }
+
+  // Seconds until the logits behind the text's last token.
+  Result<double> Time(BenchSession& session, std::span<const std::int32_t> text, bool cold) {
+    if (cold) HADAL_TRY_STATUS(ForgetFiles());
+    std::string note;
+    HADAL_TRY(cache::SegmentStore reading, cache::SegmentStore::Open(store_.folder(), true, &note));
+    HADAL_TRY(cache::SegmentStore writing, cache::SegmentStore::Open(store_.folder(), true, &note));
+    const auto pool = std::make_shared<cache::Pool>(session.subject().layout);
+    HADAL_TRY(const std::unique_ptr<cache::DiskPrefixes> disk,
+              cache::DiskPrefixes::Open(
+                  std::move(reading), std::move(writing), model_, pool->layout(),
+                  {.folder = store_.folder(), .limit_bytes = cache::Pool::kUnlimited}));
+    const Stopwatch clock;
+    const cache::DiskPrefixes::Match found = disk->Find(0, text, 0);
+    if (!found.state) return Fail(Code::kNotFound, "{}: what was written is gone", store_.folder());
+    HADAL_TRY(cache::Sequence sequence, disk->Restore(found, 0, text, pool));
+    const double seconds = clock.seconds();
+    HADAL_TRY(const double reading_last, session.TimeText(sequence, text));
+    return seconds + reading_last;
+  }
+
+ private:
+  static constexpr const char* kName = "hadal bench";
+
+  explicit Stored(cache::SegmentStore store) : store_(std::move(store)) {}
+  Status ForgetFiles() {
+    for (const cache::Segment& segment : store_.All()) {
+      HADAL_TRY(const io::InputFile file, io::InputFile::Open(store_.PathOf(segment.name)));
+      file.Forget();
+    }
+    return Unit{};
+  }
+
+  cache::SegmentStore store_;
+  io::Digest model_ = io::Digester().Add(kName).Get();  // nobody's: its texts are drawn
+};
+
+Status MeasureDisk(BenchSession& session, const cache::Sequence& sequence,
+                   std::span<const std::int32_t> text, PrefixFigure* figure) {
+  const BenchOptions& options = session.subject().options;
+  if (options.prefix_folder.empty()) return Unit{};
+  HADAL_TRY(Stored stored, Stored::Write(options.prefix_folder, sequence, text, figure));
+  for (const bool cold : {false, true}) {
+    std::vector<double> seconds(options.repeat);
+    for (double& sample : seconds) {
+      HADAL_TRY(sample, stored.Time(session, text, cold));
+    }
+    (cold ? figure->cold_seconds : figure->restored_seconds) =
+        machine::Samples::Of(std::move(seconds));
+  }
+  return Unit{};
 }
 
 }  // namespace
@@ -55,6 +135,7 @@ Status MeasurePrefix(BenchSession& session, std::uint64_t tokens, BenchReport& r
     HADAL_TRY(sample, TimeKept(session, cache, text));
   }
   figure.kept_seconds = machine::Samples::Of(std::move(seconds));
+  HADAL_TRY_STATUS(MeasureDisk(session, sequence, text, &figure));
   report.prefix.push_back(figure);
   return Unit{};
 }
