@@ -61,8 +61,17 @@ NonFinite FindNonFinite(const std::string& name, const io::TensorView& tensor) {
     case DType::kF32:
       Search<std::uint32_t>(tensor, 0x7F800000u, &found);
       break;
+    case DType::kF64:
+      Search<std::uint64_t>(tensor, 0x7FF0000000000000u, &found);
+      break;
     case DType::kBF16:
       Search<std::uint16_t>(tensor, 0x7F80u, &found);
+      break;
+    case DType::kF16:
+      Search<std::uint16_t>(tensor, 0x7C00u, &found);
+      break;
+    case DType::kF8E5M2:
+      Search<std::uint8_t>(tensor, 0x7Cu, &found);
       break;
     case DType::kF8E4M3:
       Search<std::uint8_t>(tensor, 0x7Fu, &found);
@@ -70,7 +79,7 @@ NonFinite FindNonFinite(const std::string& name, const io::TensorView& tensor) {
     case DType::kF8E8M0:
       Search<std::uint8_t>(tensor, 0xFFu, &found);
       break;
-    default:
+    default:  // integers, and formats without a code for it
       break;
   }
   return found;

@@ -1,6 +1,6 @@
-// Numbers of a checkpoint that are not finite: NaN and infinity in F32 and BF16, NaN codes of E4M3
-// weights and of E8M0 scales. Computing with them is wrong without a word (docs/numerics.md), so
-// who wants to know reads every byte once.
+// Numbers of a checkpoint that are not finite: NaN and infinity in F64, F32, BF16, F16 and E5M2,
+// NaN codes of E4M3 weights and of E8M0 scales. Computing with them is wrong without a word
+// (docs/numerics.md), so who wants to know reads every byte once.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -23,7 +23,7 @@ struct NonFinite {
 // One line: where, and how many more.
 std::string Describe(const NonFinite& found);
 
-// Of one tensor; count 0: none. Formats of integers have none.
+// Of one tensor; count 0: none. Formats of integers have none, nor FP4 and FP6.
 NonFinite FindNonFinite(const std::string& name, const io::TensorView& tensor);
 
 // Of all tensors, by name. kCancelled: `cancel` was set meanwhile.

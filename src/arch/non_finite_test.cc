@@ -19,6 +19,9 @@ TEST(NonFinite, FindsEveryKindAndItsPlace) {
   const NonFinite floats = Find<float>(DType::kF32, {2, 2}, {1, -inf, 0, std::nanf("")});
   EXPECT_EQ(floats.first, (std::vector<TensorShape>{{0, 1}, {1, 1}}));
   EXPECT_EQ(Find<std::uint16_t>(DType::kBF16, {4}, {0x7F7F, 0x7F80, 0xFFC0, 0}).count, 2u);
+  EXPECT_EQ(Find<std::uint16_t>(DType::kF16, {4}, {0x7BFF, 0x7C00, 0xFC01, 0x7800}).count, 2u);
+  EXPECT_EQ(Find<double>(DType::kF64, {3}, {1e308, double{inf}, std::nan("")}).count, 2u);
+  EXPECT_EQ(Find<std::uint8_t>(DType::kF8E5M2, {4}, {0x7B, 0x7C, 0xFF, 0xFB}).count, 2u);
   EXPECT_EQ(Find<std::uint8_t>(DType::kF8E4M3, {4}, {0x7E, 0x7F, 0xFF, 0xFE}).count, 2u);
   EXPECT_EQ(Find<std::uint8_t>(DType::kF8E8M0, {3}, {0, 254, 255}).count, 1u);
   EXPECT_EQ(Find<std::uint8_t>(DType::kI8, {2}, {0x7F, 0xFF}).count, 0u);  // packed FP4 has none
