@@ -42,8 +42,9 @@ TEST(GenerationConfig, ReadsOneEndOrSeveral) {
 TEST(GenerationConfig, NamesWhatItPassesOver) {
   const GenerationConfig c = Read(
       R"({"num_beams": 4, "typical_p": null, "renormalize_logits": false,
-          "suppress_tokens": [1]})");
-  EXPECT_EQ(c.passed_over, (std::vector<std::string>{"num_beams 4", "suppress_tokens"}));
+          "suppress_tokens": [1], "max_length": 4096, "max_new_tokens": null})");
+  EXPECT_EQ(c.passed_over,
+            (std::vector<std::string>{"num_beams 4", "suppress_tokens", "max_length 4096"}));
 }
 
 TEST(GenerationConfig, RefusesWhatMakesNoSense) {
