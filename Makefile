@@ -22,8 +22,8 @@ TSAN_TESTS := base engine
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: help build run test bench evidence-v32 train-deps format check tidy asan tsan clang \
-  test-aarch64 fuzz deb install clean deps-engine links
+.PHONY: help build run test bench evidence-v32 train-deps format check cold-run tidy asan tsan \
+  clang test-aarch64 fuzz deb install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -82,6 +82,10 @@ check:  ## what CI checks besides tests; clang-tidy of what changed
 	tools/check_docs.py
 	@test -e $(RELEASE)/build.ninja || cmake --preset release $(TORCH)
 	tools/check_tidy.py $(RELEASE) --changed
+
+cold-run:  ## how long `make run` takes in a fresh clone, with a cold compiler cache; has a limit
+	@$(DEPS) engine
+	tools/check_cold_run.py
 
 tidy:  ## clang-tidy of everything, tests and trainer too: half an hour and more
 	@$(DEPS) engine test train check

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Tries each check of tools/ on deliberate violations: a check that cannot fail checks nothing."""
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -376,6 +377,39 @@ class Tidy(CheckTest):
         code, output = self.run_tool("check_tidy.py", self.root)
         self.assertEqual(code, 1)
         self.assertIn("configure the build first", output)
+
+
+class ColdRun(CheckTest):
+    def run_in(self, recipe, *arguments):
+        self.write("Makefile", f"run:\n\t@{recipe}\n")
+        git = ["git", "-C", str(self.root), "-c", "user.name=a", "-c", "user.email=a@b"]
+        for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "a"]):
+            subprocess.run(git + command, check=True)
+        return self.run_tool("check_cold_run.py", self.root, *arguments)
+
+    def test_fails_beyond_its_limit(self):
+        work = "python3 -c 'sum(range(10**7))'"
+        self.assertEqual(self.run_in(work, "--seconds", "600")[0], 0)
+        code, output = self.run_in(f"{work} # again", "--seconds", "0.01")
+        self.assertEqual(code, 1)
+        self.assertIn("at most 0; ", output)
+        self.assertIn("too slow", output)
+
+    def test_fails_with_the_build(self):
+        self.assertIn("`make run` failed", self.run_in("false")[1])
+
+    def test_without_the_compiler_cache(self):
+        self.assertEqual(self.run_in('test "$$CCACHE_DISABLE" = 1')[0], 0)
+
+
+class Budget(CheckTest):
+    def test_ci_ends_beyond_its_time(self):
+        command = [str(TOOLS.parent / ".ci" / "run")]
+        environment = dict(os.environ, CI_SECONDS="0")
+        ran = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn("ci: OUT OF TIME before 'install': 0 of 0 seconds\n", ran.stdout)
+        self.assertTrue(ran.stdout.endswith("ci: FAILED in step 'install'\n"), ran.stdout)
 
 
 class InstallDeps(CheckTest):
