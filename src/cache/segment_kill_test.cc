@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <set>
 
 #include "cache/stored_texts_test.h"
@@ -69,6 +70,16 @@ void ExpectStored(DiskPrefixes& disk, const std::shared_ptr<Pool>& pool, std::ui
   EXPECT_TRUE(SameState(*got, want)) << of;
 }
 
+// What the index names is whole, whoever is at work: nothing is ever removed here.
+void ExpectWhole(const std::string& path) {
+  StoredTexts texts(path);
+  for (const Segment& segment : texts.store().All()) {
+    const std::string file = texts.store().PathOf(segment.name);
+    std::error_code problem;
+    EXPECT_EQ(std::filesystem::file_size(file, problem), segment.bytes) << file;
+  }
+}
+
 void KillMany(int kills, std::uint64_t seed) {
   const testing::TempFolder folder;
   const std::string path = folder.File("c");
@@ -85,6 +96,7 @@ void KillMany(int kills, std::uint64_t seed) {
       const std::vector<std::uint32_t> reported = writer->Kill();
       ++done;
       stored.insert(reported.begin(), reported.end());
+      ExpectWhole(path);
       // Opened, and its litter removed, while the other one may be at work.
       std::vector<std::string> notes;
       const auto disk = OpenPrefixes(path, &notes);
