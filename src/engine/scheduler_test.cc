@@ -229,23 +229,24 @@ TEST_F(SchedulerTest, StatesThatWereHandedOverCount) {
 // Who was stopped and goes on holds memory that the one before it in the queue waits for.
 TEST_F(SchedulerTest, AStateThatComesBackGoesFirst) {
   const Heard alone = Run(Reading(60, 40));
-  options_.state_bytes = StateBytes(100);
+  options_.state_bytes = StateBytes(100) * 2;
   Make();
-  Heard stopped, other, rest;
+  Heard stopped, runs, waits, rest;
   const RequestId id = Add(Reading(60, 40), &stopped);
   while (stopped.ids.size() < 3) scheduler_->Step();
   scheduler_->Cancel(id);
   scheduler_->Step();
   ASSERT_TRUE(stopped.end && stopped.end->state);
-  Add(Reading(60, 40), &other);
-  EXPECT_EQ(scheduler_->Step().waiting, 1u);
+  Add(Reading(60, 40), &runs);
+  Add(Reading(60, 40), &waits);
+  EXPECT_EQ(scheduler_->Step().running, 1u);
   Add(GoingOn(Reading(60, 40), &*stopped.end), &rest);
+  const StepReport report = scheduler_->Step();
+  EXPECT_EQ(report.running, 2u);
+  EXPECT_EQ(report.waiting, 1u);
   for (int step = 0; !rest.end && step < 1000; ++step) scheduler_->Step();
   ASSERT_TRUE(rest.end);
   EXPECT_EQ(rest.ids, alone.ids);
-  rest.end->state.reset();
-  for (int step = 0; !other.end && step < 1000; ++step) scheduler_->Step();
-  EXPECT_TRUE(other.end);
 }
 
 // Who was stopped and wants all the memory does not fit beside another one's state, which waits
