@@ -22,8 +22,8 @@ TSAN_TESTS := base engine
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: help build run test bench evidence-v32 train-deps format check cold-run tidy asan tsan \
-  clang test-aarch64 fuzz deb install clean deps-engine links
+.PHONY: help build run test bench evidence-attention evidence-v32 train-deps format check cold-run \
+  tidy asan tsan clang test-aarch64 fuzz deb install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -56,6 +56,10 @@ bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
 	  echo "== $$bench"; $(RELEASE)/bench/$$bench $(BENCH_FLAGS); done
 	@echo "== hadal bench"; build/hadal bench $(HADAL_BENCH)
 
+evidence-attention: build  ## measure kinds of attention over depth, and draw docs/evidence.md
+	tools/evidence_engine.py --program build/hadal
+	tools/evidence.py
+
 evidence-v32: build  ## measure DeepSeek-V3.2 beside V4: the tables of docs/evidence.md
 	@$(DEPS) test
 	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
@@ -80,6 +84,7 @@ check:  ## what CI checks besides tests; clang-tidy of what changed
 	tools/check_format.sh
 	tools/check_lines.py
 	tools/check_docs.py
+	tools/evidence.py --check
 	@test -e $(RELEASE)/build.ninja || cmake --preset release $(TORCH)
 	tools/check_tidy.py $(RELEASE) --changed
 

@@ -419,5 +419,43 @@ class InstallDeps(CheckTest):
         self.assertIn("unknown group 'engines'", output)
 
 
+class Evidence(CheckTest):
+    def make(self):
+        lines = ["attention,depth,state_bytes,operations,ms,ms_low,ms_high"]
+        for attention, ms in (("hybrid", 0.5), ("full", 2.0)):
+            for depth, middle in ((0, ms), (4096, 2 * ms)):
+                counted = f"{attention},{depth},{1000 + depth},{2 * depth + 1}"
+                lines.append(f"{counted},{middle},{ms / 2},{ms * 4}")
+        self.write("experiments/attention/results/engine.csv", "\n".join(lines) + "\n")
+        self.page = self.write("docs/evidence.md",
+                               "# E\n<!-- evidence attention-engine -->\n<!-- end -->\nafter\n")
+
+    def draw(self, *flags):
+        return self.run_tool("evidence.py", "--results", self.root / "experiments", "--docs",
+                             self.root / "docs", *flags)
+
+    def test_tables_and_figures_come_from_the_csvs(self):
+        self.make()
+        self.assertEqual(self.draw("--check")[0], 1, "nothing is drawn yet")
+        self.assertEqual(self.draw()[0], 0)
+        text = self.page.read_text()
+        self.assertIn("| full | 4,096 | 5,096 | 8,193 | 4.00 (1.00 to 8.00) |\n", text)
+        self.assertIn("![Time of a token in the engine over depth](evidence/attention-engine.svg)",
+                      text)
+        self.assertTrue(text.endswith("<!-- end -->\nafter\n"))
+        svg = (self.root / "docs/evidence/attention-engine.svg").read_text()
+        self.assertEqual(svg.count("<polygon"), 2, "a band each")
+        self.assertNotIn("nan", svg)
+        self.assertEqual(self.draw("--check"), (0, ""))
+
+    def test_a_document_that_was_changed_by_hand_is_found(self):
+        self.make()
+        self.draw()
+        self.page.write_text(self.page.read_text().replace("8,193", "8,192"))
+        code, output = self.draw("--check")
+        self.assertEqual(code, 1)
+        self.assertIn("docs/evidence.md: is not what the CSVs give", output)
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[1:]])
