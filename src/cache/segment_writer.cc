@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/exceptions.h"
 #include "cache/state_file.h"
 
 namespace hadal::cache {
@@ -181,9 +182,11 @@ void SegmentWriter::Loop() {
 }
 
 void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
-  const Status done = job.state ? WriteSegments(store_, model_, model_name_, job.scope, job.text,
-                                                *job.state, job.with_state, limit_bytes_, figures)
-                                : store_.Touch(job.used);
+  const Status done = Caught([&] {
+    if (!job.state) return store_.Touch(job.used);
+    return WriteSegments(store_, model_, model_name_, job.scope, job.text, *job.state,
+                         job.with_state, limit_bytes_, figures);
+  });
   if (done.ok()) return;
   // One line: whoever has no room on the disk need not read it for every state.
   if (figures->failed++ == 0 && on_note_)
