@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "cache/state_file.h"
 #include "cache/stored_texts_test.h"
 #include "io/file.h"
 
@@ -177,6 +178,31 @@ TEST_F(DiskPrefixesTest, OneFileInAnothersPlaceIsFoundOut) {
                 fs::copy_options::overwrite_existing);
   EXPECT_EQ(Restored(*OpenPrefixes(path_), Longer(one)), 0u);
   EXPECT_EQ(Restored(*OpenPrefixes(path_), Longer(other)), 1024u);
+}
+
+// As if the digests of two texts were the same: what was stored is the other one's.
+TEST_F(DiskPrefixesTest, TheTokensThemselvesAreCompared) {
+  StoredTexts texts(path_);
+  const Tokens one(1024, 7), other(1024, 8);
+  ASSERT_TRUE(texts.Write(one).ok());
+  const io::Digest name = TextChain(kTestModel, 0, one).AtPage(8);
+  const Sequence state = StateOf(pool_, other);
+  const std::string_view note(reinterpret_cast<const char*>(other.data()),
+                              other.size() * sizeof(other[0]));
+  const StateFileHeader header{.owner = name.low,
+                               .done = {.tokens = 1024},
+                               .page_bytes = Layout().page_bytes,
+                               .pages = 8,
+                               .note_bytes = note.size()};
+  const Segment segment{
+      .name = name, .parent = {}, .done = header.done, .bytes = StateFileBytes(header)};
+  const auto write = [&](io::AtomicFile* file) {
+    return WriteStateFile(header, {}, note, state.state().pages, file);
+  };
+  ASSERT_TRUE(texts.store().Put(segment, write, std::uint64_t{1} << 40).ok());
+  const auto disk = OpenPrefixes(path_);
+  EXPECT_EQ(Restored(*disk, Longer(one)), 0u);
+  EXPECT_EQ(disk->figures().broken, 1u);
 }
 
 TEST_F(DiskPrefixesTest, TheLeastRecentlyUsedGoesAndChildrenBeforeParents) {
