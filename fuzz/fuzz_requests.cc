@@ -45,8 +45,7 @@ ApiStatus Read(Api& api, std::uint8_t which, const std::string& text) {
       break;
     }
     case 1: {
-      HADAL_TRY(MessagesRequest messages, ReadMessages(api, json, 0));
-      request = std::move(messages.chat);
+      HADAL_TRY(request, ReadMessages(api, json, 0));
       break;
     }
     default: {

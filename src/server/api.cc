@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/quote.h"
+#include "server/answer_json.h"
 
 namespace hadal::server {
 namespace {
@@ -70,6 +71,17 @@ void FailStream(EventStream* stream, const ApiError& error) {
   if (!stream->begun()) return Refuse(stream->exchange(), error);
   const HttpRequest& request = stream->exchange()->request();
   stream->DataLine(ErrorJson(error, ShapeOf(request.path), request.id));
+  stream->End();
+}
+
+void FinishChunks(EventStream* stream, Json head, bool include_usage,
+                  const std::vector<Answer>& answers) {
+  if (include_usage) {
+    head.Set("choices", Json::Array());
+    head.Set("usage", UsageJson(UsageOf(answers)));
+    stream->Data(head);
+  }
+  stream->DataLine("[DONE]");
   stream->End();
 }
 

@@ -65,6 +65,10 @@ std::int64_t UnixSeconds();
 // A stream that fails: an answer of its own if nothing has been sent, else an event, and the end.
 void FailStream(EventStream* stream, const ApiError& error);
 
+// The end of a stream of chunks: the usage in one of its own, if it is asked for, then [DONE].
+void FinishChunks(EventStream* stream, Json head, bool include_usage,
+                  const std::vector<Answer>& answers);
+
 // The sink of an answer that is sent whole.
 class WholeSink : public AnswerSink {
  public:

@@ -9,8 +9,6 @@
 namespace hadal::server {
 namespace {
 
-constexpr std::size_t kMostTokens = std::size_t{1} << 40;
-
 void ReadLogprobs(Fields* body, std::optional<std::size_t>* logprobs) {
   bool wanted = false;
   std::size_t top = 0;
@@ -46,7 +44,9 @@ ApiResult<ChatRequest> ReadChat(Api& api, Fields* body, std::uint64_t scope) {
     return ApiError{.status = 400, .message = parsed.error().what, .param = "messages"};
   request.messages = std::move(*parsed);
   if (const Json* tools = body->Find("tools"); tools != nullptr) {
-    HADAL_TRY(request.tools, chat::ParseTools(*tools));
+    auto read = chat::ParseTools(*tools);
+    if (!read.ok()) return ApiError{.status = 400, .message = read.error().what, .param = "tools"};
+    request.tools = std::move(*read);
   }
   request.tool_choice = ReadToolChoice(body);
   ReadParallelCalls(body, &request);

@@ -116,6 +116,14 @@ ToolChoice ReadToolChoice(Fields* body) {
   return {};
 }
 
+void ReadAnswering(const Api& api, Fields* body, const Thinking& defaults, ChatRequest* request) {
+  request->clamp_max_tokens = true;
+  request->thinking = ReadThinking(body, defaults);
+  request->sampling = ReadSampling(body, api.model);
+  request->sampling.choices = 1;
+  body->Flag("stream", &request->stream);
+}
+
 void ReadParallelCalls(Fields* body, ChatRequest* request) {
   body->Flag("parallel_tool_calls", &request->parallel_calls);
 }

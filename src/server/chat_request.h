@@ -42,6 +42,7 @@ struct ChatRequest {
   Sampling sampling = {};
   std::optional<std::size_t> max_tokens = {}, logprobs = {};
   bool clamp_max_tokens = false;  // to the room that there is
+  bool stream = false;
 };
 
 // What a request that says nothing of thinking gets: the model's name may say it.
@@ -52,6 +53,9 @@ AnswerFormat ReadFormat(Fields* body, std::string_view key);
 // "auto"|"none"|"required"|{"type": "function", "function": {"name"}} or {"type", "name"}.
 ToolChoice ReadToolChoice(Fields* body);
 
+// What the messages and responses APIs have in common, whose clients ask for fixed large numbers of
+// tokens: reasoning, sampling of one answer, and whether it streams.
+void ReadAnswering(const Api& api, Fields* body, const Thinking& defaults, ChatRequest* request);
 // "parallel_tool_calls".
 void ReadParallelCalls(Fields* body, ChatRequest* request);
 

@@ -136,14 +136,8 @@ class ChatStream : public AnswerSink {
   }
 
   void Finished(const std::vector<Answer>& answers) override {
-    if (options_.include_usage) {
-      Json chunk = Head("chat.completion.chunk", id_, created_, options_, model_);
-      chunk.Set("choices", Json::Array());
-      chunk.Set("usage", UsageJson(UsageOf(answers)));
-      stream_.Data(chunk);
-    }
-    stream_.DataLine("[DONE]");
-    stream_.End();
+    FinishChunks(&stream_, Head("chat.completion.chunk", id_, created_, options_, model_),
+                 options_.include_usage, answers);
   }
 
   void Failed(const ApiError& error) override { FailStream(&stream_, error); }

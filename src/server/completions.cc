@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::size_t kDefaultTokens = 16;  // of this API
 constexpr std::size_t kMostPrompts = 16;
-constexpr std::size_t kMostTokens = std::size_t{1} << 40;
 
 using Tokens = std::vector<std::int32_t>;
 
@@ -211,14 +210,7 @@ class CompletionStream : public AnswerSink {
     stream_.Data(chunk);
   }
   void Finished(const std::vector<Answer>& answers) override {
-    if (options_.include_usage) {
-      Json chunk = Head(id_, created_, options_, model_);
-      chunk.Set("choices", Json::Array());
-      chunk.Set("usage", UsageJson(UsageOf(answers)));
-      stream_.Data(chunk);
-    }
-    stream_.DataLine("[DONE]");
-    stream_.End();
+    FinishChunks(&stream_, Head(id_, created_, options_, model_), options_.include_usage, answers);
   }
   void Failed(const ApiError& error) override { FailStream(&stream_, error); }
   void Alive() override { stream_.Comment("keep-alive"); }

@@ -164,6 +164,11 @@ std::vector<std::string> Fields::Unknown() const {
   return unknown;
 }
 
+std::string TextIn(const Json& object, const char* key) {
+  const Json* field = object.Find(key);
+  return field == nullptr || field->AsString() == nullptr ? "" : *field->AsString();
+}
+
 ApiResult<Json> ParseBody(const std::string& body) {
   auto json = ParseJson(body);
   if (!json.ok())

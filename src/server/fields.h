@@ -68,6 +68,9 @@ class Fields {
   std::optional<ApiError> error_;
 };
 
+// An object's string; empty if there is none.
+std::string TextIn(const Json& object, const char* key);
+
 // The body of a request: a JSON object. 400 says what is wrong with it.
 ApiResult<Json> ParseBody(const std::string& body);
 

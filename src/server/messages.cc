@@ -176,12 +176,13 @@ class MessageStream : public AnswerSink {
 };
 
 ApiResult<Prepared> PrepareMessage(Api& api, const Json& json, const ExchangePtr& exchange) {
-  HADAL_TRY(MessagesRequest request, ReadMessages(api, json, api.keys.Scope(exchange->request())));
-  const std::string model = request.chat.model.empty() ? api.model.id() : request.chat.model;
-  HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request.chat)));
+  HADAL_TRY(ChatRequest request, ReadMessages(api, json, api.keys.Scope(exchange->request())));
+  const std::string model = request.model.empty() ? api.model.id() : request.model;
+  const bool stream = request.stream;
+  HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request)));
   const std::size_t prompt_tokens = generation.runs[0].engine.tokens.size();
   Prepared prepared{.generation = std::move(generation), .sink = {}};
-  if (request.stream)
+  if (stream)
     prepared.sink = std::make_unique<MessageStream>(model, prompt_tokens, exchange);
   else
     prepared.sink = std::make_unique<MessageWhole>(model, exchange);
@@ -189,8 +190,8 @@ ApiResult<Prepared> PrepareMessage(Api& api, const Json& json, const ExchangePtr
 }
 
 ApiResult<Json> CountTokens(Api& api, const Json& json) {
-  HADAL_TRY(MessagesRequest request, ReadMessages(api, json, 0));
-  HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request.chat));
+  HADAL_TRY(ChatRequest request, ReadMessages(api, json, 0));
+  HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request));
   return Json::MakeObject({{"input_tokens", std::uint64_t{tokens.size()}}});
 }
 

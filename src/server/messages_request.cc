@@ -8,21 +8,15 @@ namespace hadal::server {
 namespace {
 
 constexpr std::string_view kBillingHeader = "x-anthropic-billing-header:";
-constexpr std::size_t kMostTokens = std::size_t{1} << 40;
 constexpr std::size_t kMostStopSequences = 64;
-
-std::string TextOf(const Json& block, const char* key) {
-  const Json* field = block.Find(key);
-  return field == nullptr || field->AsString() == nullptr ? "" : *field->AsString();
-}
 
 // A block's text: "text", or a document that is text.
 ApiResult<std::string> BlockText(const Json& block, const std::string& place) {
-  const std::string type = TextOf(block, "type");
-  if (type == "text") return TextOf(block, "text");
+  const std::string type = TextIn(block, "type");
+  if (type == "text") return TextIn(block, "text");
   if (type == "document")
     if (const Json* source = block.Find("source"); source != nullptr)
-      if (TextOf(*source, "type") == "text") return TextOf(*source, "data");
+      if (TextIn(*source, "type") == "text") return TextIn(*source, "data");
   return BadField(place + ".type", "found {}, which this model cannot read", Quote(type));
 }
 
@@ -47,7 +41,7 @@ ApiResult<std::string> ContentText(const Json& content, const std::string& place
 class Conversation {
  public:
   ApiStatus Add(const Json& json, const std::string& place) {
-    const std::string role = TextOf(json, "role");
+    const std::string role = TextIn(json, "role");
     const Json* found = json.Find("content");
     const Json content = found == nullptr ? Json() : *found;
     if (role == "assistant") return AddAssistant(content, place + ".content");
@@ -72,9 +66,9 @@ class Conversation {
     for (const Json& block : *content.AsArray()) {
       const std::string inner = fmt::format("{}[{}]", place, number++);
       chat::Message message{.role = chat::Role::kUser};
-      if (TextOf(block, "type") == "tool_result") {
+      if (TextIn(block, "type") == "tool_result") {
         message.role = chat::Role::kTool;
-        message.tool_call_id = TextOf(block, "tool_use_id");
+        message.tool_call_id = TextIn(block, "tool_use_id");
         const Json* result = block.Find("content");
         HADAL_TRY(message.content,
                   ContentText(result == nullptr ? Json() : *result, inner + ".content"));
@@ -95,14 +89,14 @@ class Conversation {
     }
     std::size_t number = 0;
     for (const Json& block : *content.AsArray()) {
-      const std::string type = TextOf(block, "type");
+      const std::string type = TextIn(block, "type");
       const std::string inner = fmt::format("{}[{}]", place, number++);
       if (type == "thinking") {
-        message.reasoning += TextOf(block, "thinking");
+        message.reasoning += TextIn(block, "thinking");
       } else if (type == "tool_use") {
         const Json* input = block.Find("input");
         message.tool_calls.push_back(
-            {TextOf(block, "id"), TextOf(block, "name"), input == nullptr ? "{}" : input->Dump()});
+            {TextIn(block, "id"), TextIn(block, "name"), input == nullptr ? "{}" : input->Dump()});
       } else if (type != "redacted_thinking" && type != "server_tool_use") {
         HADAL_TRY(const std::string text, BlockText(block, inner));
         message.content += text;
@@ -143,7 +137,7 @@ ApiResult<std::vector<Json>> ReadTools(Fields* body) {
   std::size_t number = 0;
   for (const Json& tool : *field->AsArray()) {
     const std::string place = fmt::format("tools[{}]", number++);
-    const std::string type = TextOf(tool, "type"), name = TextOf(tool, "name");
+    const std::string type = TextIn(tool, "type"), name = TextIn(tool, "name");
     const Json* schema = tool.Find("input_schema");
     if (schema == nullptr && !type.empty() && type != "custom") continue;
     if (name.empty() || schema == nullptr)
@@ -165,11 +159,11 @@ ToolChoice ReadChoice(Fields* body, bool* parallel_calls) {
     fields->Flag("disable_parallel_tool_use", &one_call);
     *parallel_calls = !one_call;
   });
-  const std::string type = TextOf(*field, "type");
+  const std::string type = TextIn(*field, "type");
   if (type == "auto") return {ToolChoice::Kind::kAuto};
   if (type == "any") return {ToolChoice::Kind::kRequired};
   if (type == "none") return {ToolChoice::Kind::kNone};
-  if (type == "tool") return {ToolChoice::Kind::kNamed, TextOf(*field, "name")};
+  if (type == "tool") return {ToolChoice::Kind::kNamed, TextIn(*field, "name")};
   body->Fail("tool_choice", "type: found " + Quote(type) + ", expected auto, any, tool or none");
   return {};
 }
@@ -179,10 +173,10 @@ ApiResult<Thinking> Defaults(const Api& api, Fields* body, const std::string& mo
   HADAL_TRY(const ModelChoice choice, api.model.Choose(model));
   HADAL_TRY(Thinking defaults, DefaultThinking(api, model));
   const Json* thinking = body->Find("thinking");
-  const bool adaptive = thinking != nullptr && TextOf(*thinking, "type") == "adaptive";
+  const bool adaptive = thinking != nullptr && TextIn(*thinking, "type") == "adaptive";
   if (!adaptive) defaults.on = choice.thinking.value_or(false);
   if (const Json* config = body->Find("output_config"); config != nullptr) {
-    const std::string effort = TextOf(*config, "effort");
+    const std::string effort = TextIn(*config, "effort");
     defaults.max_effort = effort == "max" || effort == "xhigh";
   }
   return defaults;
@@ -198,30 +192,23 @@ AnswerFormat ReadOutputFormat(Fields* body) {
 
 }  // namespace
 
-ApiResult<MessagesRequest> ReadMessages(Api& api, const Json& json, std::uint64_t scope) {
+ApiResult<ChatRequest> ReadMessages(Api& api, const Json& json, std::uint64_t scope) {
   Fields body(json);
-  MessagesRequest request;
-  ChatRequest& chat = request.chat;
-  chat.api = "messages";
-  chat.scope = scope;
-  chat.clamp_max_tokens = true;
+  ChatRequest chat{.api = "messages", .scope = scope};
   body.Text("model", &chat.model);
   HADAL_TRY(const Thinking defaults, Defaults(api, &body, chat.model));
   HADAL_TRY(chat.messages, ReadConversation(&body));
   HADAL_TRY(chat.tools, ReadTools(&body));
   chat.tool_choice = ReadChoice(&body, &chat.parallel_calls);
   chat.format = ReadOutputFormat(&body);
-  chat.thinking = ReadThinking(&body, defaults);
-  chat.sampling = ReadSampling(&body, api.model);
-  chat.sampling.choices = 1;
+  ReadAnswering(api, &body, defaults, &chat);
   body.Texts("stop_sequences", kMostStopSequences, &chat.sampling.stop.texts);
   body.Count("max_tokens", {1, kMostTokens}, &chat.max_tokens);
-  body.Flag("stream", &request.stream);
   body.Pass({"cache_control", "container", "context_management", "mcp_servers", "betas",
              "inference_geo", "speed"});
   HADAL_TRY_STATUS(body.status());
   HADAL_TRY_STATUS(CheckUnknown(api, body));
-  return request;
+  return chat;
 }
 
 }  // namespace hadal::server

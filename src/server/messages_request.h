@@ -8,12 +8,6 @@
 
 namespace hadal::server {
 
-struct MessagesRequest {
-  ChatRequest chat;
-  bool stream = false;
-};
-
-// `whole`: the request is to be answered, not only counted.
-ApiResult<MessagesRequest> ReadMessages(Api& api, const Json& json, std::uint64_t scope);
+ApiResult<ChatRequest> ReadMessages(Api& api, const Json& json, std::uint64_t scope);
 
 }  // namespace hadal::server

@@ -29,10 +29,11 @@ ApiResult<Prepared> PrepareResponse(Api& api, const Json& json, const ExchangePt
                                                                    const Answer& answer) {
       api.responses.Keep(scope, id, WithAnswer(messages, answer));
     };
+  const bool stream = request.chat.stream;
   HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request.chat)));
   Prepared prepared{.generation = std::move(generation), .sink = {}};
-  prepared.sink = request.stream ? MakeResponseStream(api.model, std::move(options), exchange)
-                                 : MakeResponseWhole(api.model, std::move(options), exchange);
+  prepared.sink = stream ? MakeResponseStream(api.model, std::move(options), exchange)
+                         : MakeResponseWhole(api.model, std::move(options), exchange);
   return prepared;
 }
 

@@ -7,13 +7,6 @@
 namespace hadal::server {
 namespace {
 
-constexpr std::size_t kMostTokens = std::size_t{1} << 40;
-
-std::string TextOf(const Json& object, const char* key) {
-  const Json* field = object.Find(key);
-  return field == nullptr || field->AsString() == nullptr ? "" : *field->AsString();
-}
-
 // A string, or parts of text.
 ApiResult<std::string> PartsText(const Json* content, const std::string& place) {
   if (content == nullptr || content->is_null()) return std::string();
@@ -23,13 +16,13 @@ ApiResult<std::string> PartsText(const Json* content, const std::string& place) 
   std::string text;
   std::size_t number = 0;
   for (const Json& part : *content->AsArray()) {
-    const std::string type = TextOf(part, "type");
+    const std::string type = TextIn(part, "type");
     if (type != "input_text" && type != "output_text" && type != "text" && type != "refusal" &&
         type != "summary_text" && type != "reasoning_text")
       return BadField(fmt::format("{}[{}].type", place, number),
                       "found {}, which this model cannot read", Quote(type));
     if (number++ > 0) text += "\n\n";
-    text += TextOf(part, type == "refusal" ? "refusal" : "text");
+    text += TextIn(part, type == "refusal" ? "refusal" : "text");
   }
   return text;
 }
@@ -48,18 +41,18 @@ class Items {
   explicit Items(std::vector<chat::Message> before) : messages_(std::move(before)) {}
 
   ApiStatus Add(const Json& item, const std::string& place) {
-    std::string type = TextOf(item, "type");
+    std::string type = TextIn(item, "type");
     if (type.empty() && item.Find("role") != nullptr) type = "message";
     if (type == "message") return AddMessage(item, place);
     if (type == "reasoning") return AddReasoning(item, place);
     if (type == "function_call") {
       Reply().tool_calls.push_back(
-          {TextOf(item, "call_id"), TextOf(item, "name"), TextOf(item, "arguments")});
+          {TextIn(item, "call_id"), TextIn(item, "name"), TextIn(item, "arguments")});
       return Unit{};
     }
     if (type == "function_call_output") {
       chat::Message message{.role = chat::Role::kTool};
-      message.tool_call_id = TextOf(item, "call_id");
+      message.tool_call_id = TextIn(item, "call_id");
       HADAL_TRY(message.content, PartsText(item.Find("output"), place + ".output"));
       return Push(std::move(message));
     }
@@ -85,7 +78,7 @@ class Items {
   }
 
   ApiStatus AddMessage(const Json& item, const std::string& place) {
-    HADAL_TRY(const chat::Role role, RoleOf(TextOf(item, "role"), place));
+    HADAL_TRY(const chat::Role role, RoleOf(TextIn(item, "role"), place));
     HADAL_TRY(std::string text, PartsText(item.Find("content"), place + ".content"));
     if (role == chat::Role::kAssistant) {
       // After calls another turn begins.
@@ -157,8 +150,8 @@ ApiResult<std::vector<Json>> ReadTools(Fields* body) {
   std::size_t number = 0;
   for (const Json& tool : *field->AsArray()) {
     const std::string place = fmt::format("tools[{}]", number++);
-    if (TextOf(tool, "type") != "function") continue;
-    if (TextOf(tool, "name").empty()) return BadField(place + ".name", "found nothing");
+    if (TextIn(tool, "type") != "function") continue;
+    if (TextIn(tool, "name").empty()) return BadField(place + ".name", "found nothing");
     Json function = Json::MakeObject({});
     for (const char* key : {"name", "description", "parameters"})
       if (const Json* value = tool.Find(key); value != nullptr && !value->is_null())
@@ -214,7 +207,6 @@ ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, std::uint6
   ChatRequest& chat = request.chat;
   chat.api = "responses";
   chat.scope = scope;
-  chat.clamp_max_tokens = true;
   body.Text("model", &chat.model);
   HADAL_TRY(const Thinking defaults, DefaultThinking(api, chat.model));
   HADAL_TRY(chat.messages, ReadInput(api, &body, scope));
@@ -222,12 +214,9 @@ ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, std::uint6
   chat.tool_choice = ReadToolChoice(&body);
   ReadParallelCalls(&body, &chat);
   ReadText(&body, &chat.format);
-  chat.thinking = ReadThinking(&body, defaults);
-  chat.sampling = ReadSampling(&body, api.model);
-  chat.sampling.choices = 1;
+  ReadAnswering(api, &body, defaults, &chat);
   ReadLogprobs(&body, &request);
   body.Count("max_output_tokens", {1, kMostTokens}, &chat.max_tokens);
-  body.Flag("stream", &request.stream);
   body.Flag("store", &request.store);
   bool background = false;
   body.Flag("background", &background);

@@ -10,7 +10,7 @@ namespace hadal::server {
 
 struct ResponsesRequest {
   ChatRequest chat;
-  bool stream = false, store = true, logprobs = false;
+  bool store = true, logprobs = false;
   Json echoed = {};  // what the answer repeats of the request: an object
 };
 

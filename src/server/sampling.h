@@ -12,6 +12,7 @@
 namespace hadal::server {
 
 inline constexpr std::size_t kMostStops = 16, kMostChoices = 16, kMostTopLogprobs = 20;
+inline constexpr std::size_t kMostTokens = std::size_t{1} << 40;  // that may be asked for
 
 struct Sampling {
   engine::SampleOptions sample;

@@ -13,6 +13,8 @@ ApiResult<Json> Tokenize(Api& api, const Json& json) {
   bool special = false, parse_special = false, pieces = false;
   body.Text("prompt", &text);
   body.Text("content", &text);
+  if (body.Find("prompt") == nullptr && body.Find("content") == nullptr)
+    body.Fail("content", "found nothing, expected a string");
   body.Flag("add_special_tokens", &special);
   body.Flag("add_special", &special);
   body.Flag("parse_special", &parse_special);
