@@ -13,8 +13,9 @@ namespace hadal::cli {
 
 void AddDiskCacheFlags(Command app, engine::DiskCacheOptions* options) {
   app.AddOption("--cache-dir", options->folder,
-                "a folder where states of texts that were read outlive the program, for whoever "
-                "names it next; the model's weights are read once, whole, for their digest")
+                "a folder where states of texts that were read, and a server's calls of tools, "
+                "outlive the program, for whoever names it next; the model's weights are read "
+                "once, whole, for their digest")
       .Check(NotEmpty());
   app.AddOption("--cache-disk", options->limit_bytes,
                 "bytes of that folder; what was used longest ago goes (default: 100 GB)")

@@ -1,7 +1,10 @@
 #include "server/api_key.h"
 
 #include <fstream>
+#include <span>
 #include <sstream>
+
+#include "io/checksum.h"
 
 namespace hadal::server {
 namespace {
@@ -37,6 +40,8 @@ Result<ApiKeys> ApiKeys::Create(std::vector<std::string> keys) {
         return Fail(Code::kInvalid, "an API key holds a space or a character beyond ASCII");
   }
   ApiKeys out;
+  for (const std::string& key : keys)
+    out.scopes_.push_back(io::Checksum(std::as_bytes(std::span(key))) | 1);
   out.keys_ = std::move(keys);
   return out;
 }
@@ -45,7 +50,7 @@ std::uint64_t ApiKeys::Scope(const HttpRequest& request) const {
   const std::string_view found = KeyOf(request);
   std::uint64_t scope = 0;
   for (std::size_t i = 0; i < keys_.size(); ++i)  // all of them, also behind a match
-    if (SameSecret(found, keys_[i])) scope = i + 1;
+    if (SameSecret(found, keys_[i])) scope = scopes_[i];
   return scope;
 }
 

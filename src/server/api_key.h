@@ -18,11 +18,12 @@ class ApiKeys {
   bool required() const { return !keys_.empty(); }
   // `Authorization: Bearer KEY` or `x-api-key: KEY`. Always, where no keys are required.
   bool Allows(const HttpRequest& request) const;
-  // The key's number from 1, 0 if none: what limits and memory are scoped to. Keys are not kept.
+  // What limits and memory are scoped to: the same for a key in every run, 0 if there is none.
   std::uint64_t Scope(const HttpRequest& request) const;
 
  private:
   std::vector<std::string> keys_;
+  std::vector<std::uint64_t> scopes_;  // of the keys
 };
 
 // One key a line; blank lines and lines that begin with # are passed over.

@@ -130,7 +130,7 @@ void ReadParallelCalls(Fields* body, ChatRequest* request) {
 
 ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request) {
   if (request->messages.empty()) return BadField("messages", "found none");
-  api.tool_memory.Restore(request->scope, &request->messages);
+  api.tool_memory.Restore(CallsOwner(request->scope, request->messages), &request->messages);
   Offer(request);
   HADAL_TRY_STATUS(chat::CheckMessages(api.model.dialect(), request->messages));
   const chat::EncodeOptions options{.thinking = request->thinking.on,
@@ -188,7 +188,8 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
                                     request.tool_choice.kind == ToolChoice::Kind::kAuto,
                         .reasons = run.reasons,
                         .keep_tokens = request.logprobs || request.sampling.return_token_ids,
-                        .scope = request.scope};
+                        .scope = request.scope,
+                        .owner = CallsOwner(request.scope, request.messages)};
   for (std::size_t i = 0; i < request.sampling.choices; ++i) {
     generation.runs.push_back(run);
     generation.runs.back().engine.sample.choice = i;

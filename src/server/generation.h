@@ -20,6 +20,7 @@ struct Generation {
   bool reasons = false;      // its texts begin inside the reasoning
   bool keep_tokens = false;  // the answer holds them: logprobs, or ids, were asked for
   std::uint64_t scope = 0;   // of the client's key
+  std::uint64_t owner = 0;   // of its calls (tool_memory.h)
 };
 
 }  // namespace hadal::server

@@ -114,7 +114,7 @@ void Generations::Begin(Generation generation, std::unique_ptr<AnswerSink> sink,
   active->exchange = std::move(exchange);
   active->ended.id = active->id;
   active->ended.api = active->generation.api;
-  active->ended.scope = active->generation.scope;
+  active->ended.owner = active->generation.owner;
   active->ended.reasons = active->generation.reasons;
   active->ended.request_id = active->exchange->request().id;
   if (const ApiStatus started = StartRuns(*active); !started.ok()) {

@@ -35,7 +35,7 @@ struct GenerationLimits {
 // A generation that has ended, for metrics and logs.
 struct EndedGeneration {
   std::string id, api, request_id;
-  std::uint64_t scope = 0;
+  std::uint64_t owner = 0;  // of its calls
   bool reasons = false;
   std::vector<Answer> answers;
   bool failed = false, cancelled = false;

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::size_t kWorkers = 2;
 constexpr std::chrono::milliseconds kStopPeriod{100};
+constexpr std::size_t kMostToolBytes = std::size_t{256} << 20;  // of calls on disk
 
 HttpResponse JsonResponse(const Json& json) { return {.body = json.Dump() + "\n"}; }
 
@@ -86,6 +87,11 @@ Status Server::Impl::Open() {
                 "--api-key-file, or --insecure if everybody may use it",
                 options.listener.host);
   std::string note;
+  if (const std::string& folder = options.engine.disk.folder; !folder.empty()) {
+    HADAL_TRY(auto store, ToolStore::Open(folder, model->fingerprint(), kMostToolBytes, &note));
+    tool_memory.KeepIn(std::move(store));
+    if (!note.empty()) notes.push_back(std::exchange(note, {}));
+  }
   options.limits.parallel = options.engine.parallel;
   HADAL_TRY(engine, EngineThread::Start(
                         *model, options.engine,
@@ -175,7 +181,7 @@ void Server::Impl::OnAnswered(const AnsweredRequest& a) {
 void Server::Impl::OnEnded(const EndedGeneration& ended) {
   metrics->OnEnded(ended);
   for (const Answer& answer : ended.answers)
-    tool_memory.Remember(ended.scope, answer, ended.reasons);
+    tool_memory.Remember(ended.owner, answer, ended.reasons);
   const Usage usage = UsageOf(ended.answers);
   std::string prefix;
   for (const Answer& answer : ended.answers) {

@@ -1,6 +1,11 @@
 #include "server/tool_memory.h"
 
+#include <algorithm>
+#include <span>
+#include <string_view>
+
 #include "base/json.h"
+#include "io/checksum.h"
 
 namespace hadal::server {
 namespace {
@@ -22,48 +27,63 @@ bool SameCalls(const std::vector<AnswerCall>& sampled, const std::vector<chat::T
 
 }  // namespace
 
-void ToolMemory::Remember(std::uint64_t scope, const Answer& answer, bool thinking) {
+std::uint64_t CallsOwner(std::uint64_t scope, const std::vector<chat::Message>& messages) {
+  const auto first = std::ranges::find(messages, chat::Role::kUser, &chat::Message::role);
+  std::string_view text;  // no copy of it
+  if (first != messages.end()) text = first->content;
+  return io::Checksum(std::as_bytes(std::span(text.data(), text.size())), scope);
+}
+
+void ToolMemory::Remember(std::uint64_t owner, const Answer& answer, bool thinking) {
   if (answer.finish != Finish::kToolCalls || answer.end.reason != engine::FinishReason::kEos)
     return;
-  Turn turn{.keys = {},
-            .reasoning = answer.reasoning,
-            .content = answer.content,
-            .calls = answer.calls,
-            .tokens = answer.end.tokens,
-            .thinking = thinking};
-  turn.bytes = sizeof(Turn) + turn.reasoning.size() + turn.content.size() +
-               turn.tokens.size() * sizeof(std::int32_t);
-  for (const AnswerCall& call : turn.calls) {
-    turn.keys.emplace_back(scope, call.id);
-    turn.bytes += 4 * sizeof(Key) + 2 * call.id.size() + call.name.size() + call.arguments.size();
-  }
   const std::lock_guard lock(mutex_);
-  bytes_ += turn.bytes;
-  turns_.push_front(std::move(turn));
-  for (const Key& key : turns_.front().keys) by_call_[key] = turns_.begin();
-  while (bytes_ > max_bytes_ && !turns_.empty()) {
-    for (const Key& key : turns_.back().keys) by_call_.erase(key);
-    bytes_ -= turns_.back().bytes;
+  const ToolTurn& turn = Add(owner, {.reasoning = answer.reasoning,
+                                     .content = answer.content,
+                                     .calls = answer.calls,
+                                     .tokens = answer.end.tokens,
+                                     .thinking = thinking});
+  if (store_ != nullptr) store_->Keep(owner, turn);
+}
+
+const ToolTurn& ToolMemory::Add(std::uint64_t owner, ToolTurn turn) {
+  turns_.push_front({owner, std::move(turn)});
+  const ToolTurn& added = turns_.front().turn;
+  bytes_ += added.bytes();
+  for (const AnswerCall& call : added.calls) by_call_[{owner, call.id}] = turns_.begin();
+  while (bytes_ > max_bytes_ && turns_.size() > 1) {  // the newest stays until the next comes
+    const Kept& last = turns_.back();
+    for (const AnswerCall& call : last.turn.calls) by_call_.erase({last.owner, call.id});
+    bytes_ -= last.turn.bytes();
     turns_.pop_back();
   }
+  return added;
 }
 
-void ToolMemory::RestoreOne(std::uint64_t scope, chat::Message* message) {
-  const auto found = by_call_.find({scope, message->tool_calls.front().id});
-  if (found == by_call_.end()) return;
-  turns_.splice(turns_.begin(), turns_, found->second);
-  const Turn& turn = *found->second;
-  if (!SameCalls(turn.calls, message->tool_calls)) return;
-  if (message->reasoning.empty()) message->reasoning = turn.reasoning;
-  if (message->content != turn.content || message->reasoning != turn.reasoning) return;
-  message->sampled = turn.tokens;
-  message->sampled_thinking = turn.thinking;
+const ToolTurn* ToolMemory::Find(std::uint64_t owner, const std::string& call_id) {
+  const auto found = by_call_.find({owner, call_id});
+  if (found != by_call_.end()) {
+    turns_.splice(turns_.begin(), turns_, found->second);
+    return &turns_.front().turn;
+  }
+  if (store_ == nullptr) return nullptr;
+  auto stored = store_->Find(owner, call_id);
+  return stored ? &Add(owner, std::move(*stored)) : nullptr;
 }
 
-void ToolMemory::Restore(std::uint64_t scope, std::vector<chat::Message>* messages) {
+void ToolMemory::RestoreOne(std::uint64_t owner, chat::Message* message) {
+  const ToolTurn* turn = Find(owner, message->tool_calls.front().id);
+  if (turn == nullptr || !SameCalls(turn->calls, message->tool_calls)) return;
+  if (message->reasoning.empty()) message->reasoning = turn->reasoning;
+  if (message->content != turn->content || message->reasoning != turn->reasoning) return;
+  message->sampled = turn->tokens;
+  message->sampled_thinking = turn->thinking;
+}
+
+void ToolMemory::Restore(std::uint64_t owner, std::vector<chat::Message>* messages) {
   const std::lock_guard lock(mutex_);
   for (chat::Message& message : *messages)
-    if (!message.tool_calls.empty()) RestoreOne(scope, &message);
+    if (!message.tool_calls.empty()) RestoreOne(owner, &message);
 }
 
 std::size_t ToolMemory::bytes() const {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "server/test_server_test.h"
+#include "testing/temp_folder.h"
 
 namespace hadal::server {
 namespace {
@@ -169,6 +170,41 @@ TEST_F(ToolsTest, AConversationWithACallGoesOn) {
   EXPECT_EQ(Text(second, {"usage", "completion_tokens"}), "5");
   EXPECT_GT(*At(second, {"usage", "prompt_tokens"}).AsInt(),
             *At(first, {"usage", "total_tokens"}).AsInt());
+}
+
+// Another server, over the same folder, has the very tokens in its prompt, and the reasoning that
+// the client did not send back; one that has no folder encodes the call anew.
+TEST(Tools, CallsOutliveTheServer) {
+  const testing::TempFolder folder;
+  ServerOptions options = TestServer::OneThread();
+  options.engine.disk.folder = folder.File("cache");
+  const std::string fields = Tools(kOfChats) +
+                             R"(,"return_token_ids":true,"thinking":{"type":"enabled",
+                                "budget_tokens":6},"max_tokens":)";
+  const auto ask = [](const ServerOptions& with, const std::string& body) {
+    const TestServer server(with);
+    const Reply reply = server.Post("/v1/chat/completions", body);
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return reply.json();
+  };
+  const Json first = ask(options, Chat(fields + R"(400,"tool_choice":{"type":"function",
+                                    "function":{"name":"weather"}},"temperature":2,"seed":4)"));
+  Json::Array tokens = *At(first, {"prompt_token_ids"}).AsArray();
+  for (const Json& id : *At(first, {"choices", "0", "token_ids"}).AsArray()) tokens.push_back(id);
+  Json calling = Json::MakeObject({{"role", "assistant"}});
+  calling.Set("tool_calls", At(first, {"choices", "0", "message", "tool_calls"}));
+  const std::string next = fmt::format(
+      R"({{"messages":[{{"role":"user","content":"Tell me about a fox."}},{},
+           {{"role":"tool","tool_call_id":"{}","content":"sunny"}}],{}1}})",
+      calling.Dump(), Text(calling, {"tool_calls", "0", "id"}), fields);
+  const auto begins_so = [&](const Json& answer) {
+    const Json::Array& prompt = *At(answer, {"prompt_token_ids"}).AsArray();
+    return prompt.size() > tokens.size() &&
+           Json(Json::Array(prompt.begin(), prompt.begin() + std::ssize(tokens))).Dump() ==
+               Json(tokens).Dump();
+  };
+  EXPECT_TRUE(begins_so(ask(options, next)));
+  EXPECT_FALSE(begins_so(ask(TestServer::OneThread(), next)));
 }
 
 TEST_F(ToolsTest, WhatIsWrongIsNamed) {

@@ -1,0 +1,121 @@
+#include "server/tool_store.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "base/log.h"
+#include "io/system_error.h"
+
+namespace hadal::server {
+namespace {
+
+constexpr io::DatabaseKind kKind{
+    .id = 0x68646C74,  // "hdlt"
+    .version = 1,
+    .schema =
+        "CREATE TABLE turns(id INTEGER PRIMARY KEY, used INTEGER NOT NULL, bytes INTEGER NOT NULL,"
+        " body TEXT NOT NULL);"
+        "CREATE INDEX turns_by_use ON turns(used);"
+        "CREATE TABLE calls(owner TEXT NOT NULL, call TEXT NOT NULL, turn INTEGER NOT NULL,"
+        " PRIMARY KEY(owner, call)) WITHOUT ROWID;"
+        "CREATE INDEX calls_by_turn ON calls(turn)"};
+constexpr const char* kNextUse = "(SELECT coalesce(max(used), 0) + 1 FROM turns)";
+
+}  // namespace
+
+Result<std::unique_ptr<ToolStore>> ToolStore::Open(const std::string& folder,
+                                                   const std::string& model, std::size_t max_bytes,
+                                                   std::string* note) {
+  std::error_code problem;
+  std::filesystem::create_directories(std::filesystem::path(folder).parent_path(), problem);
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return io::SystemError(folder, "make");
+  HADAL_TRY(io::Database db, io::Database::Open(folder + "/tools.db", kKind, note));
+  auto store = std::unique_ptr<ToolStore>(new ToolStore(std::move(db), model, max_bytes));
+  io::Statement sum = store->db_.Prepare("SELECT coalesce(sum(bytes), 0) FROM turns");
+  if (sum.Step()) store->bytes_ = static_cast<std::size_t>(sum.Integer(0));
+  if (!store->Forget()) store->Failed();
+  return store;
+}
+
+ToolStore::ToolStore(io::Database db, std::string model, std::size_t max_bytes)
+    : db_(std::move(db)),
+      model_(std::move(model)),
+      max_bytes_(max_bytes),
+      insert_turn_(db_.Prepare(
+          fmt::format("INSERT INTO turns(used, bytes, body) VALUES({}, ?, ?)", kNextUse).c_str())),
+      insert_call_(db_.Prepare("INSERT OR REPLACE INTO calls(owner, call, turn) VALUES(?, ?, ?)")),
+      find_(db_.Prepare("SELECT turns.id, body FROM calls JOIN turns ON turns.id = turn"
+                        " WHERE owner = ? AND call = ?")),
+      use_(db_.Prepare(fmt::format("UPDATE turns SET used = {} WHERE id = ?", kNextUse).c_str())),
+      oldest_(db_.Prepare("SELECT id, bytes FROM turns ORDER BY used LIMIT 1")),
+      forget_calls_(db_.Prepare("DELETE FROM calls WHERE turn = ?")),
+      forget_turn_(db_.Prepare("DELETE FROM turns WHERE id = ?")) {}
+
+std::string ToolStore::OwnerText(std::uint64_t owner) const {
+  return fmt::format("{}:{:016x}", model_, owner);
+}
+
+void ToolStore::Keep(std::uint64_t owner, const ToolTurn& turn) {
+  const std::string body = ToolTurnJson(turn).Dump();
+  db_.Run("BEGIN IMMEDIATE");
+  if (Insert(OwnerText(owner), body, turn) && Forget() && db_.Run("COMMIT")) return;
+  db_.Run("ROLLBACK");
+  Failed();
+}
+
+bool ToolStore::Insert(const std::string& owner, const std::string& body, const ToolTurn& turn) {
+  insert_turn_.Reset();
+  insert_turn_.Bind(1, static_cast<std::int64_t>(body.size())).Bind(2, body).Step();
+  if (!insert_turn_.ok()) return false;
+  bytes_ += body.size();
+  const std::int64_t id = db_.last_id();
+  for (const AnswerCall& call : turn.calls) {
+    insert_call_.Reset();
+    insert_call_.Bind(1, owner).Bind(2, call.id).Bind(3, id).Step();
+    if (!insert_call_.ok()) return false;
+  }
+  return true;
+}
+
+bool ToolStore::Forget() {
+  while (bytes_ > max_bytes_) {
+    oldest_.Reset();
+    if (!oldest_.Step()) {
+      bytes_ = 0;
+      return oldest_.ok();
+    }
+    const std::int64_t id = oldest_.Integer(0);
+    bytes_ -= std::min(bytes_, static_cast<std::size_t>(oldest_.Integer(1)));
+    oldest_.Reset();
+    for (io::Statement* forget : {&forget_calls_, &forget_turn_}) {
+      forget->Reset();
+      forget->Bind(1, id).Step();
+      if (!forget->ok()) return false;
+    }
+  }
+  return true;
+}
+
+std::optional<ToolTurn> ToolStore::Find(std::uint64_t owner, const std::string& call_id) {
+  find_.Reset();
+  const bool found = find_.Bind(1, OwnerText(owner)).Bind(2, call_id).Step();
+  if (!find_.ok()) Failed();
+  if (!found) return std::nullopt;
+  const std::int64_t id = find_.Integer(0);
+  const std::string body = find_.Text(1);
+  find_.Reset();  // or the database stays open for reading
+  use_.Reset();
+  use_.Bind(1, id).Step();
+  return ParseToolTurn(body);
+}
+
+void ToolStore::Failed() {
+  if (!std::exchange(warned_, true))
+    spdlog::warn("tools what=\"the database of calls cannot be used; they are kept in memory\"");
+}
+
+}  // namespace hadal::server
