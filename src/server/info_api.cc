@@ -171,6 +171,44 @@ void SpeedHistory::Add(const EngineFigures& figures) {
   last_ = figures;
 }
 
+Json SlotsJson(const StatusParts& parts) {
+  const std::vector<GenerationView> views = parts.generations.Views();
+  Json::Array slots;
+  for (std::size_t i = 0; i < parts.options.parallel; ++i) {
+    Json slot = Json::MakeObject({{"id", std::uint64_t{i}},
+                                  {"n_ctx", parts.model.context()},
+                                  {"is_processing", i < views.size()}});
+    if (i < views.size()) {
+      slot.Set("id_task", views[i].id);
+      slot.Set("state", views[i].state);
+      slot.Set("n_prompt_tokens", std::uint64_t{views[i].prompt_tokens});
+      slot.Set("n_decoded", std::uint64_t{views[i].generated_tokens});
+    }
+    slots.push_back(std::move(slot));
+  }
+  return Json(std::move(slots));
+}
+
+Json PropsJson(const StatusParts& parts) {
+  const engine::SampleOptions& sample = parts.model.files().generation.sample;
+  return Json::MakeObject(
+      {{"default_generation_settings",
+        Json::MakeObject({{"n_ctx", parts.model.context()},
+                          {"params", Json::MakeObject({{"temperature", sample.temperature},
+                                                       {"top_k", sample.top_k},
+                                                       {"top_p", sample.top_p},
+                                                       {"min_p", sample.min_p}})}})},
+       {"total_slots", std::uint64_t{parts.options.parallel}},
+       {"model_alias", parts.model.id()},
+       {"chat_template_caps", Json::MakeObject({{"supports_system_role", true},
+                                                {"supports_tools", true},
+                                                {"supports_tool_calls", true},
+                                                {"supports_parallel_tool_calls", true},
+                                                {"supports_preserve_reasoning", true}})},
+       {"modalities", Json::MakeObject({{"vision", false}, {"audio", false}})},
+       {"build_info", "hadal " HADAL_VERSION}});
+}
+
 Json StatusJson(const StatusParts& parts) {
   return Json::MakeObject(
       {{"model", ModelJson(parts.model)},

@@ -52,6 +52,10 @@ RunningState StateOf(const StatusParts& parts);
 // Kinds of such bytes, by name.
 std::vector<std::pair<const char*, std::uint64_t>> KindsOf(const cost::StateBytes& bytes);
 
+// What llama.cpp's clients ask for: the requests that run, one a slot, and what this server can do.
+Json SlotsJson(const StatusParts& parts);
+Json PropsJson(const StatusParts& parts);
+
 // docs/serve.md describes it.
 Json StatusJson(const StatusParts& parts);
 

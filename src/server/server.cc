@@ -156,6 +156,8 @@ void Server::Impl::AddInfo(Routes* routes) {
   for (const char* path : {"/health", "/v1/health"}) get(path, true, [] { return HealthJson(); });
   get("/version", false, [this] { return VersionJson(*model); });
   get("/hadal/status", false, [this] { return StatusJson(Parts()); });
+  get("/slots", false, [this] { return SlotsJson(Parts()); });
+  get("/props", false, [this] { return PropsJson(Parts()); });
   routes->Add({"GET", "/metrics", [this](const ExchangePtr& exchange) {
                  exchange->Send({.content_type = "text/plain; version=0.0.4; charset=utf-8",
                                  .body = metrics->Text(Parts())});
