@@ -305,6 +305,7 @@ void EngineThread::Emit(RunEvent event) {
   bool wake = false;
   {
     const std::lock_guard lock(mutex_);
+    if (event.kind == RunEvent::Kind::kToken) ++figures_.generated_tokens;
     events_.push_back(std::move(event));
     wake = !std::exchange(woken_, true);
   }

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "server/api.h"
+
 namespace hadal::server {
 namespace {
 
@@ -51,23 +53,32 @@ double OpenFiles() {
   return error ? 0 : static_cast<double>(std::distance(begin(files), end(files)));
 }
 
+double MostFiles() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  return static_cast<double>(limit.rlim_cur);
+}
+
 void Plain(const char* kind, const char* name, double value, std::string* out) {
   *out += fmt::format("# TYPE {} {}\n{} {}\n", name, kind, name, value);
 }
 
-void Process(std::string* out) {
+void Process(double start_seconds, std::string* out) {
   const ProcessMemory memory = ReadMemory();
   Plain("counter", "process_cpu_seconds_total", ProcessorSeconds(), out);
   Plain("gauge", "process_virtual_memory_bytes", memory.total, out);
   Plain("gauge", "process_resident_memory_bytes", memory.resident, out);
   Plain("gauge", "process_open_fds", OpenFiles(), out);
+  Plain("gauge", "process_max_fds", MostFiles(), out);
+  Plain("gauge", "process_start_time_seconds", start_seconds, out);
 }
 
 }  // namespace
 
 Metrics::Metrics(const std::string& model_name, bool vllm_names)
     : prefix_(vllm_names ? "vllm:" : "hadal:"),
-      labels_(fmt::format("model_name=\"{}\",engine=\"0\"", Label(model_name))) {
+      labels_(fmt::format("model_name=\"{}\",engine=\"0\"", Label(model_name))),
+      start_seconds_(static_cast<double>(UnixSeconds())) {
   for (const char* reason : {"stop", "length", "abort", "error"}) finished_[reason] = 0;
 }
 
@@ -136,7 +147,7 @@ void Metrics::Counters(const StatusParts& parts, std::string* out) const {
   const EngineFigures figures = parts.engine.figures();
   const std::pair<const char*, double> counters[] = {
       {"prompt_tokens_total", static_cast<double>(figures.prompt_tokens)},
-      {"generation_tokens_total", static_cast<double>(figures.decode_tokens)},
+      {"generation_tokens_total", static_cast<double>(figures.generated_tokens)},
       {"prefix_cache_queries_total", static_cast<double>(prompt_tokens_)},
       {"prefix_cache_hits_total", static_cast<double>(cached_tokens_)},
       {"num_preemptions_total", static_cast<double>(pauses_)},
@@ -224,7 +235,7 @@ std::string Metrics::Text(const StatusParts& parts) const {
   Counters(parts, &out);
   Histograms(parts, &out);
   Http(&out);
-  Process(&out);
+  Process(start_seconds_, &out);
   return out;
 }
 

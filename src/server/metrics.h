@@ -32,6 +32,7 @@ class Metrics {
   void Http(std::string* out) const;
 
   const std::string prefix_, labels_;
+  const double start_seconds_;                     // since 1970
   std::map<std::string, std::uint64_t> finished_;  // by reason
   std::map<std::string, std::uint64_t> http_;      // by labels
   std::uint64_t prompt_tokens_ = 0, cached_tokens_ = 0, reasoning_tokens_ = 0, pauses_ = 0;
