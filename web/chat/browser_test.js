@@ -406,6 +406,14 @@ test('both themes and a phone are accessible', async () => {
   await assertAccessible('a phone');
   await assertFits();
   await picture('phone-dark');
+  for (const tab of ['machine', 'planner']) {
+    await browser.click(`.tabs a[href="#${tab}"]`);
+    await untilText('main', tab === 'machine' ? 'mock-model' : 'At this context');
+    await assertFits();
+    await assertAccessible(`the ${tab} on a phone`);
+    await picture(`phone-${tab}`);
+  }
+  await browser.click('.tabs a[href="#chat"]');
   await browser.click('[aria-label="Chats"]');
   await browser.until(
     "return getComputedStyle(document.querySelector('.sidebar')).visibility === 'visible'",

@@ -50,20 +50,24 @@ function remarkOn({ finish, error }, arriving) {
   return null;
 }
 
+function NodeEditor({ session, node, saveName, setEditing }) {
+  return (
+    <Editor
+      text={node.content}
+      saveName={saveName}
+      onCancel={() => setEditing(false)}
+      onSave={(text) => {
+        setEditing(false);
+        session.edit(node.id, text);
+      }}
+    />
+  );
+}
+
 function UserMessage({ session, node, branches, busy }) {
   const [editing, setEditing] = useState(false);
   if (editing)
-    return (
-      <Editor
-        text={node.content}
-        saveName="Send"
-        onCancel={() => setEditing(false)}
-        onSave={(text) => {
-          setEditing(false);
-          session.edit(node.id, text);
-        }}
-      />
-    );
+    return <NodeEditor session={session} node={node} saveName="Send" setEditing={setEditing} />;
   return (
     <>
       <div class="bubble">
@@ -98,17 +102,7 @@ function AssistantMessage({ session, node: kept, run, branches, busy, results, l
   const reply = run?.reply.value;
   const node = reply ? { ...kept, ...messageFrom(reply) } : kept;
   if (editing)
-    return (
-      <Editor
-        text={node.content}
-        saveName="Save"
-        onCancel={() => setEditing(false)}
-        onSave={(text) => {
-          setEditing(false);
-          session.edit(node.id, text);
-        }}
-      />
-    );
+    return <NodeEditor session={session} node={node} saveName="Save" setEditing={setEditing} />;
   const figures = reply ? figuresOf(reply) : node.figures;
   const open = last && !busy && node.finish === 'tool_calls';
   return (

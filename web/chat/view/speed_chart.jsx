@@ -2,7 +2,7 @@
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 
-const kHeight = 190;
+const kHeight = 170;
 
 function timeText(seconds) {
   if (seconds === 0) return 'now';
@@ -34,6 +34,7 @@ function optionsOf(element, names, format) {
     axes: [
       {
         ...axis,
+        size: 30,
         splits: () => [-300, -240, -180, -120, -60, 0],
         values: (_, at) => at.map(timeText),
       },
