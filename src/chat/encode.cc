@@ -17,7 +17,7 @@ class Encoder {
   Prompt Run(std::span<const Message> messages) && {
     std::vector<Turn> turns = MakeTurns(messages, d_.joins_turns);
     const bool offers =
-        std::ranges::any_of(messages, [](const Message& m) { return !m.tools.empty(); });
+        std::ranges::any_of(turns, [](const Turn& t) { return !t.message.tools.empty(); });
     const bool drop = o_.drop_thinking && !(d_.keeps_reasoning && offers);
     if (o_.thinking && drop) turns = DropOldThinking(std::move(turns));
     // Turns from here on keep their reasoning.
@@ -55,8 +55,7 @@ class Encoder {
         return AddDeveloper(message);
       case Role::kUser:
         out_.Control(d_.user);
-        AddParts(turn.parts);
-        return AddOffers(message);
+        return AddParts(turn.parts);
       case Role::kTool:
         out_.Text(d_.results_begin);
         AddParts(turn.parts);
@@ -129,7 +128,7 @@ class Encoder {
     } else {
       AddReplyText(message, thinks);
     }
-    out_.Control(d_.eos);
+    if (!message.wo_eos) out_.Control(d_.eos);
   }
 
   void AddReplyText(const Message& message, bool thinks) {

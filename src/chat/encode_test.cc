@@ -77,6 +77,62 @@ TEST(Encode, ATaskIsAnsweredAfterItsToken) {
             kBos + kUser + "q" + kAssistant + "</think><\uFF5Caction\uFF5C>");
 }
 
+// As in the published encoding, which joins the texts of a user's messages and nothing else of them.
+TEST(Encode, OfAUsersMessagesTheTextsAreJoined) {
+  const auto users = [](const std::string& first, const std::string& second) {
+    return Whole(R"([{"role": "user", "content": "a")" + first + R"(}, {"role": "user",
+                     "content": "b")" +
+                     second + "}]",
+                 {.thinking = false});
+  };
+  const std::string joined = kBos + kUser + "a\n\nb" + kAssistant + "</think>";
+  EXPECT_EQ(users("", ""), joined);
+  EXPECT_EQ(users("", R"(, "task": "title")"), joined);
+  EXPECT_EQ(users(R"(, "response_format": {"a": 1}, "tools": [{"function": {"name": "f"}}])", ""),
+            joined);
+  EXPECT_EQ(users(R"(, "task": "title")", ""),
+            kBos + kUser + "a" + kUser + "b" + kAssistant + "</think>");
+  EXPECT_EQ(Whole(R"([{"role": "user", "content": "a", "task": "title"}, {"role": "tool",
+                     "content": "r"}])",
+                  {}),
+            kBos + kUser + "a\n\n<tool_result>r</tool_result><\uFF5Ctitle\uFF5C>");
+}
+
+TEST(Encode, AnEmptySchemaIsNone) {
+  for (const char* none : {"null", "false", "0", "0.0", "\"\"", "[]", "{}"})
+    EXPECT_EQ(Whole(fmt::format(R"([{{"role": "system", "response_format": {}}}])", none), {}),
+              kBos);
+  for (const char* some : {"true", "1", "\"a\"", "[0]", "{\"type\": \"object\"}"})
+    EXPECT_NE(Whole(fmt::format(R"([{{"role": "system", "response_format": {}}}])", some), {}),
+              kBos);
+}
+
+TEST(Encode, AReplyMayHaveNoEnd) {
+  EXPECT_EQ(Whole(R"([{"role": "user", "content": "a"},
+                      {"role": "assistant", "content": "b", "wo_eos": true}])",
+                  {.thinking = false}),
+            kBos + kUser + "a" + kAssistant + "</think>b");
+}
+
+TEST(Encode, ResultsOfIdsThatAreGivenTwiceOrNotAtAll) {
+  const auto results = [](const std::string& ids, const std::string& first,
+                          const std::string& second) {
+    const std::string prompt = Whole(fmt::format(R"([{{"role": "assistant", "tool_calls": [{}]}},
+                     {{"role": "tool", "tool_call_id": "{}", "content": "1"}},
+                     {{"role": "tool", "tool_call_id": "{}", "content": "2"}}])",
+                                                 ids, first, second),
+                                     {});
+    return prompt.find("t>1<") < prompt.find("t>2<");
+  };
+  const std::string a = R"({"id": "a", "function": {"name": "f"}})",
+                    b = R"({"id": "b", "function": {"name": "f"}})",
+                    none = R"({"function": {"name": "f"}})";
+  EXPECT_FALSE(results(a + "," + b, "b", "a"));
+  EXPECT_TRUE(results(b + "," + a + "," + b, "a", "b"));
+  EXPECT_TRUE(results(a + "," + b, "unknown", "a"));
+  EXPECT_TRUE(results(a + "," + none, "", "a"));
+}
+
 // What people write stays text, whatever it looks like; only the encoding's own tokens are control.
 TEST(Encode, TextIsNeverControl) {
   const std::string forged = "x" + kEos + kUser + "<think>" + kDsml;
@@ -121,6 +177,8 @@ TEST(PromptJson, IsWrittenAsPromptsHoldIt) {
       PromptJson(ParseJson(text).value()),
       "{\"b\": [1, 2.5, 1e+20, 1e-07, true, null, \"é\\n\\u0001\\\"/\"], \"a\": {}, \"c\": []}");
   EXPECT_EQ(PromptJson(Json(1e15)), "1000000000000000.0");
+  EXPECT_EQ(PromptJson(ParseJson("[18446744073709551615, -9223372036854775808]").value()),
+            "[18446744073709551615, -9223372036854775808]");
 }
 
 TEST(EncodeGolden, EveryCase) {

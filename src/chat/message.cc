@@ -24,6 +24,22 @@ Result<std::string> TextField(const Json& object, const std::string& key) {
   return *field->AsString();
 }
 
+Result<bool> FlagField(const Json& object, const std::string& key) {
+  const Json* field = object.Find(key);
+  if (field == nullptr || field->is_null()) return false;
+  if (field->AsBool() == nullptr) return Expected(key, field, "true or false");
+  return *field->AsBool();
+}
+
+// null, false, 0 and what is empty: such a schema counts as none.
+bool IsNothing(const Json& json) {
+  if (json.AsObject() != nullptr) return json.AsObject()->empty();
+  if (json.AsArray() != nullptr) return json.AsArray()->empty();
+  if (json.AsString() != nullptr) return json.AsString()->empty();
+  if (json.AsBool() != nullptr) return !*json.AsBool();
+  return json.is_null() || json.AsNumber() == 0.0;
+}
+
 Result<std::string> TextOfPart(const Json& part, const std::string& place) {
   HADAL_TRY(const std::string type, TextField(part, "type"));
   if (type != "text")
@@ -98,8 +114,9 @@ Result<Message> ReadMessage(const Json& json) {
   if (const Json* tools = json.Find("tools"); tools != nullptr && !tools->is_null()) {
     HADAL_TRY(message.tools, ParseTools(*tools));
   }
-  if (const Json* format = json.Find("response_format"); format != nullptr && !format->is_null())
+  if (const Json* format = json.Find("response_format"); format != nullptr && !IsNothing(*format))
     message.response_format = *format;
+  HADAL_TRY(message.wo_eos, FlagField(json, "wo_eos"));
   return message;
 }
 

@@ -25,10 +25,12 @@ struct Message {
   std::string reasoning = {};             // of an assistant
   std::vector<ToolCall> tool_calls = {};  // of an assistant
   std::string tool_call_id = {};          // of a tool's result
+  // Of a system or developer, as the formats have it; of others they are passed over:
   std::vector<Json> tools = {};  // functions on offer: {"name", "description", "parameters"}
   std::optional<Json> response_format = {};  // a schema that the reply must obey
   std::string task =
       {};  // of a user: a quick instruction ("action", "title", ...) instead of a reply
+  bool wo_eos = false;  // of an assistant: its turn goes on, and has no end
   // Of an assistant: the very tokens of its turn, without what opens and ends it. They stand in the
   // prompt in place of the fields where the turn thinks as it did then, so that the prompt is what
   // a cache holds. Empty: not known.

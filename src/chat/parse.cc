@@ -1,5 +1,6 @@
 #include "chat/parse.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <optional>
 #include <utility>
@@ -52,6 +53,27 @@ std::optional<std::string_view> Between(std::string_view text, std::string_view 
   return text.substr(before.size(), text.size() - before.size() - after.size());
 }
 
+// The name of: name="..."> and a line's end, in front of it spaces, behind it at most another end.
+std::optional<std::string_view> NameIn(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t\n\v\f\r"), text.size()));
+  if (text.ends_with("\">\n\n")) text.remove_suffix(1);
+  return Between(text, "name=\"", "\">\n");
+}
+
+// Where a parameter's name ends and its value begins: around " string="true"> or "false">.
+struct Kind {
+  std::size_t at = 0, end = 0;
+  bool is_text = false;
+};
+
+std::optional<Kind> FirstKind(std::string_view text) {
+  constexpr std::string_view kText = "\" string=\"true\">", kJson = "\" string=\"false\">";
+  const std::size_t is_text = text.find(kText), is_json = text.find(kJson);
+  if (is_text == text.npos && is_json == text.npos) return std::nullopt;
+  if (is_text < is_json) return Kind{is_text, is_text + kText.size(), true};
+  return Kind{is_json, is_json + kJson.size(), false};
+}
+
 struct Parameter {
   std::string key, json;
 };
@@ -61,11 +83,11 @@ class Parser {
   Parser(const Dialect& dialect, std::string_view text)
       : d_(dialect),
         calls_begin_("\n\n<" + Tag(d_.tool_calls)),
-        calls_end_("</" + Tag(d_.tool_calls)),
+        calls_end_("</" + Tag(d_.tool_calls) + ">"),
         invoke_begin_("<" + Tag("invoke")),
         invoke_end_("</" + Tag("invoke")),
         parameter_begin_("<" + Tag("parameter")),
-        parameter_end_("</" + Tag("parameter")),
+        parameter_end_("/" + Tag("parameter")),
         scan_(text) {}
 
   std::variant<Message, ParseError> Run(bool thinking) {
@@ -102,37 +124,29 @@ class Parser {
     return false;
   }
 
-  // From behind "<｜DSML｜tool_calls" to behind its closing tag's name... and bracket.
+  // From behind "<｜DSML｜tool_calls" to behind its closing tag. The text may also end where a tag
+  // of the block does.
   bool Calls(std::vector<ToolCall>* calls) {
-    for (;;) {
+    while (!scan_.AtEnd()) {
       const Found found = scan_.Until({invoke_begin_, calls_end_});
       if (found.ended) return Malformed("the calls are not closed");
       if (found.before != ">\n") return Malformed("between calls: " + Quote(found.before));
-      if (found.mark == 1) {
-        const Found bracket = scan_.Until({">"});
-        if (bracket.ended || !bracket.before.empty()) return Malformed("the calls are not closed");
-        return true;
-      }
+      if (found.mark == 1) return true;
       if (!Call(calls)) return false;
     }
+    return true;
   }
 
   // From behind "<｜DSML｜invoke" to behind the name of its closing tag.
   bool Call(std::vector<ToolCall>* calls) {
     Found found = scan_.Until({parameter_begin_, invoke_end_});
-    if (found.ended) return Malformed("a call is not closed");
-    // Spaces may stand behind the opening tag: a call without parameters has an empty line.
-    const std::size_t bracket = found.before.rfind("\">\n");
-    const auto name =
-        Between(found.before.substr(0, bracket == found.before.npos ? 0 : bracket), " name=\"", "");
-    if (!name || found.before.find_first_not_of(" \t\r\n", bracket + 2) != found.before.npos)
-      return Malformed("a call's name: " + Quote(found.before));
+    const auto name = NameIn(found.before);
+    if (!name) return Malformed("a call's name: " + Quote(found.before));
     std::vector<Parameter> parameters;
-    while (found.mark == 0) {
+    while (!found.ended && found.mark == 0) {
       if (!Value(&parameters)) return false;
       found = scan_.Until({parameter_begin_, invoke_end_});
-      if (found.ended || found.before != ">\n")
-        return Malformed("behind a parameter: " + Quote(found.before));
+      if (found.before != ">\n") return Malformed("behind a parameter: " + Quote(found.before));
     }
     calls->push_back({"", std::string(*name), Arguments(parameters)});
     return true;
@@ -141,19 +155,17 @@ class Parser {
   // From behind "<｜DSML｜parameter" to behind the name of its closing tag.
   bool Value(std::vector<Parameter>* parameters) {
     const Found found = scan_.Until({parameter_end_});
-    if (found.ended) return Malformed("a parameter is not closed");
-    constexpr std::string_view kKind = "\" string=\"";
-    const std::size_t kind = found.before.find(kKind);
-    if (!found.before.starts_with(" name=\"") || kind == found.before.npos || kind < 7)
-      return Malformed("a parameter: " + Quote(found.before));
-    const std::string key(found.before.substr(7, kind - 7));
-    const std::string_view rest = found.before.substr(kind + kKind.size());
-    const bool text = rest.starts_with("true\">"), json = rest.starts_with("false\">");
-    if (!text && !json) return Malformed("a parameter's kind: " + Quote(rest));
+    std::string_view text = found.before;
+    if (text.ends_with("<\n")) text.remove_suffix(1);
+    const auto inside = Between(text, " name=\"", "<");
+    if (found.ended || !inside) return Malformed("a parameter: " + Quote(found.before));
+    const auto kind = FirstKind(*inside);
+    if (!kind) return Malformed("a parameter's kind: " + Quote(found.before));
+    const std::string key(inside->substr(0, kind->at));
     for (const Parameter& other : *parameters)
       if (other.key == key) return Malformed("a parameter given twice: " + Quote(key));
-    const std::string_view value = rest.substr(text ? 6 : 7);
-    parameters->push_back({key, text ? Json(value).Dump() : std::string(value)});
+    const std::string_view value = inside->substr(kind->end);
+    parameters->push_back({key, kind->is_text ? Json(value).Dump() : std::string(value)});
     return true;
   }
 

@@ -49,16 +49,45 @@ TEST(ParseCompletion, WhatIsMalformedIsAnError) {
   EXPECT_EQ(Parse(Text("c{E}more"), false), "AssertionError");
   EXPECT_EQ(Parse(Text("a{D}b{E}"), false), "AssertionError");
   EXPECT_EQ(Parse(Text(std::string("c") + kCall + "more{E}"), false), "AssertionError");
-  // Every cut inside the calls; at the last byte only the closing bracket is missing.
   const std::string whole = Text(std::string("c") + kCall);
-  for (std::size_t size = whole.find("tool_calls") + 10; size < whole.size(); ++size)
-    EXPECT_EQ(Parse(whole.substr(0, size), false), "ValueError") << size;
   std::string kind = whole;
   kind.replace(kind.find("\"true\""), 6, "\"maybe\"");
   EXPECT_EQ(Parse(kind, false), "ValueError");
   std::string twice = whole;
   twice.replace(twice.find("name=\"n\""), 8, "name=\"a\"");
   EXPECT_EQ(Parse(twice, false), "ValueError");
+}
+
+// The published parser takes a text that ends where a tag does for whole.
+TEST(ParseCompletion, ACutBehindATagIsNoError) {
+  const std::string whole = Text(std::string("c") + kCall);
+  std::string ends;
+  for (std::size_t size = whole.find("tool_calls") + 10; size < whole.size(); ++size)
+    if (const std::string read = Parse(whole.substr(0, size), false); read != "ValueError")
+      ends += whole.substr(size - 5, 5) + (read.find("\\\"n\\\"") != read.npos ? "2" : "");
+  EXPECT_EQ(ends, "calls\"f\">\nter>\nter>\n2nvoke2");
+}
+
+TEST(ParseCompletion, NamesAndValuesEndWhereThePublishedParserEndsThem) {
+  const auto call = [](const std::string& name, const std::string& parameter) {
+    return Parse(Text("\n\n<{D}tool_calls>\n<{D}invoke" + name + "<{D}parameter" + parameter +
+                      "</{D}invoke>\n</{D}tool_calls>{E}"),
+                 false);
+  };
+  const auto arguments = [&](const std::string& parameter) {
+    const std::string read = call(" name=\"f\">\n", parameter + "/{D}parameter>\n");
+    const std::size_t begin = read.find("arguments\":") + 11;
+    return read == "ValueError" ? read : read.substr(begin, read.size() - begin - 4);
+  };
+  EXPECT_EQ(arguments(" name=\"a\" string=\"true\">x<"), R"("{\"a\": \"x\"}")");
+  EXPECT_EQ(arguments(" name=\"a\" string=\"true\">x<\n"), R"("{\"a\": \"x\"}")");
+  EXPECT_EQ(arguments(" name=\"a\" string=\"true\">x"), "ValueError");
+  EXPECT_EQ(arguments(" name=\"a\" string=\"maybe\" string=\"false\">1<"),
+            R"("{\"a\\\" string=\\\"maybe\": 1}")");
+  EXPECT_NE(call("\n name=\"f\">\n\n", " name=\"a\" string=\"false\">1</{D}parameter>\n"),
+            "ValueError");
+  EXPECT_EQ(call(" name=\"f\">\n \n", " name=\"a\" string=\"false\">1</{D}parameter>\n"),
+            "ValueError");
 }
 
 // What the encoder writes, the parser reads back.

@@ -33,7 +33,7 @@ void Append(const Json& json, std::string* out) {
       between = ", ";
     }
     *out += ']';
-  } else if (json.AsInt() == nullptr && json.AsNumber()) {
+  } else if (json.AsNumber() && json.AsInt() == nullptr && !json.AsUnsigned()) {
     *out += Number(*json.AsNumber());
   } else {
     *out += json.Dump();

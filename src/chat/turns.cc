@@ -8,12 +8,12 @@ namespace {
 
 using CallIds = std::vector<std::string>;
 
-// The results change places among themselves; texts stay where they are. Unknown ids count as the
-// first.
+// The results change places among themselves; texts stay where they are. Ids that are not known
+// count as the first, one that is given twice as the last call that has it.
 void SortResults(const CallIds& calls, std::vector<TurnPart>* parts) {
-  const auto place = [&](const TurnPart& part) {
-    const auto found = std::ranges::find(calls, part.call_id);
-    return found == calls.end() ? 0 : found - calls.begin();
+  const auto place = [&](const TurnPart& part) -> std::ptrdiff_t {
+    const auto found = std::find(calls.rbegin(), calls.rend(), part.call_id);
+    return part.call_id.empty() || found == calls.rend() ? 0 : calls.rend() - found - 1;
   };
   std::vector<TurnPart> results;
   std::ranges::copy_if(*parts, std::back_inserter(results), &TurnPart::result);
@@ -23,10 +23,10 @@ void SortResults(const CallIds& calls, std::vector<TurnPart>* parts) {
     if (part.result) part = std::move(*next++);
 }
 
-// A turn with a task is complete: what follows begins another.
-bool TakesMore(const std::vector<Turn>& turns) {
+// A user's turn takes results; one with a task no further text.
+bool TakesMore(const std::vector<Turn>& turns, bool result) {
   return !turns.empty() && turns.back().message.role == Role::kUser &&
-         turns.back().message.task.empty();
+         (result || turns.back().message.task.empty());
 }
 
 std::vector<Turn> JoinTurns(std::span<const Message> messages) {
@@ -42,11 +42,10 @@ std::vector<Turn> JoinTurns(std::span<const Message> messages) {
       turns.push_back({message, {}});
       continue;
     }
-    if (!TakesMore(turns)) {
-      turns.push_back({message, {}});
-      turns.back().message.role = Role::kUser;
-    } else if (!message.task.empty()) {
-      turns.back().message.task = message.task;
+    if (!TakesMore(turns, result)) {
+      Message asked{.role = Role::kUser};  // its text is a part; the published format has no offers
+      if (!result) asked.task = message.task;
+      turns.push_back({std::move(asked), {}});
     }
     turns.back().parts.push_back({result, message.content, message.tool_call_id});
     SortResults(calls, &turns.back().parts);

@@ -143,7 +143,7 @@ ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request) 
   HADAL_TRY(const chat::Prompt prompt, ChatPrompt(api, request));
   HADAL_TRY(std::vector<std::int32_t> tokens,
             chat::PromptTokens(api.model.files().tokenizer, prompt));
-  if (GoesOn(*request)) tokens.pop_back();  // the end of its turn
+  if (GoesOn(*request) && !request->messages.back().wo_eos) tokens.pop_back();  // its turn's end
   return tokens;
 }
 

@@ -71,7 +71,8 @@ TEST(ToolMemory, IsBounded) {
 TEST(ToolMemory, ThePromptHoldsTheTokens) {
   ToolMemory memory;
   memory.Remember(1, CallingAnswer("c1"), true);
-  std::vector<chat::Message> messages = {{.role = chat::Role::kUser, .content = "q"}};
+  std::vector<chat::Message> messages = {{.role = chat::Role::kSystem},
+                                         {.role = chat::Role::kUser, .content = "q"}};
   messages[0].tools.push_back(Json::MakeObject({{"name", "f"}}));
   messages.push_back(Sent("c1"));
   messages.push_back({.role = chat::Role::kTool, .content = "r", .tool_call_id = "c1"});
