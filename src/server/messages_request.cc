@@ -20,8 +20,10 @@ ApiResult<std::string> BlockText(const Json& block, const std::string& place) {
   return BadField(place + ".type", "found {}, which this model cannot read", Quote(type));
 }
 
-// A string, or blocks of text, with an empty line between them.
-ApiResult<std::string> ContentText(const Json& content, const std::string& place) {
+// A string, or blocks of text, with an empty line between them. Of a system's what changes with
+// every request is dropped: prompts would have no beginning in common.
+ApiResult<std::string> ContentText(const Json& content, const std::string& place,
+                                   bool system = false) {
   if (content.AsString() != nullptr) return *content.AsString();
   if (content.is_null()) return std::string();
   if (content.AsArray() == nullptr)
@@ -31,7 +33,7 @@ ApiResult<std::string> ContentText(const Json& content, const std::string& place
   for (const Json& block : *content.AsArray()) {
     const std::string inner = fmt::format("{}[{}]", place, number++);
     HADAL_TRY(const std::string more, BlockText(block, inner));
-    if (more.starts_with(kBillingHeader)) continue;
+    if (system && more.starts_with(kBillingHeader)) continue;
     if (!text.empty()) text += "\n\n";
     text += more;
   }
@@ -48,7 +50,7 @@ class Conversation {
     if (role == "user") return AddUser(content, place + ".content");
     if (role != "system")
       return BadField(place + ".role", "found {}, expected user, assistant or system", Quote(role));
-    HADAL_TRY(std::string text, ContentText(content, place + ".content"));
+    HADAL_TRY(std::string text, ContentText(content, place + ".content", true));
     messages_.push_back({.role = chat::Role::kSystem, .content = std::move(text)});
     return Unit{};
   }
@@ -112,7 +114,7 @@ class Conversation {
 ApiResult<std::vector<chat::Message>> ReadConversation(Fields* body) {
   Conversation conversation;
   if (const Json* system = body->Find("system"); system != nullptr) {
-    HADAL_TRY(const std::string text, ContentText(*system, "system"));
+    HADAL_TRY(const std::string text, ContentText(*system, "system", true));
     if (!text.empty())
       HADAL_TRY_STATUS(
           conversation.Add(Json::MakeObject({{"role", "system"}, {"content", text}}), "system"));

@@ -187,6 +187,16 @@ TEST_F(ServerTest, WhatChangesWithEveryRequestIsNotInThePrompt) {
                       {"type":"text","text":"Be short.","cache_control":{"type":"ephemeral"}}])"),
             plain);
   EXPECT_NE(count(R"("Be very short.")"), plain);
+  const auto says = [&](const char* role) {
+    return Post("/v1/messages/count_tokens",
+                fmt::format(R"({{"messages":[{{"role":"user","content":"a"}},{{"role":"{}",
+                    "content":[{{"type":"text","text":"x-anthropic-billing-header: cch=1;"}},
+                               {{"type":"text","text":"b"}}]}}]}})",
+                            role))
+        .json();
+  };
+  const std::int64_t of_user = *At(says("user"), {"input_tokens"}).AsInt();
+  EXPECT_GT(of_user, *At(says("system"), {"input_tokens"}).AsInt() + 5);  // people's text stays
 }
 
 TEST_F(ServerTest, ToolsOfMessagesAreThoseOfChats) {
@@ -385,18 +395,39 @@ TEST_F(ServerTest, ASeededAnswerIsTheSameAloneAndBesideSixteenClients) {
   for (std::thread& other : others) other.join();
 }
 
+// Long before its answer would have ended, whatever it reads of it.
 TEST_F(ServerTest, AClientThatGoesStopsItsAnswer) {
-  const std::string body = Chat(R"("max_tokens":1900,"ignore_eos":true,"stream":true)");
-  for (const char* path : {"/v1/chat/completions"}) {
-    SocketClient client(server_->port());
-    client.Send(
+  const auto counter = [&](const std::string& name) {
+    const std::string text = server_->Get("/metrics").body;
+    return std::atof(text.c_str() + text.find(name) + name.size());
+  };
+  const std::string generated =
+                        "hadal:generation_tokens_total{model_name=\"embedded\",engine=\"0\"}",
+                    aborted =
+                        "hadal:request_success_total{model_name=\"embedded\",engine=\"0\","
+                        "finished_reason=\"abort\"}";
+  const auto send = [](SocketClient* client, const char* path, const std::string& body) {
+    client->Send(
         fmt::format("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
                     "\r\nContent-Length: {}\r\n\r\n{}",
                     path, body.size(), body));
-    client.ReadUntil("\"content\":\"");
-    EXPECT_EQ(server_->Running(), 1);
+  };
+  const std::string chat = Chat(R"("max_tokens":1900,"ignore_eos":true,"temperature":0)");
+  const std::pair<const char*, std::string> requests[] = {
+      {"/v1/chat/completions", chat.substr(0, chat.size() - 1) + R"(,"stream":true})"},
+      {"/v1/chat/completions", chat},
+      {"/v1/messages", chat},
+      {"/v1/responses",
+       R"({"input":"a","max_output_tokens":1900,"ignore_eos":true,"stream":true})"}};
+  for (const auto& [path, body] : requests) {
+    const double tokens = counter(generated), aborts = counter(aborted);
+    SocketClient client(server_->port());
+    send(&client, path, body);
+    while (counter(generated) < tokens + 5) std::this_thread::yield();
     client.Close();
     EXPECT_TRUE(server_->IsIdleSoon());
+    EXPECT_LT(counter(generated), tokens + 600) << path;
+    EXPECT_EQ(counter(aborted), aborts + 1) << path;
   }
 }
 
