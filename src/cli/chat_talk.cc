@@ -21,6 +21,8 @@
 namespace hadal::cli {
 namespace {
 
+constexpr std::size_t kEmbeddedTokens = 256;  // of an answer
+
 struct TalkOptions {
   std::string model, load, system, history;
   SampleFlags sample;
@@ -97,6 +99,7 @@ Status Chat(const TalkOptions& options) {
   engine.experts_profile = options.experts.profile;
   engine.speculate = SpeculateWith(options.speculate);
   engine.disk = DiskCacheWith(options.engine.disk, talk::Interrupted());
+  if (options.model.empty() && !engine.max_tokens) engine.max_tokens = kEmbeddedTokens;
   HADAL_TRY(const auto answerer,
             talk::EngineAnswerer::Create(files, threads, engine, talk::Interrupted()));
   if (!answerer->note().empty()) PrintNote(answerer->note());
@@ -117,8 +120,10 @@ void AddTalk(Command chat, Work* work) {
   chat.AddOption("--ctx", options->engine.context,
                  "tokens of the conversation (default: 32K, or what the model has)")
       .Check(Size(1));
-  chat.AddOption("--max-tokens", options->engine.max_tokens,
-                 "end an answer after so many tokens (default: what is left of the context)")
+  chat.AddOption(
+          "--max-tokens", options->engine.max_tokens,
+          "end an answer after so many tokens (default: what is left of the context; 256 with "
+          "the embedded model, whose stories seldom end)")
       .Check(WholeNumber(1));
   AddSampleFlags(chat, &options->sample);
   AddRam(chat, &options->engine.ram_bytes);
