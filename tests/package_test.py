@@ -53,7 +53,7 @@ def build_package(folder):
 def check_control(package):
     fields = dict(re.findall(r"^ *(\S+): (.*)$", run("dpkg-deb", "--info", package), re.M))
     assert fields["Package"] == "hadal", fields
-    for library in ("libc6", "libfmt", "libpcre2-8-0", "libedit2"):
+    for library in ("libc6", "libfmt", "libpcre2-8-0", "libedit2", "libsqlite3-0"):
         assert library in fields["Depends"], f"no {library} in {fields['Depends']}"
 
 
@@ -118,11 +118,15 @@ def ask(url, path, body=None):
 
 
 def check_server(root):
-    """Started as its unit starts it, but for the port."""
+    """Started as its unit starts it, but for the port and where its cache lies."""
     environment = {**os.environ, "PATH": f"{root}/usr/bin"}
     environment.pop("HADAL_MODEL", None)
+    cache = root / "var/cache/hadal"
+    unit = (root / "usr/lib/systemd/system/hadal.service").read_text()
+    assert 'Environment="HADAL_SERVE=--cache-dir /var/cache/hadal"' in unit, unit
     server = subprocess.Popen(
-        [f"{root}/usr/bin/hadal", "serve", "--port", "0"], cwd=root, env=environment,
+        [f"{root}/usr/bin/hadal", "serve", "--port", "0", "--cache-dir", str(cache)], cwd=root,
+        env=environment,
         stdout=subprocess.PIPE, text=True,
     )
     try:
@@ -135,6 +139,9 @@ def check_server(root):
     finally:
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=60) == 0
+    # What is kept is whole: nothing of a transaction lies beside it.
+    left = {file.name for file in cache.iterdir()}
+    assert left == {"index.db", "segments", "tools.db"}, left
 
 
 def remove(root):

@@ -221,6 +221,7 @@ Json StatusJson(const StatusParts& parts) {
        {"requests", RequestsJson(parts)},
        {"speed", SpeedJson(parts.history)},
        {"memory", MemoryJson(parts)},
+       {"disk", Json::MakeObject({{"tools", std::uint64_t{parts.tool_disk_bytes}}})},
        {"compare", CompareJson(parts.model)}});
 }
 

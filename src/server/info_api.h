@@ -42,6 +42,7 @@ struct StatusParts {
   double uptime_seconds = 0;
   std::size_t connections = 0;
   bool draining = false;
+  std::size_t tool_disk_bytes = 0;  // turns with calls of tools, on disk
 };
 // Of the requests that run, as far as they have got: their states by kind, and their tokens.
 struct RunningState {

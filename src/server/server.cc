@@ -142,7 +142,8 @@ StatusParts Server::Impl::Parts() const {
           .options = options.engine,
           .uptime_seconds = uptime.seconds(),
           .connections = listener->connections(),
-          .draining = draining.has_value()};
+          .draining = draining.has_value(),
+          .tool_disk_bytes = tool_memory.disk_bytes()};
 }
 
 void Server::Impl::AddInfo(Routes* routes) {

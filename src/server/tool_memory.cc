@@ -91,4 +91,9 @@ std::size_t ToolMemory::bytes() const {
   return bytes_;
 }
 
+std::size_t ToolMemory::disk_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return store_ == nullptr ? 0 : store_->bytes();
+}
+
 }  // namespace hadal::server

@@ -39,7 +39,8 @@ class ToolMemory {
   // were sampled, and the reasoning. Ids that are not known change nothing.
   void Restore(std::uint64_t owner, std::vector<chat::Message>* messages);
 
-  std::size_t bytes() const;  // in memory
+  std::size_t bytes() const;       // in memory
+  std::size_t disk_bytes() const;  // kept besides
 
  private:
   using Key = std::pair<std::uint64_t, std::string>;  // owner, call id

@@ -203,6 +203,7 @@ TEST(Tools, CallsOutliveTheServer) {
            Json(Json::Array(prompt.begin(), prompt.begin() + std::ssize(tokens))).Dump() ==
                Json(tokens).Dump();
   };
+  EXPECT_GT(*At(TestServer(options).Get("/hadal/status").json(), {"disk", "tools"}).AsInt(), 100);
   EXPECT_TRUE(begins_so(ask(options, next)));
   EXPECT_FALSE(begins_so(ask(TestServer::OneThread(), next)));
 }

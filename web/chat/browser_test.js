@@ -354,6 +354,7 @@ test('the machine: figures, memory, and the same context elsewhere', async () =>
   assert.equal(await count('.speed-chart canvas'), 3);
   assert.equal(await count('.parts .request-id'), 2);
   assert.equal(await textOf('.parts tfoot td'), '135.0 MB');
+  assert.equal(await textOf('.on-disk'), 'On disk: calls of tools 1.25 MB');
   await untilText('.same-context + .bars', 'V3.2');
   await browser.type('#same-context', kKeys.end);
   const bars = await browser.run(`

@@ -38,6 +38,15 @@ export function memoryParts({ weights, kv, scratch_bytes: scratch, program_bytes
   ].filter(some);
 }
 
+const kOnDisk = { tools: 'calls of tools' };
+
+// What the cache folder holds, [{key, name, bytes}].
+export function diskParts(disk = {}) {
+  return Object.entries(disk)
+    .map(([key, bytes]) => ({ key, name: kOnDisk[key] ?? key, bytes }))
+    .filter(some);
+}
+
 // Lines over the last minutes: {times, decode, prompt, running, waiting}; times in s before now,
 // the last one 0.
 export function speedLines({ history }) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { memoryParts, modelsOf, sameContext, speedLines } from './machine.js';
+import { diskParts, memoryParts, modelsOf, sameContext, speedLines } from './machine.js';
 
 const memory = {
   weights: { bytes: 30, components: [{ key: 'experts', name: 'experts', bytes: 30 }] },
@@ -36,6 +36,14 @@ test('a kind of entries that is not known has its key for a name', () => {
     parts.find(({ key }) => key === 'kv_latent'),
     { key: 'kv_latent', name: 'KV: latent', bytes: 4 },
   );
+});
+
+test('what lies on disk is named, and nothing is not shown', () => {
+  assert.deepEqual(diskParts({ tools: 5, other: 7, empty: 0 }), [
+    { key: 'tools', name: 'calls of tools', bytes: 5 },
+    { key: 'other', name: 'other', bytes: 7 },
+  ]);
+  assert.deepEqual(diskParts(undefined), []); // of a server that does not say
 });
 
 test('the samples of the last minutes end now', () => {

@@ -89,5 +89,6 @@ export function sampleStatus() {
       planned_bytes: 135_000_000,
       resident_anonymous_bytes: 60_000_000,
     },
+    disk: { tools: 1_250_000 },
   };
 }

@@ -169,7 +169,7 @@ export function Machine({ session, theme }) {
         </p>
         <Tiles {...status} />
         <Speeds speed={speed} theme={theme} />
-        <MemoryView memory={memory} />
+        <MemoryView memory={memory} disk={status.disk} />
         {plan && <SameContext plan={plan} context={model.context} />}
         <Requests list={requests.list} />
       </div>

@@ -1,5 +1,5 @@
 // Memory by component: one bar of all that is planned, and its parts as a table.
-import { memoryParts } from '../logic/machine.js';
+import { diskParts, memoryParts } from '../logic/machine.js';
 import { formatBytes, formatCount } from '../logic/format.js';
 import { colourOf } from '../../plan/bars.js';
 
@@ -10,7 +10,13 @@ const kOwnColours = {
   kv_held: '#6d4c41',
 };
 
-export function MemoryView({ memory }) {
+function OnDisk({ parts }) {
+  if (parts.length === 0) return null;
+  const list = parts.map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`).join(', ');
+  return <p class="note on-disk">On disk: {list}</p>;
+}
+
+export function MemoryView({ memory, disk }) {
   const parts = memoryParts(memory);
   const total = parts.reduce((sum, { bytes }) => sum + bytes, 0);
   const kvKeys = parts.map(({ key }) => key).filter((key) => key.startsWith('kv_'));
@@ -58,6 +64,7 @@ export function MemoryView({ memory }) {
           </tfoot>
         </table>
       </div>
+      <OnDisk parts={diskParts(disk)} />
     </section>
   );
 }
