@@ -120,7 +120,7 @@ def history_of_before(history):
 
 
 def interrupts():
-    t = Terminal("--no-history", "--seed", "1")
+    t = Terminal("--no-history", "--seed", "1", "--max-tokens", "20000")
     t.ready("/help lists the commands")
     since = t.type("half a line\x03")
     t.ready(r"\^C", since)
@@ -134,6 +134,16 @@ def interrupts():
     t.wait("0 messages are left", since)
     t.type("/quit\r")
     check(t.end() == 0, "/quit", t)
+
+
+def signals_leave_the_terminal_as_it_was():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        t = Terminal("--no-history")
+        t.ready("/help lists the commands")
+        os.kill(t.pid, number)
+        check(t.end() == -number, f"signal {number}", t)
+        modes = termios.tcgetattr(t.file)[LOCAL_MODES]
+        check(modes & termios.ICANON and modes & termios.ECHO, f"modes after {number}", t)
 
 
 def without_colours():
@@ -155,6 +165,7 @@ def main():
         answers_and_history(history)
         history_of_before(history)
     interrupts()
+    signals_leave_the_terminal_as_it_was()
     without_colours()
     print("chat_terminal: passed")
 

@@ -10,6 +10,7 @@
 #include "talk/history_file.h"
 #include "talk/interrupt.h"
 #include "talk/line_source.h"
+#include "talk/terminal_modes.h"
 
 namespace hadal::talk {
 namespace {
@@ -19,6 +20,7 @@ constexpr int kEntries = 1000;
 class Edited : public LineSource {
  public:
   explicit Edited(const std::string& file) : file_(file) {
+    KeepTerminalModes();
     // Characters beyond ASCII, where the environment does not say in which encoding: UTF-8.
     std::setlocale(LC_CTYPE, "");
     if (MB_CUR_MAX == 1) std::setlocale(LC_CTYPE, "C.UTF-8");
