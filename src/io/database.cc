@@ -33,7 +33,7 @@ Owner OwnerOf(const std::string& path, std::uint32_t id) {
 
 Status MakeFile(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return SystemError(path, "cannot be opened");
+  if (fd < 0) return SystemError(path, "open");
   ::close(fd);
   return Unit{};
 }
