@@ -80,6 +80,7 @@ TEST(Usage, EveryNumberIsChecked) {
                               {{"serve"}, "--chunk"},
                               {{"serve"}, "--reasoning-budget", true},
                               {{"serve"}, "--cache-ram", true},
+                              {{"serve"}, "--cache-disk"},
                               {{"serve"}, "--port", true},
                               {{"serve"}, "--queue", true},
                               {{"serve"}, "--per-key", true},
