@@ -63,6 +63,7 @@ MlaConfig ReadMla(Fields& fields, const std::string& model_type, std::vector<std
   MlaConfig c;
   const bool v2 = model_type == "deepseek_v2";
   c.router_bias = !v2;
+  c.f32_norms = model_type == "deepseek_v32";
   ReadSizes(fields, c);
   // V2's releases have no such block, and their configs no such field.
   if (!v2 || fields.Has("num_nextn_predict_layers"))

@@ -28,6 +28,7 @@ struct MlaConfig {
   std::size_t index_n_heads = 0, index_head_dim = 0, index_topk = 0;  // 0: no indexer
   std::size_t num_nextn_predict_layers = 0, max_position_embeddings = 0;
   bool router_bias = true;
+  bool f32_norms = false;  // V3.2's release stores them so, whatever its dtype; others do not
 
   bool sparse() const { return index_topk > 0; }
   std::size_t moe_layers() const { return num_hidden_layers - first_k_dense_replace; }

@@ -35,7 +35,7 @@ class MlaWeights {
         AddMoe();
     }
     prefix_ = "model.";
-    Vector("norm", Component::kNorms, c_.hidden_size);
+    Norm("norm", Component::kNorms, c_.hidden_size);
     AddHead();
     if (c_.num_nextn_predict_layers > 0) AddMtp();
     return std::move(list_).Take();
@@ -66,11 +66,20 @@ class MlaWeights {
                .for_logits = true});
   }
   // `group`: where several vectors are counted as one.
-  void Vector(const char* name, Component component, std::uint64_t size,
-              const char* group = nullptr, std::optional<arch::Packing> packing = {}) {
+  void Vector(const char* name, Component component, std::uint64_t size, const char* group,
+              std::optional<arch::Packing> packing) {
     list_.Add({.name = group == nullptr ? name : group,
                .component = Or(component),
                .module = {.name = prefix_ + name, .cols = size, .packing = packing}});
+  }
+  void F32Vector(const char* name, Component component, std::uint64_t size,
+                 const char* group = nullptr) {
+    Vector(name, component, size, group, arch::PackingOf(StoredFormat::kF32));
+  }
+  void Norm(const char* name, Component component, std::uint64_t size,
+            const char* group = nullptr) {
+    if (c_.f32_norms) return F32Vector(name, component, size, group);
+    Vector(name, component, size, group, {});
   }
   // Quantised if the checkpoint is. `group`: what `module` is counted under.
   void Quantized(const char* group, const std::string& module, Component component,
@@ -98,19 +107,19 @@ class MlaWeights {
     const std::uint64_t q = heads * (c_.qk_nope_head_dim + c_.qk_rope_head_dim);
     if (c_.q_lora_rank) {
       Linear("q_a_proj", "self_attn.q_a_proj", attention, *c_.q_lora_rank, c_.hidden_size);
-      Vector("self_attn.q_a_layernorm", Component::kNorms, *c_.q_lora_rank, "q_a_layernorm");
+      Norm("self_attn.q_a_layernorm", Component::kNorms, *c_.q_lora_rank, "q_a_layernorm");
       Linear("q_b_proj", "self_attn.q_b_proj", attention, q, *c_.q_lora_rank);
     } else {
       Linear("q_proj", "self_attn.q_proj", attention, q, c_.hidden_size);
     }
     Linear("kv_a_proj_with_mqa", "self_attn.kv_a_proj_with_mqa", attention,
            c_.kv_lora_rank + c_.qk_rope_head_dim, c_.hidden_size);
-    Vector("self_attn.kv_a_layernorm", Component::kNorms, c_.kv_lora_rank, "kv_a_layernorm");
+    Norm("self_attn.kv_a_layernorm", Component::kNorms, c_.kv_lora_rank, "kv_a_layernorm");
     Quantized("kv_b_proj", "self_attn.kv_b_proj", attention, Work::kAbsorbed,
               heads * (c_.qk_nope_head_dim + c_.v_head_dim), c_.kv_lora_rank, {});
     Linear("o_proj", "self_attn.o_proj", attention, c_.hidden_size, heads * c_.v_head_dim);
-    Vector("input_layernorm", Component::kNorms, c_.hidden_size);
-    Vector("post_attention_layernorm", Component::kNorms, c_.hidden_size);
+    Norm("input_layernorm", Component::kNorms, c_.hidden_size);
+    Norm("post_attention_layernorm", Component::kNorms, c_.hidden_size);
     if (c_.sparse()) AddIndexer();
   }
   void AddIndexer() {
@@ -119,8 +128,7 @@ class MlaWeights {
            *c_.q_lora_rank);
     Linear("indexer.wk", "self_attn.indexer.wk", indexer, c_.index_head_dim, c_.hidden_size);
     for (const char* name : {"self_attn.indexer.k_norm", "self_attn.indexer.k_norm.bias"})
-      Vector(name, indexer, c_.index_head_dim, "indexer.k_norm",
-             arch::PackingOf(StoredFormat::kF32));
+      F32Vector(name, indexer, c_.index_head_dim, "indexer.k_norm");
     Plain("indexer.weights_proj", prefix_ + "self_attn.indexer.weights_proj", indexer,
           Work::kBf16Matrix, c_.index_n_heads, c_.hidden_size);
   }
@@ -135,9 +143,7 @@ class MlaWeights {
   void AddMoe() {
     const std::uint64_t experts = c_.n_routed_experts, inner = c_.moe_intermediate_size;
     Matrix("mlp.gate", Component::kRouter, experts, c_.hidden_size);
-    if (c_.router_bias)
-      Vector("mlp.gate.e_score_correction_bias", Component::kRouter, experts, nullptr,
-             arch::PackingOf(StoredFormat::kF32));
+    if (c_.router_bias) F32Vector("mlp.gate.e_score_correction_bias", Component::kRouter, experts);
     AddGated("mlp.experts", "mlp.experts.0", Component::kExperts, inner,
              {.count = experts, .active = c_.num_experts_per_tok});
     if (c_.n_shared_experts > 0)
@@ -149,7 +155,7 @@ class MlaWeights {
     mtp_ = true;
     prefix_ = fmt::format("model.layers.{}.", c_.num_hidden_layers);
     for (const char* name : {"enorm", "hnorm", "shared_head.norm"})
-      Vector(name, Component::kMtp, c_.hidden_size, "enorm, hnorm, norm");
+      Norm(name, Component::kMtp, c_.hidden_size, "enorm, hnorm, norm");
     Matrix("eh_proj", Component::kMtp, c_.hidden_size, 2 * c_.hidden_size);
     AddAttention();
     AddMoe();

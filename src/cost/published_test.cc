@@ -3,8 +3,11 @@
 
 #include <cmath>
 
+#include "arch/inventory.h"
+#include "arch/shapes.h"
 #include "cost/accounting.h"
 #include "cost/cost_model.h"
+#include "cost/describe.h"
 #include "cost/presets.h"
 
 namespace hadal::cost {
@@ -39,6 +42,21 @@ TEST(Published, Parameters) {
     EXPECT_NEAR(Billions(found.active_with_embedding), c.with_embedding, 0.0005);
     EXPECT_NEAR(Billions(found.mtp), c.mtp, 0.0005);
   }
+}
+
+// Of what the engine runs, the plan's list of weights is the engine's own list of tensors.
+TEST(Published, WeightsAreTheEnginesTensorsToTheByte) {
+  for (const arch::Config& shape : {arch::FlashShape(), arch::ProShape(), arch::V32Shape()})
+    for (const bool mtp : {true, false}) {
+      const arch::Config config = arch::ChangeShape(shape, {.mtp = mtp}).value();
+      std::uint64_t bytes = 0;
+      for (const arch::TensorSpec& spec : arch::TensorsOf(config))
+        bytes +=
+            StoredBytes(spec.format, spec.shape.size() == 2 ? spec.shape[0] : 1, spec.shape.back());
+      EXPECT_EQ(WeightBytes(*Describe(arch::ConfigToJson(config, true), "")), bytes)
+          << arch::ModelType(config.architecture) << " of " << config.num_hidden_layers << " layers"
+          << (mtp ? " and MTP" : "");
+    }
 }
 
 // V3.2 without its indexer is V3: 671.026B, 36.626B active.
