@@ -203,6 +203,22 @@ TEST_F(SpoiltCase, AnUnknownVariantIsRefused) {
       << Complaint();
 }
 
+// V3.2's cases hold two ways of feeding the MTP block, of which the engine has one.
+TEST_F(SpoiltCase, WhatIsPassedOverIsSaid) {
+  Rewrite("f32.gate_margin", [](reference::TensorStore& store, const io::TensorView& view) {
+    const auto values = *io::DecodeFloats(view, nullptr);
+    for (const char* name : {"f32.gate_margin", "f32.mtp_post_decode_logits"})
+      store.F32(name, view.shape, std::span<const float>(values));
+  });
+  Threads threads(1);
+  const auto report = RunGolden(folder_.path(), threads);
+  ASSERT_TRUE(report.ok()) << report.error().what;
+  EXPECT_TRUE(report->pass);
+  ASSERT_EQ(report->notes.size(), 1u);
+  EXPECT_NE(report->notes[0].find("passed over f32.mtp_post_decode_logits"), std::string::npos)
+      << report->notes[0];
+}
+
 TEST_F(SpoiltCase, WhatIsOptionalMayBeMissing) {
   std::filesystem::remove(folder_.File("case.json"));
   std::filesystem::remove(folder_.File("trace.safetensors"));

@@ -209,6 +209,7 @@ Result<GoldenReport> RunGolden(const std::string& directory, Threads& threads) {
   HADAL_TRY(const model::Model model, model::Model::Load(std::move(checkpoint)));
   HADAL_TRY(const GoldenCase golden, ReadGoldenCase(directory, model.config));
   GoldenReport report{.name = golden.name, .directory = directory, .notes = model.notes};
+  report.notes.insert(report.notes.end(), golden.notes.begin(), golden.notes.end());
   HADAL_TRY(report.figures, Examiner(model, golden, threads).Run());
   report.pass = std::ranges::all_of(report.figures, &GoldenFigure::pass);
   report.seconds = clock.seconds();

@@ -33,7 +33,7 @@ struct GoldenReport {
   bool pass = true;
   double seconds = 0;
   std::vector<GoldenFigure> figures = {};
-  std::vector<std::string> notes = {};  // what of the checkpoint was passed over, a line each
+  std::vector<std::string> notes = {};  // what of the checkpoint and the case was passed over
   std::string error = {};               // why there are no figures
 };
 

@@ -38,6 +38,16 @@ class Reader {
     return it != file_.tensors().end() && it->first.starts_with(prefix);
   }
 
+  // A line about the tensors of this prefix; none: there are none.
+  std::optional<std::string> PassedOver(const std::string& prefix, const char* why) const {
+    std::vector<std::string> names;
+    for (auto it = file_.tensors().lower_bound(prefix);
+         it != file_.tensors().end() && it->first.starts_with(prefix); ++it)
+      names.push_back(it->first);
+    if (names.empty()) return std::nullopt;
+    return fmt::format("{}: passed over {}: {}", path(), fmt::join(names, ", "), why);
+  }
+
   // That every "<variant>.<what>" is of a known variant: none is passed over without a word.
   Status CheckVariants() const {
     for (const auto& [name, info] : file_.tensors()) {
@@ -141,7 +151,8 @@ class VariantReader {
     if (n_.steps > 0) {
       HADAL_TRY(v.decode_logits, reader_.Floats(prefix_ + "decode_logits", {n_.steps, n_.vocab}));
     }
-    // V3.2's cases have the MTP block fed before and after model.norm; the engine's is before.
+    // V3.2's cases have the MTP block fed before and after model.norm; the engine's is before, and
+    // what is after is passed over with a note.
     for (const char* mtp : {"mtp_", "mtp_pre_"}) {
       const std::string name(mtp);
       Floats(name + "prefill_logits_tail", {kAny, n_.vocab}, &v.mtp_prefill_logits_tail);
@@ -280,6 +291,9 @@ Result<GoldenCase> ReadGoldenCase(const std::string& directory, const arch::Conf
     const std::string variant(name);
     if (!reader.HasPrefix(variant + ".")) continue;
     HADAL_TRY(out.variants[variant], VariantReader(reader, variant, sizes).Read());
+    if (auto note = reader.PassedOver(variant + ".mtp_post_",
+                                      "the MTP block here reads the state before the model's norm"))
+      out.notes.push_back(std::move(*note));
   }
   if (out.variants.empty())
     return Fail(Code::kNotFound,

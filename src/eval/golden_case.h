@@ -54,6 +54,7 @@ struct GoldenCase {
   std::vector<std::int32_t> layer_io_tokens;      // N; V3.2: the first of the prompt
   std::map<std::string, GoldenVariant> variants;  // "f32", "f32q", "bf16"; at least one
   Json report;                                    // case.json's "report"; null without it
+  std::vector<std::string> notes = {};            // what was passed over, a line each
 };
 
 inline constexpr std::string_view kGoldenVariants[] = {"f32", "f32q", "bf16"};

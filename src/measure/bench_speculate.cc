@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <utility>
 
+#include "arch/config.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/units.h"
 #include "cache/random_state.h"
+#include "chat/dialect.h"
 #include "chat/encode.h"
 #include "chat/prompt_tokens.h"
 #include "engine/generator.h"
@@ -135,7 +137,9 @@ class TextBench {
     std::vector<chat::Message> question(1);
     question[0].role = chat::Role::kUser;
     question[0].content = "Tell me a story about a fox and a king.";
-    auto chat = chat::PromptTokens(tokenizer, chat::Encode(chat::kDeepSeekV4, question, {}));
+    const chat::Dialect& dialect =
+        chat::DialectOf(arch::ModelType(files_.model.config.architecture));
+    auto chat = chat::PromptTokens(tokenizer, chat::Encode(dialect, question, {}));
     if (chat.ok()) prompts.push_back({"chat", std::move(*chat)});
     HADAL_TRY(const Run story, Generate(prompts[0].tokens, 0, Drafting::kOff));
     const std::vector<std::int32_t> said = tokenizer.Encode(story.text);
