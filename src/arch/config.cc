@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "arch/config_bounds.h"
@@ -11,6 +12,8 @@
 
 namespace hadal::arch {
 namespace {
+
+constexpr const char* kModelTypes[] = {"deepseek_v4", "deepseek_v32"};  // by Architecture
 
 // Hugging Face's names of the layer kinds, and the ratios they stand for.
 const std::vector<std::string> kLayerTypes = {"sliding_attention", "compressed_sparse_attention",
@@ -49,8 +52,6 @@ void ReadNumbers(Fields& fields, Config& c) {
 
 // Keys that could ask for another computation: what they may say if they are there.
 void CheckFixed(Fields& fields) {
-  if (!fields.Has("model_type")) fields.Refuse(Code::kInvalid, "model_type", "\"deepseek_v4\"");
-  fields.Only("model_type", ModelType(Architecture::kV4));
   if (!fields.Has("scoring_func"))
     fields.Refuse(Code::kInvalid, "scoring_func", "\"sqrtsoftplus\"");
   fields.Only("scoring_func", "sqrtsoftplus");
@@ -307,8 +308,7 @@ Config ReadV4(Fields& fields) {
 }  // namespace
 
 const char* ModelType(Architecture architecture) {
-  constexpr const char* kNames[] = {"deepseek_v4", "deepseek_v32"};
-  return kNames[static_cast<std::size_t>(architecture)];
+  return kModelTypes[static_cast<std::size_t>(architecture)];
 }
 
 Result<Config> ParseConfig(const Json& json) {
@@ -324,8 +324,11 @@ Result<Config> ParseConfig(const Json& json) {
 
 Result<Config> ParseShape(const Json& json) {
   Fields fields(json, "config.json");
+  std::size_t type = 0;
+  fields.Choice("model_type", {std::begin(kModelTypes), std::end(kModelTypes)}, &type);
   if (!fields.ok()) return fields.error();
-  Config config = IsV32(json) ? ReadV32(fields) : ReadV4(fields);
+  Config config =
+      static_cast<Architecture>(type) == Architecture::kV32 ? ReadV32(fields) : ReadV4(fields);
   if (!fields.ok()) return fields.error();
   return config;
 }

@@ -71,6 +71,7 @@ Result<Config> ParseShape(const Json& json);
 
 // config.json in the published key names; ParseConfig reads it back unchanged.
 // quantised: adds quantization_config (and V4's expert_dtype), as for a published checkpoint.
+// V3.2's scale_fmt is in it, and without it in the config itself.
 Json ConfigToJson(const Config& config, bool quantised);
 
 }  // namespace hadal::arch

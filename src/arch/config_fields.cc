@@ -129,7 +129,8 @@ void Fields::Flag(std::string_view key, bool* out) {
 
 void Fields::Only(std::string_view key, const Json& value) {
   if (!ok() || !Has(key) || Same(*Find(key), value)) return;
-  Refuse(Code::kUnsupported, key, fmt::format("{}, the only value hadal implements", value.Dump()));
+  Refuse(Code::kUnsupported, key,
+         fmt::format("{}, the only value hadal implements for this model_type", value.Dump()));
 }
 
 void Fields::Absent(std::initializer_list<std::string_view> keys) {

@@ -48,7 +48,8 @@ class Fields {
   // Must be given: one of `allowed`; *out gets its place there.
   void Choice(std::string_view key, const std::vector<std::string>& allowed, std::size_t* out);
   void Flag(std::string_view key, bool* out);  // must be given: true or false
-  // May be missing or null, must otherwise be this: the one value that hadal implements.
+  // May be missing or null, must otherwise be this: the one value that hadal implements for the
+  // model_type.
   void Only(std::string_view key, const Json& value);
 
   // None of these may be given: fields of other architectures, which would change the figures if

@@ -201,7 +201,8 @@ struct Wrong {
 
 TEST(Config, RefusesValuesOutOfRangeOrAtOdds) {
   const Wrong cases[] = {
-      {"model_type", "\"deepseek_v3\"", "found \"deepseek_v3\", expected \"deepseek_v4\""},
+      {"model_type", "\"deepseek_v3\"",
+       "found \"deepseek_v3\", expected one of deepseek_v4, deepseek_v32"},
       {"vocab_size", "0", "found 0, expected an integer of 1 to"},
       {"vocab_size", "512.0", "found 512.0, expected an integer"},
       {"hidden_size", "65537", "expected an integer of 1 to 65536"},
@@ -215,7 +216,8 @@ TEST(Config, RefusesValuesOutOfRangeOrAtOdds) {
       {"index_head_dim", "16", "a power of two of 32 or more"},
       {"num_experts_per_tok", "9", "at most n_routed_experts 8"},
       {"num_hash_layers", "5", "expected an integer of 0 to 4"},
-      {"scoring_func", "\"sigmoid\"", "expected \"sqrtsoftplus\""},
+      {"scoring_func", "\"sigmoid\"",
+       "expected \"sqrtsoftplus\", the only value hadal implements for this model_type"},
       {"norm_topk_prob", "false", "expected true"},
       {"hidden_act", "\"gelu\"", "expected \"silu\""},
       {"tie_word_embeddings", "true", "expected false"},

@@ -40,7 +40,6 @@ void ReadSizes(Fields& fields, Config& c) {
 void ReadNumbers(Fields& fields, Config& c) {
   fields.Number("routed_scaling_factor", 1e-6, 1e6, &c.routed_scaling_factor);
   fields.Number("rms_norm_eps", 1e-30, 0.1, &c.rms_norm_eps);
-  fields.Number("rope_theta", 1, 1e12, &c.rope_theta);
 }
 
 // Keys that could ask for another computation: what they may say, and which must be there.
@@ -59,34 +58,54 @@ void CheckFixed(Fields& fields) {
   fields.Only("moe_layer_freq", 1);
   fields.Only("ep_size", 1);
   fields.Only("index_topk_freq", 1);  // indexers that several layers share
+  // Which channels a rotation pairs, as later configs spell it out.
+  fields.Only("rope_interleave", true);
+  fields.Only("indexer_rope_interleave", false);
   fields.Absent({"compress_ratios", "indexer_types"});
 }
 
-// null: no scaling, and no factor of the scores either.
-void ReadYarn(Fields& fields, Config& c) {
-  c.rope_scaling = {};
-  if (!fields.ok()) return;
-  if (fields.Find("rope_scaling") == nullptr)
-    return fields.Refuse(Code::kInvalid, "rope_scaling", "an object, or null for no scaling");
-  if (!fields.Has("rope_scaling")) return;
-  Fields sub(*fields.Find("rope_scaling"), fields.place() + ": rope_scaling");
-  YarnScaling& yarn = c.rope_scaling;
-  const char* key = sub.ok() && sub.Has("rope_type") ? "rope_type" : "type";
+// One object of scaling; none: no scaling, and no factor of the scores either.
+void ReadYarn(Fields& sub, YarnScaling* yarn) {
+  if (!sub.ok()) return;
+  const char* key = sub.Has("rope_type") ? "rope_type" : "type";
   std::size_t type = 0;
-  sub.Choice(key, {"yarn"}, &type);
-  sub.Number("factor", 1, 1e6, &yarn.factor);
-  sub.Number("beta_fast", 1e-6, 1e9, &yarn.beta_fast);
-  sub.Number("beta_slow", 1e-6, 1e9, &yarn.beta_slow);
+  sub.Choice(key, {"yarn", "default"}, &type);
+  if (!sub.ok() || type == 1) return;
+  sub.Number("factor", 1, 1e6, &yarn->factor);
+  sub.Number("beta_fast", 1e-6, 1e9, &yarn->beta_fast);
+  sub.Number("beta_slow", 1e-6, 1e9, &yarn->beta_slow);
   sub.Size("original_max_position_embeddings", 1, kMaxPositions,
-           &yarn.original_max_position_embeddings);
+           &yarn->original_max_position_embeddings);
   double mscale = 0;
   sub.Number("mscale", 0, 100, &mscale);
-  sub.Number("mscale_all_dim", 0, 100, &yarn.mscale_all_dim);
-  if (sub.ok() && yarn.beta_slow >= yarn.beta_fast)
-    sub.Refuse(Code::kInvalid, "beta_slow", fmt::format("less than beta_fast {}", yarn.beta_fast));
+  sub.Number("mscale_all_dim", 0, 100, &yarn->mscale_all_dim);
+  sub.Only("attention_factor", 1);
+  sub.Only("truncate", true);
+  if (sub.ok() && yarn->beta_slow >= yarn->beta_fast)
+    sub.Refuse(Code::kInvalid, "beta_slow", fmt::format("less than beta_fast {}", yarn->beta_fast));
   // Their ratio scales cosines and sines.
-  if (sub.ok() && mscale != yarn.mscale_all_dim)
-    sub.Refuse(Code::kUnsupported, "mscale", fmt::format("mscale_all_dim {}", yarn.mscale_all_dim));
+  if (sub.ok() && mscale != yarn->mscale_all_dim)
+    sub.Refuse(Code::kUnsupported, "mscale",
+               fmt::format("mscale_all_dim {}", yarn->mscale_all_dim));
+}
+
+// rope_theta and rope_scaling; or both in rope_parameters, as Hugging Face's class writes them.
+void ReadRope(Fields& fields, Config& c) {
+  c.rope_scaling = {};
+  if (!fields.ok()) return;
+  const bool together = fields.Has("rope_parameters");
+  const char* key = together ? "rope_parameters" : "rope_scaling";
+  if (together) {
+    for (const char* other : {"rope_theta", "rope_scaling"})
+      if (fields.Has(other))
+        fields.Refuse(Code::kInvalid, other, "nothing: rope_parameters says it");
+  } else {
+    fields.Number("rope_theta", 1, 1e12, &c.rope_theta);
+  }
+  if (!fields.ok() || !fields.Has(key)) return;
+  Fields sub(*fields.Find(key), fmt::format("{}: {}", fields.place(), key));
+  if (together) sub.Number("rope_theta", 1, 1e12, &c.rope_theta);
+  ReadYarn(sub, &c.rope_scaling);
   fields.Take(sub);
 }
 
@@ -126,7 +145,7 @@ Config ReadV32(Fields& fields) {
   CheckFixed(fields);
   ReadSizes(fields, c);
   ReadNumbers(fields, c);
-  ReadYarn(fields, c);
+  ReadRope(fields, c);
   if (fields.ok()) {
     fields.OptionalSize("bos_token_id", 0, c.vocab_size - 1, &c.bos_token_id);
     fields.OptionalSizes("eos_token_id", 0, c.vocab_size - 1, &c.eos_token_id);
@@ -136,14 +155,20 @@ Config ReadV32(Fields& fields) {
 }
 
 void ReadV32Quantization(Fields& fields, Config& config) {
-  if (!fields.ok() || !fields.Has("quantization_config")) return;
+  fields.Only("scale_fmt", "ue8m0");
+  if (!fields.ok()) return;
+  const bool alone = fields.Has("scale_fmt");
+  config.scale_rule = alone ? ScaleRule::kPowerOfTwo : ScaleRule::kExact;
+  if (!fields.Has("quantization_config")) return;
   Fields sub(*fields.Find("quantization_config"), fields.place() + ": quantization_config");
   sub.Only("quant_method", "fp8");
   sub.Only("fmt", "e4m3");
   sub.Only("activation_scheme", "dynamic");
   sub.Only("weight_block_size", Json::Array{128, 128});
   sub.Only("scale_fmt", "ue8m0");
-  config.scale_rule = sub.ok() && sub.Has("scale_fmt") ? ScaleRule::kPowerOfTwo : ScaleRule::kExact;
+  if (sub.ok() && sub.Has("scale_fmt")) config.scale_rule = ScaleRule::kPowerOfTwo;
+  if (sub.ok() && alone && !sub.Has("scale_fmt"))
+    sub.Refuse(Code::kInvalid, "scale_fmt", "\"ue8m0\", as the config's own scale_fmt says");
   fields.Take(sub);
 }
 
@@ -201,7 +226,10 @@ Json V32ToJson(const Config& c, bool quantised) {
   size("max_position_embeddings", c.max_position_embeddings);
   json.Set("tie_word_embeddings", false);
   SetTokens(c, &json);
-  if (!quantised) return json;
+  if (!quantised) {
+    if (c.scale_rule == ScaleRule::kPowerOfTwo) json.Set("scale_fmt", "ue8m0");
+    return json;
+  }
   Json entry = Json::MakeObject({{"quant_method", "fp8"},
                                  {"activation_scheme", "dynamic"},
                                  {"fmt", "e4m3"},

@@ -10,7 +10,9 @@ namespace hadal::arch {
 
 bool IsV32(const Json& config);  // by its model_type
 Config ReadV32(Fields& fields);
-// The entry quantization_config, if there is one; sets scale_rule.
+// Sets scale_rule: powers of two by scale_fmt "ue8m0", exact without. It is said in
+// quantization_config, and of weights that are not quantised by the config itself, as in the
+// inference code's own: their activations and entries are rounded by the same rule.
 void ReadV32Quantization(Fields& fields, Config& config);
 Json V32ToJson(const Config& config, bool quantised);
 

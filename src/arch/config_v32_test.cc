@@ -25,11 +25,56 @@ TEST(ConfigV32, ComesBackUnchanged) {
   EXPECT_EQ(config->head_dim, 576u);
   EXPECT_EQ(config->stream_dim(), 7168u);
   EXPECT_EQ(config->scale_rule, ScaleRule::kPowerOfTwo);
+}
+
+Json Without(Json json, const std::string& key) {
+  std::erase_if(*json.AsObject(), [&](const auto& member) { return member.first == key; });
+  return json;
+}
+
+// By scale_fmt alone, which weights that are not quantised have in the config itself.
+TEST(ConfigV32, TheRuleOfScalesStaysWithTheModel) {
+  const auto rule = [](const Json& json) { return ParseConfig(json).value().scale_rule; };
   Json exact = Published();
-  Json entry = *exact.Find("quantization_config");
-  std::erase_if(*entry.AsObject(), [](const auto& member) { return member.first == "scale_fmt"; });
-  exact.Set("quantization_config", entry);
-  EXPECT_EQ(ParseConfig(exact)->scale_rule, ScaleRule::kExact);
+  exact.Set("quantization_config", Without(*exact.Find("quantization_config"), "scale_fmt"));
+  EXPECT_EQ(rule(exact), ScaleRule::kExact);
+  EXPECT_EQ(rule(Without(exact, "quantization_config")), ScaleRule::kExact);
+  for (const Json& json : {Published(), exact}) {
+    const Config config = ParseConfig(json).value();
+    for (const bool quantised : {true, false})
+      EXPECT_EQ(rule(ConfigToJson(config, quantised)), config.scale_rule) << quantised;
+  }
+  exact.Set("scale_fmt", "ue8m0");
+  EXPECT_EQ(
+      ParseConfig(exact).error().what,
+      "config.json: quantization_config: scale_fmt: found nothing, expected \"ue8m0\", as the "
+      "config's own scale_fmt says");
+  EXPECT_NE(Complaint("scale_fmt", "e5m10").find("scale_fmt: found \"e5m10\""), std::string::npos);
+}
+
+// Later versions of Hugging Face's class write theta and scaling as one object.
+TEST(ConfigV32, ReadsEitherWayOfWritingRotations) {
+  const Json published = Published();
+  const Config want = ParseConfig(published).value();
+  Json parameters = *published.Find("rope_scaling");
+  parameters.Set("rope_type", "yarn");
+  parameters.Set("rope_theta", 5000);
+  Json json = Without(Without(published, "rope_scaling"), "rope_theta");
+  json.Set("rope_parameters", parameters);
+  const Config got = ParseConfig(json).value();
+  EXPECT_EQ(got.rope_theta, 5000);
+  EXPECT_EQ(got.rope_scaling.factor, want.rope_scaling.factor);
+  EXPECT_EQ(got.rope_scaling.mscale_all_dim, want.rope_scaling.mscale_all_dim);
+  json.Set("rope_parameters", Json::MakeObject({{"rope_type", "default"}, {"rope_theta", 10000}}));
+  EXPECT_EQ(ParseConfig(json).value().rope_scaling.factor, 1);
+  // Missing is null.
+  EXPECT_EQ(ParseConfig(Without(published, "rope_scaling")).value().rope_scaling.factor, 1);
+  EXPECT_NE(Complaint("rope_parameters", parameters).find("rope_theta: found 10000"),
+            std::string::npos);
+  EXPECT_NE(Complaint("rope_interleave", false).find("rope_interleave: found false"),
+            std::string::npos);
+  EXPECT_NE(Complaint("indexer_rope_interleave", true).find("indexer_rope_interleave: found true"),
+            std::string::npos);
 }
 
 TEST(ConfigV32, RefusesByName) {

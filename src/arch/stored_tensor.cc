@@ -1,6 +1,8 @@
 #include "arch/stored_tensor.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 #include <filesystem>
 #include <unordered_set>
 #include <utility>
@@ -58,6 +60,16 @@ Error Misshapen(const io::Checkpoint& checkpoint, const TensorSpec& spec,
               io::FormatShape(shape ? *shape : spec.shape));
 }
 
+// Whether it is of an MTP block that this config does not have. V3.2's is told from a layer too
+// many by what it alone holds.
+bool IsOfOtherDrafter(const io::Checkpoint& checkpoint, const Config& config, const TensorId& id) {
+  if (id.part != Part::kMtp || id.naming != Naming::kV32) return id.part == Part::kMtp;
+  const TensorId own = {
+      .role = Role::kEhProj, .part = Part::kMtp, .layer = id.layer, .naming = Naming::kV32};
+  return id.layer >= config.num_hidden_layers + config.num_nextn_predict_layers &&
+         checkpoint.Info(NameOf(own)) != nullptr;
+}
+
 // Scales of a matrix that is there in a format without.
 bool IsUnused(const io::Checkpoint& checkpoint, const Recognised& found) {
   if (found.kind != Recognised::Kind::kScale) return false;
@@ -102,6 +114,22 @@ Result<StoredTensor> FindStored(const io::Checkpoint& checkpoint, const TensorSp
   return stored;
 }
 
+Status CheckScales(const io::Checkpoint& checkpoint, const StoredTensor& stored) {
+  if (!stored.scale || stored.scale->dtype != DType::kF32) return Unit{};
+  const std::span<const std::byte> data = stored.scale->data;
+  for (std::size_t i = 0; i < data.size() / sizeof(float); ++i) {
+    float scale;
+    std::memcpy(&scale, data.data() + i * sizeof(scale), sizeof(scale));
+    if (std::isfinite(scale) && scale >= 0) continue;
+    const std::string name = ScaleName(stored.spec->id);
+    const std::size_t cols = stored.scale->shape.back();
+    return Fail(Code::kInvalid,
+                "{}: tensor {}: element [{}, {}]: found {}, expected a finite scale of 0 or more",
+                checkpoint.FileOf(name), Show(name), i / cols, i % cols, scale);
+  }
+  return Unit{};
+}
+
 Result<io::Checkpoint> OpenPart(const std::string& directory, const Selection& selection) {
   if (selection.whole()) return io::Checkpoint::Open(directory);
   // The config tells V3.2's MTP block from its layers; what is wrong with it, Load says.
@@ -143,18 +171,19 @@ std::optional<StoredFormat> FormatIn(const io::Checkpoint& checkpoint, const std
                        scales != nullptr ? std::optional(scales->dtype) : std::nullopt);
 }
 
-Unlisted UnlistedTensors(const io::Checkpoint& checkpoint, const std::vector<TensorSpec>& specs) {
+Unlisted UnlistedTensors(const io::Checkpoint& checkpoint, const Config& config,
+                         const std::vector<TensorSpec>& specs) {
   std::unordered_set<std::string> listed;
   for (const TensorSpec& spec : specs) listed.insert(spec.name);
   Unlisted unlisted;
   for (std::string& name : checkpoint.Names()) {
-    const Recognised found = Recognise(name);
+    const Recognised found = Recognise(name, config);
     switch (found.kind) {
       case Recognised::Kind::kTensor:
       case Recognised::Kind::kScale:
         if (listed.contains(NameOf(found.id)) && !IsUnused(checkpoint, found)) continue;
         // A layer of ours that this config does not have is wrong, an MTP block is another drafter.
-        (found.id.part == Part::kMtp ? unlisted.drafters : unlisted.unknown)
+        (IsOfOtherDrafter(checkpoint, config, found.id) ? unlisted.drafters : unlisted.unknown)
             .push_back(std::move(name));
         break;
       case Recognised::Kind::kSharedCopy:

@@ -27,6 +27,10 @@ struct StoredTensor {
 // for. The spec outlives the result; the views live as long as the checkpoint.
 Result<StoredTensor> FindStored(const io::Checkpoint& checkpoint, const TensorSpec& spec);
 
+// Looks at every float32 scale of a block: a negative one would turn signs, and one that is not
+// finite would show far from here. kInvalid: names the first. Scales of other formats are positive.
+Status CheckScales(const io::Checkpoint& checkpoint, const StoredTensor& stored);
+
 // How a tensor is stored, by its dtype and that of its scales; none: it is not there, or in no
 // format of ours.
 std::optional<StoredFormat> FormatIn(const io::Checkpoint& checkpoint, const std::string& name);
@@ -39,13 +43,14 @@ Result<io::Checkpoint> OpenPart(const std::string& directory, const Selection& s
 // not have, or one twice in a row.
 Result<std::vector<std::int64_t>> DecodeTable(const StoredTensor& table, const Config& config);
 
-// The checkpoint's tensors that are neither of the list nor scales of its tensors nor copies of
-// shared ones.
+// The checkpoint's tensors that are neither of the list (of this config) nor scales of its tensors
+// nor copies of shared ones.
 struct Unlisted {
   std::vector<std::string> drafters;  // below the prefix of a drafter: passed over
   std::vector<std::string> unknown;
 };
-Unlisted UnlistedTensors(const io::Checkpoint& checkpoint, const std::vector<TensorSpec>& specs);
+Unlisted UnlistedTensors(const io::Checkpoint& checkpoint, const Config& config,
+                         const std::vector<TensorSpec>& specs);
 
 // One line about tensors that were passed over.
 std::string DrafterNote(const io::Checkpoint& checkpoint, const std::vector<std::string>& drafters);

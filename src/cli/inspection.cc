@@ -38,12 +38,16 @@ void Add(TensorTotals& totals, std::uint64_t parameters, std::uint64_t bytes) {
   totals.bytes += bytes;
 }
 
-void CheckTensors(const io::Checkpoint& checkpoint, Inspection& inspection) {
+void CheckTensors(const io::Checkpoint& checkpoint, bool numbers, Inspection& inspection) {
   const std::vector<TensorSpec> specs = arch::TensorsOf(*inspection.config);
-  for (const TensorSpec& spec : specs)
-    if (const auto found = arch::FindStored(checkpoint, spec); !found.ok())
-      AddProblem(inspection, found.error().what);
-  const arch::Unlisted unlisted = arch::UnlistedTensors(checkpoint, specs);
+  for (const TensorSpec& spec : specs) {
+    const auto found = arch::FindStored(checkpoint, spec);
+    const Status status = !found.ok() ? found.error()
+                          : numbers   ? arch::CheckScales(checkpoint, *found)
+                                      : Status(Unit{});
+    if (!status.ok()) AddProblem(inspection, status.error().what);
+  }
+  const arch::Unlisted unlisted = arch::UnlistedTensors(checkpoint, *inspection.config, specs);
   for (const std::string& name : unlisted.unknown)
     AddProblem(inspection, arch::UnknownTensors(checkpoint, {name}).what);
   inspection.notes = checkpoint.notes();
@@ -89,7 +93,7 @@ Result<Inspection> InspectCheckpoint(const std::string& directory,
   }
   inspection.files = files.size();
 
-  if (inspection.config) CheckTensors(checkpoint, inspection);
+  if (inspection.config) CheckTensors(checkpoint, options.verify, inspection);
   if (options.verify) HADAL_TRY_STATUS(VerifyNumbers(checkpoint, options.quiet, inspection));
   return inspection;
 }

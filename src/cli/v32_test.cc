@@ -132,6 +132,30 @@ TEST_F(V32Commands, QuantizeThereAndBackIsTheSameModel) {
   EXPECT_EQ(Call({"inspect", "--verify", from}).code, 0);
 }
 
+// The weights are the same, what is kept of a token is rounded by another rule.
+TEST_F(V32Commands, ASnapshotIsOfOneRuleOfScales) {
+  const std::string model = File("rule");
+  ASSERT_EQ(Call({"quantize", Model(), model, "--to", "f32", "--quiet"}).code, 0);
+  Ran({"-m", model, "-p", "The king", "--max-tokens", "5", "--snapshot", File("of-rule")});
+  ASSERT_EQ(Call({"run", "-m", model, "--resume", File("of-rule"), "--max-tokens", "9"}).code, 0);
+  Json json = ParseJson(io::ReadFile(model + "/config.json").value()).value();
+  json.Set("scale_fmt", Json());
+  ASSERT_TRUE(io::WriteFile(model + "/config.json", json.Dump()).ok());
+  const Outcome refused = Call({"run", "-m", model, "--resume", File("of-rule")});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.errors.find("made by another model"), std::string::npos) << refused.errors;
+}
+
+// Its float32 scales stay in memory, its experts' codes on disk.
+TEST_F(V32Commands, ExpertsFromDiskSayTheSame) {
+  const std::vector<std::string> story = {"-m", Model(), "-p", "Once upon", "--max-tokens", "12"};
+  std::vector<std::string> from_disk = story;
+  from_disk.insert(from_disk.end(), {"--experts", "disk"});
+  const Json disk = Ran(from_disk);
+  EXPECT_EQ(TextOf(disk), TextOf(Ran(story)));
+  EXPECT_GT(*disk.Find("stats")->Find("experts")->Find("reads")->AsInt(), 0) << disk.Dump();
+}
+
 TEST_F(V32Commands, PlanTakesTheFolderAndTheConfigAlone) {
   const auto shown = [](const std::string& model) {
     const Outcome done = Call({"plan", "show", model, "--context", "4K", "--json"});
@@ -172,6 +196,26 @@ TEST_F(V32Commands, WhatItDoesNotHaveIsRefusedByName) {
   EXPECT_NE(experts.errors.find("n_group: found 8, expected a divisor of n_routed_experts 12"),
             std::string::npos)
       << experts.errors;
+}
+
+// FP8 keys are scored in float32, a product that no measured rate is of.
+TEST_F(V32Commands, RatesAreRefusedByName) {
+  const Outcome bench = Call({"bench", "-m", Model(), "--depth", "0", "--prefill", "16", "--repeat",
+                              "1", "--threads", "2", "--quick", "--json"});
+  ASSERT_EQ(bench.code, 0) << bench.errors;
+  ASSERT_TRUE(io::WriteFile(File("bench.json"), bench.out).ok());
+  ASSERT_TRUE(io::WriteFile(File("rates.json"), R"({"threads": 2, "kernels": [
+    {"kernel": "bf16_matrix", "per_s": 4e10}, {"kernel": "fp8_matrix", "per_s": 2e10},
+    {"kernel": "fp4_matrix", "per_s": 1e10}, {"kernel": "index_scores", "per_s": 5e11},
+    {"kernel": "attention", "per_s": 1e11}, {"kernel": "memory_read", "per_s": 4e10}]})")
+                  .ok());
+  EXPECT_EQ(Call({"plan", "check", Model(), File("bench.json")}).code, 0);
+  const Outcome refused =
+      Call({"plan", "check", Model(), File("bench.json"), "--rates", File("rates.json")});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.errors.find("has products without a measured rate: V3.2's index scores"),
+            std::string::npos)
+      << refused.errors;
 }
 
 // Lines from a pipe are messages.
@@ -231,6 +275,37 @@ TEST_F(V32Server, ForcedCallsAreInItsTags) {
   const Json body = reply.json();
   const Json& choice = body.Find("choices")->AsArray()->at(0);
   EXPECT_EQ(*choice.Find("finish_reason")->AsString(), "tool_calls") << reply.body;
+}
+
+// The second question is read behind what the first left, and the text is that of a server which
+// keeps nothing.
+TEST_F(V32Server, KeepsPrefixes) {
+  server::ServerOptions off = Options(Model());
+  off.engine.keep_prefixes = false;
+  const server::TestServer server(Options(Model())), plain(off);
+  const std::string first = "A fox and a bear walked through the snow to the frozen river.";
+  const auto body = [&](const std::string& more) {
+    return R"({"seed":3,"max_tokens":6,"ignore_eos":true,"messages":[{"role":"user","content":")" +
+           first + "\"}" + more + "]}";
+  };
+  const std::string next = body(R"(,{"role":"assistant","content":"They ate."},)"
+                                R"({"role":"user","content":"And then?"})");
+  std::int64_t read = 0;
+  for (const std::string& question : {body(""), next}) {
+    const server::Reply kept = server.Post("/v1/chat/completions", question);
+    const server::Reply fresh = plain.Post("/v1/chat/completions", question);
+    ASSERT_EQ(kept.status, 200) << kept.body;
+    const auto text = [](const server::Reply& reply) {
+      return server::Text(reply.json(), {"choices", "0", "message", "content"});
+    };
+    EXPECT_EQ(text(kept), text(fresh));
+    const Json usage = *kept.json().Find("usage");
+    const std::int64_t cached =
+        *usage.Find("prompt_tokens_details")->Find("cached_tokens")->AsInt();
+    EXPECT_GE(cached, read);
+    EXPECT_EQ(cached > 0, read > 0);
+    read = *usage.Find("prompt_tokens")->AsInt() - 1;
+  }
 }
 
 // A vocabulary without the format's tokens: chats say so in a line, texts go on.

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-
-#include "tensor/codec.h"
+#include <utility>
 
 namespace hadal::convert {
 namespace {
@@ -30,10 +29,10 @@ Status CheckFinite(std::span<const float> w, std::size_t cols) {
 
 }  // namespace
 
-Result<EncodedBlocks> EncodeFp8Block128(std::span<const float> w, std::size_t rows,
-                                        std::size_t cols) {
+Result<EncodedF32Blocks> EncodeFp8Block128F32(std::span<const float> w, std::size_t rows,
+                                              std::size_t cols, ScaleRule rule) {
   HADAL_CHECK(w.size() == rows * cols);
-  EncodedBlocks out;
+  EncodedF32Blocks out;
   const std::size_t tile_cols = (cols + kTile - 1) / kTile;
   out.codes.resize(rows * cols);
   out.scales.reserve((rows + kTile - 1) / kTile * tile_cols);
@@ -44,13 +43,27 @@ Result<EncodedBlocks> EncodeFp8Block128(std::span<const float> w, std::size_t ro
       for (std::size_t row = row0; row < row1; ++row)
         amax = MaxMagnitude(w.data() + row * cols + col0, width, amax);
       if (!std::isfinite(amax)) return CheckFinite(w, cols).error();
-      const float scale = Fp8Scale(amax);
-      const float inverse = 1 / scale;  // exact: a power of two
-      out.scales.push_back(PowerOfTwoToE8m0(scale));
-      for (std::size_t row = row0; row < row1; ++row)
-        for (std::size_t i = row * cols + col0; i < row * cols + col0 + width; ++i)
-          out.codes[i] = F32ToE4m3(w[i] * inverse);
+      const float scale = Fp8Scale(amax, rule);
+      out.scales.push_back(scale);
+      const auto encode = [&](auto scaled) {
+        for (std::size_t row = row0; row < row1; ++row)
+          for (std::size_t i = row * cols + col0; i < row * cols + col0 + width; ++i)
+            out.codes[i] = F32ToE4m3(scaled(w[i]));
+      };
+      if (rule == ScaleRule::kPowerOfTwo)
+        encode([inverse = 1 / scale](float v) { return v * inverse; });  // exact
+      else
+        encode([scale](float v) { return v / scale; });
     }
+  return out;
+}
+
+Result<EncodedBlocks> EncodeFp8Block128(std::span<const float> w, std::size_t rows,
+                                        std::size_t cols) {
+  HADAL_TRY(EncodedF32Blocks blocks, EncodeFp8Block128F32(w, rows, cols, ScaleRule::kPowerOfTwo));
+  EncodedBlocks out{.codes = std::move(blocks.codes), .scales = {}};
+  out.scales.resize(blocks.scales.size());
+  std::ranges::transform(blocks.scales, out.scales.begin(), PowerOfTwoToE8m0);
   return out;
 }
 

@@ -26,14 +26,16 @@ StoredFormat Target(const arch::TensorSpec& spec, Format format) {
 }
 
 Result<std::vector<arch::StoredTensor>> FindAll(const io::Checkpoint& checkpoint,
+                                                const arch::Config& config,
                                                 const std::vector<arch::TensorSpec>& specs,
                                                 const QuantizeOptions& options) {
   std::vector<arch::StoredTensor> found;
   for (const arch::TensorSpec& spec : specs) {
     HADAL_TRY(arch::StoredTensor stored, arch::FindStored(checkpoint, spec));
+    HADAL_TRY_STATUS(arch::CheckScales(checkpoint, stored));
     found.push_back(std::move(stored));
   }
-  const arch::Unlisted unlisted = arch::UnlistedTensors(checkpoint, specs);
+  const arch::Unlisted unlisted = arch::UnlistedTensors(checkpoint, config, specs);
   if (!unlisted.unknown.empty()) return arch::UnknownTensors(checkpoint, unlisted.unknown);
   if (!options.on_note) return found;
   for (const std::string& note : checkpoint.notes()) options.on_note(note);
@@ -55,29 +57,28 @@ Result<std::vector<ToStore>> Targets(const std::vector<arch::TensorSpec>& specs,
 
 std::span<const std::byte> Bytes(const auto& values) { return std::as_bytes(std::span(values)); }
 
-// Gives `count` rows of `cols` numbers in the format `to`.
+// Gives `count` rows of `cols` numbers in the format `to`. The rule is of float32 scales.
 Status GiveFloats(const std::vector<float>& w, std::size_t count, std::size_t cols, StoredFormat to,
-                  TensorSink& sink) {
+                  ScaleRule rule, TensorSink& sink) {
   if (to == StoredFormat::kF32) return sink.Append(Bytes(w));
   if (to == StoredFormat::kBf16) {
     HADAL_TRY(const std::vector<std::uint16_t> codes, EncodeBf16(w, count, cols));
     return sink.Append(Bytes(codes));
   }
+  if (to == StoredFormat::kFp8Block128F32) {
+    HADAL_TRY(const EncodedF32Blocks blocks, EncodeFp8Block128F32(w, count, cols, rule));
+    HADAL_TRY_STATUS(sink.AppendScales(Bytes(blocks.scales)));
+    return sink.Append(Bytes(blocks.codes));
+  }
   HADAL_TRY(const EncodedBlocks blocks, to == StoredFormat::kFp4Block32
                                             ? EncodeFp4Block32(w, count, cols)
                                             : EncodeFp8Block128(w, count, cols));
-  if (to == StoredFormat::kFp8Block128F32) {
-    std::vector<float> scales;
-    for (const std::uint8_t scale : blocks.scales) scales.push_back(E8m0ToF32(scale));
-    HADAL_TRY_STATUS(sink.AppendScales(Bytes(scales)));
-  } else {
-    HADAL_TRY_STATUS(sink.AppendScales(Bytes(blocks.scales)));
-  }
+  HADAL_TRY_STATUS(sink.AppendScales(Bytes(blocks.scales)));
   return sink.Append(Bytes(blocks.codes));
 }
 
-Status ConvertFloats(const arch::StoredTensor& stored, StoredFormat to, std::size_t chunk_numbers,
-                     TensorSink& sink) {
+Status ConvertFloats(const arch::StoredTensor& stored, StoredFormat to, ScaleRule rule,
+                     std::size_t chunk_numbers, TensorSink& sink) {
   const std::vector<std::uint64_t>& shape = stored.spec->shape;
   const std::size_t rows = shape.size() == 2 ? shape[0] : 1;
   const std::size_t cols = stored.spec->elements() / rows;
@@ -86,7 +87,7 @@ Status ConvertFloats(const arch::StoredTensor& stored, StoredFormat to, std::siz
     const std::size_t count = std::min(chunk, rows - row);
     HADAL_TRY(const std::vector<float> w,
               io::DecodeRows(stored.data, stored.scale_or_null(), row, count));
-    const Status status = GiveFloats(w, count, cols, to, sink);
+    const Status status = GiveFloats(w, count, cols, to, rule, sink);
     if (!status.ok()) return Within(fmt::format("from row {} on", row), status.error());
   }
   return Unit{};
@@ -98,7 +99,8 @@ Status CopyOrConvert(const arch::StoredTensor& stored, StoredFormat to, const ar
     HADAL_TRY(const std::vector<std::int64_t> ids, arch::DecodeTable(stored, config));
     return sink.Append(Bytes(ids));
   }
-  if (stored.format() != to) return ConvertFloats(stored, to, chunk_numbers, sink);
+  if (stored.format() != to)
+    return ConvertFloats(stored, to, config.scale_rule, chunk_numbers, sink);
   if (stored.scale) HADAL_TRY_STATUS(sink.AppendScales(stored.scale->data));
   return sink.Append(stored.data.data);
 }
@@ -106,16 +108,15 @@ Status CopyOrConvert(const arch::StoredTensor& stored, StoredFormat to, const ar
 // The config as it was, with what it says of the format put right.
 Json ConfigFor(Format format, const io::Checkpoint& checkpoint, const arch::Config& config) {
   Json json = checkpoint.config();
-  std::erase_if(*json.AsObject(), [](const Json::Member& member) {
-    return member.first == "quantization_config" || member.first == "expert_dtype";
+  constexpr std::string_view kOfFormat[] = {"quantization_config", "expert_dtype", "scale_fmt"};
+  std::erase_if(*json.AsObject(), [&](const Json::Member& member) {
+    return std::ranges::count(kOfFormat, member.first) != 0;
   });
   const char* dtype = format == Format::kF32 ? "float32" : "bfloat16";
   json.Set(json.Find("dtype") != nullptr ? "dtype" : "torch_dtype", dtype);
-  if (format == Format::kPublished) {
-    const Json published = arch::ConfigToJson(config, true);
-    for (const char* key : {"expert_dtype", "quantization_config"})
-      if (const Json* value = published.Find(key)) json.Set(key, *value);
-  }
+  const Json written = arch::ConfigToJson(config, format == Format::kPublished);
+  for (const std::string_view key : kOfFormat)
+    if (const Json* value = written.Find(key)) json.Set(std::string(key), *value);
   return json;
 }
 
@@ -146,7 +147,8 @@ Result<QuantizeReport> QuantizeCheckpoint(const std::string& in, const std::stri
   const Result<arch::Config> config = arch::ParseConfig(checkpoint.config());
   if (!config.ok()) return Within(in, config.error());
   const std::vector<arch::TensorSpec> specs = arch::TensorsOf(*config);
-  HADAL_TRY(const std::vector<arch::StoredTensor> found, FindAll(checkpoint, specs, options));
+  HADAL_TRY(const std::vector<arch::StoredTensor> found,
+            FindAll(checkpoint, *config, specs, options));
   HADAL_TRY(const std::vector<ToStore> targets, Targets(specs, options.to));
   const CheckpointFiles files{.config = ConfigFor(options.to, checkpoint, *config),
                               .tokenizer = checkpoint.directory()};

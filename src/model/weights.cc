@@ -99,13 +99,14 @@ Result<Model> Model::Load(io::Checkpoint checkpoint, const arch::Selection& sele
   for (const arch::TensorSpec& spec : specs) {
     if (!model.selection.Wants(spec.id)) continue;
     HADAL_TRY(const arch::StoredTensor stored, arch::FindStored(files, spec));
+    HADAL_TRY_STATUS(arch::CheckScales(files, stored));
     const Status bound = model.Bind(stored);
     if (!bound.ok())
       return Within(fmt::format("{}: tensor \"{}\"", files.FileOf(spec.name), spec.name),
                     bound.error());
   }
 
-  const arch::Unlisted unlisted = arch::UnlistedTensors(files, specs);
+  const arch::Unlisted unlisted = arch::UnlistedTensors(files, model.config, specs);
   if (!unlisted.unknown.empty()) return arch::UnknownTensors(files, unlisted.unknown);
   model.notes = files.notes();
   if (!unlisted.drafters.empty())

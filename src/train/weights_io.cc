@@ -78,7 +78,8 @@ Status V4ModelImpl::Load(const io::Checkpoint& checkpoint) {
       found.push_back({stored, PieceOf(tensor.values, published.size(), i)});
     }
   }
-  const arch::Unlisted unlisted = arch::UnlistedTensors(checkpoint, arch::TensorsOf(config_));
+  const arch::Unlisted unlisted =
+      arch::UnlistedTensors(checkpoint, config_, arch::TensorsOf(config_));
   if (!unlisted.unknown.empty()) return arch::UnknownTensors(checkpoint, unlisted.unknown);
   for (const Found& item : found) {
     const Status status = Read(item.stored, config_, item.to);

@@ -163,7 +163,8 @@ Config ReadConfig(Reader& r, const Json& json) {
     c.mscale = r.Number(*yarn, "mscale_all_dim");
   }
   const Json* quantised = json.Find("quantization_config");
-  if (quantised != nullptr && quantised->Find("scale_fmt") == nullptr) c.scales = ScaleRule::kExact;
+  const Json* scale_fmt = (quantised != nullptr ? *quantised : json).Find("scale_fmt");
+  if (scale_fmt == nullptr) c.scales = ScaleRule::kExact;
   return c;
 }
 

@@ -94,9 +94,9 @@ Json ConfigOf(const CheckpointSpec& s) {
   Json json = Json::MakeObject({{"model_type", "deepseek_v32"},
                                 {"scoring_func", "sigmoid"},
                                 {"topk_method", "noaux_tc"},
-                                {"routed_scaling_factor", 2.5},
-                                {"rms_norm_eps", 1e-6},
-                                {"rope_theta", 10000},
+                                {"routed_scaling_factor", s.routed_scaling},
+                                {"rms_norm_eps", s.norm_eps},
+                                {"rope_theta", s.rope_theta},
                                 {"rope_scaling", Json()},
                                 {"moe_layer_freq", 1},
                                 {"tie_word_embeddings", false},
@@ -128,11 +128,11 @@ Json ConfigOf(const CheckpointSpec& s) {
   for (const auto& [key, value] : sizes) json.Set(key, std::uint64_t{value});
   if (s.yarn)
     json.Set("rope_scaling", Json::MakeObject({{"type", "yarn"},
-                                               {"factor", 8},
+                                               {"factor", s.yarn_factor},
                                                {"beta_fast", 32},
                                                {"beta_slow", 1},
-                                               {"mscale", 1.0},
-                                               {"mscale_all_dim", 1.0},
+                                               {"mscale", s.mscale},
+                                               {"mscale_all_dim", s.mscale},
                                                {"original_max_position_embeddings", 64}}));
   if (!s.fp8) return json;
   Json entry = Json::MakeObject({{"quant_method", "fp8"},

@@ -20,6 +20,7 @@ struct CheckpointSpec {
   std::size_t dense_inner = 72, inner = 32, experts = 8, topk = 2, groups = 4, kept_groups = 2;
   std::size_t shared = 1;
   bool mtp = true, yarn = true;
+  double yarn_factor = 8, mscale = 1, rope_theta = 10000, norm_eps = 1e-6, routed_scaling = 2.5;
 };
 
 // Writes into an existing folder.
