@@ -77,7 +77,8 @@ TEST(Encode, ATaskIsAnsweredAfterItsToken) {
             kBos + kUser + "q" + kAssistant + "</think><\uFF5Caction\uFF5C>");
 }
 
-// As in the published encoding, which joins the texts of a user's messages and nothing else of them.
+// As in the published encoding, which joins the texts of a user's messages and nothing else of
+// them.
 TEST(Encode, OfAUsersMessagesTheTextsAreJoined) {
   const auto users = [](const std::string& first, const std::string& second) {
     return Whole(R"([{"role": "user", "content": "a")" + first + R"(}, {"role": "user",
