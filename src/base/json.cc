@@ -144,10 +144,13 @@ struct Tree {
 void Fill(const Json& json, Library* out) {
   if (const auto* array = json.AsArray()) {
     *out = Library::array();
-    for (const Json& item : *array) Fill(item, &out->emplace_back());
+    auto& items = out->get_ref<Library::array_t&>();
+    items.reserve(array->size());
+    for (const Json& item : *array) Fill(item, &items.emplace_back());
   } else if (const auto* object = json.AsObject()) {
     *out = Library::object();
     auto& members = out->get_ref<Library::object_t&>();
+    members.reserve(object->size());  // growing copies members, and destroys the old ones
     for (const auto& [key, item] : *object)
       Fill(item, &members.Container::emplace_back(key, nullptr).second);
   } else if (const auto* flag = json.AsBool()) {

@@ -42,7 +42,8 @@ bool Writes(const Json& json, std::size_t allocations, std::string* out) {
 
 TEST(JsonMemory, ThatEndsWhileAValueIsWrittenIsAnException) {
   const std::string text =
-      R"({"a long name of a member":[1,[],{},[[2]],{"b":{"c":["a text of more than 15 bytes"]}}]})";
+      R"({"a long name of a member":[1,[],{},[[2]],{"b":{"c":["a text of more than 15 bytes"]}}],)"
+      R"("d":{"e":[3],"f":{"g":[4]},"h":[[5]]},"i":[[6],[7],{"j":8},{"k":{}}],"l":{"m":[9]}})";
   const Json json = ParseJson(text).value();
   std::string out;
   std::size_t allocations = 0;
