@@ -10,6 +10,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/overwrite.h"
 #include "datagen/documents.h"
 #include "io/file.h"
 
@@ -80,19 +81,22 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
     wanted.push_back(one);
   }
   HADAL_TRY(made.prose, ReadParagraphs(options.prose));
+  std::vector<std::string> paths;
+  for (const Wanted& one : wanted)
+    paths.push_back((std::filesystem::path(options.out) / datagen::KindName(one.kind)).string() +
+                    ".txt");
+  HADAL_TRY_STATUS(CheckFree(paths, options.force));
   std::error_code error;
   std::filesystem::create_directories(options.out, error);
   if (error)
     return Fail(Code::kIo, "{}: cannot be made a directory: {}", options.out, error.message());
   Table table({"file", ">documents", ">bytes"});
-  for (const Wanted& one : wanted) {
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
     std::string text;
-    for (std::uint64_t i = 0; i < one.count; ++i)
-      text += (i == 0 ? "" : options.separator) + datagen::MakeDocument(one.kind, i, made);
-    const std::string path =
-        (std::filesystem::path(options.out) / datagen::KindName(one.kind)).string() + ".txt";
-    HADAL_TRY_STATUS(io::WriteFile(path, text));
-    table.Row({path, FormatCount(one.count), FormatCount(text.size())});
+    for (std::uint64_t n = 0; n < wanted[i].count; ++n)
+      text += (n == 0 ? "" : options.separator) + datagen::MakeDocument(wanted[i].kind, n, made);
+    HADAL_TRY_STATUS(io::WriteFile(paths[i], text));
+    table.Row({paths[i], FormatCount(wanted[i].count), FormatCount(text.size())});
   }
   out << table.Text();
   return Unit{};
@@ -114,6 +118,7 @@ void AddData(Command app, Work* work) {
       .ShowDefault();
   data.AddOption("--prose", options->prose, "text whose paragraphs lie between keys; several times")
       .OneValueEach();
+  AddForce(data, &options->force);
   data.AddOption("KIND=COUNT", options->documents,
                  "story, dialogue, questions, tools, lists, pairs, sentences, needles")
       .Required();

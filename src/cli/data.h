@@ -18,6 +18,7 @@ struct DataOptions {
   std::size_t recall_bytes = 900, needles = 4;
   std::vector<std::string> prose;  // text files whose paragraphs are filler
   std::string separator = "\n\f\n";
+  bool force = false;  // replace files that are there
 };
 
 Status MakeData(const DataOptions& options, std::ostream& out);

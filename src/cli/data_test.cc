@@ -41,12 +41,24 @@ TEST_F(DataTest, WritesAFileOfEachKind) {
   EXPECT_EQ(std::ranges::count(stories, '\f'), 2);
   EXPECT_EQ(std::ranges::count(File("tools.txt"), '\f'), 1);
   EXPECT_FALSE(std::filesystem::exists(folder_.File("made/lists.txt")));
-  Run(options);
+  EXPECT_EQ(Run(options), "error: " + folder_.File("made/story.txt") +
+                              ": is there already, expected nothing; --force replaces it");
+  DataOptions again = options;
+  again.force = true;
+  Run(again);
   EXPECT_EQ(File("story.txt"), stories);
-  DataOptions heldout = options;
+  DataOptions heldout = again;
   heldout.half = "heldout";
   Run(heldout);
   EXPECT_NE(File("story.txt"), stories);
+}
+
+TEST_F(DataTest, OneFileOfSomebodyElseAndNoneIsWritten) {
+  std::filesystem::create_directory(folder_.File("made"));
+  ASSERT_TRUE(io::WriteFile(folder_.File("made/tools.txt"), "a letter").ok());
+  EXPECT_EQ(Run(Options({"story=3", "tools=2"})).rfind("error: ", 0), 0u);
+  EXPECT_EQ(File("tools.txt"), "a letter");
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("made/story.txt")));
 }
 
 TEST_F(DataTest, ProseLiesBetweenNeedles) {

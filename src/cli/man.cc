@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "cli/commands.h"
+#include "cli/overwrite.h"
 #include "io/file.h"
 
 namespace hadal::cli {
@@ -114,12 +115,16 @@ void AddPages(const CommandInfo& command, const std::string& path, const std::st
     AddPages(below, path + " " + below.name, version, pages);
 }
 
-Status WritePages(const CommandInfo& program, const std::string& folder) {
+Status WritePages(const CommandInfo& program, const std::string& folder, bool force) {
+  const std::vector<ManPage> pages = ManPages(program, HADAL_VERSION);
+  std::vector<std::string> paths;
+  for (const ManPage& page : pages) paths.push_back(folder + "/" + page.file);
+  HADAL_TRY_STATUS(CheckFree(paths, force));
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) return Fail(Code::kIo, "{}: cannot be made: {}", folder, error.message());
-  for (const ManPage& page : ManPages(program, HADAL_VERSION))
-    HADAL_TRY_STATUS(io::WriteFile(folder + "/" + page.file, page.text));
+  for (std::size_t i = 0; i < pages.size(); ++i)
+    HADAL_TRY_STATUS(io::WriteFile(paths[i], pages[i].text));
   return Unit{};
 }
 
@@ -133,10 +138,16 @@ std::vector<ManPage> ManPages(const CommandInfo& program, const std::string& ver
 
 void AddMan(Command app, Work* work) {
   const Command man = app.AddCommand("man", kAbout);
-  auto folder = std::make_shared<std::string>();
-  man.AddOption("FOLDER", *folder, "where the pages go; made if it is not there").Required();
-  man.OnChosen([app, work, folder] {
-    *work = [app, folder] { return WritePages(app.Describe(), *folder); };
+  struct Options {
+    std::string folder;
+    bool force = false;
+  };
+  auto options = std::make_shared<Options>();
+  man.AddOption("FOLDER", options->folder, "where the pages go; made if it is not there")
+      .Required();
+  AddForce(man, &options->force);
+  man.OnChosen([app, work, options] {
+    *work = [app, options] { return WritePages(app.Describe(), options->folder, options->force); };
   });
 }
 

@@ -74,6 +74,19 @@ TEST(Man, TheProgramWritesOnePageForEachCommand) {
   EXPECT_NE(serve->find("\\fB\\-\\-api\\-key\\fR \\fITEXT\\fR\n"), std::string::npos);
 }
 
+TEST(Man, PagesThatAreThereStayUnlessAsked) {
+  const testing::TempFolder folder;
+  ASSERT_TRUE(io::WriteFile(folder.File("hadal-serve.1"), "mine").ok());
+  const Outcome refused = Call({"man", folder.path()});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.errors, "hadal: " + folder.File("hadal-serve.1") +
+                                ": is there already, expected nothing; --force replaces it\n");
+  EXPECT_EQ(io::ReadFile(folder.File("hadal-serve.1")).value(), "mine");
+  EXPECT_FALSE(io::ReadFile(folder.File("hadal.1")).ok());
+  EXPECT_EQ(Call({"man", "--force", folder.path()}).code, 0);
+  EXPECT_NE(io::ReadFile(folder.File("hadal-serve.1")).value(), "mine");
+}
+
 TEST(Man, AFolderThatCannotBeMadeIsNamed) {
   const Outcome outcome = Call({"man", "/proc/none/pages"});
   EXPECT_EQ(outcome.code, 1);

@@ -146,6 +146,25 @@ TEST_F(TokenizeTest, TrainingReadsFoldersAndReports) {
   EXPECT_TRUE(text::Tokenizer::Open(path).ok());
 }
 
+TEST_F(TokenizeTest, ATokenizerThatIsThereStaysUnlessAsked) {
+  TrainTokenizerOptions again = {.vocab_size = 262,
+                                 .out = folder_.File("model"),
+                                 .special = {},
+                                 .inputs = {folder_.File("a.txt")},
+                                 .quiet = true};
+  const std::string path = folder_.File("model/tokenizer.json");
+  const std::string before = io::ReadFile(path).value();
+  std::ostringstream out;
+  const Status refused = TrainTokenizer(again, out);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().what,
+            path + ": is there already, expected nothing; --force replaces it");
+  EXPECT_EQ(io::ReadFile(path).value(), before);
+  again.force = true;
+  ASSERT_TRUE(TrainTokenizer(again, out).ok());
+  EXPECT_NE(io::ReadFile(path).value(), before);
+}
+
 TEST_F(TokenizeTest, ATokenizerForConversationsHoldsTheirControlTokens) {
   const std::string path = folder_.File("chat.json");
   std::ostringstream out;

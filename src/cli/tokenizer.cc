@@ -15,6 +15,7 @@
 #include "chat/dialect.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/overwrite.h"
 #include "io/file.h"
 #include "text/bpe_trainer.h"
 #include "text/tokenizer.h"
@@ -86,13 +87,19 @@ Result<std::vector<io::MappedFile>> OpenInputs(const std::vector<std::string>& i
   return files;
 }
 
-Result<std::string> OutputPath(const std::string& out) {
+std::string OutputPath(const std::string& out) {
   const fs::path path(out);
-  std::error_code error;
-  if (path.extension() == ".json" && !fs::is_directory(path, error)) return out;
-  fs::create_directories(path, error);
-  if (error) return Fail(Code::kIo, "{}: cannot be made a directory: {}", out, error.message());
+  std::error_code ignored;
+  if (path.extension() == ".json" && !fs::is_directory(path, ignored)) return out;
   return (path / "tokenizer.json").string();
+}
+
+Status MakeFolderOf(const std::string& out, const std::string& path) {
+  if (path == out) return Unit{};
+  std::error_code error;
+  fs::create_directories(out, error);
+  if (error) return Fail(Code::kIo, "{}: cannot be made a directory: {}", out, error.message());
+  return Unit{};
 }
 
 double BytesPerToken(const text::Tokenizer& tokenizer, const std::vector<std::string_view>& texts) {
@@ -149,10 +156,12 @@ text::BpeTrainOptions BpeOptions(const TrainTokenizerOptions& options) {
 }  // namespace
 
 Status TrainTokenizer(const TrainTokenizerOptions& options, std::ostream& out) {
+  const std::string path = OutputPath(options.out);
+  HADAL_TRY_STATUS(CheckFree({&path, 1}, options.force));  // before the minutes of work
   HADAL_TRY(const std::vector<io::MappedFile> files, OpenInputs(options.inputs));
   std::vector<std::string_view> texts;
   Summary summary = {
-      .path = {}, .vocab_size = 0, .input_bytes = 0, .files = files.size(), .bytes_per_token = 0};
+      .path = path, .vocab_size = 0, .input_bytes = 0, .files = files.size(), .bytes_per_token = 0};
   for (const io::MappedFile& file : files) {
     texts.emplace_back(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
     summary.input_bytes += file.bytes().size();
@@ -166,8 +175,8 @@ Status TrainTokenizer(const TrainTokenizerOptions& options, std::ostream& out) {
               }));
   }
   HADAL_TRY(const text::Tokenizer tokenizer, text::Tokenizer::Parse(json));
-  HADAL_TRY(summary.path, OutputPath(options.out));
-  HADAL_TRY_STATUS(io::WriteFile(summary.path, json));
+  HADAL_TRY_STATUS(MakeFolderOf(options.out, path));
+  HADAL_TRY_STATUS(io::WriteFile(path, json));
   summary.vocab_size = tokenizer.vocab_size();
   summary.bytes_per_token = BytesPerToken(tokenizer, texts);
   if (summary.vocab_size < options.vocab_size)
@@ -193,6 +202,7 @@ void AddTokenizer(Command app, Work* work) {
   train.AddOption("--min-count", options->min_count, "merge no pair that is seen less often")
       .Check(WholeNumber(1, std::numeric_limits<std::int64_t>::max()))
       .ShowDefault();
+  AddForce(train, &options->force);
   train.AddFlag("--json", options->json, "print the summary as JSON");
   train.AddOption("TEXT", options->inputs, "files of text, and directories of .txt files")
       .Required();

@@ -17,6 +17,7 @@ struct TrainTokenizerOptions {
   std::vector<std::string> inputs = {};   // files, and directories of .txt files
   std::size_t min_count = 2;
   bool json = false;   // the summary as JSON
+  bool force = false;  // replace a file that is there
   bool quiet = false;  // no progress line
 };
 

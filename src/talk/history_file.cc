@@ -38,7 +38,11 @@ std::vector<std::string> HistoryFile::Read(std::size_t most) {
   entries.erase(entries.begin(), entries.end() - static_cast<std::ptrdiff_t>(most));
   std::string whole;
   for (const std::string& entry : entries) whole += LineOf(entry);
-  if (anew && io::WriteFile(path_, whole).ok()) ::chmod(path_.c_str(), kOwnerOnly);
+  if (anew) {
+    const mode_t before = ::umask(0777 & ~kOwnerOnly);  // from its first byte on
+    (void)io::WriteFile(path_, whole);                  // as it was, if not
+    ::umask(before);
+  }
   return entries;
 }
 

@@ -53,14 +53,15 @@ NamedTensors ModelTensors(const V4Model& model) {
   return tensors;
 }
 
-Status ExportModel(const V4Model& model, const TrainConfig& config, const std::string& directory) {
+Status ExportModel(const V4Model& model, const TrainConfig& config, const std::string& directory,
+                   bool replace) {
   const auto format =
       config.export_format == "f32" ? V4ModelImpl::Format::kF32 : V4ModelImpl::Format::kFp8Fp4;
   return Catching("writing the model",
-                  [&] { return model->Save(directory, format, config.model.tokenizer); });
+                  [&] { return model->Save(directory, format, config.model.tokenizer, replace); });
 }
 
-Status ExportNewestState(const TrainConfig& config, const std::string& directory) {
+Status ExportNewestState(const TrainConfig& config, const std::string& directory, bool replace) {
   const std::vector<std::string> states = ListStates(config.out);
   if (states.empty())
     return Fail(Code::kNotFound, "{}: found no state-*.safetensors, expected a started run",
@@ -74,7 +75,7 @@ Status ExportNewestState(const TrainConfig& config, const std::string& directory
     return Fail(Code::kInvalid, "{}: holds another model than {} describes", states.front(),
                 config.model.config);
   HADAL_TRY_STATUS(LoadState(states.front(), ModelTensors(model), false));
-  return ExportModel(model, config, directory);
+  return ExportModel(model, config, directory, replace);
 }
 
 }  // namespace hadal::train

@@ -16,6 +16,9 @@ Result<V4Model> MakeModel(const TrainConfig& config);
 // Parameters and buffers, named "model.NAME", as a state holds them.
 NamedTensors ModelTensors(const V4Model& model);
 
-Status ExportModel(const V4Model& model, const TrainConfig& config, const std::string& directory);
+// replace: a model's folder that is there already. kInvalid without, and where more than a model's
+// files lie in it.
+Status ExportModel(const V4Model& model, const TrainConfig& config, const std::string& directory,
+                   bool replace);
 
 }  // namespace hadal::train

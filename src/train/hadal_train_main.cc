@@ -6,7 +6,9 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
+#include <optional>
 #include <sstream>
 
 #include "base/exceptions.h"
@@ -57,7 +59,7 @@ void KeepMemory() {
 struct Arguments {
   std::string config, out, export_directory;
   std::size_t steps = 0, threads = 0;
-  bool quiet = false;
+  bool quiet = false, force = false;
   hadal::train::RunOptions run;
 };
 
@@ -71,6 +73,7 @@ void AddFlags(CLI::App& app, Arguments& a) {
   app.add_option("--out", a.out, "directory of the run, instead of the file's");
   app.add_option("--export", a.export_directory,
                  "write the model of the last saved state here; do not train");
+  app.add_flag("--force", a.force, "with --export: replace a model that is there");
   app.add_flag("--quiet", a.quiet, "no progress");
   app.add_flag_callback(
       "--settings",
@@ -84,13 +87,38 @@ void AddFlags(CLI::App& app, Arguments& a) {
       "Ctrl-C finishes the step, saves, and stops; --resume goes on from there, after a kill too.");
 }
 
+// The code to exit with, if that is all; else the arguments.
+std::optional<int> Parse(int argc, char** argv, Arguments* arguments) {
+  CLI::App app("Trains a model of the DeepSeek-V4 architecture.", "hadal-train");
+  AddFlags(app, *arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream help, errors;
+    const bool fine = app.exit(error, help, errors) == 0;
+    std::fputs(help.str().c_str(), stdout);
+    std::fputs(hadal::EscapeLines(errors.str()).c_str(), stderr);
+    return fine ? 0 : 2;
+  }
+  arguments->run.quiet = arguments->quiet;
+  return {};
+}
+
 Status Work(const Arguments& a) {
   HADAL_TRY(hadal::train::TrainConfig config, hadal::train::ReadTrainConfig(a.config));
   if (!a.out.empty()) config.out = a.out;
   if (a.steps > 0) config.steps = a.steps;
   if (a.threads > 0) config.threads = a.threads;
+  std::error_code ignored;
+  if (!a.export_directory.empty() && !a.force &&
+      std::filesystem::is_directory(a.export_directory, ignored) &&
+      !std::filesystem::is_empty(a.export_directory, ignored))
+    return hadal::Fail(hadal::Code::kInvalid,
+                       "{}: found a folder with files in it, expected none or an empty one; "
+                       "--force replaces a model",
+                       a.export_directory);
   if (!a.export_directory.empty())
-    return hadal::train::ExportNewestState(config, a.export_directory);
+    return hadal::train::ExportNewestState(config, a.export_directory, a.force);
   HADAL_TRY(const hadal::train::RunSummary run, RunTraining(config, a.run, hadal::StopRequested()));
   if (!run.finished)
     return hadal::Fail(hadal::Code::kCancelled,
@@ -103,30 +131,25 @@ Status Work(const Arguments& a) {
   return Unit{};
 }
 
+Status ParseAndWork(int argc, char** argv, std::optional<int>* code) {
+  Arguments arguments;
+  *code = Parse(argc, argv, &arguments);
+  if (*code) return Unit{};
+  hadal::StartLog(arguments.quiet ? 0 : 1);
+  hadal::io::ExplainBusErrors("hadal-train");
+  hadal::io::RemoveTemporariesOnSignals();
+  return Work(arguments);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   ChooseBlasKernels(argv);
   KeepMemory();
   hadal::KeepMemoryForErrors();
-  Arguments arguments;
-  CLI::App app("Trains a model of the DeepSeek-V4 architecture.", "hadal-train");
-  AddFlags(app, arguments);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream help, errors;
-    const bool fine = app.exit(error, help, errors) == 0;
-    std::fputs(help.str().c_str(), stdout);
-    std::fputs(hadal::EscapeLines(errors.str()).c_str(), stderr);
-    return fine ? 0 : 2;
-  }
-  arguments.run.quiet = arguments.quiet;
-  hadal::StartLog(arguments.quiet ? 0 : 1);
-  hadal::io::ExplainBusErrors("hadal-train");
-  hadal::io::RemoveTemporariesOnSignals();
-  const Status status = hadal::Caught([&] { return Work(arguments); });
-  if (status.ok()) return 0;
+  std::optional<int> code;
+  const Status status = hadal::Caught([&] { return ParseAndWork(argc, argv, &code); });
+  if (status.ok()) return code.value_or(0);
   std::fprintf(stderr, "hadal-train: %s\n", hadal::OneLine(status.error().what).c_str());
   return 1;
 }

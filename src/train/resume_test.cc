@@ -166,6 +166,17 @@ TEST(Resume, CtrlCSavesAndSaysHowToGoOnAndAStateCanBeExported) {
   Trainer exports(folder, {"--export", folder.File("exported")});
   EXPECT_EQ(exports.Wait(), 0) << exports.errors();
   EXPECT_TRUE(io::Checkpoint::Open(folder.File("exported")).ok());
+  Trainer again(folder, {"--export", folder.File("exported")});
+  EXPECT_EQ(again.Wait(), 1);
+  EXPECT_EQ(again.errors(), "hadal-train: " + folder.File("exported") +
+                                ": found a folder with files in it, expected none or an empty one; "
+                                "--force replaces a model\n");
+  Trainer forced(folder, {"--export", folder.File("exported"), "--force"});
+  EXPECT_EQ(forced.Wait(), 0) << forced.errors();
+  ASSERT_TRUE(io::WriteFile(folder.File("exported/letter.txt"), "mine").ok());
+  Trainer foreign(folder, {"--export", folder.File("exported"), "--force"});
+  EXPECT_EQ(foreign.Wait(), 1);
+  EXPECT_EQ(io::ReadFile(folder.File("exported/letter.txt")).value(), "mine");
 
   Trainer over(folder, {});  // not over a run that is there
   EXPECT_EQ(over.Wait(), 1);
@@ -176,6 +187,21 @@ TEST(Resume, CtrlCSavesAndSaysHowToGoOnAndAStateCanBeExported) {
   Trainer bogus(folder, {"--bogus\x1B[2J"});
   EXPECT_EQ(bogus.Wait(), 2);
   EXPECT_NE(bogus.errors().find("--bogus\\x1B[2J"), std::string::npos) << bogus.errors();
+}
+
+TEST(Resume, ANewRunReplacesNoFilesOfOthers) {
+  const testing::TempFolder folder;
+  WriteInputs(folder);
+  const std::string out = folder.File("notes"), file = out + "/settings.toml";
+  fs::create_directory(out);
+  ASSERT_TRUE(io::WriteFile(file, "mine = true\n").ok());
+  Trainer trainer(folder, {"--out", out});
+  EXPECT_EQ(trainer.Wait(), 1);
+  EXPECT_EQ(trainer.errors(), "hadal-train: " + file +
+                                  ": is there already, expected a folder without a run; go on with "
+                                  "--resume, or name another with --out\n");
+  EXPECT_EQ(io::ReadFile(file).value(), "mine = true\n");
+  EXPECT_FALSE(fs::exists(out + "/run_log.csv"));
 }
 
 // A limit on file sizes is met by the first state, and by an exported model.

@@ -154,6 +154,16 @@ Status Run::Begin() {
                 "{}: holds a run already; continue it with --resume, or name another directory "
                 "with --out",
                 config_.out);
+  // What was killed before its first state is begun again where --resume says that it was a run.
+  if (!options_.resume)
+    for (const char* name :
+         {"settings.toml", "run_log.csv", "run_speed.csv", "loss_plot.svg", "model"})
+      if (std::error_code ignored; fs::exists(fs::symlink_status(OutPath(name), ignored)))
+        return Fail(
+            Code::kInvalid,
+            "{}: is there already, expected a folder without a run; go on with --resume, or "
+            "name another with --out",
+            OutPath(name));
   HADAL_TRY_STATUS(io::WriteFile(OutPath("settings.toml"), SettingsText(ListSettings(config_))));
   HADAL_TRY(RunLog log, RunLog::Create(OutPath("run_log.csv")));
   log_.emplace(std::move(log));
@@ -288,7 +298,7 @@ Result<RunSummary> Run::Loop(const std::atomic<bool>& stop) {
   }
   RunSummary summary = Summary(true);
   summary.model_directory = OutPath("model");
-  HADAL_TRY_STATUS(ExportModel(model_, config_, summary.model_directory));
+  HADAL_TRY_STATUS(ExportModel(model_, config_, summary.model_directory, true));
   return summary;
 }
 

@@ -37,7 +37,8 @@ struct RunSummary {
 Result<RunSummary> RunTraining(const TrainConfig& config, const RunOptions& options,
                                const std::atomic<bool>& stop);
 
-// Writes the model of the newest state in config.out as a checkpoint directory.
-Status ExportNewestState(const TrainConfig& config, const std::string& directory);
+// Writes the model of the newest state in config.out as a checkpoint directory. replace: over a
+// model that is there; kInvalid without.
+Status ExportNewestState(const TrainConfig& config, const std::string& directory, bool replace);
 
 }  // namespace hadal::train

@@ -83,7 +83,8 @@ class V4ModelImpl : public torch::nn::Module {
   // Writes a checkpoint (convert/write_checkpoint.h) over a model that may be in `directory`, in
   // float32 or in the published FP8 + FP4 format, with the tokenizer's files of another folder.
   enum class Format { kF32, kFp8Fp4 };
-  Status Save(const std::string& directory, Format format, const std::string& tokenizer = {}) const;
+  Status Save(const std::string& directory, Format format, const std::string& tokenizer = {},
+              bool replace = false) const;
 
  private:
   struct Parameter {

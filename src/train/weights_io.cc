@@ -91,8 +91,8 @@ Status V4ModelImpl::Load(const io::Checkpoint& checkpoint) {
   return Unit{};
 }
 
-Status V4ModelImpl::Save(const std::string& directory, Format format,
-                         const std::string& tokenizer) const {
+Status V4ModelImpl::Save(const std::string& directory, Format format, const std::string& tokenizer,
+                         bool replace) const {
   const torch::NoGradGuard no_grad;
   std::map<std::string, Tensor> pieces;  // by their published names
   for (const auto& [name, tensor] : tensors_) {
@@ -113,8 +113,8 @@ Status V4ModelImpl::Save(const std::string& directory, Format format,
   };
   const convert::CheckpointFiles files{
       .config = arch::ConfigToJson(config_, format == Format::kFp8Fp4), .tokenizer = tokenizer};
-  const auto written =
-      convert::WriteCheckpoint(directory, tensors, files, {.replace = true, .quiet = true}, give);
+  const auto written = convert::WriteCheckpoint(directory, tensors, files,
+                                                {.replace = replace, .quiet = true}, give);
   return written.ok() ? Status(Unit{}) : written.error();
 }
 
