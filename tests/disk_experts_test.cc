@@ -25,7 +25,7 @@ using model::DiskExperts;
 using tests::InOnePiece, tests::kVocab, tests::Logits, tests::Small, tests::SmallModel,
     tests::Tokens, tests::Walker, tests::WriteSmall;
 
-// Reads what it was given late, in random order, and one at a time.
+// Reads what it was given late, in random order, and one at a time; nothing while it is held up.
 class LateReader final : public io::Reader {
  public:
   LateReader(Done done, std::uint64_t seed) : done_(std::move(done)), random_(seed) {
@@ -40,6 +40,7 @@ class LateReader final : public io::Reader {
     waiting_.push_back(read);
   }
   void Raise(std::uint64_t, io::Urgency) override {}
+  void HoldUp(bool hold) { held_up_ = hold; }
 
  private:
   void Work() {
@@ -47,7 +48,7 @@ class LateReader final : public io::Reader {
       std::optional<io::Read> read;
       {
         const std::lock_guard lock(mutex_);
-        if (!waiting_.empty()) {
+        if (!waiting_.empty() && !held_up_) {
           std::swap(waiting_[random_.Below(waiting_.size())], waiting_.back());
           read = waiting_.back();
           waiting_.pop_back();
@@ -68,7 +69,7 @@ class LateReader final : public io::Reader {
   Random random_;
   std::mutex mutex_;
   std::vector<io::Read> waiting_;
-  std::atomic<bool> over_{false};
+  std::atomic<bool> over_{false}, held_up_{false};
   std::thread thread_;
 };
 
@@ -208,11 +209,53 @@ TEST_P(DiskExpertsTest, WhatMayNotBeIsRefused) {
   std::size_t layer = 0;
   while (model.LayerAt(layer).ffn.experts.empty()) ++layer;
   const std::vector<std::uint32_t> first = {0}, second = {1};
-  const auto held = source->Acquire(layer, first);
+  const auto held = source->Acquire(layer, first, {});
   ASSERT_TRUE(held.ok());
-  EXPECT_FALSE(source->Acquire(layer, second).ok());  // its only slot is in use
+  EXPECT_FALSE(source->Acquire(layer, second, {}).ok());  // its only slot is in use
   source->Release(layer, *held);
-  EXPECT_TRUE(source->Acquire(layer, second).ok());
+  EXPECT_TRUE(source->Acquire(layer, second, {}).ok());
+}
+
+TEST_P(DiskExpertsTest, AStopActsWhileAReadIsAwaited) {
+  const model::Model model = OpenOnDisk(folder_.path());
+  LateReader* reader = nullptr;
+  const auto source =
+      DiskExperts::Create(model, {.bytes = 4 * SlotBytes(model),
+                                  .reader =
+                                      [&](io::Reader::Done done) {
+                                        auto made =
+                                            std::make_unique<LateReader>(std::move(done), 1);
+                                        reader = made.get();
+                                        return Result<std::unique_ptr<io::Reader>>(std::move(made));
+                                      }})
+          .value();
+  const Tokens tokens = SomeTokens(9);
+  {
+    Threads threads(2);
+    model::LocalExpertRunner runner(*source);
+    auto forward = model::Forward::Create(model, Numerics::Stored(), threads, 9, &runner).value();
+    Walker walker(forward.layout(), tokens);
+    const model::Chunk chunk = walker.Next(9);
+    reader->HoldUp(true);
+    std::atomic<bool> stop{false};
+    std::thread stopping([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      stop = true;
+    });
+    const Stopwatch clock;
+    const Status done = forward.Run({&chunk, 1}, [&] { return stop.load(); });
+    const double seconds = clock.seconds();
+    stopping.join();
+    ASSERT_FALSE(done.ok());
+    EXPECT_EQ(done.error().code, Code::kCancelled);
+    EXPECT_GE(seconds, 0.1);  // it did wait for a read
+    EXPECT_LT(seconds, 0.5);
+  }
+  reader->HoldUp(false);
+  const auto got = Through(*source, model, Numerics::Stored(), tokens, 4);
+  ASSERT_TRUE(got.ok()) << got.error().what;
+  EXPECT_TRUE(testing::SameBits(
+      got->main, InOnePiece(SmallModel(GetParam()), Numerics::Stored(), tokens).main));
 }
 
 std::string NameOfSmall(const ::testing::TestParamInfo<Small>& small) {

@@ -57,8 +57,8 @@ class LateCopies final : public model::ExpertSource {
   void Announce(std::size_t layer, std::span<const std::uint32_t> experts) override {
     announced_ = {layer, std::set<std::uint32_t>(experts.begin(), experts.end())};
   }
-  Result<std::vector<HeldExpert>> Acquire(std::size_t layer,
-                                          std::span<const std::uint32_t> wanted) override {
+  Result<std::vector<HeldExpert>> Acquire(std::size_t layer, std::span<const std::uint32_t> wanted,
+                                          const model::Stop& /*stop*/) override {
     if (failing_) return Fail(Code::kIo, "experts.bin: byte 12: cannot be read");
     EXPECT_TRUE(held_.empty()) << "acquired before the others were released";
     EXPECT_EQ(announced_.first, layer);
@@ -76,7 +76,7 @@ class LateCopies final : public model::ExpertSource {
     ++times_;
     return held;
   }
-  void Release(std::size_t, std::span<const HeldExpert> experts) override {
+  void Release(std::size_t, std::span<const HeldExpert> experts) noexcept override {
     for (const HeldExpert& held : experts) EXPECT_EQ(held_.erase(held.expert), 1u);
   }
 
@@ -159,10 +159,11 @@ class Guesses final : public model::ExpertSource {
   void Guess(std::size_t layer, std::span<const std::uint32_t> experts) override {
     heard[layer].insert(experts.begin(), experts.end());
   }
-  Result<std::vector<HeldExpert>> Acquire(std::size_t, std::span<const std::uint32_t>) override {
+  Result<std::vector<HeldExpert>> Acquire(std::size_t, std::span<const std::uint32_t>,
+                                          const model::Stop& /*stop*/) override {
     return Error{Code::kIo, "nothing"};
   }
-  void Release(std::size_t, std::span<const HeldExpert>) override {}
+  void Release(std::size_t, std::span<const HeldExpert>) noexcept override {}
 
   std::map<std::size_t, std::set<std::uint32_t>> heard;
 };

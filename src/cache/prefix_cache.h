@@ -56,6 +56,7 @@ class PrefixCache {
 
   // The same of a text that goes on from elsewhere, with match.usable tokens: what it got, counted.
   void CountRestored(const PrefixTree::Match& match, TokenSpan text, PrefixUse* use);
+  void Clear() noexcept { tree_.Clear(); }
 
   // Keeps a fork of a sequence that has processed `text`, if it is worth its place.
   void Keep(std::uint64_t scope, TokenSpan text, const Sequence& sequence);

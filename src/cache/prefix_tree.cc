@@ -200,6 +200,13 @@ void PrefixTree::Forget(std::uint64_t hash) {
   gone_order_.pop_front();
 }
 
+void PrefixTree::Clear() noexcept {
+  states_.clear();
+  roots_.clear();
+  gone_.clear();
+  gone_order_.clear();
+}
+
 Sequence PrefixTree::Remove(KeptState* kept) {
   std::erase(states_, kept);
   PrefixNode* node = kept->node;

@@ -79,6 +79,8 @@ class PrefixTree {
   KeptState* Add(std::uint64_t scope, TokenSpan text, Sequence state);
   // The state, which leaves the tree.
   Sequence Remove(KeptState* state);
+  // Nothing is kept, and nothing remembered. Right also of a tree that an exception left half-made.
+  void Clear() noexcept;
 
   // How many of a text's tokens the nearest shorter state on its way has processed; 0: none.
   std::uint64_t Before(std::uint64_t scope, TokenSpan text) const;

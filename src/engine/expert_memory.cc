@@ -4,6 +4,7 @@
 
 #include "arch/kv_layout.h"
 #include "arch/numerics.h"
+#include "base/exceptions.h"
 #include "cache/fingerprint.h"
 #include "io/checkpoint_files.h"
 #include "io/disk_tuning.h"
@@ -41,6 +42,11 @@ void ExpertMemory::ReadProfile() {
 }
 
 ExpertMemory::~ExpertMemory() {
+  // Without memory for it nothing is kept, and nobody hears so.
+  (void)Caught([this] { KeepProfile(); });
+}
+
+void ExpertMemory::KeepProfile() const {
   if (source_ == nullptr || !options_.keep_profile || source_->figures().wanted == 0) return;
   const Status written = model::WriteExpertProfile(options_.profile, checkpoint_, source_->Uses());
   if (!written.ok())

@@ -45,6 +45,7 @@ class ExpertMemory {
  private:
   explicit ExpertMemory(const ExpertMemoryOptions& options) : options_(options) {}
   void ReadProfile();
+  void KeepProfile() const;
   void Note(std::string_view text) const;
 
   ExpertMemoryOptions options_;

@@ -70,6 +70,8 @@ class Prefixes {
   // Memory that a request was promised is not there. False: nothing more can give way.
   bool GiveWay() { return cache_.DropLeast(); }
 
+  void Clear() noexcept { cache_.Clear(); }
+
   cache::PrefixFigures figures() const { return cache_.figures(); }
   std::optional<cache::DiskFigures> disk_figures() const;
 

@@ -208,7 +208,7 @@ void Scheduler::AllotGuesses(std::vector<Turn>* decoding, std::size_t others) {
 // A turn whose memory is not there, against the promise, is dropped with its request.
 std::vector<model::Chunk> Scheduler::TakeChunks(std::vector<Turn>* turns) {
   std::vector<model::Chunk> chunks;
-  std::vector<std::size_t> watched;
+  std::vector<std::size_t> watched;  // those that tokens may be drawn from
   std::size_t row = 0;
   std::erase_if(*turns, [&](Turn& turn) {
     auto chunk = turn.request->Next(turn.rows);
@@ -219,7 +219,6 @@ std::vector<model::Chunk> Scheduler::TakeChunks(std::vector<Turn>* turns) {
     }
     chunks.push_back(*chunk);
     turn.first_row = row;
-    turn.first_watched = watched.size();
     turn.reads = turn.request->reads();
     row += turn.rows + turn.guesses;
     for (std::size_t i = 0; i <= turn.guesses; ++i) watched.push_back(turn.last_row() + i);
@@ -234,7 +233,9 @@ Status Scheduler::RunPass(const std::vector<Turn>& turns, const std::vector<mode
                           double predicted) {
   if (!alone()) return forward_.Run(chunks);
   const Stopwatch clock;
-  const bool unknown_or_long = predicted == 0 || predicted > options_.step_seconds;
+  // How long a disk takes is not known.
+  const bool unknown_or_long =
+      predicted == 0 || predicted > options_.step_seconds || experts_.runner() != nullptr;
   Status run =
       unknown_or_long ? RunInterruptible(turns[0], chunks, predicted) : forward_.Run(chunks);
   const double most = std::max(MostLoneSeconds(model_, options_), dropped_seconds_);
@@ -282,8 +283,8 @@ Status Scheduler::RunInterruptible(const Turn& turn, const std::vector<model::Ch
 void Scheduler::AdvanceAll(const std::vector<Turn>& turns) {
   std::vector<DrawRow> rows;
   for (const Turn& turn : turns) {
-    const std::uint64_t position = turn.request->position() - turn.guesses - 1;
-    if (const Status finite = watch_.Check(turn.first_watched, position); !finite.ok())
+    const std::uint64_t first = turn.request->position() - turn.guesses - turn.rows;
+    if (const Status finite = watch_.Check(turn.first_row, turn.rows, first); !finite.ok())
       turn.request->Fail(finite.error());
     else if (turn.request->Advance(turn.rows))
       for (std::size_t i = 0; i <= turn.guesses; ++i) rows.push_back({&turn, i});
@@ -313,7 +314,7 @@ bool Scheduler::DrawOne(const DrawRow& row, std::span<const float> logits) {
   ActiveRequest& request = *row.turn->request;
   const std::uint64_t position = request.position() - 1;
   if (row.guess > 0) {
-    const Status finite = watch_.Check(row.turn->first_watched + row.guess, position);
+    const Status finite = watch_.Check(row.row(), 1, position);
     if (!finite.ok()) {
       request.Fail(finite.error());
       return false;
@@ -359,6 +360,18 @@ void Scheduler::RemoveEnded() {
     speculation_.Forget(ended->id());
     ended->Tell();
   }
+}
+
+void Scheduler::DropAll() noexcept {
+  running_.clear();
+  waiting_.clear();
+  promised_ = 0;
+  prefixes_.Clear();
+  speculation_.ForgetAll();
+  const std::lock_guard lock(mutex_);
+  added_.clear();
+  cancelled_.clear();
+  interruptible_ = 0;
 }
 
 StepReport Scheduler::Step() {

@@ -100,6 +100,9 @@ class Scheduler {
 
   // One thread. Does nothing if there is nothing to do.
   StepReport Step();
+  // The stepping thread, after something threw out of a step, as what finds no memory does: all
+  // requests are gone, without a word to them, and so is what was kept of prefixes.
+  void DropAll() noexcept;
   // The stepping thread: until there is something to step, or the time is over.
   bool WaitForWork(std::chrono::milliseconds longest);
 
@@ -115,7 +118,7 @@ class Scheduler {
     ActiveRequest* request;
     std::size_t rows;
     std::size_t guesses = 0;  // behind them
-    std::size_t first_row = 0, first_watched = 0;
+    std::size_t first_row = 0;
     bool reads = false;  // its prompt
     std::size_t last_row() const { return first_row + rows - 1; }
   };

@@ -81,6 +81,7 @@ class Speculation {
   };
   void Draft(std::span<const PassText> texts, const RowCosts& costs);
   void Forget(RequestId id) { learnt_.erase(id); }
+  void ForgetAll() noexcept { learnt_.clear(); }
 
  private:
   struct Asked {

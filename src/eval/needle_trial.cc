@@ -60,7 +60,7 @@ Status Reader::Run(cache::Sequence* sequence, Tokens tokens) {
   HADAL_TRY_STATUS(forward_.Run({&chunk, 1}, [this] {
     return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed);
   }));
-  return watch_.Check(0, sequence->tokens() - 1);
+  return watch_.Check(0, tokens.size(), sequence->tokens() - tokens.size());
 }
 
 Result<cache::Sequence> Reader::Read(Tokens tokens,

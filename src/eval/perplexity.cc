@@ -76,7 +76,7 @@ class Scorer {
     HADAL_TRY_STATUS(forward_.Run({&chunk, 1}, [this] {
       return options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed);
     }));
-    return watch_.Check(0, chunk.sequence->tokens - 1);
+    return watch_.Check(0, chunk.tokens.size(), chunk.sequence->tokens - chunk.tokens.size());
   }
 
   // The tokens behind those of the last Run, which began at position `first`.

@@ -10,6 +10,7 @@
 #include "model/indexer.h"
 #include "model/linear.h"
 #include "model/rings.h"
+#include "model/watch_rows.h"
 
 namespace hadal::model {
 namespace {
@@ -112,6 +113,7 @@ void AttendPart(const Pass& pass, std::size_t layer, const Attention& attn, View
   const View2<float> q = Linear(pass, q_latent, attn.wq_b, scope);
   PrepareQueries(pass, attn.ratio, q);
   Rotate(pass, attn.ratio, kernels::Turn::kForward, kv);
+  WatchRows(pass, layer, kv);
   const View2<const std::byte> entries = MakeWindowEntries(pass, kv, scope);
 
   if (attn.compressor) Compress(pass, layer, *attn.compressor, EntryKind::kAttention, x, arena);

@@ -10,6 +10,7 @@
 #include "model/entries.h"
 #include "model/linear.h"
 #include "model/rings.h"
+#include "model/watch_rows.h"
 
 namespace hadal::model {
 namespace {
@@ -29,6 +30,12 @@ struct Block {
   const BatchChunk* chunk;
   std::uint64_t number;
 };
+
+// The row whose token completes it.
+std::size_t LastRowOf(const Block& block, std::size_t ratio) {
+  const std::uint64_t position = (block.number + 1) * ratio - 1;
+  return block.chunk->first_row + static_cast<std::size_t>(position - block.chunk->first_position);
+}
 
 std::span<const Block> CompletedBlocks(const Pass& pass, std::size_t ratio, Arena::Scope& scope) {
   const auto completed = [&](const BatchChunk& chunk) {
@@ -115,6 +122,9 @@ void EmitEntries(const Job& job, Arena& arena) {
     kernels::Hadamard(entries, job.dim, pass.threads);
     RoundActs(pass, entries);
   }
+  // What is pooled has been looked at; this finds what the norm's weights do to it.
+  WatchRows(pass, job.layer, entries,
+            [&](std::size_t b) { return LastRowOf(blocks[b], job.ratio); });
   Store(job, blocks, entries, arena);
 }
 
@@ -151,6 +161,8 @@ void Compress(const Pass& pass, std::size_t layer, const Compressor& compressor,
   const kernels::MatMulJob products[] = {{x, compressor.wkv, kv}, {x, compressor.wgate, score}};
   kernels::MatMul(products, pass.threads);
   AddPlaces(pass, layout.kind.ratio, compressor.ape, score, arena);
+  WatchRows(pass, layer, kv);
+  WatchRows(pass, layer, score);
   const Job job{.pass = pass,
                 .layer = layer,
                 .ratio = layout.kind.ratio,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/exceptions.h"
 #include "base/units.h"
 
 namespace hadal::model {
@@ -20,6 +21,9 @@ constexpr std::uint64_t DiskExpertFigures::*kCounts[] = {
     &DiskExpertFigures::wanted,    &DiskExpertFigures::held,          &DiskExpertFigures::coming,
     &DiskExpertFigures::guessed,   &DiskExpertFigures::guessed_right, &DiskExpertFigures::reads,
     &DiskExpertFigures::read_bytes};
+
+// So short that it needs none itself.
+Error NoMemory() { return {Code::kExhausted, "no memory"}; }
 
 std::vector<std::size_t> ExpertsOf(const ExpertPlaces& places) {
   std::vector<std::size_t> experts;
@@ -57,6 +61,7 @@ DiskExperts::DiskExperts(ExpertPlaces places, std::size_t slots, io::DirectBuffe
       slots_(ExpertsOf(places_), slots),
       guessed_(places_.layers()),
       parts_(slots) {
+  failed_.reserve(slots);
   figures_.slots = slots;
   figures_.slot_bytes = places_.slot_bytes();
 }
@@ -102,14 +107,19 @@ void DiskExperts::StartRead(std::size_t slot, Claim claim) {
   HADAL_CHECK(!place.reads.empty());  // an expert that is not in the model's selection
   parts_[slot] = {.left = place.reads.size()};
   ++figures_.reads;
-  for (const ExpertRead& read : place.reads) {
-    figures_.read_bytes += read.range.hull_bytes();
-    reader_->Submit({.id = slot,
-                     .file = &files_[read.file],
-                     .range = read.range,
-                     .to = MemoryOf(slot) + read.at,
-                     .urgency = kUrgency[static_cast<std::size_t>(claim)]});
-  }
+  std::size_t begun = 0;
+  const Status all = Caught([&] {
+    for (const ExpertRead& read : place.reads) {
+      reader_->Submit({.id = slot,
+                       .file = &files_[read.file],
+                       .range = read.range,
+                       .to = MemoryOf(slot) + read.at,
+                       .urgency = kUrgency[static_cast<std::size_t>(claim)]});
+      figures_.read_bytes += read.range.hull_bytes();
+      ++begun;
+    }
+  });
+  if (!all.ok()) EndParts(slot, place.reads.size() - begun, NoMemory());
 }
 
 // False: the first one that waits so has to go on waiting, or there is none.
@@ -125,7 +135,7 @@ bool DiskExperts::StartNext(Waiting waiting) {
   return true;
 }
 
-void DiskExperts::Pump() {
+void DiskExperts::Pump() noexcept {
   if (closing_) return;
   for (std::size_t waiting = 0; waiting < kWaitings; ++waiting) {
     while (StartNext(static_cast<Waiting>(waiting))) {
@@ -135,21 +145,28 @@ void DiskExperts::Pump() {
   }
 }
 
-void DiskExperts::OnRead(std::uint64_t slot, Status status) {
+void DiskExperts::OnRead(std::uint64_t slot, Status status) noexcept {
   const std::lock_guard lock(mutex_);
-  const ExpertId id = slots_[slot].id;
-  Parts& parts = parts_[slot];
-  if (!status.ok() && !parts.error) parts.error = status.error();
-  if (--parts.left > 0) return;  // of one that failed too: they still write
-  if (--reading_ == 0) figures_.busy_seconds += busy_.seconds();
-  if (parts.error) {
-    failed_.emplace_back(id, *parts.error);
-    slots_.Free(slot);
-  } else {
-    slots_.SetReady(slot);
-  }
+  std::optional<Error> error;
+  if (!status.ok() && !Caught([&] { error = status.error(); }).ok()) error = NoMemory();
+  EndParts(slot, 1, std::move(error));
+  if (parts_[slot].left > 0) return;
   Pump();
   changed_.notify_all();
+}
+
+// So many parts of an expert have come, or failed.
+void DiskExperts::EndParts(std::size_t slot, std::size_t count, std::optional<Error> error) {
+  Parts& parts = parts_[slot];
+  if (!parts.error) parts.error = std::move(error);
+  parts.left -= count;
+  if (parts.left > 0) return;  // of one that failed too: they still write
+  if (--reading_ == 0) figures_.busy_seconds += busy_.seconds();
+  if (!parts.error) return slots_.SetReady(slot);
+  // With no room for it nobody hears of it: then the expert is read again.
+  if (failed_.size() < failed_.capacity())
+    failed_.emplace_back(slots_[slot].id, *std::exchange(parts.error, std::nullopt));
+  slots_.Free(slot);
 }
 
 void DiskExperts::RefreshScores() {
@@ -221,6 +238,7 @@ void DiskExperts::Guess(std::size_t layer, std::span<const std::uint32_t> expert
 std::vector<HeldExpert> DiskExperts::TakeReady(std::uint32_t layer,
                                                std::span<const std::uint32_t> wanted) {
   std::vector<HeldExpert> held;
+  held.reserve(wanted.size());  // before the first is held
   for (const std::uint32_t expert : wanted) {
     const auto slot = slots_.Find({layer, expert});
     if (!slot || !slots_[*slot].ready) continue;
@@ -259,7 +277,8 @@ std::optional<Error> DiskExperts::TakeFailure(std::uint32_t layer,
 }
 
 Result<std::vector<HeldExpert>> DiskExperts::Acquire(std::size_t layer,
-                                                     std::span<const std::uint32_t> wanted) {
+                                                     std::span<const std::uint32_t> wanted,
+                                                     const Stop& stop) {
   const auto number = static_cast<std::uint32_t>(layer);
   std::unique_lock lock(mutex_);
   while (true) {
@@ -267,16 +286,22 @@ Result<std::vector<HeldExpert>> DiskExperts::Acquire(std::size_t layer,
     std::vector<HeldExpert> held = TakeReady(number, wanted);
     if (!held.empty()) return held;
     AskFor(number, wanted);
-    if (reading_ == 0)
+    if (reading_ == 0) {
+      if (auto error = TakeFailure(number, wanted)) return *error;  // it could not even be begun
       return Fail(Code::kExhausted, "all {} experts that memory is there for are in use",
                   slots_.size());
+    }
+    if (stop && stop()) return Fail(Code::kCancelled, "stopped");
     const Stopwatch waiting;
-    changed_.wait(lock);
+    if (stop)
+      changed_.wait_for(lock, kAskStop);
+    else
+      changed_.wait(lock);
     figures_.wait_seconds += waiting.seconds();
   }
 }
 
-void DiskExperts::Release(std::size_t layer, std::span<const HeldExpert> experts) {
+void DiskExperts::Release(std::size_t layer, std::span<const HeldExpert> experts) noexcept {
   const std::lock_guard lock(mutex_);
   for (const HeldExpert& held : experts) {
     const auto slot = slots_.Find({static_cast<std::uint32_t>(layer), held.expert});

@@ -65,9 +65,9 @@ class DiskExperts final : public ExpertSource {
   ~DiskExperts() override;
 
   void Announce(std::size_t layer, std::span<const std::uint32_t> experts) override;
-  Result<std::vector<HeldExpert>> Acquire(std::size_t layer,
-                                          std::span<const std::uint32_t> wanted) override;
-  void Release(std::size_t layer, std::span<const HeldExpert> experts) override;
+  Result<std::vector<HeldExpert>> Acquire(std::size_t layer, std::span<const std::uint32_t> wanted,
+                                          const Stop& stop) override;
+  void Release(std::size_t layer, std::span<const HeldExpert> experts) noexcept override;
   void Guess(std::size_t layer, std::span<const std::uint32_t> experts) override;
   bool WantsGuesses() const override { return true; }
 
@@ -83,10 +83,11 @@ class DiskExperts final : public ExpertSource {
   enum Waiting : std::size_t { kAskedFor, kAnnouncedFor, kGuessedFor, kHot, kWaitings };
 
   DiskExperts(ExpertPlaces places, std::size_t slots, io::DirectBuffer memory);
-  void Pump();
+  void Pump() noexcept;
   bool StartNext(Waiting waiting);
   void StartRead(std::size_t slot, Claim claim);
-  void OnRead(std::uint64_t slot, Status status);
+  void OnRead(std::uint64_t slot, Status status) noexcept;
+  void EndParts(std::size_t slot, std::size_t count, std::optional<Error> error);
   void DropClaims();
   void RefreshScores();
   std::vector<HeldExpert> TakeReady(std::uint32_t layer, std::span<const std::uint32_t> wanted);
@@ -109,9 +110,9 @@ class DiskExperts final : public ExpertSource {
     std::size_t left = 0;
     std::optional<Error> error = {};
   };
-  std::vector<Parts> parts_;  // [slot]
-  std::vector<std::pair<ExpertId, Error>> failed_;
-  std::size_t reading_ = 0;  // experts
+  std::vector<Parts> parts_;                        // [slot]
+  std::vector<std::pair<ExpertId, Error>> failed_;  // at most as many as there are slots
+  std::size_t reading_ = 0;                         // experts
   std::size_t last_layer_ = 0;
   bool closing_ = false;
   DiskExpertFigures figures_;

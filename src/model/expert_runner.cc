@@ -9,6 +9,14 @@
 namespace hadal::model {
 namespace {
 
+// Gives experts back, also where computing with them throws.
+struct Releasing {
+  ExpertSource& source;
+  std::size_t layer;
+  std::span<const HeldExpert> held;
+  ~Releasing() { source.Release(layer, held); }
+};
+
 // Slots whose experts are at hand, as rows one after another.
 struct Group {
   struct Member {
@@ -111,10 +119,13 @@ Status LocalExpertRunner::Run(const Context& context, const ExpertWork& work, Vi
                               Arena& arena) {
   std::vector<std::uint32_t> wanted;
   for (const ExpertSlots& slots : work.experts) wanted.push_back(slots.expert);
+  const Stop never, &stop = context.stop != nullptr ? *context.stop : never;
   while (!wanted.empty()) {
-    HADAL_TRY(const std::vector<HeldExpert> held, source_.Acquire(work.layer, wanted));
-    RunGroup(context, work, GroupOf(work, held), y, arena);
-    source_.Release(work.layer, held);
+    HADAL_TRY(const std::vector<HeldExpert> held, source_.Acquire(work.layer, wanted, stop));
+    {
+      const Releasing releasing{source_, work.layer, held};
+      RunGroup(context, work, GroupOf(work, held), y, arena);
+    }
     std::erase_if(wanted, [&](std::uint32_t expert) {
       return std::ranges::find(held, expert, &HeldExpert::expert) != held.end();
     });

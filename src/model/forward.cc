@@ -61,7 +61,8 @@ struct Forward::Impl {
   // The batch's streams through every layer that is here.
   Status RunLayers(std::span<const Chunk> chunks, const std::function<bool()>& stop) {
     Arena::Scope scope(arena);
-    const Pass pass(context, batch, AnglesOf(tables, batch, context.threads, scope));
+    Pass pass(context, batch, AnglesOf(tables, batch, context.threads, scope));
+    pass.stop = &stop;
     const bool guess = context.experts->WantsGuesses();
     if (guess) GuessByTokens(pass, model);
     for (std::size_t l = 0; l < model.layers.size(); ++l) {

@@ -11,6 +11,7 @@
 #include "model/compressor.h"
 #include "model/entries.h"
 #include "model/linear.h"
+#include "model/watch_rows.h"
 
 namespace hadal::model {
 namespace {
@@ -61,6 +62,8 @@ Selection SelectEntries(const Pass& pass, std::size_t layer, const Indexer& inde
   Arena::Scope own(scope.arena());
   const View2<float> q = Linear(pass, q_latent, indexer.wq_b, own);
   const View2<float> w = Linear(pass, x, indexer.weights_proj, own);
+  WatchRows(pass, layer, q);
+  WatchRows(pass, layer, w);
   return Choose(pass, layer, arch::kCsaRatio, PrepareQueries(pass, q, w, own), choices,
                 scope.arena());
 }

@@ -11,6 +11,7 @@
 #include "model/entries.h"
 #include "model/latent_indexer.h"
 #include "model/linear.h"
+#include "model/watch_rows.h"
 
 namespace hadal::model {
 namespace {
@@ -119,6 +120,7 @@ void AttendPart(const Pass& pass, std::size_t layer, const LatentAttention& attn
   NormaliseRows(pass, q_latent, attn.q_norm, q_latent);
   NormaliseRows(pass, latent, attn.kv_norm, latent);
   Rotate(pass, c.head_dim, kv);
+  WatchRows(pass, layer, kv);
   StoreLatents(pass, layer, kv, arena);
 
   const Selection selection = SelectTokens(pass, layer, attn.indexer, x, q_latent, scope);

@@ -9,6 +9,7 @@
 #include "model/choose.h"
 #include "model/entries.h"
 #include "model/linear.h"
+#include "model/watch_rows.h"
 
 namespace hadal::model {
 namespace {
@@ -37,6 +38,7 @@ void StoreKeys(const Pass& pass, std::size_t layer, const LatentIndexer& indexer
   kernels::LayerNorm(k, indexer.k_norm, indexer.k_norm_bias, kKeyNormEps, k, pass.threads);
   RoundActs(pass, k);
   Turn(pass, k);
+  WatchRows(pass, layer, k);
   kernels::StoreEntries(KeyFormatOf(pass), k, PlacesOf(pass, layer, IndexKeys, scope),
                         pass.threads);
 }
@@ -73,6 +75,8 @@ Selection SelectTokens(const Pass& pass, std::size_t layer, const LatentIndexer&
   Arena::Scope own(scope.arena());
   const View2<const float> q = Queries(pass, indexer, q_latent, own);
   const View2<const float> w = HeadWeightsOf(pass, indexer, x, own);
+  WatchRows(pass, layer, q);
+  WatchRows(pass, layer, w);
   return Choose(pass, layer, kTokensOfAKey,
                 {.format = KeyFormatOf(pass), .q = q, .w = w, .packed = {}}, choices,
                 scope.arena());

@@ -9,6 +9,7 @@
 #include "kernels/rows.h"
 #include "model/expert_runner.h"
 #include "model/linear.h"
+#include "model/watch_rows.h"
 
 namespace hadal::model {
 namespace {
@@ -116,7 +117,8 @@ std::vector<std::uint32_t> ExpertsByToken(const arch::Config& config, const Moe&
   return experts;
 }
 
-Routes ChooseExperts(const Pass& pass, const Moe& moe, View2<const float> x, Arena::Scope& scope) {
+Routes ChooseExperts(const Pass& pass, std::size_t layer, const Moe& moe, View2<const float> x,
+                     Arena::Scope& scope) {
   const arch::Config& c = pass.config;
   const std::size_t k = c.num_experts_per_tok;
   const auto scaling = static_cast<float>(c.routed_scaling_factor);
@@ -125,6 +127,7 @@ Routes ChooseExperts(const Pass& pass, const Moe& moe, View2<const float> x, Are
   Arena::Scope own(scope.arena());
   const View2<float> logits = own.Take<float>(x.rows(), c.n_routed_experts);
   kernels::MatMul(x, moe.gate, logits, pass.threads);
+  WatchRows(pass, layer, logits);
   if (!moe.tid2eid.empty())
     kernels::RouteByToken(logits, {moe.tid2eid.data(), c.vocab_size, k}, pass.batch.tokens, scaling,
                           ids, weights, pass.threads);
@@ -155,7 +158,7 @@ Result<View2<const float>> MixExperts(const Pass& pass, std::size_t layer, const
                                       View2<const float> x, Arena::Scope& scope) {
   const View2<float> y = scope.Take<float>(x.rows(), x.cols());
   Arena::Scope own(scope.arena());
-  const Routes routes = ChooseExperts(pass, moe, x, own);
+  const Routes routes = ChooseExperts(pass, layer, moe, x, own);
   if (pass.observer != nullptr)
     pass.observer->Routed(pass.first_layer + layer, routes.experts, routes.weights);
   const Grouping grouping = GroupByExpert(routes, moe.experts.size(), own);

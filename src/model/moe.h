@@ -26,7 +26,8 @@ struct Routes {
   View2<const float> weights;          // [rows, k]
 };
 // The router alone, of x [rows, dim]; the batch's tokens are the rows'.
-Routes ChooseExperts(const Pass& pass, const Moe& moe, View2<const float> x, Arena::Scope& scope);
+Routes ChooseExperts(const Pass& pass, std::size_t layer, const Moe& moe, View2<const float> x,
+                     Arena::Scope& scope);
 
 // x [rows, dim] -> [rows, dim]. The routed experts run where pass.experts says; its error is
 // returned.

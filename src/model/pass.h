@@ -4,6 +4,7 @@
 // keep nothing.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -31,7 +32,8 @@ struct Context {
   std::span<kernels::TopK> best;    // SelectRowsTogether a thread
   ExpertRunner* experts = nullptr;  // never null in a pass
   Observer* observer = nullptr;
-  std::size_t first_layer = 0;  // which of the model's layers the first one here is
+  std::size_t first_layer = 0;                  // which of the model's layers the first one here is
+  const std::function<bool()>* stop = nullptr;  // of a pass: for who waits in it; null: it goes on
 };
 
 struct Pass : Context {

@@ -1,5 +1,7 @@
 #include "model/resident_experts.h"
 
+#include <utility>
+
 #include "base/check.h"
 
 namespace hadal::model {
@@ -7,7 +9,23 @@ namespace hadal::model {
 ResidentExperts::ResidentExperts(const std::vector<std::size_t>& experts_of, std::size_t slots)
     : slots_(slots) {
   for (const std::size_t experts : experts_of) slot_of_.emplace_back(experts, -1);
-  for (std::size_t i = slots; i > 0; --i) free_.push_back(i - 1);
+  spare_.reserve(slots);
+  for (std::size_t i = slots; i > 0; --i) {
+    free_.push_back(i - 1);
+    leaving_.insert(KeyOf(i - 1));
+    spare_.push_back(leaving_.extract(leaving_.begin()));
+  }
+}
+
+void ResidentExperts::Stay(std::size_t slot) {
+  if (auto node = leaving_.extract(KeyOf(slot))) spare_.push_back(std::move(node));
+}
+
+void ResidentExperts::Leave(std::size_t slot) {
+  auto node = std::move(spare_.back());
+  spare_.pop_back();
+  node.value() = KeyOf(slot);
+  leaving_.insert(std::move(node));
 }
 
 std::optional<std::size_t> ResidentExperts::Find(ExpertId id) const {
@@ -37,7 +55,7 @@ void ResidentExperts::Release(std::size_t slot) {
 void ResidentExperts::Free(std::size_t slot) {
   Slot& s = slots_[slot];
   HADAL_CHECK(s.taken && s.holds == 0);
-  leaving_.erase(KeyOf(slot));
+  Stay(slot);
   slot_of_[s.id.layer][s.id.expert] = -1;
   s = {};
   free_.push_back(slot);

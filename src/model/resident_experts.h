@@ -2,7 +2,8 @@
 //
 // What nobody waits for goes first, least used before more used (model/expert_scores.h); then what
 // was guessed, then what is announced. Never what is being read, is asked for, or is in use. A
-// replacement is one step in an ordered set. One thread at a time; knows no file and no memory.
+// replacement is one step in an ordered set. One thread at a time; knows no file and no memory, and
+// takes none once it is made: reads come back to it on threads that may not throw.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -57,10 +58,12 @@ class ResidentExperts {
   template <class F>
   void Change(std::size_t slot, F&& change) {
     Slot& s = slots_[slot];
-    leaving_.erase(KeyOf(slot));
+    Stay(slot);
     change(s);
-    if (MayGo(s)) leaving_.insert(KeyOf(slot));
+    if (MayGo(s)) Leave(slot);
   }
+  void Stay(std::size_t slot);   // not in leaving_
+  void Leave(std::size_t slot);  // in it
   Key KeyOf(std::size_t slot) const { return {slots_[slot].claim, slots_[slot].score, slot}; }
   static bool MayGo(const Slot& s) {
     return s.taken && s.ready && s.holds == 0 && s.claim != Claim::kAsked;
@@ -69,7 +72,8 @@ class ResidentExperts {
   std::vector<std::vector<std::int32_t>> slot_of_;  // [layer][expert]; -1: none
   std::vector<Slot> slots_;
   std::vector<std::size_t> free_;
-  std::set<Key> leaving_;  // those that may go, the first one first
+  std::set<Key> leaving_;                        // those that may go, the first one first
+  std::vector<std::set<Key>::node_type> spare_;  // nodes for those that may not
 };
 
 }  // namespace hadal::model

@@ -1,6 +1,7 @@
 #include "model/weights.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "arch/layer_kind.h"
@@ -78,6 +79,12 @@ Status Model::Bind(const arch::StoredTensor& stored) {
   } else {
     HADAL_CHECK(slot.vector != nullptr || slot.number != nullptr);
     HADAL_TRY(Vector floats, io::DecodeFloats(stored.data, nullptr));
+    // All of it is read here anyway, and what only takes part in a choice shows nowhere else.
+    if (const auto bad = std::ranges::find_if(floats, [](float v) { return std::isnan(v); });
+        bad != floats.end())
+      return Fail(Code::kCorrupt,
+                  "element {}: found {}, expected a number; the weights are damaged",
+                  bad - floats.begin(), *bad);
     if (slot.vector != nullptr)
       *slot.vector = std::move(floats);
     else

@@ -41,6 +41,11 @@ void Redirect(int fd, const char* path) {
   if (file < 0 || dup2(file, fd) < 0) _exit(kNotStarted);
 }
 
+void NothingToRead() {
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0) _exit(kNotStarted);
+}
+
 }  // namespace
 
 // Between fork and exec nothing is allocated: another thread may hold the allocator.
@@ -54,6 +59,7 @@ Program::Program(const std::string& name, std::vector<std::string> arguments, Li
   child_ = fork();
   HADAL_CHECK(child_ >= 0);
   if (child_ != 0) return;
+  NothingToRead();
   Redirect(STDOUT_FILENO, out.c_str());
   Redirect(STDERR_FILENO, errors.c_str());
   NoSignalIsIgnored();

@@ -1,0 +1,129 @@
+#!/usr/bin/env python3
+"""hadal serve under limits on memory that come and go while it answers.
+
+    tests/serve_memory.py build/hadal
+
+At every limit a request is answered, or refused with an error in its API's form, or its connection
+closes; none is left waiting. The server lives, and answers again when there is memory again. 77:
+this build takes address space without end, as sanitizers do.
+"""
+import http.client
+import json
+import pathlib
+import random
+import re
+import resource
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+PROGRAM = sys.argv[1]
+MODEL = str(pathlib.Path(__file__).resolve().parent.parent / "models" / "embedded")
+SECONDS = 60
+MIB = 1 << 20
+# MiB beside what the server has when its memory is taken away.
+LIMITS = [(resource.RLIMIT_AS, more) for more in (-256, 0, 1, 4, 16)] + [
+    (resource.RLIMIT_DATA, more) for more in (-64, 0, 2, 8)]
+BODIES = (
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Tell me of a fox."}],
+                              "max_tokens": 40}),
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": "A long tale. " * 400}],
+                              "max_tokens": 20, "stream": True}),
+    ("/v1/completions", {"prompt": "Once", "max_tokens": 300, "n": 3, "logprobs": 3}),
+    ("/v1/messages", {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 30}),
+    # Too long for the context, and long enough to want memory of its own.
+    ("/v1/responses", {"input": "x " * 3_000_000, "max_output_tokens": 5}),
+)
+
+
+def memory_bytes(pid, field):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return int(re.search(rf"^{field}:\s+(\d+) kB", status.read(), re.M)[1]) * 1024
+
+
+def ask(port, path, body):
+    """"ok", the status of an error in the API's form, or "closed"."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+    try:
+        connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+        response = connection.getresponse()
+        text = response.read().decode()
+    except TimeoutError:
+        raise
+    except (OSError, http.client.HTTPException):
+        return "closed"
+    finally:
+        connection.close()
+    if response.status == 200:
+        return "ok"
+    assert "message" in json.loads(text)["error"], (response.status, text)
+    return response.status
+
+
+class Clients:
+    """Ask without end, until told to stop."""
+
+    def __init__(self, port):
+        self.port, self.over, self.seen, self.failed = port, False, {}, []
+        self.threads = [
+            threading.Thread(target=self.work, args=(n,), daemon=True) for n in range(4)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self, seed):
+        draw = random.Random(seed)
+        while not self.over:
+            path, body = draw.choice(BODIES)
+            try:
+                outcome = ask(self.port, path, body)
+            except Exception as error:  # pylint: disable=broad-except
+                self.failed.append((path, repr(error)))
+                return
+            self.seen[outcome] = self.seen.get(outcome, 0) + 1
+
+    def stop(self):
+        self.over = True
+        for thread in self.threads:
+            thread.join()
+
+
+def main():
+    server = subprocess.Popen(
+        [PROGRAM, "serve", "-m", MODEL, "--port", "0", "--ctx", "4K", "--threads", "2",
+         "--parallel", "4"],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        port = int(re.search(r":(\d+)/?$", server.stdout.readline().strip())[1])
+        if memory_bytes(server.pid, "VmSize") > 1 << 40:
+            print("skipped: this build takes address space without end")
+            return 77
+        seen = {}
+        for kind, more in LIMITS:
+            field = "VmSize" if kind == resource.RLIMIT_AS else "VmData"
+            before = resource.prlimit(server.pid, kind)
+            clients = Clients(port)
+            time.sleep(0.5)
+            limit = max(memory_bytes(server.pid, field) + more * MIB, 0)
+            resource.prlimit(server.pid, kind, (limit, before[1]))
+            time.sleep(2)
+            assert server.poll() is None, (field, more, server.returncode)
+            resource.prlimit(server.pid, kind, before)
+            clients.stop()
+            assert not clients.failed, (field, more, clients.failed)
+            for path, body in BODIES:
+                answer = ask(port, path, body)
+                assert answer == (400 if "input" in body else "ok"), (field, more, path, answer)
+            print(field, more, "MiB:", clients.seen)
+            for outcome, count in clients.seen.items():
+                seen[outcome] = seen.get(outcome, 0) + count
+        assert seen.get("ok") and (seen.get(503) or seen.get("closed")), seen  # they did something
+    finally:
+        server.send_signal(signal.SIGTERM)
+        code = server.wait(timeout=SECONDS)
+    assert code == 0, code
+    return 0
+
+
+sys.exit(main())
