@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/exceptions.h"
 #include "base/log.h"
 #include "cost/engine_memory.h"
 
@@ -16,6 +17,8 @@ using engine::Request;
 constexpr std::chrono::milliseconds kIdle{100};
 // Requests wait and none can be admitted: memory is held by runs that are paused.
 constexpr std::chrono::milliseconds kStalled{5};
+// After an exception, which may come again at once.
+constexpr std::chrono::milliseconds kBreath{20};
 
 // States that are kept share the memory of requests, which they leave when it is wanted; these are
 // theirs, so that a request that may grow to the whole context does not leave them without.
@@ -83,34 +86,58 @@ EngineThread::~EngineThread() {
   if (thread_.joinable()) thread_.join();
 }
 
-void EngineThread::Loop() {
+void EngineThread::Loop() noexcept {
   while (!stop_) {
-    if (!scheduler_->WaitForWork(kIdle)) {
-      const std::lock_guard lock(mutex_);
-      figures_.running = figures_.waiting = 0;
-      figures_.state_bytes = 0;
-      continue;
+    try {
+      Turn();
+    } catch (...) {
+      GiveUp(CaughtError());
     }
-    const engine::StepReport report = scheduler_->Step();
-    {
-      const std::lock_guard lock(mutex_);
-      ++figures_.steps;
-      figures_.decode_tokens += report.decode_rows + report.drafts.accepted;
-      figures_.drafts += report.drafts;
-      figures_.prompt_tokens += report.prompt_rows;
-      figures_.busy_seconds += report.seconds;
-      if (report.decode_rows > 0) figures_.decode_seconds += report.seconds;
-      if (report.prompt_rows > 0) figures_.prompt_seconds += report.seconds;
-      if (report.decode_rows + report.prompt_rows > 0)
-        figures_.step_tokens.Add(static_cast<double>(report.decode_rows + report.prompt_rows));
-      figures_.running = report.running;
-      figures_.waiting = report.waiting;
-      figures_.state_bytes = report.state_bytes;
-      figures_.prefixes = scheduler_->prefix_figures();
-      figures_.disk = scheduler_->disk_figures();
-    }
-    if (report.running == 0 && report.waiting > 0) std::this_thread::sleep_for(kStalled);
   }
+}
+
+void EngineThread::Turn() {
+  if (!scheduler_->WaitForWork(kIdle)) {
+    const std::lock_guard lock(mutex_);
+    figures_.running = figures_.waiting = 0;
+    figures_.state_bytes = 0;
+    return;
+  }
+  const engine::StepReport report = scheduler_->Step();
+  {
+    const std::lock_guard lock(mutex_);
+    ++figures_.steps;
+    figures_.decode_tokens += report.decode_rows + report.drafts.accepted;
+    figures_.drafts += report.drafts;
+    figures_.prompt_tokens += report.prompt_rows;
+    figures_.busy_seconds += report.seconds;
+    if (report.decode_rows > 0) figures_.decode_seconds += report.seconds;
+    if (report.prompt_rows > 0) figures_.prompt_seconds += report.seconds;
+    if (report.decode_rows + report.prompt_rows > 0)
+      figures_.step_tokens.Add(static_cast<double>(report.decode_rows + report.prompt_rows));
+    figures_.running = report.running;
+    figures_.waiting = report.waiting;
+    figures_.state_bytes = report.state_bytes;
+    figures_.prefixes = scheduler_->prefix_figures();
+    figures_.disk = scheduler_->disk_figures();
+  }
+  if (report.running == 0 && report.waiting > 0) std::this_thread::sleep_for(kStalled);
+}
+
+// Takes no memory: whoever is to be told is marked, and TakeEvents makes the events. Runs that are
+// paused are not the scheduler's, and stay.
+void EngineThread::GiveUp(Error error) noexcept {
+  (void)Caught([&] { spdlog::error("engine what=\"{}\"", error.what); });
+  {
+    const std::lock_guard lock(mutex_);
+    scheduler_->DropAll();
+    failure_ = std::move(error);
+    for (const auto& [id, run] : runs_)
+      if (!run->held) run->given_up = true;
+    woken_ = true;
+  }
+  (void)Caught([this] { wake_(); });  // if not, somebody looks every second
+  std::this_thread::sleep_for(kBreath);
 }
 
 Result<RunId> EngineThread::Add(RunRequest request) {
@@ -127,9 +154,14 @@ Result<RunId> EngineThread::Add(RunRequest request) {
   // Held from before the request is known to the stepping thread until its id is known here.
   const std::lock_guard lock(mutex_);
   run->id = ++last_id_;
-  HADAL_TRY(run->request, scheduler_->Add(WithCallbacks(run, std::move(first))));
-  runs_.emplace(run->id, run);
-  return run->id;
+  const auto known = runs_.emplace(run->id, run).first;
+  const Status tried = Caught([&]() -> Status {
+    HADAL_TRY(run->request, scheduler_->Add(WithCallbacks(run, std::move(first))));
+    return Unit{};
+  });
+  if (tried.ok()) return run->id;
+  runs_.erase(known);
+  return tried.error();
 }
 
 Request EngineThread::WithCallbacks(const RunPtr& run, Request request) {
@@ -244,11 +276,22 @@ void EngineThread::Finish(const RunPtr& run, Outcome outcome) {
   if (outcome.tokens.size() > outcome.prompt_tokens)
     end.tokens.assign(outcome.tokens.begin() + static_cast<std::ptrdiff_t>(outcome.prompt_tokens),
                       outcome.tokens.end());
-  {
+  Emit(std::move(event));  // before it is forgotten: if this throws, the run is given up
+  const std::lock_guard lock(mutex_);
+  runs_.erase(run->id);
+}
+
+// What the loop's thread does with a run that has waited.
+template <class F>
+void EngineThread::OrGiveUp(const RunPtr& run, F&& f) {
+  try {
+    f();
+  } catch (...) {
+    Error error = CaughtError();
     const std::lock_guard lock(mutex_);
-    runs_.erase(run->id);
+    failure_ = std::move(error);
+    run->given_up = true;
   }
-  Emit(std::move(event));
 }
 
 EngineThread::RunPtr EngineThread::FindRun(RunId id) {
@@ -267,7 +310,7 @@ void EngineThread::Cancel(RunId id) {
     run->want = Want::kCancel;
     if (!held) scheduler_->Cancel(run->request);
   }
-  if (held) Finish(run, std::move(*held));
+  if (held) OrGiveUp(run, [&] { Finish(run, std::move(*held)); });
 }
 
 void EngineThread::Pause(RunId id) {
@@ -289,7 +332,7 @@ void EngineThread::Resume(RunId id) {
     // The cancel that is under way finds that there is nothing to wait for.
     if (!held && run->want == Want::kPause) run->want = Want::kGo;
   }
-  if (held) GoOn(run, std::move(*held), false);
+  if (held) OrGiveUp(run, [&] { GoOn(run, std::move(*held), false); });
 }
 
 bool EngineThread::CloseReasoning(RunId id) {
@@ -312,9 +355,22 @@ void EngineThread::Emit(RunEvent event) {
   if (wake) wake_();
 }
 
+RunEvent EngineThread::GivenUp(const Run& run) const {
+  RunEvent event{.run = run.id, .kind = RunEvent::Kind::kEnd};
+  event.end.reason = FinishReason::kFailed;
+  event.end.error = failure_;
+  return event;
+}
+
 std::vector<RunEvent> EngineThread::TakeEvents() {
   const std::lock_guard lock(mutex_);
   woken_ = false;
+  for (auto next = runs_.begin(); next != runs_.end();) {
+    const auto at = next++;
+    if (!at->second->given_up) continue;
+    events_.push_back(GivenUp(*at->second));
+    runs_.erase(at);
+  }
   return std::exchange(events_, {});
 }
 

@@ -1,6 +1,7 @@
 // The thread that computes: it steps the scheduler and writes down what happens. The server's loop
 // starts, stops and pauses runs and takes the events; neither waits for the other, and no lock is
-// held while anything is computed.
+// held while anything is computed. What throws, as what finds no memory does, ends the runs that
+// are under way with an error, and no more.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -69,6 +70,7 @@ class EngineThread {
   void Resume(RunId run);
   bool CloseReasoning(RunId run);  // false: it does not reason now
 
+  // What it throws for want of memory it does not lose.
   std::vector<RunEvent> TakeEvents();
   EngineFigures figures() const;
   const engine::Footprint& footprint() const { return footprint_; }
@@ -83,6 +85,7 @@ class EngineThread {
     engine::RequestId request = 0;
     RunRequest plan;  // its engine part is what a later request begins with, without tokens
     Want want = Want::kGo;
+    bool given_up = false;  // it has ended with failure_, and nobody has been told yet
     std::optional<engine::Outcome> held = {};  // while it is paused
     // The stepping thread's.
     std::size_t told = 0, skip = 0, reasoning_tokens = 0;
@@ -96,13 +99,18 @@ class EngineThread {
   using RunPtr = std::shared_ptr<Run>;
 
   EngineThread(const ServedModel& model, const EngineOptions& options, std::function<void()> wake);
-  void Loop();
+  void Loop() noexcept;
+  void Turn();
+  void GiveUp(Error error) noexcept;
+  template <class F>
+  void OrGiveUp(const RunPtr& run, F&& f);
   engine::Request WithCallbacks(const RunPtr& run, engine::Request request);
   void OnToken(const RunPtr& run, const engine::TokenEvent& event);
   void OnEnd(const RunPtr& run, engine::Outcome outcome);
   void GoOn(const RunPtr& run, engine::Outcome outcome, bool close_reasoning);
   void Finish(const RunPtr& run, engine::Outcome outcome);
   void Emit(RunEvent event);
+  RunEvent GivenUp(const Run& run) const;
   RunPtr FindRun(RunId run);
 
   const ServedModel& model_;
@@ -116,6 +124,7 @@ class EngineThread {
   mutable std::mutex mutex_;  // of what follows; never held while computing
   std::map<RunId, RunPtr> runs_;
   std::vector<RunEvent> events_;
+  Error failure_{Code::kExhausted, {}};  // what ended those that were given up last
   bool woken_ = false;
   RunId last_id_ = 0;
   EngineFigures figures_;

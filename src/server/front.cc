@@ -50,10 +50,13 @@ class NotedExchange : public Exchange {
     response.headers.insert(response.headers.end(), headers_.begin(), headers_.end());
     return response;
   }
-  void Note(int status) {
+  // No memory for a line in the log ends nothing.
+  void Note(int status) noexcept {
     if (noted_.exchange(true)) return;
-    const HttpRequest& r = request();
-    on_answered_({r.method, r.path, r.id, r.peer, status, clock_.seconds()});
+    (void)Caught([&] {
+      const HttpRequest& r = request();
+      on_answered_({r.method, r.path, r.id, r.peer, status, clock_.seconds()});
+    });
   }
 
   ExchangePtr inner_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "base/exceptions.h"
 #include "base/log.h"
 #include "server/ids.h"
 
@@ -117,17 +118,41 @@ void Generations::Begin(Generation generation, std::unique_ptr<AnswerSink> sink,
   active->ended.owner = active->generation.owner;
   active->ended.reasons = active->generation.reasons;
   active->ended.request_id = active->exchange->request().id;
-  if (const ApiStatus started = StartRuns(*active); !started.ok()) {
-    for (const Choice& choice : active->choices) {
-      runs_.erase(choice.run);
-      engine_.Cancel(choice.run);
-    }
-    return active->sink->Failed(started.error());
-  }
   active_.emplace(active->id, active);
-  active->exchange->Watch([this, id = active->id] { Gone(id); },
-                          [this, id = active->id] { Drained(id); });
-  active->sink->Accepted(active->id);
+  try {
+    if (const ApiStatus started = StartRuns(*active); !started.ok()) {
+      DropRuns(*active);
+      return active->sink->Failed(started.error());
+    }
+    active->exchange->Watch([this, id = active->id] { Gone(id); },
+                            [this, id = active->id] { Drained(id); });
+    active->sink->Accepted(active->id);
+  } catch (...) {
+    const Error error = CaughtError();
+    std::vector<Choice>& choices = active->choices;
+    const bool unknown = !choices.empty() && !runs_.contains(choices.back().run);
+    if (unknown) {  // the last one has just been begun, or not even that
+      (void)Caught([&] { engine_.Cancel(choices.back().run); });
+      choices.pop_back();
+    }
+    Break(*active, error);
+  }
+}
+
+// Of a generation that nobody is to hear of any more.
+void Generations::DropRuns(const Active& active) {
+  active_.erase(active.id);
+  for (const Choice& choice : active.choices) runs_.erase(choice.run);
+  for (const Choice& choice : active.choices) engine_.Cancel(choice.run);
+}
+
+// The client's last word. Where there is no memory even for that, the exchange goes, and the
+// connection with it.
+void Generations::TellFailed(Active& active, const Error& error) noexcept {
+  (void)Caught([&] { active.sink->Failed(FromError(error)); });
+  active.gone = true;
+  active.sink.reset();
+  active.exchange.reset();
 }
 
 ApiStatus Generations::StartRuns(Active& active) {
@@ -154,19 +179,37 @@ ApiStatus Generations::StartRuns(Active& active) {
 }
 
 void Generations::TakeEvents() {
-  for (RunEvent& event : engine_.TakeEvents()) Handle(std::move(event));
+  for (RunEvent& event : engine_.TakeEvents()) {
+    const auto found = runs_.find(event.run);
+    if (found == runs_.end()) continue;
+    const ActivePtr active = active_.at(found->second.first->id);  // Finish takes it from the map
+    const std::size_t choice = found->second.second;
+    if (event.kind == RunEvent::Kind::kEnd) runs_.erase(found);
+    try {
+      Handle(*active, active->choices[choice], std::move(event));
+    } catch (...) {
+      Break(*active, CaughtError());
+    }
+  }
 }
 
-void Generations::Handle(RunEvent event) {
-  const auto found = runs_.find(event.run);
-  if (found == runs_.end()) return;
-  Active& active = *found->second.first;
-  const ActivePtr alive = active_.at(active.id);  // Finish takes it from the map
-  Choice& choice = active.choices[found->second.second];
+// A generation for which something could not be had: its client is told, its runs end.
+void Generations::Break(Active& active, const Error& error) noexcept {
+  (void)Caught([&] { spdlog::error("generation id={} what=\"{}\"", active.id, error.what); });
+  if (!active.gone) TellFailed(active, error);
+  // What cannot be cancelled for want of memory is cancelled a second later (Tick).
+  (void)Caught([&] {
+    for (const Choice& choice : active.choices)
+      if (!choice.ended) engine_.Cancel(choice.run);
+  });
+  if (std::ranges::all_of(active.choices, &Choice::ended)) active_.erase(active.id);
+}
+
+void Generations::Handle(Active& active, Choice& choice, RunEvent event) {
   switch (event.kind) {
     case RunEvent::Kind::kPrompt:
       choice.read = event.done;
-      if (!active.gone && found->second.second == 0) {
+      if (!active.gone && choice.answer.index == 0) {
         active.sink->Progress(event.done, event.total, active.clock.seconds());
         active.quiet = {};
       }
@@ -174,7 +217,6 @@ void Generations::Handle(RunEvent event) {
     case RunEvent::Kind::kToken:
       return OnToken(active, choice, std::move(event.token));
     case RunEvent::Kind::kEnd:
-      runs_.erase(found);
       return OnEnd(active, choice, std::move(event.end));
   }
 }
@@ -246,8 +288,8 @@ void Generations::CompleteCall(RunEnd* end) const {
 }
 
 void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
-  if (active.generation.one_call) CompleteCall(&end);
   choice.ended = true;
+  if (active.generation.one_call) CompleteCall(&end);
   choice.reasoning = false;
   if (!active.gone && end.reason != FinishReason::kFailed) {
     AnswerDelta delta{.index = choice.answer.index};
@@ -269,8 +311,7 @@ void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
 }
 
 void Generations::Finish(Active& active) {
-  const ActivePtr alive = active_.at(active.id);
-  active_.erase(active.id);
+  active_.erase(active.id);  // the caller holds it
   EndedGeneration& ended = active.ended;
   ended.seconds = active.clock.seconds();
   ended.cancelled = active.gone;
@@ -281,7 +322,10 @@ void Generations::Finish(Active& active) {
     ended.answers.push_back(std::move(choice.answer));
   }
   seconds_each_ += 0.1 * (ended.seconds - seconds_each_);
-  on_ended_(ended);  // before the client knows: its next request is to find what is remembered
+  // Before the client knows: its next request is to find what is remembered.
+  const Status remembered = Caught([&] { on_ended_(ended); });
+  if (!remembered.ok())
+    spdlog::error("ended id={} what=\"{}\"", active.id, remembered.error().what);
   if (!active.gone) {
     if (ended.failed) {
       for (const Answer& answer : ended.answers)
@@ -314,7 +358,10 @@ void Generations::Drained(const std::string& id) {
 }
 
 void Generations::Tick() {
+  TakeEvents();  // of which nobody could be told
   for (const auto& [id, active] : active_) {
+    for (const Choice& choice : active->choices)
+      if (active->gone && !choice.ended) engine_.Cancel(choice.run);  // if it could not be
     if (active->gone || active->quiet.seconds() < limits_.keep_alive_seconds) continue;
     active->sink->Alive();
     active->quiet = {};

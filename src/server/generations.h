@@ -2,7 +2,8 @@
 // sinks.
 //
 // A generation is refused if too many wait (429). A client that does not take its answer has its
-// runs paused, one that goes has them cancelled. Belongs to the loop's thread, but for Submit.
+// runs paused, one that goes has them cancelled. Whatever throws, as what finds no memory does,
+// ends one generation with an error. Belongs to the loop's thread, but for Submit.
 #pragma once
 #include <chrono>
 #include <cstddef>
@@ -95,7 +96,10 @@ class Generations {
   void Begin(Generation generation, std::unique_ptr<AnswerSink> sink, ExchangePtr exchange);
   ApiStatus CheckRoom(const Generation& generation) const;
   ApiStatus StartRuns(Active& active);
-  void Handle(RunEvent event);
+  void DropRuns(const Active& active);
+  void TellFailed(Active& active, const Error& error) noexcept;
+  void Break(Active& active, const Error& error) noexcept;
+  void Handle(Active& active, Choice& choice, RunEvent event);
   void OnToken(Active& active, Choice& choice, RunToken token);
   void OnEnd(Active& active, Choice& choice, RunEnd end);
   void CompleteCall(RunEnd* end) const;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <new>
 
 #include "server/constraints.h"
 #include "server/fake_exchange_test.h"
@@ -18,13 +19,14 @@ class KeepingSink : public AnswerSink {
     bool finished = false;
     std::size_t deltas = 0;
     std::optional<ApiError> error;
+    std::size_t throws_at = 0;  // the delta that there is no memory for; 0: there always is
   };
   KeepingSink(Kept* kept, std::shared_ptr<FakeExchange> exchange)
       : kept_(kept), exchange_(std::move(exchange)) {}
   void Accepted(const std::string&) override {}
   void Progress(std::size_t, std::size_t, double) override {}
   void Delta(const AnswerDelta& delta) override {
-    ++kept_->deltas;
+    if (++kept_->deltas == kept_->throws_at) throw std::bad_alloc();
     exchange_->Write("x");
     for (const AnswerPiece& piece : delta.pieces) kept_->text += piece.text;
   }
@@ -50,7 +52,11 @@ class GenerationsTest : public ::testing::Test {
     std::string note;
     auto engine = EngineThread::Start(
         *model_, {.parallel = 2, .threads = 1, .keep_prefixes = false},
-        [this] { loop_.Post([this] { generations_->TakeEvents(); }); }, &note);
+        [this] {
+          if (waking_throws_.exchange(false)) throw std::bad_alloc();
+          loop_.Post([this] { generations_->TakeEvents(); });
+        },
+        &note);
     ASSERT_TRUE(engine.ok()) << engine.error().what;
     engine_ = std::move(*engine);
     generations_.emplace(loop_, *engine_, *model_,
@@ -98,6 +104,7 @@ class GenerationsTest : public ::testing::Test {
   }
 
   std::unique_ptr<ServedModel> model_;
+  std::atomic<bool> waking_throws_{false};  // once, on the engine's thread
   Loop loop_{1};
   std::unique_ptr<EngineThread> engine_;
   std::optional<Generations> generations_;
@@ -149,6 +156,38 @@ TEST_F(GenerationsTest, MoreThanMayWaitIsRefused) {
   OnLoop([&] { generations_->CancelAll(); });
   ASSERT_TRUE(Soon([&] { return generations_->size() == 0; }));
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(kept[i].error->status, 503);
+}
+
+TEST_F(GenerationsTest, WhatThrowsOnTheEnginesThreadEndsWhatRunsAndNoMore) {
+  KeepingSink::Kept before, after, lost[2];
+  Submit(&before, 40);
+  ASSERT_TRUE(Soon([&] { return before.finished; }));
+  for (KeepingSink::Kept& one : lost) Submit(&one, 400);
+  ASSERT_TRUE(Soon([&] { return lost[0].deltas > 0 && lost[1].deltas > 0; }));
+  waking_throws_ = true;
+  ASSERT_TRUE(Soon([&] { return lost[0].error && lost[1].error; }));
+  for (const KeepingSink::Kept& one : lost) {
+    EXPECT_EQ(one.error->status, 503);
+    EXPECT_NE(one.error->message.find("not enough memory"), std::string::npos)
+        << one.error->message;
+    EXPECT_FALSE(one.finished);
+  }
+  EXPECT_TRUE(Soon([&] { return generations_->size() == 0 && engine_->state_bytes() == 0; }));
+  Submit(&after, 40);
+  ASSERT_TRUE(Soon([&] { return after.finished; }));
+  EXPECT_EQ(after.text, before.text);
+}
+
+TEST_F(GenerationsTest, WhatThrowsForOneClientEndsHisGenerationAlone) {
+  KeepingSink::Kept lost, other;
+  lost.throws_at = 5;
+  const auto exchange = Submit(&lost, 400);
+  Submit(&other, 60);
+  ASSERT_TRUE(Soon([&] { return lost.error.has_value() && other.finished; }));
+  EXPECT_EQ(lost.error->status, 503);
+  EXPECT_EQ(lost.deltas, 5u);
+  EXPECT_TRUE(Soon([&] { return generations_->size() == 0 && engine_->state_bytes() == 0; }));
+  EXPECT_EQ(exchange.use_count(), 1);  // nobody else will answer
 }
 
 // Whatever would follow the first call is not asked for; the call and its tokens are complete.

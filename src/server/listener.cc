@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "base/exceptions.h"
 #include "base/log.h"
 #include "server/loop_impl.h"
 #include "server/session.h"
@@ -41,18 +42,27 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
   explicit Impl(Loop& loop) : acceptor(loop.impl().context), retry(loop.impl().context) {}
 
   void Accept() {
-    acceptor.async_accept([self = shared_from_this()](ErrorCode error, Tcp::socket socket) {
+    if (accepting || !acceptor.is_open()) return;
+    acceptor.async_accept([self = shared_from_this(), armed = Armed(&accepting)](
+                              ErrorCode error, Tcp::socket socket) mutable {
       if (error == boost::asio::error::operation_aborted) return;
       if (!self->acceptor.is_open()) return;
-      if (!error) self->Take(std::move(socket));
-      if (!error) return self->Accept();
-      // No descriptors, most likely: some will be free soon.
-      spdlog::warn("accept what=\"{}\"", error.message());
-      self->retry.expires_after(std::chrono::milliseconds(100));
-      self->retry.async_wait([self](ErrorCode stopped) {
-        if (!stopped) self->Accept();
-      });
+      if (error) return self->RetrySoon(error, std::move(armed));
+      armed.Over();
+      self->Accept();
+      self->Take(std::move(socket));
     });
+  }
+
+  // No descriptors, most likely: some will be free soon.
+  void RetrySoon(ErrorCode error, Armed accepting_still) {
+    spdlog::warn("accept what=\"{}\"", error.message());
+    retry.expires_after(std::chrono::milliseconds(100));
+    retry.async_wait(
+        [self = shared_from_this(), armed = std::move(accepting_still)](ErrorCode stopped) mutable {
+          armed.Over();
+          if (!stopped) self->Accept();
+        });
   }
 
   void Take(Tcp::socket socket) {
@@ -69,6 +79,7 @@ struct Listener::Impl : std::enable_shared_from_this<Listener::Impl> {
     for (const auto& session : all) f(*session);
   }
 
+  bool accepting = false;  // before what holds its handlers
   Tcp::acceptor acceptor;
   Tcp::endpoint local;
   boost::asio::steady_timer retry;
@@ -97,6 +108,9 @@ Result<std::unique_ptr<Listener>> Listener::Open(Loop& loop, const ListenerOptio
   impl->host->error_body = std::move(error_body);
   impl->host->closed = [impl = impl.get()](Session* session) { impl->sessions.erase(session); };
   impl->Accept();
+  loop.GoOnBy([weak = std::weak_ptr(impl)] {
+    if (const auto alive = weak.lock()) alive->Accept();
+  });
   loop.Every(std::chrono::seconds(1), [weak = std::weak_ptr(impl)] {
     if (const auto alive = weak.lock())
       alive->ForEach([now = Clock::now()](Session& session) { session.Check(now); });
@@ -105,7 +119,7 @@ Result<std::unique_ptr<Listener>> Listener::Open(Loop& loop, const ListenerOptio
 }
 
 Listener::~Listener() {
-  CloseAll();
+  (void)Caught([this] { CloseAll(); });
   ErrorCode ignored;
   impl_->acceptor.close(ignored);
 }

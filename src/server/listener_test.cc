@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <new>
 #include <thread>
 
 #include "server/socket_client_test.h"
@@ -189,6 +190,26 @@ TEST_F(ListenerTest, ManyConnectionsAreRefusedNotServed) {
   first.Close();
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   EXPECT_NE(Ask("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"), "");
+}
+
+// For want of memory, say: of two, one handler throws, and one lets the exchange go.
+TEST_F(ListenerTest, WhomNobodyAnswersIsToldSo) {
+  std::atomic<int> asked{0};
+  handler_ = [&](const ExchangePtr& exchange) {
+    const int number = ++asked;
+    if (number == 1) throw std::bad_alloc();
+    if (number == 3) exchange->Send({.body = "here"});
+  };
+  Start();
+  const std::string request = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (int i = 0; i < 2; ++i) {
+    const std::string answer = Ask(request);
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+    EXPECT_NE(answer.find("no memory"), std::string::npos) << answer;
+  }
+  SocketClient client(port_);
+  client.Send(request);
+  EXPECT_TRUE(client.ReadUntil("here").ends_with("here"));
 }
 
 TEST(Listener, AddressesThatAreNoneAreNamed) {

@@ -20,8 +20,11 @@ class Loop {
   void Post(std::function<void()> task);  // any thread
   void Work(std::function<void()> task);  // any thread; on a worker
   void Every(std::chrono::milliseconds period, std::function<void()> task);  // before Run, or on it
-  void Run();   // until Stop; its thread is the loop's
-  void Stop();  // any thread
+  // What goes on for ever (periods, accepting) ends when something throws on its way, as what finds
+  // no memory does. Called after that, on the loop: goes on if it has ended, which Armed tells.
+  void GoOnBy(std::function<void()> go_on);  // before Run, or on it
+  void Run();                                // until Stop; its thread is the loop's
+  void Stop();                               // any thread
 
   struct Impl;  // server/loop_impl.h, for who opens sockets
   Impl& impl() { return *impl_; }

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "base/exceptions.h"
 #include "base/log.h"
 #include "server/ids.h"
 
@@ -95,7 +96,8 @@ class Session::Answer : public Exchange, public std::enable_shared_from_this<Ses
   void On(F task) {
     boost::asio::dispatch(session_->socket_.get_executor(),
                           [self = shared_from_this(), task = std::move(task)] {
-                            if (self->session_->exchange_ == self) task(*self->session_);
+                            Session& session = *self->session_;
+                            if (session.exchange_ == self) session.Guarded([&] { task(session); });
                           });
   }
 
@@ -117,10 +119,28 @@ Session::Session(Tcp::socket socket, std::shared_ptr<SessionHost> host)
 
 void Session::Start() {
   deadline_ = Clock::now() + std::chrono::seconds(host_->options.idle_seconds);
-  ReadMore();
+  Guarded([this] { ReadMore(); });
+}
+
+// f(); what it throws, as what finds no memory does, ends this connection and no other.
+template <class F>
+void Session::Guarded(F&& f) noexcept {
+  if (!Caught(f).ok()) GiveUp();
+}
+
+// Nobody will answer what was asked: the client is told so, if there is memory for it and nothing
+// has been said yet.
+void Session::GiveUp() noexcept {
+  const Status told = Caught([this] {
+    if (closed_ || begun_ || !out_.empty()) return Close();
+    if (const auto exchange = std::exchange(exchange_, nullptr)) exchange->TellGone();
+    Refuse(503, "no memory for an answer; try again later");
+  });
+  if (!told.ok()) (void)Caught([this] { Close(); });
 }
 
 void Session::Check(Clock::time_point now) {
+  if (exchange_ && !complete_ && exchange_.use_count() == 1) return GiveUp();
   if (now >= write_deadline_) {
     spdlog::info("dropped peer={} why=\"takes nothing\"", peer_);
     return Close();
@@ -138,21 +158,21 @@ void Session::Close() {
   ErrorCode ignored;
   socket_.close(ignored);
   host_->receiving_bytes -= std::exchange(received_bytes_, 0);
-  if (const auto exchange = std::exchange(exchange_, nullptr)) exchange->TellGone();
+  const auto exchange = std::exchange(exchange_, nullptr);
   host_->closed(this);
+  if (exchange) exchange->TellGone();
 }
 
 // No memory is kept for connections that send nothing: their socket is waited for, then read into
 // one buffer of the thread.
 void Session::ReadMore() {
   if (waiting_ || closed_ || (exchange_ && buffer_.size() >= kAheadBytes)) return;
-  waiting_ = true;
   socket_.async_wait(Tcp::socket::wait_read, [self = shared_from_this()](ErrorCode error) {
     self->waiting_ = false;
     if (self->closed_) return;
-    if (error) return self->Close();
-    self->OnReadable();
+    self->Guarded([&] { return error ? self->Close() : self->OnReadable(); });
   });
+  waiting_ = true;
 }
 
 void Session::OnReadable() {
@@ -227,7 +247,7 @@ void Session::Dispatch() {
   HttpRequest request = TakeRequest();
   parser_.reset();
   deadline_ = kNever;
-  complete_ = false;
+  complete_ = begun_ = false;
   exchange_ = std::make_shared<Answer>(shared_from_this(), std::move(request));
   const auto exchange = exchange_;  // the handler may answer at once
   host_->handler(exchange);
@@ -259,12 +279,14 @@ void Session::Send(const HttpResponse& response) {
       Head(response, bodiless ? "" : fmt::format("content-length: {}\r\n", response.body.size()));
   if (!bodiless && !head_only_) out += response.body;
   Queue(std::move(out));
+  begun_ = true;
   Complete();
 }
 
 void Session::Begin(const HttpResponse& head) {
   if (!chunked_) keep_alive_ = false;  // HTTP/1.0: the stream ends with the connection
   Queue(Head(head, chunked_ ? "transfer-encoding: chunked\r\n" : ""));
+  begun_ = true;
 }
 
 void Session::WritePiece(const std::string& data) {
@@ -289,28 +311,31 @@ void Session::Queue(std::string data) {
 }
 
 void Session::WriteSome() {
-  writing_ = true;
   write_deadline_ = Clock::now() + std::chrono::seconds(host_->options.write_seconds);
   socket_.async_write_some(boost::asio::buffer(out_.front()) + out_offset_,
                            [self = shared_from_this()](ErrorCode error, std::size_t size) {
                              self->writing_ = false;
                              if (self->closed_) return;
-                             if (error) return self->Close();
-                             self->out_offset_ += size;
-                             self->out_bytes_ -= size;
-                             if (self->out_offset_ == self->out_.front().size()) {
-                               self->out_.pop_front();
-                               self->out_offset_ = 0;
-                             }
-                             if (self->exchange_ && !self->complete_)
-                               self->exchange_->TellUnsent(self->out_bytes_);
-                             if (!self->out_.empty()) {
-                               if (!self->writing_) self->WriteSome();
-                               return;
-                             }
-                             self->write_deadline_ = kNever;
-                             self->OnDrained();
+                             self->Guarded([&] { self->OnWritten(error, size); });
                            });
+  writing_ = true;
+}
+
+void Session::OnWritten(const ErrorCode& error, std::size_t size) {
+  if (error) return Close();
+  out_offset_ += size;
+  out_bytes_ -= size;
+  if (out_offset_ == out_.front().size()) {
+    out_.pop_front();
+    out_offset_ = 0;
+  }
+  if (exchange_ && !complete_) exchange_->TellUnsent(out_bytes_);
+  if (!out_.empty()) {
+    if (!writing_) WriteSome();
+    return;
+  }
+  write_deadline_ = kNever;
+  OnDrained();
 }
 
 void Session::OnDrained() {
@@ -319,14 +344,17 @@ void Session::OnDrained() {
 }
 
 void Session::FinishAnswer() {
+  begun_ = false;
   std::exchange(exchange_, nullptr)->Forget();
   host_->receiving_bytes -= std::exchange(received_bytes_, 0);
   if (!keep_alive_ || host_->closing) return Linger();
   deadline_ = Clock::now() + std::chrono::seconds(host_->options.idle_seconds);
   // Not from here: a client that sends many requests ahead must not deepen the stack.
   boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
-    self->Feed();
-    self->ReadMore();
+    self->Guarded([&] {
+      self->Feed();
+      self->ReadMore();
+    });
   });
 }
 

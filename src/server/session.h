@@ -41,9 +41,13 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   class Answer;  // the Exchange
+  using ErrorCode = boost::system::error_code;
   using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
   static constexpr Clock::time_point kNever = Clock::time_point::max();
 
+  template <class F>
+  void Guarded(F&& f) noexcept;
+  void GiveUp() noexcept;
   void ReadMore();
   void OnReadable();
   void Feed();
@@ -59,6 +63,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string Head(const HttpResponse& response, const std::string& framing) const;
   void Queue(std::string data);
   void WriteSome();
+  void OnWritten(const ErrorCode& error, std::size_t size);
   void OnDrained();
   void FinishAnswer();
   void Linger();
@@ -75,7 +80,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::uint64_t received_bytes_ = 0;  // of this request, counted in the host
 
   std::shared_ptr<Answer> exchange_;  // the request that is being answered
-  bool keep_alive_ = false, head_only_ = false, chunked_ = false, complete_ = false;
+  bool keep_alive_ = false, head_only_ = false, chunked_ = false;
+  bool begun_ = false, complete_ = false;  // the answer is on its way, and all of it
 
   std::deque<std::string> out_;
   std::size_t out_offset_ = 0;  // of the first, sent
