@@ -19,7 +19,8 @@ std::size_t CommonLength(TokenSpan a, TokenSpan b) {
 
 std::vector<std::int32_t> TokensOf(std::string_view note) {
   std::vector<std::int32_t> tokens(note.size() / sizeof(std::int32_t));
-  std::memcpy(tokens.data(), note.data(), tokens.size() * sizeof(std::int32_t));
+  if (!tokens.empty())
+    std::memcpy(tokens.data(), note.data(), tokens.size() * sizeof(std::int32_t));
   return tokens;
 }
 
