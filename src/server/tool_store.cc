@@ -31,8 +31,7 @@ Result<std::unique_ptr<ToolStore>> ToolStore::Open(const std::string& folder,
                                                    std::string* note) {
   std::error_code problem;
   std::filesystem::create_directories(std::filesystem::path(folder).parent_path(), problem);
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
-    return io::SystemError(folder, "make");
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return io::SystemError(folder, "make");
   HADAL_TRY(io::Database db, io::Database::Open(folder + "/tools.db", kKind, note));
   auto store = std::unique_ptr<ToolStore>(new ToolStore(std::move(db), model, max_bytes));
   io::Statement sum = store->db_.Prepare("SELECT coalesce(sum(bytes), 0) FROM turns");
