@@ -17,7 +17,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kBenchAbout =
     "Measure speed and memory of a model on this machine.\n"
     "\n"
     "Figures are medians with the smallest and the largest of several samples. Shares are of what\n"
@@ -83,7 +83,7 @@ Status RunCommand(BenchCommand command) {
 void AddBench(Command app, Work* work) {
   auto command = std::make_shared<BenchCommand>();
   measure::BenchOptions& bench = command->bench;
-  const Command sub = app.AddCommand("bench", kAbout);
+  const Command sub = app.AddCommand("bench", kBenchAbout);
   const auto list = [&](const char* name, std::vector<std::uint64_t>* values, std::uint64_t min,
                         const char* about) {
     return sub.AddOption(name, *values, about).Delimiter(',').Check(Size(min));

@@ -23,7 +23,7 @@ namespace {
 
 using cache::Segment, cache::SegmentStore;
 
-constexpr const char* kAbout =
+constexpr const char* kCacheAbout =
     "Look into a folder with states of texts, which --cache-dir of serve and chat fills.\n"
     "\n"
     "Programs may use it meanwhile. docs/serve.md says what lies there.\n"
@@ -176,7 +176,7 @@ Status VerifyCache(const CacheOptions& options, std::ostream& out) {
 }
 
 void AddCache(Command app, Work* work) {
-  const Command cache = app.AddCommand("cache", kAbout);
+  const Command cache = app.AddCommand("cache", kCacheAbout);
   cache.RequireCommand();
   const auto add = [&](const char* name, const char* about,
                        Status (*run)(const CacheOptions&, std::ostream&)) {

@@ -12,7 +12,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kChatAbout =
     "Talk to a model in the terminal.\n"
     "\n"
     "Without -m the embedded model answers, which is small and only tells stories. /help lists "
@@ -80,8 +80,8 @@ Result<Json> ParseLine(const chat::Dialect& dialect, const Json& line) {
 }
 
 // Each line through `convert`; blank lines are passed over.
-Status ConvertLines(const chat::Dialect& dialect, std::istream& in, std::ostream& out,
-                    Result<Json> (*convert)(const chat::Dialect&, const Json&)) {
+Status ConvertMessages(const chat::Dialect& dialect, std::istream& in, std::ostream& out,
+                       Result<Json> (*convert)(const chat::Dialect&, const Json&)) {
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -111,14 +111,14 @@ void AddLines(Command group, const char* name, const char* about, Work* work,
 }  // namespace
 
 Status ChatEncode(const chat::Dialect& dialect, std::istream& in, std::ostream& out) {
-  return ConvertLines(dialect, in, out, EncodeLine);
+  return ConvertMessages(dialect, in, out, EncodeLine);
 }
 Status ChatParse(const chat::Dialect& dialect, std::istream& in, std::ostream& out) {
-  return ConvertLines(dialect, in, out, ParseLine);
+  return ConvertMessages(dialect, in, out, ParseLine);
 }
 
 void AddChat(Command app, Work* work) {
-  const Command chat = app.AddCommand("chat", kAbout);
+  const Command chat = app.AddCommand("chat", kChatAbout);
   AddTalk(chat, work);
   AddLines(chat, "encode", kEncodeAbout, work, ChatEncode);
   AddLines(chat, "parse", kParseAbout, work, ChatParse);

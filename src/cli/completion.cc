@@ -12,7 +12,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kCompletionAbout =
     "Print a script that completes hadal's command lines in a shell.\n"
     "\n"
     "Examples:\n"
@@ -208,7 +208,7 @@ std::string CompletionScript(const CommandInfo& program, const std::string& shel
 }
 
 void AddCompletion(Command app, Work* work) {
-  const Command completion = app.AddCommand("completion", kAbout);
+  const Command completion = app.AddCommand("completion", kCompletionAbout);
   auto shell = std::make_shared<std::string>();
   completion.AddOption("SHELL", *shell, "bash, zsh or fish")
       .Check(OneOf({"bash", "zsh", "fish"}))

@@ -17,7 +17,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kDataAbout =
     "Write documents to train a small model on: stories, conversations, tool calls, recall.\n"
     "\n"
     "The same seed gives the same documents. The two halves share no names, places, plots, tools\n"
@@ -103,7 +103,7 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
 }
 
 void AddData(Command app, Work* work) {
-  const Command data = app.AddCommand("data", kAbout);
+  const Command data = app.AddCommand("data", kDataAbout);
   auto options = std::make_shared<DataOptions>();
   data.AddOption("--out", options->out, "a directory").Required();
   data.AddOption("--half", options->half, "which names and templates")

@@ -14,7 +14,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kDoctorAbout =
     "Measure this machine: memory, arithmetic, disk.\n"
     "\n"
     "Figures are medians of several samples, of all threads together; other load on the machine "
@@ -67,7 +67,7 @@ Status Doctor(const DoctorOptions& options) {
 
 void AddDoctor(Command app, Work* work) {
   auto options = std::make_shared<DoctorOptions>();
-  const Command doctor = app.AddCommand("doctor", kAbout);
+  const Command doctor = app.AddCommand("doctor", kDoctorAbout);
   doctor.AddFlag("--quick", options->measure.quick, "a few seconds, less exact");
   doctor
       .AddOption("--threads", options->measure.threads,

@@ -14,7 +14,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kEvalAbilitiesAbout =
     "What a small model has learnt of what `hadal data` teaches.\n"
     "\n"
     "Tool calls, questions about a text, lists: tasks of the half that training never sees, with\n"
@@ -65,7 +65,7 @@ Status Abilities(AbilityFlags flags) {
 
 void AddEvalAbilities(Command eval, Work* work) {
   auto flags = std::make_shared<AbilityFlags>();
-  const Command abilities = eval.AddCommand("abilities", kAbout);
+  const Command abilities = eval.AddCommand("abilities", kEvalAbilitiesAbout);
   abilities.AddOption("-m,--model", flags->model,
                       "checkpoint directory (default: the embedded model)");
   abilities.AddOption("--trials", flags->eval.trials, "tasks of each kind")

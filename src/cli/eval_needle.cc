@@ -14,7 +14,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kEvalNeedleAbout =
     "How well a model finds again what it has read in a long text.\n"
     "\n"
     "Sentences with a key and a value lie in the text, and at its end each is asked for. For\n"
@@ -90,7 +90,7 @@ Status Needle(NeedleFlags flags) {
 
 void AddEvalNeedle(Command eval, Work* work) {
   auto flags = std::make_shared<NeedleFlags>();
-  const Command needle = eval.AddCommand("needle", kAbout);
+  const Command needle = eval.AddCommand("needle", kEvalNeedleAbout);
   needle.AddOption("-m,--model", flags->model,
                    "checkpoint directory (default: the embedded model)");
   needle.AddOption("--lengths", flags->lengths, "lengths of the text in tokens, as 4K,64K,1M")

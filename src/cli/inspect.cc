@@ -10,7 +10,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kInspectAbout =
     "Show what a checkpoint holds: its shape, parameters and bytes by component and by dtype.\n"
     "\n"
     "Every tensor is compared with config.json; what is missing, misshapen or too much is listed,\n"
@@ -43,7 +43,7 @@ Status Inspect(const InspectOptions& options, std::ostream& out) {
 
 void AddInspect(Command app, Work* work) {
   auto options = std::make_shared<InspectOptions>();
-  const Command inspect = app.AddCommand("inspect", kAbout);
+  const Command inspect = app.AddCommand("inspect", kInspectAbout);
   inspect.AddOption("DIR", options->directory, "checkpoint directory").Required();
   inspect.AddOption("--filter", options->filter, "list the tensors with this in their name");
   inspect.AddFlag("--tensors", options->tensors, "list every tensor");

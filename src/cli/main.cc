@@ -13,7 +13,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kProgramAbout =
     "hadal runs, trains and sizes DeepSeek-V4 models on ordinary machines.\n"
     "\n"
     "Examples:\n"
@@ -32,7 +32,7 @@ int PrintError(const Error& error) {
 
 // *code is set where there was no work to do: help, or wrong usage.
 Status DoWork(int argc, char** argv, std::optional<int>* code) {
-  Program program("hadal", kAbout, HADAL_VERSION);
+  Program program("hadal", kProgramAbout, HADAL_VERSION);
   const Command app = program.command();
   int verbosity = 0;
   app.AddFlag("-v,--verbose", verbosity, "log more to stderr (-vv: everything)");

@@ -13,7 +13,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kManAbout =
     "Write the pages of the manual to a folder.\n"
     "\n"
     "One page for hadal and one for each of its commands, made from the same texts as --help.\n"
@@ -37,7 +37,7 @@ std::string Plain(std::string_view text) {
 }
 
 // One line of text: what begins as a request of roff does is none.
-std::string Line(std::string_view text) {
+std::string TextLine(std::string_view text) {
   const bool request = text.starts_with('.') || text.starts_with('\'');
   return (request ? "\\&" : "") + Plain(text) + "\n";
 }
@@ -65,7 +65,7 @@ std::string Description(const std::string& text) {
     if (line == "Examples:" || line == "Example:")
       out += ".SH EXAMPLES\n";
     else
-      out += line.empty() ? ".PP\n" : Line(line);
+      out += line.empty() ? ".PP\n" : TextLine(line);
   }
   keep(false);
   return out;
@@ -80,7 +80,7 @@ std::string OptionText(const OptionInfo& option) {
   if (!option.choices.empty()) more = fmt::format("{}", fmt::join(option.choices, ", "));
   if (!option.default_text.empty())
     more += (more.empty() ? "default: " : "; default: ") + option.default_text;
-  return ".TP\n" + names + "\n" + Line(option.help + (more.empty() ? "" : " (" + more + ")"));
+  return ".TP\n" + names + "\n" + TextLine(option.help + (more.empty() ? "" : " (" + more + ")"));
 }
 
 std::string Synopsis(const CommandInfo& command, const std::string& path) {
@@ -102,7 +102,7 @@ std::string PageText(const CommandInfo& command, const std::string& path,
          Description(command.text);
   if (!command.commands.empty()) out += ".SH COMMANDS\n";
   for (const CommandInfo& below : command.commands)
-    out += ".TP\n" + Bold(PageName(path + " " + below.name)) + "(1)\n" + Line(below.summary);
+    out += ".TP\n" + Bold(PageName(path + " " + below.name)) + "(1)\n" + TextLine(below.summary);
   if (!command.options.empty()) out += ".SH OPTIONS\n";
   for (const OptionInfo& option : command.options) out += OptionText(option);
   return out;
@@ -137,7 +137,7 @@ std::vector<ManPage> ManPages(const CommandInfo& program, const std::string& ver
 }
 
 void AddMan(Command app, Work* work) {
-  const Command man = app.AddCommand("man", kAbout);
+  const Command man = app.AddCommand("man", kManAbout);
   struct Options {
     std::string folder;
     bool force = false;

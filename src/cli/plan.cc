@@ -13,7 +13,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kPlanAbout =
     "What a model costs in memory, arithmetic, speed and money, from its config alone.\n"
     "\n"
     "A MODEL is a preset (v4-flash, v4-pro, v3.2, gqa8, embedded), a config.json, or a checkpoint\n"
@@ -165,7 +165,7 @@ Status PrintReport(const plan::Report& report, const PlanFlags& flags, std::ostr
 }
 
 void AddPlan(Command app, Work* work) {
-  const Command plan = app.AddCommand("plan", kAbout);
+  const Command plan = app.AddCommand("plan", kPlanAbout);
   plan.RequireCommand();
   AddShow(plan, work);
   AddClaims(plan, work);

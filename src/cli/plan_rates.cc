@@ -13,7 +13,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kPlanRatesAbout =
     "How fast the engine's own kernels go on this machine: a few seconds, a gigabyte of memory.\n"
     "\n"
     "With --rates, `fit` and `check` predict decoding from these and not from the machine's "
@@ -72,7 +72,7 @@ Result<plan::EngineRates> FindRates(const std::string& name) {
 
 void AddRates(Command plan, Work* work) {
   auto options = std::make_shared<PlanFlags>();
-  const Command rates = plan.AddCommand("rates", kAbout);
+  const Command rates = plan.AddCommand("rates", kPlanRatesAbout);
   AddPlanFlags(rates, options.get(), Accountings::kNone);
   rates.OnChosen([options, work] { *work = [options] { return Rates(*options, std::cout); }; });
 }

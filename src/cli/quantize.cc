@@ -17,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kAbout =
+constexpr const char* kQuantizeAbout =
     "Convert a checkpoint between float and the published FP8 + FP4 format.\n"
     "\n"
     "OUT appears whole or not at all. The tokenizer's files are copied. Tensors that are already "
@@ -71,7 +71,7 @@ Status Quantize(const QuantizeCommand& command, std::ostream& out) {
 
 void AddQuantize(Command app, Work* work) {
   auto command = std::make_shared<QuantizeCommand>();
-  const Command quantize = app.AddCommand("quantize", kAbout);
+  const Command quantize = app.AddCommand("quantize", kQuantizeAbout);
   quantize.AddOption("IN", command->in, "checkpoint directory").Required();
   quantize.AddOption("OUT", command->out, "directory to write").Required();
   quantize.AddOption("--to", command->to, "published (FP8 + FP4), f32 or bf16")

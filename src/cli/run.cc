@@ -24,7 +24,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kRunAbout =
     "Continue a text.\n"
     "\n"
     "The prompt comes from -p, from -f, or from stdin. Without -m the embedded model is used. The "
@@ -167,7 +167,7 @@ Status Run(RunOptions options) {
 
 void AddRun(Command app, Work* work) {
   auto options = std::make_shared<RunOptions>();
-  const Command run = app.AddCommand("run", kAbout);
+  const Command run = app.AddCommand("run", kRunAbout);
   run.AddOption("-m,--model", options->model, "checkpoint directory");
   const Option prompt = run.AddOption("-p,--prompt", options->prompt, "the text to continue");
   run.AddOption("-f,--file", options->prompt_file, "a file with the text to continue")

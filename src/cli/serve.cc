@@ -17,7 +17,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kServeAbout =
     "Answer requests over HTTP, in the forms of OpenAI's, Anthropic's and DeepSeek's APIs.\n"
     "\n"
     "Without -m the embedded model is served. Listens on this machine alone, unless --host says\n"
@@ -223,7 +223,7 @@ void AddLimitFlags(Command serve, ServeOptions* options) {
 
 void AddServe(Command app, Work* work) {
   auto options = std::make_shared<ServeOptions>();
-  const Command serve = app.AddCommand("serve", kAbout);
+  const Command serve = app.AddCommand("serve", kServeAbout);
   AddModelFlags(serve, options.get());
   AddCacheFlags(serve, options.get());
   AddNetworkFlags(serve, options.get());

@@ -17,7 +17,7 @@
 namespace hadal::cli {
 namespace {
 
-constexpr const char* kAbout =
+constexpr const char* kSynthAbout =
     "Write a random checkpoint in the published format, to measure with.\n"
     "\n"
     "Fewer layers than the shape has: its ratios from the first layer on, of two equal first ones\n"
@@ -82,7 +82,7 @@ Status Synth(const SynthCommand& command, std::ostream& out) {
 
 void AddSynth(Command app, Work* work) {
   auto command = std::make_shared<SynthCommand>();
-  const Command synth = app.AddCommand("synth", kAbout);
+  const Command synth = app.AddCommand("synth", kSynthAbout);
   arch::ShapeChanges& changes = command->changes;
   synth.AddOption("OUT", command->out, "directory to write").Required();
   synth.AddOption("--shape", command->shape, "flash, pro, v3.2, or a config.json to take it from")

@@ -23,7 +23,7 @@ namespace {
 using text::TokenId;
 using text::Tokenizer;
 
-constexpr const char* kAbout =
+constexpr const char* kTokenizeAbout =
     "Turn text into token ids, or ids into text.\n"
     "\n"
     "The input comes from -p, from -f, or from stdin. No BOS is added; added tokens such as "
@@ -154,7 +154,7 @@ Result<std::string> ConvertLine(const Tokenizer& tokenizer, const std::string& l
   return TextJson(tokenizer.Decode(ids));
 }
 
-Status ConvertLines(const Tokenizer& tokenizer, bool decode, std::istream& in, std::ostream& out) {
+Status ConvertTexts(const Tokenizer& tokenizer, bool decode, std::istream& in, std::ostream& out) {
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -167,7 +167,7 @@ Status ConvertLines(const Tokenizer& tokenizer, bool decode, std::istream& in, s
 
 Status Convert(const Tokenizer& tokenizer, const TokenizeOptions& options, std::istream& in,
                std::ostream& out) {
-  if (options.jsonl) return ConvertLines(tokenizer, options.decode, in, out);
+  if (options.jsonl) return ConvertTexts(tokenizer, options.decode, in, out);
   const std::string input(std::istreambuf_iterator<char>(in), {});
   if (!options.decode) {
     out << EncodedOutput(tokenizer, tokenizer.Encode(input, text::ControlTokens::kRead), options);
@@ -201,7 +201,7 @@ Status Tokenize(const TokenizeOptions& options, std::istream& in, std::ostream& 
 
 void AddTokenize(Command app, Work* work) {
   auto options = std::make_shared<TokenizeOptions>();
-  const Command tokenize = app.AddCommand("tokenize", kAbout);
+  const Command tokenize = app.AddCommand("tokenize", kTokenizeAbout);
   tokenize.AddOption("-m,--model", options->model,
                      "checkpoint directory or tokenizer.json (default: the embedded model)");
   const Option text = tokenize.AddOption("-p,--prompt", options->text, "the text, or the ids");

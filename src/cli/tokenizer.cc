@@ -26,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kAbout =
+constexpr const char* kTokenizerAbout =
     "Make a tokenizer.\n"
     "\n"
     "Example:\n"
@@ -187,7 +187,7 @@ Status TrainTokenizer(const TrainTokenizerOptions& options, std::ostream& out) {
 }
 
 void AddTokenizer(Command app, Work* work) {
-  const Command tokenizer = app.AddCommand("tokenizer", kAbout);
+  const Command tokenizer = app.AddCommand("tokenizer", kTokenizerAbout);
   const Command train = tokenizer.AddCommand("train", kAboutTrain);
   auto options = std::make_shared<TrainTokenizerOptions>();
   train.AddOption("--vocab-size", options->vocab_size, "tokens in all; 32K is 32,768")

@@ -22,9 +22,9 @@ enum Subject { kCall, kValid, kNone, kKnown, kUnknown, kLists, kSubjects };
 constexpr std::array<const char*, kSubjects> kNames = {
     "tools: call", "tools: valid", "tools: none", "text: known", "text: unknown", "lists"};
 
-class Examiner {
+class AbilityExaminer {
  public:
-  Examiner(const engine::ModelFiles& files, Threads& threads, const AbilityOptions& options)
+  AbilityExaminer(const engine::ModelFiles& files, Threads& threads, const AbilityOptions& options)
       : files_(files),
         dialect_(chat::DialectOf(arch::ModelType(files.model.config.architecture))),
         threads_(threads),
@@ -127,7 +127,7 @@ bool AdmitsIgnorance(const std::string& answer) {
 Result<std::vector<Ability>> MeasureAbilities(
     const engine::ModelFiles& files, Threads& threads, const AbilityOptions& options,
     const std::function<void(std::size_t done, std::size_t total)>& on_progress) {
-  Examiner examiner(files, threads, options);
+  AbilityExaminer examiner(files, threads, options);
   Random random(options.seed);
   for (std::size_t i = 0; i < options.trials; ++i) {
     if (on_progress) on_progress(i, options.trials);

@@ -10,14 +10,14 @@
 namespace hadal::plan {
 namespace {
 
-struct Models {
+struct ClaimedModels {
   cost::CostModel v32 = cost::DescribePreset("v3.2");
   cost::CostModel pro = cost::DescribePreset("v4-pro");
   cost::CostModel flash = cost::DescribePreset("v4-flash");
   cost::CostModel gqa8 = cost::DescribePreset("gqa8");
 };
 
-constexpr std::uint64_t kContexts[] = {1'000'000, 1'048'576};
+constexpr std::uint64_t kClaimContexts[] = {1'000'000, 1'048'576};
 
 constexpr const char* kChosenAfterwards =
     "The accountings (published entries, fp8-equivalent FLOPs, 1M as 10^6 tokens, parameters "
@@ -26,40 +26,40 @@ constexpr const char* kChosenAfterwards =
     "that "
     "they round to them shows that the figures can be had so, not that they were.";
 
-enum class Unit { kTimes, kPercent, kBillions, kGigabytes, kBytes };
+enum class ClaimUnit { kTimes, kPercent, kBillions, kGigabytes, kBytes };
 
 struct Claim {
   std::string name;
-  Unit unit;
+  ClaimUnit unit;
   double published, step;  // step: of the last published digit
   double ours;
   std::string accounting, why;
 };
 
-std::string Show(double value, Unit unit, int more) {
+std::string Show(double value, ClaimUnit unit, int more) {
   switch (unit) {
-    case Unit::kTimes:
+    case ClaimUnit::kTimes:
       return fmt::format("{:.{}f}x", value, 1 + more);
-    case Unit::kPercent:
+    case ClaimUnit::kPercent:
       return fmt::format("{:.{}f}%", value, more == 0 ? 0 : 1 + more);
-    case Unit::kBillions:
+    case ClaimUnit::kBillions:
       return fmt::format("{:.{}f} B", value, more == 0 ? 0 : 2 + more);
-    case Unit::kGigabytes:
+    case ClaimUnit::kGigabytes:
       return fmt::format("{:.{}f} GB", value, more == 0 ? 0 : 1 + more);
-    case Unit::kBytes:
+    case ClaimUnit::kBytes:
       return FormatCount(static_cast<std::uint64_t>(std::llround(value)));
   }
   return {};
 }
 
-const char* UnitKey(Unit unit) {
+const char* ClaimUnitKey(ClaimUnit unit) {
   constexpr const char* kKeys[] = {"times", "percent", "billions", "gigabytes", "bytes"};
   return kKeys[static_cast<std::size_t>(unit)];
 }
 
 class Ratios {
  public:
-  Ratios(const Models& models, const Accounting& accounting, std::uint64_t context)
+  Ratios(const ClaimedModels& models, const Accounting& accounting, std::uint64_t context)
       : m_(models), a_(accounting), n_(context) {}
 
   double Kv(const cost::CostModel& model) const {
@@ -77,69 +77,74 @@ class Ratios {
   }
 
  private:
-  const Models& m_;
+  const ClaimedModels& m_;
   const Accounting& a_;
   std::uint64_t n_;
 };
 
-std::string Context(std::uint64_t tokens) { return FormatCount(tokens) + " tokens"; }
+std::string TokensText(std::uint64_t tokens) { return FormatCount(tokens) + " tokens"; }
 
-void AddKv(const Models& m, const Accounting& a, std::uint64_t n, std::vector<Claim>* claims) {
+void AddKv(const ClaimedModels& m, const Accounting& a, std::uint64_t n,
+           std::vector<Claim>* claims) {
   const Ratios r(m, a, n);
   const std::string how =
-      fmt::format("--kv {}, {}, window included", cost::KvFormatName(a.kv), Context(n));
+      fmt::format("--kv {}, {}, window included", cost::KvFormatName(a.kv), TokensText(n));
   const std::string of = "KV cache, share of V3.2's";
   const std::string smaller = "KV cache, times smaller than V3.2's";
-  claims->push_back({of + ": V4-Pro", Unit::kPercent, 10, 1, 100 / r.KvTimes(m.pro), how,
+  claims->push_back({of + ": V4-Pro", ClaimUnit::kPercent, 10, 1, 100 / r.KvTimes(m.pro), how,
                      "printed as \"10%\"; the 9.5x of the same figure is 10.5%"});
-  claims->push_back({smaller + ": V4-Pro", Unit::kTimes, 9.5, 0.1, r.KvTimes(m.pro), how,
+  claims->push_back({smaller + ": V4-Pro", ClaimUnit::kTimes, 9.5, 0.1, r.KvTimes(m.pro), how,
                      "entries of 656 + 132 bytes against 584 + 68; of the named formats only "
                      "published gives both 9.5 and 13.7 at 2^20 as at 10^6 tokens"});
   claims->push_back(
-      {of + ": V4-Flash", Unit::kPercent, 7, 1, 100 / r.KvTimes(m.flash), how, "rounding"});
+      {of + ": V4-Flash", ClaimUnit::kPercent, 7, 1, 100 / r.KvTimes(m.flash), how, "rounding"});
   claims->push_back(
-      {smaller + ": V4-Flash", Unit::kTimes, 13.7, 0.1, r.KvTimes(m.flash), how, "rounding"});
-  claims->push_back({"KV cache, share of BF16 GQA-8's of the same depth: V4-Pro", Unit::kPercent, 2,
-                     1, r.KvOfGqa(m.pro), how, "8 KV heads of 128: 4,096 bytes a token and layer"});
-  claims->push_back({"KV cache, share of BF16 GQA-8's of the same depth: V4-Flash", Unit::kPercent,
-                     2, 1, r.KvOfGqa(m.flash), how, "as above, with 43 layers"});
+      {smaller + ": V4-Flash", ClaimUnit::kTimes, 13.7, 0.1, r.KvTimes(m.flash), how, "rounding"});
+  claims->push_back({"KV cache, share of BF16 GQA-8's of the same depth: V4-Pro",
+                     ClaimUnit::kPercent, 2, 1, r.KvOfGqa(m.pro), how,
+                     "8 KV heads of 128: 4,096 bytes a token and layer"});
+  claims->push_back({"KV cache, share of BF16 GQA-8's of the same depth: V4-Flash",
+                     ClaimUnit::kPercent, 2, 1, r.KvOfGqa(m.flash), how,
+                     "as above, with 43 layers"});
 }
 
-void AddFlops(const Models& m, const Accounting& a, std::uint64_t n, std::vector<Claim>* claims) {
+void AddFlops(const ClaimedModels& m, const Accounting& a, std::uint64_t n,
+              std::vector<Claim>* claims) {
   const Ratios r(m, a, n);
-  const std::string how = fmt::format("--flops {}, {}", a.flops->name, Context(n));
+  const std::string how = fmt::format("--flops {}, {}", a.flops->name, TokensText(n));
   const std::string of = "FLOPs of a token, share of V3.2's";
   const std::string fewer = "FLOPs of a token, times fewer than V3.2's";
   const char* const rounding = "rounding";
   claims->push_back(
-      {of + ": V4-Pro", Unit::kPercent, 27, 1, 100 / r.FlopsTimes(m.pro), how, rounding});
+      {of + ": V4-Pro", ClaimUnit::kPercent, 27, 1, 100 / r.FlopsTimes(m.pro), how, rounding});
   claims->push_back(
-      {fewer + ": V4-Pro", Unit::kTimes, 3.7, 0.1, r.FlopsTimes(m.pro), how, rounding});
+      {fewer + ": V4-Pro", ClaimUnit::kTimes, 3.7, 0.1, r.FlopsTimes(m.pro), how, rounding});
   const auto flash = [&](const char* flops, std::uint64_t tokens) {
     Accounting other = a;
     other.flops = *cost::FindFlopAccounting(flops);
     return Ratios(m, other, tokens).FlopsTimes(m.flash);
   };
   claims->push_back(
-      {of + ": V4-Flash", Unit::kPercent, 10, 1, 100 / r.FlopsTimes(m.flash), how,
+      {of + ": V4-Flash", ClaimUnit::kPercent, 10, 1, 100 / r.FlopsTimes(m.flash), how,
        fmt::format("raw FLOPs, without precision weights, give {:.1f}%: attention in BF16 counts "
                    "twice and FP4 index scores half in what was published",
                    100 / flash("raw", n))});
   claims->push_back(
-      {fewer + ": V4-Flash", Unit::kTimes, 9.8, 0.1, r.FlopsTimes(m.flash), how,
+      {fewer + ": V4-Flash", ClaimUnit::kTimes, 9.8, 0.1, r.FlopsTimes(m.flash), how,
        fmt::format("fp8-equivalent gives {:.2f}x at 1,000,000 tokens, {:.2f}x at 1,048,576: the "
                    "figure's \"1M\" is 10^6, or its minor terms are counted in another way",
-                   flash("fp8-equivalent", kContexts[0]), flash("fp8-equivalent", kContexts[1]))});
+                   flash("fp8-equivalent", kClaimContexts[0]),
+                   flash("fp8-equivalent", kClaimContexts[1]))});
 }
 
-void AddParameters(const Models& m, std::vector<Claim>* claims) {
+void AddParameters(const ClaimedModels& m, std::vector<Claim>* claims) {
   const auto billions = [](std::uint64_t n) { return static_cast<double>(n) / 1e9; };
   const auto add = [&](const cost::CostModel& model, double total, double step, double active,
                        const std::string& why_total, const std::string& why_active) {
     const cost::Parameters p = cost::ParametersOf(model);
-    claims->push_back({"parameters: " + model.name, Unit::kBillions, total, step, billions(p.total),
-                       "without MTP", why_total});
-    claims->push_back({"active parameters: " + model.name, Unit::kBillions, active, 1,
+    claims->push_back({"parameters: " + model.name, ClaimUnit::kBillions, total, step,
+                       billions(p.total), "without MTP", why_total});
+    claims->push_back({"active parameters: " + model.name, ClaimUnit::kBillions, active, 1,
                        billions(p.active), "without MTP and embedding", why_active});
   };
   const auto embedding = [&](const cost::CostModel& model) {
@@ -161,12 +166,12 @@ void AddParameters(const Models& m, std::vector<Claim>* claims) {
       fmt::format("{:.3f} without the indexer", billions(v32.active - indexer)));
 }
 
-void AddBytes(const Models& m, std::vector<Claim>* claims) {
+void AddBytes(const ClaimedModels& m, std::vector<Claim>* claims) {
   const char* const how = "FP8 + FP4 with scales, MTP included";
-  claims->push_back({"checkpoint bytes: V4-Flash", Unit::kBytes, 159'609'485'896.0, 1,
+  claims->push_back({"checkpoint bytes: V4-Flash", ClaimUnit::kBytes, 159'609'485'896.0, 1,
                      static_cast<double>(cost::WeightBytes(m.flash)), how,
                      "metadata.total_size of the released index, to the byte"});
-  claims->push_back({"checkpoint: V4-Pro", Unit::kGigabytes, 865, 1,
+  claims->push_back({"checkpoint: V4-Pro", ClaimUnit::kGigabytes, 865, 1,
                      static_cast<double>(cost::WeightBytes(m.pro)) / 1e9, how, "rounding"});
 }
 
@@ -182,10 +187,10 @@ double SwaTimes(const cost::CostModel& model) {
   return window / compressed;
 }
 
-void AddSwa(const Models& m, std::vector<Claim>* claims) {
+void AddSwa(const ClaimedModels& m, std::vector<Claim>* claims) {
   const auto add = [&](const cost::CostModel& model) {
     claims->push_back({"window entries of every token, times the compressed entries: " + model.name,
-                       Unit::kTimes, 8, 1, SwaTimes(model), "published entries, no index keys",
+                       ClaimUnit::kTimes, 8, 1, SwaTimes(model), "published entries, no index keys",
                        "\"about 8\" in the text"});
   };
   add(m.pro);
@@ -214,7 +219,7 @@ Section ClaimsSection(const std::vector<Claim>& claims) {
     section.rows.push_back({Text(c.name),
                             {c.published, Show(c.published, c.unit, 0)},
                             {c.ours, Show(c.ours, c.unit, 1)},
-                            Text(UnitKey(c.unit)),
+                            Text(ClaimUnitKey(c.unit)),
                             {residual, fmt::format("{:+.1f}%", 100 * residual + 0.0)},
                             {rounds, rounds ? "yes" : "no"},
                             Text(c.accounting),
@@ -234,7 +239,7 @@ Section Residuals(const char* key, const char* title, const std::vector<std::str
                   .columns = {{"name", "claim"}, {"tokens", ">tokens"}},
                   .rows = {}};
   for (const std::string& name : accountings) section.columns.push_back({name, ">" + name});
-  for (const std::uint64_t tokens : kContexts) {
+  for (const std::uint64_t tokens : kClaimContexts) {
     std::vector<std::vector<Claim>> under(accountings.size());
     for (std::size_t i = 0; i < accountings.size(); ++i) add(i, tokens, &under[i]);
     for (std::size_t claim = 0; claim < under[0].size(); ++claim) {
@@ -251,7 +256,7 @@ Section Residuals(const char* key, const char* title, const std::vector<std::str
   return section;
 }
 
-Section KvResiduals(const Models& m, const Accounting& accounting) {
+Section KvResiduals(const ClaimedModels& m, const Accounting& accounting) {
   std::vector<std::string> names;
   for (std::size_t f = 0; f < cost::kKvFormats; ++f)
     names.emplace_back(cost::KvFormatName(static_cast<cost::KvFormat>(f)));
@@ -264,7 +269,7 @@ Section KvResiduals(const Models& m, const Accounting& accounting) {
       });
 }
 
-Section FlopResiduals(const Models& m, const Accounting& accounting) {
+Section FlopResiduals(const ClaimedModels& m, const Accounting& accounting) {
   std::vector<std::string> names;
   for (const cost::FlopAccounting& flops : cost::FlopAccountings()) names.emplace_back(flops.name);
   return Residuals(
@@ -279,7 +284,7 @@ Section FlopResiduals(const Models& m, const Accounting& accounting) {
 }
 
 // Parameters with what the claims leave out.
-Section ParameterResiduals(const Models& m) {
+Section ParameterResiduals(const ClaimedModels& m) {
   Section section{.key = "parameter_residuals",
                   .title = "What is left over of the parameter claims counted in other ways",
                   .columns = {{"name", "claim"},
@@ -292,7 +297,7 @@ Section ParameterResiduals(const Models& m) {
     const double billions = static_cast<double>(ours) / 1e9, residual = billions / published - 1;
     section.rows.push_back({Text(name),
                             Text(counted),
-                            {billions, Show(billions, Unit::kBillions, 1)},
+                            {billions, Show(billions, ClaimUnit::kBillions, 1)},
                             {residual, fmt::format("{:+.1f}%", 100 * residual + 0.0)}});
   };
   const std::tuple<const cost::CostModel*, double, double> published[] = {
@@ -321,7 +326,7 @@ Section RatioTable(const char* key, const char* title) {
           .rows = {}};
 }
 
-void AddRatios(Section& section, std::string_view name, std::uint64_t n, const Models& m,
+void AddRatios(Section& section, std::string_view name, std::uint64_t n, const ClaimedModels& m,
                const std::function<Cell(double)>& show,
                const std::function<double(const cost::CostModel&)>& cost_of) {
   const double v32 = cost_of(m.v32), pro = cost_of(m.pro), flash = cost_of(m.flash);
@@ -330,10 +335,10 @@ void AddRatios(Section& section, std::string_view name, std::uint64_t n, const M
                           Times(v32 / flash)});
 }
 
-Section FlopSection(const Models& m) {
+Section FlopSection(const ClaimedModels& m) {
   Section section = RatioTable("flop_accountings",
                                "TFLOPs of one decoded token under every accounting (--flops)");
-  for (const std::uint64_t n : kContexts)
+  for (const std::uint64_t n : kClaimContexts)
     for (const cost::FlopAccounting& accounting : cost::FlopAccountings())
       AddRatios(
           section, accounting.name, n, m, [](double f) { return Number(f / 1e12, 4); },
@@ -343,12 +348,12 @@ Section FlopSection(const Models& m) {
   return section;
 }
 
-Section KvSection(const Models& m, ByteUnits units) {
+Section KvSection(const ClaimedModels& m, ByteUnits units) {
   Section section = RatioTable("kv_accountings", "KV cache in every format (--kv)");
   const auto show = [units](double bytes) {
     return Bytes(static_cast<std::uint64_t>(bytes), units);
   };
-  for (const std::uint64_t n : kContexts)
+  for (const std::uint64_t n : kClaimContexts)
     for (std::size_t f = 0; f < cost::kKvFormats; ++f) {
       const auto format = static_cast<cost::KvFormat>(f);
       AddRatios(section, cost::KvFormatName(format), n, m, show, [&](const cost::CostModel& model) {
@@ -361,7 +366,7 @@ Section KvSection(const Models& m, ByteUnits units) {
 }  // namespace
 
 Report Claims(const Accounting& accounting, std::uint64_t context) {
-  const Models models;
+  const ClaimedModels models;
   std::vector<Claim> claims;
   AddKv(models, accounting, context, &claims);
   AddFlops(models, accounting, context, &claims);

@@ -13,7 +13,7 @@ using Kind = AnswerPiece::Kind;
 // thought.
 constexpr const char* kSignature = "aGFkYWw=";
 
-const char* StopReason(const Answer& answer) {
+const char* MessageStopReason(const Answer& answer) {
   if (answer.finish == Finish::kToolCalls) return "tool_use";
   if (answer.finish == Finish::kLength) return "max_tokens";
   return answer.end.stop_text.empty() ? "end_turn" : "stop_sequence";
@@ -67,7 +67,7 @@ class MessageWhole : public WholeSink {
                                           {"input", Input(call.arguments)}}));
     Json whole = Head(id, model_);
     whole.Set("content", std::move(content));
-    whole.Set("stop_reason", StopReason(answer));
+    whole.Set("stop_reason", MessageStopReason(answer));
     whole.Set("stop_sequence", StopSequence(answer));
     whole.Set("usage", UsageOfAnswer(answer));
     return whole;
@@ -99,7 +99,7 @@ class MessageStream : public AnswerSink {
 
   void Done(const Answer& answer) override {
     Close();
-    Say("message_delta", {{"delta", Json::MakeObject({{"stop_reason", StopReason(answer)},
+    Say("message_delta", {{"delta", Json::MakeObject({{"stop_reason", MessageStopReason(answer)},
                                                       {"stop_sequence", StopSequence(answer)}})},
                           {"usage", UsageOfAnswer(answer)}});
   }
@@ -189,7 +189,7 @@ ApiResult<Prepared> PrepareMessage(Api& api, const Json& json, const ExchangePtr
   return prepared;
 }
 
-ApiResult<Json> CountTokens(Api& api, const Json& json) {
+ApiResult<Json> CountMessageTokens(Api& api, const Json& json) {
   HADAL_TRY(ChatRequest request, ReadMessages(api, json, 0));
   HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request));
   return Json::MakeObject({{"input_tokens", std::uint64_t{tokens.size()}}});
@@ -200,7 +200,7 @@ ApiResult<Json> CountTokens(Api& api, const Json& json) {
 void AddMessages(Routes* routes, Api& api) {
   AddGenerating(routes, api, {"/v1/messages", "/anthropic/v1/messages"}, PrepareMessage);
   AddComputing(routes, api, {"/v1/messages/count_tokens", "/anthropic/v1/messages/count_tokens"},
-               CountTokens);
+               CountMessageTokens);
 }
 
 }  // namespace hadal::server

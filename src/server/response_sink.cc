@@ -46,7 +46,7 @@ Json CallItem(const std::string& id, const AnswerCall& call, const char* status)
                            {"status", status}});
 }
 
-Json UsageOfAnswer(const Answer& answer) {
+Json ResponseUsage(const Answer& answer) {
   const RunEnd& end = answer.end;
   return Json::MakeObject(
       {{"input_tokens", std::uint64_t{end.prompt_tokens}},
@@ -90,7 +90,7 @@ void Complete(const Answer& answer, Json::Array output, Json* response) {
   if (answer.finish == Finish::kLength)
     response->Set("incomplete_details", Json::MakeObject({{"reason", "max_output_tokens"}}));
   response->Set("output", std::move(output));
-  response->Set("usage", UsageOfAnswer(answer));
+  response->Set("usage", ResponseUsage(answer));
 }
 
 class ResponseWhole : public WholeSink {

@@ -37,7 +37,7 @@ ApiResult<Prepared> PrepareResponse(Api& api, const Json& json, const ExchangePt
   return prepared;
 }
 
-ApiResult<Json> CountTokens(Api& api, const Json& json) {
+ApiResult<Json> CountResponseTokens(Api& api, const Json& json) {
   HADAL_TRY(ResponsesRequest request, ReadResponses(api, json, 0));
   HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request.chat));
   return Json::MakeObject(
@@ -48,7 +48,8 @@ ApiResult<Json> CountTokens(Api& api, const Json& json) {
 
 void AddResponses(Routes* routes, Api& api) {
   AddGenerating(routes, api, {"/v1/responses", "/responses"}, PrepareResponse);
-  AddComputing(routes, api, {"/v1/responses/input_tokens", "/responses/input_tokens"}, CountTokens);
+  AddComputing(routes, api, {"/v1/responses/input_tokens", "/responses/input_tokens"},
+               CountResponseTokens);
 }
 
 }  // namespace hadal::server

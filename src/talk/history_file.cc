@@ -15,7 +15,7 @@
 namespace hadal::talk {
 namespace {
 
-constexpr std::uint64_t kMostBytes = 16 << 20;
+constexpr std::uint64_t kMostHistoryBytes = 16 << 20;
 constexpr mode_t kOwnerOnly = 0600;
 
 std::string LineOf(const std::string& entry) { return Json(entry).Dump() + "\n"; }
@@ -25,7 +25,7 @@ std::string LineOf(const std::string& entry) { return Json(entry).Dump() + "\n";
 std::vector<std::string> HistoryFile::Read(std::size_t most) {
   std::vector<std::string> entries;
   const auto text =
-      path_.empty() ? Result<std::string>(std::string()) : io::ReadFile(path_, kMostBytes);
+      path_.empty() ? Result<std::string>(std::string()) : io::ReadFile(path_, kMostHistoryBytes);
   if (!text.ok()) return entries;
   std::istringstream in(*text);
   for (std::string line; std::getline(in, line);) {

@@ -13,7 +13,7 @@
 namespace hadal::talk {
 namespace {
 
-constexpr std::string_view kScheme = "http://", kVersion = "/v1";
+constexpr std::string_view kScheme = "http://", kApiVersion = "/v1";
 constexpr std::size_t kMostError = 1 << 16;  // bytes of a body that is read as an error
 
 // What an error's body says, in any of the shapes that servers have.
@@ -118,8 +118,8 @@ Result<std::unique_ptr<HttpAnswerer>> HttpAnswerer::Create(const ServerOptions& 
   std::string_view place = rest.substr(0, rest.find('/'));
   std::string_view folder = rest.substr(place.size());
   while (folder.ends_with('/')) folder.remove_suffix(1);
-  if (!folder.ends_with(kVersion))
-    made->base_ = std::string(folder) + std::string(kVersion);
+  if (!folder.ends_with(kApiVersion))
+    made->base_ = std::string(folder) + std::string(kApiVersion);
   else
     made->base_ = folder;
   const std::size_t colon = place.rfind(':');
