@@ -4,9 +4,9 @@
     tools/check_cold_run.py [REPOSITORY] [--seconds S]
 
 Clones what is committed into a temporary folder, runs `make run HADAL_WITH_TORCH=OFF` there with
-ccache off and says what that took. Fails if it took more than S seconds of processor time. These
-are what can be told on a machine with other work; 310 of them, the usual S, are less than the three
-minutes that two idle cores may take, of which the first seconds and the last file are one core's.
+ccache off and says what that took. Fails if it took more than S seconds of processor time: 310, the
+usual S, are three minutes of two idle cores, less some of one while the other waits. Other work on
+the machine makes them more, never less, as threads of one core slow each other.
 """
 import argparse
 import os
