@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "convert/expert_skew.h"
 #include "convert/synth.h"
 #include "io/file.h"
 
@@ -29,6 +30,7 @@ constexpr const char* kSynthAbout =
     "Examples:\n"
     "  hadal synth flash-4L --shape flash --layers 4 --experts 64\n"
     "  hadal synth tiny --shape models/embedded/config.json --seed 7\n"
+    "  hadal synth hot --shape flash --layers 4 --skew 1\n"
     "  hadal synth two --shape pro --ratios 128,4 --vocab 8192 --mtp";
 
 Result<arch::Config> ReadShape(const std::string& shape) {
@@ -60,6 +62,7 @@ Status Synth(const SynthCommand& command, std::ostream& out) {
   const Stopwatch clock;
   Threads threads(command.threads == 0 ? Threads::HardwareCount() : command.threads);
   const convert::SynthOptions options{.seed = command.seed,
+                                      .skew = command.skew,
                                       .write = {.replace = command.force,
                                                 .quiet = command.quiet || command.json,
                                                 .cancel = &StopRequested()}};
@@ -100,6 +103,16 @@ void AddSynth(Command app, Work* work) {
   synth.AddFlag("--mtp,!--no-mtp", changes.mtp, "with the block that predicts a second token");
   synth.AddOption("--seed", command->seed, "what the numbers are drawn from")
       .Check(WholeNumber())
+      .ShowDefault();
+  synth
+      .AddOption("--skew", command->skew,
+                 "how unevenly experts are chosen: the r-th of a layer as often as r to the power "
+                 "of minus this")
+      .Check(Number([](double skew) -> Status {
+        if (skew >= 0 && skew <= convert::ExpertSkew::kMost) return Unit{};
+        return Fail(Code::kInvalid, "found {}, expected a number from 0 to {}", skew,
+                    convert::ExpertSkew::kMost);
+      }))
       .ShowDefault();
   AddThreads(synth, &command->threads);
   synth.AddFlag("--force", command->force, "replace a model that is in OUT");

@@ -13,6 +13,7 @@ struct SynthCommand {
   std::string shape = "flash";  // flash, pro, v3.2, or a config.json
   arch::ShapeChanges changes = {};
   std::uint64_t seed = 1;
+  double skew = 0;          // of the choice of experts; convert/expert_skew.h
   std::size_t threads = 0;  // 0: all processors
   bool force = false;       // replace a model at `out`
   bool quiet = false;

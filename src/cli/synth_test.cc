@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <map>
 #include <sstream>
 
 #include "cache/small_shape_test.h"
 #include "cli/call_test.h"
 #include "cli/inspect.h"
+#include "io/checkpoint.h"
 #include "io/file.h"
 #include "testing/temp_folder.h"
 
@@ -49,6 +52,42 @@ TEST_F(SynthTest, Flags) {
   EXPECT_EQ(config.Find("compress_ratios")->Dump(), "[0,128,0]");
   EXPECT_EQ(Call({"synth"}).code, 2);
   EXPECT_EQ(Call({"synth", "x", "--ratios", "0,5"}).code, 2);
+  for (const char* skew : {"-0.1", "2.1", "nan", "much"})
+    EXPECT_EQ(Call({"synth", folder_.File("x"), "--skew", skew}).code, 2) << skew;
+}
+
+// The share of a table's places that its most frequent expert has.
+double HottestShare(const std::string& model) {
+  const auto checkpoint = io::Checkpoint::Open(model).value();
+  const auto table = checkpoint.Find("layers.0.ffn.gate.tid2eid").value();
+  const auto* experts = reinterpret_cast<const std::int64_t*>(table.data.data());
+  const std::size_t places = table.data.size() / sizeof(std::int64_t);
+  std::map<std::int64_t, double> shares;
+  double most = 0;
+  for (std::size_t i = 0; i < places; ++i)
+    most = std::max(most, shares[experts[i]] += 1 / static_cast<double>(places));
+  return most;
+}
+
+TEST_F(SynthTest, ASkewHasHotExperts) {
+  std::ostringstream out;
+  const auto write = [&](const std::string& name, double skew) {
+    return Synth({.out = folder_.File(name),
+                  .shape = folder_.File("c.json"),
+                  .changes = {.experts = 32, .vocab = 500},
+                  .skew = skew,
+                  .json = true},
+                 out);
+  };
+  ASSERT_TRUE(write("even", 0).ok());
+  ASSERT_TRUE(write("skewed", 1.5).ok());
+  EXPECT_LT(HottestShare(folder_.File("even")), 0.06);
+  EXPECT_GT(HottestShare(folder_.File("skewed")), 0.12);  // a sixth: every token has it
+  const auto skewed = io::Checkpoint::Open(folder_.File("skewed")).value();
+  const auto bias = skewed.Find("layers.3.ffn.gate.bias").value();
+  const auto* values = reinterpret_cast<const float*>(bias.data.data());
+  EXPECT_EQ(*std::max_element(values, values + 32), 0);
+  EXPECT_LT(*std::min_element(values, values + 32), -1);
 }
 
 TEST_F(SynthTest, SaysWhatIsWrong) {

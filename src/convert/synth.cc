@@ -8,6 +8,7 @@
 #include "arch/inventory.h"
 #include "base/check.h"
 #include "base/random.h"
+#include "convert/expert_skew.h"
 #include "tensor/codec.h"
 #include "tensor/random_fill.h"
 
@@ -21,6 +22,12 @@ std::uint64_t NameKey(std::uint64_t seed, std::string_view name) {
   std::uint64_t key = seed;
   for (const char c : name) key = MixBits(key + static_cast<unsigned char>(c) + 1);
   return key;
+}
+
+// Of the scores of a router of kGate's deviation: sqrt(softplus(x)), and V3.2's sigmoid(x), of
+// x = 1.5 times a normal number (200,000 drawn).
+double ScoreDeviation(const arch::Config& config) {
+  return config.architecture == arch::Architecture::kV32 ? 0.271 : 0.404;
 }
 
 struct Normal {
@@ -70,15 +77,17 @@ Normal DistributionOf(const arch::TensorSpec& spec) {
 
 class Synthesizer {
  public:
-  Synthesizer(const arch::Config& config, std::uint64_t seed, Threads& threads)
-      : config_(config), seed_(seed), threads_(threads), buffer_(kBufferBytes) {}
+  Synthesizer(const arch::Config& config, const SynthOptions& options, Threads& threads)
+      : config_(config), options_(options), threads_(threads), buffer_(kBufferBytes) {}
 
   Status Give(const arch::TensorSpec& spec, TensorSink& sink) {
-    const std::uint64_t key = NameKey(seed_, spec.name);
+    const std::uint64_t key = NameKey(options_.seed, spec.name);
     const Normal normal = DistributionOf(spec);
     const std::uint64_t cols = spec.shape.back(), rows = spec.elements() / cols;
     const std::uint64_t bytes = CodeBytes(spec.format, rows, cols);
     const std::uint64_t scale_bytes = ScaleBytes(spec.format, rows, cols);
+    if (options_.skew != 0 && spec.id.role == arch::Role::kGateBias)
+      return GiveSkewedBias(key, sink);
     switch (spec.format) {
       case StoredFormat::kF32:
         return Fill(bytes, FloatFill(key, normal.mean, normal.deviation), sink);
@@ -131,15 +140,24 @@ class Synthesizer {
     return sink.AppendScales(std::as_bytes(std::span(scales)));
   }
 
+  Status GiveSkewedBias(std::uint64_t key, TensorSink& sink) {
+    const ExpertSkew skew(options_.skew, config_.n_routed_experts, key);
+    std::vector<float> bias;
+    for (std::size_t expert = 0; expert < config_.n_routed_experts; ++expert)
+      bias.push_back(skew.Bias(expert, ScoreDeviation(config_)));
+    return sink.Append(std::as_bytes(std::span(bias)));
+  }
+
   // Which experts each token gets: num_experts_per_tok different ones a row.
   Status GiveTable(std::uint64_t key, const arch::TensorSpec& spec, TensorSink& sink) {
     Random random(key);
+    const ExpertSkew skew(options_.skew, config_.n_routed_experts, key + 1);
     std::vector<std::int64_t> table;
     const std::size_t topk = spec.shape[1];
     for (std::uint64_t row = 0; row < spec.shape[0]; ++row) {
       const std::size_t begin = table.size();
       while (table.size() < begin + topk) {
-        const auto expert = static_cast<std::int64_t>(random.Below(config_.n_routed_experts));
+        const auto expert = static_cast<std::int64_t>(skew.Draw(random));
         bool fresh = true;
         for (std::size_t i = begin; i < table.size(); ++i) fresh = fresh && table[i] != expert;
         if (fresh) table.push_back(expert);
@@ -149,7 +167,7 @@ class Synthesizer {
   }
 
   const arch::Config& config_;
-  const std::uint64_t seed_;
+  const SynthOptions& options_;
   Threads& threads_;
   std::vector<std::byte> buffer_;
 };
@@ -173,7 +191,7 @@ Result<CheckpointReport> WriteRandomCheckpoint(const arch::Config& config, const
   std::vector<ToStore> tensors;
   tensors.reserve(specs.size());
   for (const arch::TensorSpec& spec : specs) tensors.push_back({&spec, spec.format});
-  Synthesizer synthesizer(config, options.seed, threads);
+  Synthesizer synthesizer(config, options, threads);
   const auto give = [&](std::size_t i, TensorSink& sink) {
     return synthesizer.Give(specs[i], sink);
   };

@@ -19,6 +19,7 @@ namespace hadal::convert {
 
 struct SynthOptions {
   std::uint64_t seed = 1;
+  double skew = 0;  // of the choice of experts (expert_skew.h), to ExpertSkew::kMost; 0: about even
   WriteOptions write = {};
 };
 
