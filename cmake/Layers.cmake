@@ -4,19 +4,23 @@
 #   hadal_layer(NAME [OWN_HEADERS] [LIGHT] [TOGETHER] [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
-# A file named *_avx2.cc, *_avxvnni.cc, *_avx512.cc or *_avx512bf16.cc is compiled for that
-# instruction set. With HADAL_SIMD off, the default on processors other than x86-64, they and
-# *_x86.cc are left out and no_simd.cc stands in. OWN_HEADERS: the layer says itself which headers
-# are precompiled (cmake/Precompile.cmake). LIGHT: no time is spent in it worth optimising for; -O1
-# compiles it a fifth faster. TOGETHER: six files are compiled as one, which reads the headers that
+# A file named *_avx2.cc, *_avxvnni.cc, *_avx512.cc, *_avx512bf16.cc or *_neon.cc is compiled for
+# that instruction set. Those of another architecture than the one built for, and with HADAL_SIMD
+# off all, are left out with *_x86.cc or *_arm.cc, and x86_absent.cc, neon_absent.cc and *_plain.cc
+# stand in. OWN_HEADERS: the layer says itself which headers are precompiled
+# (cmake/Precompile.cmake). LIGHT: no time is spent in it worth optimising for; -O1 compiles it a
+# fifth faster. TOGETHER: six files are compiled as one, which reads the headers that
 # they share once: half the time of a layer above most others. So names without linkage are the
 # layer's, not the file's. Off (HADAL_TOGETHER) where a file must stand alone: to see that it
 # includes what it uses, and for clang-tidy.
-set(HADAL_SIMD_DEFAULT OFF)
-if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set(HADAL_SIMD_DEFAULT ON)
+option(HADAL_SIMD "the vector kernels for x86-64 and 64-bit ARM" ON)
+set(HADAL_X86 OFF)
+set(HADAL_ARM OFF)
+if(HADAL_SIMD AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(HADAL_X86 ON)
+elseif(HADAL_SIMD AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
+  set(HADAL_ARM ON)
 endif()
-option(HADAL_SIMD "the vector kernels for x86-64" ${HADAL_SIMD_DEFAULT})
 option(HADAL_TOGETHER "compile files of some layers together" ${HADAL_PCH})
 
 function(hadal_layer name)
@@ -24,11 +28,23 @@ function(hadal_layer name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
-  if(HADAL_SIMD)
-    list(FILTER sources EXCLUDE REGEX "/no_simd\\.cc$")
+  set(left_out)
+  if(HADAL_X86)
+    list(APPEND left_out "/x86_absent")
   else()
-    list(FILTER sources EXCLUDE REGEX "_(x86|avx2|avxvnni|avx512|avx512bf16)\\.cc$")
+    list(APPEND left_out "_(x86|avx2|avxvnni|avx512|avx512bf16)")
   endif()
+  if(HADAL_ARM)
+    list(APPEND left_out "/neon_absent")
+  else()
+    list(APPEND left_out "_(arm|neon)")
+  endif()
+  if(HADAL_X86 OR HADAL_ARM)
+    list(APPEND left_out "_plain")
+  endif()
+  foreach(name_end IN LISTS left_out)
+    list(FILTER sources EXCLUDE REGEX "${name_end}\\.cc$")
+  endforeach()
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(TRANSFORM arg_NEEDS PREPEND hadal_)
 
@@ -73,7 +89,7 @@ function(hadal_isa_flags)
   set(avx512
     "${quiet}-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vbmi;-mavx512vnni;${avx2}")
   foreach(source IN LISTS ARGN)
-    if(source MATCHES "_avx[^/]*\\.cc$")
+    if(source MATCHES "_(avx[^/]*|neon)\\.cc$")
       set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
     endif()
     if(source MATCHES "_avx2\\.cc$")
@@ -84,6 +100,9 @@ function(hadal_isa_flags)
         "${optimise};-mavx2;-mfma;-mf16c;-mavxvnni")
     elseif(source MATCHES "_avx512\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${optimise};${avx512}")
+    elseif(source MATCHES "_neon\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+        "${optimise};-march=armv8.2-a+dotprod")
     elseif(source MATCHES "_avx512bf16\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
         "${optimise};${avx512};-mavx512bf16")

@@ -1,21 +1,23 @@
 #!/usr/bin/env python3
 """Looks in the compiled kernels for the instructions that kernels/products.cc says make them.
 
-    tools/check_instructions.py LIBRARY [SOURCE_DIR]
+    tools/check_instructions.py [--objdump PROGRAM] LIBRARY [SOURCE_DIR]
 
-LIBRARY is libhadal_kernels.a of a build with the vector kernels, or an object of it. Products of
+LIBRARY is libhadal_kernels.a of a build with the vector kernels of one architecture. Products of
 integers must have the dots of their instruction set and none of another's; products of floats must
 multiply and add in one.
 
 Exit code 0: as the table says. 1: not, one line each. 2: the table or a kernel was not found.
 """
+import argparse
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-SETS = ("avx2", "avxvnni", "avx512")
-ROW = re.compile(r'\{Arithmetic::k(\w+), "\w+", "(\w*)", "(\w*)", "(\w*)"\}')
+SETS = ("avx2", "avxvnni", "avx512", "neon")
+OF_ARM = ("neon",)
+ROW = re.compile(r'\{Arithmetic::k(\w+), "\w+", "(\w*)", "(\w*)", "(\w*)", "(\w*)"\}')
 # The kernels, the first part of their file's name, and what computes their products.
 KERNELS = {
     "matmul": ("F32Fma",),
@@ -24,7 +26,7 @@ KERNELS = {
     "packed_index_scores": ("Int8Dot",),
 }
 MEMBER = re.compile(r"^(?:.*[/(])?(\w+)\.cc\.o\)?:\s+file format")
-CODE = re.compile(r"^\s*[0-9a-f]+:\s+(?:\{\w+\} )?(v[a-z0-9]+)")
+CODE = re.compile(r"^\s*[0-9a-f]+:\s+(?:\{\w+\} )?([a-z][a-z0-9]+)")
 
 
 def read_table(source):
@@ -32,9 +34,9 @@ def read_table(source):
     return {name: dict(zip(SETS, found)) for name, *found in rows}
 
 
-def read_objects(library):
-    """Of each object of the library, which vector instructions it has."""
-    command = ["objdump", "--disassemble", "--no-show-raw-insn", library]
+def read_objects(library, objdump):
+    """Of each object of the library, which instructions it has."""
+    command = [objdump, "--disassemble", "--no-show-raw-insn", library]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     objects, used = {}, set()
     for line in text.splitlines():
@@ -57,16 +59,23 @@ def check_kernel(name, used, arithmetics, table, own):
 
 
 def main():
-    source = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent.parent / "src"
-    table, objects = read_table(source), read_objects(sys.argv[1])
-    wanted = [f"{kernel}_{own}" for kernel, arithmetics in KERNELS.items() for own in SETS
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--objdump", default="objdump")
+    parser.add_argument("library")
+    parser.add_argument("source", nargs="?", type=Path,
+                        default=Path(__file__).parent.parent / "src")
+    args = parser.parse_args()
+    table, objects = read_table(args.source), read_objects(args.library, args.objdump)
+    arm = any(name.endswith("_neon") for name in objects)
+    sets = [own for own in SETS if (own in OF_ARM) == arm]
+    wanted = [f"{kernel}_{own}" for kernel, arithmetics in KERNELS.items() for own in sets
               if own != "avxvnni" or "Int8Dot" in arithmetics]
     missing = [name for name in wanted if name not in objects]
     if missing or not {a for arithmetics in KERNELS.values() for a in arithmetics} <= set(table):
         what = ", ".join(missing) or "the table"
         print(f"check_instructions: not found: {what}", file=sys.stderr)
         return 2
-    problems = [problem for kernel, arithmetics in KERNELS.items() for own in SETS
+    problems = [problem for kernel, arithmetics in KERNELS.items() for own in sets
                 if f"{kernel}_{own}" in objects
                 for problem in check_kernel(f"{kernel}_{own}", objects[f"{kernel}_{own}"],
                                             arithmetics, table, own)]

@@ -1,5 +1,5 @@
 // Which machine code the kernels run: chosen once at start, the best this processor has.
-// HADAL_FORCE_ISA=ref|avx2|avxvnni|avx512 overrides; CheckForcedIsa says whether that name is
+// HADAL_FORCE_ISA=ref|avx2|avxvnni|avx512|neon overrides; CheckForcedIsa says whether that name is
 // usable.
 #pragma once
 #include <span>
@@ -13,7 +13,8 @@ enum class Isa {
   kRef,      // plain C++, the definition
   kAvx2,     // with FMA and F16C
   kAvxVnni,  // kAvx2, its dots of integers with AVX-VNNI
-  kAvx512    // F, BW, DQ, VL, VBMI and VNNI: from Ice Lake and Zen 4 on
+  kAvx512,   // F, BW, DQ, VL, VBMI and VNNI: from Ice Lake and Zen 4 on
+  kNeon      // of 64-bit ARM, with dot products: from Cortex-A76, Graviton 2 and M1 on
 };
 
 std::string_view IsaName(Isa isa);

@@ -18,15 +18,15 @@ constexpr ProductRow kRows[kProducts] = {
 
 struct ArithmeticRow {
   Arithmetic arithmetic;
-  std::string_view name, avx2, avxvnni, avx512;
+  std::string_view name, avx2, avxvnni, avx512, neon;
 };
 
 // What the lane headers' Fma, DotWords and DotBytes are made of.
 constexpr ArithmeticRow kInstructions[kArithmetics] = {
-    {Arithmetic::kF32Fma, "fp32_fma", "vfmadd", "vfmadd", "vfmadd"},
-    {Arithmetic::kBf16Dot, "bf16_dot", "", "", ""},
-    {Arithmetic::kInt16Dot, "int16_dot", "vpmaddwd", "vpdpwssd", "vpdpwssd"},
-    {Arithmetic::kInt8Dot, "int8_dot", "vpmaddubsw", "vpdpbusd", "vpdpbusd"},
+    {Arithmetic::kF32Fma, "fp32_fma", "vfmadd", "vfmadd", "vfmadd", "fmla"},
+    {Arithmetic::kBf16Dot, "bf16_dot", "", "", "", ""},
+    {Arithmetic::kInt16Dot, "int16_dot", "vpmaddwd", "vpdpwssd", "vpdpwssd", "smull"},
+    {Arithmetic::kInt8Dot, "int8_dot", "vpmaddubsw", "vpdpbusd", "vpdpbusd", "sdot"},
 };
 
 const ArithmeticRow& RowOf(Arithmetic arithmetic) {
@@ -50,6 +50,8 @@ std::string_view InstructionOf(Arithmetic arithmetic, Isa isa) {
       return row.avxvnni;
     case Isa::kAvx512:
       return row.avx512;
+    case Isa::kNeon:
+      return row.neon;
   }
   return "";
 }

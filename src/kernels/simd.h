@@ -1,6 +1,7 @@
 // The kernels' functions that exist once per instruction set, and the choice between them.
-// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc; on processors other than x86-64 in
-// no_simd.cc, where nothing calls them because RunnableIsas() holds kRef alone.
+// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc, and in *_neon.cc; those of another
+// architecture than this one in x86_absent.cc and neon_absent.cc, where nothing calls them because
+// RunnableIsas() does not hold their sets.
 #pragma once
 #include <vector>
 
@@ -19,12 +20,16 @@ using namespace avx2;  // NOLINT(google-build-using-namespace): what is not decl
 namespace avx512 {
 #include "kernels/simd_functions.inc"
 }
+namespace neon {
+#include "kernels/simd_functions.inc"
+}
 
 std::vector<Isa> DetectSimd();  // without kRef, the best last
 
 // The active instruction set's function; null: the plain C++ of kRef is wanted.
 template <class Function>
-Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_avx512) {
+Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_avx512,
+                     Function* for_neon) {
   switch (ActiveIsa()) {
     case Isa::kRef:
       return nullptr;
@@ -34,6 +39,8 @@ Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_av
       return for_avxvnni;
     case Isa::kAvx512:
       return for_avx512;
+    case Isa::kNeon:
+      return for_neon;
   }
   return nullptr;
 }
@@ -43,4 +50,4 @@ Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_av
 // HADAL_ACTIVE(Name): ActiveSimd of the functions of that name.
 #define HADAL_ACTIVE(name)                                                                      \
   ::hadal::kernels::ActiveSimd(&::hadal::kernels::avx2::name, &::hadal::kernels::avxvnni::name, \
-                               &::hadal::kernels::avx512::name)
+                               &::hadal::kernels::avx512::name, &::hadal::kernels::neon::name)

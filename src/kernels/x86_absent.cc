@@ -1,11 +1,9 @@
-// Where there is no vector code for the processor: the functions of simd.h, never called.
+// Where the processor is no x86-64: its functions of simd.h, never called.
 #include <cstdlib>
 
 #include "kernels/simd.h"
 
 namespace hadal::kernels {
-
-std::vector<Isa> DetectSimd() { return {}; }
 
 namespace avx2 {
 #include "kernels/no_simd_functions.inc"

@@ -1,8 +1,8 @@
 // Loops that do nothing but one thing, as fast as the processor can.
 //
-// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc; on processors other than x86-64 in
-// no_simd.cc, where nothing calls them. Some use instructions beyond those of their file's set: the
-// caller asks DetectDots first.
+// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc, and in *_neon.cc; those of another
+// architecture than this one in x86_absent.cc and neon_absent.cc, where nothing calls them. Some
+// use instructions beyond those of their file's set: the caller asks DetectDots first.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -35,5 +35,10 @@ float DotBf16(std::uint64_t rounds, float x);                    // needs avx512
 std::int32_t DotInt8Vnni(std::uint64_t rounds, std::int32_t x);  // needs avx512_vnni
 std::uint64_t ReadAll(const std::byte* data, std::size_t bytes);
 }  // namespace avx512
+namespace neon {
+float FmaF32(std::uint64_t rounds, float x);
+std::int32_t DotInt16(std::uint64_t rounds, std::int32_t x);  // two multiply, two add
+std::int32_t DotInt8(std::uint64_t rounds, std::int32_t x);
+}  // namespace neon
 
 }  // namespace hadal::machine

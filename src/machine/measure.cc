@@ -79,6 +79,17 @@ std::vector<Loop> RunnableLoops() {
                      OpsPerRound(512, 8),
                      [](std::uint64_t n) -> double { return avx512::DotInt8Vnni(n, 1); }});
   }
+  if (Runs(Isa::kNeon)) {
+    loops.push_back({Arithmetic::kF32Fma, NameOf(Arithmetic::kF32Fma, Isa::kNeon),
+                     OpsPerRound(128, 32),
+                     [](std::uint64_t n) -> double { return neon::FmaF32(n, 1); }});
+    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kNeon),
+                     OpsPerRound(128, 16),
+                     [](std::uint64_t n) -> double { return neon::DotInt16(n, 1); }});
+    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kNeon),
+                     OpsPerRound(128, 8),
+                     [](std::uint64_t n) -> double { return neon::DotInt8(n, 1); }});
+  }
   return loops;
 }
 

@@ -165,6 +165,11 @@ TEST(Loops, ComputeWhatTheyCount) {
     if (isa == kernels::Isa::kAvx512) {
       EXPECT_FLOAT_EQ(avx512::FmaF32(1 << 10, 1), kChains * (1 + 0x1p-10f));
     }
+    if (isa == kernels::Isa::kNeon) {
+      EXPECT_FLOAT_EQ(neon::FmaF32(1 << 10, 1), kChains * (1 + 0x1p-10f));
+      EXPECT_EQ(neon::DotInt16(5, 3), kChains * (3 + 5 * 2 * 9));
+      EXPECT_EQ(neon::DotInt8(5, 3), kChains * (3 + 5 * 4 * 9));
+    }
   }
 }
 

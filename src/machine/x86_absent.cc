@@ -1,4 +1,4 @@
-// Where there is no vector code for the processor: the functions of loops.h, never called.
+// Where the processor is no x86-64: its functions of loops.h, never called.
 #include <cstdlib>
 
 #include "machine/features.h"

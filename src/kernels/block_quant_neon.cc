@@ -1,0 +1,3 @@
+#include "kernels/lanes_neon.h"
+
+#include "kernels/block_quant_simd.inc"

@@ -1,0 +1,3 @@
+#include "kernels/lanes_neon.h"
+
+#include "kernels/hyper_connection_simd.inc"

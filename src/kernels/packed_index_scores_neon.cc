@@ -1,0 +1,3 @@
+#include "kernels/integers_neon.h"
+
+#include "kernels/packed_index_scores_simd.inc"
