@@ -8,6 +8,7 @@
 
 #include "arch/tensor_names.h"
 #include "io/checksum.h"
+#include "io/tensor_starts.h"
 
 namespace hadal::cache {
 namespace {
@@ -26,6 +27,7 @@ std::uint64_t Fingerprint(const model::Model& model, const arch::KvLayout& layou
   text += fmt::format("|{} {} {} {} {}", layout.window, layout.entry_bytes, layout.index_key_bytes,
                       layout.page_bytes, layout.fixed_bytes);
   const io::Checkpoint& checkpoint = model.checkpoint();
+  io::TensorStarts starts(checkpoint);
   const std::vector<std::string> names = checkpoint.Names();
   const auto experts = static_cast<std::size_t>(std::ranges::count_if(names, IsOfRoutedExpert));
   std::uint64_t samples = 0;
@@ -40,7 +42,7 @@ std::uint64_t Fingerprint(const model::Model& model, const arch::KvLayout& layou
     const io::TensorInfo& info = *checkpoint.Info(name);
     sample.resize(std::min<std::uint64_t>(kSampleBytes, info.end - info.begin));
     // What cannot be read counts as other weights: its users then find nothing that fits.
-    if (!checkpoint.CopyStart(name, sample).ok()) sample.assign(1, std::byte{0xFF});
+    if (!starts.Copy(name, sample).ok()) sample.assign(1, std::byte{0xFF});
     samples = io::Checksum(sample, samples);
   }
   return io::Checksum(std::as_bytes(std::span(text.data(), text.size())), samples);

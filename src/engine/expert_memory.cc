@@ -5,6 +5,8 @@
 #include "arch/kv_layout.h"
 #include "arch/numerics.h"
 #include "base/exceptions.h"
+#include "base/json.h"
+#include "base/log.h"
 #include "cache/fingerprint.h"
 #include "io/checkpoint_files.h"
 #include "io/disk_tuning.h"
@@ -30,7 +32,8 @@ Result<ExpertMemory> ExpertMemory::Create(const model::Model& model,
 }
 
 void ExpertMemory::Note(std::string_view text) const {
-  if (options_.on_note) options_.on_note(text);
+  if (options_.on_note) return options_.on_note(text);
+  spdlog::warn("experts note={}", Json(text).Dump());
 }
 
 void ExpertMemory::ReadProfile() {

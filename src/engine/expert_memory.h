@@ -24,7 +24,7 @@ struct ExpertMemoryOptions {
   std::uint64_t bytes = 0;   // for held experts
   std::string profile = {};  // a file; empty: kProfileName in the checkpoint's folder
   bool keep_profile = true;  // false: none is read or written
-  std::function<void(std::string_view)> on_note = {};  // may be empty
+  std::function<void(std::string_view)> on_note = {};  // empty: into the log
 };
 
 inline constexpr std::string_view kProfileName = "hadal-experts.json";

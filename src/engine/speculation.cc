@@ -5,6 +5,8 @@
 
 #include "arch/stored_tensor.h"
 #include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
 #include "cost/describe.h"
 #include "engine/depth_choice.h"
 #include "engine/lookup_drafter.h"
@@ -186,7 +188,9 @@ void Speculation::Ask(std::size_t number, std::span<const PassText> texts) {
   }
   if (asking.empty()) return;
   const Stopwatch clock;
-  asked.failed = !asked.drafter->Draft(asking).ok();
+  const Status drafted = asked.drafter->Draft(asking);
+  asked.failed = !drafted.ok();
+  if (asked.failed) spdlog::warn("drafter_stopped error={}", Json(drafted.error().what).Dump());
   asked.seconds.Measured(asked.rows, clock.seconds());
   for (std::size_t i = 0; i < ids.size(); ++i)
     if (!asked.failed) Of(ids[i]).offers[number].guesses = std::move(asking[i].guesses);

@@ -91,6 +91,8 @@ void BlockQueue::PutBack(Block block, std::uint64_t offset) {
 
 void BlockQueue::Finish(Block block, std::int64_t got) noexcept {
   Job& job = *block.job;
+  // Before it is counted as over: whoever is told so may close the file.
+  block.file->Forget(block.offset, block.bytes);
   // What went wrong, or, where there is no memory for the words, some that need none.
   const auto fail = [&](auto&& error) {
     if (!Caught([&] { job.error = error(); }).ok()) job.error = Error{Code::kIo, "cannot read it"};
@@ -111,7 +113,6 @@ void BlockQueue::Finish(Block block, std::int64_t got) noexcept {
   --job.under_way;
   const bool over = job.under_way == 0 && job.taken();
   lock.unlock();
-  block.file->Forget(block.offset, block.bytes);
   if (over) done_(job.read.id, job.error ? Status(std::move(*job.error)) : Status(Unit{}));
 }
 

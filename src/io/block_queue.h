@@ -55,11 +55,13 @@ class BlockQueue {
   bool closed_ = false;
 };
 
-// What moves the blocks: threads of its own, which it joins when it ends; the queue is closed by
-// then.
+// What moves the blocks: threads of its own.
 class BlockWorkers {
  public:
   virtual ~BlockWorkers() = default;
+  // Ends them, with what is under way; the queue is closed. While anything of the queue goes, none
+  // of them may run: who hears of a read's end may submit another.
+  virtual void Join() = 0;
   virtual void Wake() = 0;  // blocks were added, or the queue was closed
   virtual const char* name() const = 0;
 };

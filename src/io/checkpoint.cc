@@ -205,21 +205,6 @@ Result<TensorView> Checkpoint::Find(std::string_view name) const {
   return view;
 }
 
-Status Checkpoint::CopyStart(std::string_view name, std::span<std::byte> out) const {
-  HADAL_TRY(const TensorView view, Find(name));
-  if (view.in_memory) {
-    std::ranges::copy(view.data.first(out.size()), out.begin());
-    return Unit{};
-  }
-  HADAL_TRY(const DirectFile file, DirectFile::Open(FileOf(name)));
-  const std::uint64_t begin = Info(name)->begin;
-  const FileRange range{begin, begin + out.size()};
-  HADAL_TRY(const DirectBuffer blocks, DirectBuffer::Create(range.hull_bytes(), file.path()));
-  HADAL_TRY_STATUS(file.Read(range, blocks.span()));
-  std::ranges::copy(blocks.span().subspan(begin - range.hull_begin(), out.size()), out.begin());
-  return Unit{};
-}
-
 std::uint64_t Checkpoint::tensor_bytes() const {
   std::uint64_t bytes = 0;
   for (const auto& [name, file] : file_of_) {

@@ -50,8 +50,6 @@ class Checkpoint {
   std::uint64_t tensor_bytes() const;
   bool mapped() const { return mapped_; }
   std::uint64_t resident_bytes() const { return resident_.bytes(); }  // of one that is not mapped
-  // The first bytes of a tensor that exists, wherever it is. kIo, kCorrupt.
-  Status CopyStart(std::string_view name, std::span<std::byte> out) const;
   const std::vector<std::string>& notes() const {
     return notes_;
   }  // what was left alone, a line each

@@ -5,6 +5,7 @@
 // told to drop what was read and to read nothing ahead. Any thread may read. The file may not
 // change meanwhile; one that is cut short is an error of the read that misses its bytes.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -25,6 +26,15 @@ struct FileRange {
   std::uint64_t hull_end() const { return (end + kDiskBlock - 1) / kDiskBlock * kDiskBlock; }
   std::uint64_t hull_bytes() const { return hull_end() - hull_begin(); }
 };
+
+// Reading over a gap takes less time than a read of its own: whether `next`, which begins no
+// earlier, was added to the range.
+inline bool Joins(const FileRange& next, FileRange* range) {
+  constexpr std::uint64_t kSmallGap = 64 * 1024;
+  if (next.begin > range->end + kSmallGap) return false;
+  range->end = std::max(range->end, next.end);
+  return true;
+}
 
 class DirectFile {
  public:

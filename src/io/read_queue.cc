@@ -28,6 +28,7 @@ ReadQueue::~ReadQueue() {
   if (workers_ == nullptr) return;
   blocks_->Close();
   workers_->Wake();
+  workers_->Join();
 }
 
 void ReadQueue::Submit(const Read& read) {

@@ -1,7 +1,8 @@
 // Reads of files that wait in a queue, several under way at a time: what fills a disk.
 //
-//   ReadQueue queue([&](std::uint64_t id, Status status) { ... });  // from the queue's threads
-//   queue.Submit({.id = 7, .file = &file, .range = {a, b}, .to = memory});
+//   const auto done = [&](std::uint64_t id, Status status) { ... };  // on the queue's threads
+//   HADAL_TRY(const auto queue, ReadQueue::Create(done));
+//   queue->Submit({.id = 7, .file = &file, .range = {a, b}, .to = memory});
 //
 // A read is cut into blocks of ReadTuning::block_bytes; the blocks of the most urgent read that
 // came first go first, so that it is whole as early as can be. The work under the queue is done by

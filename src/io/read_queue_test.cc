@@ -3,10 +3,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <thread>
 
 #include "base/random.h"
 #include "io/file.h"
@@ -70,6 +74,15 @@ class ReadQueueTest : public ::testing::Test {
   }
   testing::TempFolder folder_;
 };
+
+// Where there is no ring the tests below are of threads alone, and this one says so.
+TEST_F(ReadQueueTest, TheRingIsThere) {
+  const auto queue =
+      ReadQueue::Create([](std::uint64_t, const Status&) {}, {}, ReadBackend::kUring);
+  if (!queue.ok()) GTEST_SKIP() << queue.error().what;
+  EXPECT_STREQ((*queue)->backend(), "io_uring");
+  EXPECT_EQ(Ways().size(), 4u);
+}
 
 TEST_F(ReadQueueTest, ThreadsAreAlwaysThere) {
   const auto queue = ReadQueue::Create([](std::uint64_t, const Status&) {});
@@ -211,6 +224,42 @@ TEST_F(ReadQueueTest, EndsWithReadsWaiting) {
     for (std::uint64_t i = 0; i < 300; ++i)
       queue->Submit({.id = i, .file = &file, .range = {0, 40 * kDiskBlock}, .to = buffer.data()});
   }
+}
+
+// Whoever hears that a read is over may submit another, also while the queue ends.
+TEST_F(ReadQueueTest, EndsWhileReadsAreSubmittedFromTheLast) {
+  const DirectFile file = Open(RandomBytes(4 * kDiskBlock), true);
+  const DirectBuffer buffer = DirectBuffer::Create(4 * kDiskBlock, "a test").value();
+  for (const Way way : Ways())
+    for (int round = 0; round < 30; ++round) {
+      std::atomic<ReadQueue*> queue{nullptr};
+      const auto submit = [&](std::uint64_t id, const Status&) {
+        while (queue == nullptr) std::this_thread::yield();
+        queue.load()->Submit({.id = id, .file = &file, .range = {0, 1}, .to = buffer.data()});
+      };
+      const auto made =
+          ReadQueue::Create(submit, {.depth = 2, .block_bytes = kDiskBlock}, way.backend).value();
+      queue = made.get();
+      for (std::uint64_t id = 0; id < 4; ++id) submit(id, Unit{});
+      std::this_thread::sleep_for(std::chrono::microseconds(round * 20));
+    }
+}
+
+// A read's file may be closed as soon as it is over.
+TEST_F(ReadQueueTest, AFileIsNotTouchedWhenItsReadIsOver) {
+  const std::string text = RandomBytes(4 * kDiskBlock);
+  const DirectBuffer buffer = DirectBuffer::Create(4 * kDiskBlock, "a test").value();
+  for (const Way way : Ways())
+    for (int round = 0; round < 50; ++round) {
+      auto file = std::make_unique<DirectFile>(Open(text, way.direct));
+      Ended ended;
+      const auto queue =
+          ReadQueue::Create(ended.Callback(), {.depth = 4, .block_bytes = kDiskBlock}, way.backend)
+              .value();
+      queue->Submit({.id = 1, .file = file.get(), .range = {0, text.size()}, .to = buffer.data()});
+      EXPECT_TRUE(ended.WaitFor(1).ok());
+      file.reset();
+    }
 }
 
 TEST(DirectFile, OpensFilesAlone) {

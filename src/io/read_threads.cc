@@ -24,7 +24,7 @@ class ReadThreads final : public BlockWorkers {
       spdlog::warn("read_threads asked={} got={}", depth, threads_.size());
     }
   }
-  ~ReadThreads() override {
+  void Join() override {
     for (std::thread& thread : threads_) thread.join();
   }
   void Wake() override {}  // they wait in the queue

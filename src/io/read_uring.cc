@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "io/block_queue.h"
 
 namespace hadal::io {
@@ -35,10 +37,10 @@ class Uring final : public BlockWorkers {
   Uring(const Uring&) = delete;
   Uring& operator=(const Uring&) = delete;
   ~Uring() override {
-    if (thread_.joinable()) thread_.join();
     if (ready_) io_uring_queue_exit(&ring_);
     if (wake_ >= 0) close(wake_);
   }
+  void Join() override { thread_.join(); }
   void Wake() override {
     const std::uint64_t one = 1;
     // It fails only where the count is full: then it is awake.
@@ -94,13 +96,21 @@ class Uring final : public BlockWorkers {
     }
   }
 
+  // The ring takes nothing now: what is under way may come back first.
+  void Rest(int error) {
+    if (error == EINTR) return;
+    if (!rested_) spdlog::warn("read_uring error={}", std::strerror(error));
+    rested_ = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+
   // Until the queue is closed and what was under way has come back.
   void Work() {
     while (true) {
       TakeBlocks();
       if (queue_->closed() && free_.size() == blocks_.size()) return;
       if (!listening_) ListenForWake();
-      io_uring_submit_and_wait(&ring_, 1);
+      if (const int done = io_uring_submit_and_wait(&ring_, 1); done < 0) Rest(-done);
       Collect();
     }
   }
@@ -111,7 +121,7 @@ class Uring final : public BlockWorkers {
   std::vector<std::size_t> free_;                         // places in blocks_
   int wake_ = -1;
   std::uint64_t woken_ = 0;
-  bool ready_ = false, listening_ = false;
+  bool ready_ = false, listening_ = false, rested_ = false;
   std::thread thread_;
 };
 

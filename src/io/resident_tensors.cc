@@ -11,8 +11,6 @@
 namespace hadal::io {
 namespace {
 
-// Reading over a gap takes less time than a read of its own.
-constexpr std::uint64_t kSmallGap = 64 * 1024;
 // What is told of at a time.
 constexpr std::uint64_t kPartBytes = std::uint64_t{16} << 20;
 constexpr std::chrono::milliseconds kTell{100};
@@ -34,7 +32,11 @@ class Arrivals {
       changed_.wait_for(lock, kTell);
       if (options.cancel != nullptr && options.cancel->load(std::memory_order_relaxed))
         return Fail(Code::kCancelled, "stopped");
-      if (options.on_progress) options.on_progress(done_, all);
+      if (!options.on_progress) continue;
+      const std::uint64_t done = done_;
+      lock.unlock();  // reads go on while it is told
+      options.on_progress(done, all);
+      lock.lock();
     }
     return error_ ? Status(*error_) : Status(Unit{});
   }
@@ -52,10 +54,7 @@ std::vector<FileRange> RunsOf(std::vector<FileRange>& tensors) {
   std::vector<FileRange> runs;
   for (const FileRange& tensor : tensors) {
     if (tensor.begin == tensor.end) continue;
-    if (!runs.empty() && tensor.begin <= runs.back().end + kSmallGap)
-      runs.back().end = std::max(runs.back().end, tensor.end);
-    else
-      runs.push_back(tensor);
+    if (runs.empty() || !Joins(tensor, &runs.back())) runs.push_back(tensor);
   }
   return runs;
 }

@@ -10,8 +10,9 @@ namespace hadal::model {
 namespace {
 
 // Experts under way that nobody waits for yet: enough for any disk, few enough that what is asked
-// for then does not come behind many.
-constexpr std::size_t kMostAhead = 32;
+// for then does not come behind many. Of them half may be guesses, or what is hot, so that what is
+// announced finds room.
+constexpr std::size_t kMostAhead = 32, kMostGuessed = kMostAhead / 2;
 
 constexpr Claim kClaims[] = {Claim::kAsked, Claim::kAnnounced, Claim::kGuessed, Claim::kNone};
 constexpr io::Urgency kUrgency[] = {io::Urgency::kGuess, io::Urgency::kGuess, io::Urgency::kSoon,
@@ -126,7 +127,10 @@ void DiskExperts::StartRead(std::size_t slot, Claim claim) {
 bool DiskExperts::StartNext(Waiting waiting) {
   std::deque<ExpertId>& ids = waiting_[waiting];
   while (!ids.empty() && slots_.Find(ids.front())) ids.pop_front();
-  if (ids.empty() || (waiting != kAskedFor && reading_ >= kMostAhead)) return false;
+  const std::size_t most = waiting == kAskedFor       ? reading_ + 1
+                           : waiting == kAnnouncedFor ? kMostAhead
+                                                      : kMostGuessed;
+  if (ids.empty() || reading_ >= most) return false;
   const Claim claim = kClaims[waiting];
   const auto slot = slots_.Place(ids.front(), claim, scores_.Raw(ids.front()));
   if (!slot) return false;
@@ -253,7 +257,7 @@ void DiskExperts::AskFor(std::uint32_t layer, std::span<const std::uint32_t> wan
   waiting_[kAskedFor].clear();
   for (const std::uint32_t expert : wanted) {
     const ExpertId id{layer, expert};
-    claimed_.push_back(id);
+    if (std::ranges::find(claimed_, id) == claimed_.end()) claimed_.push_back(id);
     if (const auto slot = slots_.Find(id)) {
       slots_.SetClaim(*slot, Claim::kAsked);
       reader_->Raise(*slot, io::Urgency::kNow);

@@ -13,9 +13,6 @@ namespace {
 
 using arch::Recognised, arch::Role;
 
-// Reading over a gap takes less time than a read of its own.
-constexpr std::uint64_t kSmallGap = 64 * 1024;
-
 // One of an expert's six, in its file.
 struct Piece {
   std::size_t part;  // 2 * (0, 1, 2 for w1, w2, w3), and 1 more for scales
@@ -37,11 +34,8 @@ std::uint64_t Lay(std::vector<Piece> pieces, ExpertPlace* place) {
   std::uint64_t bytes = 0;
   for (const Piece& piece : pieces) {
     std::vector<ExpertRead>& reads = place->reads;
-    const bool joins = !reads.empty() && reads.back().file == piece.file &&
-                       piece.range.begin <= reads.back().range.end + kSmallGap;
-    if (joins)
-      reads.back().range.end = std::max(reads.back().range.end, piece.range.end);
-    else
+    if (reads.empty() || reads.back().file != piece.file ||
+        !io::Joins(piece.range, &reads.back().range))
       reads.push_back({piece.file, piece.range, bytes});
     const ExpertRead& read = reads.back();
     place->at[piece.part] = read.at + (piece.range.begin - read.range.hull_begin());

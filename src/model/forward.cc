@@ -217,6 +217,7 @@ void Forward::MtpLogits(std::size_t index, std::span<float> logits) {
 
 void Forward::AnnounceTokens(std::span<const std::int32_t> tokens) {
   Impl& f = *impl_;
+  if (!f.context.experts->WantsGuesses()) return;
   for (std::size_t l = 0; l < f.model.layers.size(); ++l) {
     const std::vector<std::uint32_t> experts =
         ExpertsByToken(f.model.config, f.model.layers[l].ffn, tokens);
