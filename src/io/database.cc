@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 #include "io/system_error.h"
@@ -14,6 +16,7 @@ namespace hadal::io {
 namespace {
 
 constexpr std::size_t kHeaderBytes = 72;  // up to the application id, which is its end
+constexpr int kBusyMs = 1000;             // how long to wait for other programs
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 
 // What a file's first bytes say it is.
@@ -110,7 +113,7 @@ Result<Database> Database::Open(const std::string& path, const DatabaseKind& kin
 }
 
 Status Database::Prepare(const std::string& path, const DatabaseKind& kind) {
-  sqlite3_busy_timeout(db_.get(), 1000);
+  sqlite3_busy_timeout(db_.get(), kBusyMs);
   Run("PRAGMA synchronous=OFF; PRAGMA journal_size_limit=1048576");  // nothing waits for the disk
   if (First("PRAGMA user_version") == "0") HADAL_TRY_STATUS(MakeTables(path, kind));
   const std::string version = First("PRAGMA user_version");
@@ -121,8 +124,12 @@ Status Database::Prepare(const std::string& path, const DatabaseKind& kind) {
   const std::string check = First("PRAGMA quick_check(1)");
   if (check.empty()) return Failure(path);
   if (check != "ok") return Fail(Code::kCorrupt, "{}: is damaged", path);
-  // Only now: a file whose making was killed is empty, and nobody's.
-  if (First("PRAGMA journal_mode=WAL").empty()) return Failure(path);
+  // Only now: a file whose making was killed is empty, and nobody's. Where others open it too,
+  // SQLite fails at once, whatever the timeout.
+  for (int trials = 0; First("PRAGMA journal_mode=WAL").empty(); ++trials) {
+    if (trials == kBusyMs || sqlite3_errcode(db_.get()) != SQLITE_BUSY) return Failure(path);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   return Unit{};
 }
 
