@@ -1,7 +1,7 @@
 # The compiler cache, where ccache is installed. Its settings stand here, not in the environment, so
 # that every way of building has them:
 #   BASEDIR, NOHASHDIR  paths count relative to the checkout: another checkout finds what this one
-#                       compiled (but for files compiled together, which name theirs whole)
+#                       compiled
 #   DEPEND              what a file depends on is taken from the compiler, so that a file that is
 #                       not in the cache is read once; otherwise it is preprocessed first, a fifth
 #                       of a cold build

@@ -1,7 +1,7 @@
 # One layer = one folder of src/ = one library, linking only the layers named in NEEDS.
 # tools/check_layers.py checks the includes against the same table.
 #
-#   hadal_layer(NAME [OWN_HEADERS] [LIGHT] [TOGETHER] [NEEDS layer...] [LIBS target...])
+#   hadal_layer(NAME [OWN_HEADERS] [LIGHT] [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
 # A file named *_avx2.cc, *_avxvnni.cc, *_avx512.cc, *_avx512bf16.cc or *_neon.cc is compiled for
@@ -9,10 +9,7 @@
 # off all, are left out with *_x86.cc or *_arm.cc, and x86_absent.cc, neon_absent.cc and *_plain.cc
 # stand in. OWN_HEADERS: the layer says itself which headers are precompiled
 # (cmake/Precompile.cmake). LIGHT: no time is spent in it worth optimising for; -O1 compiles it a
-# fifth faster. TOGETHER: six files are compiled as one, which reads the headers that
-# they share once: half the time of a layer above most others. So names without linkage are the
-# layer's, not the file's. Off (HADAL_TOGETHER) where a file must stand alone: to see that it
-# includes what it uses, and for clang-tidy.
+# fifth faster.
 option(HADAL_SIMD "the vector kernels for x86-64 and 64-bit ARM" ON)
 set(HADAL_X86 OFF)
 set(HADAL_ARM OFF)
@@ -21,10 +18,9 @@ if(HADAL_SIMD AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
 elseif(HADAL_SIMD AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   set(HADAL_ARM ON)
 endif()
-option(HADAL_TOGETHER "compile files of some layers together" ${HADAL_PCH})
 
 function(hadal_layer name)
-  cmake_parse_arguments(arg "OWN_HEADERS;LIGHT;TOGETHER" "" "NEEDS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "OWN_HEADERS;LIGHT" "" "NEEDS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
@@ -57,9 +53,6 @@ function(hadal_layer name)
   endif()
   if(arg_LIGHT)
     target_compile_options(hadal_${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
-  endif()
-  if(arg_TOGETHER AND HADAL_TOGETHER)
-    set_target_properties(hadal_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 6)
   endif()
   hadal_isa_flags(${sources})
   set(own_headers)

@@ -163,6 +163,7 @@ class Guesses final : public model::ExpertSource {
                                           const model::Stop& /*stop*/) override {
     return Error{Code::kIo, "nothing"};
   }
+  bool WantsGuesses() const override { return true; }
   void Release(std::size_t, std::span<const HeldExpert>) noexcept override {}
 
   std::map<std::size_t, std::set<std::uint32_t>> heard;

@@ -76,24 +76,14 @@ def check(file, directory, arguments, salt):
     return None
 
 
-def sources_of(file):
-    """The file, or those that CMake has put together in it (TOGETHER in cmake/Layers.cmake)."""
-    if file.parent.name != "Unity":
-        return [file]
-    return [Path(name).resolve() for name in INCLUDE.findall(file.read_text(encoding="utf-8"))]
-
-
 def read_database(build):
     """path -> (file, directory, arguments), ours only, not what CMake generated."""
     files = {}
     for entry in json.loads((build / "compile_commands.json").read_text()):
-        compiled = Path(entry["directory"], entry["file"])
-        for file in sources_of(compiled):
-            file = file.resolve()
-            if file.is_relative_to(ROOT) and not file.is_relative_to(ROOT / "build"):
-                command = entry["command"].replace(str(compiled), str(file))
-                path = file.relative_to(ROOT).as_posix()
-                files[path] = (file, entry["directory"], clang_arguments(command))
+        file = Path(entry["directory"], entry["file"]).resolve()
+        if file.is_relative_to(ROOT) and not file.is_relative_to(ROOT / "build"):
+            path = file.relative_to(ROOT).as_posix()
+            files[path] = (file, entry["directory"], clang_arguments(entry["command"]))
     return dict(sorted(files.items()))
 
 

@@ -373,15 +373,6 @@ class Tidy(CheckTest):
         self.assertEqual(code, 1)
         self.assertIn("OUT OF TIME, not checked: src/base/units.cc", output)
 
-    def test_files_that_are_compiled_together(self):
-        source = TOOLS.parent / "src/base/units.cc"
-        together = self.write("Unity/unity_0_cxx.cxx", f'#include "{source}"\n')
-        database = [{"directory": str(self.root), "file": str(together),
-                     "command": f"c++ -o x.o -c {together}"}]
-        self.write("compile_commands.json", json.dumps(database))
-        output = self.run_tool("check_tidy.py", self.root, "--seconds", "-1")[1]
-        self.assertIn("OUT OF TIME, not checked: src/base/units.cc", output)
-
     def test_needs_a_configured_build(self):
         code, output = self.run_tool("check_tidy.py", self.root)
         self.assertEqual(code, 1)

@@ -123,7 +123,7 @@ Status CheckScales(const io::Checkpoint& checkpoint, const StoredTensor& stored)
     if (std::isfinite(scale) && scale >= 0) continue;
     const std::string name = ScaleName(stored.spec->id);
     const std::size_t cols = stored.scale->shape.back();
-    return Fail(Code::kInvalid,
+    return Fail(Code::kCorrupt,
                 "{}: tensor {}: element [{}, {}]: found {}, expected a finite scale of 0 or more",
                 checkpoint.FileOf(name), Show(name), i / cols, i % cols, scale);
   }
