@@ -15,14 +15,15 @@ thread_local std::size_t allocations_left = kEndless;
 
 }  // namespace
 
-void* operator new(std::size_t bytes) {
+// Not inlined: a compiler that sees malloc and delete, or new and free, finds them mismatched.
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
   if (allocations_left == 0) throw std::bad_alloc();
   if (allocations_left != kEndless) --allocations_left;
   if (void* memory = std::malloc(bytes > 0 ? bytes : 1)) return memory;
   throw std::bad_alloc();
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 
 namespace hadal {
 namespace {
