@@ -235,7 +235,8 @@ TEST_F(ReadQueueTest, EndsWhileReadsAreSubmittedFromTheLast) {
       std::atomic<ReadQueue*> queue{nullptr};
       const auto submit = [&](std::uint64_t id, const Status&) {
         while (queue == nullptr) std::this_thread::yield();
-        queue.load()->Submit({.id = id, .file = &file, .range = {0, 1}, .to = buffer.data()});
+        queue.load()->Submit(
+            {.id = id, .file = &file, .range = {0, 1}, .to = buffer.data() + id * kDiskBlock});
       };
       const auto made =
           ReadQueue::Create(submit, {.depth = 2, .block_bytes = kDiskBlock}, way.backend).value();
