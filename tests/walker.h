@@ -132,14 +132,16 @@ class Walker {
     const model::Chunk chunk{&sequence.state(), noise};
     HADAL_CHECK(forward.Run({&chunk, 1}).ok());
   }
-  // The next token is known, and so stays the MTP block's entry of the last one.
+  // The next token is known, and so stays the MTP block's entry of the last one. Over its whole way a
+  // walker takes no more steps again than it has tokens: it arrives, however often it goes back.
   void GoAstrayAndBack(model::Forward& forward) {
     const std::uint64_t here = sequence_.tokens(), mtp = sequence_.state().mtp_tokens;
     Astray(forward, sequence_, 1 + here % arch::kReturnTokens);
     const std::uint64_t most = std::min<std::uint64_t>(here - sequence_.earliest().tokens, at_);
-    const std::uint64_t again = left() == 0 ? 0 : most;
+    const std::uint64_t again = left() == 0 ? 0 : std::min<std::uint64_t>(most, again_left_);
     HADAL_CHECK(sequence_.Truncate(here - again, mtp - again).ok());
     at_ -= again;
+    again_left_ -= again;
   }
   static std::span<float> Row(std::vector<float>& rows, std::size_t row) {
     return std::span<float>(rows).subspan(row * kVocab, kVocab);
@@ -147,6 +149,7 @@ class Walker {
   Tokens tokens_;
   cache::Sequence sequence_;
   std::size_t at_ = 0, count_ = 0;
+  std::size_t again_left_ = tokens_.size();  // steps that may still be taken again
   Logits logits_;
 };
 
