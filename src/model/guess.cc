@@ -50,7 +50,9 @@ void GuessNextLayer(const Pass& pass, const Architecture& architecture, const Mo
     return pass.experts->Guess(layer + 1, All(moe.experts.size()));
   Arena::Scope scope(arena);
   const View2<const float> x = architecture.router_input(pass, next, streams, scope);
-  const Routes routes = ChooseExperts(pass, layer + 1, moe, x, scope);
+  Pass unwatched = pass;  // what a guess finds, nobody has asked for
+  unwatched.observer = nullptr;
+  const Routes routes = ChooseExperts(unwatched, layer + 1, moe, x, scope);
   pass.experts->Guess(layer + 1, ByChoices({routes.experts.data(), choices}, moe.experts.size()));
 }
 
