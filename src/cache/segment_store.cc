@@ -1,16 +1,17 @@
 #include "cache/segment_store.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <chrono>
-#include <cstring>
+#include <cstdlib>
 #include <filesystem>
 #include <set>
 #include <system_error>
 #include <utility>
 
+#include "base/clock.h"
+#include "io/own_folder.h"
 #include "io/system_error.h"
 
 namespace hadal::cache {
@@ -36,12 +37,6 @@ constexpr const char* kColumns =
 constexpr unsigned kOwnerAlone = 0600;
 // After so long nobody is still writing a segment.
 constexpr std::chrono::minutes kLongestWrite{10};
-
-std::int64_t NowMs() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 std::string TextOf(std::span<const std::int32_t> tokens) {
   std::string text;
@@ -81,13 +76,6 @@ std::optional<Segment> SegmentOf(const io::Statement& row) {
 
 std::int64_t Signed(std::uint64_t number) { return static_cast<std::int64_t>(number); }
 
-Status MakeFolder(const std::string& path) {
-  if (mkdir(path.c_str(), 0700) == 0) return Unit{};
-  struct stat info {};
-  if (errno == EEXIST && stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return Unit{};
-  return io::SystemError(path, "make it a folder");
-}
-
 bool IsOld(const fs::path& path) {
   std::error_code problem;
   const auto written = fs::last_write_time(path, problem);
@@ -102,9 +90,8 @@ Result<SegmentStore> SegmentStore::Open(const std::string& folder, bool make, st
   if (!make && !fs::exists(index, problem))
     return Fail(Code::kNotFound, "{}: found no index.db, expected a folder of --cache-dir", folder);
   if (make) {
-    fs::create_directories(fs::path(folder).parent_path(), problem);  // what fails, fails below
-    HADAL_TRY_STATUS(MakeFolder(folder));
-    HADAL_TRY_STATUS(MakeFolder(folder + "/segments"));
+    HADAL_TRY_STATUS(io::MakeOwnFolder(folder));
+    HADAL_TRY_STATUS(io::MakeOwnFolder(folder + "/segments"));
   }
   HADAL_TRY(io::Database db, io::Database::Open(index, kIndex, note));
   return SegmentStore(folder, std::move(db));
@@ -174,7 +161,7 @@ Status SegmentStore::Insert(const Segment& segment) {
       .Bind(8, Signed(segment.earliest.mtp_tokens))
       .Bind(9, TextOf(segment.behind))
       .Bind(10, Signed(segment.bytes))
-      .Bind(11, NowMs())
+      .Bind(11, UnixMilliseconds())
       .Step();
   if (insert.ok()) return Unit{};
   return Fail(Code::kIo, "{}: the index cannot be written", folder_);
@@ -220,7 +207,7 @@ Status SegmentStore::Put(const Segment& segment,
                          const std::function<Status(io::AtomicFile*)>& write,
                          std::uint64_t limit_bytes) {
   const std::string path = PathOf(segment.name);
-  HADAL_TRY_STATUS(MakeFolder(io::FolderOf(path)));
+  HADAL_TRY_STATUS(io::MakeOwnFolder(io::FolderOf(path)));
   HADAL_TRY(io::AtomicFile file, io::AtomicFile::Create(path, kOwnerAlone));
   HADAL_TRY_STATUS(write(&file));
   HADAL_TRY_STATUS(file.Flush());  // slow, so before the lock
@@ -241,7 +228,7 @@ Status SegmentStore::Put(const Segment& segment,
 
 Status SegmentStore::Touch(std::span<const io::Digest> names) {
   return UnderLock([&]() -> Status {
-    const std::int64_t now = NowMs();
+    const std::int64_t now = UnixMilliseconds();
     for (const io::Digest& name : names)
       db_.Prepare("UPDATE segments SET used = ? WHERE name = ?")
           .Bind(1, now)

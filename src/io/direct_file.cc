@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "io/regular_file.h"
 #include "io/system_error.h"
 
 namespace hadal::io {
@@ -24,13 +24,7 @@ Result<DirectFile> DirectFile::Open(const std::string& path, bool direct) {
   }
   if (fd < 0) return SystemError(path, "open");
   DirectFile file(path, fd);
-  struct stat info {};
-  if (fstat(fd, &info) != 0) return SystemError(path, "read its size");
-  if (!S_ISREG(info.st_mode)) {
-    return Fail(Code::kIo, "{}: found {}, expected a file", path,
-                S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
-  }
-  file.bytes_ = static_cast<std::uint64_t>(info.st_size);
+  HADAL_TRY(file.bytes_, RegularFileBytes(path, fd));
   file.direct_ = direct && file.DirectReadsWork();
   // Reads wait from here on: io_uring would give up those that cannot be answered at once.
   if (fcntl(fd, F_SETFL, file.direct_ ? O_DIRECT : 0) != 0) return SystemError(path, "open");

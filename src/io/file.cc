@@ -10,6 +10,7 @@
 #include <new>
 #include <utility>
 
+#include "io/regular_file.h"
 #include "io/system_error.h"
 
 namespace hadal::io {
@@ -79,13 +80,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
   // Non-blocking, so that a pipe is refused below rather than waited for.
   const Descriptor fd(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return SystemError(path, "open");
-  struct stat info {};
-  if (fstat(fd.get(), &info) != 0) return SystemError(path, "read its size");
-  if (!S_ISREG(info.st_mode)) {
-    return Fail(Code::kIo, "{}: found {}, expected a file", path,
-                S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
-  }
-  const auto size = static_cast<std::size_t>(info.st_size);
+  HADAL_TRY(const std::uint64_t size, RegularFileBytes(path, fd.get()));
   if (size == 0) return MappedFile(path, nullptr, 0);
   void* data = mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (data == MAP_FAILED) return SystemError(path, "map");

@@ -1,12 +1,12 @@
 #include "io/input_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
+#include "io/regular_file.h"
 #include "io/system_error.h"
 
 namespace hadal::io {
@@ -16,12 +16,7 @@ Result<InputFile> InputFile::Open(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return SystemError(path, "open");
   InputFile file(path, fd, 0);
-  struct stat info {};
-  if (fstat(fd, &info) != 0) return SystemError(path, "read its size");
-  if (!S_ISREG(info.st_mode))
-    return Fail(Code::kIo, "{}: found {}, expected a file", path,
-                S_ISDIR(info.st_mode) ? "a folder" : "a device or pipe");
-  file.bytes_ = static_cast<std::uint64_t>(info.st_size);
+  HADAL_TRY(file.bytes_, RegularFileBytes(path, fd));
   return file;
 }
 

@@ -1,13 +1,10 @@
 #include "server/tool_store.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <filesystem>
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
-#include "io/system_error.h"
+#include "io/own_folder.h"
 
 namespace hadal::server {
 namespace {
@@ -29,9 +26,7 @@ constexpr const char* kNextUse = "(SELECT coalesce(max(used), 0) + 1 FROM turns)
 Result<std::unique_ptr<ToolStore>> ToolStore::Open(const std::string& folder,
                                                    const std::string& model, std::size_t max_bytes,
                                                    std::string* note) {
-  std::error_code problem;
-  std::filesystem::create_directories(std::filesystem::path(folder).parent_path(), problem);
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return io::SystemError(folder, "make");
+  HADAL_TRY_STATUS(io::MakeOwnFolder(folder));
   HADAL_TRY(io::Database db, io::Database::Open(folder + "/tools.db", kKind, note));
   auto store = std::unique_ptr<ToolStore>(new ToolStore(std::move(db), model, max_bytes));
   io::Statement sum = store->db_.Prepare("SELECT coalesce(sum(bytes), 0) FROM turns");
