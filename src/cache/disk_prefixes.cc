@@ -13,10 +13,6 @@ namespace {
 constexpr double kNewest = 0.3;  // weight of a measurement in the average
 constexpr std::uint64_t kMostNoteBytes = kSegmentPages * arch::kPageTokens * sizeof(std::int32_t);
 
-std::size_t CommonLength(TokenSpan a, TokenSpan b) {
-  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
-}
-
 std::vector<std::int32_t> TokensOf(std::string_view note) {
   std::vector<std::int32_t> tokens(note.size() / sizeof(std::int32_t));
   if (!tokens.empty())

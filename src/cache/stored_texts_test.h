@@ -77,7 +77,7 @@ inline std::unique_ptr<DiskPrefixes> OpenPrefixes(const std::string& folder,
                                                   std::uint64_t limit_bytes = std::uint64_t{1}
                                                                               << 40) {
   std::string note;
-  DiskOptions options{.folder = folder, .limit_bytes = limit_bytes, .model_name = "test"};
+  DiskOptions options{.limit_bytes = limit_bytes, .model_name = "test"};
   if (notes != nullptr)
     options.on_note = [notes](std::string_view line) { notes->emplace_back(line); };
   return DiskPrefixes::Open(SegmentStore::Open(folder, true, &note).value(),

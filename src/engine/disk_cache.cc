@@ -22,8 +22,7 @@ Result<std::shared_ptr<cache::DiskPrefixes>> OpenDiskCache(const model::Model& m
                                {.on_reading = options.on_reading, .cancel = options.cancel}));
   HADAL_TRY(std::unique_ptr<cache::DiskPrefixes> disk,
             cache::DiskPrefixes::Open(std::move(reading), std::move(writing), digest, layout,
-                                      {.folder = options.folder,
-                                       .limit_bytes = options.limit_bytes,
+                                      {.limit_bytes = options.limit_bytes,
                                        .model_name = model_name,
                                        .on_note = options.on_note,
                                        .even_if_slower = options.even_if_slower}));

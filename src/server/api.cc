@@ -1,6 +1,5 @@
 #include "server/api.h"
 
-#include <chrono>
 #include <utility>
 
 #include "base/log.h"
@@ -59,12 +58,6 @@ ApiStatus CheckUnknown(const Api& api, const Fields& fields) {
   spdlog::warn("request passed_over={}",
                OneLine(fmt::format("{}", fmt::join(unknown, " ")).substr(0, kMost)));
   return Unit{};
-}
-
-std::int64_t UnixSeconds() {
-  return std::chrono::duration_cast<std::chrono::seconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
 }
 
 void FailStream(EventStream* stream, const ApiError& error) {

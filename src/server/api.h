@@ -60,8 +60,6 @@ void AddComputing(Routes* routes, Api& api, const std::vector<std::string>& path
 // Fields that nobody knows: one warning, or 400 where the server is strict.
 ApiStatus CheckUnknown(const Api& api, const Fields& fields);
 
-std::int64_t UnixSeconds();
-
 // A stream that fails: an answer of its own if nothing has been sent, else an event, and the end.
 void FailStream(EventStream* stream, const ApiError& error);
 

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "base/clock.h"
 #include "server/answer_json.h"
 #include "server/api.h"
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "server/answer_json.h"
 #include "server/sampling.h"
 #include "server/sse.h"

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "server/api.h"
+#include "base/clock.h"
 
 namespace hadal::server {
 namespace {

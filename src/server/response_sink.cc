@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/clock.h"
 #include "server/answer_json.h"
 #include "server/api.h"
 #include "server/ids.h"

@@ -1,9 +1,9 @@
 #include "server/served_model.h"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 
+#include "base/clock.h"
 #include "base/quote.h"
 #include "cache/fingerprint.h"
 #include "cost/describe.h"
@@ -45,9 +45,7 @@ Result<std::unique_ptr<ServedModel>> ServedModel::Open(const ModelOptions& optio
   HADAL_TRY(const std::string text, io::ReadFile(served->files_.directory + "/config.json"));
   HADAL_TRY(const Json json, ParseJson(text));
   HADAL_TRY(served->costs_, cost::Describe(json, served->id_));
-  served->created_ = std::chrono::duration_cast<std::chrono::seconds>(
-                         std::chrono::system_clock::now().time_since_epoch())
-                         .count();
+  served->created_ = UnixSeconds();
   return served;
 }
 
