@@ -19,8 +19,12 @@ BROWSER := $(if $(filter OFF off 0 no,$(HADAL_WITH_BROWSER)),,browser)
 # leave out.
 FAST_TESTS := base tensor io kernels text arch cache engine units
 TSAN_TESTS := base io engine
+# A minute or two each under a sanitizer, and no step that other tests of the scheduler do not make:
+# `make test` runs them.
+SLOW_SCHEDULES := ALonePassMakesRoom MakingRoomStarves LongPassesThatMakeRoom \
+  StatesThatFillTheMemory KeepingPrefixesCostsNoPasses
 # The thread sanitizer hands on a signal later, when the process has ended by itself.
-TSAN_LEFT_OUT := GoesWithASignalThatEndsTheProgram
+TSAN_LEFT_OUT := GoesWithASignalThatEndsTheProgram $(SLOW_SCHEDULES)
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
@@ -103,7 +107,7 @@ tsan:  ## the pool, reads of files and the engine under the thread sanitizer
 	@$(DEPS) engine test
 	cmake --preset tsan
 	cmake --build build/tsan --target $(TSAN_TESTS:%=hadal_%_tests) -j$(JOBS)
-	$(CTEST) --test-dir build/tsan -L unit -E '$(TSAN_LEFT_OUT)'
+	$(CTEST) --test-dir build/tsan -L unit -E '$(subst $() $(),|,$(TSAN_LEFT_OUT))'
 
 clang:  ## build with clang, without precompiled headers, and run the fast tests
 	@$(DEPS) engine test fuzz
@@ -113,7 +117,7 @@ clang:  ## build with clang, without precompiled headers, and run the fast tests
 
 # Minutes each under a sanitizer, and no memory that others do not touch too: `make test` runs them.
 ASAN_LEFT_OUT := TypicalMistakes tiny_long CallsFitTheirFunctions EveryTrialIsCountedOnce \
-  MultiplyAdds ALonePassMakesRoom MakingRoomStarves
+  MultiplyAdds $(SLOW_SCHEDULES)
 
 asan:  ## tests under the address and undefined-behaviour sanitizers
 	@$(DEPS) engine test
