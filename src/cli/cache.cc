@@ -2,12 +2,12 @@
 #include "cli/cache.h"
 
 #include <algorithm>
-#include <chrono>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/quote.h"
@@ -26,7 +26,7 @@ using cache::Segment, cache::SegmentStore;
 constexpr const char* kCacheAbout =
     "Look into a folder with states of texts, which --cache-dir of serve and chat fills.\n"
     "\n"
-    "Programs may use it meanwhile. docs/serve.md says what lies there.\n"
+    "No other program may use it meanwhile. docs/serve.md says what lies there.\n"
     "\n"
     "Examples:\n"
     "  hadal cache stats ~/.cache/hadal\n"
@@ -41,10 +41,7 @@ Result<SegmentStore> OpenStore(const CacheOptions& options) {
 }
 
 double SecondsSince(std::int64_t used_ms) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-                       std::chrono::system_clock::now().time_since_epoch())
-                       .count();
-  return std::max(0.0, static_cast<double>(now - used_ms) / 1000);
+  return std::max(0.0, static_cast<double>(UnixMilliseconds() - used_ms) / 1000);
 }
 
 struct ModelTotals {
@@ -197,7 +194,8 @@ void AddCache(Command app, Work* work) {
       "Read every byte. What is broken, and files that belong to nothing, are removed; exit code "
       "1 if anything was broken.",
       VerifyCache);
-  const auto [rm, removed] = add("rm", "Remove states and pages.", RemoveFromCache);
+  const auto [rm, removed] =
+      add("rm", "Remove states and pages; a server's calls of tools stay.", RemoveFromCache);
   rm.AddFlag("--all", removed->all, "all of them");
   rm.AddOption("--model", removed->model, "those of the model of this name").Check(NotEmpty());
   rm.AddOption("--unused", removed->unused_days, "those that were not used for so many days")

@@ -80,8 +80,8 @@ Result<Json> ParseLine(const chat::Dialect& dialect, const Json& line) {
 }
 
 // Each line through `convert`; blank lines are passed over.
-Status ConvertMessages(const chat::Dialect& dialect, std::istream& in, std::ostream& out,
-                       Result<Json> (*convert)(const chat::Dialect&, const Json&)) {
+Status ConvertLines(const chat::Dialect& dialect, std::istream& in, std::ostream& out,
+                    Result<Json> (*convert)(const chat::Dialect&, const Json&)) {
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -111,10 +111,10 @@ void AddLines(Command group, const char* name, const char* about, Work* work,
 }  // namespace
 
 Status ChatEncode(const chat::Dialect& dialect, std::istream& in, std::ostream& out) {
-  return ConvertMessages(dialect, in, out, EncodeLine);
+  return ConvertLines(dialect, in, out, EncodeLine);
 }
 Status ChatParse(const chat::Dialect& dialect, std::istream& in, std::ostream& out) {
-  return ConvertMessages(dialect, in, out, ParseLine);
+  return ConvertLines(dialect, in, out, ParseLine);
 }
 
 void AddChat(Command app, Work* work) {

@@ -17,8 +17,10 @@ void AddDiskCacheFlags(Command app, engine::DiskCacheOptions* options) {
                 "outlive the program, for whoever names it next; the model's weights are read "
                 "once, whole, for their digest")
       .Check(NotEmpty());
-  app.AddOption("--cache-disk", options->limit_bytes,
-                "bytes of that folder; what was used longest ago goes (default: 100 GB)")
+  app.AddOption(
+         "--cache-disk", options->limit_bytes,
+         "bytes of states in that folder; what was written or read back longest ago goes (default: "
+         "100 GB)")
       .Check(Size(1));
 }
 

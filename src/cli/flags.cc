@@ -56,7 +56,8 @@ Validator NotEmpty() {
 
 void AddRam(Command app, std::optional<std::uint64_t>* bytes) {
   app.AddOption("--ram", *bytes,
-                "memory for everything together (8G, 8GB): refuse to start if it needs more")
+                "memory for weights, states and scratch together (8G, 8GB): refuse to start if "
+                "they need more")
       .Check(Size(1));
 }
 

@@ -124,9 +124,11 @@ void AddCacheFlags(Command serve, ServeOptions* options) {
                  "as much as two requests' whole contexts)")
       .Check(Size(0));
   serve
-      .AddOption("--cache-scope", options->prefix_scope,
-                 "whose texts a request may go on from: all, or its key's alone, since the time to "
-                 "the first token tells what others asked")
+      .AddOption(
+          "--cache-scope", options->prefix_scope,
+          "whose texts a request may go on from: all, or (with keys) its key's alone, since the "
+          "time to "
+          "the first token tells what others asked")
       .Check(OneOf({"all", "key"}))
       .ShowDefault();
   AddDiskCacheFlags(serve, &options->server.engine.disk);
@@ -136,7 +138,10 @@ void AddCacheFlags(Command serve, ServeOptions* options) {
                  "that is kept; periodic: of every eighth, and where prompts end or part")
       .Check(OneOf({"full", "periodic"}))
       .ShowDefault();
-  serve.AddFlag("--no-cache", options->no_prefixes, "read every prompt from its beginning");
+  serve.AddFlag(
+      "--no-cache", options->no_prefixes,
+      "read every prompt from its beginning; of --cache-dir, calls of tools are used all the "
+      "same");
 }
 
 void AddNetworkFlags(Command serve, ServeOptions* options) {
@@ -191,7 +196,9 @@ void AddAnswerFlags(Command serve, ServeOptions* options) {
                  "names of metrics: hadal, or vllm, whose dashboards then work")
       .Check(OneOf({"hadal", "vllm"}))
       .ShowDefault();
-  serve.AddFlag("--strict", api.strict, "refuse requests with fields that are not known");
+  serve.AddFlag(
+      "--strict", api.strict,
+      "refuse requests whose body has fields that are not known, but for those inside fields");
 }
 
 void AddLimitFlags(Command serve, ServeOptions* options) {

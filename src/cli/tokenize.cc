@@ -154,7 +154,7 @@ Result<std::string> ConvertLine(const Tokenizer& tokenizer, const std::string& l
   return TextJson(tokenizer.Decode(ids));
 }
 
-Status ConvertTexts(const Tokenizer& tokenizer, bool decode, std::istream& in, std::ostream& out) {
+Status ConvertLines(const Tokenizer& tokenizer, bool decode, std::istream& in, std::ostream& out) {
   std::string line;
   for (std::size_t number = 1; std::getline(in, line); ++number) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
@@ -167,7 +167,7 @@ Status ConvertTexts(const Tokenizer& tokenizer, bool decode, std::istream& in, s
 
 Status Convert(const Tokenizer& tokenizer, const TokenizeOptions& options, std::istream& in,
                std::ostream& out) {
-  if (options.jsonl) return ConvertTexts(tokenizer, options.decode, in, out);
+  if (options.jsonl) return ConvertLines(tokenizer, options.decode, in, out);
   const std::string input(std::istreambuf_iterator<char>(in), {});
   if (!options.decode) {
     out << EncodedOutput(tokenizer, tokenizer.Encode(input, text::ControlTokens::kRead), options);
