@@ -254,11 +254,11 @@ TEST_P(DiskExpertsTest, AStopActsWhileAReadIsAwaited) {
     const model::Chunk chunk = walker.Next(9);
     reader->HoldUp(true);
     std::atomic<bool> stop{false};
+    const Stopwatch clock;
     std::thread stopping([&] {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
       stop = true;
     });
-    const Stopwatch clock;
     const Status done = forward.Run({&chunk, 1}, [&] { return stop.load(); });
     const double seconds = clock.seconds();
     stopping.join();

@@ -27,8 +27,9 @@ struct StoredTensor {
 // for. The spec outlives the result; the views live as long as the checkpoint.
 Result<StoredTensor> FindStored(const io::Checkpoint& checkpoint, const TensorSpec& spec);
 
-// Looks at every float32 scale of a block: a negative one would turn signs, and one that is not
-// finite would show far from here. kCorrupt: names the first. Scales of other formats are positive.
+// Looks at every float32 scale of a block that is in memory or mapped, not at those of experts left
+// on disk: a negative one would turn signs, and one that is not finite would show far from here.
+// kCorrupt: names the first. Scales of other formats are positive.
 Status CheckScales(const io::Checkpoint& checkpoint, const StoredTensor& stored);
 
 // How a tensor is stored, by its dtype and that of its scales; none: it is not there, or in no

@@ -21,7 +21,6 @@
 namespace hadal::cache {
 
 struct DiskOptions {
-  std::string folder;
   std::uint64_t limit_bytes = 0;
   std::string model_name = {};                         // for people
   std::function<void(std::string_view)> on_note = {};  // lines; any thread

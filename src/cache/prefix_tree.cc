@@ -11,10 +11,6 @@ namespace {
 
 constexpr std::size_t kRemembered = 1 << 16;  // nodes that have gone: 8 million tokens, 2 MB
 
-std::size_t CommonLength(TokenSpan a, TokenSpan b) {
-  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
-}
-
 std::uint64_t PageHash(std::uint64_t before, TokenSpan page) {
   return io::Checksum(std::as_bytes(page), before);
 }
@@ -42,6 +38,10 @@ std::uint64_t ShorterOnTheWay(const PrefixNode* node, TokenSpan next) {
 }
 
 }  // namespace
+
+std::size_t CommonLength(TokenSpan a, TokenSpan b) {
+  return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
+}
 
 bool PrefixNode::Less::operator()(TokenSpan a, TokenSpan b) const {
   return std::ranges::lexicographical_compare(a, b);

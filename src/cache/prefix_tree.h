@@ -25,6 +25,7 @@
 namespace hadal::cache {
 
 using TokenSpan = std::span<const std::int32_t>;
+std::size_t CommonLength(TokenSpan a, TokenSpan b);  // of their beginnings
 
 struct PrefixNode;
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <limits>
 #include <new>
 #include <optional>
 #include <utility>
@@ -168,11 +169,11 @@ Status StateFileReader::CheckSizes(bool whole) const {
     return Fail(Code::kCorrupt, "{}: header: found {} tokens that can go back to {}, MTP {} to {}",
                 path(), done.tokens, h.earliest.tokens, done.mtp_tokens, h.earliest.mtp_tokens);
   const std::uint64_t found = file_.bytes();
-  const std::uint64_t want = BytesOf(h).value_or(kMostTokens * h.page_bytes);
-  if (found != want)
-    return Fail(Code::kCorrupt, "{}: found {} bytes, expected {}{}", path(), found, want,
-                found < want ? "; the file was cut short" : "");
-  return Unit{};
+  const std::optional<std::uint64_t> want = BytesOf(h);
+  if (want == found) return Unit{};
+  const std::uint64_t expected = want.value_or(std::numeric_limits<std::uint64_t>::max());
+  return Fail(Code::kCorrupt, "{}: found {} bytes, expected {}{}", path(), found, expected,
+              found < expected ? "; the file was cut short" : "");
 }
 
 Status StateFileReader::ReadSection(std::span<std::byte> out, std::uint64_t seed,

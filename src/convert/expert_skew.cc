@@ -12,15 +12,15 @@ ExpertSkew::ExpertSkew(double skew, std::size_t experts, std::uint64_t key)
   std::iota(ranks_.begin(), ranks_.end(), 1);
   Random random(key);
   for (std::size_t i = experts; i > 1; --i) std::swap(ranks_[i - 1], ranks_[random.Below(i)]);
+  std::vector<double> shares;
   double sum = 0;
   for (const std::size_t rank : ranks_) {
-    shares_.push_back(std::pow(static_cast<double>(rank), -skew));
-    sum += shares_.back();
+    shares.push_back(std::pow(static_cast<double>(rank), -skew));
+    sum += shares.back();
   }
   double below = 0;
-  for (double& share : shares_) {
-    share /= sum;
-    below += share;
+  for (const double share : shares) {
+    below += share / sum;
     cumulative_.push_back(below);
   }
   cumulative_.back() = 1;

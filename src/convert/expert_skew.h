@@ -23,12 +23,10 @@ class ExpertSkew {
   // To be added to scores of this standard deviation.
   float Bias(std::size_t expert, double score_deviation) const;
   std::size_t Draw(Random& random) const;
-  const std::vector<double>& shares() const { return shares_; }  // of the draws, [experts]
 
  private:
   double skew_;
   std::vector<std::size_t> ranks_;  // [experts], from 1 on
-  std::vector<double> shares_;      // [experts]
   std::vector<double> cumulative_;  // [experts]; the last is 1
 };
 

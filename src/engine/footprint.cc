@@ -156,10 +156,10 @@ Result<MemoryPlan> PlanMemory(const std::function<Footprint(std::size_t rows)>& 
 Result<MemoryPlan> PlanMemory(const model::Model& model, const arch::KvLayout& layout,
                               const FootprintQuery& query, std::size_t most_rows,
                               std::optional<std::uint64_t> ram_bytes, const Allowance& allowance) {
-  const auto footprint_of = [&](std::size_t rows) {
-    FootprintQuery with_rows = query;
-    with_rows.chunk_tokens = rows;
-    return PlanFootprint(model, layout, with_rows);
+  Footprint footprint = PlanFootprint(model, layout, query);
+  const auto footprint_of = [&](std::size_t rows) {  // all but scratch is the same
+    footprint.scratch = cost::ScratchBytes(model.config, layout, rows, query.threads);
+    return footprint;
   };
   return PlanMemory(footprint_of, query.chunk_tokens, most_rows, ram_bytes, allowance);
 }

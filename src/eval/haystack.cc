@@ -9,7 +9,7 @@
 namespace hadal::eval {
 namespace {
 
-using Document = std::vector<text::TokenId>;
+using Tokens = std::vector<text::TokenId>;
 
 // Lines of a usual paragraph's length: a needle can be put between any two.
 constexpr std::size_t kLongestLine = 400;
@@ -29,7 +29,7 @@ std::vector<std::string> LinesOf(const std::string& text) {
   return lines;
 }
 
-void Append(const Document& more, Document* tokens) {
+void Append(const Tokens& more, Tokens* tokens) {
   tokens->insert(tokens->end(), more.begin(), more.end());
 }
 
@@ -38,7 +38,7 @@ void Append(const Document& more, Document* tokens) {
 FillerLines::FillerLines(const text::Tokenizer& tokenizer, const std::string& text)
     : tokenizer_(tokenizer), lines_(LinesOf(text)) {}
 
-Document FillerLines::Next(Random* random) {
+Tokens FillerLines::Next(Random* random) {
   if (lines_.empty())
     return tokenizer_.Encode(datagen::MakeStory(datagen::Half::kHeldOut, random).text + "\n");
   if (!std::exchange(begun_, true)) next_ = random->Below(lines_.size());
@@ -58,10 +58,10 @@ QuestionForm::QuestionForm(const chat::Dialect& dialect, const text::Tokenizer& 
   answer_ = {*assistant, *think_end};
 }
 
-Document QuestionForm::Opening() const { return opening_; }
+Tokens QuestionForm::Opening() const { return opening_; }
 
-Document QuestionForm::Question(const datagen::Needle& needle) const {
-  Document tokens = tokenizer_.Encode("\n" + needle.question);
+Tokens QuestionForm::Question(const datagen::Needle& needle) const {
+  Tokens tokens = tokenizer_.Encode("\n" + needle.question);
   if (chat_) {
     Append(answer_, &tokens);
     Append(tokenizer_.Encode(needle.stem), &tokens);
@@ -71,7 +71,7 @@ Document QuestionForm::Question(const datagen::Needle& needle) const {
   return tokens;
 }
 
-Document QuestionForm::Value(const datagen::Needle& needle) const {
+Tokens QuestionForm::Value(const datagen::Needle& needle) const {
   return tokenizer_.Encode(" " + needle.value + ".");
 }
 
@@ -93,7 +93,7 @@ Haystack BuildHaystack(const text::Tokenizer& tokenizer, const QuestionForm& for
   std::size_t filled = 0;
   const auto fill_up_to = [&](std::size_t place) {
     while (filled < place) {
-      Document line = filler->Next(random);
+      Tokens line = filler->Next(random);
       line.resize(std::min(line.size(), place - filled));
       filled += line.size();
       Append(line, &haystack.tokens);

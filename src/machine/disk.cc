@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <condition_variable>
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/clock.h"
@@ -142,10 +144,7 @@ Result<DiskRate> MeasureDisk(const std::string& folder, std::uint64_t bytes) {
   bytes = std::max<std::uint64_t>(bytes / kReadBytes, 1) * kReadBytes;
   HADAL_TRY(const ScratchFile scratch, ScratchFile::Create(folder, bytes));
   HADAL_TRY(const io::DirectFile file, io::DirectFile::Open(scratch.link()));
-  std::uint64_t most_under_way = 0;
-  for (const std::size_t depth : kDepths)
-    for (const std::uint64_t block : kOtherBlocks)
-      most_under_way = std::max(most_under_way, depth * block);
+  const std::uint64_t most_under_way = std::ranges::max(kDepths) * std::ranges::max(kOtherBlocks);
   HADAL_TRY(const io::DirectBuffer memory,
             io::DirectBuffer::Create(std::min(bytes, most_under_way), "reading the disk"));
 

@@ -62,9 +62,8 @@ class Stored {
     HADAL_TRY(cache::SegmentStore writing, cache::SegmentStore::Open(store_.folder(), true, &note));
     const auto pool = std::make_shared<cache::Pool>(session.subject().layout);
     HADAL_TRY(const std::unique_ptr<cache::DiskPrefixes> disk,
-              cache::DiskPrefixes::Open(
-                  std::move(reading), std::move(writing), model_, pool->layout(),
-                  {.folder = store_.folder(), .limit_bytes = cache::Pool::kUnlimited}));
+              cache::DiskPrefixes::Open(std::move(reading), std::move(writing), model_,
+                                        pool->layout(), {.limit_bytes = cache::Pool::kUnlimited}));
     const Stopwatch clock;
     const cache::DiskPrefixes::Match found = disk->Find(0, text, 0);
     if (!found.state) return Fail(Code::kNotFound, "{}: what was written is gone", store_.folder());

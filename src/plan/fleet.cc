@@ -13,16 +13,16 @@ constexpr double kSecondsADay = 86400;
 constexpr std::uint64_t kMostMachinesACopy = 1024;
 constexpr std::uint32_t kMostCopies = 10'000'000;
 
-double Real(std::uint64_t n) { return static_cast<double>(n); }
+double Double(std::uint64_t n) { return static_cast<double>(n); }
 
 std::uint64_t Grown(std::uint64_t tokens, double growth) {
-  return static_cast<std::uint64_t>(std::llround(Real(tokens) * growth));
+  return static_cast<std::uint64_t>(std::llround(Double(tokens) * growth));
 }
 
 double MeanContext(const Demand& d) {
   double mean = 0;
   for (const ContextShare& c : d.contexts)
-    mean += c.share * Real(Grown(c.tokens, d.context_growth));
+    mean += c.share * Double(Grown(c.tokens, d.context_growth));
   return mean;
 }
 
@@ -36,7 +36,7 @@ std::uint64_t LongestWanted(const Demand& d) {
 double MeanState(const PlannedModel& model, const Demand& d, cost::KvFormat kv) {
   double mean = 0;
   for (const ContextShare& c : d.contexts)
-    mean += c.share * Real(model.StateBytes(Grown(c.tokens, d.context_growth), kv));
+    mean += c.share * Double(model.StateBytes(Grown(c.tokens, d.context_growth), kv));
   return mean;
 }
 
@@ -70,7 +70,7 @@ class Sizer {
     if (fleet.machines_a_copy == 0) return fleet;
     load_.sequences = 1;
     placement_ = PlacementOf(model_, q_.machine, load_);
-    const double room = Real(placement_.capacity - placement_.weights - placement_.scratch);
+    const double room = Double(placement_.capacity - placement_.weights - placement_.scratch);
     const double held = std::max(1.0, std::floor(room / fleet.mean_state_bytes));
     const double by_memory = std::max(1.0, std::ceil(d_.concurrency / held));
     const double copies = by_memory > kMostCopies ? 0 : FewestCopies(by_memory);
@@ -94,10 +94,10 @@ class Sizer {
     const double decode = PredictDecode(model_, q_.machine, load_, placement).tokens_per_s * copies;
     // Machines of a copy work on different steps of a prompt at once.
     const double prefill = PredictPrefill(model_, q_.machine, load_, placement).tokens_per_s *
-                           copies * Real(load_.machines);
+                           copies * Double(load_.machines);
     const double users = d_.users * d_.peak / kSecondsADay;
     const double prompts = users * d_.prompt_tokens_a_day / prefill;
-    return {decode, decode / (copies * Real(load_.sequences)),
+    return {decode, decode / (copies * Double(load_.sequences)),
             users * d_.output_tokens_a_day / decode + prompts, prompts};
   }
   // 0: more than kMostCopies.
@@ -119,8 +119,8 @@ class Sizer {
     fleet->copies = static_cast<std::uint64_t>(copies);
     fleet->machines = fleet->copies * fleet->machines_a_copy;
     fleet->sequences_a_copy = load_.sequences;
-    fleet->weight_bytes = copies * Real(placement_.weights);
-    fleet->scratch_bytes = copies * Real(placement_.scratch);
+    fleet->weight_bytes = copies * Double(placement_.weights);
+    fleet->scratch_bytes = copies * Double(placement_.scratch);
     fleet->state_bytes = d_.concurrency * fleet->mean_state_bytes;
     fleet->disk_bytes = d_.users * fleet->mean_state_bytes;
     fleet->decode_tokens_per_s = speed.decode;
@@ -186,14 +186,14 @@ class FleetFigures {
     const std::string exact = BasisName(Basis::kExact), speed = SpeedBasis(q_.machine);
     using S = const FleetSize&;
     Add(
-        "machines", speed, [](S s) { return Real(s.machines); }, count);
+        "machines", speed, [](S s) { return Double(s.machines); }, count);
     Add(
-        "machines a copy of the weights", exact, [](S s) { return Real(s.machines_a_copy); },
+        "machines a copy of the weights", exact, [](S s) { return Double(s.machines_a_copy); },
         count);
     Add(
-        "copies of the weights", speed, [](S s) { return Real(s.copies); }, count);
+        "copies of the weights", speed, [](S s) { return Double(s.copies); }, count);
     Add(
-        "sequences a copy", speed, [](S s) { return Real(s.sequences_a_copy); }, count);
+        "sequences a copy", speed, [](S s) { return Double(s.sequences_a_copy); }, count);
     Add(
         "state of one sequence, mean", exact, [](S s) { return s.mean_state_bytes; }, bytes);
     Add(
@@ -232,14 +232,15 @@ class FleetFigures {
     const std::string speed = SpeedBasis(m);
     using S = const FleetSize&;
     Add(
-        "RAM installed", speed, [&](S s) { return Real(s.machines) * Real(m.ram_bytes); }, bytes);
+        "RAM installed", speed, [&](S s) { return Double(s.machines) * Double(m.ram_bytes); },
+        bytes);
     if (m.gpus > 0)
       Add(
           "GPU memory installed", speed,
-          [&](S s) { return Real(s.machines) * Real(m.gpus * m.gpu_bytes); }, bytes);
+          [&](S s) { return Double(s.machines) * Double(m.gpus * m.gpu_bytes); }, bytes);
     if (m.nvme_bytes > 0 && m.nvme_size_known)
       Add(
-          "disk installed", speed, [&](S s) { return Real(s.machines) * Real(m.nvme_bytes); },
+          "disk installed", speed, [&](S s) { return Double(s.machines) * Double(m.nvme_bytes); },
           bytes);
   }
   void AddMoney() {
@@ -247,18 +248,18 @@ class FleetFigures {
     using S = const FleetSize&;
     if (q_.machine.watts)
       Add(
-          "power, kW", speed, [&](S s) { return Real(s.machines) * *q_.machine.watts / 1000; },
+          "power, kW", speed, [&](S s) { return Double(s.machines) * *q_.machine.watts / 1000; },
           [](double v) { return Number(v, 1); });
     const std::optional<double> usd = UsdPerHour(q_.machine, q_.prices);
     if (!usd) return;
     Add(
-        "USD an hour", speed, [&](S s) { return Real(s.machines) * *usd; },
+        "USD an hour", speed, [&](S s) { return Double(s.machines) * *usd; },
         [](double v) { return Number(v, 2); });
     const double tokens_an_hour = d_.users * d_.output_tokens_a_day / 24;
     if (tokens_an_hour > 0)
       Add(
           "USD per million tokens decoded, prompts included", speed,
-          [&](S s) { return Real(s.machines) * *usd / tokens_an_hour * 1e6; },
+          [&](S s) { return Double(s.machines) * *usd / tokens_an_hour * 1e6; },
           [](double v) { return Number(v, 2); });
   }
 

@@ -80,8 +80,9 @@ class V4ModelImpl : public torch::nn::Module {
   // Reads every tensor of a published checkpoint (any stored format). Missing, unexpected or
   // mis-shaped tensors are errors.
   Status Load(const io::Checkpoint& checkpoint);
-  // Writes a checkpoint (convert/write_checkpoint.h) over a model that may be in `directory`, in
-  // float32 or in the published FP8 + FP4 format, with the tokenizer's files of another folder.
+  // Writes a checkpoint (convert/write_checkpoint.h), with `replace` over a model that is in
+  // `directory`, in float32 or in the published FP8 + FP4 format, with the tokenizer's files of
+  // another folder.
   enum class Format { kF32, kFp8Fp4 };
   Status Save(const std::string& directory, Format format, const std::string& tokenizer = {},
               bool replace = false) const;
