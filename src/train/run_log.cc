@@ -76,7 +76,7 @@ Status WriteAll(int fd, const std::string& path, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError(path, "cannot be written");
+    if (written < 0) return SystemError(path, "write");
     text.remove_prefix(static_cast<std::size_t>(written));
   }
   return Unit{};
@@ -103,7 +103,7 @@ Result<RunLog> RunLog::Create(const std::string& path) {
   // Put in place of what may be there: where that is a link, it is not followed.
   HADAL_TRY_STATUS(io::WriteFile(path, kHeader));
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return SystemError(path, "cannot be opened");
+  if (fd < 0) return SystemError(path, "open");
   RunLog log(path, fd);
   log.bytes_ = std::strlen(kHeader);
   return log;
@@ -117,10 +117,10 @@ Result<RunLog> RunLog::Continue(const std::string& path, std::uint64_t bytes) {
   text.resize(bytes);
   HADAL_TRY(std::vector<LogLine> lines, ParseRunLog(text, path));
   const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return SystemError(path, "cannot be opened");
+  if (fd < 0) return SystemError(path, "open");
   RunLog log(path, fd);
-  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return SystemError(path, "cannot be cut");
-  if (::lseek(fd, 0, SEEK_END) < 0) return SystemError(path, "cannot be continued");
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return SystemError(path, "cut it");
+  if (::lseek(fd, 0, SEEK_END) < 0) return SystemError(path, "continue");
   log.bytes_ = bytes;
   log.lines_ = std::move(lines);
   return log;
@@ -145,7 +145,7 @@ Status RunLog::Append(const LogLine& line) {
 }
 
 Result<std::uint64_t> RunLog::Sync() {
-  if (::fsync(fd_) != 0) return SystemError(path_, "cannot be flushed");
+  if (::fsync(fd_) != 0) return SystemError(path_, "flush");
   return bytes_;
 }
 
