@@ -45,8 +45,9 @@ struct StoreTotals {
 
 class SegmentStore {
  public:
-  // Makes the folder if it is not there. A line in *note if a damaged index was begun anew. kIo,
-  // kInvalid: what is there is not ours. kNotFound: `make` is false and there is none.
+  // Makes the folder if it is not there. A line in *note if a damaged index was begun anew; with
+  // `note` null it is left as it is: kCorrupt. kIo, kInvalid: what is there is not ours. kNotFound:
+  // `make` is false and there is none.
   static Result<SegmentStore> Open(const std::string& folder, bool make, std::string* note);
 
   const std::string& folder() const { return folder_; }

@@ -33,10 +33,15 @@ constexpr const char* kCacheAbout =
     "  hadal cache verify ~/.cache/hadal\n"
     "  hadal cache rm --unused 30 ~/.cache/hadal";
 
+// A damaged index is begun anew by those who keep states, and by `rm --all`: nobody else takes away
+// what servers that run may still hold.
 Result<SegmentStore> OpenStore(const CacheOptions& options) {
   std::string note;
-  auto store = SegmentStore::Open(options.folder, false, &note);
+  auto store = SegmentStore::Open(options.folder, false, options.all ? &note : nullptr);
   if (!note.empty()) std::cerr << "hadal: " << note << '\n';
+  if (!store.ok() && store.error().code == Code::kCorrupt)
+    return Fail(Code::kCorrupt, "{}; the next server begins it anew, or `hadal cache rm --all`",
+                store.error().what);
   return store;
 }
 

@@ -68,6 +68,26 @@ TEST_F(CacheCommand, RemovesWhatIsNamed) {
   EXPECT_NE(Call({"cache", "verify", path_}).out.find("0 segments"), std::string::npos);
 }
 
+// Servers may still hold what a damaged index named: who only looks leaves it as it is.
+TEST_F(CacheCommand, ADamagedIndexIsLeftAsItIsButByRemovingAll) {
+  const std::string index = path_ + "/index.db";
+  std::string damaged = io::ReadFile(index).value();
+  for (std::size_t i = 100; i < damaged.size(); ++i) damaged[i] = 'x';
+  std::filesystem::remove(index + "-wal");
+  ASSERT_TRUE(io::WriteFile(index, damaged).ok());
+  for (const char* command : {"ls", "stats", "verify"}) {
+    const Outcome refused = Call({"cache", command, path_});
+    EXPECT_EQ(refused.code, 1) << command;
+    EXPECT_NE(refused.errors.find("is damaged; the next server"), std::string::npos)
+        << refused.errors;
+  }
+  EXPECT_EQ(io::ReadFile(index).value(), damaged);
+  for (const std::string& file : files_) EXPECT_TRUE(std::filesystem::exists(file)) << file;
+  EXPECT_EQ(Call({"cache", "rm", "--all", path_}).code, 0);
+  for (const std::string& file : files_) EXPECT_FALSE(std::filesystem::exists(file)) << file;
+  EXPECT_EQ(Call({"cache", "ls", path_}).code, 0);
+}
+
 TEST_F(CacheCommand, AFolderThatIsNoneIsSaidAndLeftAlone) {
   const Outcome none = Call({"cache", "ls", folder_.File("none")});
   EXPECT_EQ(none.code, 1);

@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
-#include <fstream>
+#include <mutex>
 #include <thread>
 #include <utility>
 
@@ -22,11 +24,20 @@ constexpr std::string_view kMagic("SQLite format 3\0", 16);
 // What a file's first bytes say it is.
 enum class Owner { kNobody, kUs, kOthers };  // kNobody: it is empty
 
-Owner OwnerOf(const std::string& path, std::uint32_t id) {
+// By SQLite's own descriptor: closing any other of the same file would end all locks that this
+// process has on it (POSIX), and the next program to close it would take its log away.
+Result<Owner> OwnerOf(sqlite3* db, const std::string& path, std::uint32_t id) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
   std::array<char, kHeaderBytes> header{};
-  std::ifstream file(path, std::ios::binary);
-  file.read(header.data(), header.size());
-  if (file.gcount() == 0) return Owner::kNobody;
+  sqlite3_int64 bytes = 0;
+  if (file == nullptr || file->pMethods == nullptr ||
+      file->pMethods->xFileSize(file, &bytes) != SQLITE_OK)
+    return Fail(Code::kIo, "{}: its size cannot be read", path);
+  if (bytes == 0) return Owner::kNobody;
+  const int code = file->pMethods->xRead(file, header.data(), static_cast<int>(header.size()), 0);
+  if (code != SQLITE_OK && code != SQLITE_IOERR_SHORT_READ)
+    return Fail(Code::kIo, "{}: {}", path, sqlite3_errstr(code));
   if (std::string_view(header.data(), kMagic.size()) != kMagic) return Owner::kOthers;
   std::uint32_t found = 0;
   for (std::size_t i = header.size() - 4; i < header.size(); ++i)
@@ -34,15 +45,19 @@ Owner OwnerOf(const std::string& path, std::uint32_t id) {
   return found == id ? Owner::kUs : Owner::kOthers;
 }
 
+// Opens and closes nothing that is there: see OwnerOf.
 Status MakeFile(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return SystemError(path, "open");
-  ::close(fd);
-  return Unit{};
-}
-
-void RemoveFiles(const std::string& path) {
-  for (const char* end : {"", "-wal", "-shm"}) ::unlink((path + end).c_str());
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) {
+    ::close(fd);
+    return Unit{};
+  }
+  if (errno != EEXIST) return SystemError(path, "open");
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return SystemError(path, "open");
+  if (S_ISREG(info.st_mode)) return Unit{};
+  return Fail(Code::kIo, "{}: found {}, expected a file", path,
+              S_ISLNK(info.st_mode) ? "a link" : "a folder or device");
 }
 
 }  // namespace
@@ -89,32 +104,43 @@ void Database::Close::operator()(sqlite3* db) const { sqlite3_close(db); }
 
 Result<Database> Database::Open(const std::string& path, const DatabaseKind& kind,
                                 std::string* note) {
+  static std::mutex opening;  // one makes the file, in this process; others find it made
+  const std::lock_guard lock(opening);
   HADAL_TRY_STATUS(MakeFile(path));
-  for (const bool again : {false, true}) {
-    const Owner owner = OwnerOf(path, kind.id);
-    if (owner == Owner::kOthers)
-      return Fail(Code::kInvalid,
-                  "{}: is no file of hadal's that this version reads; it is left as it is: name "
-                  "another folder, or move it away",
-                  path);
-    sqlite3* opened = nullptr;
-    const int code = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, nullptr);
-    Database db(opened);
-    if (code != SQLITE_OK) return Fail(Code::kIo, "{}: {}", path, sqlite3_errstr(code));
-    const Status prepared = db.Prepare(path, kind);
-    if (prepared.ok()) return db;
-    if (again || prepared.error().code != Code::kCorrupt) return prepared.error();
-    *note = prepared.error().what + "; it is begun anew";
-    db.db_.reset();
-    RemoveFiles(path);
-    HADAL_TRY_STATUS(MakeFile(path));
-  }
-  return Fail(Code::kIo, "{}: cannot be made", path);
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READWRITE, nullptr);
+  Database db(opened);
+  if (code != SQLITE_OK) return Fail(Code::kIo, "{}: {}", path, sqlite3_errstr(code));
+  HADAL_TRY(const Owner owner, OwnerOf(opened, path, kind.id));
+  if (owner == Owner::kOthers)
+    return Fail(Code::kInvalid,
+                "{}: is no file of hadal's that this version reads; it is left as it is: name "
+                "another folder, or move it away",
+                path);
+  const Status prepared = db.Prepare(path, kind);
+  if (prepared.ok()) return db;
+  if (note == nullptr || prepared.error().code != Code::kCorrupt) return prepared.error();
+  HADAL_TRY_STATUS(db.BeginAnew(path));
+  HADAL_TRY_STATUS(db.Prepare(path, kind));
+  *note = prepared.error().what + "; it is begun anew";
+  return db;
+}
+
+// In its place and under SQLite's locks: who has it open goes on with the empty one. A program that
+// is killed before the tables are made leaves the old header, and the next one makes them.
+Status Database::BeginAnew(const std::string& path) {
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_RESET_DATABASE, 1, nullptr);
+  const bool done = Run("VACUUM");
+  const Error failure = Failure(path);
+  sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_RESET_DATABASE, 0, nullptr);
+  if (done) return Unit{};
+  return failure;
 }
 
 Status Database::Prepare(const std::string& path, const DatabaseKind& kind) {
   sqlite3_busy_timeout(db_.get(), kBusyMs);
-  Run("PRAGMA synchronous=OFF; PRAGMA journal_size_limit=1048576");  // nothing waits for the disk
+  // Flushed to the disk is what is copied from the log, so that a power cut damages nothing.
+  Run("PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=1048576");
   if (First("PRAGMA user_version") == "0") HADAL_TRY_STATUS(MakeTables(path, kind));
   const std::string version = First("PRAGMA user_version");
   if (version.empty()) return Failure(path);
@@ -158,7 +184,9 @@ Error Database::Failure(const std::string& path) const {
   const bool damaged = (code & 0xFF) == SQLITE_CORRUPT || (code & 0xFF) == SQLITE_NOTADB ||
                        code == SQLITE_IOERR_SHORT_READ;
   if (damaged) return Fail(Code::kCorrupt, "{}: is damaged", path);
-  return Fail(Code::kIo, "{}: {}", path, sqlite3_errmsg(db_.get()));
+  const bool refused = (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_READONLY;
+  return Fail(Code::kIo, "{}: {}{}", path, sqlite3_errmsg(db_.get()),
+              refused ? "; SQLite reads it only where it can write beside it" : "");
 }
 
 Statement Database::Prepare(const char* sql) {

@@ -5,7 +5,7 @@
 //   if (find.Bind(1, id).Step()) find.Text(0);
 //
 // What is written survives a kill of the process at any moment; of a machine that loses its power
-// it may be damaged, which Open finds.
+// the newest of it may be gone, and the rest is whole.
 // Source: sqlite.org, The C Language Interface; Database File Format, the application id.
 #pragma once
 #include <cstdint>
@@ -51,8 +51,9 @@ class Statement {
 class Database {
  public:
   // Makes the file, for its owner's eyes alone, if it is not there. One that is ours and damaged is
-  // made anew, with a line in *note. kInvalid: a file that is not ours, or of a later version; it
-  // is left as it is. kIo: the file cannot be opened or made.
+  // emptied and begun anew, with a line in *note; whoever has it open goes on with the empty one.
+  // kCorrupt: it is damaged, and `note` is null; it is left as it is. kInvalid: a file that is not
+  // ours, or of a later version; it is left as it is. kIo: the file cannot be opened or made.
   static Result<Database> Open(const std::string& path, const DatabaseKind& kind,
                                std::string* note);
 
@@ -66,6 +67,7 @@ class Database {
   };
   explicit Database(sqlite3* db) : db_(db) {}
   Status Prepare(const std::string& path, const DatabaseKind& kind);
+  Status BeginAnew(const std::string& path);
   Status MakeTables(const std::string& path, const DatabaseKind& kind);  // unless they are there
   std::string First(const char* sql);  // value of its first row; empty: there is none
   // Why the last call failed. kCorrupt: the file is damaged; kIo: it is in use, or cannot be read.

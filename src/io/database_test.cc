@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <fstream>
 #include <thread>
 #include <vector>
 
@@ -65,6 +68,34 @@ TEST_F(DatabaseTest, ADamagedOneIsBegunAnew) {
     EXPECT_EQ(note_, path_ + ": is damaged; it is begun anew");
     EXPECT_EQ(Rows(*db), 0);
   }
+}
+
+TEST_F(DatabaseTest, ADamagedOneIsLeftWhereNobodyAsksForAnother) {
+  Fill();
+  const std::string cut = ReadFile(path_).value().substr(0, 9000);
+  ASSERT_TRUE(WriteFile(path_, cut).ok());
+  const auto db = Database::Open(path_, kKind, nullptr);
+  ASSERT_FALSE(db.ok());
+  EXPECT_EQ(db.error().code, Code::kCorrupt);
+  EXPECT_EQ(ReadFile(path_).value(), cut);
+}
+
+// It stays the same file: another server, which has it open, reads and writes the empty one.
+TEST_F(DatabaseTest, WhoHasADamagedOneOpenGoesOnWithTheNewOne) {
+  Fill();
+  Database first = Open().value();
+  std::string damage(4096, 'x');
+  std::fstream(path_, std::ios::in | std::ios::out | std::ios::binary).seekp(4096) << damage;
+  {
+    Database second = Open().value();
+    EXPECT_EQ(note_, path_ + ": is damaged; it is begun anew");
+    ASSERT_TRUE(second.Run("INSERT INTO t VALUES(1, 2)"));
+  }
+  EXPECT_EQ(Rows(first), 1);
+  ASSERT_TRUE(first.Run("INSERT INTO t VALUES(3, 4)"));
+  Database third = Open().value();
+  EXPECT_EQ(note_, "");
+  EXPECT_EQ(Rows(third), 2);
 }
 
 TEST_F(DatabaseTest, FilesOfOthersAreLeftAsTheyAre) {
@@ -129,6 +160,62 @@ TEST_F(DatabaseTest, ManyMayMakeItAtOnce) {
     Database db = Database::Open(path, kKind, &note_).value();
     EXPECT_EQ(Rows(db), 4);
   }
+}
+
+// A program of its own, which is begun before this one opens anything: connections are not for a
+// fork. It does its next step when it is told to, and says how many rows it found.
+class OtherProgram {
+ public:
+  explicit OtherProgram(const std::string& path) {
+    HADAL_CHECK(::pipe(orders_) == 0 && ::pipe(answers_) == 0);
+    child_ = ::fork();
+    HADAL_CHECK(child_ >= 0);
+    if (child_ != 0) return;
+    for (char order = 0; ::read(orders_[0], &order, 1) == 1 && order != 'q';) {
+      std::int64_t rows = -1;
+      {
+        std::string note;
+        auto db = Database::Open(path, kKind, &note);
+        if (db.ok() && note.empty()) {
+          Statement count = db->Prepare("SELECT count(*) FROM t");
+          if (count.Step()) rows = count.Integer(0);
+        }
+      }
+      if (::write(answers_[1], &rows, sizeof(rows)) != sizeof(rows)) break;
+    }
+    ::_exit(0);
+  }
+  ~OtherProgram() {
+    HADAL_CHECK(::write(orders_[1], "q", 1) == 1);
+    ::waitpid(child_, nullptr, 0);
+    for (const int end : {orders_[0], orders_[1], answers_[0], answers_[1]}) ::close(end);
+  }
+  // Opens the database, counts, closes it.
+  std::int64_t Rows() {
+    std::int64_t rows = -2;
+    HADAL_CHECK(::write(orders_[1], "r", 1) == 1);
+    HADAL_CHECK(::read(answers_[0], &rows, sizeof(rows)) == sizeof(rows));
+    return rows;
+  }
+
+ private:
+  pid_t child_ = -1;
+  int orders_[2], answers_[2];
+};
+
+// Opening a second time leaves the locks of the first alone: or the next program to close the
+// database would take the log away that both write to, and what they write after that is lost.
+TEST_F(DatabaseTest, TwoConnectionsAreSafeFromWhoOpensAndCloses) {
+  OtherProgram other(path_), third(path_);
+  Database first = Open().value();
+  ASSERT_TRUE(first.Run("INSERT INTO t VALUES(1, 2)"));
+  Database second = Open().value();
+  EXPECT_EQ(other.Rows(), 1);
+  EXPECT_EQ(::access((path_ + "-wal").c_str(), F_OK), 0);
+  ASSERT_TRUE(first.Run("INSERT INTO t VALUES(3, 4)"));
+  ASSERT_TRUE(second.Run("INSERT INTO t VALUES(5, 6)"));
+  EXPECT_EQ(other.Rows(), 3);
+  EXPECT_EQ(third.Rows(), 3);
 }
 
 TEST_F(DatabaseTest, WhatCannotBeOpenedIsNamed) {
