@@ -20,6 +20,11 @@ std::vector<std::int32_t> TokensOf(std::string_view note) {
   return tokens;
 }
 
+// The file may be as good as ever: descriptors, memory or the disk were not to be had.
+bool IsPassing(const Error& error) {
+  return error.code == Code::kIo || error.code == Code::kExhausted;
+}
+
 Error NotThis(const StateFileReader& reader) {
   return Fail(Code::kCorrupt, "{}: found another part of a text than its name says", reader.path());
 }
@@ -108,7 +113,8 @@ Status DiskPrefixes::ReadPages(const io::Digest& name, std::uint64_t end, TokenS
   const std::uint64_t begin = TextChain::Begin(end), first = begin * arch::kPageTokens;
   const std::uint64_t tokens = end * arch::kPageTokens;
   const StateFileHeader& header = reader.header();
-  if (header.done.tokens != tokens || header.pages != end - begin || header.fixed_bytes != 0)
+  if (header.done.tokens != tokens || header.pages != end - begin || header.fixed_bytes != 0 ||
+      header.note_bytes > kMostNoteBytes)
     return NotThis(reader);
   HADAL_TRY_STATUS(reader.ReadFixed({}));
   HADAL_TRY(const std::string note, reader.ReadNote(kMostNoteBytes));
@@ -128,7 +134,8 @@ Status DiskPrefixes::ReadState(const Match& match, TokenSpan text, Sequence* seq
   const std::uint64_t begin = page * arch::kPageTokens;
   const std::uint64_t pages = wanted.done.tokens > begin ? 1 : 0;
   if (header.done.tokens != wanted.done.tokens || header.pages != pages ||
-      header.fixed_bytes != layout_.fixed_bytes || header.earliest.tokens > match.usable)
+      header.fixed_bytes != layout_.fixed_bytes || header.earliest.tokens > match.usable ||
+      header.note_bytes > kMostNoteBytes)
     return NotThis(reader);
   model::SequenceState& state = sequence->state();
   HADAL_TRY_STATUS(reader.ReadFixed(state.fixed));
@@ -159,7 +166,12 @@ Result<Sequence> DiskPrefixes::ReadAll(const Match& match, const TextChain& chai
   return sequence;
 }
 
-void DiskPrefixes::Broken(const io::Digest& name, const Error& error) {
+void DiskPrefixes::Failed(const io::Digest& name, const Error& error) {
+  if (IsPassing(error)) {
+    if (figures_.failed++ == 0 && options_.on_note)
+      options_.on_note(error.what + "; it stays, and its text is read again");
+    return;
+  }
   ++figures_.broken;
   const Status removed = store_.Remove({&name, 1});
   if (options_.on_note)
@@ -174,7 +186,7 @@ Result<Sequence> DiskPrefixes::Restore(const Match& match, std::uint64_t scope, 
   io::Digest reading;
   auto sequence = ReadAll(match, chain, text, pool, &reading);
   if (!sequence.ok()) {
-    if (sequence.error().code != Code::kExhausted) Broken(reading, sequence.error());
+    Failed(reading, sequence.error());
     return sequence;
   }
   const double seconds = clock.seconds();

@@ -4,7 +4,7 @@
 // What is read back is, bit for bit, what was kept: names cover the model's digest
 // (cache/model_digest.h), the scope and every token; a segment's own tokens are compared besides,
 // and its checksums. One that is broken is dropped from the index, with a line, and the text is
-// read as if it had not been there. One thread, but for the writer's own.
+// read as if it had not been there; one that cannot be read now stays. One thread, but for the writer's own.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -31,6 +31,7 @@ struct DiskFigures {
   std::uint64_t restored_states = 0, restored_tokens = 0, restored_bytes = 0;
   double restore_seconds = 0;
   std::uint64_t broken = 0;  // segments that were dropped for it
+  std::uint64_t failed = 0;  // restores that found no descriptor, no memory, no answer of the disk
   WriterFigures written = {};
 };
 
@@ -53,7 +54,8 @@ class DiskPrefixes {
   Match Find(std::uint64_t scope, TokenSpan text, std::uint64_t known);
   // What reading it will take, by those read before; kFirstBytesPerSecond at first.
   double Seconds(const Match& match) const;
-  // kCorrupt, kNotFound, kIo: it was dropped. kExhausted: the pool.
+  // kIo, kExhausted: the disk, descriptors or memory, now; it stays. Any other: it is broken or
+  // gone, and was dropped.
   Result<Sequence> Restore(const Match& match, std::uint64_t scope, TokenSpan text,
                            const std::shared_ptr<Pool>& pool);
 
@@ -78,7 +80,7 @@ class DiskPrefixes {
   Status ReadState(const Match& match, TokenSpan text, Sequence* sequence);
   Result<Sequence> ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
                            const std::shared_ptr<Pool>& pool, io::Digest* reading);
-  void Broken(const io::Digest& name, const Error& error);
+  void Failed(const io::Digest& name, const Error& error);
 
   SegmentStore store_;
   const io::Digest model_;

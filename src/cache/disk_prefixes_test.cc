@@ -2,8 +2,11 @@
 // files, and whoever else writes there.
 #include "cache/disk_prefixes.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
@@ -165,6 +168,34 @@ TEST_F(DiskPrefixesTest, WhatIsBrokenIsDroppedWithALine) {
     ASSERT_TRUE(texts.Write(text).ok());
     EXPECT_EQ(Restored(*OpenPrefixes(path_), longer), text.size());
   }
+}
+
+// Neither a program's limits nor a disk that does not answer make a state broken.
+TEST_F(DiskPrefixesTest, WhatCannotBeReadNowStays) {
+  StoredTexts texts(path_);
+  const Tokens text = StoredText(9, 2000), longer = Longer(text);
+  ASSERT_TRUE(texts.Write(text).ok());
+  const std::uint64_t segments = texts.store().Totals().segments;
+  std::vector<std::string> notes;
+  const auto disk = OpenPrefixes(path_, &notes);
+  const DiskPrefixes::Match found = disk->Find(0, longer, 0);
+  ASSERT_TRUE(found.state);
+  const int next = open("/dev/null", O_RDONLY);  // the lowest that is free: no other is to be had
+  close(next);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{static_cast<rlim_t>(next), before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto refused = disk->Restore(found, 0, longer, pool_);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kIo) << refused.error().what;
+  EXPECT_EQ(disk->figures().broken, 0u);
+  EXPECT_EQ(disk->figures().failed, 1u);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("it stays"), std::string::npos) << notes[0];
+  EXPECT_EQ(texts.store().Totals().segments, segments);
+  EXPECT_EQ(Restored(*disk, longer), text.size());
 }
 
 // A file that is whole, in another's place.
