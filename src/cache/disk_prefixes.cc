@@ -50,10 +50,12 @@ Result<std::unique_ptr<DiskPrefixes>> DiskPrefixes::Open(SegmentStore reading, S
       new DiskPrefixes(std::move(reading), std::move(writing), model, layout, options));
 }
 
-std::uint64_t DiskPrefixes::WholePages(const TextChain& chain) {
+Result<std::uint64_t> DiskPrefixes::WholePages(const TextChain& chain) {
   std::uint64_t pages = 0;
-  while (pages + kSegmentPages <= chain.pages() && store_.Find(chain.AtPage(pages + kSegmentPages)))
-    pages += kSegmentPages;
+  for (; pages + kSegmentPages <= chain.pages(); pages += kSegmentPages) {
+    HADAL_TRY(const std::optional<Segment> found, store_.Find(chain.AtPage(pages + kSegmentPages)));
+    if (!found) break;
+  }
   return pages;
 }
 
@@ -75,29 +77,40 @@ void DiskPrefixes::Consider(const Segment& state, std::uint64_t page, TokenSpan 
 }
 
 DiskPrefixes::Match DiskPrefixes::Find(std::uint64_t scope, TokenSpan text, std::uint64_t known) {
-  const TextChain chain(model_, scope, text);
-  const std::uint64_t whole = WholePages(chain);
+  auto found = Search(TextChain(model_, scope, text), text, known);
+  if (found.ok()) return std::move(*found);
+  Passing(found.error());
+  return {};
+}
+
+Result<DiskPrefixes::Match> DiskPrefixes::Search(const TextChain& chain, TokenSpan text,
+                                                 std::uint64_t known) {
+  HADAL_TRY(const std::uint64_t whole, WholePages(chain));
   Match best{.usable = known};
   for (std::uint64_t page = std::min(chain.pages(), whole + kSegmentPages - 1) + 1; page-- > 0;) {
     if ((page + 1) * arch::kPageTokens <= best.usable) break;  // none there can stand for more
-    if (page > whole && !store_.Find(chain.AtPage(page))) continue;
-    for (const Segment& state : store_.StatesBehind(chain.AtPage(page)))
-      Consider(state, page, text, &best);
+    if (page > whole) {
+      HADAL_TRY(const std::optional<Segment> found, store_.Find(chain.AtPage(page)));
+      if (!found) continue;
+    }
+    HADAL_TRY(const std::vector<Segment> states, store_.StatesBehind(chain.AtPage(page)));
+    for (const Segment& state : states) Consider(state, page, text, &best);
   }
-  if (!best.state || !Measure(chain, &best).ok()) return {};
-  return best;
+  if (!best.state) return Match();
+  HADAL_TRY(const bool whole_text, Measure(chain, &best));
+  return whole_text ? best : Match();
 }
 
-Status DiskPrefixes::Measure(const TextChain& chain, Match* match) {
+Result<bool> DiskPrefixes::Measure(const TextChain& chain, Match* match) {
   match->bytes = match->state->bytes;
   match->files = 1;
   for (const std::uint64_t end : TextChain::Ends(match->state->done.tokens / arch::kPageTokens)) {
-    const auto segment = store_.Find(chain.AtPage(end));
-    if (!segment) return Fail(Code::kNotFound, "gone meanwhile");
+    HADAL_TRY(const std::optional<Segment> segment, store_.Find(chain.AtPage(end)));
+    if (!segment) return false;
     match->bytes += segment->bytes;
     ++match->files;
   }
-  return Unit{};
+  return true;
 }
 
 double DiskPrefixes::Seconds(const Match& match) const {
@@ -166,12 +179,14 @@ Result<Sequence> DiskPrefixes::ReadAll(const Match& match, const TextChain& chai
   return sequence;
 }
 
+// One line: whoever has no descriptors left need not read it for every text.
+void DiskPrefixes::Passing(const Error& error) {
+  if (figures_.failed++ == 0 && options_.on_note)
+    options_.on_note(error.what + "; it stays, and its text is read again");
+}
+
 void DiskPrefixes::Failed(const io::Digest& name, const Error& error) {
-  if (IsPassing(error)) {
-    if (figures_.failed++ == 0 && options_.on_note)
-      options_.on_note(error.what + "; it stays, and its text is read again");
-    return;
-  }
+  if (IsPassing(error)) return Passing(error);
   ++figures_.broken;
   const Status removed = store_.Remove({&name, 1});
   if (options_.on_note)

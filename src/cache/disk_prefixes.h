@@ -31,7 +31,7 @@ struct DiskFigures {
   std::uint64_t restored_states = 0, restored_tokens = 0, restored_bytes = 0;
   double restore_seconds = 0;
   std::uint64_t broken = 0;  // segments that were dropped for it
-  std::uint64_t failed = 0;  // restores that found no descriptor, no memory, no answer of the disk
+  std::uint64_t failed = 0;  // searches and restores that found no descriptor, no memory, no disk
   WriterFigures written = {};
 };
 
@@ -73,13 +73,15 @@ class DiskPrefixes {
   DiskPrefixes(SegmentStore reading, SegmentStore writing, const io::Digest& model,
                const arch::KvLayout& layout, const DiskOptions& options);
   // How many pages of the text are there from its beginning on, whole segments.
-  std::uint64_t WholePages(const TextChain& chain);
+  Result<std::uint64_t> WholePages(const TextChain& chain);
+  Result<Match> Search(const TextChain& chain, TokenSpan text, std::uint64_t known);
   void Consider(const Segment& state, std::uint64_t page, TokenSpan text, Match* best) const;
-  Status Measure(const TextChain& chain, Match* match);
+  Result<bool> Measure(const TextChain& chain, Match* match);  // false: a part is gone meanwhile
   Status ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text, Sequence* sequence);
   Status ReadState(const Match& match, TokenSpan text, Sequence* sequence);
   Result<Sequence> ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
                            const std::shared_ptr<Pool>& pool, io::Digest* reading);
+  void Passing(const Error& error);
   void Failed(const io::Digest& name, const Error& error);
 
   SegmentStore store_;

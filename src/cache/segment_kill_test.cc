@@ -73,7 +73,8 @@ void ExpectStored(DiskPrefixes& disk, const std::shared_ptr<Pool>& pool, std::ui
 // What the index names is whole, whoever is at work: nothing is ever removed here.
 void ExpectWhole(const std::string& path) {
   StoredTexts texts(path);
-  for (const Segment& segment : texts.store().All()) {
+  const std::vector<Segment> all = texts.store().All().value();
+  for (const Segment& segment : all) {
     const std::string file = texts.store().PathOf(segment.name);
     std::error_code problem;
     EXPECT_EQ(std::filesystem::file_size(file, problem), segment.bytes) << file;

@@ -102,40 +102,54 @@ std::string SegmentStore::PathOf(const io::Digest& name) const {
   return folder_ + "/segments/" + hex.substr(0, 2) + "/" + hex;
 }
 
-std::optional<Segment> SegmentStore::Find(const io::Digest& name) {
-  if (!find_)
-    find_ = db_.Prepare(fmt::format("SELECT {} FROM segments WHERE name = ?", kColumns).c_str());
+Error SegmentStore::Unread() const {
+  return Fail(Code::kIo, "{}: the index cannot be read", folder_);
+}
+
+io::Statement& SegmentStore::Ready(std::optional<io::Statement>* kept, const std::string& sql) {
+  if (!*kept || !(*kept)->ok()) *kept = db_.Prepare(sql.c_str());
+  return **kept;
+}
+
+Result<std::optional<Segment>> SegmentStore::Find(const io::Digest& name) {
+  io::Statement& find =
+      Ready(&find_, fmt::format("SELECT {} FROM segments WHERE name = ?", kColumns));
   std::optional<Segment> found;
-  if (find_->Bind(1, name.Hex()).Step()) found = SegmentOf(*find_);
-  find_->Reset();
+  if (find.Bind(1, name.Hex()).Step()) found = SegmentOf(find);
+  const bool ok = find.ok();
+  find.Reset();
+  if (!ok) return Unread();
   return found;
 }
 
-std::vector<Segment> SegmentStore::StatesBehind(const io::Digest& parent) {
-  if (!behind_)
-    behind_ = db_.Prepare(
-        fmt::format("SELECT {} FROM segments WHERE parent = ? AND state = 1", kColumns).c_str());
-  behind_->Bind(1, parent.Hex());
+Result<std::vector<Segment>> SegmentStore::StatesBehind(const io::Digest& parent) {
+  io::Statement& behind = Ready(
+      &behind_, fmt::format("SELECT {} FROM segments WHERE parent = ? AND state = 1", kColumns));
+  behind.Bind(1, parent.Hex());
   std::vector<Segment> states;
-  while (behind_->Step())
-    if (auto segment = SegmentOf(*behind_)) states.push_back(std::move(*segment));
-  behind_->Reset();
+  while (behind.Step())
+    if (auto segment = SegmentOf(behind)) states.push_back(std::move(*segment));
+  const bool ok = behind.ok();
+  behind.Reset();
+  if (!ok) return Unread();
   return states;
 }
 
-std::vector<Segment> SegmentStore::All() {
+Result<std::vector<Segment>> SegmentStore::All() {
   io::Statement find = db_.Prepare(
       fmt::format("SELECT {} FROM segments ORDER BY model, used DESC, name", kColumns).c_str());
   std::vector<Segment> all;
   while (find.Step())
     if (auto segment = SegmentOf(find)) all.push_back(std::move(*segment));
+  if (!find.ok()) return Unread();
   return all;
 }
 
-StoreTotals SegmentStore::Totals() {
+Result<StoreTotals> SegmentStore::Totals() {
   io::Statement sum = db_.Prepare("SELECT count(*), sum(state), sum(bytes) FROM segments");
-  if (!sum.Step()) return {};
-  return {.segments = Number(sum, 0), .states = Number(sum, 1), .bytes = Number(sum, 2)};
+  if (!sum.Step()) return Unread();
+  return StoreTotals{
+      .segments = Number(sum, 0), .states = Number(sum, 1), .bytes = Number(sum, 2)};
 }
 
 Status SegmentStore::UnderLock(const std::function<Status()>& work) {
@@ -177,12 +191,16 @@ Status SegmentStore::TakeOut(const io::Digest& name) {
 // Under the lock. They are named no longer; their files are still there.
 Result<std::vector<io::Digest>> SegmentStore::TakeOldest(std::uint64_t limit_bytes) {
   std::vector<io::Digest> taken;
-  std::uint64_t bytes = Totals().bytes;
+  HADAL_TRY(const StoreTotals totals, Totals());
+  std::uint64_t bytes = totals.bytes;
   while (bytes > limit_bytes) {
     io::Statement oldest = db_.Prepare(
         "SELECT name, bytes FROM segments AS s WHERE NOT EXISTS (SELECT 1 FROM segments AS c WHERE "
         "c.parent = s.name) ORDER BY used, state DESC LIMIT 1");
-    if (!oldest.Step()) break;
+    if (!oldest.Step()) {
+      if (!oldest.ok()) return Unread();
+      break;
+    }
     const auto name = io::Digest::FromHex(oldest.Text(0));
     if (!name) break;
     bytes -= std::min(bytes, Number(oldest, 1));
@@ -196,8 +214,10 @@ Result<std::vector<io::Digest>> SegmentStore::TakeOldest(std::uint64_t limit_byt
 void SegmentStore::Unlink(std::span<const io::Digest> names) {
   if (names.empty()) return;
   const Status done = UnderLock([&]() -> Status {
-    for (const io::Digest& name : names)
-      if (!Find(name)) unlink(PathOf(name).c_str());
+    for (const io::Digest& name : names) {
+      HADAL_TRY(const std::optional<Segment> named, Find(name));
+      if (!named) unlink(PathOf(name).c_str());
+    }
     return Unit{};
   });
   static_cast<void>(done);  // then they are litter
@@ -229,11 +249,11 @@ Status SegmentStore::Put(const Segment& segment,
 Status SegmentStore::Touch(std::span<const io::Digest> names) {
   return UnderLock([&]() -> Status {
     const std::int64_t now = UnixMilliseconds();
-    for (const io::Digest& name : names)
-      db_.Prepare("UPDATE segments SET used = ? WHERE name = ?")
-          .Bind(1, now)
-          .Bind(2, name.Hex())
-          .Step();
+    for (const io::Digest& name : names) {
+      io::Statement touch = db_.Prepare("UPDATE segments SET used = ? WHERE name = ?");
+      touch.Bind(1, now).Bind(2, name.Hex()).Step();
+      if (!touch.ok()) return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+    }
     return Unit{};
   });
 }
@@ -264,7 +284,8 @@ Result<std::uint64_t> SegmentStore::RemoveLitter(bool all_temporaries) {
   std::uint64_t removed = 0;
   const Status done = UnderLock([&]() -> Status {
     std::set<std::string> named;
-    for (const Segment& segment : All()) named.insert(segment.name.Hex());
+    HADAL_TRY(const std::vector<Segment> all, All());  // all: what is missing here is unlinked
+    for (const Segment& segment : all) named.insert(segment.name.Hex());
     std::error_code problem;
     for (fs::recursive_directory_iterator at(folder_ + "/segments", problem), end;
          !problem && at != end; at.increment(problem)) {

@@ -52,10 +52,11 @@ class SegmentStore {
 
   const std::string& folder() const { return folder_; }
   std::string PathOf(const io::Digest& name) const;
-  std::optional<Segment> Find(const io::Digest& name);
-  std::vector<Segment> StatesBehind(const io::Digest& parent);
-  std::vector<Segment> All();  // by model, then the newest first
-  StoreTotals Totals();
+  // kIo, of all these: the index cannot be read, which is not the same as holding nothing.
+  Result<std::optional<Segment>> Find(const io::Digest& name);
+  Result<std::vector<Segment>> StatesBehind(const io::Digest& parent);
+  Result<std::vector<Segment>> All();  // by model, then the newest first
+  Result<StoreTotals> Totals();
 
   // Writes the file by `write`, then names it. One of this name may be there. When this returns
   // without an error, the segment survives any kill. Then, over `limit_bytes`, others go.
@@ -80,6 +81,9 @@ class SegmentStore {
   Result<std::vector<io::Digest>> TakeOldest(std::uint64_t limit_bytes);
   Status TakeOut(const io::Digest& name);
   void Unlink(std::span<const io::Digest> names);
+  Error Unread() const;
+  // Prepared once, and again where that failed.
+  io::Statement& Ready(std::optional<io::Statement>* kept, const std::string& sql);
 
   std::string folder_;
   io::Database db_;

@@ -93,14 +93,16 @@ Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::st
   TextWriter writer(store, chain, model_name, text, state, limit_bytes, figures);
   std::vector<io::Digest> there;
   for (const std::uint64_t end : TextChain::Ends(chain.pages())) {
-    if (store.Find(chain.AtPage(end)))
+    HADAL_TRY(const std::optional<Segment> found, store.Find(chain.AtPage(end)));
+    if (found)
       there.push_back(chain.AtPage(end));
     else
       HADAL_TRY_STATUS(writer.WritePages(end));
   }
   if (!there.empty()) HADAL_TRY_STATUS(store.Touch(there));
-  if (with_state && !store.Find(chain.OfState(state.tokens()))) return writer.WriteState();
-  return Unit{};
+  if (!with_state) return Unit{};
+  HADAL_TRY(const std::optional<Segment> found, store.Find(chain.OfState(state.tokens())));
+  return found ? Status(Unit{}) : writer.WriteState();
 }
 
 SegmentWriter::SegmentWriter(SegmentStore store, const io::Digest& model, std::string model_name,

@@ -85,9 +85,10 @@ std::vector<io::Digest> Chosen(const std::vector<Segment>& all, const CacheOptio
 // A line for each state: pages belong to many of them.
 Status ListCache(const CacheOptions& options, std::ostream& out) {
   HADAL_TRY(SegmentStore store, OpenStore(options));
+  HADAL_TRY(const std::vector<Segment> all, store.All());
   Table table({"model", ">tokens", ">state", ">unused for"});
   Json::Array states;
-  for (const Segment& segment : store.All()) {
+  for (const Segment& segment : all) {
     if (!segment.state) continue;
     const double unused = SecondsSince(segment.used_ms);
     table.Row({EscapeLines(segment.model), FormatCount(segment.done.tokens),
@@ -107,9 +108,10 @@ Status ListCache(const CacheOptions& options, std::ostream& out) {
 
 Status CacheFigures(const CacheOptions& options, std::ostream& out) {
   HADAL_TRY(SegmentStore store, OpenStore(options));
+  HADAL_TRY(const std::vector<Segment> segments, store.All());
   std::map<std::string, ModelTotals> models;
   ModelTotals all;
-  for (const Segment& segment : store.All()) {
+  for (const Segment& segment : segments) {
     models[segment.model].Count(segment);
     all.Count(segment);
   }
@@ -139,7 +141,7 @@ Status RemoveFromCache(const CacheOptions& options, std::ostream& out) {
   if (!options.all && options.model.empty() && !options.unused_days)
     return Fail(Code::kInvalid, "what is to be removed? name --all, --model or --unused");
   HADAL_TRY(SegmentStore store, OpenStore(options));
-  const std::vector<Segment> all = store.All();
+  HADAL_TRY(const std::vector<Segment> all, store.All());
   const std::vector<io::Digest> names = Chosen(all, options);
   HADAL_TRY_STATUS(store.Remove(names));
   HADAL_TRY([[maybe_unused]] const std::uint64_t litter, store.RemoveLitter(options.all));
@@ -150,7 +152,7 @@ Status RemoveFromCache(const CacheOptions& options, std::ostream& out) {
 
 Status VerifyCache(const CacheOptions& options, std::ostream& out) {
   HADAL_TRY(SegmentStore store, OpenStore(options));
-  const std::vector<Segment> all = store.All();
+  HADAL_TRY(const std::vector<Segment> all, store.All());
   std::uint64_t bytes = 0, done = 0, broken = 0;
   for (const Segment& segment : all) bytes += segment.bytes;
   {
@@ -160,7 +162,12 @@ Status VerifyCache(const CacheOptions& options, std::ostream& out) {
           cache::StateFileReader::Check(store.PathOf(segment.name), segment.name.low);
       progress.Set(done += segment.bytes);
       // One that another program has removed since is not broken.
-      if (whole.ok() || !store.Find(segment.name)) continue;
+      if (whole.ok()) continue;
+      // The disk or descriptors failed: that says nothing of the segment.
+      if (whole.error().code == Code::kIo || whole.error().code == Code::kExhausted)
+        return whole.error();
+      HADAL_TRY(const std::optional<Segment> there, store.Find(segment.name));
+      if (!there) continue;
       out << EscapeLines(whole.error().what) << "; it is removed\n";
       ++broken;
       HADAL_TRY_STATUS(store.Remove({&segment.name, 1}));

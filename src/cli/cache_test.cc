@@ -17,7 +17,8 @@ class CacheCommand : public ::testing::Test {
     HADAL_CHECK(texts.Write(text).ok());
     text.resize(1600, 8);
     HADAL_CHECK(texts.Write(text).ok());
-    for (const cache::Segment& segment : texts.store().All())
+    const std::vector<cache::Segment> all = texts.store().All().value();
+    for (const cache::Segment& segment : all)
       files_.push_back(texts.store().PathOf(segment.name));
   }
   testing::TempFolder folder_;
@@ -55,6 +56,19 @@ TEST_F(CacheCommand, VerifyFindsAndRemovesWhatIsBroken) {
   EXPECT_NE(verified.errors.find("1 of "), std::string::npos) << verified.errors;
   EXPECT_EQ(Call({"cache", "verify", path_}).code, 0);
   EXPECT_FALSE(std::filesystem::exists(files_[0]));
+}
+
+// What cannot be read now is not broken: it stays, and the command fails with the reason.
+TEST_F(CacheCommand, VerifyRemovesNothingThatItCannotRead) {
+  std::filesystem::rename(files_[0], files_[0] + ".away");
+  std::filesystem::create_directory(files_[0]);  // found a folder: kIo, as of a disk that fails
+  const Outcome refused = Call({"cache", "verify", path_});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.errors.find(files_[0] + ": "), std::string::npos) << refused.errors;
+  std::filesystem::remove(files_[0]);
+  std::filesystem::rename(files_[0] + ".away", files_[0]);
+  EXPECT_NE(Call({"cache", "verify", path_}).out.find("0 broken"), std::string::npos);
+  for (const std::string& file : files_) EXPECT_TRUE(std::filesystem::exists(file)) << file;
 }
 
 TEST_F(CacheCommand, RemovesWhatIsNamed) {

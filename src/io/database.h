@@ -29,7 +29,8 @@ struct DatabaseKind {
 
 class Statement {
  public:
-  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
+  // Null, where preparing failed: never ok.
+  explicit Statement(sqlite3_stmt* statement) : statement_(statement), ok_(statement != nullptr) {}
 
   // Parameters count from 1, columns from 0. Bound texts are copied.
   Statement& Bind(int parameter, std::int64_t value);

@@ -48,8 +48,10 @@ class Stored {
   Stored(Stored&&) = default;
   Stored& operator=(Stored&&) = delete;
   ~Stored() {
+    const auto all = store_.All();
+    if (!all.ok()) return;
     std::vector<io::Digest> names;
-    for (const cache::Segment& segment : store_.All())
+    for (const cache::Segment& segment : *all)
       if (segment.model == kName) names.push_back(segment.name);
     static_cast<void>(store_.Remove(names));
   }
@@ -78,7 +80,8 @@ class Stored {
 
   explicit Stored(cache::SegmentStore store) : store_(std::move(store)) {}
   Status ForgetFiles() {
-    for (const cache::Segment& segment : store_.All()) {
+    HADAL_TRY(const std::vector<cache::Segment> all, store_.All());
+    for (const cache::Segment& segment : all) {
       HADAL_TRY(const io::InputFile file, io::InputFile::Open(store_.PathOf(segment.name)));
       file.Forget();
     }
