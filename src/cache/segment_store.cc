@@ -112,26 +112,22 @@ io::Statement& SegmentStore::Ready(std::optional<io::Statement>* kept, const std
 }
 
 Result<std::optional<Segment>> SegmentStore::Find(const io::Digest& name) {
-  io::Statement& find =
-      Ready(&find_, fmt::format("SELECT {} FROM segments WHERE name = ?", kColumns));
+  const io::StatementUse find(
+      Ready(&find_, fmt::format("SELECT {} FROM segments WHERE name = ?", kColumns)));
   std::optional<Segment> found;
-  if (find.Bind(1, name.Hex()).Step()) found = SegmentOf(find);
-  const bool ok = find.ok();
-  find.Reset();
-  if (!ok) return Unread();
+  if (find->Bind(1, name.Hex()).Step()) found = SegmentOf(*find);
+  if (!find->ok()) return Unread();
   return found;
 }
 
 Result<std::vector<Segment>> SegmentStore::StatesBehind(const io::Digest& parent) {
-  io::Statement& behind = Ready(
-      &behind_, fmt::format("SELECT {} FROM segments WHERE parent = ? AND state = 1", kColumns));
-  behind.Bind(1, parent.Hex());
+  const io::StatementUse behind(Ready(
+      &behind_, fmt::format("SELECT {} FROM segments WHERE parent = ? AND state = 1", kColumns)));
+  behind->Bind(1, parent.Hex());
   std::vector<Segment> states;
-  while (behind.Step())
-    if (auto segment = SegmentOf(behind)) states.push_back(std::move(*segment));
-  const bool ok = behind.ok();
-  behind.Reset();
-  if (!ok) return Unread();
+  while (behind->Step())
+    if (auto segment = SegmentOf(*behind)) states.push_back(std::move(*segment));
+  if (!behind->ok()) return Unread();
   return states;
 }
 
@@ -153,12 +149,11 @@ Result<StoreTotals> SegmentStore::Totals() {
 }
 
 Status SegmentStore::UnderLock(const std::function<Status()>& work) {
-  if (!db_.Run("BEGIN IMMEDIATE"))
+  io::Transaction transaction(db_);
+  if (!transaction.begun())
     return Fail(Code::kIo, "{}: the index is in use by another program for too long", folder_);
   const Status done = work();
-  if (done.ok() && db_.Run("COMMIT")) return done;
-  db_.Run("ROLLBACK");
-  if (!done.ok()) return done;
+  if (!done.ok() || transaction.Commit()) return done;
   return Fail(Code::kIo, "{}: the index cannot be written", folder_);
 }
 

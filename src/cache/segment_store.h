@@ -75,7 +75,7 @@ class SegmentStore {
  private:
   SegmentStore(std::string folder, io::Database db)
       : folder_(std::move(folder)), db_(std::move(db)) {}
-  // `work` is the only writer of all programs; an error undoes what it wrote.
+  // `work` is the only writer of all programs; an error or an exception undoes what it wrote.
   Status UnderLock(const std::function<Status()>& work);
   Status Insert(const Segment& segment);
   Result<std::vector<io::Digest>> TakeOldest(std::uint64_t limit_bytes);

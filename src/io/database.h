@@ -77,4 +77,40 @@ class Database {
   std::unique_ptr<sqlite3, Close> db_;
 };
 
+// The only writer of all programs until it is committed, or ends, which undoes what was written:
+// also where an exception ends it.
+class Transaction {
+ public:
+  explicit Transaction(Database& db) : db_(db), open_(db.Run("BEGIN IMMEDIATE")) {}
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction() {
+    if (open_) db_.Run("ROLLBACK");
+  }
+  bool begun() const { return open_; }  // false: others write for too long
+  bool Commit() {                       // false: it is undone
+    const bool done = db_.Run("COMMIT");
+    open_ = !done;
+    return done;
+  }
+
+ private:
+  Database& db_;
+  bool open_;
+};
+
+// A statement's use of one row or more: however it ends, nothing stays open for reading.
+class StatementUse {
+ public:
+  explicit StatementUse(Statement& statement) : statement_(statement) {}
+  StatementUse(const StatementUse&) = delete;
+  StatementUse& operator=(const StatementUse&) = delete;
+  ~StatementUse() { statement_.Reset(); }
+  Statement* operator->() const { return &statement_; }
+  Statement& operator*() const { return statement_; }
+
+ private:
+  Statement& statement_;
+};
+
 }  // namespace hadal::io

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -216,6 +217,28 @@ TEST_F(DatabaseTest, TwoConnectionsAreSafeFromWhoOpensAndCloses) {
   ASSERT_TRUE(second.Run("INSERT INTO t VALUES(5, 6)"));
   EXPECT_EQ(other.Rows(), 3);
   EXPECT_EQ(third.Rows(), 3);
+}
+
+// As where memory is not to be had: the next one can write, and others need not wait.
+TEST_F(DatabaseTest, AnExceptionUndoesATransactionAndLeavesNothingOpen) {
+  Fill();
+  Database db = Open().value(), other = Open().value();
+  Statement rows = db.Prepare("SELECT a FROM t");
+  try {
+    Transaction transaction(db);
+    ASSERT_TRUE(transaction.begun());
+    ASSERT_TRUE(db.Run("INSERT INTO t VALUES(1, 2)"));
+    const StatementUse use(rows);
+    ASSERT_TRUE(use->Step());
+    throw std::bad_alloc();
+  } catch (const std::bad_alloc&) {
+  }
+  EXPECT_EQ(Rows(db), 500);
+  Transaction next(other);
+  EXPECT_TRUE(next.begun());
+  EXPECT_TRUE(other.Run("INSERT INTO t VALUES(1, 2)"));
+  EXPECT_TRUE(next.Commit());
+  EXPECT_EQ(Rows(db), 501);
 }
 
 TEST_F(DatabaseTest, WhatCannotBeOpenedIsNamed) {

@@ -55,9 +55,10 @@ std::string ToolStore::OwnerText(std::uint64_t owner) const {
 
 void ToolStore::Keep(std::uint64_t owner, const ToolTurn& turn) {
   const std::string body = ToolTurnJson(turn).Dump();
-  db_.Run("BEGIN IMMEDIATE");
-  if (Insert(OwnerText(owner), body, turn) && Forget() && db_.Run("COMMIT")) return;
-  db_.Run("ROLLBACK");
+  io::Transaction transaction(db_);
+  if (transaction.begun() && Insert(OwnerText(owner), body, turn) && Forget() &&
+      transaction.Commit())
+    return;
   Failed();
 }
 
