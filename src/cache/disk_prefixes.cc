@@ -44,8 +44,10 @@ Result<std::unique_ptr<DiskPrefixes>> DiskPrefixes::Open(SegmentStore reading, S
                                                          const io::Digest& model,
                                                          const arch::KvLayout& layout,
                                                          const DiskOptions& options) {
-  HADAL_TRY([[maybe_unused]] const std::uint64_t removed, reading.RemoveLitter());
-  HADAL_TRY([[maybe_unused]] const std::uint64_t gone, reading.Shrink(options.limit_bytes));
+  // Another program may be writing for long: what is too much goes with the next that is written.
+  for (const auto& tidied : {reading.RemoveLitter(), reading.Shrink(options.limit_bytes)})
+    if (!tidied.ok() && options.on_note)
+      options.on_note(tidied.error().what + "; it is used as it is");
   return std::unique_ptr<DiskPrefixes>(
       new DiskPrefixes(std::move(reading), std::move(writing), model, layout, options));
 }

@@ -247,8 +247,7 @@ TEST_F(DiskPrefixesTest, TheLeastRecentlyUsedGoesAndChildrenBeforeParents) {
       std::this_thread::sleep_for(std::chrono::milliseconds(3));
     }
     const std::vector<Segment> all = texts.store().All().value();
-    for (const Segment& segment : all)
-      (segment.state ? state_bytes : page_bytes) = segment.bytes;
+    for (const Segment& segment : all) (segment.state ? state_bytes : page_bytes) = segment.bytes;
   }
   {
     const auto disk = OpenPrefixes(path_);
@@ -293,6 +292,13 @@ TEST_F(DiskPrefixesTest, LitterIsRemovedAndOthersFilesStay) {
   EXPECT_EQ(Files().size(), files + 2);
 }
 
+io::Database Index(const std::string& folder) {
+  std::string note;
+  return io::Database::Open(folder + "/index.db", {.id = 0x68646c63, .version = 1, .schema = ""},
+                            &note)
+      .value();
+}
+
 // A table that is not there for a moment is not one without rows: no file goes for it, and when it
 // is back, states are found again.
 TEST_F(DiskPrefixesTest, AnIndexThatCannotBeReadNamesNothingAway) {
@@ -300,12 +306,8 @@ TEST_F(DiskPrefixesTest, AnIndexThatCannotBeReadNamesNothingAway) {
   const Tokens text = StoredText(9, 2000), longer = Longer(text);
   ASSERT_TRUE(texts.Write(text).ok());
   const std::size_t files = Files().size();
-  std::string note;
   const auto disk = OpenPrefixes(path_);
-  io::Database other =
-      io::Database::Open(path_ + "/index.db",
-                         {.id = 0x68646c63, .version = 1, .schema = ""}, &note)
-          .value();
+  io::Database other = Index(path_);
   ASSERT_TRUE(other.Run("ALTER TABLE segments RENAME TO away"));
   EXPECT_FALSE(texts.store().RemoveLitter().ok());
   EXPECT_FALSE(texts.store().All().ok());
@@ -315,6 +317,42 @@ TEST_F(DiskPrefixesTest, AnIndexThatCannotBeReadNamesNothingAway) {
   ASSERT_TRUE(other.Run("ALTER TABLE away RENAME TO segments"));
   EXPECT_EQ(Files().size(), files);
   EXPECT_EQ(Restored(*disk, longer), text.size());
+}
+
+// Whoever holds the index for long delays nobody's start, and costs him no state.
+TEST_F(DiskPrefixesTest, OneThatOthersWriteToIsOpenedAndRead) {
+  StoredTexts texts(path_);
+  const Tokens text = StoredText(9, 2000);
+  ASSERT_TRUE(texts.Write(text).ok());
+  fs::create_directories(path_ + "/segments/ab");
+  const std::string litter = path_ + "/segments/ab/ab0123456789abcdef0123456789abcd";
+  ASSERT_TRUE(io::WriteFile(litter, "x").ok());
+  io::Database other = Index(path_);
+  const io::Transaction writing(other);
+  ASSERT_TRUE(writing.begun());
+  std::vector<std::string> notes;
+  const auto disk = OpenPrefixes(path_, &notes);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("in use by another program"), std::string::npos) << notes[0];
+  EXPECT_EQ(Restored(*disk, Longer(text)), text.size());
+  EXPECT_TRUE(fs::exists(litter));
+}
+
+// The sum that a store keeps, while another one writes and removes what it has counted.
+TEST_F(DiskPrefixesTest, TwoStoresKeepOneLimit) {
+  const std::uint64_t limit = 40 * (Layout().fixed_bytes + Layout().page_bytes);
+  StoredTexts one(path_, limit), other(path_, limit);
+  for (std::uint64_t i = 0; i < 40; ++i) {
+    ASSERT_TRUE((i % 3 == 0 ? other : one).Write(StoredText(i)).ok());
+    if (i % 7 == 0) {
+      const std::vector<Segment> all = other.store().All().value();
+      ASSERT_TRUE(other.store().Remove({&all.front().name, 1}).ok());
+    }
+    EXPECT_LE(one.store().Totals().value().bytes, limit);
+  }
+  const std::uint64_t bytes = one.store().Totals().value().bytes;
+  EXPECT_EQ(one.store().Shrink(bytes).value(), 0u);
+  EXPECT_GT(one.store().Shrink(bytes - 1).value(), 0u);
 }
 
 TEST_F(DiskPrefixesTest, ADamagedIndexIsBegunAnew) {

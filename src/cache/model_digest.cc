@@ -51,7 +51,8 @@ class FileDigests {
       HADAL_TRY(digests_[path], ReadOne(path));
       HADAL_TRY(const std::string now, StampOf(path));
       // One that is changed while it is read has the digest of neither: read again next time.
-      if (now == stamp) HADAL_TRY_STATUS(memory_.Remember(stamp, digests_[path].Hex()));
+      // So has one that cannot be remembered, as while another program writes for long.
+      if (now == stamp) static_cast<void>(memory_.Remember(stamp, digests_[path].Hex()));
     }
     return Unit{};
   }

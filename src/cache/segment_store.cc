@@ -37,6 +37,7 @@ constexpr const char* kColumns =
 constexpr unsigned kOwnerAlone = 0600;
 // After so long nobody is still writing a segment.
 constexpr std::chrono::minutes kLongestWrite{10};
+constexpr std::size_t kLitterAtOnce = 64;  // removed under one lock
 
 std::string TextOf(std::span<const std::int32_t> tokens) {
   std::string text;
@@ -106,6 +107,10 @@ Error SegmentStore::Unread() const {
   return Fail(Code::kIo, "{}: the index cannot be read", folder_);
 }
 
+Error SegmentStore::Unwritten() const {
+  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+}
+
 io::Statement& SegmentStore::Ready(std::optional<io::Statement>* kept, const std::string& sql) {
   if (!*kept || !(*kept)->ok()) *kept = db_.Prepare(sql.c_str());
   return **kept;
@@ -144,20 +149,45 @@ Result<std::vector<Segment>> SegmentStore::All() {
 Result<StoreTotals> SegmentStore::Totals() {
   io::Statement sum = db_.Prepare("SELECT count(*), sum(state), sum(bytes) FROM segments");
   if (!sum.Step()) return Unread();
-  return StoreTotals{
-      .segments = Number(sum, 0), .states = Number(sum, 1), .bytes = Number(sum, 2)};
+  return StoreTotals{.segments = Number(sum, 0), .states = Number(sum, 1), .bytes = Number(sum, 2)};
+}
+
+// Changes with what other connections, and they alone, have committed.
+Result<std::int64_t> SegmentStore::WritesOfOthers() {
+  io::Statement version = db_.Prepare("PRAGMA data_version");
+  if (!version.Step()) return Unread();
+  return version.Integer(0);
+}
+
+Result<std::uint64_t> SegmentStore::Bytes() {
+  HADAL_TRY(const std::int64_t writes, WritesOfOthers());
+  if (!counted_ || counted_->writes_of_others != writes) {
+    HADAL_TRY(const StoreTotals totals, Totals());
+    counted_ = Counted{.writes_of_others = writes, .bytes = totals.bytes};
+  }
+  return counted_->bytes;
 }
 
 Status SegmentStore::UnderLock(const std::function<Status()>& work) {
+  struct Recount {  // what is undone is counted anew
+    std::optional<Counted>& counted;
+    bool needed = true;
+    ~Recount() {
+      if (needed) counted.reset();
+    }
+  } recount{counted_};
   io::Transaction transaction(db_);
   if (!transaction.begun())
     return Fail(Code::kIo, "{}: the index is in use by another program for too long", folder_);
   const Status done = work();
-  if (!done.ok() || transaction.Commit()) return done;
-  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+  if (!done.ok()) return done;
+  if (!transaction.Commit()) return Unwritten();
+  recount.needed = false;
+  return done;
 }
 
 Status SegmentStore::Insert(const Segment& segment) {
+  HADAL_TRY(const std::optional<Segment> before, Find(segment.name));
   io::Statement insert =
       db_.Prepare("INSERT OR REPLACE INTO segments VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   insert.Bind(1, segment.name.Hex())
@@ -172,25 +202,27 @@ Status SegmentStore::Insert(const Segment& segment) {
       .Bind(10, Signed(segment.bytes))
       .Bind(11, UnixMilliseconds())
       .Step();
-  if (insert.ok()) return Unit{};
-  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+  if (!insert.ok()) return Unwritten();
+  if (counted_) counted_->bytes += segment.bytes - (before ? before->bytes : 0);
+  return Unit{};
 }
 
 Status SegmentStore::TakeOut(const io::Digest& name) {
+  HADAL_TRY(const std::optional<Segment> before, Find(name));
   io::Statement take = db_.Prepare("DELETE FROM segments WHERE name = ?");
   take.Bind(1, name.Hex()).Step();
-  if (take.ok()) return Unit{};
-  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+  if (!take.ok()) return Unwritten();
+  if (counted_ && before) counted_->bytes -= before->bytes;
+  return Unit{};
 }
 
 // Under the lock. They are named no longer; their files are still there.
 Result<std::vector<io::Digest>> SegmentStore::TakeOldest(std::uint64_t limit_bytes) {
   std::vector<io::Digest> taken;
-  HADAL_TRY(const StoreTotals totals, Totals());
-  std::uint64_t bytes = totals.bytes;
+  HADAL_TRY(std::uint64_t bytes, Bytes());
   while (bytes > limit_bytes) {
     io::Statement oldest = db_.Prepare(
-        "SELECT name, bytes FROM segments AS s WHERE NOT EXISTS (SELECT 1 FROM segments AS c WHERE "
+        "SELECT name FROM segments AS s WHERE NOT EXISTS (SELECT 1 FROM segments AS c WHERE "
         "c.parent = s.name) ORDER BY used, state DESC LIMIT 1");
     if (!oldest.Step()) {
       if (!oldest.ok()) return Unread();
@@ -198,8 +230,8 @@ Result<std::vector<io::Digest>> SegmentStore::TakeOldest(std::uint64_t limit_byt
     }
     const auto name = io::Digest::FromHex(oldest.Text(0));
     if (!name) break;
-    bytes -= std::min(bytes, Number(oldest, 1));
     HADAL_TRY_STATUS(TakeOut(*name));
+    HADAL_TRY(bytes, Bytes());
     taken.push_back(*name);
   }
   return taken;
@@ -247,7 +279,7 @@ Status SegmentStore::Touch(std::span<const io::Digest> names) {
     for (const io::Digest& name : names) {
       io::Statement touch = db_.Prepare("UPDATE segments SET used = ? WHERE name = ?");
       touch.Bind(1, now).Bind(2, name.Hex()).Step();
-      if (!touch.ok()) return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+      if (!touch.ok()) return Unwritten();
     }
     return Unit{};
   });
@@ -264,6 +296,8 @@ Status SegmentStore::Remove(std::span<const io::Digest> names) {
 }
 
 Result<std::uint64_t> SegmentStore::Shrink(std::uint64_t limit_bytes) {
+  HADAL_TRY(const std::uint64_t bytes, Bytes());
+  if (bytes <= limit_bytes) return std::uint64_t{0};
   std::vector<io::Digest> gone;
   const Status done = UnderLock([&]() -> Status {
     HADAL_TRY(gone, TakeOldest(limit_bytes));
@@ -274,22 +308,46 @@ Result<std::uint64_t> SegmentStore::Shrink(std::uint64_t limit_bytes) {
   return std::uint64_t{gone.size()};
 }
 
-// Under the lock no file is between its place and the index, but for those of the dead.
 Result<std::uint64_t> SegmentStore::RemoveLitter(bool all_temporaries) {
+  HADAL_TRY(const std::vector<Segment> all, All());  // all: what is missing here is unlinked
+  std::set<std::string> named;
+  for (const Segment& segment : all) named.insert(segment.name.Hex());
+  std::vector<std::string> litter;
   std::uint64_t removed = 0;
+  const auto remove = [&]() -> Status {
+    HADAL_TRY(const std::uint64_t now, UnlinkLitter(litter));
+    removed += now;
+    litter.clear();
+    return Unit{};
+  };
+  std::error_code problem;
+  for (fs::recursive_directory_iterator at(folder_ + "/segments", problem), end;
+       !problem && at != end; at.increment(problem)) {
+    std::error_code gone;
+    if (!at->is_regular_file(gone) || at->is_symlink(gone)) continue;
+    const std::string name = at->path().filename().string();
+    const bool temporary = io::TargetOfTemporary(name).has_value();
+    const bool ours = temporary ? all_temporaries || IsOld(at->path())
+                                : io::Digest::FromHex(name) && !named.contains(name);
+    if (ours) litter.push_back(at->path().string());
+    if (litter.size() == kLitterAtOnce) HADAL_TRY_STATUS(remove());
+  }
+  HADAL_TRY_STATUS(remove());
+  return removed;
+}
+
+// Under the lock no file is between its place and the index, but for those of the dead: what was
+// named since it was found stays.
+Result<std::uint64_t> SegmentStore::UnlinkLitter(std::span<const std::string> paths) {
+  std::uint64_t removed = 0;
+  if (paths.empty()) return removed;
   const Status done = UnderLock([&]() -> Status {
-    std::set<std::string> named;
-    HADAL_TRY(const std::vector<Segment> all, All());  // all: what is missing here is unlinked
-    for (const Segment& segment : all) named.insert(segment.name.Hex());
-    std::error_code problem;
-    for (fs::recursive_directory_iterator at(folder_ + "/segments", problem), end;
-         !problem && at != end; at.increment(problem)) {
-      if (!at->is_regular_file(problem) || at->is_symlink(problem)) continue;
-      const std::string name = at->path().filename().string();
-      const bool temporary = io::TargetOfTemporary(name).has_value();
-      const bool ours = temporary ? all_temporaries || IsOld(at->path())
-                                  : io::Digest::FromHex(name) && !named.contains(name);
-      if (ours && unlink(at->path().c_str()) == 0) ++removed;
+    for (const std::string& path : paths) {
+      if (const auto name = io::Digest::FromHex(fs::path(path).filename().string())) {
+        HADAL_TRY(const std::optional<Segment> named, Find(*name));
+        if (named) continue;
+      }
+      if (unlink(path.c_str()) == 0) ++removed;
     }
     return Unit{};
   });
@@ -307,7 +365,7 @@ Status SegmentStore::Remember(const std::string& key, const std::string& value) 
   io::Statement put = db_.Prepare("INSERT OR REPLACE INTO remembered VALUES(?, ?)");
   put.Bind(1, key).Bind(2, value).Step();
   if (put.ok()) return Unit{};
-  return Fail(Code::kIo, "{}: the index cannot be written", folder_);
+  return Unwritten();
 }
 
 }  // namespace hadal::cache

@@ -66,6 +66,7 @@ class SegmentStore {
   Status Remove(std::span<const io::Digest> names);
   Result<std::uint64_t> Shrink(std::uint64_t limit_bytes);  // segments removed
   // Files that the index does not name, and temporaries that nobody can still be writing, or all.
+  // Others wait only while what was found is removed, a few at a time.
   Result<std::uint64_t> RemoveLitter(bool all_temporaries = false);
 
   // Digests of files by what the system says of them, so that large ones are read once.
@@ -81,13 +82,22 @@ class SegmentStore {
   Result<std::vector<io::Digest>> TakeOldest(std::uint64_t limit_bytes);
   Status TakeOut(const io::Digest& name);
   void Unlink(std::span<const io::Digest> names);
-  Error Unread() const;
+  Error Unread() const, Unwritten() const;
+  Result<std::int64_t> WritesOfOthers();
+  Result<std::uint64_t> Bytes();
+  Result<std::uint64_t> UnlinkLitter(std::span<const std::string> paths);
   // Prepared once, and again where that failed.
   io::Statement& Ready(std::optional<io::Statement>* kept, const std::string& sql);
 
   std::string folder_;
   io::Database db_;
   std::optional<io::Statement> find_, behind_;  // asked for each page of a text
+  // Of all segments, as long as only this store has written: counting reads every row.
+  struct Counted {
+    std::int64_t writes_of_others = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::optional<Counted> counted_;
 };
 
 }  // namespace hadal::cache

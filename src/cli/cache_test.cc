@@ -18,8 +18,7 @@ class CacheCommand : public ::testing::Test {
     text.resize(1600, 8);
     HADAL_CHECK(texts.Write(text).ok());
     const std::vector<cache::Segment> all = texts.store().All().value();
-    for (const cache::Segment& segment : all)
-      files_.push_back(texts.store().PathOf(segment.name));
+    for (const cache::Segment& segment : all) files_.push_back(texts.store().PathOf(segment.name));
   }
   testing::TempFolder folder_;
   const std::string path_ = folder_.File("c");
