@@ -295,6 +295,21 @@ Status SegmentStore::Remove(std::span<const io::Digest> names) {
   return Unit{};
 }
 
+Status SegmentStore::Erase() {
+  const Status done = UnderLock([&]() -> Status {
+    counted_.reset();
+    if (db_.Run("DELETE FROM segments; DELETE FROM remembered")) return Unit{};
+    return Unwritten();
+  });
+  if (!done.ok()) return done.error();
+  HADAL_TRY([[maybe_unused]] const std::uint64_t files, RemoveLitter(true));
+  if (db_.ForgetDeleted()) return Unit{};
+  return Fail(Code::kIo,
+              "{}: nothing is kept any more, but the index is in use, and its log may still have "
+              "some of it; try again",
+              folder_);
+}
+
 Result<std::uint64_t> SegmentStore::Shrink(std::uint64_t limit_bytes) {
   HADAL_TRY(const std::uint64_t bytes, Bytes());
   if (bytes <= limit_bytes) return std::uint64_t{0};

@@ -64,6 +64,9 @@ class SegmentStore {
              std::uint64_t limit_bytes);
   Status Touch(std::span<const io::Digest> names);  // they are used now
   Status Remove(std::span<const io::Digest> names);
+  // All segments, and what is remembered of files, without a trace in the index. kIo: others use it
+  // for long; what is named no longer may be left in its log.
+  Status Erase();
   Result<std::uint64_t> Shrink(std::uint64_t limit_bytes);  // segments removed
   // Files that the index does not name, and temporaries that nobody can still be writing, or all.
   // Others wait only while what was found is removed, a few at a time.

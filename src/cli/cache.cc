@@ -17,6 +17,7 @@
 #include "cache/state_file.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "server/tool_store.h"
 
 namespace hadal::cli {
 namespace {
@@ -143,8 +144,13 @@ Status RemoveFromCache(const CacheOptions& options, std::ostream& out) {
   HADAL_TRY(SegmentStore store, OpenStore(options));
   HADAL_TRY(const std::vector<Segment> all, store.All());
   const std::vector<io::Digest> names = Chosen(all, options);
-  HADAL_TRY_STATUS(store.Remove(names));
-  HADAL_TRY([[maybe_unused]] const std::uint64_t litter, store.RemoveLitter(options.all));
+  if (options.all) {
+    HADAL_TRY_STATUS(store.Erase());
+    HADAL_TRY_STATUS(server::ToolStore::Erase(options.folder));
+  } else {
+    HADAL_TRY_STATUS(store.Remove(names));
+    HADAL_TRY([[maybe_unused]] const std::uint64_t litter, store.RemoveLitter());
+  }
   out << fmt::format("removed {} of {} segments\n", FormatCount(names.size()),
                      FormatCount(all.size()));
   return Written(out);
@@ -206,9 +212,8 @@ void AddCache(Command app, Work* work) {
       "Read every byte. What is broken, and files that belong to nothing, are removed; exit code "
       "1 if anything was broken.",
       VerifyCache);
-  const auto [rm, removed] =
-      add("rm", "Remove states and pages; a server's calls of tools stay.", RemoveFromCache);
-  rm.AddFlag("--all", removed->all, "all of them");
+  const auto [rm, removed] = add("rm", "Remove states and pages.", RemoveFromCache);
+  rm.AddFlag("--all", removed->all, "all of them, and a server's calls of tools, without a trace");
   rm.AddOption("--model", removed->model, "those of the model of this name").Check(NotEmpty());
   rm.AddOption("--unused", removed->unused_days, "those that were not used for so many days")
       .Check(WholeNumber(0, 100'000));

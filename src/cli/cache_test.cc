@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cache/stored_texts_test.h"
 #include "cli/call_test.h"
+#include "server/tool_store.h"
 
 namespace hadal::cli {
 namespace {
@@ -79,6 +80,32 @@ TEST_F(CacheCommand, RemovesWhatIsNamed) {
   EXPECT_EQ(Call({"cache", "rm", "--all", path_}).code, 0);
   for (const std::string& file : files_) EXPECT_FALSE(std::filesystem::exists(file)) << file;
   EXPECT_NE(Call({"cache", "verify", path_}).out.find("0 segments"), std::string::npos);
+}
+
+// What was asked, and where the model lies, are in no file of the folder any more, logs included;
+// also while another program has it open.
+TEST_F(CacheCommand, RemovingAllLeavesNoTrace) {
+  std::string note;
+  auto tools = server::ToolStore::Open(path_, "model", 1 << 20, &note).value();
+  tools->Keep(1, {.reasoning = "a secret thought",
+                  .calls = {{.id = "call_1", .name = "secret_tool", .arguments = "{}"}}});
+  cache::StoredTexts texts(path_);
+  ASSERT_TRUE(texts.store().Remember("/secret/model.safetensors 1 2", "00").ok());
+  ASSERT_TRUE(texts.Write(cache::Tokens(131, 54321)).ok());  // three ids in the index, in decimals
+  const auto left = [&](const std::string& text) {
+    for (const auto& at : std::filesystem::recursive_directory_iterator(path_))
+      if (at.is_regular_file() &&
+          io::ReadFile(at.path().string()).value().find(text) != std::string::npos)
+        return at.path().string();
+    return std::string();
+  };
+  for (const char* text : {"secret thought", "secret_tool", "/secret/model", "54321 54321"})
+    EXPECT_NE(left(text), "") << text;
+  const Outcome removed = Call({"cache", "rm", "--all", path_});
+  EXPECT_EQ(removed.code, 0) << removed.errors;
+  for (const char* text : {"secret", "call_1", "54321", "test"}) EXPECT_EQ(left(text), "") << text;
+  EXPECT_FALSE(tools->Find(1, "call_1"));
+  EXPECT_TRUE(texts.Write(cache::Tokens(131, 54321)).ok());
 }
 
 // Servers may still hold what a damaged index named: who only looks leaves it as it is.

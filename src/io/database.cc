@@ -140,7 +140,8 @@ Status Database::BeginAnew(const std::string& path) {
 Status Database::Prepare(const std::string& path, const DatabaseKind& kind) {
   sqlite3_busy_timeout(db_.get(), kBusyMs);
   // Flushed to the disk is what is copied from the log, so that a power cut damages nothing.
-  Run("PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=1048576");
+  // What is deleted is overwritten: it is of what people asked.
+  Run("PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=1048576; PRAGMA secure_delete=ON");
   if (First("PRAGMA user_version") == "0") HADAL_TRY_STATUS(MakeTables(path, kind));
   const std::string version = First("PRAGMA user_version");
   if (version.empty()) return Failure(path);
@@ -197,6 +198,10 @@ Statement Database::Prepare(const char* sql) {
 
 bool Database::Run(const char* sql) {
   return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+}
+
+bool Database::ForgetDeleted() {
+  return Run("VACUUM") && First("PRAGMA wal_checkpoint(TRUNCATE)") == "0";
 }
 
 std::int64_t Database::last_id() const { return sqlite3_last_insert_rowid(db_.get()); }

@@ -61,6 +61,8 @@ class Database {
   Statement Prepare(const char* sql);  // of a damaged file: one that is never ok
   bool Run(const char* sql);           // false: it failed
   std::int64_t last_id() const;        // of the row that was inserted last
+  // Nothing of deleted rows is left in the file or its log. False: others read or write for long.
+  bool ForgetDeleted();
 
  private:
   struct Close {

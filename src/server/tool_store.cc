@@ -35,6 +35,16 @@ Result<std::unique_ptr<ToolStore>> ToolStore::Open(const std::string& folder,
   return store;
 }
 
+Status ToolStore::Erase(const std::string& folder) {
+  const std::string path = folder + "/tools.db";
+  std::error_code problem;
+  if (!std::filesystem::exists(path, problem)) return Unit{};
+  std::string note;  // one that is damaged is empty then
+  HADAL_TRY(io::Database db, io::Database::Open(path, kKind, &note));
+  if (db.Run("DELETE FROM calls; DELETE FROM turns") && db.ForgetDeleted()) return Unit{};
+  return Fail(Code::kIo, "{}: is in use, and may still have calls of tools; try again", path);
+}
+
 ToolStore::ToolStore(io::Database db, std::string model, std::size_t max_bytes)
     : db_(std::move(db)),
       model_(std::move(model)),

@@ -23,6 +23,9 @@ class ToolStore {
                                                  const std::string& model, std::size_t max_bytes,
                                                  std::string* note);
 
+  // Every turn of every model, without a trace. Nothing happens where there is no FOLDER/tools.db.
+  static Status Erase(const std::string& folder);
+
   void Keep(std::uint64_t owner, const ToolTurn& turn);
   std::optional<ToolTurn> Find(std::uint64_t owner, const std::string& call_id);
   std::size_t bytes() const { return bytes_; }  // of the turns
