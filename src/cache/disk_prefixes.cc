@@ -10,7 +10,6 @@
 namespace hadal::cache {
 namespace {
 
-constexpr double kNewest = 0.3;  // weight of a measurement in the average
 constexpr std::uint64_t kMostNoteBytes = kSegmentPages * arch::kPageTokens * sizeof(std::int32_t);
 
 std::vector<std::int32_t> TokensOf(std::string_view note) {
@@ -116,9 +115,7 @@ Result<bool> DiskPrefixes::Measure(const TextChain& chain, Match* match) {
 }
 
 double DiskPrefixes::Seconds(const Match& match) const {
-  if (options_.even_if_slower) return 0;
-  return static_cast<double>(match.bytes) / bytes_per_second_ +
-         kSecondsPerFile * static_cast<double>(match.files);
+  return options_.even_if_slower ? 0 : rate_.Seconds(match.bytes, match.files);
 }
 
 Status DiskPrefixes::ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text,
@@ -207,10 +204,7 @@ Result<Sequence> DiskPrefixes::Restore(const Match& match, std::uint64_t scope, 
     return sequence;
   }
   const double seconds = clock.seconds();
-  const double in_files = kSecondsPerFile * static_cast<double>(match.files);
-  const double rate = static_cast<double>(match.bytes) / std::max(seconds - in_files, seconds / 4);
-  bytes_per_second_ =
-      figures_.restored_states == 0 ? rate : (1 - kNewest) * bytes_per_second_ + kNewest * rate;
+  rate_.Read(match.bytes, match.files, seconds);
   ++figures_.restored_states;
   figures_.restored_tokens += match.usable;
   figures_.restored_bytes += match.bytes;

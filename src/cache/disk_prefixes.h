@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/reading_rate.h"
 #include "cache/segment_store.h"
 #include "cache/segment_writer.h"
 #include "cache/text_chain.h"
@@ -52,8 +53,10 @@ class DiskPrefixes {
   };
   // The state that can stand for most of the text's tokens, if for more than `known`.
   Match Find(std::uint64_t scope, TokenSpan text, std::uint64_t known);
-  // What reading it will take, by those read before; kFirstBytesPerSecond at first.
+  // What reading it will take (cache/reading_rate.h).
   double Seconds(const Match& match) const;
+  // It is not read, since reading its tokens is faster.
+  void PassedOver() { rate_.PassedOver(); }
   // kIo, kExhausted: the disk, descriptors or memory, now; it stays. Any other: it is broken or
   // gone, and was dropped.
   Result<Sequence> Restore(const Match& match, std::uint64_t scope, TokenSpan text,
@@ -68,8 +71,6 @@ class DiskPrefixes {
   DiskFigures figures() const;
 
  private:
-  static constexpr double kFirstBytesPerSecond = 3e8, kSecondsPerFile = 1e-4;
-
   DiskPrefixes(SegmentStore reading, SegmentStore writing, const io::Digest& model,
                const arch::KvLayout& layout, const DiskOptions& options);
   // How many pages of the text are there from its beginning on, whole segments.
@@ -88,7 +89,7 @@ class DiskPrefixes {
   const io::Digest model_;
   const arch::KvLayout layout_;
   const DiskOptions options_;
-  double bytes_per_second_ = kFirstBytesPerSecond;
+  ReadingRate rate_;
   DiskFigures figures_;
   SegmentWriter writer_;
 };

@@ -38,8 +38,9 @@ bool Prefixes::Admit(ActiveRequest& next) {
   const std::uint64_t wanted =
       next.promised_bytes() - std::min(next.state_bytes(), next.promised_bytes());
   if (wanted > free_bytes_() + cache_.MostFreed()) return false;
+  bool slower = false;
   const cache::DiskPrefixes::Match found =
-      asks ? OnDisk(next, match.usable) : cache::DiskPrefixes::Match();
+      asks ? OnDisk(next, match.usable, &slower) : cache::DiskPrefixes::Match();
   const cache::KeptState* spared = found.state ? nullptr : match.state;
   const std::uint64_t there = next.state_bytes() + (found.state ? 0 : cache_.SharedBytes(match));
   while (!whole && !fits(there)) {
@@ -48,6 +49,7 @@ bool Prefixes::Admit(ActiveRequest& next) {
     if (!whole) return false;
   }
   if (!asks) return true;
+  if (slower) disk_->PassedOver();  // once a request, however often it waited for room
   if (found.state) {
     match = cache_.Find(next.prefix_scope(), next.tokens());  // others may have given way
     if (Restore(next, found, match)) return true;
@@ -58,13 +60,15 @@ bool Prefixes::Admit(ActiveRequest& next) {
   return true;
 }
 
-cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known) {
+cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known,
+                                            bool* slower) {
   if (disk_ == nullptr) return {};
   cache::DiskPrefixes::Match found = disk_->Find(next.prefix_scope(), next.tokens(), known);
   if (!found.state) return {};
   const double reading = prompt_seconds_(found.usable - known);
-  if (reading > 0 && disk_->Seconds(found) > reading) return {};
-  return found;
+  if (reading <= 0 || disk_->Seconds(found) <= reading) return found;
+  *slower = true;
+  return {};
 }
 
 bool Prefixes::Restore(ActiveRequest& next, const cache::DiskPrefixes::Match& found,

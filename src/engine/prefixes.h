@@ -80,8 +80,8 @@ class Prefixes {
   std::uint64_t Branch(const ActiveRequest& request) const;    // position; 0: none worth a state
   void Keep(const ActiveRequest& request, bool with_windows);
   void Write(const ActiveRequest& request);
-  // A state that is worth being read, if there is one.
-  cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known);
+  // A state that is worth being read, if there is one. *slower: reading its tokens is faster.
+  cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known, bool* slower);
   bool Restore(ActiveRequest& next, const cache::DiskPrefixes::Match& found,
                cache::PrefixTree::Match match);
 
