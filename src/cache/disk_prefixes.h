@@ -67,6 +67,8 @@ class DiskPrefixes {
   void Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state) {
     writer_.Write(scope, text, std::move(state), with_state);
   }
+  // A text went on from memory with so many tokens: its states here were used too.
+  void Used(std::uint64_t scope, TokenSpan text) { writer_.TouchText(scope, text); }
   void Finish() { writer_.Finish(); }
   DiskFigures figures() const;
 

@@ -262,6 +262,38 @@ TEST_F(DiskPrefixesTest, TheLeastRecentlyUsedGoesAndChildrenBeforeParents) {
   EXPECT_EQ(Files().size(), 3u);
 }
 
+// What is found in memory is not looked for here: it is in use all the same.
+TEST_F(DiskPrefixesTest, WhatIsUsedFromMemoryIsUsedHereToo) {
+  for (const std::size_t tokens : {700u, 1024u, 1151u, 1152u}) {
+    SCOPED_TRACE(tokens);
+    fs::remove_all(path_);
+    const Tokens a(tokens, 8), b(tokens, 9);
+    {
+      StoredTexts texts(path_);
+      for (const Tokens& text : {a, b}) {
+        ASSERT_TRUE(texts.Write(text).ok());
+        std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      }
+    }
+    for (const std::size_t more : {0u, 1u}) {  // with the MTP block, and without
+      const auto disk = OpenPrefixes(path_);
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      disk->Used(0, TokenSpan(Longer(a)).first(tokens + more));
+      disk->Finish();
+      const std::vector<Segment> all =
+          SegmentStore::Open(path_, false, nullptr).value().All().value();
+      // The newest first: those of a, one of pages for each eight, and the state.
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        const TextChain chain(kTestModel, 0, a);
+        bool of_a = all[i].name == chain.OfState(tokens);
+        for (const std::uint64_t end : TextChain::Ends(chain.pages()))
+          of_a = of_a || all[i].name == chain.AtPage(end);
+        EXPECT_EQ(of_a, i < all.size() / 2) << i;
+      }
+    }
+  }
+}
+
 TEST_F(DiskPrefixesTest, ItStaysWithinItsBytes) {
   StoredTexts texts(path_, 40 * (Layout().fixed_bytes + Layout().page_bytes));
   for (std::uint64_t i = 0; i < 40; ++i) {

@@ -1,5 +1,6 @@
 #include "cache/segment_writer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/exceptions.h"
@@ -105,6 +106,22 @@ Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::st
   return found ? Status(Unit{}) : writer.WriteState();
 }
 
+// A state that goes back, for the MTP block's sake, stands for a token less than it was kept with:
+// it may lie behind the page before, or behind the next.
+Status TouchSegments(SegmentStore& store, const io::Digest& model, std::uint64_t scope,
+                     TokenSpan text) {
+  const TextChain chain(model, scope, text);
+  std::vector<io::Digest> names;
+  for (const std::uint64_t end : TextChain::Ends(chain.pages())) names.push_back(chain.AtPage(end));
+  for (std::uint64_t page = chain.pages() - std::min<std::uint64_t>(chain.pages(), 1);
+       page <= chain.pages(); ++page) {
+    HADAL_TRY(const std::vector<Segment> states, store.StatesBehind(chain.AtPage(page)));
+    for (const Segment& state : states)
+      if (state.done.tokens + 1 >= text.size()) names.push_back(state.name);
+  }
+  return store.Touch(names);
+}
+
 SegmentWriter::SegmentWriter(SegmentStore store, const io::Digest& model, std::string model_name,
                              std::uint64_t limit_bytes,
                              std::function<void(std::string_view)> on_note)
@@ -137,6 +154,10 @@ void SegmentWriter::Write(std::uint64_t scope, TokenSpan text, Sequence state, b
 }
 
 void SegmentWriter::Touch(std::vector<io::Digest> names) { Add({.used = std::move(names)}); }
+
+void SegmentWriter::TouchText(std::uint64_t scope, TokenSpan text) {
+  Add({.scope = scope, .text = {text.begin(), text.end()}});
+}
 
 void SegmentWriter::Add(Job job) {
   {
@@ -185,7 +206,8 @@ void SegmentWriter::Loop() {
 
 void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
   const Status done = Caught([&] {
-    if (!job.state) return store_.Touch(job.used);
+    if (!job.used.empty()) return store_.Touch(job.used);
+    if (!job.state) return TouchSegments(store_, model_, job.scope, job.text);
     return WriteSegments(store_, model_, model_name_, job.scope, job.text, *job.state,
                          job.with_state, limit_bytes_, figures);
   });

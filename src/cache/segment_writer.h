@@ -25,6 +25,11 @@ struct WriterFigures {
   std::uint64_t failed = 0;
 };
 
+// What lies there of a text of which one token more or less than all was used: its pages, and the
+// states that begin behind its last whole one.
+Status TouchSegments(SegmentStore& store, const io::Digest& model, std::uint64_t scope,
+                     TokenSpan text);
+
 // Writes them now. The figures count what was written.
 Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::string& model_name,
                      std::uint64_t scope, TokenSpan text, const Sequence& state, bool with_state,
@@ -44,14 +49,16 @@ class SegmentWriter {
   // `state` has processed `text`.
   void Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state);
   void Touch(std::vector<io::Digest> names);  // were used
-  void Finish();                              // returns when nothing waits
+  // A state in memory of the text's tokens was used: what lies here of it stays as long as it.
+  void TouchText(std::uint64_t scope, TokenSpan text);
+  void Finish();  // returns when nothing waits
   WriterFigures figures() const;
 
  private:
   struct Job {
     std::uint64_t scope = 0;
     std::vector<std::int32_t> text = {};
-    std::optional<Sequence> state = {};  // none: `used` alone
+    std::optional<Sequence> state = {};  // none: the text, or `used`, was used
     bool with_state = false;
     std::vector<io::Digest> used = {};
   };

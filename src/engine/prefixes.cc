@@ -56,6 +56,11 @@ bool Prefixes::Admit(ActiveRequest& next) {
   }
   cache::PrefixUse use;
   auto state = cache_.Take(match, next.tokens(), whole, &use);
+  if (disk_ != nullptr && use.cached > 0) {
+    // Where it went back for the MTP block, the state was of a token more.
+    const std::uint64_t of = std::min<std::uint64_t>(use.cached + 1, next.tokens().size());
+    disk_->Used(next.prefix_scope(), next.tokens().first(of));
+  }
   next.GoOnFrom(std::move(state), use);
   return true;
 }
