@@ -67,6 +67,9 @@ class DiskPrefixes {
   void Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state) {
     writer_.Write(scope, text, std::move(state), with_state);
   }
+  void Skip() { writer_.Skip(); }  // a state is not written, for want of memory or of a place
+  // The newest state that waits to be written is not. False: none waits.
+  bool DropWaiting() { return writer_.DropWaiting(); }
   // A text went on from memory with so many tokens: its states here were used too.
   void Used(std::uint64_t scope, TokenSpan text) { writer_.TouchText(scope, text); }
   void Finish() { writer_.Finish(); }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -436,6 +437,54 @@ TEST_F(DiskPrefixesTest, TheWriterKeepsUpOrSkips) {
   EXPECT_GT(figures.states, 0u);
   EXPECT_LE(figures.states + figures.skipped, 60u);
   EXPECT_EQ(pool_->used_bytes(), 0u);
+}
+
+// States that wait give way and are counted, and what nobody can be given to write is counted too.
+TEST_F(DiskPrefixesTest, WhatWaitsGivesWay) {
+  const auto disk = OpenPrefixes(path_);
+  constexpr std::uint64_t kStates = 6;
+  std::uint64_t dropped = 0;
+  {
+    io::Database other = Index(path_);
+    const io::Transaction writing(other);  // the first state waits for the index
+    for (std::uint64_t i = 0; i < kStates; ++i) {
+      const Tokens text = StoredText(i, 600);
+      disk->Write(0, text, StateOf(pool_, text), true);
+    }
+    while (disk->DropWaiting()) ++dropped;
+  }
+  disk->Skip();
+  disk->Finish();
+  EXPECT_GE(dropped, kStates - 2);
+  const WriterFigures figures = disk->figures().written;
+  EXPECT_EQ(figures.skipped, dropped + 1);
+  EXPECT_LE(figures.states + figures.failed + dropped, kStates);
+  EXPECT_FALSE(disk->DropWaiting());
+  EXPECT_EQ(pool_->used_bytes(), 0u);
+}
+
+// A full disk, as of a limit on file sizes: said once, and left alone for a while.
+TEST_F(DiskPrefixesTest, AFullDiskIsNotTriedForEveryState) {
+  std::vector<std::string> notes;
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  {
+    const auto disk = OpenPrefixes(path_, &notes);
+    const rlimit small{64, before.rlim_max};  // less than a state file's header
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    for (std::uint64_t i = 1; i < 4; ++i) {
+      const Tokens text = StoredText(i);
+      disk->Write(0, text, StateOf(pool_, text), true);
+      disk->Finish();
+    }
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+    EXPECT_EQ(disk->figures().written.failed, 1u);
+    EXPECT_EQ(disk->figures().written.skipped, 2u);
+  }
+  std::signal(SIGXFSZ, handler);
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("not kept on disk"), std::string::npos) << notes[0];
 }
 
 // Where nothing can be written, one line says so, and nothing else happens.

@@ -1,6 +1,7 @@
 #include "cache/segment_writer.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/exceptions.h"
@@ -136,6 +137,7 @@ SegmentWriter::~SegmentWriter() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    stopping_ = Stopwatch();
   }
   changed_.notify_all();
   thread_.join();
@@ -166,10 +168,35 @@ void SegmentWriter::Add(Job job) {
       ++figures_.skipped;
       return;
     }
+    if (!job.state && jobs_.size() >= kMostWaiting + kMostTouches) return;
     waiting_states_ += job.state ? 1 : 0;
     jobs_.push_back(std::move(job));
   }
   changed_.notify_all();
+}
+
+void SegmentWriter::Skip() {
+  const std::lock_guard lock(mutex_);
+  ++figures_.skipped;
+}
+
+bool SegmentWriter::DropWaiting() {
+  Job dropped;  // its memory is given back behind the lock
+  const std::lock_guard lock(mutex_);
+  const auto has_state = [](const Job& job) { return job.state.has_value(); };
+  const auto newest = std::find_if(jobs_.rbegin(), jobs_.rend(), has_state);
+  if (newest == jobs_.rend()) return false;
+  dropped = std::move(*newest);
+  jobs_.erase(std::next(newest).base());
+  --waiting_states_;
+  ++figures_.skipped;
+  return true;
+}
+
+void SegmentWriter::SkipAll() {
+  figures_.skipped += waiting_states_;
+  waiting_states_ = 0;
+  jobs_.clear();
 }
 
 void SegmentWriter::Finish() {
@@ -186,6 +213,7 @@ void SegmentWriter::Loop() {
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return stop_ || !jobs_.empty(); });
+    if (stop_ && stopping_.seconds() > kEndSeconds) SkipAll();
     if (jobs_.empty()) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
@@ -193,11 +221,12 @@ void SegmentWriter::Loop() {
     WriterFigures figures = figures_;
     lock.unlock();
     const bool state = job.state.has_value();
+    const std::uint64_t skipped = figures.skipped;
     Do(job, &figures);
     job.state.reset();
     lock.lock();
     waiting_states_ -= state ? 1 : 0;
-    figures.skipped = figures_.skipped;
+    figures.skipped += figures_.skipped - skipped;  // others count too
     figures_ = figures;
     working_ = false;
     changed_.notify_all();
@@ -205,6 +234,10 @@ void SegmentWriter::Loop() {
 }
 
 void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
+  if (job.state && full_ && full_->seconds() < kPauseSeconds) {
+    ++figures->skipped;
+    return;
+  }
   const Status done = Caught([&] {
     if (!job.used.empty()) return store_.Touch(job.used);
     if (!job.state) return TouchSegments(store_, model_, job.scope, job.text);
@@ -212,8 +245,11 @@ void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
                          job.with_state, limit_bytes_, figures);
   });
   if (done.ok()) return;
-  // One line: whoever has no room on the disk need not read it for every state.
-  if (figures->failed++ == 0 && on_note_)
+  // A full disk may have room again; each state that is tried costs writing most of it.
+  const bool full = done.error().code == Code::kExhausted;
+  if (full) full_ = Stopwatch();
+  // One line, or one for each minute of a full disk: nobody need read it for every state.
+  if ((figures->failed++ == 0 || full) && on_note_)
     on_note_(fmt::format("{}; what was read is not kept on disk", done.error().what));
 }
 

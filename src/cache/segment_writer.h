@@ -2,18 +2,21 @@
 // takes forks from a short queue. When the queue is full, a state is not written: nobody waits.
 //
 // Written are the segments of a text's pages that are not there yet, first pages first, and then,
-// if it is wanted, the state behind them. Its end writes what waits.
+// if it is wanted, the state behind them. Its end writes what waits, for kEndSeconds at most and
+// the state that is being written then. Where the disk is full, nothing is tried for kPauseSeconds.
 #pragma once
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "cache/segment_store.h"
 #include "cache/text_chain.h"
 
@@ -21,7 +24,8 @@ namespace hadal::cache {
 
 struct WriterFigures {
   std::uint64_t states = 0, segments = 0, bytes = 0;  // written
-  std::uint64_t skipped = 0;                          // states that found the queue full
+  // States that found the queue full, no memory or a full disk, gave way, or were left at the end.
+  std::uint64_t skipped = 0;
   std::uint64_t failed = 0;
 };
 
@@ -37,7 +41,9 @@ Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::st
 
 class SegmentWriter {
  public:
-  static constexpr std::size_t kMostWaiting = 8;
+  static constexpr std::size_t kMostWaiting = 8;   // states
+  static constexpr std::size_t kMostTouches = 64;  // more of them are forgotten: an order suffers
+  static constexpr double kEndSeconds = 10, kPauseSeconds = 60;
 
   // on_note: lines for people; called from the thread.
   SegmentWriter(SegmentStore store, const io::Digest& model, std::string model_name,
@@ -48,6 +54,8 @@ class SegmentWriter {
   bool full() const;
   // `state` has processed `text`.
   void Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state);
+  void Skip();         // a state is not even given
+  bool DropWaiting();  // the newest state that waits is not written; false: none waits
   void Touch(std::vector<io::Digest> names);  // were used
   // A state in memory of the text's tokens was used: what lies here of it stays as long as it.
   void TouchText(std::uint64_t scope, TokenSpan text);
@@ -65,6 +73,7 @@ class SegmentWriter {
   void Add(Job job);
   void Loop();
   void Do(const Job& job, WriterFigures* figures);
+  void SkipAll();  // the mutex is held
 
   SegmentStore store_;  // the thread's
   const io::Digest model_;
@@ -77,6 +86,8 @@ class SegmentWriter {
   std::deque<Job> jobs_;
   std::size_t waiting_states_ = 0;
   bool working_ = false, stop_ = false;
+  Stopwatch stopping_;             // since stop_
+  std::optional<Stopwatch> full_;  // since the disk was; the thread's
   WriterFigures figures_;
   std::thread thread_;
 };

@@ -44,7 +44,7 @@ bool Prefixes::Admit(ActiveRequest& next) {
   const cache::KeptState* spared = found.state ? nullptr : match.state;
   const std::uint64_t there = next.state_bytes() + (found.state ? 0 : cache_.SharedBytes(match));
   while (!whole && !fits(there)) {
-    if (cache_.DropLeast(spared)) continue;
+    if (GiveWay(spared)) continue;
     whole = spared != nullptr && fits(spared->state.own_bytes());
     if (!whole) return false;
   }
@@ -63,6 +63,11 @@ bool Prefixes::Admit(ActiveRequest& next) {
   }
   next.GoOnFrom(std::move(state), use);
   return true;
+}
+
+// What waits to be written is in memory besides, mostly: it goes first.
+bool Prefixes::GiveWay(const cache::KeptState* spared) {
+  return (disk_ != nullptr && disk_->DropWaiting()) || cache_.DropLeast(spared);
 }
 
 cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known,
@@ -124,17 +129,16 @@ void Prefixes::Keep(const ActiveRequest& request, bool with_windows) {
   if (disk_ != nullptr && with_windows) Write(request);
 }
 
-// The fork that waits to be written takes memory of the pool, for a moment.
+// The fork that waits to be written takes memory of the pool, for a moment: what is free. Nothing
+// that is kept in memory goes for it.
 void Prefixes::Write(const ActiveRequest& request) {
   const cache::Sequence& sequence = *request.sequence();
   const cache::PrefixUse& use = request.prefix();
   const bool from_there = use.from_disk > 0 && use.from_disk == sequence.tokens();
-  if (from_there || sequence.tokens() < cache::DiskPrefixes::kLeastTokens || !disk_->CanWrite())
-    return;
-  while (free_bytes_() < cache_.ForkBytes(sequence))
-    if (!cache_.DropLeast()) return;
+  if (from_there || sequence.tokens() < cache::DiskPrefixes::kLeastTokens) return;
+  if (!disk_->CanWrite() || free_bytes_() < cache_.ForkBytes(sequence)) return disk_->Skip();
   auto fork = sequence.Fork();
-  if (!fork.ok()) return;
+  if (!fork.ok()) return disk_->Skip();
   disk_->Write(request.prefix_scope(), request.tokens().first(sequence.tokens()), std::move(*fork),
                true);
 }

@@ -68,7 +68,7 @@ class Prefixes {
   void Advanced(const ActiveRequest& request);
   void Ended(const ActiveRequest& request);
   // Memory that a request was promised is not there. False: nothing more can give way.
-  bool GiveWay() { return cache_.DropLeast(); }
+  bool GiveWay() { return GiveWay(nullptr); }
 
   void Clear() noexcept { cache_.Clear(); }
 
@@ -80,6 +80,7 @@ class Prefixes {
   std::uint64_t Branch(const ActiveRequest& request) const;    // position; 0: none worth a state
   void Keep(const ActiveRequest& request, bool with_windows);
   void Write(const ActiveRequest& request);
+  bool GiveWay(const cache::KeptState* spared);
   // A state that is worth being read, if there is one. *slower: reading its tokens is faster.
   cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known, bool* slower);
   bool Restore(ActiveRequest& next, const cache::DiskPrefixes::Match& found,
