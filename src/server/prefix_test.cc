@@ -1,6 +1,7 @@
 // Prefixes as clients see them: what usage says, that texts are the same, who sees whose.
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "server/prefix_watch.h"
@@ -111,6 +112,20 @@ TEST(Prefixes, AConversationGoesOnBehindARestart) {
       metrics.find("disk_cache_restored_states_total{model_name=\"embedded\",engine=\"0\"} 1\n"),
       std::string::npos)
       << metrics;
+}
+
+// Nothing is made, and no weight read for its digest.
+TEST(Prefixes, OffThereIsNoFolder) {
+  const testing::TempFolder folder;
+  ServerOptions options = TestServer::Options();
+  options.engine.keep_prefixes = false;
+  options.engine.disk.folder = folder.File("states");
+  bool read = false;
+  options.engine.disk.on_reading = [&](std::uint64_t, std::uint64_t) { read = true; };
+  const TestServer server(options);
+  EXPECT_EQ(AskChat(server, Chat(kStory)).cached, 0);
+  EXPECT_FALSE(std::filesystem::exists(folder.File("states")));
+  EXPECT_FALSE(read);
 }
 
 TEST(Prefixes, KeysMayBeKeptApart) {

@@ -86,6 +86,7 @@ Status Server::Impl::Open() {
                 "--host {}: others can reach this address, and there is no key; give --api-key or "
                 "--api-key-file, or --insecure if everybody may use it",
                 options.listener.host);
+  if (!options.engine.keep_prefixes) options.engine.disk.folder.clear();  // then nothing uses it
   std::string note;
   if (const std::string& folder = options.engine.disk.folder; !folder.empty()) {
     HADAL_TRY(auto store, ToolStore::Open(folder, model->fingerprint(), kMostToolBytes, &note));
