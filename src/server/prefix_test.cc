@@ -142,6 +142,16 @@ TEST(Prefixes, KeysMayBeKeptApart) {
   }
 }
 
+// Who asked to be kept apart is not told so by silence.
+TEST(Prefixes, WithoutKeysNobodyIsKeptApart) {
+  ServerOptions options = TestServer::Options();
+  options.limits.prefixes_by_key = true;
+  const auto server = Server::Open(options);
+  ASSERT_FALSE(server.ok());
+  EXPECT_NE(server.error().what.find("--cache-scope key: there is no key"), std::string::npos)
+      << server.error().what;
+}
+
 // A request that was promised all the memory that there is for requests keeps its prefix too.
 TEST(Prefixes, OneRequestAtATimeHasThemToo) {
   ServerOptions options = TestServer::Options();

@@ -86,6 +86,10 @@ Status Server::Impl::Open() {
                 "--host {}: others can reach this address, and there is no key; give --api-key or "
                 "--api-key-file, or --insecure if everybody may use it",
                 options.listener.host);
+  if (options.limits.prefixes_by_key && !keys.required())
+    return Fail(Code::kInvalid,
+                "--cache-scope key: there is no key, and all clients are one; give --api-key or "
+                "--api-key-file");
   if (!options.engine.keep_prefixes) options.engine.disk.folder.clear();  // then nothing uses it
   std::string note;
   if (const std::string& folder = options.engine.disk.folder; !folder.empty()) {
