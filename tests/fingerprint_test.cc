@@ -3,12 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <string>
 
-#include "cache/small_shape_test.h"
-#include "convert/synth.h"
-#include "testing/temp_folder.h"
+#include "written_models.h"
 
 namespace hadal::cache {
 namespace {
@@ -17,45 +14,19 @@ namespace fs = std::filesystem;
 
 class FingerprintTest : public ::testing::Test {
  protected:
-  // A checkpoint of so many experts in each of three layers, in a folder of its own.
-  std::string Write(const std::string& name, std::size_t experts,
-                    std::uint64_t shard_bytes = 1 << 30) {
-    Threads threads(2);
-    const arch::Config config =
-        arch::ChangeShape(SmallShape(), {.layers = 3, .experts = experts}).value();
-    HADAL_CHECK(convert::WriteRandomCheckpoint(
-                    config, folder_.File(name),
-                    {.write = {.quiet = true, .shard_bytes = shard_bytes}}, threads)
-                    .ok());
-    return folder_.File(name);
-  }
   static std::uint64_t Of(const std::string& path,
                           const arch::Numerics& numerics = arch::Numerics::Stored()) {
     const model::Model model = model::Model::Load(io::Checkpoint::Open(path).value()).value();
     return Fingerprint(model, arch::KvLayout(model.config, numerics));
   }
-  // Of a copy in which the first byte of every tensor with `part` in its name is another.
-  std::uint64_t OfChanged(const std::string& path, const std::string& part) {
-    const std::string copy = folder_.File("copy");
-    fs::remove_all(copy);
-    fs::copy(path, copy);
-    const io::Checkpoint checkpoint = io::Checkpoint::Open(path).value();
-    std::fstream file(copy + "/model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
-    std::size_t changed = 0;
-    for (const std::string& name : checkpoint.Names()) {
-      if (name.find(part) == name.npos) continue;
-      const auto at = static_cast<std::streamoff>(checkpoint.Info(name)->begin);
-      file.seekg(at);
-      const int byte = file.get() ^ 1;
-      file.seekp(at);
-      file.put(static_cast<char>(byte));
-      ++changed;
-    }
-    file.close();
-    HADAL_CHECK(changed > 0 && file.good());
-    return Of(copy);
+  std::string Write(const std::string& name, std::size_t experts,
+                    std::uint64_t shard_bytes = 1 << 30) const {
+    return models_.Write(name, experts, shard_bytes);
   }
-  testing::TempFolder folder_;
+  std::uint64_t OfChanged(const std::string& path, const std::string& part) const {
+    return Of(models_.Changed(path, part));
+  }
+  tests::WrittenModels models_;
 };
 
 TEST_F(FingerprintTest, SeesConfigLayoutAndEveryTensorOfASmallModel) {

@@ -1,17 +1,15 @@
 #include "cache/model_digest.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "base/units.h"
+#include "cache/state_file.h"
+#include "io/file_stamp.h"
 #include "io/input_file.h"
 #include "io/safetensors.h"
-#include "io/system_error.h"
 #include "kernels/isa.h"
 
 namespace hadal::cache {
@@ -21,24 +19,17 @@ namespace {
 constexpr std::uint64_t kArithmetic = 1;
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
-// What tells that a file has not changed.
-Result<std::string> StampOf(const std::string& path) {
-  struct stat info {};
-  if (stat(path.c_str(), &info) != 0) return io::SystemError(path, "look at it");
-  return fmt::format("{} {} {}.{:09} {}.{:09} {}:{}", path, info.st_size, info.st_mtim.tv_sec,
-                     info.st_mtim.tv_nsec, info.st_ctim.tv_sec, info.st_ctim.tv_nsec, info.st_dev,
-                     info.st_ino);
-}
-
 class FileDigests {
  public:
   FileDigests(SegmentStore& memory, const DigestProgress& progress)
       : memory_(memory), progress_(progress) {}
 
-  Status Read(const std::set<std::string>& paths) {
+  // stamps: of each path, as it was when it was loaded. Nothing is known of what was loaded from
+  // one that is another by now.
+  Status Read(const std::map<std::string, std::string>& stamps) {
     std::map<std::string, std::string> unknown;  // path to stamp
-    for (const std::string& path : paths) {
-      HADAL_TRY(const std::string stamp, StampOf(path));
+    for (const auto& [path, stamp] : stamps) {
+      HADAL_TRY_STATUS(CheckStamp(path, stamp));
       if (const auto known = memory_.Recall(stamp); known && io::Digest::FromHex(*known)) {
         digests_[path] = *io::Digest::FromHex(*known);
         continue;
@@ -49,16 +40,22 @@ class FileDigests {
     }
     for (const auto& [path, stamp] : unknown) {
       HADAL_TRY(digests_[path], ReadOne(path));
-      HADAL_TRY(const std::string now, StampOf(path));
-      // One that is changed while it is read has the digest of neither: read again next time.
-      // So has one that cannot be remembered, as while another program writes for long.
-      if (now == stamp) static_cast<void>(memory_.Remember(stamp, digests_[path].Hex()));
+      HADAL_TRY_STATUS(CheckStamp(path, stamp));
+      // If not, as while another program writes for long, it is read again next time.
+      static_cast<void>(memory_.Remember(stamp, digests_[path].Hex()));
     }
     return Unit{};
   }
   const io::Digest& Of(const std::string& path) const { return digests_.at(path); }
 
  private:
+  static Status CheckStamp(const std::string& path, const std::string& stamp) {
+    HADAL_TRY(const std::string now, io::FileStamp(path));
+    if (now == stamp) return Unit{};
+    return Fail(Code::kCorrupt, "{}: is another file than the one that was loaded; start again",
+                path);
+  }
+
   Result<io::Digest> ReadOne(const std::string& path) {
     HADAL_TRY(const io::InputFile file, io::InputFile::Open(path));
     io::Digester digester;
@@ -88,12 +85,13 @@ Result<io::Digest> ModelDigest(const model::Model& model, const arch::Numerics& 
                                const DigestProgress& progress) {
   const io::Checkpoint& checkpoint = model.checkpoint();
   const std::vector<std::string> names = checkpoint.Names();
-  std::set<std::string> paths;
-  for (const std::string& name : names) paths.insert(checkpoint.FileOf(name));
+  std::map<std::string, std::string> stamps;
+  for (const std::string& name : names) stamps[checkpoint.FileOf(name)] = checkpoint.StampOf(name);
   FileDigests files(memory, progress);
-  HADAL_TRY_STATUS(files.Read(paths));
+  HADAL_TRY_STATUS(files.Read(stamps));
   io::Digester all;
   all.Add("hadal state " HADAL_VERSION)
+      .Add(kStateFileVersion)
       .Add(kArithmetic)
       .Add(kernels::IsaName(kernels::ActiveIsa()));
   all.Add(arch::ConfigToJson(model.config, false).Dump());

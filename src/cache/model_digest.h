@@ -26,7 +26,7 @@ struct DigestProgress {
   const std::atomic<bool>* cancel = nullptr;
 };
 
-// kNotFound, kIo: a file of the checkpoint. kCancelled.
+// kNotFound, kIo: a file of the checkpoint. kCorrupt: it is another than was loaded. kCancelled.
 Result<io::Digest> ModelDigest(const model::Model& model, const arch::Numerics& numerics,
                                const arch::KvLayout& layout, SegmentStore& memory,
                                const DigestProgress& progress);

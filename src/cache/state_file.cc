@@ -15,7 +15,6 @@ namespace hadal::cache {
 namespace {
 
 constexpr char kMagic[8] = {'h', 'a', 'd', 'a', 'l', 's', 'e', 'q'};
-constexpr std::uint64_t kVersion = 4;  // 1 had another fingerprint, 2 other notes, 3 shorter rings
 
 enum Field : std::size_t {
   kVersionField,
@@ -39,7 +38,7 @@ constexpr std::uint64_t kHeaderSeed = 1, kFixedSeed = 2, kNoteSeed = 3, kFirstPa
 
 std::array<std::byte, kHeaderBytes> HeaderBytes(const StateFileHeader& header) {
   Fields fields{};
-  fields[kVersionField] = kVersion;
+  fields[kVersionField] = kStateFileVersion;
   fields[kOwner] = header.owner;
   fields[kTokens] = header.done.tokens;
   fields[kMtpTokens] = header.done.mtp_tokens;
@@ -114,9 +113,9 @@ Status StateFileReader::ReadHeader() {
                 path(), all, kHeaderBytes + kSumBytes);
   Fields fields{};
   HADAL_TRY_STATUS(file_.Read(sizeof(kMagic), std::as_writable_bytes(std::span(fields))));
-  if (fields[kVersionField] != kVersion && fields[kVersionField] < 1000)
+  if (fields[kVersionField] != kStateFileVersion && fields[kVersionField] < 1000)
     return Fail(Code::kUnsupported, "{}: found version {} of the format, expected {}", path(),
-                fields[kVersionField], kVersion);
+                fields[kVersionField], kStateFileVersion);
   HADAL_TRY_STATUS(ReadSection(bytes, kHeaderSeed, "header"));
   header_ = {.owner = fields[kOwner],
              .done = {fields[kTokens], fields[kMtpTokens]},

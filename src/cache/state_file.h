@@ -19,6 +19,9 @@
 
 namespace hadal::cache {
 
+// Of the format; others are not read. 1 had another fingerprint, 2 other notes, 3 shorter rings.
+inline constexpr std::uint64_t kStateFileVersion = 4;
+
 struct StateFileHeader {
   std::uint64_t owner = 0;  // what the state belongs to: no other may read it
   Progress done = {};       // tokens that it stands for

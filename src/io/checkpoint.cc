@@ -191,6 +191,12 @@ const std::string& Checkpoint::FileOf(std::string_view name) const {
   return files_[found->second].path();
 }
 
+const std::string& Checkpoint::StampOf(std::string_view name) const {
+  const auto found = file_of_.find(name);
+  HADAL_CHECK(found != file_of_.end());
+  return files_[found->second].stamp();
+}
+
 Result<TensorView> Checkpoint::Find(std::string_view name) const {
   const auto found = file_of_.find(name);
   if (found == file_of_.end())

@@ -41,10 +41,11 @@ class Checkpoint {
   static Result<Checkpoint> OpenUnmapped(const std::string& directory, const Residency& residency);
 
   const std::string& directory() const { return directory_; }
-  const Json& config() const { return config_; }           // config.json as it is
-  std::vector<std::string> Names() const;                  // sorted
-  const TensorInfo* Info(std::string_view name) const;     // null: no such tensor
-  const std::string& FileOf(std::string_view name) const;  // of a name that exists
+  const Json& config() const { return config_; }            // config.json as it is
+  std::vector<std::string> Names() const;                   // sorted
+  const TensorInfo* Info(std::string_view name) const;      // null: no such tensor
+  const std::string& FileOf(std::string_view name) const;   // of a name that exists
+  const std::string& StampOf(std::string_view name) const;  // of that file, before it was opened
   // kNotFound; the error names the directory.
   Result<TensorView> Find(std::string_view name) const;
   std::uint64_t tensor_bytes() const;

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/quote.h"
 #include "io/direct_file.h"
+#include "io/file_stamp.h"
 
 namespace hadal::io {
 namespace {
@@ -272,13 +273,15 @@ Result<SafetensorsHeader> ParseSafetensorsHeader(std::span<const std::byte> star
 }
 
 Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
+  HADAL_TRY(std::string stamp, FileStamp(path));
   HADAL_TRY(MappedFile file, MappedFile::Open(path));
   const std::uint64_t bytes = file.bytes().size();
   HADAL_TRY(SafetensorsHeader header, ParseSafetensorsHeader(file.bytes(), bytes, path));
-  return SafetensorsFile(path, bytes, std::move(file), std::move(header));
+  return SafetensorsFile(path, std::move(stamp), bytes, std::move(file), std::move(header));
 }
 
 Result<SafetensorsFile> SafetensorsFile::OpenHeader(const std::string& path) {
+  HADAL_TRY(std::string stamp, FileStamp(path));
   HADAL_TRY(const DirectFile file, DirectFile::Open(path));
   const std::uint64_t bytes = file.bytes();
   // As much as the header says, once its length is known and not absurd.
@@ -294,7 +297,7 @@ Result<SafetensorsFile> SafetensorsFile::OpenHeader(const std::string& path) {
   }
   HADAL_TRY(SafetensorsHeader header,
             ParseSafetensorsHeader(start.span().first(wanted), bytes, path));
-  return SafetensorsFile(path, bytes, std::nullopt, std::move(header));
+  return SafetensorsFile(path, std::move(stamp), bytes, std::nullopt, std::move(header));
 }
 
 Result<TensorView> SafetensorsFile::Find(std::string_view name) const {

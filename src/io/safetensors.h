@@ -60,17 +60,19 @@ class SafetensorsFile {
   const TensorMap& tensors() const { return header_.tensors; }
   const SafetensorsHeader& header() const { return header_; }
   const std::string& path() const { return path_; }
+  const std::string& stamp() const { return stamp_; }  // io/file_stamp.h, before it was opened
   std::uint64_t file_bytes() const { return file_bytes_; }
   Result<TensorView> Find(std::string_view name) const;  // kNotFound
 
  private:
-  SafetensorsFile(std::string path, std::uint64_t file_bytes, std::optional<MappedFile> file,
-                  SafetensorsHeader header)
+  SafetensorsFile(std::string path, std::string stamp, std::uint64_t file_bytes,
+                  std::optional<MappedFile> file, SafetensorsHeader header)
       : path_(std::move(path)),
+        stamp_(std::move(stamp)),
         file_bytes_(file_bytes),
         file_(std::move(file)),
         header_(std::move(header)) {}
-  std::string path_;
+  std::string path_, stamp_;
   std::uint64_t file_bytes_;
   std::optional<MappedFile> file_;
   SafetensorsHeader header_;
