@@ -24,6 +24,15 @@ bool IsPassing(const Error& error) {
   return error.code == Code::kIo || error.code == Code::kExhausted;
 }
 
+// An entry of the MTP block is made of the token behind its own too. In a ring it goes with the
+// state; in pages the last one of a segment belongs to whichever text was written first, and is not
+// this one's.
+bool MtpInPages(const arch::KvLayout& layout) {
+  return std::ranges::any_of(layout.layers, [](const arch::LayerLayout& layer) {
+    return layer.mtp && layer.page_entries > 0;
+  });
+}
+
 Error NotThis(const StateFileReader& reader) {
   return Fail(Code::kCorrupt, "{}: found another part of a text than its name says", reader.path());
 }
@@ -158,8 +167,13 @@ Status DiskPrefixes::ReadState(const Match& match, TokenSpan text, Sequence* seq
     return NotThis(reader);
   if (pages > 0) HADAL_TRY_STATUS(reader.ReadPage({state.pages[page], layout_.page_bytes}));
   state.tokens = header.done.tokens;
-  state.mtp_tokens = header.done.mtp_tokens;
-  sequence->set_earliest(header.earliest);
+  // Else it is as of a sequence that the block has not followed (Sequence::BranchAt).
+  if (!MtpInPages(layout_)) {
+    state.mtp_tokens = header.done.mtp_tokens;
+    sequence->set_earliest(header.earliest);
+  } else {
+    sequence->set_earliest({.tokens = header.earliest.tokens});
+  }
   return Unit{};
 }
 

@@ -100,6 +100,38 @@ TEST_F(DiskPrefixesTest, RandomTextsAreFoundAsAListFindsThem) {
   EXPECT_EQ(disk->figures().broken, 0u);
 }
 
+// V3.2's MTP block keeps its entries in pages, and that of a page's last token is made of the next
+// page's first: two texts that part there share the page, and one of them has the other's entry.
+TEST_F(DiskPrefixesTest, EntriesOfTheMtpBlockInPagesAreNotTakenForTheTexts) {
+  const arch::KvLayout layout(SmallV32Shape(), arch::Numerics::Stored());
+  const auto pool = std::make_shared<Pool>(layout);
+  const auto state_of = [&](const Tokens& text) {
+    Sequence state = StateOf(pool, text);
+    state.state().mtp_tokens = text.size() - 1;
+    return state;
+  };
+  const Tokens shared(1024, 7), one = Longer(shared, 8), other = Longer(shared, 9);
+  std::string note;
+  SegmentStore store = SegmentStore::Open(path_, true, &note).value();
+  WriterFigures figures;
+  for (const Tokens& text : {one, other})
+    ASSERT_TRUE(WriteSegments(store, kTestModel, "test", 0, text, state_of(text), true,
+                              std::uint64_t{1} << 40, &figures)
+                    .ok());
+  EXPECT_EQ(figures.segments, 3u);  // the pages once
+  const auto disk =
+      DiskPrefixes::Open(SegmentStore::Open(path_, true, &note).value(),
+                         SegmentStore::Open(path_, true, &note).value(), kTestModel, layout,
+                         {.folder = path_, .limit_bytes = std::uint64_t{1} << 40})
+          .value();
+  const Tokens text = Longer(other);
+  const DiskPrefixes::Match found = disk->Find(0, text, 0);
+  const auto back = disk->Restore(found, 0, text, pool);
+  ASSERT_TRUE(back.ok()) << back.error().what;
+  EXPECT_EQ(back->state().mtp_tokens, 0u);
+  EXPECT_GE(back->tokens(), other.size() - 1);
+}
+
 TEST_F(DiskPrefixesTest, CommonBeginningsAreStoredOnce) {
   StoredTexts texts(path_);
   const Tokens first(2048, 7);
