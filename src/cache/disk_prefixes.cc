@@ -74,7 +74,10 @@ Result<std::uint64_t> DiskPrefixes::WholePages(const TextChain& chain) {
 void DiskPrefixes::Consider(const Segment& state, std::uint64_t page, TokenSpan text,
                             Match* best) const {
   const std::uint64_t begin = page * arch::kPageTokens;
-  if (!state.state || state.done.tokens != begin + state.behind.size()) return;
+  // Less than a page lies behind a page, whatever an index says that others may have written.
+  if (!state.state || state.behind.size() >= arch::kPageTokens || begin > text.size() ||
+      state.done.tokens != begin + state.behind.size())
+    return;
   std::uint64_t usable = std::min<std::uint64_t>(
       begin + CommonLength(state.behind, text.subspan(begin)), text.size() - 1);
   if (usable > 0 && state.done.mtp_tokens > 0) --usable;

@@ -10,6 +10,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "cache/state_file.h"
@@ -432,6 +433,42 @@ TEST_F(DiskPrefixesTest, ADamagedIndexIsBegunAnew) {
   const auto disk = OpenPrefixes(path_);
   EXPECT_EQ(Restored(*disk, Longer(StoredText(1))), 0u);
   EXPECT_TRUE(Files().empty());
+}
+
+// Whoever writes to the index may write anything there: more tokens behind a page than a page has
+// would lead behind the text's names.
+TEST_F(DiskPrefixesTest, AForgedIndexLeadsNowhere) {
+  StoredTexts texts(path_);
+  const Tokens text(1200, 7);
+  ASSERT_TRUE(texts.Write(text).ok());
+  std::string behind;
+  for (int i = 0; i < 5000; ++i) behind += "7 ";
+  io::Database other = Index(path_);
+  for (const std::uint64_t tokens : {1152u + 5000u, 1152u + 128u}) {
+    const std::string part = behind.substr(0, tokens == 1280 ? 256 : behind.size());
+    ASSERT_TRUE(other.Run(
+        fmt::format("UPDATE segments SET tokens = {}, behind = '{}' WHERE state = 1", tokens, part)
+            .c_str()));
+    const auto disk = OpenPrefixes(path_);
+    EXPECT_FALSE(disk->Find(0, Longer(text), 0).state) << tokens;
+    EXPECT_EQ(disk->figures().failed, 0u);
+  }
+}
+
+// What lies in a segment's place and has no name may be half a file: where this one cannot be put
+// there, it is not named either.
+TEST_F(DiskPrefixesTest, WhatCannotBePutInPlaceIsNotNamed) {
+  StoredTexts texts(path_);
+  const io::Digest name{.low = 1, .high = 2};
+  const Segment segment{.name = name, .parent = {}, .bytes = 3};
+  const auto write = [&](io::AtomicFile* file) {
+    // Behind its back, as the litter of a program that was killed.
+    std::ofstream(texts.store().PathOf(name)) << "half";
+    return file->Write("abc");
+  };
+  EXPECT_FALSE(texts.store().Put(segment, write, std::uint64_t{1} << 40).ok());
+  EXPECT_FALSE(texts.store().Find(name).value());
+  EXPECT_EQ(texts.store().RemoveLitter().value(), 1u);
 }
 
 // Threads with stores of their own, as processes have them, on the same texts.

@@ -203,6 +203,7 @@ void PrefixTree::Forget(std::uint64_t hash) {
 void PrefixTree::Clear() noexcept {
   states_.clear();
   roots_.clear();
+  holders_.clear();
   gone_.clear();
   gone_order_.clear();
 }

@@ -142,6 +142,21 @@ TEST(PrefixTree, TheMtpBlockNeedsATokenMore) {
   EXPECT_EQ(tree.Find(0, longer).common, 200u);
 }
 
+// What counted pages is empty too: or what is freed by dropping states is thought to be more.
+TEST(PrefixTree, ClearedItHoldsNoPages) {
+  const auto pool = std::make_shared<Pool>(Layout());
+  PrefixTree tree(Layout());
+  tree.Add(0, Tokens(300, 7), At(pool, 300));
+  EXPECT_EQ(tree.pages(), 3u);
+  tree.Clear();
+  EXPECT_EQ(tree.pages(), 0u);
+  EXPECT_EQ(pool->used_bytes(), 0u);
+  KeptState* again = tree.Add(0, Tokens(300, 7), At(pool, 300));  // perhaps at the same addresses
+  EXPECT_EQ(tree.pages(), 3u);
+  tree.Remove(again);
+  EXPECT_EQ(tree.pages(), 0u);
+}
+
 // Of a model that never forgets, every state behind the text's end can come back to it: the first
 // is as good as all others, also with the MTP block's entries.
 TEST(PrefixTree, LooksAtFewOfManyStatesThatGoOn) {

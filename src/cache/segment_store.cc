@@ -260,10 +260,12 @@ Status SegmentStore::Put(const Segment& segment,
   HADAL_TRY_STATUS(file.Flush());  // slow, so before the lock
   std::vector<io::Digest> gone;
   const Status done = UnderLock([&]() -> Status {
-    const Status placed = file.Commit();
-    std::error_code problem;
-    // Another program may have put the same there since this one began: it is as good.
-    if (!placed.ok() && !fs::exists(path, problem)) return placed;
+    // Another program may have put the same there since this one began, and named it: it is as
+    // good. A file that nobody names may be half of one, and the disk may have refused this.
+    if (const Status placed = file.Commit(); !placed.ok()) {
+      HADAL_TRY(const std::optional<Segment> there, Find(segment.name));
+      if (!there) return placed;
+    }
     HADAL_TRY_STATUS(Insert(segment));
     HADAL_TRY(gone, TakeOldest(limit_bytes));
     return Unit{};
