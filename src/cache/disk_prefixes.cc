@@ -93,7 +93,7 @@ DiskPrefixes::Match DiskPrefixes::Find(std::uint64_t scope, TokenSpan text, std:
   auto found = Search(TextChain(model_, scope, text), text, known);
   if (found.ok()) return std::move(*found);
   Passing(found.error());
-  return {};
+  return {.outcome = DiskOutcome::kFailed};
 }
 
 Result<DiskPrefixes::Match> DiskPrefixes::Search(const TextChain& chain, TokenSpan text,
@@ -109,9 +109,31 @@ Result<DiskPrefixes::Match> DiskPrefixes::Search(const TextChain& chain, TokenSp
     HADAL_TRY(const std::vector<Segment> states, store_.StatesBehind(chain.AtPage(page)));
     for (const Segment& state : states) Consider(state, page, text, &best);
   }
-  if (!best.state) return Match();
-  HADAL_TRY(const bool whole_text, Measure(chain, &best));
-  return whole_text ? best : Match();
+  if (best.state) {
+    HADAL_TRY(const bool whole_text, Measure(chain, &best));
+    best.outcome = DiskOutcome::kRestored;
+    if (whole_text) return best;
+  }
+  HADAL_TRY(const DiskOutcome outcome, WhyNothing(chain));
+  return Match{.outcome = outcome};
+}
+
+// What begins a text of this model and scope lies behind what has none in front of it.
+Result<DiskOutcome> DiskPrefixes::WhyNothing(const TextChain& chain) {
+  HADAL_TRY(const bool some, store_.HasBehind(chain.AtPage(0)));
+  if (some) return DiskOutcome::kNothing;
+  HADAL_TRY(const bool empty, store_.IsEmpty());
+  return empty ? DiskOutcome::kNothing : DiskOutcome::kOtherModel;
+}
+
+// A rate that was low once rises with what is passed over for it.
+void DiskPrefixes::Count(DiskOutcome outcome) {
+  ++figures_.outcomes[static_cast<std::size_t>(outcome)];
+  if (outcome == DiskOutcome::kSlower) rate_.PassedOver();
+}
+
+DiskOutcome DiskPrefixes::OutcomeOf(const Error& error) {
+  return IsPassing(error) ? DiskOutcome::kFailed : DiskOutcome::kBroken;
 }
 
 Result<bool> DiskPrefixes::Measure(const TextChain& chain, Match* match) {

@@ -6,6 +6,7 @@
 // and its checksums. One that is broken is dropped from the index, with a line, and the text is
 // read as if it had not been there; one that cannot be read now stays. One thread, but for the writer's own.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -14,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cache/prefix_use.h"
 #include "cache/reading_rate.h"
 #include "cache/segment_store.h"
 #include "cache/segment_writer.h"
@@ -31,7 +33,8 @@ struct DiskOptions {
 struct DiskFigures {
   std::uint64_t restored_states = 0, restored_tokens = 0, restored_bytes = 0;
   double restore_seconds = 0;
-  std::uint64_t broken = 0;  // segments that were dropped for it
+  std::array<std::uint64_t, kDiskOutcomes> outcomes = {};  // requests
+  std::uint64_t broken = 0;                                // segments that were dropped for it
   std::uint64_t failed = 0;  // searches and restores that found no descriptor, no memory, no disk
   WriterFigures written = {};
 };
@@ -48,15 +51,18 @@ class DiskPrefixes {
 
   struct Match {
     std::optional<Segment> state = {};
-    std::uint64_t usable = 0;            // of the text's tokens, as PrefixTree::Match
-    std::uint64_t bytes = 0, files = 0;  // to be read
+    std::uint64_t usable = 0;                      // of the text's tokens, as PrefixTree::Match
+    std::uint64_t bytes = 0, files = 0;            // to be read
+    DiskOutcome outcome = DiskOutcome::kNotAsked;  // kRestored: it can be
   };
   // The state that can stand for most of the text's tokens, if for more than `known`.
   Match Find(std::uint64_t scope, TokenSpan text, std::uint64_t known);
   // What reading it will take (cache/reading_rate.h).
   double Seconds(const Match& match) const;
-  // It is not read, since reading its tokens is faster.
-  void PassedOver() { rate_.PassedOver(); }
+  // What became of a request's Find: once for each request, which may have asked several times.
+  void Count(DiskOutcome outcome);
+  // Of a Restore that gave this error.
+  static DiskOutcome OutcomeOf(const Error& error);
   // kIo, kExhausted: the disk, descriptors or memory, now; it stays. Any other: it is broken or
   // gone, and was dropped.
   Result<Sequence> Restore(const Match& match, std::uint64_t scope, TokenSpan text,
@@ -82,6 +88,7 @@ class DiskPrefixes {
   Result<std::uint64_t> WholePages(const TextChain& chain);
   Result<Match> Search(const TextChain& chain, TokenSpan text, std::uint64_t known);
   void Consider(const Segment& state, std::uint64_t page, TokenSpan text, Match* best) const;
+  Result<DiskOutcome> WhyNothing(const TextChain& chain);
   Result<bool> Measure(const TextChain& chain, Match* match);  // false: a part is gone meanwhile
   Status ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text, Sequence* sequence);
   Status ReadState(const Match& match, TokenSpan text, Sequence* sequence);

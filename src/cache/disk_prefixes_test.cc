@@ -153,7 +153,14 @@ TEST_F(DiskPrefixesTest, AnotherModelFindsNothing) {
   StoredTexts texts(path_);
   const Tokens text = StoredText(1);
   ASSERT_TRUE(texts.Write(text).ok());
-  EXPECT_EQ(Restored(*OpenPrefixes(path_, nullptr, {.low = 5, .high = 8}), Longer(text)), 0u);
+  EXPECT_EQ(OpenPrefixes(path_)->Find(0, text, text.size()).outcome, DiskOutcome::kNothing);
+  const auto other = OpenPrefixes(path_, nullptr, {.low = 5, .high = 8});
+  EXPECT_EQ(Restored(*other, Longer(text)), 0u);
+  EXPECT_EQ(other->Find(0, text, 0).outcome, DiskOutcome::kOtherModel);
+  EXPECT_EQ(OpenPrefixes(path_)->Find(1, text, 0).outcome, DiskOutcome::kOtherModel);  // or scope
+  EXPECT_EQ(OpenPrefixes(path_)->Find(0, Tokens(300, 62), 0).outcome, DiskOutcome::kNothing);
+  EXPECT_EQ(OpenPrefixes(path_)->Find(0, Longer(text), 0).outcome, DiskOutcome::kRestored);
+  EXPECT_EQ(OpenPrefixes(folder_.File("empty"))->Find(0, text, 0).outcome, DiskOutcome::kNothing);
   EXPECT_EQ(Restored(*OpenPrefixes(path_), Longer(text)), text.size());
 }
 
@@ -378,7 +385,7 @@ TEST_F(DiskPrefixesTest, AnIndexThatCannotBeReadNamesNothingAway) {
   EXPECT_FALSE(texts.store().RemoveLitter().ok());
   EXPECT_FALSE(texts.store().All().ok());
   EXPECT_FALSE(texts.store().Totals().ok());
-  EXPECT_FALSE(disk->Find(0, longer, 0).state);
+  EXPECT_EQ(disk->Find(0, longer, 0).outcome, DiskOutcome::kFailed);
   EXPECT_EQ(disk->figures().failed, 1u);
   ASSERT_TRUE(other.Run("ALTER TABLE away RENAME TO segments"));
   EXPECT_EQ(Files().size(), files);

@@ -20,6 +20,26 @@ const char* PrefixMissName(PrefixMiss miss) {
   return "no_memory";
 }
 
+const char* DiskOutcomeName(DiskOutcome outcome) {
+  switch (outcome) {
+    case DiskOutcome::kNotAsked:
+      return "not_asked";
+    case DiskOutcome::kRestored:
+      return "restored";
+    case DiskOutcome::kNothing:
+      return "nothing";
+    case DiskOutcome::kOtherModel:
+      return "other_model";
+    case DiskOutcome::kSlower:
+      return "slower";
+    case DiskOutcome::kBroken:
+      return "broken";
+    case DiskOutcome::kFailed:
+      break;
+  }
+  return "failed";
+}
+
 void PrefixFigures::Count(const PrefixUse& use) {
   ++lookups;
   if (use.cached > 0) ++hits;

@@ -18,6 +18,19 @@ enum class PrefixMiss {
 inline constexpr std::size_t kPrefixMisses = 6;
 const char* PrefixMissName(PrefixMiss miss);  // "differs"
 
+// What a folder of states (cache/disk_prefixes.h) had for a request.
+enum class DiskOutcome {
+  kNotAsked,
+  kRestored,    // a longer state than memory has, which was read
+  kNothing,     // none that is longer
+  kOtherModel,  // states, and none of this model and scope
+  kSlower,      // one whose reading takes longer than reading its tokens
+  kBroken,      // one that was damaged, or gone
+  kFailed,      // the index or the state cannot be read now, or there is no memory for it
+};
+inline constexpr std::size_t kDiskOutcomes = 7;
+const char* DiskOutcomeName(DiskOutcome outcome);  // "slower"
+
 struct PrefixUse {
   bool asked = false;        // false: no prefix was looked for
   std::uint64_t tokens = 0;  // of the text
@@ -26,6 +39,7 @@ struct PrefixUse {
       0;  // of a text that is or was kept; what lies behind `cached` is read again
   PrefixMiss miss = PrefixMiss::kNone;
   std::uint64_t from_disk = 0;  // of `cached`: all, or none
+  DiskOutcome disk = DiskOutcome::kNotAsked;
 };
 
 struct PrefixFigures {

@@ -136,6 +136,20 @@ Result<std::vector<Segment>> SegmentStore::StatesBehind(const io::Digest& parent
   return states;
 }
 
+Result<bool> SegmentStore::HasBehind(const io::Digest& parent) {
+  io::Statement find = db_.Prepare("SELECT 1 FROM segments WHERE parent = ? LIMIT 1");
+  const bool found = find.Bind(1, parent.Hex()).Step();
+  if (!find.ok()) return Unread();
+  return found;
+}
+
+Result<bool> SegmentStore::IsEmpty() {
+  io::Statement find = db_.Prepare("SELECT 1 FROM segments LIMIT 1");
+  const bool found = find.Step();
+  if (!find.ok()) return Unread();
+  return !found;
+}
+
 Result<std::vector<Segment>> SegmentStore::All() {
   io::Statement find = db_.Prepare(
       fmt::format("SELECT {} FROM segments ORDER BY model, used DESC, name", kColumns).c_str());

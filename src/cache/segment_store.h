@@ -55,6 +55,8 @@ class SegmentStore {
   // kIo, of all these: the index cannot be read, which is not the same as holding nothing.
   Result<std::optional<Segment>> Find(const io::Digest& name);
   Result<std::vector<Segment>> StatesBehind(const io::Digest& parent);
+  Result<bool> HasBehind(const io::Digest& parent);  // pages or a state
+  Result<bool> IsEmpty();
   Result<std::vector<Segment>> All();  // by model, then the newest first
   Result<StoreTotals> Totals();
 

@@ -38,9 +38,8 @@ bool Prefixes::Admit(ActiveRequest& next) {
   const std::uint64_t wanted =
       next.promised_bytes() - std::min(next.state_bytes(), next.promised_bytes());
   if (wanted > free_bytes_() + cache_.MostFreed()) return false;
-  bool slower = false;
-  const cache::DiskPrefixes::Match found =
-      asks ? OnDisk(next, match.usable, &slower) : cache::DiskPrefixes::Match();
+  cache::DiskPrefixes::Match found =
+      asks ? OnDisk(next, match.usable) : cache::DiskPrefixes::Match();
   const cache::KeptState* spared = found.state ? nullptr : match.state;
   const std::uint64_t there = next.state_bytes() + (found.state ? 0 : cache_.SharedBytes(match));
   while (!whole && !fits(there)) {
@@ -48,21 +47,28 @@ bool Prefixes::Admit(ActiveRequest& next) {
     whole = spared != nullptr && fits(spared->state.own_bytes());
     if (!whole) return false;
   }
-  if (!asks) return true;
-  if (slower) disk_->PassedOver();  // once a request, however often it waited for room
+  if (asks) GoOn(next, std::move(found), match, whole);
+  return true;
+}
+
+void Prefixes::GoOn(ActiveRequest& next, cache::DiskPrefixes::Match found,
+                    cache::PrefixTree::Match match, bool whole) {
+  cache::PrefixUse use;
+  std::optional<cache::Sequence> state;
   if (found.state) {
     match = cache_.Find(next.prefix_scope(), next.tokens());  // others may have given way
-    if (Restore(next, found, match)) return true;
+    state = Restore(next, &found, match, &use);
   }
-  cache::PrefixUse use;
-  auto state = cache_.Take(match, next.tokens(), whole, &use);
-  if (disk_ != nullptr && use.cached > 0) {
+  const bool from_memory = !state;
+  if (from_memory) state = cache_.Take(match, next.tokens(), whole, &use);
+  use.disk = found.outcome;
+  if (disk_ != nullptr) disk_->Count(found.outcome);
+  if (from_memory && disk_ != nullptr && use.cached > 0) {
     // Where it went back for the MTP block, the state was of a token more.
     const std::uint64_t of = std::min<std::uint64_t>(use.cached + 1, next.tokens().size());
     disk_->Used(next.prefix_scope(), next.tokens().first(of));
   }
   next.GoOnFrom(std::move(state), use);
-  return true;
 }
 
 // What waits to be written is in memory besides, mostly: it goes first.
@@ -70,27 +76,29 @@ bool Prefixes::GiveWay(const cache::KeptState* spared) {
   return (disk_ != nullptr && disk_->DropWaiting()) || cache_.DropLeast(spared);
 }
 
-cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known,
-                                            bool* slower) {
+cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known) {
   if (disk_ == nullptr) return {};
   cache::DiskPrefixes::Match found = disk_->Find(next.prefix_scope(), next.tokens(), known);
-  if (!found.state) return {};
+  if (!found.state) return found;
   const double reading = prompt_seconds_(found.usable - known);
-  if (reading <= 0 || disk_->Seconds(found) <= reading) return found;
-  *slower = true;
-  return {};
+  if (reading > 0 && disk_->Seconds(found) > reading)
+    return {.outcome = cache::DiskOutcome::kSlower};
+  return found;
 }
 
-bool Prefixes::Restore(ActiveRequest& next, const cache::DiskPrefixes::Match& found,
-                       cache::PrefixTree::Match match) {
-  auto state = disk_->Restore(found, next.prefix_scope(), next.tokens(), pool_);
-  if (!state.ok()) return false;
-  match.usable = found.usable;
-  match.common = std::max(match.common, found.usable);
-  cache::PrefixUse use;
-  cache_.CountRestored(match, next.tokens(), &use);
-  next.GoOnFrom(std::move(*state), use);
-  return true;
+std::optional<cache::Sequence> Prefixes::Restore(const ActiveRequest& next,
+                                                 cache::DiskPrefixes::Match* found,
+                                                 cache::PrefixTree::Match match,
+                                                 cache::PrefixUse* use) {
+  auto state = disk_->Restore(*found, next.prefix_scope(), next.tokens(), pool_);
+  if (!state.ok()) {
+    found->outcome = cache::DiskPrefixes::OutcomeOf(state.error());
+    return std::nullopt;
+  }
+  match.usable = found->usable;
+  match.common = std::max(match.common, found->usable);
+  cache_.CountRestored(match, next.tokens(), use);
+  return std::move(*state);
 }
 
 // For others that begin like it, while it runs.

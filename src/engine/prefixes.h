@@ -81,10 +81,15 @@ class Prefixes {
   void Keep(const ActiveRequest& request, bool with_windows);
   void Write(const ActiveRequest& request);
   bool GiveWay(const cache::KeptState* spared);
-  // A state that is worth being read, if there is one. *slower: reading its tokens is faster.
-  cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known, bool* slower);
-  bool Restore(ActiveRequest& next, const cache::DiskPrefixes::Match& found,
-               cache::PrefixTree::Match match);
+  // A state that is worth being read, if there is one.
+  cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known);
+  // From what was found on disk or, where that is nothing or fails, from the match in memory.
+  void GoOn(ActiveRequest& next, cache::DiskPrefixes::Match found, cache::PrefixTree::Match match,
+            bool whole);
+  // Absent: it cannot be read, as found->outcome says then.
+  std::optional<cache::Sequence> Restore(const ActiveRequest& next,
+                                         cache::DiskPrefixes::Match* found,
+                                         cache::PrefixTree::Match match, cache::PrefixUse* use);
 
   const PrefixRules rules_;
   std::shared_ptr<cache::Pool> pool_;

@@ -181,11 +181,17 @@ void Metrics::Disk(const cache::DiskFigures& disk, std::string* out) const {
       {"disk_cache_written_bytes_total", static_cast<double>(disk.written.bytes)},
       {"disk_cache_skipped_states_total", static_cast<double>(disk.written.skipped)},
       {"disk_cache_failed_states_total", static_cast<double>(disk.written.failed)},
-      {"disk_cache_broken_segments_total", static_cast<double>(disk.broken)}};
+      {"disk_cache_broken_segments_total", static_cast<double>(disk.broken)},
+      {"disk_cache_failed_reads_total", static_cast<double>(disk.failed)}};
   for (const auto& [name, value] : counters) {
     Type("counter", name, out);
     Value(name, value, out);
   }
+  Type("counter", "disk_cache_lookups_total", out);
+  for (std::size_t i = 1; i < cache::kDiskOutcomes; ++i)  // but kNotAsked
+    Value(
+        "disk_cache_lookups_total", static_cast<double>(disk.outcomes[i]), out,
+        fmt::format(",outcome=\"{}\"", cache::DiskOutcomeName(static_cast<cache::DiskOutcome>(i))));
 }
 
 void Metrics::Drafts(const engine::DraftCounts& drafts, std::string* out) const {

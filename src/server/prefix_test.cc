@@ -112,6 +112,14 @@ TEST(Prefixes, AConversationGoesOnBehindARestart) {
       metrics.find("disk_cache_restored_states_total{model_name=\"embedded\",engine=\"0\"} 1\n"),
       std::string::npos)
       << metrics;
+  const auto outcome = [&](const std::string& name, int count) {
+    return metrics.find(
+               fmt::format("disk_cache_lookups_total{{model_name=\"embedded\",engine=\"0\","
+                           "outcome=\"{}\"}} {}\n",
+                           name, count)) != std::string::npos;
+  };
+  EXPECT_TRUE(outcome("restored", 1)) << metrics;
+  EXPECT_TRUE(outcome("nothing", 0)) << metrics;
 }
 
 // Nothing is made, and no weight read for its digest.

@@ -7,7 +7,10 @@ namespace hadal::server {
 std::string PrefixLine(const cache::PrefixUse& use) {
   if (!use.asked) return {};
   return fmt::format(" known={} miss={}{}", use.known, cache::PrefixMissName(use.miss),
-                     use.from_disk > 0 ? fmt::format(" from_disk={}", use.from_disk) : "");
+                     use.from_disk > 0 ? fmt::format(" from_disk={}", use.from_disk) : "") +
+         (use.disk == cache::DiskOutcome::kNotAsked
+              ? ""
+              : fmt::format(" disk={}", cache::DiskOutcomeName(use.disk)));
 }
 
 std::optional<std::string> PrefixWatch::Saw(const cache::PrefixUse& use) {
