@@ -31,17 +31,7 @@ class DiskPrefixesTest : public ::testing::Test {
     EXPECT_LT(found.usable, text.size());
     const auto sequence = disk.Restore(found, scope, text, pool_);
     if (!sequence.ok()) return 0;
-    EXPECT_EQ(sequence->tokens(), found.usable);
-    Tokens source(text.begin(), text.end());  // of the state, which may go on otherwise
-    source.resize(found.state->done.tokens / arch::kPageTokens * arch::kPageTokens);
-    source.insert(source.end(), found.state->behind.begin(), found.state->behind.end());
-    const Sequence want = StateOf(pool_, source);
-    const std::size_t page_bytes = Layout().page_bytes;
-    for (std::size_t p = 0; p < arch::PagesOf(found.usable); ++p)
-      EXPECT_EQ(std::memcmp(sequence->state().pages[p], want.state().pages[p], page_bytes), 0) << p;
-    EXPECT_EQ(std::memcmp(sequence->state().fixed.data(), want.state().fixed.data(),
-                          want.state().fixed.size()),
-              0);
+    EXPECT_TRUE(IsAsStored(found, text, *sequence));
     return found.usable;
   }
   std::vector<fs::path> Files() const {

@@ -48,6 +48,23 @@ inline Sequence StateOf(const std::shared_ptr<Pool>& pool, TokenSpan text) {
   return sequence;
 }
 
+// Whether what was restored for the text has the bytes that were put there: those of the state's
+// own text, which may go on otherwise.
+inline bool IsAsStored(const DiskPrefixes::Match& found, TokenSpan text, const Sequence& restored) {
+  const Segment& state = *found.state;
+  Tokens source(text.begin(), text.end());
+  source.resize(state.done.tokens / arch::kPageTokens * arch::kPageTokens);
+  source.insert(source.end(), state.behind.begin(), state.behind.end());
+  const Sequence want = StateOf(std::make_shared<Pool>(restored.pool().layout()), source);
+  const std::size_t page_bytes = restored.pool().layout().page_bytes;
+  for (std::size_t p = 0; p < arch::PagesOf(found.usable); ++p)
+    if (std::memcmp(restored.state().pages[p], want.state().pages[p], page_bytes) != 0)
+      return false;
+  return restored.tokens() == found.usable &&
+         std::memcmp(restored.state().fixed.data(), want.state().fixed.data(),
+                     want.state().fixed.size()) == 0;
+}
+
 // A folder, read and written directly.
 class StoredTexts {
  public:
