@@ -21,7 +21,8 @@ std::vector<std::int32_t> TokensOf(std::string_view note) {
 
 // The file may be as good as ever: descriptors, memory or the disk were not to be had.
 bool IsPassing(const Error& error) {
-  return error.code == Code::kIo || error.code == Code::kExhausted;
+  return error.code == Code::kIo || error.code == Code::kExhausted ||
+         error.code == Code::kCancelled;
 }
 
 // An entry of the MTP block is made of the token behind its own too. In a ring it goes with the
@@ -153,7 +154,7 @@ double DiskPrefixes::Seconds(const Match& match) const {
 }
 
 Status DiskPrefixes::ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text,
-                               Sequence* sequence) {
+                               Sequence* sequence) const {
   HADAL_TRY(StateFileReader reader,
             StateFileReader::Open(store_.PathOf(name), name.low, layout_, false));
   const std::uint64_t begin = TextChain::Begin(end), first = begin * arch::kPageTokens;
@@ -171,7 +172,7 @@ Status DiskPrefixes::ReadPages(const io::Digest& name, std::uint64_t end, TokenS
   return Unit{};
 }
 
-Status DiskPrefixes::ReadState(const Match& match, TokenSpan text, Sequence* sequence) {
+Status DiskPrefixes::ReadState(const Match& match, TokenSpan text, Sequence* sequence) const {
   const Segment& wanted = *match.state;
   HADAL_TRY(StateFileReader reader,
             StateFileReader::Open(store_.PathOf(wanted.name), wanted.name.low, layout_, false));
@@ -203,11 +204,14 @@ Status DiskPrefixes::ReadState(const Match& match, TokenSpan text, Sequence* seq
 }
 
 Result<Sequence> DiskPrefixes::ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
-                                       const std::shared_ptr<Pool>& pool, io::Digest* reading) {
+                                       const std::shared_ptr<Pool>& pool,
+                                       const std::atomic<bool>* cancel, io::Digest* reading) const {
   HADAL_TRY(Sequence sequence, Sequence::Create(pool));
   const std::uint64_t tokens = match.state->done.tokens;
   HADAL_TRY_STATUS(sequence.Reserve(tokens));
   for (const std::uint64_t end : TextChain::Ends(tokens / arch::kPageTokens)) {
+    if (cancel != nullptr && cancel->load(std::memory_order_relaxed))
+      return Fail(Code::kCancelled, "{}: stopped while a state was read", store_.folder());
     *reading = chain.AtPage(end);
     HADAL_TRY_STATUS(ReadPages(*reading, end, text, &sequence));
   }
@@ -234,25 +238,37 @@ void DiskPrefixes::Failed(const io::Digest& name, const Error& error) {
 
 Result<Sequence> DiskPrefixes::Restore(const Match& match, std::uint64_t scope, TokenSpan text,
                                        const std::shared_ptr<Pool>& pool) {
+  return Restored(Read(match, scope, text, pool, nullptr), match, scope, text);
+}
+
+DiskPrefixes::Reading DiskPrefixes::Read(const Match& match, std::uint64_t scope, TokenSpan text,
+                                         const std::shared_ptr<Pool>& pool,
+                                         const std::atomic<bool>* cancel) const {
   const Stopwatch clock;
   const TextChain chain(model_, scope, text);
-  io::Digest reading;
-  auto sequence = ReadAll(match, chain, text, pool, &reading);
-  if (!sequence.ok()) {
-    Failed(reading, sequence.error());
-    return sequence;
+  io::Digest segment;
+  auto sequence = ReadAll(match, chain, text, pool, cancel, &segment);
+  return {std::move(sequence), segment, clock.seconds()};
+}
+
+Result<Sequence> DiskPrefixes::Restored(Reading reading, const Match& match, std::uint64_t scope,
+                                        TokenSpan text) {
+  if (!reading.sequence.ok()) {
+    Failed(reading.segment, reading.sequence.error());
+    return std::move(reading.sequence);
   }
-  const double seconds = clock.seconds();
+  const double seconds = reading.seconds;
   rate_.Read(match.bytes, match.files, seconds);
   ++figures_.restored_states;
   figures_.restored_tokens += match.usable;
   figures_.restored_bytes += match.bytes;
   figures_.restore_seconds += seconds;
+  const TextChain chain(model_, scope, text);
   std::vector<io::Digest> used{match.state->name};
   for (const std::uint64_t end : TextChain::Ends(match.state->done.tokens / arch::kPageTokens))
     used.push_back(chain.AtPage(end));
   writer_.Touch(std::move(used));
-  return sequence;
+  return std::move(reading.sequence);
 }
 
 DiskFigures DiskPrefixes::figures() const {

@@ -4,9 +4,11 @@
 // What is read back is, bit for bit, what was kept: names cover the model's digest
 // (cache/model_digest.h), the scope and every token; a segment's own tokens are compared besides,
 // and its checksums. One that is broken is dropped from the index, with a line, and the text is
-// read as if it had not been there; one that cannot be read now stays. One thread, but for the writer's own.
+// read as if it had not been there; one that cannot be read now stays. One thread, but for the
+// writer's own and Read.
 #pragma once
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -67,6 +69,17 @@ class DiskPrefixes {
   // gone, and was dropped.
   Result<Sequence> Restore(const Match& match, std::uint64_t scope, TokenSpan text,
                            const std::shared_ptr<Pool>& pool);
+  // The same in two parts. Read: any thread, while this is used for anything else; kCancelled soon
+  // after *cancel. Restored counts it, and drops what is broken.
+  struct Reading {
+    Result<Sequence> sequence;
+    io::Digest segment = {};  // read last
+    double seconds = 0;
+  };
+  Reading Read(const Match& match, std::uint64_t scope, TokenSpan text,
+               const std::shared_ptr<Pool>& pool, const std::atomic<bool>* cancel) const;
+  Result<Sequence> Restored(Reading reading, const Match& match, std::uint64_t scope,
+                            TokenSpan text);
 
   // Whether a state would be written now.
   bool CanWrite() const { return !writer_.full(); }
@@ -90,10 +103,12 @@ class DiskPrefixes {
   void Consider(const Segment& state, std::uint64_t page, TokenSpan text, Match* best) const;
   Result<DiskOutcome> WhyNothing(const TextChain& chain);
   Result<bool> Measure(const TextChain& chain, Match* match);  // false: a part is gone meanwhile
-  Status ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text, Sequence* sequence);
-  Status ReadState(const Match& match, TokenSpan text, Sequence* sequence);
+  Status ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text,
+                   Sequence* sequence) const;
+  Status ReadState(const Match& match, TokenSpan text, Sequence* sequence) const;
   Result<Sequence> ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
-                           const std::shared_ptr<Pool>& pool, io::Digest* reading);
+                           const std::shared_ptr<Pool>& pool, const std::atomic<bool>* cancel,
+                           io::Digest* reading) const;
   void Passing(const Error& error);
   void Failed(const io::Digest& name, const Error& error);
 

@@ -229,6 +229,24 @@ TEST_F(DiskPrefixesTest, WhatCannotBeReadNowStays) {
   EXPECT_EQ(Restored(*disk, longer), text.size());
 }
 
+// Who is in a hurry, as a server that ends, waits for a segment at most; nothing is taken for
+// broken.
+TEST_F(DiskPrefixesTest, AReadThatIsCancelledTakesNothingAway) {
+  StoredTexts texts(path_);
+  const Tokens text(3000, 7);
+  ASSERT_TRUE(texts.Write(text).ok());
+  const auto disk = OpenPrefixes(path_);
+  const DiskPrefixes::Match found = disk->Find(0, Longer(text), 0);
+  const std::atomic<bool> cancel{true};
+  DiskPrefixes::Reading reading = disk->Read(found, 0, Longer(text), pool_, &cancel);
+  ASSERT_FALSE(reading.sequence.ok());
+  EXPECT_EQ(reading.sequence.error().code, Code::kCancelled);
+  EXPECT_FALSE(disk->Restored(std::move(reading), found, 0, Longer(text)).ok());
+  EXPECT_EQ(disk->figures().broken, 0u);
+  EXPECT_EQ(pool_->used_bytes(), 0u);
+  EXPECT_EQ(Restored(*disk, Longer(text)), text.size());
+}
+
 // A file that is whole, in another's place.
 TEST_F(DiskPrefixesTest, OneFileInAnothersPlaceIsFoundOut) {
   StoredTexts texts(path_);

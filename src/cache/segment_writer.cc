@@ -120,7 +120,7 @@ Status TouchSegments(SegmentStore& store, const io::Digest& model, std::uint64_t
     for (const Segment& state : states)
       if (state.done.tokens + 1 >= text.size()) names.push_back(state.name);
   }
-  return store.Touch(names);
+  return names.empty() ? Status(Unit{}) : store.Touch(names);
 }
 
 SegmentWriter::SegmentWriter(SegmentStore store, const io::Digest& model, std::string model_name,

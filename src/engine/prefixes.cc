@@ -26,14 +26,13 @@ Prefixes::Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
 // What the request shares with the state that it goes on from is in the pool already. That state is
 // the last to give way, and gives way to the request itself. With a state from disk it shares
 // nothing.
-bool Prefixes::Admit(ActiveRequest& next) {
+bool Prefixes::Admit(ActiveRequest& next, bool others_run) {
+  if (reading_ && reading_->request() != next.id()) reading_.reset();  // who waited comes later
+  if (reading_) return AdmitRead(next, others_run);
   const bool asks = rules_.on && !next.sequence();
   cache::PrefixTree::Match match =
       asks ? cache_.Find(next.prefix_scope(), next.tokens()) : cache::PrefixTree::Match();
   bool whole = false;
-  const auto fits = [&](std::uint64_t held) {
-    return next.promised_bytes() - std::min(held, next.promised_bytes()) <= free_bytes_();
-  };
   // What could not be admitted anyway costs nobody his prefix.
   const std::uint64_t wanted =
       next.promised_bytes() - std::min(next.state_bytes(), next.promised_bytes());
@@ -42,33 +41,65 @@ bool Prefixes::Admit(ActiveRequest& next) {
       asks ? OnDisk(next, match.usable) : cache::DiskPrefixes::Match();
   const cache::KeptState* spared = found.state ? nullptr : match.state;
   const std::uint64_t there = next.state_bytes() + (found.state ? 0 : cache_.SharedBytes(match));
-  while (!whole && !fits(there)) {
+  while (!whole && !Fits(next, there)) {
     if (GiveWay(spared)) continue;
-    whole = spared != nullptr && fits(spared->state.own_bytes());
+    whole = spared != nullptr && Fits(next, spared->state.own_bytes());
     if (!whole) return false;
   }
-  if (asks) GoOn(next, std::move(found), match, whole);
+  if (found.state) {
+    reading_ = std::make_unique<DiskRead>(next, disk_, std::move(found), pool_);
+    return AdmitRead(next, others_run);
+  }
+  if (asks) GoOn(next, match, whole, found.outcome);
   return true;
 }
 
-void Prefixes::GoOn(ActiveRequest& next, cache::DiskPrefixes::Match found,
-                    cache::PrefixTree::Match match, bool whole) {
-  cache::PrefixUse use;
-  std::optional<cache::Sequence> state;
-  if (found.state) {
-    match = cache_.Find(next.prefix_scope(), next.tokens());  // others may have given way
-    state = Restore(next, &found, match, &use);
+bool Prefixes::Fits(const ActiveRequest& next, std::uint64_t held) const {
+  return next.promised_bytes() - std::min(held, next.promised_bytes()) <= free_bytes_();
+}
+
+// Nobody waits for the disk but the request, and those behind it in the queue. Its state is in the
+// pool, as somebody else's until the request has it.
+bool Prefixes::AdmitRead(ActiveRequest& next, bool others_run) {
+  if (others_run && !reading_->done()) return false;
+  reading_->Finish();
+  const std::uint64_t held = reading_->state() ? reading_->state()->bytes() : 0;
+  while (!Fits(next, held))
+    if (!GiveWay(nullptr)) return false;
+  const std::unique_ptr<DiskRead> read = std::move(reading_);
+  cache::PrefixTree::Match match = cache_.Find(next.prefix_scope(), next.tokens());
+  if (!read->state()) {
+    GoOn(next, match, false, read->match().outcome);
+    return true;
   }
-  const bool from_memory = !state;
-  if (from_memory) state = cache_.Take(match, next.tokens(), whole, &use);
-  use.disk = found.outcome;
-  if (disk_ != nullptr) disk_->Count(found.outcome);
-  if (from_memory && disk_ != nullptr && use.cached > 0) {
+  match.usable = read->match().usable;
+  match.common = std::max(match.common, match.usable);
+  cache::PrefixUse use;
+  cache_.CountRestored(match, next.tokens(), &use);
+  use.disk = read->match().outcome;
+  disk_->Count(use.disk);
+  next.GoOnFrom(std::move(read->state()), use);
+  return true;
+}
+
+void Prefixes::GoOn(ActiveRequest& next, const cache::PrefixTree::Match& match, bool whole,
+                    cache::DiskOutcome outcome) {
+  cache::PrefixUse use;
+  auto state = cache_.Take(match, next.tokens(), whole, &use);
+  use.disk = outcome;
+  if (disk_ != nullptr) disk_->Count(outcome);
+  if (disk_ != nullptr && use.cached > 0) {
     // Where it went back for the MTP block, the state was of a token more.
     const std::uint64_t of = std::min<std::uint64_t>(use.cached + 1, next.tokens().size());
     disk_->Used(next.prefix_scope(), next.tokens().first(of));
   }
   next.GoOnFrom(std::move(state), use);
+}
+
+// A state that is being read, for one that does not run yet, goes last: it is read again.
+bool Prefixes::GiveWay() {
+  if (GiveWay(nullptr)) return true;
+  return std::exchange(reading_, nullptr) != nullptr;
 }
 
 // What waits to be written is in memory besides, mostly: it goes first.
@@ -84,21 +115,6 @@ cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint
   if (reading > 0 && disk_->Seconds(found) > reading)
     return {.outcome = cache::DiskOutcome::kSlower};
   return found;
-}
-
-std::optional<cache::Sequence> Prefixes::Restore(const ActiveRequest& next,
-                                                 cache::DiskPrefixes::Match* found,
-                                                 cache::PrefixTree::Match match,
-                                                 cache::PrefixUse* use) {
-  auto state = disk_->Restore(*found, next.prefix_scope(), next.tokens(), pool_);
-  if (!state.ok()) {
-    found->outcome = cache::DiskPrefixes::OutcomeOf(state.error());
-    return std::nullopt;
-  }
-  match.usable = found->usable;
-  match.common = std::max(match.common, found->usable);
-  cache_.CountRestored(match, next.tokens(), use);
-  return std::move(*state);
 }
 
 // For others that begin like it, while it runs.

@@ -19,7 +19,8 @@
 // nearer one less is read again. A request goes on from disk where a longer state lies there than
 // in memory, and reading it takes less time than reading the tokens between would: by the bytes a
 // second of those read before, and the rows a second of the passes so far; as long as no pass has
-// been measured, always.
+// been measured, always. A thread reads it; while others run they go on, and the request waits in
+// its place in the queue.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -30,6 +31,7 @@
 #include "cache/disk_prefixes.h"
 #include "cache/prefix_cache.h"
 #include "engine/active_request.h"
+#include "engine/disk_read.h"
 
 namespace hadal::engine {
 
@@ -57,8 +59,13 @@ class Prefixes {
            std::function<double(std::size_t tokens)> prompt_seconds = {});
 
   // Whether there is room for what the request was promised, with the state that it goes on from;
-  // what is kept gives way. True: it has that state now.
-  bool Admit(ActiveRequest& next);
+  // what is kept gives way. True: it has that state now. False also while one is read from disk:
+  // ask again, with the same request. Where no others run it is waited for.
+  bool Admit(ActiveRequest& next, bool others_run);
+  // A request that waited has gone.
+  void Forget(RequestId id) noexcept {
+    if (reading_ && reading_->request() == id) reading_.reset();
+  }
   // It has its memory now.
   void Admitted(const ActiveRequest& request);
   // Rows of the request's next pass until a state of it is to be kept.
@@ -68,9 +75,12 @@ class Prefixes {
   void Advanced(const ActiveRequest& request);
   void Ended(const ActiveRequest& request);
   // Memory that a request was promised is not there. False: nothing more can give way.
-  bool GiveWay() { return GiveWay(nullptr); }
+  bool GiveWay();
 
-  void Clear() noexcept { cache_.Clear(); }
+  void Clear() noexcept {
+    reading_.reset();
+    cache_.Clear();
+  }
 
   cache::PrefixFigures figures() const { return cache_.figures(); }
   std::optional<cache::DiskFigures> disk_figures() const;
@@ -83,13 +93,12 @@ class Prefixes {
   bool GiveWay(const cache::KeptState* spared);
   // A state that is worth being read, if there is one.
   cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known);
-  // From what was found on disk or, where that is nothing or fails, from the match in memory.
-  void GoOn(ActiveRequest& next, cache::DiskPrefixes::Match found, cache::PrefixTree::Match match,
-            bool whole);
-  // Absent: it cannot be read, as found->outcome says then.
-  std::optional<cache::Sequence> Restore(const ActiveRequest& next,
-                                         cache::DiskPrefixes::Match* found,
-                                         cache::PrefixTree::Match match, cache::PrefixUse* use);
+  // Whether what the request was promised is free, but for what is held for it.
+  bool Fits(const ActiveRequest& next, std::uint64_t held) const;
+  bool AdmitRead(ActiveRequest& next, bool others_run);
+  // From the match in memory; outcome: of the disk.
+  void GoOn(ActiveRequest& next, const cache::PrefixTree::Match& match, bool whole,
+            cache::DiskOutcome outcome);
 
   const PrefixRules rules_;
   std::shared_ptr<cache::Pool> pool_;
@@ -97,6 +106,7 @@ class Prefixes {
   cache::PrefixCache cache_;
   std::shared_ptr<cache::DiskPrefixes> disk_;
   std::function<double(std::size_t tokens)> prompt_seconds_;
+  std::unique_ptr<DiskRead> reading_;  // for the request that is to be admitted next
 };
 
 }  // namespace hadal::engine

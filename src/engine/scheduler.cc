@@ -118,6 +118,7 @@ void Scheduler::TakeInbox() {
     if (const auto found = std::ranges::find_if(waiting_, is); found != waiting_.end()) {
       const Active request = std::move(*found);
       waiting_.erase(found);
+      prefixes_.Forget(id);
       request->End(FinishReason::kCancelled);
       request->Tell();
     }
@@ -144,7 +145,8 @@ void Scheduler::Enqueue(Active request) {
 
 bool Scheduler::Admit(std::size_t waiting) {
   ActiveRequest& next = *waiting_[waiting];
-  if (next.promised_bytes() > options_.state_bytes - promised_ || !prefixes_.Admit(next))
+  if (next.promised_bytes() > options_.state_bytes - promised_ ||
+      !prefixes_.Admit(next, !running_.empty()))
     return false;
   promised_ += next.promised_bytes();
   running_.push_back(std::move(waiting_[waiting]));
