@@ -221,9 +221,11 @@ Result<Sequence> DiskPrefixes::ReadAll(const Match& match, const TextChain& chai
   return sequence;
 }
 
-// One line: whoever has no descriptors left need not read it for every text.
+// One line: whoever has no descriptors left need not read it for every text. None where memory of
+// the pool is wanted by others, which is how it is meant.
 void DiskPrefixes::Passing(const Error& error) {
-  if (figures_.failed++ == 0 && options_.on_note)
+  ++figures_.failed;
+  if (error.code == Code::kIo && !std::exchange(said_, true) && options_.on_note)
     options_.on_note(error.what + "; it stays, and its text is read again");
 }
 

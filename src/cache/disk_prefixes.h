@@ -118,6 +118,7 @@ class DiskPrefixes {
   const DiskOptions options_;
   ReadingRate rate_;
   DiskFigures figures_;
+  bool said_ = false;  // that something cannot be read now
   SegmentWriter writer_;
 };
 
