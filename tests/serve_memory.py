@@ -62,6 +62,40 @@ def ask(port, path, body):
     return response.status
 
 
+def stays_within_its_plan():
+    """What a server keeps for clients is bounded, and in the plan that --ram was compared with."""
+    server = subprocess.Popen(
+        [PROGRAM, "serve", "-m", MODEL, "--port", "0", "--ctx", "32K", "--threads", "2",
+         "--parallel", "4", "--ram", "160MB"],
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        port = int(re.search(r":(\d+)/?$", server.stdout.readline().strip())[1])
+        chat = {"messages": [{"role": "user", "content": "Tell me of a fox."}], "seed": 1}
+        large = {**chat, "n": 4, "max_tokens": 6000, "logprobs": True, "top_logprobs": 20,
+                 "ignore_eos": True}
+        assert ask(port, "/v1/chat/completions", large) == 400
+        assert ask(port, "/v1/chat/completions", {**large, "n": 1, "max_tokens": 300}) == "ok"
+        for number in range(150):
+            text = {"type": "string", "pattern": f"^[a-z]{{1,{number + 1}}}$"}
+            schema = {"type": "object", "required": ["a"], "additionalProperties": False,
+                      "properties": {"a": text}}
+            body = {**chat, "max_tokens": 20, "temperature": 2, "response_format": {
+                "type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
+            assert ask(port, "/v1/chat/completions", body) == "ok"
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+        connection.request("GET", "/hadal/status")
+        memory = json.loads(connection.getresponse().read())["memory"]
+        connection.close()
+        time.sleep(2)  # what is free is given back
+        held = memory_bytes(server.pid, "RssAnon")
+        planned = memory["planned_bytes"] - memory["weights"]["bytes"]
+        print(f"of {planned / 1e6:.1f} MB planned beside the weights {held / 1e6:.1f} MB are held")
+        assert held <= planned, (held, planned)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(timeout=SECONDS)
+
+
 class Clients:
     """Ask without end, until told to stop."""
 
@@ -123,6 +157,7 @@ def main():
         server.send_signal(signal.SIGTERM)
         code = server.wait(timeout=SECONDS)
     assert code == 0, code
+    stays_within_its_plan()
     return 0
 
 

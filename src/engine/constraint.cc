@@ -9,8 +9,11 @@ namespace hadal::engine {
 Language::Language(grammar::Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary)
     : grammar_(std::move(grammar)),
       vocabulary_(std::move(vocabulary)),
+      grammar_bytes_(sizeof(Language) + grammar_.bytes()),
       matcher_(grammar_),
-      masks_(matcher_, vocabulary_->trie()) {}
+      masks_(matcher_, vocabulary_->trie()) {
+  Learnt();
+}
 
 LanguageText::LanguageText(std::shared_ptr<Language> language)
     : language_(std::move(language)), walker_([&]() -> grammar::Walker {
@@ -22,6 +25,7 @@ bool LanguageText::Next(std::vector<std::uint64_t>* allowed) {
   const std::lock_guard lock(language_->mutex_);
   const std::span<const std::uint64_t> mask = language_->masks_.At(walker_.place());
   allowed->assign(mask.begin(), mask.end());
+  language_->Learnt();
   return walker_.may_end();
 }
 

@@ -12,6 +12,7 @@
 // Which tokens are possible depends on the text alone, not on what a language has been asked
 // before, so texts stay deterministic.
 #pragma once
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -37,11 +38,18 @@ class Language {
   Language(grammar::Grammar grammar, std::shared_ptr<const Vocabulary> vocabulary);
 
   const Vocabulary& vocabulary() const { return *vocabulary_; }
+  // Of the grammar and of what has been learnt about it, about; without the vocabulary. Any thread,
+  // without waiting for one that learns.
+  std::size_t bytes() const { return grammar_bytes_ + learnt_bytes_; }
 
  private:
   friend class LanguageText;
+  void Learnt() { learnt_bytes_ = matcher_.bytes() + masks_.bytes(); }  // mutex_ is held
+
   const grammar::Grammar grammar_;
   const std::shared_ptr<const Vocabulary> vocabulary_;
+  const std::size_t grammar_bytes_;
+  std::atomic<std::size_t> learnt_bytes_{0};
   std::mutex mutex_;  // of what follows
   grammar::Matcher matcher_;
   grammar::Masks masks_;

@@ -73,7 +73,7 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
   f.taken = resident - std::min(resident, f.dense);
   // One fixed block more: of the scheduler, for a pass that is dropped (engine/scheduler.cc).
   f.program = layout.fixed_bytes + kReserveBytes + query.threads * kPerThreadBytes +
-              query.sequences * query.tokens * kPerTokenBytes +
+              query.sequences * query.tokens * kPerTokenBytes + query.beside_bytes +
               blocks * std::min(kPerBlockBytes, layout.page_bytes / 64 + 64);
   return f;
 }

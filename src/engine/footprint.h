@@ -36,6 +36,7 @@ struct FootprintQuery {
   std::uint64_t tokens = 0, sequences = 1;
   std::size_t chunk_tokens = 256, threads = 1;
   std::uint64_t prefix_bytes = 0;
+  std::uint64_t beside_bytes = 0;  // what the program keeps besides: a server's answers, say
 };
 Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
                         const FootprintQuery& query);

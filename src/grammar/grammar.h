@@ -35,6 +35,13 @@ struct Grammar {
   // The rule, if there is one, that reads a character of a JSON string: any plain one
   // (grammar/token_trie.h), or an escaped one. Tokens of plain characters are many.
   std::optional<std::uint32_t> character;
+
+  std::size_t bytes() const {
+    std::size_t bytes = states.capacity() * sizeof(State) + rules.capacity() * sizeof(rules[0]);
+    for (const State& state : states)
+      bytes += state.edges.capacity() * sizeof(Edge) + state.calls.capacity() * sizeof(Call);
+    return bytes;
+  }
 };
 
 }  // namespace hadal::grammar

@@ -21,6 +21,7 @@ class Masks {
 
   // As Matcher::Allowed; good until the next call.
   std::span<const std::uint64_t> At(Place place);
+  std::size_t bytes() const;  // of what is kept, about
 
  private:
   Matcher& matcher_;

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kKeptPerPlace = 20;      // positions and stacks, on average
 constexpr std::size_t kPositionsPerPlace = 8;  // what a place costs besides its own
+// A node of a map, with what an allocator rounds up.
+constexpr std::size_t kNodeBytes = 96;
 
 }  // namespace
 
@@ -42,6 +44,10 @@ Matcher::Stack Matcher::Push(Stack below, std::uint32_t state) {
 
 void Matcher::Trim() {
   if (places_.size() > max_places_ || kept_ > kKeptPerPlace * max_places_) Forget();
+}
+
+std::size_t Matcher::bytes() const {
+  return places_.capacity() * sizeof(Known) + places_.size() * kNodeBytes + kept_ * kNodeBytes;
 }
 
 Place Matcher::Start() { return Enter({{0, grammar_.rules[0]}}); }

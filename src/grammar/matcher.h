@@ -52,6 +52,7 @@ class Matcher {
 
   void Trim();  // forgets, if there are more than max_places
   std::size_t places() const { return places_.size(); }
+  std::size_t bytes() const;  // of what is kept, about
   std::uint64_t forgets() const { return forgets_; }
 
  private:

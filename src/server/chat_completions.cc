@@ -85,6 +85,7 @@ ApiResult<Prepared> PrepareChat(Api& api, const Json& json, const ExchangePtr& e
   HADAL_TRY_STATUS(body.status());
   HADAL_TRY_STATUS(CheckUnknown(api, body));
   HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request)));
+  generation.streams = stream;
   if (options.token_ids) options.prompt_tokens = generation.runs[0].engine.tokens;
   Prepared prepared{.generation = std::move(generation), .sink = {}};
   prepared.sink = stream ? MakeChatStream(api.model, std::move(options), exchange)

@@ -267,7 +267,9 @@ ApiResult<Prepared> PrepareCompletion(Api& api, const Json& json, const Exchange
   HADAL_TRY_STATUS(body.status());
   HADAL_TRY_STATUS(CheckUnknown(api, body));
 
-  Generation generation{.api = "completions", .keep_tokens = options.logprobs || options.token_ids};
+  Generation generation{.api = "completions",
+                        .keep_tokens = options.logprobs || options.token_ids,
+                        .streams = options.stream};
   for (const CompletionPrompt& prompt : prompts) {
     RunRequest run;
     run.engine.tokens = prompt.tokens;

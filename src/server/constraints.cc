@@ -1,5 +1,7 @@
 #include "server/constraints.h"
 
+#include <iterator>
+
 #include "chat/call_grammar.h"
 #include "grammar/json_schema.h"
 
@@ -24,10 +26,34 @@ LanguagePtr Languages::Find(const std::string& key) {
 }
 
 LanguagePtr Languages::Keep(const std::string& key, grammar::Grammar grammar) {
+  LanguagePtr language;
+  {
+    const std::lock_guard lock(mutex_);
+    language = std::make_shared<engine::Language>(std::move(grammar), Tokens());
+    kept_.emplace_front(key, language);
+  }
+  Forget();
+  return language;
+}
+
+std::size_t Languages::SumBytes() const {
+  std::size_t bytes = 0;
+  for (const auto& [key, language] : kept_)
+    bytes += sizeof kept_.front() + key.size() + language->bytes();
+  return bytes;
+}
+
+void Languages::Forget() {
+  std::list<std::pair<std::string, LanguagePtr>> forgotten;  // dropped without the lock
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return;  // somebody adds, who forgets himself, or looks: the next time is soon
+  while (!kept_.empty() && SumBytes() > max_bytes_)
+    forgotten.splice(forgotten.begin(), kept_, std::prev(kept_.end()));
+}
+
+std::size_t Languages::bytes() const {
   const std::lock_guard lock(mutex_);
-  kept_.emplace_front(key, std::make_shared<engine::Language>(std::move(grammar), Tokens()));
-  if (kept_.size() > kKept) kept_.pop_back();
-  return kept_.front().second;
+  return SumBytes();
 }
 
 ApiResult<LanguagePtr> Languages::OfSchema(const Json& schema, const std::string& param) {

@@ -1,5 +1,6 @@
 // Languages that answers must obey, made of what clients send, and kept: a schema that comes again
-// is not compiled again. Any thread.
+// is not compiled again. What is kept takes so many bytes at most; what was used longest ago is
+// forgotten (requests that are under way hold theirs until they end). Any thread.
 #pragma once
 #include <cstddef>
 #include <list>
@@ -21,7 +22,9 @@ using LanguagePtr = std::shared_ptr<engine::Language>;
 
 class Languages {
  public:
-  explicit Languages(const ServedModel& model) : model_(model) {}
+  static constexpr std::size_t kDefaultBytes = std::size_t{32} << 20;
+  explicit Languages(const ServedModel& model, std::size_t max_bytes = kDefaultBytes)
+      : model_(model), max_bytes_(max_bytes) {}
 
   // JSON that the schema accepts. 400 names the keyword; `param` is the field that held it.
   ApiResult<LanguagePtr> OfSchema(const Json& schema, const std::string& param);
@@ -31,15 +34,20 @@ class Languages {
   ApiResult<LanguagePtr> OfCalls(const std::vector<Json>& tools, const std::string& only,
                                  bool parallel);
 
+  // What is too much: languages grow while they are used. Waits for nobody.
+  void Forget();
+  std::size_t bytes() const;  // of what is kept, but for the vocabulary
+
  private:
-  static constexpr std::size_t kKept = 32;
   using Made = Result<grammar::Grammar>;
   std::shared_ptr<const engine::Vocabulary> Tokens();
   LanguagePtr Find(const std::string& key);
   LanguagePtr Keep(const std::string& key, grammar::Grammar grammar);
+  std::size_t SumBytes() const;  // mutex_ is held
 
   const ServedModel& model_;
-  std::mutex mutex_;
+  const std::size_t max_bytes_;
+  mutable std::mutex mutex_;
   std::shared_ptr<const engine::Vocabulary> tokens_;     // made when it is first asked for
   std::list<std::pair<std::string, LanguagePtr>> kept_;  // the last used first
 };

@@ -50,14 +50,15 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
   engine->threads_ = std::make_unique<Threads>(options.threads);
   const arch::KvLayout layout(files.model.config, arch::Numerics::Stored());
   HADAL_TRY(engine::MemoryPlan plan,
-            engine::PlanMemory(files.model, layout,
-                               {.tokens = served.context(),
-                                .sequences = options.parallel,
-                                .chunk_tokens = std::max(options.parallel, options.chunk_rows),
-                                .threads = engine->threads_->count(),
-                                .prefix_bytes = PrefixBytes(options, files.model.config, layout,
-                                                            served.context())},
-                               engine::kMostStreamedRows, options.ram_bytes));
+            engine::PlanMemory(
+                files.model, layout,
+                {.tokens = served.context(),
+                 .sequences = options.parallel,
+                 .chunk_tokens = std::max(options.parallel, options.chunk_rows),
+                 .threads = engine->threads_->count(),
+                 .prefix_bytes = PrefixBytes(options, files.model.config, layout, served.context()),
+                 .beside_bytes = options.beside_bytes},
+                engine::kMostStreamedRows, options.ram_bytes));
   HADAL_TRY(const std::shared_ptr<cache::DiskPrefixes> disk,
             engine::OpenDiskCache(files.model, served.id(), options.disk));
   engine->footprint_ = plan.footprint;

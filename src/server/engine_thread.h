@@ -37,6 +37,7 @@ struct EngineOptions {
   std::optional<std::uint64_t> prefix_bytes = {};
   engine::DiskCacheOptions disk = {};  // where they outlive the run
   bool full_windows = false;           // engine/prefixes.h
+  std::uint64_t beside_bytes = 0;      // of memory that the server keeps besides, for the plan
   engine::SpeculateOptions speculate = {};
 };
 

@@ -18,7 +18,8 @@ struct Generation {
   bool tools = false;        // functions are on offer
   bool one_call = false;     // an answer ends with its first call
   bool reasons = false;      // its texts begin inside the reasoning
-  bool keep_tokens = false;  // the answer holds them: logprobs, or ids, were asked for
+  bool keep_tokens = false;  // they are told: logprobs, or ids, were asked for
+  bool streams = false;      // told as they come: the answer does not hold them
   std::uint64_t scope = 0;   // of the client's key
   std::uint64_t owner = 0;   // of its calls (tool_memory.h)
 };

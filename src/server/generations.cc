@@ -5,7 +5,10 @@
 #include <utility>
 
 #include "base/exceptions.h"
+#include "base/free_memory.h"
 #include "base/log.h"
+#include "base/units.h"
+#include "server/answer_bytes.h"
 #include "server/ids.h"
 
 namespace hadal::server {
@@ -98,10 +101,29 @@ ApiStatus Generations::CheckRoom(const Generation& generation) const {
         fmt::format("this key has {} requests under way, the limit is {}", of_key, limits_.per_key);
     return busy;
   }
-  if (runs <= limits_.parallel + limits_.queue) return Unit{};
+  if (runs <= limits_.parallel + limits_.queue) return CheckAnswerBytes(generation);
   busy.message = fmt::format("{} requests run and wait, the limit is {} and {}; try again later",
                              runs - generation.runs.size(), limits_.parallel, limits_.queue);
   return busy;
+}
+
+ApiStatus Generations::CheckAnswerBytes(const Generation& generation) const {
+  const std::uint64_t wanted = AnswerBytes(generation);
+  if (wanted > limits_.answer_bytes)
+    return BadField("logprobs",
+                    "the answer may come to {}, all answers at once have {}; ask for fewer tokens, "
+                    "choices or alternatives, or for a stream",
+                    FormatBytes(wanted), FormatBytes(limits_.answer_bytes));
+  std::uint64_t all = wanted;
+  for (const auto& [id, active] : active_) all += active->answer_bytes;
+  if (wanted == 0 || all <= limits_.answer_bytes) return Unit{};
+  return ApiError{
+      .status = 429,
+      .message =
+          "the log-probabilities of others take the memory for answers; try "
+          "again later",
+      .code = "rate_limit_exceeded",
+      .retry_after_s = static_cast<int>(std::clamp(std::ceil(seconds_each_), 1.0, 60.0))};
 }
 
 void Generations::Begin(Generation generation, std::unique_ptr<AnswerSink> sink,
@@ -110,6 +132,7 @@ void Generations::Begin(Generation generation, std::unique_ptr<AnswerSink> sink,
   if (!room.ok()) return sink->Failed(room.error());
   const auto active = std::make_shared<Active>();
   active->id = NewId("");
+  active->answer_bytes = AnswerBytes(generation);
   active->generation = std::move(generation);
   active->sink = std::move(sink);
   active->exchange = std::move(exchange);
@@ -256,7 +279,7 @@ void Generations::OnToken(Active& active, Choice& choice, RunToken token) {
   }
   if (active.generation.keep_tokens && !token.ends) {
     delta.tokens.push_back({token.id, token.reasoning, std::move(token.logprobs)});
-    choice.answer.tokens.push_back(delta.tokens.back());
+    if (!active.generation.streams) choice.answer.tokens.push_back(delta.tokens.back());
   }
   Tell(active, std::move(delta));
 }
@@ -312,6 +335,7 @@ void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
 
 void Generations::Finish(Active& active) {
   active_.erase(active.id);  // the caller holds it
+  to_trim_ = true;
   EndedGeneration& ended = active.ended;
   ended.seconds = active.clock.seconds();
   ended.cancelled = active.gone;
@@ -366,6 +390,8 @@ void Generations::Tick() {
     active->sink->Alive();
     active->quiet = {};
   }
+  // The allocator holds what large answers were made in; nobody waits now.
+  if (active_.empty() && std::exchange(to_trim_, false)) ReturnFreeMemory();
 }
 
 ApiStatus Generations::CloseReasoning(const std::string& id) {

@@ -1,7 +1,8 @@
 // The generations that are under way: starts their runs, reads the engine's events, tells the
 // sinks.
 //
-// A generation is refused if too many wait (429). A client that does not take its answer has its
+// A generation is refused if too many wait, or if the answers might come to too much memory (429;
+// by itself: 400). A client that does not take its answer has its
 // runs paused, one that goes has them cancelled. Whatever throws, as what finds no memory does,
 // ends one generation with an error. Belongs to the loop's thread, but for Submit.
 #pragma once
@@ -31,6 +32,7 @@ struct GenerationLimits {
   std::size_t pause_bytes = std::size_t{256} << 10;  // that a client has not taken
   double keep_alive_seconds = 10;
   bool prefixes_by_key = false;  // a key's requests go on from states of its own requests alone
+  std::uint64_t answer_bytes = std::uint64_t{64} << 20;  // of all answers (answer_bytes.h)
 };
 
 // A generation that has ended, for metrics and logs.
@@ -87,6 +89,7 @@ class Generations {
     ExchangePtr exchange;
     std::vector<Choice> choices;
     std::size_t prompt_tokens = 0;
+    std::uint64_t answer_bytes = 0;
     Stopwatch clock, quiet;
     bool paused = false, gone = false;
     EndedGeneration ended;
@@ -95,6 +98,7 @@ class Generations {
 
   void Begin(Generation generation, std::unique_ptr<AnswerSink> sink, ExchangePtr exchange);
   ApiStatus CheckRoom(const Generation& generation) const;
+  ApiStatus CheckAnswerBytes(const Generation& generation) const;
   ApiStatus StartRuns(Active& active);
   void DropRuns(const Active& active);
   void TellFailed(Active& active, const Error& error) noexcept;
@@ -117,6 +121,7 @@ class Generations {
   std::function<void(const EndedGeneration&)> on_ended_;
   std::map<std::string, ActivePtr> active_;
   std::map<RunId, std::pair<Active*, std::size_t>> runs_;
+  bool to_trim_ = false;     // memory has been freed since it was given back last
   double seconds_each_ = 1;  // an average of how long a generation took
 };
 

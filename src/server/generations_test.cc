@@ -3,9 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
+#include "server/answer_bytes.h"
 #include "server/constraints.h"
 #include "server/fake_exchange_test.h"
 
@@ -59,9 +61,10 @@ class GenerationsTest : public ::testing::Test {
         &note);
     ASSERT_TRUE(engine.ok()) << engine.error().what;
     engine_ = std::move(*engine);
-    generations_.emplace(loop_, *engine_, *model_,
-                         GenerationLimits{.parallel = 2, .queue = 2, .pause_bytes = 10},
-                         [this](const EndedGeneration& ended) { ended_.push_back(ended); });
+    generations_.emplace(
+        loop_, *engine_, *model_,
+        GenerationLimits{.parallel = 2, .queue = 2, .pause_bytes = 10, .answer_bytes = 3'000'000},
+        [this](const EndedGeneration& ended) { ended_.push_back(ended); });
     thread_ = std::thread([this] { loop_.Run(); });
   }
   void TearDown() override {
@@ -70,15 +73,22 @@ class GenerationsTest : public ::testing::Test {
     engine_.reset();
   }
 
-  std::shared_ptr<FakeExchange> Submit(KeepingSink::Kept* kept, std::size_t max_tokens,
-                                       bool slow = false) {
-    auto exchange = std::make_shared<FakeExchange>(HttpRequest{});
-    exchange->slow = slow;
+  static Generation Plain(std::size_t max_tokens) {
     Generation generation{.api = "test"};
     generation.runs.emplace_back();
     generation.runs[0].engine.tokens = {0, 10, 11, 12};
     generation.runs[0].engine.sample = {.temperature = 1, .seed = 3};
     generation.runs[0].engine.stop = {.max_tokens = max_tokens, .ignore_eos = true};
+    return generation;
+  }
+  std::shared_ptr<FakeExchange> Submit(KeepingSink::Kept* kept, std::size_t max_tokens,
+                                       bool slow = false) {
+    return Submit(kept, Plain(max_tokens), slow);
+  }
+  std::shared_ptr<FakeExchange> Submit(KeepingSink::Kept* kept, Generation generation,
+                                       bool slow = false) {
+    auto exchange = std::make_shared<FakeExchange>(HttpRequest{});
+    exchange->slow = slow;
     generations_->Submit(std::move(generation), std::make_unique<KeepingSink>(kept, exchange),
                          exchange);
     return exchange;
@@ -156,6 +166,65 @@ TEST_F(GenerationsTest, MoreThanMayWaitIsRefused) {
   OnLoop([&] { generations_->CancelAll(); });
   ASSERT_TRUE(Soon([&] { return generations_->size() == 0; }));
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(kept[i].error->status, 503);
+}
+
+// 400 tokens with 4 alternatives may come to 2.1 MB, of 3 that all answers have.
+TEST_F(GenerationsTest, WhatAnswersMayComeToIsBounded) {
+  const auto with_logprobs = [](std::size_t top, bool streams) {
+    Generation generation = Plain(400);
+    generation.runs[0].engine.logprobs = top;
+    generation.keep_tokens = true;
+    generation.streams = streams;
+    return generation;
+  };
+  EXPECT_EQ(AnswerBytes(with_logprobs(4, false)), 400u * (256 + 5 * 1024));
+  EXPECT_EQ(AnswerBytes(with_logprobs(20, true)), 0u);
+  EXPECT_EQ(AnswerBytes(Plain(400)), 0u);
+  KeepingSink::Kept too_large, first, second, stream;
+  Submit(&too_large, with_logprobs(20, false));
+  Submit(&first, with_logprobs(4, false));
+  Submit(&second, with_logprobs(4, false));
+  Submit(&stream, with_logprobs(20, true));
+  ASSERT_TRUE(Soon([&] { return second.error.has_value() && stream.finished; }));
+  ASSERT_TRUE(too_large.error.has_value());
+  EXPECT_EQ(too_large.error->status, 400);
+  EXPECT_EQ(too_large.error->param, "logprobs");
+  EXPECT_EQ(second.error->status, 429);
+  EXPECT_GT(second.error->retry_after_s, 0);
+  ASSERT_TRUE(Soon([&] { return first.finished && generations_->size() == 0; }));
+  // The stream's answer, which has ended first or last, holds no tokens; the other's has all.
+  OnLoop([&] {
+    ASSERT_EQ(ended_.size(), 2u);
+    EXPECT_EQ(ended_[0].answers.at(0).tokens.size() + ended_[1].answers.at(0).tokens.size(), 400u);
+  });
+  KeepingSink::Kept again;
+  Submit(&again, with_logprobs(4, false));
+  EXPECT_TRUE(Soon([&] { return again.finished; }));  // there is room again
+}
+
+TEST_F(GenerationsTest, LanguagesAreKeptByTheirBytes) {
+  const auto learn = [](Languages& languages, int length) {
+    const Json schema = Json::MakeObject({{"type", "string"}, {"maxLength", length}});
+    auto made = languages.OfSchema(schema, "schema");
+    ASSERT_TRUE(made.ok()) << made.error().message;
+    const std::size_t before = (*made)->bytes();
+    std::vector<std::uint64_t> allowed;
+    engine::LanguageText(*made).Next(&allowed);
+    EXPECT_GT((*made)->bytes(), before);  // what is learnt counts
+  };
+  Languages one(*model_);
+  learn(one, 40);
+  const std::size_t most = 5 * one.bytes();
+  Languages languages(*model_, most);
+  std::size_t largest = 0;
+  for (int i = 0; i < 30; ++i) {
+    learn(languages, 40 + i);
+    largest = std::max(largest, languages.bytes());
+    languages.Forget();
+    EXPECT_LE(languages.bytes(), most) << i;
+  }
+  EXPECT_GT(largest, most);                   // some were too many
+  EXPECT_GT(languages.bytes(), one.bytes());  // and some are kept
 }
 
 TEST_F(GenerationsTest, WhatThrowsOnTheEnginesThreadEndsWhatRunsAndNoMore) {

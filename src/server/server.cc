@@ -10,6 +10,7 @@
 #include "server/completions.h"
 #include "server/front.h"
 #include "server/info_api.h"
+#include "server/kept_bytes.h"
 #include "server/messages.h"
 #include "server/metrics.h"
 #include "server/prefix_watch.h"
@@ -42,7 +43,8 @@ void AddAbsent(Routes* routes) {
 
 // Members in the order in which they may go: the engine's thread before the loop that it wakes.
 struct Server::Impl {
-  explicit Impl(ServerOptions given) : options(std::move(given)) {}
+  explicit Impl(ServerOptions given)
+      : options(std::move(given)), kept(ShareOfBudget(options.engine.ram_bytes)) {}
 
   Status Open();
   Routes MakeRoutes();
@@ -53,6 +55,7 @@ struct Server::Impl {
   void CheckStop(const std::atomic<bool>& stop);
 
   ServerOptions options;
+  const KeptBytes kept;
   std::vector<std::string> notes;
   Stopwatch uptime;
   Loop loop{kWorkers};
@@ -61,9 +64,9 @@ struct Server::Impl {
   std::optional<Generations> generations;
   SpeedHistory history;
   ApiKeys keys;
-  ToolMemory tool_memory;
+  ToolMemory tool_memory{kept.turns};
   PrefixWatch prefix_watch;
-  ResponseStore responses;
+  ResponseStore responses{kept.responses};
   std::optional<Metrics> metrics;
   std::optional<Languages> languages;
   std::optional<Api> api;
@@ -98,6 +101,8 @@ Status Server::Impl::Open() {
     if (!note.empty()) notes.push_back(std::exchange(note, {}));
   }
   options.limits.parallel = options.engine.parallel;
+  options.limits.answer_bytes = kept.answers;
+  options.engine.beside_bytes = kept.total();
   HADAL_TRY(engine, EngineThread::Start(
                         *model, options.engine,
                         [this] { loop.Post([this] { generations->TakeEvents(); }); }, &note));
@@ -107,7 +112,7 @@ Status Server::Impl::Open() {
   options.origin.loopback = listener->loopback();
   metrics.emplace(model->id(), options.vllm_metrics);
   options.api.thinking = options.thinking.value_or(!options.model.directory.empty());
-  languages.emplace(*model);
+  languages.emplace(*model, kept.languages);
   api.emplace(Api{.model = *model,
                   .generations = &*generations,
                   .keys = keys,
@@ -122,6 +127,7 @@ Status Server::Impl::Open() {
   loop.Every(std::chrono::seconds(1), [this] {
     history.Add(engine->figures());
     generations->Tick();
+    languages->Forget();
   });
   return Unit{};
 }
