@@ -78,6 +78,7 @@ TEST(Usage, EveryNumberIsChecked) {
                               {{"serve"}, "--threads"},
                               {{"serve"}, "--ram"},
                               {{"serve"}, "--chunk"},
+                              {{"serve"}, "--max-tokens"},
                               {{"serve"}, "--reasoning-budget", true},
                               {{"serve"}, "--cache-ram", true},
                               {{"serve"}, "--cache-disk"},

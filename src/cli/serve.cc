@@ -179,6 +179,11 @@ void AddAnswerFlags(Command serve, ServeOptions* options) {
                  "off with the embedded model)")
       .Check(OneOf({"on", "off"}));
   serve
+      .AddOption("--max-tokens", api.max_tokens,
+                 "tokens of an answer where a request does not say (default: what there is room "
+                 "for; 256 with the embedded model, whose stories seldom end)")
+      .Check(WholeNumber(1));
+  serve
       .AddOption("--reasoning-budget", api.reasoning_budget,
                  "tokens of reasoning where a request does not say (default: no limit)")
       .Check(WholeNumber());

@@ -27,6 +27,7 @@ namespace hadal::server {
 struct ApiOptions {
   bool thinking = true;                              // where a request does not say
   std::optional<std::size_t> reasoning_budget = {};  // likewise
+  std::optional<std::size_t> max_tokens = {};        // likewise; absent: what there is room for
   std::string budget_message = {};                   // put in front of </think> when it is forced
   bool strict = false;                               // unknown fields are refused
   bool reasoning_content = true, reasoning = false;  // the names under which reasoning is sent

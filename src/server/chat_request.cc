@@ -158,8 +158,10 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
                     Quote(request.tool_choice.name));
   RunRequest run;
   HADAL_TRY(run.engine.tokens, ChatTokens(api, &request));
+  const bool asked = request.max_tokens.has_value();
   HADAL_TRY(run.engine.stop.max_tokens, RoomFor(api.model, run.engine.tokens.size(),
-                                                request.max_tokens, request.clamp_max_tokens));
+                                                asked ? request.max_tokens : api.options.max_tokens,
+                                                !asked || request.clamp_max_tokens));
   const std::size_t max_tokens = *run.engine.stop.max_tokens;
   run.engine.sample = request.sampling.sample;
   run.engine.stop = request.sampling.stop;

@@ -112,6 +112,8 @@ Status Server::Impl::Open() {
   options.origin.loopback = listener->loopback();
   metrics.emplace(model->id(), options.vllm_metrics);
   options.api.thinking = options.thinking.value_or(!options.model.directory.empty());
+  if (options.model.directory.empty() && !options.api.max_tokens)
+    options.api.max_tokens = engine::kDefaultMaxTokens;
   languages.emplace(*model, kept.languages);
   api.emplace(Api{.model = *model,
                   .generations = &*generations,

@@ -25,6 +25,8 @@ struct ServerOptions {
   ListenerOptions listener;
   GenerationLimits limits;
   OriginOptions origin;  // loopback is found out
+  // Without api.max_tokens the embedded model's answers have engine::kDefaultMaxTokens: its stories
+  // seldom end.
   ApiOptions api;
   std::optional<bool> thinking =
       {};  // absent: on, but for the embedded model, which never learnt to

@@ -507,6 +507,30 @@ TEST(Server, GuessesChangeNoTextAndAreCounted) {
     EXPECT_NE(metrics.find(position), std::string::npos) << metrics;
 }
 
+// Where a request does not say how long its answer may be, in all APIs that have it so.
+TEST(Server, AnswersHaveADefaultLength) {
+  ServerOptions options = TestServer::OneThread();
+  options.api.max_tokens = 5;
+  const TestServer five(options);
+  const std::string chat = Chat(R"("ignore_eos":true,"seed":1)");
+  const auto tokens = [](const TestServer& server, const char* path, const std::string& body,
+                         const char* count) {
+    const Json json = server.Post(path, body).json();
+    return Text(json, {"usage", count});
+  };
+  EXPECT_EQ(tokens(five, "/v1/chat/completions", chat, "completion_tokens"), "5");
+  EXPECT_EQ(tokens(five, "/v1/messages", chat, "output_tokens"), "5");
+  EXPECT_EQ(tokens(five, "/v1/responses", R"({"input":"a","ignore_eos":true})", "output_tokens"),
+            "5");
+  EXPECT_EQ(tokens(five, "/v1/chat/completions",
+                   Chat(R"("ignore_eos":true,"seed":1,"max_tokens":9)"), "completion_tokens"),
+            "9");
+  options.api.max_tokens.reset();
+  options.model.directory.clear();  // the embedded model, which seldom ends
+  const TestServer embedded(options);
+  EXPECT_EQ(tokens(embedded, "/v1/chat/completions", chat, "completion_tokens"), "256");
+}
+
 TEST(Server, RefusesWhatItCannotQueue) {
   ServerOptions options = TestServer::Options();
   options.engine.parallel = 1;
