@@ -45,11 +45,11 @@ ApiStatus Read(Api& api, std::uint8_t which, const std::string& text) {
       break;
     }
     case 1: {
-      HADAL_TRY(request, ReadMessages(api, json, 0));
+      HADAL_TRY(request, ReadMessages(api, json, Caller{}));
       break;
     }
     default: {
-      HADAL_TRY(ResponsesRequest responses, ReadResponses(api, json, 0));
+      HADAL_TRY(ResponsesRequest responses, ReadResponses(api, json, Caller{}));
       request = std::move(responses.chat);
     }
   }

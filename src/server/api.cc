@@ -16,6 +16,10 @@ void Refuse(const ExchangePtr& exchange, const ApiError& error) {
 
 }  // namespace
 
+Caller CallerOf(const Api& api, const HttpRequest& request) {
+  return {.scope = api.keys.Scope(request), .request_id = request.id};
+}
+
 void AddGenerating(Routes* routes, Api& api, const std::vector<std::string>& paths,
                    Prepare prepare) {
   for (const std::string& path : paths)
@@ -43,7 +47,7 @@ void AddComputing(Routes* routes, Api& api, const std::vector<std::string>& path
                      [&api, compute](const ExchangePtr& exchange) {
                        auto body = ParseBody(exchange->request().body);
                        if (!body.ok()) return Refuse(exchange, body.error());
-                       auto json = compute(api, *body);
+                       auto json = compute(api, *body, CallerOf(api, exchange->request()));
                        if (!json.ok()) return Refuse(exchange, json.error());
                        exchange->Send({.body = json->Dump()});
                      },

@@ -3,6 +3,7 @@
 // An API is a function that reads a body and makes two things of it: a Generation, and a sink that
 // writes the answer in the API's form. It runs on a worker.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,13 @@ struct Api {
   ApiOptions options;
 };
 
+// Whose request it is.
+struct Caller {
+  std::uint64_t scope = 0;      // of its key: what is remembered for it
+  std::string request_id = {};  // for the log
+};
+Caller CallerOf(const Api& api, const HttpRequest& request);
+
 struct Prepared {
   Generation generation;
   std::unique_ptr<AnswerSink> sink;
@@ -55,7 +63,7 @@ using Prepare = ApiResult<Prepared> (*)(Api& api, const Json& body, const Exchan
 void AddGenerating(Routes* routes, Api& api, const std::vector<std::string>& paths,
                    Prepare prepare);
 // POST of each path: the body to a JSON answer at once.
-using Compute = ApiResult<Json> (*)(Api& api, const Json& body);
+using Compute = ApiResult<Json> (*)(Api& api, const Json& body, const Caller& caller);
 void AddComputing(Routes* routes, Api& api, const std::vector<std::string>& paths, Compute compute);
 
 // Fields that nobody knows: one warning, or 400 where the server is strict.

@@ -93,17 +93,17 @@ ApiResult<Prepared> PrepareChat(Api& api, const Json& json, const ExchangePtr& e
   return prepared;
 }
 
-ApiResult<Json> CountTokens(Api& api, const Json& json) {
+ApiResult<Json> CountTokens(Api& api, const Json& json, const Caller& caller) {
   Fields body(json);
-  HADAL_TRY(ChatRequest request, ReadChat(api, &body, 0));
+  HADAL_TRY(ChatRequest request, ReadChat(api, &body, caller.scope));
   HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request));
   return Json::MakeObject(
       {{"object", "chat.completion.input_tokens"}, {"input_tokens", std::uint64_t{tokens.size()}}});
 }
 
-ApiResult<Json> ApplyTemplate(Api& api, const Json& json) {
+ApiResult<Json> ApplyTemplate(Api& api, const Json& json, const Caller& caller) {
   Fields body(json);
-  HADAL_TRY(ChatRequest request, ReadChat(api, &body, 0));
+  HADAL_TRY(ChatRequest request, ReadChat(api, &body, caller.scope));
   HADAL_TRY(const chat::Prompt prompt, ChatPrompt(api, &request));
   return Json::MakeObject({{"prompt", prompt.Whole()}});
 }

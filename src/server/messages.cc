@@ -176,7 +176,7 @@ class MessageStream : public AnswerSink {
 };
 
 ApiResult<Prepared> PrepareMessage(Api& api, const Json& json, const ExchangePtr& exchange) {
-  HADAL_TRY(ChatRequest request, ReadMessages(api, json, api.keys.Scope(exchange->request())));
+  HADAL_TRY(ChatRequest request, ReadMessages(api, json, CallerOf(api, exchange->request())));
   const std::string model = request.model.empty() ? api.model.id() : request.model;
   const bool stream = request.stream;
   HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request)));
@@ -189,8 +189,8 @@ ApiResult<Prepared> PrepareMessage(Api& api, const Json& json, const ExchangePtr
   return prepared;
 }
 
-ApiResult<Json> CountMessageTokens(Api& api, const Json& json) {
-  HADAL_TRY(ChatRequest request, ReadMessages(api, json, 0));
+ApiResult<Json> CountMessageTokens(Api& api, const Json& json, const Caller& caller) {
+  HADAL_TRY(ChatRequest request, ReadMessages(api, json, caller));
   HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request));
   return Json::MakeObject({{"input_tokens", std::uint64_t{tokens.size()}}});
 }

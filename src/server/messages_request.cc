@@ -194,9 +194,9 @@ AnswerFormat ReadOutputFormat(Fields* body) {
 
 }  // namespace
 
-ApiResult<ChatRequest> ReadMessages(Api& api, const Json& json, std::uint64_t scope) {
+ApiResult<ChatRequest> ReadMessages(Api& api, const Json& json, const Caller& caller) {
   Fields body(json);
-  ChatRequest chat{.api = "messages", .scope = scope};
+  ChatRequest chat{.api = "messages", .scope = caller.scope};
   body.Text("model", &chat.model);
   HADAL_TRY(const Thinking defaults, Defaults(api, &body, chat.model));
   HADAL_TRY(chat.messages, ReadConversation(&body));

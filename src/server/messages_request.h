@@ -8,6 +8,6 @@
 
 namespace hadal::server {
 
-ApiResult<ChatRequest> ReadMessages(Api& api, const Json& json, std::uint64_t scope);
+ApiResult<ChatRequest> ReadMessages(Api& api, const Json& json, const Caller& caller);
 
 }  // namespace hadal::server

@@ -19,14 +19,14 @@ std::vector<chat::Message> WithAnswer(std::vector<chat::Message> messages, const
 }
 
 ApiResult<Prepared> PrepareResponse(Api& api, const Json& json, const ExchangePtr& exchange) {
-  const std::uint64_t scope = api.keys.Scope(exchange->request());
-  HADAL_TRY(ResponsesRequest request, ReadResponses(api, json, scope));
+  const Caller caller = CallerOf(api, exchange->request());
+  HADAL_TRY(ResponsesRequest request, ReadResponses(api, json, caller));
   ResponseOptions options{.model = request.chat.model.empty() ? api.model.id() : request.chat.model,
                           .echoed = std::move(request.echoed),
                           .logprobs = request.logprobs};
   if (request.store)
-    options.keep = [&api, scope, messages = request.chat.messages](const std::string& id,
-                                                                   const Answer& answer) {
+    options.keep = [&api, scope = caller.scope, messages = request.chat.messages](
+                       const std::string& id, const Answer& answer) {
       api.responses.Keep(scope, id, WithAnswer(messages, answer));
     };
   const bool stream = request.chat.stream;
@@ -37,8 +37,8 @@ ApiResult<Prepared> PrepareResponse(Api& api, const Json& json, const ExchangePt
   return prepared;
 }
 
-ApiResult<Json> CountResponseTokens(Api& api, const Json& json) {
-  HADAL_TRY(ResponsesRequest request, ReadResponses(api, json, 0));
+ApiResult<Json> CountResponseTokens(Api& api, const Json& json, const Caller& caller) {
+  HADAL_TRY(ResponsesRequest request, ReadResponses(api, json, caller));
   HADAL_TRY(const std::vector<std::int32_t> tokens, ChatTokens(api, &request.chat));
   return Json::MakeObject(
       {{"object", "response.input_tokens"}, {"input_tokens", std::uint64_t{tokens.size()}}});

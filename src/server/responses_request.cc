@@ -201,15 +201,15 @@ void ReadLogprobs(Fields* body, ResponsesRequest* request) {
 
 }  // namespace
 
-ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, std::uint64_t scope) {
+ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, const Caller& caller) {
   Fields body(json);
   ResponsesRequest request;
   ChatRequest& chat = request.chat;
   chat.api = "responses";
-  chat.scope = scope;
+  chat.scope = caller.scope;
   body.Text("model", &chat.model);
   HADAL_TRY(const Thinking defaults, DefaultThinking(api, chat.model));
-  HADAL_TRY(chat.messages, ReadInput(api, &body, scope));
+  HADAL_TRY(chat.messages, ReadInput(api, &body, caller.scope));
   HADAL_TRY(chat.tools, ReadTools(&body));
   chat.tool_choice = ReadToolChoice(&body);
   ReadParallelCalls(&body, &chat);

@@ -14,6 +14,6 @@ struct ResponsesRequest {
   Json echoed = {};  // what the answer repeats of the request: an object
 };
 
-ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, std::uint64_t scope);
+ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, const Caller& caller);
 
 }  // namespace hadal::server

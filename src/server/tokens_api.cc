@@ -7,7 +7,7 @@
 namespace hadal::server {
 namespace {
 
-ApiResult<Json> Tokenize(Api& api, const Json& json) {
+ApiResult<Json> Tokenize(Api& api, const Json& json, const Caller& /*caller*/) {
   Fields body(json);
   std::string text;
   bool special = false, parse_special = false, pieces = false;
@@ -37,7 +37,7 @@ ApiResult<Json> Tokenize(Api& api, const Json& json) {
   return out;
 }
 
-ApiResult<Json> Detokenize(Api& api, const Json& json) {
+ApiResult<Json> Detokenize(Api& api, const Json& json, const Caller& /*caller*/) {
   Fields body(json);
   std::vector<std::int32_t> ids;
   body.Ids("tokens", &ids);

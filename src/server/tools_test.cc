@@ -208,6 +208,64 @@ TEST(Tools, CallsOutliveTheServer) {
   EXPECT_FALSE(begins_so(ask(TestServer::OneThread(), next)));
 }
 
+// What is counted is what would be read, where keys have memories of their own.
+TEST(Tools, TokensAreCountedWithWhatTheKeyIsRemembered) {
+  ServerOptions options = TestServer::OneThread();
+  options.api_keys = {"first", "second"};
+  const TestServer server(options);
+  const std::string first = "x-api-key: first\r\n", second = "x-api-key: second\r\n";
+  const auto post = [&](const std::string& path, const std::string& body, const std::string& key) {
+    const Reply reply = server.Post(path, body, key);
+    EXPECT_EQ(reply.status, 200) << path << reply.body;
+    return reply.json();
+  };
+  // A turn with reasoning, which the client does not send back.
+  const std::string fields =
+      Tools(kOfChats) + R"(,"thinking":{"type":"enabled","budget_tokens":20},"max_tokens":)";
+  const Json called =
+      post("/v1/chat/completions",
+           Chat(fields + R"(400,"tool_choice":{"type":"function","function":{"name":"weather"}},
+                            "temperature":2,"seed":4)"),
+           first);
+  ASSERT_EQ(Text(called, {"choices", "0", "finish_reason"}), "tool_calls") << called.Dump();
+  Json calling = Json::MakeObject({{"role", "assistant"}});
+  calling.Set("tool_calls", At(called, {"choices", "0", "message", "tool_calls"}));
+  const std::string next = fmt::format(
+      R"({{"messages":[{{"role":"user","content":"Tell me about a fox."}},{},
+           {{"role":"tool","tool_call_id":"{}","content":"sunny"}}],{}1}})",
+      calling.Dump(), Text(calling, {"tool_calls", "0", "id"}), fields);
+  const std::string read =
+      Text(post("/v1/chat/completions", next, first), {"usage", "prompt_tokens"});
+  const char* count = "/v1/chat/completions/input_tokens";
+  EXPECT_EQ(Text(post(count, next, first), {"input_tokens"}), read);
+  EXPECT_NE(Text(post(count, next, second), {"input_tokens"}), read);
+  EXPECT_NE(Text(post("/apply-template", next, first), {"prompt"}),
+            Text(post("/apply-template", next, second), {"prompt"}));
+
+  const Json response =
+      post("/v1/responses", R"({"input":"Tell me.","max_output_tokens":6})", first);
+  const std::string on =
+      fmt::format(R"({{"input":"Go on.","max_output_tokens":1,"previous_response_id":"{}"}})",
+                  Text(response, {"id"}));
+  EXPECT_EQ(Text(post("/v1/responses/input_tokens", on, first), {"input_tokens"}),
+            Text(post("/v1/responses", on, first), {"usage", "input_tokens"}));
+  EXPECT_EQ(server.Post("/v1/responses/input_tokens", on, second).status, 400);
+
+  const std::string content =
+      fmt::format(R"([{{"type":"tool_use","id":"{}","name":"weather","input":{}}}])",
+                  Text(calling, {"tool_calls", "0", "id"}),
+                  Text(calling, {"tool_calls", "0", "function", "arguments"}));
+  const std::string messages = fmt::format(
+      R"({{"messages":[{{"role":"user","content":"Tell me about a fox."}},
+           {{"role":"assistant","content":{}}},{{"role":"user","content":[
+             {{"type":"tool_result","tool_use_id":"{}","content":"sunny"}}]}}],
+           {},"max_tokens":1,"thinking":{{"type":"enabled","budget_tokens":20}}}})",
+      content, Text(calling, {"tool_calls", "0", "id"}), Tools(kOfMessages));
+  const Json usage = At(post("/v1/messages", messages, first), {"usage"});
+  EXPECT_EQ(*At(post("/v1/messages/count_tokens", messages, first), {"input_tokens"}).AsInt(),
+            *At(usage, {"input_tokens"}).AsInt() + *At(usage, {"cache_read_input_tokens"}).AsInt());
+}
+
 TEST_F(ToolsTest, WhatIsWrongIsNamed) {
   const std::pair<std::string, const char*> cases[] = {
       {R"("parallel_tool_calls":"no")", "parallel_tool_calls: found string, expected"},
