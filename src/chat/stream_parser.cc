@@ -86,6 +86,14 @@ std::vector<StreamEvent> StreamParser::Finish() {
   return std::exchange(events_, {});
 }
 
+bool StreamParser::inside_calls() const {
+  if (state_ == State::kCalls || state_ == State::kParameters || state_ == State::kValue)
+    return true;
+  // The block's own tag, as far as its control token.
+  return state_ == State::kText && options_.tools && !d_.dsml.empty() &&
+         waiting_.find("<" + std::string(d_.dsml)) != waiting_.npos;
+}
+
 void StreamParser::Run() {
   while (Step()) {
   }

@@ -43,6 +43,9 @@ class StreamParser {
 
   std::vector<StreamEvent> Push(std::string_view text);
   std::vector<StreamEvent> Finish();  // the text has ended; nothing may be pushed afterwards
+  // What waits, and what Finish would give out as text, is markup of calls that has begun well:
+  // where a text was cut, no part of an answer.
+  bool inside_calls() const;
 
  private:
   using Kind = StreamEvent::Kind;

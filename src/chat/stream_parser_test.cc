@@ -169,6 +169,21 @@ TEST(StreamParser, ACallThatIsCutStaysOpen) {
   EXPECT_EQ(read.warnings, std::vector<std::string>{"the text ends inside a tool call"});
 }
 
+TEST(StreamParser, KnowsWhereACallWasCut) {
+  const auto inside = [](std::string_view text) {
+    StreamParser parser(kDeepSeekV4, {.thinking = false, .tools = true});
+    (void)parser.Push(text);
+    return parser.inside_calls();
+  };
+  const std::string text = "a" + kBlock;
+  const std::size_t begin = text.find(kDeepSeekV4.dsml) + kDeepSeekV4.dsml.size();
+  EXPECT_FALSE(inside("a"));
+  EXPECT_FALSE(inside("a\n\n<"));  // text, for all that is known
+  for (std::size_t size = begin; size < text.size(); ++size)
+    EXPECT_TRUE(inside(text.substr(0, size))) << size;
+  EXPECT_FALSE(inside(text));
+}
+
 TEST(StreamParserGolden, EveryCaseAtEveryCut) {
   const auto text = testing::SharedFile("encoding/parse_cases.json");
   if (!text) GTEST_SKIP() << "no shared/encoding beside the sources";

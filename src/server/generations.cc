@@ -318,7 +318,15 @@ void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
     AnswerDelta delta{.index = choice.answer.index};
     if (active.generation.chat) {
       delta = Read(active, choice, choice.parser.Push(end.text));
-      const AnswerDelta rest = Read(active, choice, choice.parser.Finish());
+      const bool ended = end.reason != FinishReason::kMaxTokens && end.stop_text.empty();
+      const bool cut = !ended && choice.parser.inside_calls();
+      std::vector<Event> last = choice.parser.Finish();
+      // The beginning of a tag that would have come is no text.
+      if (cut)
+        std::erase_if(last, [](const Event& event) {
+          return event.kind == Event::Kind::kContent || event.kind == Event::Kind::kReasoning;
+        });
+      const AnswerDelta rest = Read(active, choice, last);
       delta.pieces.insert(delta.pieces.end(), rest.pieces.begin(), rest.pieces.end());
     } else if (!end.text.empty()) {
       choice.answer.content += end.text;

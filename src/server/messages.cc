@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "server/answer_parts.h"
 #include "server/messages_request.h"
 
 namespace hadal::server {
@@ -35,15 +36,24 @@ Json UsageOfAnswer(const Answer& answer) {
                       answer.end.generated_tokens);
 }
 
-Json Input(const std::string& arguments) {
-  auto json = ParseJson(arguments);
-  if (json.ok() && json->AsObject() != nullptr) return std::move(*json);
-  return Json::MakeObject({{"arguments", arguments}});
-}
-
 Json Head(const std::string& id, const std::string& model) {
   return Json::MakeObject(
       {{"id", "msg_" + id}, {"type", "message"}, {"role", "assistant"}, {"model", model}});
+}
+
+Json BlockJson(const AnswerPart& part) {
+  switch (part.kind) {
+    case Kind::kReasoning:
+      return Json::MakeObject(
+          {{"type", "thinking"}, {"thinking", part.text}, {"signature", kSignature}});
+    case Kind::kCallBegin:
+      return Json::MakeObject({{"type", "tool_use"},
+                               {"id", part.call.id},
+                               {"name", part.call.name},
+                               {"input", CallInput(part.call.arguments)}});
+    default:
+      return Json::MakeObject({{"type", "text"}, {"text", part.text}});
+  }
 }
 
 class MessageWhole : public WholeSink {
@@ -51,20 +61,13 @@ class MessageWhole : public WholeSink {
   MessageWhole(std::string model, ExchangePtr exchange)
       : WholeSink(std::move(exchange)), model_(std::move(model)) {}
 
+  void Delta(const AnswerDelta& delta) override { parts_.Add(delta); }
+
  private:
   Json Whole(const std::string& id, const std::vector<Answer>& answers) override {
     const Answer& answer = answers[0];
     Json::Array content;
-    if (!answer.reasoning.empty())
-      content.push_back(Json::MakeObject(
-          {{"type", "thinking"}, {"thinking", answer.reasoning}, {"signature", kSignature}}));
-    if (!answer.content.empty())
-      content.push_back(Json::MakeObject({{"type", "text"}, {"text", answer.content}}));
-    for (const AnswerCall& call : answer.calls)
-      content.push_back(Json::MakeObject({{"type", "tool_use"},
-                                          {"id", call.id},
-                                          {"name", call.name},
-                                          {"input", Input(call.arguments)}}));
+    for (const AnswerPart& part : parts_.list()) content.push_back(BlockJson(part));
     Json whole = Head(id, model_);
     whole.Set("content", std::move(content));
     whole.Set("stop_reason", MessageStopReason(answer));
@@ -74,6 +77,7 @@ class MessageWhole : public WholeSink {
   }
 
   const std::string model_;
+  AnswerParts parts_;
 };
 
 // Blocks one after the other: what comes of another kind closes the one that is open.

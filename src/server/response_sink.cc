@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "server/answer_json.h"
+#include "server/answer_parts.h"
 #include "server/api.h"
 #include "server/ids.h"
 
@@ -94,10 +95,25 @@ void Complete(const Answer& answer, Json::Array output, Json* response) {
   response->Set("usage", ResponseUsage(answer));
 }
 
+Json PartItem(const ServedModel& model, const ResponseOptions& options, const AnswerPart& part,
+              const char* status) {
+  switch (part.kind) {
+    case Kind::kReasoning:
+      return ReasoningItem(NewId("rs_"), part.text, status);
+    case Kind::kCallBegin:
+      return CallItem(NewId("fc_"), part.call, status);
+    default:
+      return MessageItem(NewId("msg_"),
+                         {TextPart(part.text, LogprobsOf(model, options, part.tokens))}, status);
+  }
+}
+
 class ResponseWhole : public WholeSink {
  public:
   ResponseWhole(const ServedModel& model, ResponseOptions options, ExchangePtr exchange)
       : WholeSink(std::move(exchange)), model_(model), options_(std::move(options)) {}
+
+  void Delta(const AnswerDelta& delta) override { parts_.Add(delta); }
 
  private:
   Json Whole(const std::string& id, const std::vector<Answer>& answers) override {
@@ -105,14 +121,8 @@ class ResponseWhole : public WholeSink {
     if (options_.keep) options_.keep("resp_" + id, answer);
     const char* status = StatusOf(answer);
     Json::Array output;
-    if (!answer.reasoning.empty())
-      output.push_back(ReasoningItem(NewId("rs_"), answer.reasoning, status));
-    if (!answer.content.empty())
-      output.push_back(MessageItem(
-          NewId("msg_"), {TextPart(answer.content, LogprobsOf(model_, options_, answer.tokens))},
-          status));
-    for (const AnswerCall& call : answer.calls)
-      output.push_back(CallItem(NewId("fc_"), call, status));
+    for (const AnswerPart& part : parts_.list())
+      output.push_back(PartItem(model_, options_, part, part.ended ? "completed" : status));
     Json response = ResponseJson(model_, options_, id, created_, status);
     Complete(answer, std::move(output), &response);
     return response;
@@ -121,6 +131,7 @@ class ResponseWhole : public WholeSink {
   const ServedModel& model_;
   const ResponseOptions options_;
   const std::int64_t created_ = UnixSeconds();
+  AnswerParts parts_;
 };
 
 // Items one after the other, as the pieces come: of another kind begins another item.
