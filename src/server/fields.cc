@@ -151,13 +151,15 @@ void Fields::Pass(std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys) asked_.emplace(key);
 }
 
+void Fields::PassOver(std::string what) { passed_over_.push_back(std::move(what)); }
+
 ApiStatus Fields::status() const {
   if (error_) return *error_;
   return Unit{};
 }
 
 std::vector<std::string> Fields::Unknown() const {
-  std::vector<std::string> unknown;
+  std::vector<std::string> unknown = passed_over_;
   if (const Json::Object* members = object_.AsObject())
     for (const auto& [key, value] : *members)
       if (!asked_.contains(key)) unknown.push_back(Name(key));

@@ -47,6 +47,7 @@ class Fields {
   // An object's own fields, if it is there: its first error is one of these fields.
   void Inside(std::string_view key, const std::function<void(Fields*)>& read);
   void Pass(std::initializer_list<std::string_view> keys);  // known, and of no effect
+  void PassOver(std::string what);  // not known, though it is no field of this object
 
   // Something that this class does not know is wrong.
   void Fail(std::string_view key, const std::string& message);
@@ -65,6 +66,7 @@ class Fields {
   const Json& object_;
   std::string place_;
   std::set<std::string, std::less<>> asked_;
+  std::vector<std::string> passed_over_;
   std::optional<ApiError> error_;
 };
 

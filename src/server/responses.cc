@@ -25,7 +25,7 @@ ApiResult<Prepared> PrepareResponse(Api& api, const Json& json, const ExchangePt
                           .echoed = std::move(request.echoed),
                           .logprobs = request.logprobs};
   if (request.store)
-    options.keep = [&api, scope = caller.scope, messages = request.chat.messages](
+    options.keep = [&api, scope = caller.scope, messages = std::move(request.conversation)](
                        const std::string& id, const Answer& answer) {
       api.responses.Keep(scope, id, WithAnswer(messages, answer));
     };

@@ -38,7 +38,8 @@ ApiResult<chat::Role> RoleOf(const std::string& role, const std::string& place) 
 
 class Items {
  public:
-  explicit Items(std::vector<chat::Message> before) : messages_(std::move(before)) {}
+  Items(std::vector<chat::Message> before, Fields* body)
+      : messages_(std::move(before)), body_(*body) {}
 
   ApiStatus Add(const Json& item, const std::string& place) {
     std::string type = TextIn(item, "type");
@@ -58,6 +59,7 @@ class Items {
     }
     if (type == "item_reference")
       return BadField(place, "found item_reference, which this server does not keep");
+    body_.PassOver(fmt::format("{}:{}", place, type.empty() ? "no type" : type));
     return Unit{};
   }
 
@@ -101,14 +103,14 @@ class Items {
   }
 
   std::vector<chat::Message> messages_;
+  Fields& body_;
   bool open_ = false;
 };
 
 ApiResult<std::vector<chat::Message>> ReadInput(Api& api, Fields* body, std::uint64_t scope) {
   std::vector<chat::Message> before;
-  std::string previous, instructions;
+  std::string previous;
   body->Text("previous_response_id", &previous);
-  body->Text("instructions", &instructions);
   if (!previous.empty()) {
     auto found = api.responses.Find(scope, previous);
     if (!found)
@@ -119,12 +121,7 @@ ApiResult<std::vector<chat::Message>> ReadInput(Api& api, Fields* body, std::uin
                       .code = "previous_response_not_found"};
     before = std::move(*found);
   }
-  if (!instructions.empty()) {
-    // Those of the request before do not count any more.
-    if (!before.empty() && before[0].role == chat::Role::kSystem) before.erase(before.begin());
-    before.insert(before.begin(), {.role = chat::Role::kSystem, .content = instructions});
-  }
-  Items items(std::move(before));
+  Items items(std::move(before), body);
   const Json* input = body->Find("input");
   if (input != nullptr && input->AsString() != nullptr) {
     HADAL_TRY_STATUS(
@@ -209,7 +206,13 @@ ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, const Call
   chat.scope = caller.scope;
   body.Text("model", &chat.model);
   HADAL_TRY(const Thinking defaults, DefaultThinking(api, chat.model));
-  HADAL_TRY(chat.messages, ReadInput(api, &body, caller.scope));
+  HADAL_TRY(request.conversation, ReadInput(api, &body, caller.scope));
+  chat.messages = request.conversation;
+  std::string instructions;
+  body.Text("instructions", &instructions);
+  if (!instructions.empty())
+    chat.messages.insert(chat.messages.begin(),
+                         {.role = chat::Role::kSystem, .content = std::move(instructions)});
   HADAL_TRY(chat.tools, ReadTools(&body));
   chat.tool_choice = ReadToolChoice(&body);
   ReadParallelCalls(&body, &chat);
@@ -221,8 +224,11 @@ ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, const Call
   bool background = false;
   body.Flag("background", &background);
   if (background) body.Fail("background", "not supported");
-  body.Pass({"truncation", "prompt", "conversation", "max_tool_calls", "stream_options",
-             "client_metadata"});
+  // What they name is part of the prompt, and kept elsewhere: an answer would lack it.
+  for (const char* elsewhere : {"prompt", "conversation"})
+    if (body.Find(elsewhere) != nullptr)
+      body.Fail(elsewhere, "not supported; send instructions and the whole input");
+  body.Pass({"truncation", "stream_options", "client_metadata"});
   HADAL_TRY_STATUS(body.status());
   HADAL_TRY_STATUS(CheckUnknown(api, body));
   request.echoed = Echoed(json);

@@ -239,6 +239,65 @@ TEST_F(ServerTest, ResponsesGoOnFromEachOther) {
   EXPECT_EQ(Post("/v1/responses", R"({"input":[],"max_output_tokens":1})").status, 200);
 }
 
+// Instructions belong to their request; a system's message in the input to the conversation.
+TEST_F(ServerTest, ResponsesLoseNothingOfTheConversation) {
+  const auto post = [&](const std::string& fields) {
+    return Post("/v1/responses",
+                R"({"max_output_tokens":4,"ignore_eos":true,"seed":1,)" + fields + "}")
+        .json();
+  };
+  const auto tokens = [](const Json& json) { return *At(json, {"usage", "input_tokens"}).AsInt(); };
+  const std::string system = R"({"role":"system","content":"You are a very old fox."})";
+  const auto first = [&](const std::string& more) {
+    return post(R"("input":[)" + system + R"(,{"role":"user","content":"Who?"}])" + more);
+  };
+  const Json plain = first(""), instructed = first(R"(,"instructions":"Be brief, and be kind.")");
+  EXPECT_GT(tokens(instructed), tokens(plain));
+  const auto next = [&](const Json& from, const std::string& more) {
+    return tokens(
+        post(R"("input":"Go on.","previous_response_id":")" + Text(from, {"id"}) + "\"" + more));
+  };
+  const std::string other = R"(,"instructions":"Sing.")";
+  // As if it had never had instructions; and new ones come to what was there.
+  const auto answer = [](const Json& json) {
+    return Text(json, {"output", "0", "content", "0", "text"});
+  };
+  const Json again = post(R"("input":[)" + system + R"(,{"role":"user","content":"Who?"},
+      {"role":"assistant","content":)" +
+                          Json(answer(instructed)).Dump() + R"(},
+      {"role":"user","content":"Go on."}])");
+  EXPECT_EQ(next(instructed, ""), tokens(again));
+  const Json sung = post(R"("instructions":"Sing.","input":[)" + system +
+                         R"(,{"role":"user","content":"Who?"},{"role":"assistant","content":)" +
+                         Json(answer(plain)).Dump() + R"(},{"role":"user","content":"Go on."}])");
+  EXPECT_EQ(next(plain, other), tokens(sung));
+  EXPECT_GT(next(plain, other), next(plain, ""));
+}
+
+TEST_F(ServerTest, WhatAResponseCannotHaveIsSaid) {
+  for (const char* field : {R"("conversation":"conv_1")", R"("conversation":{"id":"conv_1"})",
+                            R"("prompt":{"id":"pmpt_1"})"}) {
+    const Reply reply =
+        Post("/v1/responses", fmt::format(R"({{"input":"a","max_output_tokens":1,{}}})", field));
+    EXPECT_EQ(reply.status, 400) << field;
+    EXPECT_NE(reply.body.find("not supported"), std::string::npos) << reply.body;
+  }
+  ServerOptions options = TestServer::OneThread();
+  options.api.strict = true;
+  const TestServer strict(options);
+  const std::pair<const char*, const char*> refused[] = {
+      {R"({"input":"a","max_output_tokens":1,"max_tool_calls":3})", "max_tool_calls"},
+      {R"({"input":[{"type":"web_search_call","id":"w"}],"max_output_tokens":1})",
+       "input[0]:web_search_call"}};
+  for (const auto& [body, names] : refused) {
+    EXPECT_EQ(Post("/v1/responses", body).status, 200) << body;
+    const Reply reply = strict.Post("/v1/responses", body);
+    EXPECT_EQ(reply.status, 400) << body;
+    EXPECT_NE(reply.body.find(names), std::string::npos) << reply.body;
+  }
+  EXPECT_EQ(strict.Post("/v1/responses", R"({"input":"a","max_output_tokens":1})").status, 200);
+}
+
 TEST_F(ServerTest, ResponsesAsAStreamOfEvents) {
   const Reply reply = Post("/v1/responses", R"({"input":"Tell me.","max_output_tokens":12,
       "stream":true,"reasoning":{"effort":"high","max_tokens":3}})");
