@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
-import { becomesIdle, fox, startServer } from './server.js';
+import {
+  becomesIdle, fox, isPerson, isWeather, personSchema, startServer, weatherSchema,
+} from './server.js';
 
 let server, client;
 before(async () => {
@@ -40,6 +42,58 @@ test('tokens are counted', async () => {
   const message = await client.messages.create({ model: 'embedded', messages: fox, max_tokens: 1 });
   const { usage } = message;
   assert.equal(input_tokens, usage.input_tokens + usage.cache_read_input_tokens);
+});
+
+const calling = { model: 'embedded', messages: fox, max_tokens: 400, temperature: 1, seed: 4,
+  tools: [{ name: 'weather', description: 'The weather.', input_schema: weatherSchema }],
+  tool_choice: { type: 'any', disable_parallel_tool_use: true } };
+
+test('tools: calls, whole and streamed, are the same, and the conversation goes on', async () => {
+  const whole = await client.messages.create(calling);
+  assert.equal(whole.stop_reason, 'tool_use');
+  for (const block of whole.content) {
+    assert.equal(block.type, 'tool_use');
+    assert.equal(block.name, 'weather');
+    assert.ok(isWeather(block.input), JSON.stringify(block.input));
+  }
+  const streamed = await client.messages.stream(calling).finalMessage();
+  assert.equal(streamed.stop_reason, 'tool_use');
+  const inputs = (message) => message.content.map((block) => [block.name, block.input]);
+  assert.deepEqual(inputs(streamed), inputs(whole));
+  const next = await client.messages.create({ model: 'embedded', tools: calling.tools, seed: 1,
+    max_tokens: 5, ignore_eos: true,
+    messages: [...fox, { role: 'assistant', content: whole.content },
+      { role: 'user', content: whole.content.map((block) => (
+        { type: 'tool_result', tool_use_id: block.id, content: 'sunny' })) }] });
+  assert.equal(next.usage.output_tokens, 5);
+});
+
+test('tools: a call that is cut is the same, whole and streamed', async () => {
+  for (const max_tokens of [20, 30, 40, 50]) {
+    const request = { ...calling, max_tokens };
+    const whole = await client.messages.create(request);
+    const streamed = await client.messages.stream(request).finalMessage();
+    const blocks = (message) => message.content.map(({ type, name, input, text }) =>
+      ({ type, name, input, text }));
+    assert.deepEqual(blocks(streamed), blocks(whole), `${max_tokens} tokens`);
+  }
+});
+
+test('tools: one by name', async () => {
+  const message = await client.messages.create({ ...calling,
+    tools: [{ name: 'now', input_schema: { type: 'object', properties: {} } }, ...calling.tools],
+    tool_choice: { type: 'tool', name: 'weather', disable_parallel_tool_use: true } });
+  assert.deepEqual(message.content.map((block) => block.name), ['weather']);
+});
+
+test('JSON that a schema asks for, whole and streamed', async () => {
+  const request = { model: 'embedded', messages: fox, max_tokens: 300, temperature: 1, seed: 2,
+    output_config: { format: { type: 'json_schema', schema: personSchema } } };
+  const whole = await client.messages.create(request);
+  assert.equal(whole.stop_reason, 'end_turn');
+  assert.ok(isPerson(JSON.parse(whole.content[0].text)), whole.content[0].text);
+  const streamed = await client.messages.stream(request).finalMessage();
+  assert.equal(streamed.content[0].text, whole.content[0].text);
 });
 
 test('results of tools are read', async () => {

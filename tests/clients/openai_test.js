@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
-import { becomesIdle, fox, isPerson, personSchema, startServer } from './server.js';
+import {
+  becomesIdle, fox, isPerson, isWeather, personSchema, startServer, weatherSchema,
+} from './server.js';
 
 let server, client;
 before(async () => {
@@ -71,6 +73,57 @@ test('JSON that a schema asks for', async () => {
   }
 });
 
+const weather = { type: 'function',
+  function: { name: 'weather', description: 'The weather.', parameters: weatherSchema } };
+const calling = { model: 'embedded', messages: fox, max_tokens: 1500, temperature: 2, seed: 4,
+  tools: [weather], tool_choice: 'required' };
+
+test('tools: calls, whole and streamed, are the same, and the conversation goes on', async () => {
+  const whole = await client.chat.completions.create(calling);
+  const { message, finish_reason } = whole.choices[0];
+  assert.equal(finish_reason, 'tool_calls');
+  assert.equal(message.content, null);
+  assert.ok(message.tool_calls.length > 0);
+  for (const call of message.tool_calls) {
+    assert.equal(call.function.name, 'weather');
+    assert.ok(isWeather(JSON.parse(call.function.arguments)), call.function.arguments);
+  }
+  const streamed = await client.chat.completions.stream(calling).finalChatCompletion();
+  assert.equal(streamed.choices[0].finish_reason, 'tool_calls');
+  const functions = (calls) => calls.map((call) => [call.function.name, call.function.arguments]);
+  assert.deepEqual(
+    functions(streamed.choices[0].message.tool_calls), functions(message.tool_calls));
+  const next = await client.chat.completions.create({
+    model: 'embedded', tools: [weather], max_tokens: 5, seed: 1, ignore_eos: true,
+    messages: [...fox, message, ...message.tool_calls.map((call) => (
+      { role: 'tool', tool_call_id: call.id, content: 'sunny' }))] });
+  assert.equal(next.usage.completion_tokens, 5);
+  assert.ok(next.usage.prompt_tokens > whole.usage.total_tokens);
+});
+
+test('tools: one by name, none, and one that is not there', async () => {
+  const named = await client.chat.completions.create({ ...calling, parallel_tool_calls: false,
+    tools: [{ type: 'function', function: { name: 'now', parameters: {} } }, weather],
+    tool_choice: { type: 'function', function: { name: 'weather' } } });
+  assert.equal(named.choices[0].message.tool_calls.length, 1);
+  assert.equal(named.choices[0].message.tool_calls[0].function.name, 'weather');
+  const none = await client.chat.completions.create(
+    { ...calling, tool_choice: 'none', max_tokens: 8 });
+  assert.equal(none.choices[0].message.tool_calls, undefined);
+  await assert.rejects(client.chat.completions.create(
+    { ...calling, tool_choice: { type: 'function', function: { name: 'other' } } }),
+  (error) => error instanceof OpenAI.BadRequestError && error.param === 'tool_choice');
+});
+
+test('JSON that a schema asks for, as a stream', async () => {
+  const completion = await client.chat.completions.stream({
+    model: 'embedded', messages: fox, max_tokens: 300, seed: 5, temperature: 2,
+    response_format: { type: 'json_schema',
+      json_schema: { name: 'person', strict: true, schema: personSchema } },
+  }).finalChatCompletion();
+  assert.ok(isPerson(JSON.parse(completion.choices[0].message.content)));
+});
+
 test('an abort ends the answer', async () => {
   const abort = new AbortController();
   const stream = await client.chat.completions.create(
@@ -131,6 +184,25 @@ test('responses, whole and streamed', async () => {
   const next = await client.responses.create(
     { ...request, input: 'Go on.', previous_response_id: whole.id });
   assert.ok(next.usage.input_tokens > whole.usage.input_tokens);
+});
+
+test('responses: calls, whole and streamed, are the same', async () => {
+  const request = { model: 'embedded', input: 'Tell me.', max_output_tokens: 400, temperature: 2,
+    seed: 4, tool_choice: 'required', parallel_tool_calls: false,
+    tools: [{ type: 'function', name: 'weather', parameters: weatherSchema, strict: true }] };
+  const whole = await client.responses.create(request);
+  assert.equal(whole.status, 'completed');
+  assert.deepEqual(whole.output.map((item) => item.type), ['function_call']);
+  const [call] = whole.output;
+  assert.ok(isWeather(JSON.parse(call.arguments)), call.arguments);
+  const streamed = await client.responses.stream(request).finalResponse();
+  assert.deepEqual(streamed.output.map((item) => [item.type, item.name, item.arguments]),
+    [['function_call', call.name, call.arguments]]);
+  const next = await client.responses.create({ model: 'embedded', max_output_tokens: 4, seed: 1,
+    previous_response_id: whole.id, tools: request.tools, ignore_eos: true,
+    input: [{ type: 'function_call_output', call_id: call.call_id, output: 'sunny' }] });
+  assert.equal(next.usage.output_tokens, 4);
+  assert.ok(next.usage.input_tokens > whole.usage.total_tokens);
 });
 
 test('responses: JSON that a schema asks for', async () => {

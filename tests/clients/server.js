@@ -50,7 +50,21 @@ export const personSchema = {
   required: ['name', 'age', 'pets'],
   additionalProperties: false,
 };
-const validate = new Ajv({ strict: false }).compile(personSchema);
+const ajv = new Ajv({ strict: false });
+const validate = ajv.compile(personSchema);
 export const isPerson = (value) => validate(value);
+
+// The arguments of a function that tests have on offer, and whether a value is some.
+export const weatherSchema = {
+  type: 'object',
+  properties: {
+    city: { type: 'string', enum: ['Oslo', 'Lima'] },
+    days: { type: 'integer', minimum: 1, maximum: 9 },
+  },
+  required: ['city', 'days'],
+  additionalProperties: false,
+};
+const validateWeather = ajv.compile(weatherSchema);
+export const isWeather = (value) => validateWeather(value);
 
 export const fox = [{ role: 'user', content: 'Tell me a story about a fox.' }];
