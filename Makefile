@@ -29,7 +29,7 @@ BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
 .PHONY: help build run test bench evidence-attention evidence-v32 train-deps format check cold-run \
-  tidy asan tsan clang test-aarch64 fuzz deb install clean deps-engine links
+  tidy asan tsan soak clang test-aarch64 fuzz deb install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 
@@ -125,6 +125,13 @@ asan:  ## tests under the address and undefined-behaviour sanitizers
 	cmake --build build/asan -j$(JOBS)
 	ASAN_OPTIONS=allocator_may_return_null=1 $(CTEST) --test-dir build/asan -L 'unit|program' \
 	  -E '$(subst $() $(),|,$(ASAN_LEFT_OUT))'
+
+soak:  ## two thousand requests to hadal serve, many cut short; memory and files are back after them
+	@$(DEPS) engine test
+	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
+	cmake --build $(RELEASE) --target hadal_server_tests -j$(JOBS)
+	HADAL_SOURCE_DIR=$(CURDIR) $(RELEASE)/src/server/hadal_server_tests \
+	  --gtest_also_run_disabled_tests --gtest_filter='*TwoThousandRequests*'
 
 test-aarch64:  ## build for 64-bit ARM and run tests under qemu; Debian on another processor
 	@$(DEPS) engine test aarch64
