@@ -1,5 +1,7 @@
 #include "chat/prompt_tokens.h"
 
+#include <string_view>
+
 #include "base/quote.h"
 
 namespace hadal::chat {
@@ -21,6 +23,16 @@ Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer
       const std::vector<text::TokenId> text = tokenizer.Encode(piece.text);
       tokens.insert(tokens.end(), text.begin(), text.end());
     }
+  }
+  return tokens;
+}
+
+std::vector<text::TokenId> TurnTokens(const text::Tokenizer& tokenizer, const Dialect& dialect) {
+  std::vector<text::TokenId> tokens;
+  for (const std::string_view role :
+       {dialect.bos, dialect.user, dialect.assistant, dialect.latest_reminder}) {
+    if (role.empty()) continue;
+    if (const auto token = tokenizer.AddedToken(role)) tokens.push_back(*token);
   }
   return tokens;
 }

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "chat/dialect.h"
 #include "chat/prompt.h"
 #include "text/tokenizer.h"
 
@@ -11,5 +12,8 @@ namespace hadal::chat {
 // kInvalid: a control token that the tokenizer does not have.
 Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer,
                                                 const Prompt& prompt);
+
+// Those that begin a turn, anybody's: where a reply has one it has ended, as at its EOS.
+std::vector<text::TokenId> TurnTokens(const text::Tokenizer& tokenizer, const Dialect& dialect);
 
 }  // namespace hadal::chat

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/stop_signal.h"
+#include "chat/prompt_tokens.h"
 #include "cli/chat_prompt.h"
 #include "cli/commands.h"
 #include "cli/constraint_flags.h"
@@ -86,6 +87,11 @@ Status AskInChat(const RunOptions& options, const std::string& question,
   HADAL_TRY(generate->tokens, QuestionTokens(dialect, files.tokenizer, question, options.think));
   if (options.think && generate->constraint.language)
     generate->constraint.after = files.tokenizer.AddedToken(dialect.think_end);
+  if (!generate->stop.ignore_eos && !generate->constraint.language) {
+    const std::vector<std::int32_t> turns = chat::TurnTokens(files.tokenizer, dialect);
+    std::vector<std::int32_t>& ends = generate->stop.token_ids;
+    ends.insert(ends.end(), turns.begin(), turns.end());
+  }
   return Unit{};
 }
 

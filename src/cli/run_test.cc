@@ -199,5 +199,19 @@ TEST_F(RunTest, NumbersThatAreNoneAreFoundWhereTheyArise) {
             "damaged\n");
 }
 
+// A model that goes on with the next turn, here because it must, has ended its own.
+TEST(RunChat, AnothersTurnIsNoPartOfTheAnswer) {
+  const Json tokenizer = ParseJson(io::ReadFile(Embedded() + "/tokenizer.json").value()).value();
+  std::string user;
+  for (const Json& token : *tokenizer.Find("added_tokens")->AsArray())
+    if (*token.Find("content")->AsString() == "<\uFF5CUser\uFF5C>") user = token.Find("id")->Dump();
+  ASSERT_NE(user, "");
+  const Outcome outcome =
+      Call({"run", "-m", Embedded(), "--chat", "-p", "Who?", "--max-tokens", "9", "--temperature",
+            "0", "--logit-bias", user + "=100", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_EQ(ParseJson(outcome.out).value().Find("text")->Dump(), "\"\"") << outcome.out;
+}
+
 }  // namespace
 }  // namespace hadal::cli

@@ -183,6 +183,12 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
     run.reasoning_budget = request.thinking.budget;
   }
   HADAL_TRY_STATUS(Constrain(api, request, run.reasons, run.think_end, &run.engine.constraint));
+  if (!run.engine.stop.ignore_eos && !run.engine.constraint.language) {  // which has none of them
+    const std::vector<std::int32_t> turns =
+        chat::TurnTokens(api.model.files().tokenizer, api.model.dialect());
+    std::vector<std::int32_t>& ends = run.engine.stop.token_ids;
+    ends.insert(ends.end(), turns.begin(), turns.end());
+  }
   Generation generation{.api = request.api,
                         .chat = true,
                         .tools = OffersTools(request),

@@ -61,6 +61,24 @@ TEST_F(ServerTest, AChatIsAnsweredWholeAndAsAStream) {
   EXPECT_EQ(events.back().AsString() ? *events.back().AsString() : "", "[DONE]");
 }
 
+// A model that goes on with the next turn, here because it must, has ended its own.
+TEST_F(ServerTest, AnothersTurnIsNoPartOfAnAnswer) {
+  for (const char* role : {"<\uFF5CUser\uFF5C>", "<\uFF5CAssistant\uFF5C>"}) {
+    const Json ids =
+        Post("/tokenize", fmt::format(R"({{"content":"{}","parse_special":true}})", role)).json();
+    ASSERT_EQ(Text(ids, {"count"}), "1") << ids.Dump();
+    const std::string must = fmt::format(R"("max_tokens":9,"seed":1,"temperature":0,
+        "logit_bias":{{"{}":100}})",
+                                         Text(ids, {"tokens", "0"}));
+    const Json ended = Post("/v1/chat/completions", Chat(must)).json();
+    EXPECT_EQ(Text(ended, {"choices", "0", "finish_reason"}), "stop") << ended.Dump();
+    EXPECT_EQ(Text(ended, {"choices", "0", "message", "content"}), "");
+    EXPECT_EQ(Text(ended, {"usage", "completion_tokens"}), "1");
+    const Json on = Post("/v1/chat/completions", Chat(must + R"(,"ignore_eos":true)")).json();
+    EXPECT_EQ(Text(on, {"usage", "completion_tokens"}), "9");
+  }
+}
+
 TEST_F(ServerTest, SeveralChoicesAndStops) {
   const Json json =
       Post("/v1/chat/completions", Chat(R"("max_tokens":40,"seed":5,"n":3,"stop":[" a"])")).json();
