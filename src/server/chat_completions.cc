@@ -121,7 +121,8 @@ ApiStatus Control(Api& api, const HttpRequest& request) {
     return BadField("action", "found {}, expected reasoning_end", Quote(action));
   // With or without the prefix that the API gave it.
   const std::size_t mark = id.find_last_of("-_");
-  return api.generations->CloseReasoning(mark == id.npos ? id : id.substr(mark + 1));
+  return api.generations->CloseReasoning(mark == id.npos ? id : id.substr(mark + 1),
+                                         api.keys.Scope(request));
 }
 
 }  // namespace

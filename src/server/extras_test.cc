@@ -162,5 +162,27 @@ TEST(Extras, EachOfSeveralKeysOpensAndHasItsOwnLimit) {
   EXPECT_EQ(server.Post("/v1/completions", small, key("second-key")).status, 200);
 }
 
+// Ids are no secret: /slots shows them to every key.
+TEST(Extras, AnothersReasoningIsNotEnded) {
+  ServerOptions options = TestServer::OneThread();
+  options.api_keys = {"first-key", "second-key"};
+  const TestServer server(options);
+  const std::string first = "x-api-key: first-key\r\n", second = "x-api-key: second-key\r\n";
+  SocketClient client(server.port(), 60);
+  const std::string body = Chat(R"("max_tokens":1900,"seed":1,"stream":true,"ignore_eos":true,
+                                    "thinking":{"type":"enabled"})");
+  client.Send(
+      fmt::format("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n{}"
+                  "Content-Length: {}\r\n\r\n{}",
+                  first, body.size(), body));
+  client.ReadUntil("reasoning_content");
+  const std::string id = Text(server.Get("/slots", second).json(), {"0", "id_task"});
+  const std::string close = fmt::format(R"({{"id":"{}"}})", id);
+  const std::string control = "/v1/chat/completions/control";
+  EXPECT_EQ(server.Post(control, close, second).status, 404);
+  EXPECT_EQ(server.Post(control, close, first).status, 200);
+  client.Close();
+}
+
 }  // namespace
 }  // namespace hadal::server

@@ -402,9 +402,9 @@ void Generations::Tick() {
   if (active_.empty() && std::exchange(to_trim_, false)) ReturnFreeMemory();
 }
 
-ApiStatus Generations::CloseReasoning(const std::string& id) {
+ApiStatus Generations::CloseReasoning(const std::string& id, std::uint64_t scope) {
   const auto found = active_.find(id);
-  if (found == active_.end())
+  if (found == active_.end() || found->second->generation.scope != scope)
     return ApiError{.status = 404, .message = "no such request is under way: " + id, .param = "id"};
   bool closed = false;
   for (const Choice& choice : found->second->choices)

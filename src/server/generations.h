@@ -66,8 +66,8 @@ class Generations {
 
   void TakeEvents();  // the engine has some
   void Tick();        // every second
-  // Ends the reasoning of a generation that is under way. 404, 400.
-  ApiStatus CloseReasoning(const std::string& id);
+  // Ends the reasoning of a generation of this key that is under way. 404 (another key's too), 400.
+  ApiStatus CloseReasoning(const std::string& id, std::uint64_t scope);
   void CancelAll();
 
   std::size_t size() const { return active_.size(); }
