@@ -88,6 +88,10 @@ void Generations::Submit(Generation generation, std::unique_ptr<AnswerSink> sink
 }
 
 ApiStatus Generations::CheckRoom(const Generation& generation) const {
+  const std::size_t most = limits_.parallel + limits_.queue;
+  if (generation.runs.size() > most)  // however often it comes again
+    return BadField("n", "found {} answers, with those of all prompts; this server has {} at most",
+                    generation.runs.size(), most);
   std::size_t runs = generation.runs.size(), of_key = 0;
   for (const auto& [id, active] : active_) {
     runs += active->generation.runs.size();
@@ -101,7 +105,7 @@ ApiStatus Generations::CheckRoom(const Generation& generation) const {
         fmt::format("this key has {} requests under way, the limit is {}", of_key, limits_.per_key);
     return busy;
   }
-  if (runs <= limits_.parallel + limits_.queue) return CheckAnswerBytes(generation);
+  if (runs <= most) return CheckAnswerBytes(generation);
   busy.message = fmt::format("{} requests run and wait, the limit is {} and {}; try again later",
                              runs - generation.runs.size(), limits_.parallel, limits_.queue);
   return busy;

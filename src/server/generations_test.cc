@@ -168,6 +168,21 @@ TEST_F(GenerationsTest, MoreThanMayWaitIsRefused) {
   for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(kept[i].error->status, 503);
 }
 
+TEST_F(GenerationsTest, MoreChoicesThanThereIsEverRoomForAreNotAskedToComeAgain) {
+  KeepingSink::Kept five, four;
+  Generation generation = Plain(3);
+  const RunRequest one = generation.runs[0];
+  generation.runs.assign(5, one);
+  Submit(&five, generation);
+  ASSERT_TRUE(Soon([&] { return five.error.has_value(); }));
+  EXPECT_EQ(five.error->status, 400);
+  EXPECT_EQ(five.error->param, "n");
+  EXPECT_EQ(five.error->retry_after_s, 0);
+  generation.runs.resize(4);
+  Submit(&four, generation);
+  EXPECT_TRUE(Soon([&] { return four.finished; }));
+}
+
 // 400 tokens with 4 alternatives may come to 2.1 MB, of 3 that all answers have.
 TEST_F(GenerationsTest, WhatAnswersMayComeToIsBounded) {
   const auto with_logprobs = [](std::size_t top, bool streams) {
