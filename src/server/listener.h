@@ -33,8 +33,10 @@ struct ListenerOptions {
 
 class Listener {
  public:
-  // What a request that is no HTTP, or too large, gets.
-  using ErrorBody = std::function<HttpResponse(int status, const std::string& message)>;
+  // What a request that is no HTTP, too large or too slow, gets. What is known of it: its id in any
+  // case, and mostly its method and path.
+  using ErrorBody =
+      std::function<HttpResponse(int status, const std::string& message, const HttpRequest& known)>;
   using Handler = std::function<void(const ExchangePtr&)>;  // on the loop's thread
 
   // kInvalid: no such address; kIo: the system refused to listen there.

@@ -18,8 +18,8 @@ class ListenerTest : public ::testing::Test {
     options.port = 0;
     auto opened = Listener::Open(
         loop_, options, [this](const ExchangePtr& exchange) { handler_(exchange); },
-        [](int status, const std::string& message) {
-          return HttpResponse{.status = status, .body = message};
+        [](int status, const std::string& message, const HttpRequest& known) {
+          return HttpResponse{.status = status, .body = message + " at " + known.path};
         });
     ASSERT_TRUE(opened.ok()) << opened.error().what;
     listener_ = std::move(*opened);
@@ -107,6 +107,17 @@ TEST_F(ListenerTest, WhatIsNotHttpIsRefused) {
     EXPECT_NE(answer.find(kClose.substr(0, 17)), std::string::npos);
   }
   EXPECT_TRUE(Ask("GET / HTTP/1.1\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+TEST_F(ListenerTest, WhatIsRefusedIsKnownByItsPath) {
+  Start({.header_bytes = 1024, .body_bytes = 100, .header_seconds = 1, .body_seconds = 1});
+  for (const std::string& rest :
+       std::vector<std::string>{"Content-Length: 101\r\n\r\n", "bad header\r\n\r\n",
+                                "Content-Length: 9\r\n\r\nabc", "Content-Le"})
+    EXPECT_TRUE(Ask("POST /v1/x?y HTTP/1.1\r\n" + rest).ends_with(" at /v1/x")) << rest;
+  const std::string large = "POST /v1/x HTTP/1.1\r\nx: " + std::string(2000, 'a') + "\r\n\r\n";
+  EXPECT_TRUE(Ask(large).ends_with(" at /v1/x"));
+  EXPECT_TRUE(Ask("GARBAGE\r\n\r\n").ends_with(" at "));
 }
 
 TEST_F(ListenerTest, WhoIsSlowIsSentAway) {

@@ -80,8 +80,17 @@ Status Server::Impl::Open() {
   HADAL_TRY(model, ServedModel::Open(options.model));
   for (const std::string& note : model->files().model.notes) notes.push_back(note);
   auto handler = [this](const ExchangePtr& exchange) { front->Handle(exchange); };
-  auto refuse = [](int status, const std::string& message) {
-    return ErrorResponse({.status = status, .message = message}, ErrorShape::kOpenAi, "");
+  auto refuse = [this](int status, const std::string& message, const HttpRequest& known) {
+    HttpResponse response =
+        ErrorResponse({.status = status, .message = message}, ShapeOf(known.path), known.id);
+    response.headers.push_back({"x-request-id", known.id});
+    // Whether anybody serves that path was not asked: it is no label.
+    metrics->OnAnswered({"none", "none", known.id, known.peer, response.status, 0});
+    constexpr std::size_t kMost = 200;  // bytes of a line that the client chooses
+    spdlog::info("http id={} peer={} method={} path={} status={} what=\"{}\"", known.id, known.peer,
+                 OneLine(known.method.substr(0, kMost)), OneLine(known.path.substr(0, kMost)),
+                 response.status, message);
+    return response;
   };
   HADAL_TRY(listener, Listener::Open(loop, options.listener, handler, refuse));
   if (!listener->loopback() && !keys.required() && !options.insecure)

@@ -626,6 +626,29 @@ TEST(Server, RefusesWhatItCannotQueue) {
   EXPECT_EQ(server.Post("/v1/messages", Chat(R"("max_tokens":4)")).status, 429);
 }
 
+// What the listener refuses is in the API's form, and has the request's id.
+TEST(Server, LargeRequestsAreRefusedInTheApisForm) {
+  ServerOptions options = TestServer::OneThread();
+  options.listener.body_bytes = 1024;
+  options.listener.header_bytes = 4096;
+  const TestServer server(options);
+  const std::string body = Chat(R"("max_tokens":1,"user":")" + std::string(2000, 'a') + "\"");
+  const Reply messages = server.Post("/v1/messages", body, "x-request-id: mine\r\n");
+  EXPECT_EQ(messages.status, 413) << messages.head;
+  EXPECT_EQ(Text(messages.json(), {"type"}), "error") << messages.body;
+  EXPECT_EQ(Text(messages.json(), {"error", "type"}), "request_too_large");
+  EXPECT_EQ(Text(messages.json(), {"request_id"}), "mine");
+  EXPECT_NE(messages.head.find("x-request-id: mine"), std::string::npos) << messages.head;
+  const Reply chat = server.Post("/v1/chat/completions", body);
+  EXPECT_EQ(chat.status, 413);
+  EXPECT_EQ(Text(chat.json(), {"error", "type"}), "invalid_request_error") << chat.body;
+  const Reply headers = server.Post("/v1/messages", "{}", "x: " + std::string(5000, 'a') + "\r\n");
+  EXPECT_EQ(headers.status, 431);
+  EXPECT_EQ(Text(headers.json(), {"type"}), "error") << headers.body;
+  EXPECT_NE(headers.head.find("x-request-id: "), std::string::npos);
+  EXPECT_NE(server.Get("/metrics").body.find("status=\"413\""), std::string::npos);
+}
+
 TEST(Server, ReadyInUnderASecond) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "a sanitizer takes its time";

@@ -27,6 +27,12 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
+void SetTarget(std::string_view target, HttpRequest* request) {
+  const std::size_t mark = target.find('?');
+  request->path = std::string(target.substr(0, mark));
+  if (mark != target.npos) request->query = std::string(target.substr(mark + 1));
+}
+
 int StatusOf(const ErrorCode& error) {
   if (error == http::error::body_limit) return 413;
   if (error == http::error::header_limit) return 431;
@@ -133,8 +139,11 @@ void Session::Guarded(F&& f) noexcept {
 void Session::GiveUp() noexcept {
   const Status told = Caught([this] {
     if (closed_ || begun_ || !out_.empty()) return Close();
-    if (const auto exchange = std::exchange(exchange_, nullptr)) exchange->TellGone();
-    Refuse(503, "no memory for an answer; try again later");
+    constexpr const char* kWhy = "no memory for an answer; try again later";
+    const auto exchange = std::exchange(exchange_, nullptr);
+    if (exchange == nullptr) return Refuse(503, kWhy);
+    exchange->TellGone();
+    Refuse(503, kWhy, exchange->request());
   });
   if (!told.ok()) (void)Caught([this] { Close(); });
 }
@@ -228,10 +237,7 @@ HttpRequest Session::TakeRequest() {
   auto message = parser_->release();
   HttpRequest request;
   request.method = std::string(message.method_string());
-  const std::string target(message.target());
-  const std::size_t mark = target.find('?');
-  request.path = target.substr(0, mark);
-  if (mark != target.npos) request.query = target.substr(mark + 1);
+  SetTarget(message.target(), &request);
   for (const auto& field : message)
     request.headers.push_back({Lower(field.name_string()), std::string(field.value())});
   request.body = std::move(message.body());
@@ -253,9 +259,35 @@ void Session::Dispatch() {
   host_->handler(exchange);
 }
 
-void Session::Refuse(int status, const std::string& message) {
+// Headers are parsed when all are there; of a request that does not come so far, its first line has
+// the target.
+HttpRequest Session::Known() const {
+  HttpRequest request{.peer = peer_};
+  std::string_view target, id;
+  if (parser_ != nullptr) {
+    const auto& message = parser_->get();
+    request.method = std::string(message.method_string());
+    target = message.target();
+    id = message["x-request-id"];
+  }
+  if (target.empty()) {
+    const std::string_view line = std::string_view(buffer_).substr(0, buffer_.find("\r\n"));
+    const std::size_t begin = std::min(line.find(' '), line.size());
+    target = line.substr(begin);
+    target.remove_prefix(std::min<std::size_t>(target.size(), 1));
+    target = target.substr(0, target.find(' '));
+    request.method = std::string(line.substr(0, begin));
+  }
+  SetTarget(target, &request);
+  request.id = RequestId(id);
+  return request;
+}
+
+void Session::Refuse(int status, const std::string& message) { Refuse(status, message, Known()); }
+
+void Session::Refuse(int status, const std::string& message, const HttpRequest& known) {
   keep_alive_ = head_only_ = false;
-  HttpResponse response = host_->error_body(status, message);
+  HttpResponse response = host_->error_body(status, message, known);
   parser_.reset();
   deadline_ = kNever;
   Queue(Head(response, fmt::format("content-length: {}\r\n", response.body.size())) +

@@ -54,7 +54,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void AwaitMore();
   void Dispatch();
   HttpRequest TakeRequest();
+  HttpRequest Known() const;
   void Refuse(int status, const std::string& message);
+  void Refuse(int status, const std::string& message, const HttpRequest& known);
 
   void Send(const HttpResponse& response);
   void Begin(const HttpResponse& head);
