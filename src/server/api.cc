@@ -54,14 +54,21 @@ void AddComputing(Routes* routes, Api& api, const std::vector<std::string>& path
                  .on_worker = true});
 }
 
-ApiStatus CheckUnknown(const Api& api, const Fields& fields) {
+ApiStatus CheckUnknown(const Api& api, const Fields& fields, const Caller& caller) {
   const std::vector<std::string> unknown = fields.Unknown();
   if (unknown.empty()) return Unit{};
   if (api.options.strict) return BadField(unknown[0], "not known here");
   constexpr std::size_t kMost = 200;  // bytes of a line that the client chooses
-  spdlog::warn("request passed_over={}",
+  spdlog::warn("request id={} passed_over={}", caller.request_id,
                OneLine(fmt::format("{}", fmt::join(unknown, " ")).substr(0, kMost)));
   return Unit{};
+}
+
+void ReadStreamOptions(Fields* body, bool* include_usage) {
+  body->Inside("stream_options", [&](Fields* fields) {
+    fields->Flag("include_usage", include_usage);
+    fields->Pass({"include_obfuscation", "continuous_usage_stats"});
+  });
 }
 
 void FailStream(EventStream* stream, const ApiError& error) {

@@ -67,7 +67,10 @@ using Compute = ApiResult<Json> (*)(Api& api, const Json& body, const Caller& ca
 void AddComputing(Routes* routes, Api& api, const std::vector<std::string>& paths, Compute compute);
 
 // Fields that nobody knows: one warning, or 400 where the server is strict.
-ApiStatus CheckUnknown(const Api& api, const Fields& fields);
+ApiStatus CheckUnknown(const Api& api, const Fields& fields, const Caller& caller);
+
+// "stream_options" of the APIs whose streams are chunks.
+void ReadStreamOptions(Fields* body, bool* include_usage);
 
 // A stream that fails: an answer of its own if nothing has been sent, else an event, and the end.
 void FailStream(EventStream* stream, const ApiError& error);

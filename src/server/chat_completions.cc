@@ -57,7 +57,7 @@ ApiResult<ChatRequest> ReadChat(Api& api, Fields* body, std::uint64_t scope) {
   ReadLogprobs(body, &request.logprobs);
   body->Count("max_tokens", {1, kMostTokens}, &request.max_tokens);
   body->Count("max_completion_tokens", {1, kMostTokens}, &request.max_tokens);
-  body->Pass({"functions", "function_call", "continue_final_message", "add_generation_prompt"});
+  body->Pass({"continue_final_message", "add_generation_prompt"});
   HADAL_TRY_STATUS(body->status());
   return request;
 }
@@ -71,19 +71,19 @@ ChatAnswerOptions ReadAnswerOptions(const Api& api, Fields* body, const ChatRequ
                             .reasoning_content = api.options.reasoning_content,
                             .reasoning = api.options.reasoning};
   body->Flag("return_progress", &options.progress);
-  body->Inside("stream_options",
-               [&](Fields* fields) { fields->Flag("include_usage", &options.include_usage); });
+  ReadStreamOptions(body, &options.include_usage);
   return options;
 }
 
 ApiResult<Prepared> PrepareChat(Api& api, const Json& json, const ExchangePtr& exchange) {
   Fields body(json);
-  HADAL_TRY(ChatRequest request, ReadChat(api, &body, api.keys.Scope(exchange->request())));
+  const Caller caller = CallerOf(api, exchange->request());
+  HADAL_TRY(ChatRequest request, ReadChat(api, &body, caller.scope));
   ChatAnswerOptions options = ReadAnswerOptions(api, &body, request);
   bool stream = false;
   body.Flag("stream", &stream);
   HADAL_TRY_STATUS(body.status());
-  HADAL_TRY_STATUS(CheckUnknown(api, body));
+  HADAL_TRY_STATUS(CheckUnknown(api, body, caller));
   HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request)));
   generation.streams = stream;
   if (options.token_ids) options.prompt_tokens = generation.runs[0].engine.tokens;

@@ -78,6 +78,7 @@ AnswerFormat ReadFormat(Fields* body, std::string_view key) {
     fields->Text("type", &type);
     const Json* holder = fields->Find("json_schema");
     const Json* plain = fields->Find("schema");
+    fields->Pass({"name", "description", "strict"});
     if (type == "json_object") {
       format.kind = AnswerFormat::Kind::kObject;
     } else if (type == "json_schema") {

@@ -243,8 +243,7 @@ CompletionOptions ReadOptions(Fields* body) {
   body->Flag("stream", &options.stream);
   body->Flag("echo", &options.echo);
   body->Count("logprobs", {0, kMostTopLogprobs}, &options.logprobs);
-  body->Inside("stream_options",
-               [&](Fields* fields) { fields->Flag("include_usage", &options.include_usage); });
+  ReadStreamOptions(body, &options.include_usage);
   return options;
 }
 
@@ -265,7 +264,7 @@ ApiResult<Prepared> PrepareCompletion(Api& api, const Json& json, const Exchange
   if (best_of != sampling.choices) body.Fail("best_of", "not supported but as n");
   if (options.echo && options.logprobs) body.Fail("echo", "not supported with logprobs");
   HADAL_TRY_STATUS(body.status());
-  HADAL_TRY_STATUS(CheckUnknown(api, body));
+  HADAL_TRY_STATUS(CheckUnknown(api, body, CallerOf(api, exchange->request())));
 
   Generation generation{.api = "completions",
                         .keep_tokens = options.logprobs || options.token_ids,

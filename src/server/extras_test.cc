@@ -162,6 +162,47 @@ TEST(Extras, EachOfSeveralKeysOpensAndHasItsOwnLimit) {
   EXPECT_EQ(server.Post("/v1/completions", small, key("second-key")).status, 200);
 }
 
+// What nobody reads is told to the log, by the request's id, or refused.
+TEST(Extras, FieldsThatNobodyKnowsAreSaid) {
+  const std::pair<const char*, std::string> cases[] = {
+      {"/v1/chat/completions", Chat(R"("max_tokens":1,"functions":[{"name":"f"}])")},
+      {"/v1/chat/completions", Chat(R"("max_tokens":1,"function_call":"auto")")},
+      {"/v1/chat/completions", Chat(R"("max_tokens":1,"stream_options":{"usage":true})")},
+      {"/v1/messages", Chat(R"("max_tokens":1,"thinking":{"type":"disabled","bugdet":4})")},
+      {"/v1/messages", Chat(R"("max_tokens":1,"output_config":{"efort":"max"})")},
+      {"/v1/responses", R"({"input":"a","max_output_tokens":1,"text":{"forma":{}}})"}};
+  const char* names[] = {"functions",       "function_call",       "stream_options.usage",
+                         "thinking.bugdet", "output_config.efort", "text.forma"};
+  ServerOptions options = TestServer::OneThread();
+  const TestServer server(options);
+  options.api.strict = true;
+  const TestServer strict(options);
+  for (std::size_t i = 0; i < std::size(cases); ++i) {
+    const auto& [path, body] = cases[i];
+    ::testing::internal::CaptureStderr();
+    const Reply passed = server.Post(path, body, "x-request-id: mine\r\n");
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(passed.status, 200) << passed.body;
+    EXPECT_NE(log.find(fmt::format("request id=mine passed_over={}\n", names[i])), log.npos) << log;
+    const Reply refused = strict.Post(path, body);
+    EXPECT_EQ(refused.status, 400) << body;
+    EXPECT_NE(refused.body.find(names[i]), std::string::npos) << refused.body;
+  }
+  // What clients send as a matter of course is known.
+  const std::pair<const char*, std::string> known[] = {
+      {"/v1/chat/completions", Chat(R"("max_tokens":1,"response_format":{"type":"json_schema",
+          "json_schema":{"name":"x","strict":true,"schema":{"type":"boolean"}}})")},
+      {"/v1/messages", Chat(R"("max_tokens":1,"tools":[{"name":"f","input_schema":
+          {"type":"object"}}],"tool_choice":{"type":"tool","name":"f"},
+          "output_config":{"effort":"high"},"metadata":{"user_id":"a"})")},
+      {"/v1/responses", R"({"input":"a","max_output_tokens":1,"reasoning":{"effort":"low",
+          "summary":"auto"},"text":{"verbosity":"low","format":{"type":"text"}}})"}};
+  for (const auto& [path, body] : known) {
+    const Reply reply = strict.Post(path, body);
+    EXPECT_EQ(reply.status, 200) << reply.body;
+  }
+}
+
 // Ids are no secret: /slots shows them to every key.
 TEST(Extras, AnothersReasoningIsNotEnded) {
   ServerOptions options = TestServer::OneThread();

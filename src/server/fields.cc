@@ -142,9 +142,10 @@ void Fields::Ids(std::string_view key, std::vector<std::int32_t>* out) {
 void Fields::Inside(std::string_view key, const std::function<void(Fields*)>& read) {
   const Json* object = Find(key);
   if (object == nullptr) return;
-  Fields inner(*object, Name(key));
-  read(&inner);
-  if (!error_) error_ = inner.error_;
+  std::unique_ptr<Fields>& inner = inside_[std::string(key)];
+  if (inner == nullptr) inner = std::make_unique<Fields>(*object, Name(key));
+  read(inner.get());
+  if (!error_) error_ = inner->error_;
 }
 
 void Fields::Pass(std::initializer_list<std::string_view> keys) {
@@ -163,6 +164,10 @@ std::vector<std::string> Fields::Unknown() const {
   if (const Json::Object* members = object_.AsObject())
     for (const auto& [key, value] : *members)
       if (!asked_.contains(key)) unknown.push_back(Name(key));
+  for (const auto& [key, inner] : inside_) {
+    const std::vector<std::string> more = inner->Unknown();
+    unknown.insert(unknown.end(), more.begin(), more.end());
+  }
   return unknown;
 }
 

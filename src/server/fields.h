@@ -1,6 +1,6 @@
 // The fields of a JSON object that a client sent. Reads what is there with the right type and
 // range into variables, remembers the first that is wrong, and which were asked for: the rest is
-// unknown. Absent and null are alike.
+// unknown, in objects that were looked into too. Absent and null are alike.
 //
 //   Fields fields(body);
 //   fields.Number("temperature", {0, 2}, &temperature);
@@ -9,6 +9,8 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -44,7 +46,8 @@ class Fields {
   // A string, or an array of at most so many of them.
   void Texts(std::string_view key, std::size_t most, std::vector<std::string>* out);
   void Ids(std::string_view key, std::vector<std::int32_t>* out);  // an array of token ids
-  // An object's own fields, if it is there: its first error is one of these fields.
+  // An object's own fields, if it is there: its first error is one of these fields. What it may be
+  // looked into for several times adds up.
   void Inside(std::string_view key, const std::function<void(Fields*)>& read);
   void Pass(std::initializer_list<std::string_view> keys);  // known, and of no effect
   void PassOver(std::string what);  // not known, though it is no field of this object
@@ -54,7 +57,7 @@ class Fields {
   std::string Name(std::string_view key) const;
 
   ApiStatus status() const;
-  std::vector<std::string> Unknown() const;
+  std::vector<std::string> Unknown() const;  // with the names of the objects that they are in
 
  private:
   template <class T>
@@ -66,6 +69,7 @@ class Fields {
   const Json& object_;
   std::string place_;
   std::set<std::string, std::less<>> asked_;
+  std::map<std::string, std::unique_ptr<Fields>, std::less<>> inside_;
   std::vector<std::string> passed_over_;
   std::optional<ApiError> error_;
 };

@@ -88,6 +88,16 @@ TEST(Fields, UnknownOnesAreTold) {
   EXPECT_EQ(fields.Unknown(), (std::vector<std::string>{"b", "c"}));
 }
 
+TEST(Fields, UnknownOnesInsideAreToldToo) {
+  const Json json = Parsed(R"({"a": {"b": 1, "c": {"d": 2, "e": 3}, "f": 4}, "g": {"h": 5}})");
+  Fields fields(json);
+  // Looked into twice, for something else each time; "g" is known, and its own affair.
+  fields.Inside("a", [](Fields* a) { a->Pass({"b"}); });
+  fields.Inside("a", [](Fields* a) { a->Inside("c", [](Fields* c) { c->Pass({"d"}); }); });
+  fields.Pass({"g"});
+  EXPECT_EQ(fields.Unknown(), (std::vector<std::string>{"a.f", "a.c.e"}));
+}
+
 TEST(Fields, ABodyIsAnObject) {
   EXPECT_EQ(ParseBody("[]").error().message, "the body: found array, expected an object");
   EXPECT_NE(ParseBody("{\"a\": }").error().message.find("the body is not JSON"), std::string::npos);

@@ -160,6 +160,7 @@ ToolChoice ReadChoice(Fields* body, bool* parallel_calls) {
     bool one_call = false;
     fields->Flag("disable_parallel_tool_use", &one_call);
     *parallel_calls = !one_call;
+    fields->Pass({"type", "name"});
   });
   const std::string type = TextIn(*field, "type");
   if (type == "auto") return {ToolChoice::Kind::kAuto};
@@ -188,6 +189,7 @@ AnswerFormat ReadOutputFormat(Fields* body) {
   AnswerFormat format = ReadFormat(body, "output_format");
   body->Inside("output_config", [&](Fields* fields) {
     if (fields->Find("format") != nullptr) format = ReadFormat(fields, "format");
+    fields->Pass({"effort"});
   });
   return format;
 }
@@ -209,7 +211,7 @@ ApiResult<ChatRequest> ReadMessages(Api& api, const Json& json, const Caller& ca
   body.Pass({"cache_control", "container", "context_management", "mcp_servers", "betas",
              "inference_geo", "speed"});
   HADAL_TRY_STATUS(body.status());
-  HADAL_TRY_STATUS(CheckUnknown(api, body));
+  HADAL_TRY_STATUS(CheckUnknown(api, body, caller));
   return chat;
 }
 

@@ -182,7 +182,10 @@ Json Echoed(const Json& json) {
 }
 
 void ReadText(Fields* body, AnswerFormat* format) {
-  body->Inside("text", [&](Fields* fields) { *format = ReadFormat(fields, "format"); });
+  body->Inside("text", [&](Fields* fields) {
+    *format = ReadFormat(fields, "format");
+    fields->Pass({"verbosity"});
+  });
 }
 
 void ReadLogprobs(Fields* body, ResponsesRequest* request) {
@@ -230,7 +233,7 @@ ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, const Call
       body.Fail(elsewhere, "not supported; send instructions and the whole input");
   body.Pass({"truncation", "stream_options", "client_metadata"});
   HADAL_TRY_STATUS(body.status());
-  HADAL_TRY_STATUS(CheckUnknown(api, body));
+  HADAL_TRY_STATUS(CheckUnknown(api, body, caller));
   request.echoed = Echoed(json);
   return request;
 }

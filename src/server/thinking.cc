@@ -38,6 +38,7 @@ void ReadType(Fields* body, Said* said) {
     fields->Text("type", &type);
     std::optional<std::size_t> budget;
     fields->Count("budget_tokens", {0, kMostBudget}, &budget);
+    fields->Pass({"display"});
     if (type == "disabled")
       said->On(false);
     else if (type == "enabled")
@@ -62,6 +63,7 @@ void ReadReasoning(Fields* body, Said* said) {
     fields->Text("effort", &inner);
     if (inner) said->Effort(fields, "effort", *inner);
     fields->Count("max_tokens", {0, kMostBudget}, &budget);
+    fields->Pass({"summary", "generate_summary", "exclude"});
     said->Budget(budget);
   });
 }
