@@ -105,7 +105,9 @@ Status Server::Impl::Open() {
   if (!options.engine.keep_prefixes) options.engine.disk.folder.clear();  // then nothing uses it
   std::string note;
   if (const std::string& folder = options.engine.disk.folder; !folder.empty()) {
-    HADAL_TRY(auto store, ToolStore::Open(folder, model->fingerprint(), kMostToolBytes, &note));
+    const ToolModel turns{.fingerprint = model->fingerprint(),
+                          .vocab_size = model->files().model.config.vocab_size};
+    HADAL_TRY(auto store, ToolStore::Open(folder, turns, kMostToolBytes, &note));
     tool_memory.KeepIn(std::move(store));
     if (!note.empty()) notes.push_back(std::exchange(note, {}));
   }

@@ -1,6 +1,8 @@
 #include "server/tool_store.h"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "base/log.h"
@@ -24,13 +26,13 @@ constexpr const char* kNextUse = "(SELECT coalesce(max(used), 0) + 1 FROM turns)
 }  // namespace
 
 Result<std::unique_ptr<ToolStore>> ToolStore::Open(const std::string& folder,
-                                                   const std::string& model, std::size_t max_bytes,
+                                                   const ToolModel& model, std::size_t max_bytes,
                                                    std::string* note) {
   HADAL_TRY_STATUS(io::MakeOwnFolder(folder));
   HADAL_TRY(io::Database db, io::Database::Open(folder + "/tools.db", kKind, note));
+  db.Run("CREATE INDEX IF NOT EXISTS turns_by_bytes ON turns(bytes)");  // so that a sum is quick
   auto store = std::unique_ptr<ToolStore>(new ToolStore(std::move(db), model, max_bytes));
-  io::Statement sum = store->db_.Prepare("SELECT coalesce(sum(bytes), 0) FROM turns");
-  if (sum.Step()) store->bytes_ = static_cast<std::size_t>(sum.Integer(0));
+  store->Count();
   if (!store->Forget()) store->Failed();
   return store;
 }
@@ -45,7 +47,7 @@ Status ToolStore::Erase(const std::string& folder) {
   return Fail(Code::kIo, "{}: is in use, and may still have calls of tools; try again", path);
 }
 
-ToolStore::ToolStore(io::Database db, std::string model, std::size_t max_bytes)
+ToolStore::ToolStore(io::Database db, ToolModel model, std::size_t max_bytes)
     : db_(std::move(db)),
       model_(std::move(model)),
       max_bytes_(max_bytes),
@@ -57,19 +59,37 @@ ToolStore::ToolStore(io::Database db, std::string model, std::size_t max_bytes)
       use_(db_.Prepare(fmt::format("UPDATE turns SET used = {} WHERE id = ?", kNextUse).c_str())),
       oldest_(db_.Prepare("SELECT id, bytes FROM turns ORDER BY used LIMIT 1")),
       forget_calls_(db_.Prepare("DELETE FROM calls WHERE turn = ?")),
-      forget_turn_(db_.Prepare("DELETE FROM turns WHERE id = ?")) {}
+      forget_turn_(db_.Prepare("DELETE FROM turns WHERE id = ?")),
+      sum_(db_.Prepare("SELECT coalesce(sum(bytes), 0) FROM turns")),
+      changes_(db_.Prepare("PRAGMA data_version")) {}
 
 std::string ToolStore::OwnerText(std::uint64_t owner) const {
-  return fmt::format("{}:{:016x}", model_, owner);
+  return fmt::format("{}:{:016x}", model_.fingerprint, owner);
 }
 
 void ToolStore::Keep(std::uint64_t owner, const ToolTurn& turn) {
   const std::string body = ToolTurnJson(turn).Dump();
-  io::Transaction transaction(db_);
-  if (transaction.begun() && Insert(OwnerText(owner), body, turn) && Forget() &&
-      transaction.Commit())
-    return;
+  {
+    io::Transaction transaction(db_);
+    if (transaction.begun()) {
+      Count();
+      if (Insert(OwnerText(owner), body, turn) && Forget() && transaction.Commit()) return;
+    }
+  }
+  counted_ = -1;
   Failed();
+}
+
+// SQLite's number changes with what other connections write, and not with what this one does.
+void ToolStore::Count() {
+  changes_.Reset();
+  const std::int64_t now = changes_.Step() ? changes_.Integer(0) : -1;
+  changes_.Reset();
+  if (now == counted_ && now != -1) return;
+  sum_.Reset();
+  if (sum_.Step()) bytes_ = static_cast<std::size_t>(sum_.Integer(0));
+  sum_.Reset();
+  counted_ = now;
 }
 
 bool ToolStore::Insert(const std::string& owner, const std::string& body, const ToolTurn& turn) {
@@ -94,14 +114,20 @@ bool ToolStore::Forget() {
       return oldest_.ok();
     }
     const std::int64_t id = oldest_.Integer(0);
-    bytes_ -= std::min(bytes_, static_cast<std::size_t>(oldest_.Integer(1)));
+    const auto bytes = static_cast<std::size_t>(oldest_.Integer(1));
     oldest_.Reset();
-    for (io::Statement* forget : {&forget_calls_, &forget_turn_}) {
-      forget->Reset();
-      forget->Bind(1, id).Step();
-      if (!forget->ok()) return false;
-    }
+    if (!Remove(id, bytes)) return false;
   }
+  return true;
+}
+
+bool ToolStore::Remove(std::int64_t turn, std::size_t bytes) {
+  for (io::Statement* forget : {&forget_calls_, &forget_turn_}) {
+    forget->Reset();
+    forget->Bind(1, turn).Step();
+    if (!forget->ok()) return false;
+  }
+  bytes_ -= std::min(bytes_, bytes);
   return true;
 }
 
@@ -113,9 +139,15 @@ std::optional<ToolTurn> ToolStore::Find(std::uint64_t owner, const std::string& 
   const std::int64_t id = find_.Integer(0);
   const std::string body = find_.Text(1);
   find_.Reset();  // or the database stays open for reading
+  std::optional<ToolTurn> turn = ParseToolTurn(body, model_.vocab_size);
+  if (!turn) {
+    spdlog::warn("tools turn={} what=\"is none of this model's; it is forgotten\"", id);
+    if (!Remove(id, body.size())) Failed();
+    return std::nullopt;
+  }
   use_.Reset();
   use_.Bind(1, id).Step();
-  return ParseToolTurn(body);
+  return turn;
 }
 
 void ToolStore::Failed() {

@@ -27,7 +27,7 @@ class ToolStoreTest : public ::testing::Test {
   std::unique_ptr<ToolMemory> Fresh(const std::string& model = "m",
                                     std::size_t max_bytes = 1 << 20) {
     std::string note;
-    auto store = ToolStore::Open(folder_.File("cache"), model, max_bytes, &note);
+    auto store = ToolStore::Open(folder_.File("cache"), {model, 100'000}, max_bytes, &note);
     EXPECT_TRUE(store.ok()) << store.error().what;
     EXPECT_EQ(note, "");
     auto memory = std::make_unique<ToolMemory>();
@@ -89,7 +89,7 @@ TEST_F(ToolStoreTest, WhatComesBackCounts) {
     Fresh()->Remember(1, CallingAnswer(fmt::format("c{}", i), 1000), true);
   std::string note;
   ToolMemory memory(20'000);
-  memory.KeepIn(ToolStore::Open(folder_.File("cache"), "m", 1 << 20, &note).value());
+  memory.KeepIn(ToolStore::Open(folder_.File("cache"), {"m", 100'000}, 1 << 20, &note).value());
   for (int i = 0; i < 20; ++i)
     EXPECT_FALSE(Restored(memory, fmt::format("c{}", i)).sampled.empty()) << i;
   EXPECT_LE(memory.bytes(), 20'000u);
@@ -110,12 +110,50 @@ TEST_F(ToolStoreTest, OwnersAreKeysAndFirstMessages) {
 TEST_F(ToolStoreTest, WhatADiskHoldsIsNotTrusted) {
   EXPECT_TRUE(ParseToolTurn(
       ToolTurnJson({.reasoning = "r", .content = "", .calls = {}, .tokens = {1}, .thinking = false})
-          .Dump()));
+          .Dump(),
+      2));
   for (const char* text : {"", "[]", "{}", R"({"reasoning":"","content":"","calls":[{}],"tokens":[],
       "thinking":true})",
                            R"({"reasoning":"","content":"","calls":[],"tokens":["1"],
+      "thinking":true})",
+                           R"({"reasoning":"","content":"","calls":[],"tokens":[2],
+      "thinking":true})",
+                           R"({"reasoning":"","content":"","calls":[],"tokens":[-1],
       "thinking":true})"})
-    EXPECT_FALSE(ParseToolTurn(text)) << text;
+    EXPECT_FALSE(ParseToolTurn(text, 2)) << text;
+}
+
+// What is no turn of this model's is forgotten when it is met, and not given out.
+TEST_F(ToolStoreTest, ARowThatIsWrongIsForgotten) {
+  std::string note;
+  const auto open = [&](std::size_t vocab_size) {
+    return ToolStore::Open(folder_.File("cache"), {"m", vocab_size}, 1 << 20, &note).value();
+  };
+  open(100'000)->Keep(1, {.calls = {{"c1", "f", "{}"}}, .tokens = {99'999}});
+  EXPECT_TRUE(open(100'000)->Find(1, "c1").has_value());
+  const auto smaller = open(99'999);
+  EXPECT_GT(smaller->bytes(), 0u);
+  EXPECT_FALSE(smaller->Find(1, "c1").has_value());
+  EXPECT_EQ(smaller->bytes(), 0u);
+  EXPECT_FALSE(open(100'000)->Find(1, "c1").has_value());
+}
+
+TEST_F(ToolStoreTest, ServersOverOneFolderKeepToOneBound) {
+  constexpr std::size_t kMost = 30'000;
+  std::string note;
+  std::vector<std::unique_ptr<ToolStore>> stores;
+  for (int i = 0; i < 3; ++i)
+    stores.push_back(ToolStore::Open(folder_.File("cache"), {"m", 100'000}, kMost, &note).value());
+  for (int i = 0; i < 30; ++i) {
+    ToolTurn turn{.calls = {{fmt::format("c{}", i), "f", "{}"}}, .tokens = {}};
+    turn.tokens.assign(500, 70'000);
+    stores[static_cast<std::size_t>(i) % 3]->Keep(1, turn);
+    // What one who comes now counts.
+    EXPECT_LE(
+        ToolStore::Open(folder_.File("cache"), {"m", 100'000}, 1 << 20, &note).value()->bytes(),
+        kMost)
+        << i;
+  }
 }
 
 }  // namespace

@@ -35,7 +35,7 @@ Json ToolTurnJson(const ToolTurn& turn) {
                            {"thinking", turn.thinking}});
 }
 
-std::optional<ToolTurn> ParseToolTurn(const std::string& text) {
+std::optional<ToolTurn> ParseToolTurn(const std::string& text, std::size_t vocab_size) {
   const auto json = ParseJson(text);
   if (!json.ok()) return std::nullopt;
   ToolTurn turn;
@@ -55,8 +55,9 @@ std::optional<ToolTurn> ParseToolTurn(const std::string& text) {
       return std::nullopt;
   }
   for (const Json& token : *tokens->AsArray()) {
-    if (token.AsInt() == nullptr) return std::nullopt;
-    turn.tokens.push_back(static_cast<std::int32_t>(*token.AsInt()));
+    const std::optional<std::uint64_t> id = token.AsUnsigned();
+    if (!id || *id >= vocab_size) return std::nullopt;
+    turn.tokens.push_back(static_cast<std::int32_t>(*id));
   }
   return turn;
 }
