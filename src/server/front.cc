@@ -68,8 +68,9 @@ class NotedExchange : public Exchange {
 };
 
 bool IsJson(std::string_view content_type) {
-  const std::string_view type = content_type.substr(0, content_type.find(';'));
-  return type == "application/json" || type == "application/json ";
+  std::string_view type = content_type.substr(0, content_type.find(';'));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
+  return Lower(type) == "application/json";
 }
 
 void Run(const Route& route, const ExchangePtr& exchange) {

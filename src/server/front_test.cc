@@ -78,12 +78,17 @@ TEST_F(FrontTest, ForeignHostsAndPagesAreKeptOut) {
   const auto with = [&](std::vector<Header> headers, OriginOptions origin = {}) {
     return StatusOf({.headers = std::move(headers)}, {.keys = {}, .origin = std::move(origin)});
   };
-  for (const char* host : {"localhost", "localhost:1", "127.0.0.1:80", "127.9.9.9", "[::1]:8"})
+  for (const char* host : {"localhost", "localhost:1", "LOCALHOST", "localhost.", "LocalHost.:80",
+                           "127.0.0.1:80", "127.9.9.9", "[::1]:8"})
     EXPECT_EQ(with({{"host", host}}), 200) << host;
   for (const char* host : {"", "example.org", "localhost.example.org", "127.0.0.1.example.org",
                            "127.evil:80", "[::2]"})
     EXPECT_EQ(with({{"host", host}}), 403) << host;
   EXPECT_EQ(with({{"host", "box:80"}}, {.hosts = {"box"}}), 200);
+  EXPECT_EQ(with({{"host", "BOX"}}, {.hosts = {"Box"}}), 200);
+  EXPECT_EQ(with({{"host", "localhost"}, {"host", "localhost"}}), 400);
+  EXPECT_EQ(with({{"host", "localhost"}, {"host", "evil.example"}}), 400);
+  EXPECT_EQ(with({{"host", "LocalHost:80"}, {"origin", "http://localhost:80"}}), 200);
   EXPECT_EQ(with({{"host", "example.org"}}, {.loopback = false}), 200);
   const auto from = [&](const char* origin, std::vector<std::string> allowed = {}) {
     return with({{"host", "localhost:8080"}, {"origin", origin}}, {.allowed = std::move(allowed)});
@@ -121,6 +126,8 @@ TEST_F(FrontTest, BodiesAreJson) {
   };
   EXPECT_EQ(with("application/json"), 200);
   EXPECT_EQ(with("application/json; charset=utf-8"), 200);
+  EXPECT_EQ(with("Application/JSON"), 200);
+  EXPECT_EQ(with("application/json ;charset=utf-8"), 200);
   EXPECT_EQ(with("text/plain"), 415);
   EXPECT_EQ(with("application/x-www-form-urlencoded"), 415);
 }

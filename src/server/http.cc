@@ -8,6 +8,13 @@ std::string_view HttpRequest::Find(std::string_view name) const {
   return {};
 }
 
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return lower;
+}
+
 const char* StatusText(int status) {
   switch (status) {
     case 200:

@@ -35,6 +35,9 @@ struct HttpResponse {
 
 const char* StatusText(int status);
 
+// What HTTP compares without regard to case: names of headers, hosts and media types. ASCII.
+std::string Lower(std::string_view text);
+
 // One request and its answer: either Send, or Begin, any number of Write, and End or Abort. From
 // any thread; in the order of one thread's calls. Once the client is gone nothing is sent, which is
 // no error.

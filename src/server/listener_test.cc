@@ -175,6 +175,54 @@ TEST_F(ListenerTest, AClientThatGoesIsNoticedAtOnce) {
   EXPECT_TRUE(gone);
 }
 
+// As `nc -N` does.
+TEST_F(ListenerTest, WhoHasSentAllIsStillAnswered) {
+  std::atomic<bool> gone = false;
+  std::vector<std::thread> answering;
+  handler_ = [&](const ExchangePtr& exchange) {
+    const std::string& path = exchange->request().path;
+    if (path == "/watched") return exchange->Watch([&] { gone = true; }, [] {});
+    if (path == "/now") return exchange->Send({.body = "now"});
+    answering.emplace_back([exchange] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      exchange->Send({.body = "later"});
+    });
+  };
+  Start();
+  const auto ask = [&](const std::string& requests) {
+    SocketClient client(port_);
+    client.Send(requests);
+    client.EndSending();
+    return client.ReadAll();
+  };
+  const std::string now = "GET /now HTTP/1.1\r\nHost: x\r\n\r\n";
+  const std::string later = "GET /later HTTP/1.1\r\nHost: x\r\n\r\n";
+  EXPECT_TRUE(ask(now).ends_with("now"));
+  EXPECT_TRUE(ask(later).ends_with("later"));
+  EXPECT_TRUE(ask(later + now).ends_with("now"));
+  EXPECT_TRUE(ask(now + "GET /no").ends_with("now"));
+  // What is computed for one who may have gone is not; he cannot be told from one who reads.
+  EXPECT_EQ(ask("GET /watched HTTP/1.1\r\nHost: x\r\n\r\n"), "");
+  for (int i = 0; i < 1000 && !gone; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(gone);
+  for (std::thread& thread : answering) thread.join();
+}
+
+TEST_F(ListenerTest, ATargetMayBeAWholeUri) {
+  handler_ = [](const ExchangePtr& exchange) {
+    const HttpRequest& r = exchange->request();
+    exchange->Send({.body = fmt::format("{} {} {}", r.Find("host"), r.path, r.query)});
+  };
+  Start();
+  const auto ask = [&](const std::string& target) {
+    return Ask("GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  };
+  EXPECT_TRUE(ask("http://localhost:80/v1/models?a=b").ends_with("localhost:80 /v1/models a=b"));
+  EXPECT_TRUE(ask("HTTP://evil.example").ends_with("evil.example / "));
+  EXPECT_TRUE(ask("http://h?a").ends_with("h / a"));
+  EXPECT_TRUE(ask("/http://h/").ends_with("x /http://h/ "));
+}
+
 TEST_F(ListenerTest, WhoTakesNothingIsDropped) {
   std::atomic<bool> gone = false;
   handler_ = [&](const ExchangePtr& exchange) {

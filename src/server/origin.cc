@@ -7,6 +7,12 @@
 namespace hadal::server {
 namespace {
 
+// Names of hosts have no case, and may have the root's dot behind them.
+std::string PlainHost(std::string_view name) {
+  if (name.size() > 1 && name.ends_with('.')) name.remove_suffix(1);
+  return Lower(name);
+}
+
 bool IsLoopbackName(std::string_view name) {
   if (name == "localhost" || name == "[::1]") return true;
   // 127.0.0.0/8, written as an address: nothing else may begin like that.
@@ -34,13 +40,18 @@ bool OriginCheck::Allowed(std::string_view origin) const {
 
 ApiStatus OriginCheck::Check(const HttpRequest& request) const {
   const std::string_view host = request.Find("host"), origin = request.Find("origin");
-  if (options_.loopback && !IsLoopbackName(HostName(host)) &&
-      std::ranges::find(options_.hosts, HostName(host)) == options_.hosts.end())
+  // Of two the server and a proxy before it might each believe another.
+  if (std::ranges::count(request.headers, "host", &Header::name) > 1)
+    return ApiError{.status = 400, .message = "Host: found several, expected one"};
+  const std::string name = PlainHost(HostName(host));
+  if (options_.loopback && !IsLoopbackName(name) &&
+      std::ranges::none_of(options_.hosts,
+                           [&](const std::string& other) { return PlainHost(other) == name; }))
     return ApiError{.status = 403,
                     .message = fmt::format("Host: found {}, expected a name of this machine; "
                                            "--allow-host lets others in",
                                            Quote(host))};
-  if (origin.empty() || Allowed(origin) || AuthorityOf(origin) == host) return Unit{};
+  if (origin.empty() || Allowed(origin) || Lower(AuthorityOf(origin)) == Lower(host)) return Unit{};
   return ApiError{.status = 403,
                   .message = fmt::format("Origin: found {}, expected the server's own; "
                                          "--cors-origin lets others in",

@@ -20,16 +20,24 @@ constexpr std::size_t kReadBytes = 64 * 1024, kAheadBytes = 64 * 1024;
 constexpr std::size_t kJoinBytes = 16 * 1024;  // small pieces leave together
 constexpr int kLingerSeconds = 2;
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return lower;
-}
-
+// The target's path and query. Of one that is a whole URI, which proxies are sent, its authority is
+// the host, whatever the header says.
+// Source: RFC 9112, 3.2.2.
 void SetTarget(std::string_view target, HttpRequest* request) {
+  constexpr std::string_view kScheme = "http://";
+  if (Lower(target.substr(0, kScheme.size())) == kScheme) {
+    target.remove_prefix(kScheme.size());
+    const std::string_view authority = target.substr(0, target.find_first_of("/?"));
+    target.remove_prefix(authority.size());
+    const auto host = std::ranges::find(request->headers, "host", &Header::name);
+    if (host != request->headers.end())
+      host->value = std::string(authority);
+    else
+      request->headers.push_back({"host", std::string(authority)});
+    if (!target.starts_with('/')) request->path = "/";
+  }
   const std::size_t mark = target.find('?');
-  request->path = std::string(target.substr(0, mark));
+  request->path += target.substr(0, mark);
   if (mark != target.npos) request->query = std::string(target.substr(mark + 1));
 }
 
@@ -77,10 +85,17 @@ class Session::Answer : public Exchange, public std::enable_shared_from_this<Ses
     });
     // A client that went before is told of too.
     boost::asio::dispatch(session_->socket_.get_executor(), [self = shared_from_this(), this] {
-      if (left_ && !told_) TellGone();
+      if (!left_ || told_) return;
+      TellGone();
+      if (session_->exchange_.get() == this) session_->Close();  // Left, and not closed yet
     });
   }
 
+  // Somebody would have to be told if the client went.
+  bool watched() const { return gone_ != nullptr; }
+  // It sends no more. Whether it still reads, nobody knows: whoever begins to watch is told that it
+  // has gone; an answer that comes by itself is sent.
+  void Left() { left_ = true; }
   void TellGone() {
     left_ = true;
     const auto gone = std::exchange(gone_, nullptr);
@@ -176,6 +191,7 @@ void Session::Close() {
 // one buffer of the thread.
 void Session::ReadMore() {
   if (waiting_ || closed_ || (exchange_ && buffer_.size() >= kAheadBytes)) return;
+  if (ended_ && !lingering_) return;
   socket_.async_wait(Tcp::socket::wait_read, [self = shared_from_this()](ErrorCode error) {
     self->waiting_ = false;
     if (self->closed_) return;
@@ -189,6 +205,11 @@ void Session::OnReadable() {
   ErrorCode error;
   const std::size_t size = socket_.read_some(boost::asio::buffer(incoming), error);
   if (error == boost::asio::error::would_block) return ReadMore();
+  if (error == boost::asio::error::eof && !lingering_ && exchange_ &&
+      (complete_ || !exchange_->watched())) {
+    ended_ = true;
+    return exchange_->Left();
+  }
   if (error) return Close();
   if (!lingering_) {
     buffer_.append(incoming, 0, size);
@@ -221,6 +242,7 @@ void Session::Feed() {
     else if (error || taken == 0)
       break;
   }
+  if (ended_ && !exchange_ && !lingering_) return Close();  // the rest will not come
   if (parser_ && !lingering_ && !closed_) AwaitMore();
 }
 
@@ -237,9 +259,9 @@ HttpRequest Session::TakeRequest() {
   auto message = parser_->release();
   HttpRequest request;
   request.method = std::string(message.method_string());
-  SetTarget(message.target(), &request);
   for (const auto& field : message)
     request.headers.push_back({Lower(field.name_string()), std::string(field.value())});
+  SetTarget(message.target(), &request);
   request.body = std::move(message.body());
   request.peer = peer_;
   request.id = RequestId(request.Find("x-request-id"));
@@ -379,7 +401,7 @@ void Session::FinishAnswer() {
   begun_ = false;
   std::exchange(exchange_, nullptr)->Forget();
   host_->receiving_bytes -= std::exchange(received_bytes_, 0);
-  if (!keep_alive_ || host_->closing) return Linger();
+  if (!keep_alive_ || host_->closing || (ended_ && buffer_.empty())) return Linger();
   deadline_ = Clock::now() + std::chrono::seconds(host_->options.idle_seconds);
   // Not from here: a client that sends many requests ahead must not deepen the stack.
   boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {

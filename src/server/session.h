@@ -75,6 +75,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::string peer_;
   Clock::time_point deadline_ = kNever, write_deadline_ = kNever;
   bool closed_ = false, waiting_ = false, lingering_ = false;
+  bool ended_ = false;  // the client sends no more, and reads its answer, for all that is known
 
   std::string buffer_;  // received and not parsed
   std::unique_ptr<Parser> parser_;

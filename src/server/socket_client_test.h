@@ -51,6 +51,7 @@ class SocketClient {
     }
     return std::exchange(got_, {});
   }
+  void EndSending() { ::shutdown(socket_, SHUT_WR); }
   void Close() {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;
