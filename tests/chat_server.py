@@ -70,6 +70,21 @@ def answers_are_the_engines():
     assert saved[2] == saved[0], saved
 
 
+def reasoning_by_any_name():
+    shown = []
+    for field in ("reasoning_content", "reasoning", "both"):
+        with Server("--reasoning-field", field) as server:
+            talked = chat("--url", server.url, *DRAWS, "--think", lines="Tell me about a fox.\n")
+        assert talked.returncode == 0, talked
+        shown.append(talked.stdout)
+    field = ["--reasoning-field", "reasoning"]
+    with tempfile.TemporaryDirectory() as folder, Server(*field) as server:
+        file = Path(folder) / "saved.json"
+        chat("--url", server.url, *DRAWS, "--think", lines=f"Tell me of a fox.\n/save {file}\n")
+        assert json.loads(file.read_text())["messages"][1]["reasoning_content"]
+    assert shown[1] == shown[0] and shown[2] == shown[0], shown
+
+
 def keys():
     with Server("--api-key", "secret") as server:
         assert chat("--url", server.url, *DRAWS, key="secret").returncode == 0
@@ -115,7 +130,8 @@ def an_answer_that_breaks_off():
 
 
 def main():
-    for test in (answers_are_the_engines, keys, models, nobody_listens, an_answer_that_breaks_off):
+    for test in (answers_are_the_engines, reasoning_by_any_name, keys, models, nobody_listens,
+                 an_answer_that_breaks_off):
         test()
         print(f"ok {test.__name__}")
 

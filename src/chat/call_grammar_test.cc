@@ -38,6 +38,21 @@ bool Accepts(const std::string& text, const CallGrammarOptions& options = {}) {
   return place != grammar::kDead && matcher.MayEnd(place);
 }
 
+TEST(CallGrammar, ArgumentsAreAnObject) {
+  const auto made = [](const std::string& type) {
+    const std::string tool = R"({"name": "f", "parameters": {"type": )" + type + "}}";
+    const Json tools[] = {ParseJson(tool).value()};
+    return CallGrammar(kDeepSeekV4, tools, {});
+  };
+  EXPECT_TRUE(made(R"("object")").ok());
+  EXPECT_TRUE(made(R"(["null", "object"])").ok());
+  for (const char* type : {R"("string")", R"(["array", "null"])", "5"}) {
+    const auto refused = made(type);
+    ASSERT_FALSE(refused.ok()) << type;
+    EXPECT_EQ(refused.error().what.find("f.parameters.type: found "), 0u) << refused.error().what;
+  }
+}
+
 TEST(CallGrammar, AcceptsCallsAsTheEncodingWritesThem) {
   const ToolCall full{"", "weather",
                       R"({"city": "Bern </b> <", "days": 3, "unit": "C", "note": "x"})"};

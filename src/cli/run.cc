@@ -100,6 +100,9 @@ Status Run(RunOptions options) {
   std::string prompt;
   if (options.resume.empty()) {
     HADAL_TRY(prompt, ReadPrompt(options));
+    // A question ends where its line does: the end of a file's last line is none of its text.
+    if (options.chat && !options.prompt_given)
+      while (prompt.ends_with('\n') || prompt.ends_with('\r')) prompt.pop_back();
   }
   HADAL_TRY(const engine::ModelFiles files,
             engine::OpenModel(options.model, OpenWith(options.experts, options.generate.ram_bytes,

@@ -199,6 +199,18 @@ TEST_F(RunTest, NumbersThatAreNoneAreFoundWhereTheyArise) {
             "damaged\n");
 }
 
+TEST(RunChat, TheEndOfALineIsNoPartOfAQuestion) {
+  const testing::TempFolder folder;
+  ASSERT_TRUE(io::WriteFile(folder.File("question"), "Who are you?\r\n").ok());
+  std::vector<std::string> call = {"run", "-m",     Embedded(), "--chat", "--max-tokens",
+                                   "9",   "--seed", "1",        "-p",     "Who are you?"};
+  const Outcome given = Call(call);
+  ASSERT_EQ(given.code, 0) << given.errors;
+  call[8] = "-f";
+  call[9] = folder.File("question");
+  EXPECT_EQ(Call(call).out, given.out);
+}
+
 // A model that goes on with the next turn, here because it must, has ended its own.
 TEST(RunChat, AnothersTurnIsNoPartOfTheAnswer) {
   const Json tokenizer = ParseJson(io::ReadFile(Embedded() + "/tokenizer.json").value()).value();

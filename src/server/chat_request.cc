@@ -10,10 +10,12 @@
 namespace hadal::server {
 namespace {
 
-// What a client sends as the schema's holder: {"name", "schema", "strict"}, or the schema itself.
+// What a client sends as the schema's holder: {"name", "schema", "strict"}, or the schema itself,
+// which has no name. Null: a holder of none.
 const Json* SchemaIn(const Json& holder) {
   const Json* schema = holder.Find("schema");
-  return schema != nullptr ? schema : &holder;
+  if (schema != nullptr) return schema;
+  return holder.Find("name") == nullptr ? &holder : nullptr;
 }
 
 bool OffersTools(const ChatRequest& request) {
@@ -83,7 +85,9 @@ AnswerFormat ReadFormat(Fields* body, std::string_view key) {
       format.kind = AnswerFormat::Kind::kObject;
     } else if (type == "json_schema") {
       format.kind = AnswerFormat::Kind::kSchema;
-      const char* param = holder != nullptr ? "json_schema" : "schema";
+      // Where it belongs in this API, if it is nowhere.
+      const bool held = holder != nullptr || (plain == nullptr && key == "response_format");
+      const char* param = held ? "json_schema" : "schema";
       format.param = fields->Name(param);
       const Json* schema = holder != nullptr ? SchemaIn(*holder) : plain;
       if (schema == nullptr || schema->AsObject() == nullptr)

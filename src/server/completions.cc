@@ -69,7 +69,7 @@ std::vector<CompletionPrompt> ReadPrompts(const ServedModel& model, Fields* body
                              json.KindName()));
   };
   if (field == nullptr) {
-    add(Json(""));
+    body->Fail("prompt", "found nothing, expected a string, token ids, or an array of them");
   } else if (field->AsArray() == nullptr || IsIds(*field)) {
     add(*field);
   } else if (field->AsArray()->empty() || field->AsArray()->size() > kMostPrompts) {

@@ -33,9 +33,9 @@ Json RequestsJson(const StatusParts& parts) {
                                      {"read_tokens", std::uint64_t{view.read_tokens}},
                                      {"generated_tokens", std::uint64_t{view.generated_tokens}},
                                      {"seconds", view.seconds}}));
-  const EngineFigures figures = parts.engine.figures();
-  return Json::MakeObject({{"running", std::uint64_t{figures.running}},
-                           {"waiting", std::uint64_t{figures.waiting}},
+  const RunCounts counts = CountsOf(parts);
+  return Json::MakeObject({{"running", std::uint64_t{counts.running}},
+                           {"waiting", std::uint64_t{counts.waiting}},
                            {"list", std::move(list)}});
 }
 
@@ -135,6 +135,15 @@ RunningState StateOf(const StatusParts& parts) {
     state.tokens += view.choices * tokens;
   }
   return state;
+}
+
+RunCounts CountsOf(const StatusParts& parts) {
+  std::size_t under_way = 0;
+  for (const GenerationView& view : parts.generations.Views()) under_way += view.choices;
+  const EngineFigures figures = parts.engine.figures();
+  RunCounts counts{.running = std::min(figures.running, under_way)};
+  counts.waiting = std::min(figures.waiting, under_way - counts.running);
+  return counts;
 }
 
 std::vector<std::pair<const char*, std::uint64_t>> KindsOf(const cost::StateBytes& bytes) {

@@ -50,6 +50,12 @@ struct RunningState {
   std::uint64_t tokens = 0;
 };
 RunningState StateOf(const StatusParts& parts);
+// Requests of the engine, as far as they belong to generations that are under way: its own figures
+// are those of its last step, which may have told an end before they were written down.
+struct RunCounts {
+  std::size_t running = 0, waiting = 0;
+};
+RunCounts CountsOf(const StatusParts& parts);
 // Kinds of such bytes, by name.
 std::vector<std::pair<const char*, std::uint64_t>> KindsOf(const cost::StateBytes& bytes);
 

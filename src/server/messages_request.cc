@@ -74,6 +74,10 @@ class Conversation {
         const Json* result = block.Find("content");
         HADAL_TRY(message.content,
                   ContentText(result == nullptr ? Json() : *result, inner + ".content"));
+        // The published format has no place for it but the text.
+        const Json* failed = block.Find("is_error");
+        if (failed != nullptr && failed->AsBool() != nullptr && *failed->AsBool())
+          message.content = message.content.empty() ? "Error" : "Error: " + message.content;
       } else {
         HADAL_TRY(message.content, BlockText(block, inner));
       }

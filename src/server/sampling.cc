@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <random>
 
 #include "base/quote.h"
@@ -10,6 +11,7 @@ namespace hadal::server {
 namespace {
 
 constexpr double kSmallestTopP = 1e-6;
+constexpr double kMostExact = 9007199254740992;  // 2^53
 
 void ReadSeed(Fields* body, std::uint64_t* seed) {
   const Json* field = body->Find("seed");
@@ -19,6 +21,9 @@ void ReadSeed(Fields* body, std::uint64_t* seed) {
     *seed = *number;
   } else if (field->AsInt() != nullptr) {
     *seed = static_cast<std::uint64_t>(*field->AsInt());  // negative ones are seeds too
+  } else if (const auto real = field->AsNumber();         // 1.0 is what some languages write for 1
+             real && std::abs(*real) <= kMostExact && std::trunc(*real) == *real) {
+    *seed = static_cast<std::uint64_t>(static_cast<std::int64_t>(*real));
   } else {
     body->Fail("seed", fmt::format("found {}, expected a whole number", field->KindName()));
   }

@@ -90,6 +90,43 @@ TEST_F(ServerTest, SeveralChoicesAndStops) {
   EXPECT_EQ(Text(json, {"choices", "0", "stop_reason"}), " a");
 }
 
+TEST_F(ServerTest, ASeedMayBeWrittenWithAPoint) {
+  const auto content = [&](const char* seed) {
+    return Text(Post("/v1/chat/completions",
+                     Chat(fmt::format(R"("max_tokens":12,"ignore_eos":true,"seed":{})", seed)))
+                    .json(),
+                {"choices", "0", "message", "content"});
+  };
+  EXPECT_EQ(content("7.0"), content("7"));
+  EXPECT_EQ(content("-7e0"), content("-7"));
+  EXPECT_NE(content("7"), content("-7"));
+}
+
+TEST_F(ServerTest, AResultThatIsAnErrorSaysSo) {
+  const auto count = [&](const char* error) {
+    const Json json = Post("/v1/messages/count_tokens", fmt::format(R"({{"messages":[
+        {{"role":"user","content":"w?"}},
+        {{"role":"assistant","content":[{{"type":"tool_use","id":"c","name":"w","input":{{}}}}]}},
+        {{"role":"user","content":[{{"type":"tool_result","tool_use_id":"c",
+          "content":"no such place"{}}}]}}]}})",
+                                                                    error))
+                          .json();
+    return *At(json, {"input_tokens"}).AsInt();
+  };
+  EXPECT_EQ(count(R"(,"is_error":false)"), count(""));
+  EXPECT_GT(count(R"(,"is_error":true)"), count(""));
+}
+
+// Whoever asks right behind an answer is not told of a request that is no more.
+TEST_F(ServerTest, NothingRunsThatIsNotListed) {
+  for (int i = 0; i < 50; ++i) {
+    Post("/v1/completions", R"({"prompt":"a","max_tokens":1})");
+    const Json requests = At(server_->Get("/hadal/status").json(), {"requests"});
+    EXPECT_LE(*At(requests, {"running"}).AsUnsigned() + *At(requests, {"waiting"}).AsUnsigned(),
+              At(requests, {"list"}).AsArray()->size());
+  }
+}
+
 TEST_F(ServerTest, ThinkingInEverySpelling) {
   const auto reasoning = [&](const std::string& fields) {
     const Json json =
@@ -388,6 +425,7 @@ TEST_F(ServerTest, WhatIsWrongIsNamed) {
       {"{" + user + R"(,"temperature":"hot"})", {400, "temperature: found string"}},
       {"{" + user + R"(,"top_logprobs":3})", {400, "top_logprobs: needs logprobs"}},
       {"{" + user + R"(,"stop":["a",1]})", {400, "stop: found 1"}},
+      {"{" + user + R"(,"seed":1.5})", {400, "seed: found"}},
       {"{" + user + R"(,"max_tokens":0})", {400, "max_tokens: found 0"}},
       {"{" + user + R"(,"max_tokens":5000})", {400, "maximum context length is 2048 tokens"}},
       {"{" + user + R"(,"n":17})", {400, "n: found 17"}},
@@ -420,6 +458,7 @@ TEST_F(ServerTest, WhatIsWrongIsNamed) {
       {"/v1/responses", R"({"input":5})", 400, "input: found"},
       {"/v1/responses", R"({"input":"a","background":true})", 400, "background"},
       {"/v1/completions", R"({"prompt":{}})", 400, "prompt: found object"},
+      {"/v1/completions", R"({"max_tokens":1})", 400, "prompt: found nothing"},
       {"/v1/chat/completions", R"({"messages":[{"role":"user","content":"a"}],"tools":{}})", 400,
        R"("param":"tools")"},
       {"/tokenize", "{}", 400, "content: found nothing"},

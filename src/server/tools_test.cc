@@ -270,7 +270,10 @@ TEST_F(ToolsTest, WhatIsWrongIsNamed) {
   const std::pair<std::string, const char*> cases[] = {
       {R"("parallel_tool_calls":"no")", "parallel_tool_calls: found string, expected"},
       {R"("response_format":{"type":5})", "response_format.type: found 5, expected a string"},
-      {R"("response_format":{"type":"json_schema"})", "response_format.schema: found no schema"},
+      {R"("response_format":{"type":"json_schema"})",
+       "response_format.json_schema: found no schema"},
+      {R"("response_format":{"type":"json_schema","json_schema":{"name":"x","strict":true}})",
+       "response_format.json_schema: found no schema"},
       {R"("stream_options":{"include_usage":3})", "stream_options.include_usage: found 3"},
       {R"("stream_options":[])", "stream_options: found array, expected an object"},
       {R"("thinking":{"budget_tokens":-1})", "thinking.budget_tokens: found -1"}};

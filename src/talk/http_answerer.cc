@@ -78,7 +78,11 @@ class Events {
     if (choices == nullptr || choices->AsArray() == nullptr || choices->AsArray()->empty()) return;
     const Json& choice = (*choices->AsArray())[0];
     if (const Json* delta = choice.Find("delta"); delta != nullptr) {
-      TakeText(delta->Find("reasoning_content"), true);
+      // Of its two names servers send one, or both with the same text.
+      const Json* reasoning = delta->Find("reasoning_content");
+      if (reasoning == nullptr || reasoning->AsString() == nullptr)
+        reasoning = delta->Find("reasoning");
+      TakeText(reasoning, true);
       TakeText(delta->Find("content"), false);
     }
     const Json* reason = choice.Find("finish_reason");
