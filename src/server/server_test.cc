@@ -252,6 +252,19 @@ TEST_F(ServerTest, WhatChangesWithEveryRequestIsNotInThePrompt) {
   };
   const std::int64_t of_user = *At(says("user"), {"input_tokens"}).AsInt();
   EXPECT_GT(of_user, *At(says("system"), {"input_tokens"}).AsInt() + 5);  // people's text stays
+  // What a tool has read stays too, a log of such requests, say.
+  const auto result = [&](const std::string& text) {
+    return *At(Post("/v1/messages/count_tokens", fmt::format(R"({{"messages":[
+        {{"role":"user","content":"a"}},
+        {{"role":"assistant","content":[{{"type":"tool_use","id":"c","name":"w","input":{{}}}}]}},
+        {{"role":"user","content":[{{"type":"tool_result","tool_use_id":"c","content":[
+          {{"type":"text","text":"{}"}},{{"type":"text","text":"b"}}]}}]}}]}})",
+                                                             text))
+                   .json(),
+               {"input_tokens"})
+                .AsInt();
+  };
+  EXPECT_GT(result("x-anthropic-billing-header: cch=1;"), result("") + 5);
 }
 
 TEST_F(ServerTest, ToolsOfMessagesAreThoseOfChats) {
