@@ -155,16 +155,17 @@ class CallWriter {
     }
     HADAL_TRY(const std::vector<std::string> types, grammar::SchemaTypes(schema, place));
     if (std::ranges::find(types, "string") == types.end()) return Strings{};
-    for (const char* values : {"const", "enum"})
-      if (const Json* given = schema.Find(values); given != nullptr)
-        return Listed(given->AsArray() != nullptr ? *given->AsArray() : Json::Array{*given});
+    // One value, an array too, or an array of values: what is neither is refused with the rest.
+    if (const Json* value = schema.Find("const"); value != nullptr) return Listed({value, 1});
+    if (const Json* values = schema.Find("enum"); values != nullptr)
+      return values->AsArray() != nullptr ? Listed(*values->AsArray()) : Strings{};
     for (const char* key : {"pattern", "minLength", "maxLength", "oneOf", "allOf", "format"})
       if (schema.Find(key) != nullptr) return Strings{};
     if (schema.Find("type") == nullptr) return Strings{};
     return Strings{FreeText(), types.size() == 1};
   }
 
-  Result<Strings> Listed(const Json::Array& values) {
+  Strings Listed(std::span<const Json> values) {
     std::vector<Piece> texts;
     bool nothing_else = true;
     for (const Json& value : values) {

@@ -87,6 +87,23 @@ TEST(CallGrammar, WhatIsRequiredAndNotDescribedIsAnAdditionalOne) {
   EXPECT_FALSE(accepts(R"({"a": 1})"));
 }
 
+TEST(CallGrammar, AConstantThatIsAnArrayIsOneValue) {
+  const Json tool = ParseJson(R"({"name": "f", "parameters": {"properties": {"a":
+      {"anyOf": [{"type": "null"}, {"const": [1, "x"]}]}}}})")
+                        .value();
+  const grammar::Grammar grammar = CallGrammar(kDeepSeekV4, {&tool, 1}, {}).value();
+  grammar::Matcher matcher(grammar);
+  const auto accepts = [&](const char* arguments) {
+    return matcher.Step(matcher.Start(), Written({{"", "f", arguments}})) != grammar::kDead;
+  };
+  EXPECT_TRUE(accepts(R"({"a": [1,"x"]})"));
+  EXPECT_TRUE(accepts(R"({"a": null})"));
+  EXPECT_FALSE(accepts(R"({"a": "x"})"));
+  const Json no_list =
+      ParseJson(R"({"name": "f", "parameters": {"properties": {"a": {"enum": "x"}}}})").value();
+  EXPECT_FALSE(CallGrammar(kDeepSeekV4, {&no_list, 1}, {}).ok());
+}
+
 TEST(CallGrammar, OneFunctionOrOneCallIfAsked) {
   const ToolCall now{"", "now", "{}"}, weather{"", "weather", R"({"city": ""})"};
   EXPECT_TRUE(Accepts(Written({now}), {.only = "now"}));
