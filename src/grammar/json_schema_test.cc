@@ -58,6 +58,9 @@ TEST(JsonSchema, AcceptsWhatTheSchemaDoes) {
       {R"({"type": ["string", "null"]})", {R"("")", "null"}, {"1", "{}"}},
       {"{}", {"1", R"({"a":[{}]})", "true"}, {"", "nil"}},
       {R"({"type": "integer", "enum": [1, "a", 2]})", {"1", "2"}, {R"("a")", "3"}},
+      {R"({"const": {"k": [1, "a"], "n": []}})",
+       {R"({"k":[1,"a"],"n":[]})", R"({"k": [1, "a"], "n": []})"},
+       {R"({"k":[1]})", R"({"n":[],"k":[1,"a"]})", "[1]"}},
       {R"({"allOf": [{"type": "boolean"}], "title": "t"})", {"true"}, {"1"}},
   };
   for (const Case& c : cases) {

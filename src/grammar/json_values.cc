@@ -23,6 +23,32 @@ Piece JsonValues::Space() {
 }
 
 Piece JsonValues::Literal(const Json& value) {
+  if (const Json::Array* items = value.AsArray(); items != nullptr) {
+    std::vector<Piece> pieces;
+    for (const Json& item : *items) pieces.push_back(Literal(item));
+    return Between("[", pieces, "]");
+  }
+  if (const Json::Object* members = value.AsObject(); members != nullptr) {
+    std::vector<Piece> pieces;
+    for (const auto& [key, member] : *members)
+      pieces.push_back(Member(Scalar(Json(key)), Literal(member)));
+    return Between("{", pieces, "}");
+  }
+  return Scalar(value);
+}
+
+Piece JsonValues::Between(const char* open, const std::vector<Piece>& items, const char* close) {
+  std::vector<Piece> pieces = {b_.Text(open), Space()};
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (i > 0) pieces.push_back(Comma());
+    pieces.push_back(items[i]);
+  }
+  pieces.push_back(Space());
+  pieces.push_back(b_.Text(close));
+  return b_.Seq(pieces);
+}
+
+Piece JsonValues::Scalar(const Json& value) {
   std::string text = value.Dump();
   if (b_.escaped()) {
     std::string code;

@@ -26,7 +26,7 @@ class JsonValues {
   Piece String(std::size_t least = 0, std::size_t most = kMany);  // characters
   Piece Number();
   Piece Integer();
-  Piece Literal(const Json& value);  // itself
+  Piece Literal(const Json& value);  // itself, with spaces where others have them
 
   // A string that is none of these, spelt without escapes.
   Piece KeyOtherThan(std::vector<std::string> keys);
@@ -35,6 +35,8 @@ class JsonValues {
   Piece List(Piece item, std::size_t least, std::size_t most);  // item, item, ...
 
  private:
+  Piece Between(const char* open, const std::vector<Piece>& items, const char* close);
+  Piece Scalar(const Json& value);  // no array and no object
   std::size_t ValueRule();
   std::size_t CharacterRule();  // of a string as JSON spells it: itself, or escaped
 
