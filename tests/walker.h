@@ -132,8 +132,8 @@ class Walker {
     const model::Chunk chunk{&sequence.state(), noise};
     HADAL_CHECK(forward.Run({&chunk, 1}).ok());
   }
-  // The next token is known, and so stays the MTP block's entry of the last one. Over its whole way a
-  // walker takes no more steps again than it has tokens: it arrives, however often it goes back.
+  // The next token is known, and so stays the MTP block's entry of the last one. Over its whole way
+  // a walker takes no more steps again than it has tokens: it arrives, however often it goes back.
   void GoAstrayAndBack(model::Forward& forward) {
     const std::uint64_t here = sequence_.tokens(), mtp = sequence_.state().mtp_tokens;
     Astray(forward, sequence_, 1 + here % arch::kReturnTokens);

@@ -106,15 +106,14 @@ TEST_F(DiskPrefixesTest, EntriesOfTheMtpBlockInPagesAreNotTakenForTheTexts) {
   SegmentStore store = SegmentStore::Open(path_, true, &note).value();
   WriterFigures figures;
   for (const Tokens& text : {one, other})
-    ASSERT_TRUE(WriteSegments(store, kTestModel, "test", 0, text, state_of(text), true,
+    ASSERT_TRUE(WriteSegments(store, kTestModel, "toy-model", 0, text, state_of(text), true,
                               std::uint64_t{1} << 40, &figures)
                     .ok());
   EXPECT_EQ(figures.segments, 3u);  // the pages once
-  const auto disk =
-      DiskPrefixes::Open(SegmentStore::Open(path_, true, &note).value(),
-                         SegmentStore::Open(path_, true, &note).value(), kTestModel, layout,
-                         {.folder = path_, .limit_bytes = std::uint64_t{1} << 40})
-          .value();
+  const auto disk = DiskPrefixes::Open(SegmentStore::Open(path_, true, &note).value(),
+                                       SegmentStore::Open(path_, true, &note).value(), kTestModel,
+                                       layout, {.limit_bytes = std::uint64_t{1} << 40})
+                        .value();
   const Tokens text = Longer(other);
   const DiskPrefixes::Match found = disk->Find(0, text, 0);
   const auto back = disk->Restore(found, 0, text, pool);

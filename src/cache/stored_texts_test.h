@@ -73,7 +73,7 @@ class StoredTexts {
       : limit_bytes_(limit_bytes), store_(SegmentStore::Open(folder, true, &note_).value()) {}
 
   Status Write(TokenSpan text, std::uint64_t scope = 0) {
-    return WriteSegments(store_, kTestModel, "test", scope, text, StateOf(pool_, text), true,
+    return WriteSegments(store_, kTestModel, "toy-model", scope, text, StateOf(pool_, text), true,
                          limit_bytes_, &figures_);
   }
   SegmentStore& store() { return store_; }
@@ -94,7 +94,7 @@ inline std::unique_ptr<DiskPrefixes> OpenPrefixes(const std::string& folder,
                                                   std::uint64_t limit_bytes = std::uint64_t{1}
                                                                               << 40) {
   std::string note;
-  DiskOptions options{.limit_bytes = limit_bytes, .model_name = "test"};
+  DiskOptions options{.limit_bytes = limit_bytes, .model_name = "toy-model"};
   if (notes != nullptr)
     options.on_note = [notes](std::string_view line) { notes->emplace_back(line); };
   return DiskPrefixes::Open(SegmentStore::Open(folder, true, &note).value(),

@@ -37,8 +37,8 @@ TEST_F(CacheCommand, SaysWhatThereIs) {
   std::uint64_t bytes = 0;
   for (const std::string& file : files_) bytes += std::filesystem::file_size(file);
   EXPECT_EQ(stats.Find("all")->Find("bytes")->AsUnsigned(), bytes);
-  EXPECT_EQ(stats.Find("models")->Find("test")->Find("states")->AsUnsigned(), 2u);
-  EXPECT_NE(Call({"cache", "stats", path_}).out.find("test"), std::string::npos);
+  EXPECT_EQ(stats.Find("models")->Find("toy-model")->Find("states")->AsUnsigned(), 2u);
+  EXPECT_NE(Call({"cache", "stats", path_}).out.find("toy-model"), std::string::npos);
 }
 
 TEST_F(CacheCommand, VerifyFindsAndRemovesWhatIsBroken) {
@@ -86,7 +86,7 @@ TEST_F(CacheCommand, RemovesWhatIsNamed) {
 // also while another program has it open.
 TEST_F(CacheCommand, RemovingAllLeavesNoTrace) {
   std::string note;
-  auto tools = server::ToolStore::Open(path_, "model", 1 << 20, &note).value();
+  auto tools = server::ToolStore::Open(path_, {"model", 100'000}, 1 << 20, &note).value();
   tools->Keep(1, {.reasoning = "a secret thought",
                   .calls = {{.id = "call_1", .name = "secret_tool", .arguments = "{}"}}});
   cache::StoredTexts texts(path_);
@@ -103,7 +103,8 @@ TEST_F(CacheCommand, RemovingAllLeavesNoTrace) {
     EXPECT_NE(left(text), "") << text;
   const Outcome removed = Call({"cache", "rm", "--all", path_});
   EXPECT_EQ(removed.code, 0) << removed.errors;
-  for (const char* text : {"secret", "call_1", "54321", "test"}) EXPECT_EQ(left(text), "") << text;
+  for (const char* text : {"secret", "call_1", "54321", "toy-model"})
+    EXPECT_EQ(left(text), "") << text;
   EXPECT_FALSE(tools->Find(1, "call_1"));
   EXPECT_TRUE(texts.Write(cache::Tokens(131, 54321)).ok());
 }
