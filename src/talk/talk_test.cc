@@ -242,7 +242,7 @@ TEST_F(EngineAnswererTest, ATurnReadsOnlyWhatIsNew) {
       }
       conversation.messages.push_back({.role = chat::Role::kUser, .content = "And then?"});
     }
-    EXPECT_GT(keeping->use().tokens, 100u);
+    EXPECT_GT(keeping->use().tokens, 60u);  // the questions alone are that long
     EXPECT_GT(keeping->use().cache_bytes, 0u);
     EXPECT_NE(keeping->UseTable().find("of 2,048 tokens"), std::string::npos);
   }

@@ -18,7 +18,8 @@ before(async () => {
 after(async () => assert.equal(await server.stop(), 0));
 
 test('text, whole and streamed, is the same', async () => {
-  const request = { model, prompt, maxOutputTokens: 20, seed: 1 };
+  const request = { model, prompt, maxOutputTokens: 20, seed: 1,
+    providerOptions: { hadal: { min_tokens: 20 } } };
   const whole = await generateText(request);
   assert.equal(whole.finishReason, 'length');
   assert.equal(whole.usage.outputTokens, 20);
