@@ -41,10 +41,10 @@ build: deps-engine $(RELEASE)/build.ninja  ## build build/hadal; build/hadal-tra
 	cmake --build $(RELEASE) --target programs -j$(JOBS)
 	@$(MAKE) -s links
 
-run: deps-engine $(RELEASE)/build.ninja  ## generate text with the embedded model; PROMPT="..."
-	@tools/build.sh $(RELEASE) --target hadal -j$(JOBS)
-	@$(MAKE) -s links
-	build/hadal run --echo --stats --prompt "$$PROMPT"
+run: deps-engine $(RELEASE)/build.ninja  ## build what that takes, generate text; PROMPT="..."
+	@tools/build.sh $(RELEASE) --target hadal-run -j$(JOBS)
+	$(RELEASE)/hadal-run run --echo --stats --prompt "$$PROMPT"
+	@[ -x build/hadal ] || echo "This was \`hadal run\` alone; make build: all of build/hadal"
 
 test:  ## build everything, run the tests; installs LibTorch unless HADAL_WITH_TORCH=OFF
 	@$(DEPS) engine test web $(BROWSER) $(TRAIN) package

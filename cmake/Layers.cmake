@@ -1,7 +1,7 @@
 # One layer = one folder of src/ = one library, linking only the layers named in NEEDS.
 # tools/check_layers.py checks the includes against the same table.
 #
-#   hadal_layer(NAME [OWN_HEADERS] [LIGHT] [NEEDS layer...] [LIBS target...])
+#   hadal_layer(NAME [OWN_HEADERS] [LIGHT] [WITHOUT file...] [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
 # A file named *_avx2.cc, *_avxvnni.cc, *_avx512.cc, *_avx512bf16.cc or *_neon.cc is compiled for
@@ -9,7 +9,7 @@
 # off all, are left out with *_x86.cc or *_arm.cc, and x86_absent.cc, neon_absent.cc and *_plain.cc
 # stand in. OWN_HEADERS: the layer says itself which headers are precompiled
 # (cmake/Precompile.cmake). LIGHT: no time is spent in it worth optimising for; -O1 compiles it a
-# fifth faster.
+# fifth faster. WITHOUT: these are in another library of the folder, by hadal_library.
 option(HADAL_SIMD "the vector kernels for x86-64 and 64-bit ARM" ON)
 set(HADAL_X86 OFF)
 set(HADAL_ARM OFF)
@@ -20,7 +20,7 @@ elseif(HADAL_SIMD AND CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
 endif()
 
 function(hadal_layer name)
-  cmake_parse_arguments(arg "OWN_HEADERS;LIGHT" "" "NEEDS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "OWN_HEADERS;LIGHT" "" "WITHOUT;NEEDS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "_(test|main)\\.cc$")
@@ -42,28 +42,42 @@ function(hadal_layer name)
     list(FILTER sources EXCLUDE REGEX "${name_end}\\.cc$")
   endforeach()
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
-  list(TRANSFORM arg_NEEDS PREPEND hadal_)
+  list(TRANSFORM arg_WITHOUT PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(REMOVE_ITEM sources ${arg_WITHOUT})
 
-  if(sources)
-    add_library(hadal_${name} STATIC ${sources})
-    target_link_libraries(hadal_${name} PUBLIC hadal_flags ${arg_NEEDS} ${arg_LIBS})
-  else()
-    add_library(hadal_${name} INTERFACE)
-    target_link_libraries(hadal_${name} INTERFACE hadal_flags ${arg_NEEDS} ${arg_LIBS})
-  endif()
-  if(arg_LIGHT)
-    target_compile_options(hadal_${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
-  endif()
-  hadal_isa_flags(${sources})
   set(own_headers)
   if(arg_OWN_HEADERS)
     set(own_headers OWN_HEADERS)
-  elseif(sources)
-    hadal_precompile(hadal_${name} hadal_headers)
   endif()
+  set(light)
+  if(arg_LIGHT)
+    set(light LIGHT)
+  endif()
+  hadal_library(${name} ${own_headers} ${light} SOURCES ${sources} NEEDS ${arg_NEEDS}
+    LIBS ${arg_LIBS})
 
   if(HADAL_BUILD_TESTS AND tests)
     hadal_test(hadal_${name}_tests ${own_headers} SOURCES ${tests} NEEDS ${name})
+  endif()
+endfunction()
+
+# A layer's library, or a part of one: hadal_NAME. Without SOURCES it is headers alone.
+function(hadal_library name)
+  cmake_parse_arguments(arg "OWN_HEADERS;LIGHT" "" "SOURCES;NEEDS;LIBS" ${ARGN})
+  list(TRANSFORM arg_NEEDS PREPEND hadal_)
+  if(NOT arg_SOURCES)
+    add_library(hadal_${name} INTERFACE)
+    target_link_libraries(hadal_${name} INTERFACE hadal_flags ${arg_NEEDS} ${arg_LIBS})
+    return()
+  endif()
+  add_library(hadal_${name} STATIC ${arg_SOURCES})
+  target_link_libraries(hadal_${name} PUBLIC hadal_flags ${arg_NEEDS} ${arg_LIBS})
+  if(arg_LIGHT)
+    target_compile_options(hadal_${name} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
+  endif()
+  hadal_isa_flags(${arg_SOURCES})
+  if(NOT arg_OWN_HEADERS)
+    hadal_precompile(hadal_${name} hadal_headers)
   endif()
 endfunction()
 

@@ -34,7 +34,7 @@ void AddPlan(Command app, Work* work);   // `plan show`, `claims`, `compare`, ..
 void AddData(Command app, Work* work);   // text to train on
 void AddTrain(Command app, Work* work);  // starts the program hadal-train
 
-// argv[0] is needed to find the embedded model and hadal-train beside the program.
+// The program of all of them (cli/main.h).
 int Main(int argc, char** argv);
 
 }  // namespace hadal::cli
