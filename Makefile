@@ -116,8 +116,8 @@ clang:  ## build with clang, without precompiled headers, and run the fast tests
 	$(CTEST) --test-dir build/clang -L unit
 
 # Minutes each under a sanitizer, and no memory that others do not touch too: `make test` runs them.
-ASAN_LEFT_OUT := TypicalMistakes tiny_long CallsFitTheirFunctions EveryTrialIsCountedOnce \
-  MultiplyAdds $(SLOW_SCHEDULES)
+ASAN_LEFT_OUT := StreamsTest TypicalMistakes tiny_long CallsFitTheirFunctions \
+  EveryTrialIsCountedOnce MultiplyAdds $(SLOW_SCHEDULES)
 
 asan:  ## tests under the address and undefined-behaviour sanitizers
 	@$(DEPS) engine test

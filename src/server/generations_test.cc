@@ -104,7 +104,7 @@ class GenerationsTest : public ::testing::Test {
   }
   template <class F>
   bool Soon(F&& is) {
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 12'000; ++i) {  // a minute: for sanitizers on busy machines
       bool now = false;
       OnLoop([&] { now = is(); });
       if (now) return true;
