@@ -11,8 +11,7 @@
 namespace hadal::text {
 namespace {
 
-constexpr std::size_t kShortBytes = 48;      // up to here scanning beats the heap
-constexpr std::size_t kKeepBytes = 1 << 16;  // buffers of longer pieces are given back
+constexpr std::size_t kShortBytes = 48;  // up to here scanning beats the heap
 // Positions within a piece take 32 bits. Longer pieces are cut; no text of that kind is meant to be
 // one piece.
 constexpr std::size_t kMaxPieceBytes = std::size_t{1} << 31;
@@ -62,6 +61,10 @@ std::uint32_t MergeTable::Rank(TokenId left, TokenId right) const {
 }
 
 BpeScratch::BpeScratch() : cache_(kEntries) {}
+
+std::size_t BpeScratch::bytes() const {
+  return cache_.capacity() * sizeof(Entry) + long_piece_bytes();
+}
 
 void Bpe::Encode(std::string_view piece, BpeScratch* scratch, std::vector<TokenId>* ids) const {
   if (piece.size() > BpeScratch::kCacheBytes) return Merge(piece, scratch, ids);
@@ -157,10 +160,10 @@ void Bpe::MergeLong(std::string_view piece, BpeScratch* scratch, std::vector<Tok
     if (symbol.previous != kEnd) push(symbol.previous);
   }
   for (std::uint32_t i = 0; i != kEnd; i = symbols[i].next) ids->push_back(symbols[i].id);
-  if (piece.size() > kKeepBytes) {
-    symbols = {};
-    heap = {};
-  }
+  if (scratch->long_piece_bytes() <= BpeScratch::kKeepBytes) return;
+  // Not `= {}`: that is an empty list, and a vector keeps its memory for one.
+  std::vector<BpeScratch::Symbol>().swap(symbols);
+  std::vector<std::uint64_t>().swap(heap);
 }
 
 }  // namespace hadal::text

@@ -45,6 +45,9 @@ class MergeTable {
 class BpeScratch {
  public:
   BpeScratch();
+  std::size_t bytes() const;  // that it holds; what a long piece took is given back (kKeepBytes)
+
+  static constexpr std::size_t kKeepBytes = std::size_t{1} << 20;  // for long pieces
 
  private:
   friend class Bpe;
@@ -62,6 +65,9 @@ class BpeScratch {
     TokenId id;
     std::uint32_t previous, next;
   };
+  std::size_t long_piece_bytes() const {
+    return symbols_.capacity() * sizeof(Symbol) + heap_.capacity() * sizeof(std::uint64_t);
+  }
   std::vector<Symbol> symbols_;
   std::vector<std::uint64_t> heap_;
 };

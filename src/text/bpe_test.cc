@@ -141,6 +141,13 @@ TEST(Bpe, LongPieceOfOneLetter) {
     bpe.Encode(std::string(n, 'a'), &scratch, &ids);
     EXPECT_EQ(ids, want) << n;
   }
+  // What the longest took is not kept, what an ordinary one takes is.
+  const std::size_t none = BpeScratch().bytes();
+  EXPECT_EQ(scratch.bytes(), none);
+  std::vector<TokenId> ids;
+  bpe.Encode(std::string(1000, 'a'), &scratch, &ids);
+  EXPECT_GT(scratch.bytes(), none);
+  EXPECT_LE(scratch.bytes(), none + BpeScratch::kKeepBytes);
 }
 
 }  // namespace

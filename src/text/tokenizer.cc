@@ -1,5 +1,6 @@
 #include "text/tokenizer.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -61,8 +62,11 @@ Result<std::string> ReadTokenizerFile(const std::string& path) {
 struct Tokenizer::Impl {
   explicit Impl(TokenizerParts made) : parts(std::move(made)) {
     for (const auto& token : parts.added.tokens()) added.emplace(token.content, token.id);
+    for (std::size_t id = 0; id < parts.bytes.size(); ++id)
+      longest_bytes = std::max(longest_bytes, parts.bytes[static_cast<TokenId>(id)].size());
   }
   TokenizerParts parts;
+  std::size_t longest_bytes = 1;
   std::unordered_map<std::string, TokenId> added;
   mutable ScratchPool scratch;
 };
@@ -127,6 +131,8 @@ std::optional<TokenId> Tokenizer::AddedToken(std::string_view content) const {
 }
 
 std::size_t Tokenizer::vocab_size() const { return impl_->parts.bytes.size(); }
+
+std::size_t Tokenizer::longest_token_bytes() const { return impl_->longest_bytes; }
 
 std::string StreamDecoder::Push(TokenId id) {
   pending_.append(tokenizer_->TokenBytes(id));

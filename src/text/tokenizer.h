@@ -41,6 +41,8 @@ class Tokenizer {
   std::string_view TokenBytes(TokenId id) const;
   std::optional<TokenId> AddedToken(std::string_view content) const;
   std::size_t vocab_size() const;  // highest id + 1
+  // Of one token, at most: a text of n bytes has n / longest_token_bytes() tokens at the least.
+  std::size_t longest_token_bytes() const;
 
  private:
   struct Impl;
