@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/quote.h"
+#include "chat/functions.h"
 
 namespace hadal::chat {
 namespace {
@@ -137,14 +138,21 @@ Result<std::vector<Message>> ParseMessages(const Json& json) {
 
 Result<std::vector<Json>> ParseTools(const Json& json) {
   if (json.AsArray() == nullptr) return Expected("tools", &json, "an array");
-  std::vector<Json> tools;
+  Functions functions;
+  std::size_t number = 0;
   for (const Json& item : *json.AsArray()) {
+    const std::string place = fmt::format("tools[{}]", number++);
+    const Json* type = item.Find("type");
+    if (type != nullptr && !type->is_null() &&
+        (type->AsString() == nullptr || *type->AsString() != "function"))
+      return Fail(Code::kInvalid, "{}.type: found {}, expected \"function\"", place,
+                  Quote(type->Dump()));
     const Json* function = item.Find("function");
     if (function == nullptr || function->AsObject() == nullptr)
-      return Expected(fmt::format("tools[{}].function", tools.size()), function, "an object");
-    tools.push_back(*function);
+      return Expected(place + ".function", function, "an object");
+    HADAL_TRY_STATUS(functions.Add(*function, place + ".function"));
   }
-  return tools;
+  return std::move(functions).Take();
 }
 
 Json MessageJson(const Message& message) {

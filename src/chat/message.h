@@ -43,7 +43,8 @@ struct Message {
 // expected ...".
 Result<std::vector<Message>> ParseMessages(const Json& json);
 
-// The "function" objects of [{"type": "function", "function": {...}}].
+// The "function" objects of [{"type": "function", "function": {...}}] (chat/functions.h). kInvalid
+// names the field.
 Result<std::vector<Json>> ParseTools(const Json& json);
 
 // {"role", "content", "reasoning_content", "tool_calls"}; a call's id only if it has one.

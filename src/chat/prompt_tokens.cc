@@ -27,6 +27,19 @@ Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer
   return tokens;
 }
 
+std::size_t LeastPromptTokens(const text::Tokenizer& tokenizer, const Prompt& prompt) {
+  std::size_t tokens = 0;
+  for (const PromptPiece& piece : prompt.pieces()) {
+    if (piece.control)
+      ++tokens;
+    else if (!piece.tokens.empty())
+      tokens += piece.tokens.size();
+    else
+      tokens += piece.text.size() / tokenizer.longest_token_bytes();
+  }
+  return tokens;
+}
+
 std::vector<text::TokenId> TurnTokens(const text::Tokenizer& tokenizer, const Dialect& dialect) {
   std::vector<text::TokenId> tokens;
   for (const std::string_view role :

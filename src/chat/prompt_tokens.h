@@ -1,5 +1,6 @@
 // A prompt's tokens: control pieces are one token each, and text is text, whatever it spells.
 #pragma once
+#include <cstddef>
 #include <vector>
 
 #include "base/result.h"
@@ -12,6 +13,9 @@ namespace hadal::chat {
 // kInvalid: a control token that the tokenizer does not have.
 Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer,
                                                 const Prompt& prompt);
+
+// How many they are at the least, which is known before a text is taken apart.
+std::size_t LeastPromptTokens(const text::Tokenizer& tokenizer, const Prompt& prompt);
 
 // Those that begin a turn, anybody's: where a reply has one it has ended, as at its EOS.
 std::vector<text::TokenId> TurnTokens(const text::Tokenizer& tokenizer, const Dialect& dialect);
