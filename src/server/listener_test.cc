@@ -175,17 +175,38 @@ TEST_F(ListenerTest, AClientThatGoesIsNoticedAtOnce) {
   EXPECT_TRUE(gone);
 }
 
+TEST_F(ListenerTest, AReaderOfAStreamThatGoesIsNoticedBeforeItGoesOn) {
+  std::atomic<bool> asked = false, gone = false;
+  ExchangePtr kept;
+  handler_ = [&](const ExchangePtr& exchange) {
+    kept = exchange;
+    exchange->Begin({.content_type = "text/event-stream"});
+    exchange->Watch([&] { gone = true; }, [] {});
+    asked = true;
+  };
+  Start();
+  SocketClient client(port_);
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  client.ReadUntil("\r\n\r\n");
+  client.Close();
+  for (int i = 0; i < 2000 && !gone; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_TRUE(gone);
+}
+
 // As `nc -N` does.
 TEST_F(ListenerTest, WhoHasSentAllIsStillAnswered) {
   std::atomic<bool> gone = false;
   std::vector<std::thread> answering;
   handler_ = [&](const ExchangePtr& exchange) {
     const std::string& path = exchange->request().path;
-    if (path == "/watched") return exchange->Watch([&] { gone = true; }, [] {});
     if (path == "/now") return exchange->Send({.body = "now"});
-    answering.emplace_back([exchange] {
+    if (path != "/later") exchange->Watch([&] { gone = true; }, [] {});
+    if (path == "/stream") exchange->Begin({.content_type = "text/event-stream"});
+    answering.emplace_back([exchange, stream = path == "/stream"] {
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
-      exchange->Send({.body = "later"});
+      if (!stream) return exchange->Send({.body = "later"});
+      exchange->Write("data: later\n\n");
+      exchange->End();
     });
   };
   Start();
@@ -201,10 +222,15 @@ TEST_F(ListenerTest, WhoHasSentAllIsStillAnswered) {
   EXPECT_TRUE(ask(later).ends_with("later"));
   EXPECT_TRUE(ask(later + now).ends_with("now"));
   EXPECT_TRUE(ask(now + "GET /no").ends_with("now"));
-  // What is computed for one who may have gone is not; he cannot be told from one who reads.
-  EXPECT_EQ(ask("GET /watched HTTP/1.1\r\nHost: x\r\n\r\n"), "");
-  for (int i = 0; i < 1000 && !gone; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  EXPECT_TRUE(gone);
+  // What is computed too: who reads passes over what is sent to see whether he has gone.
+  const std::string computed = ask("GET /computed HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(computed.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 ")) << computed;
+  EXPECT_TRUE(computed.ends_with("later")) << computed;
+  const std::string stream = ask("GET /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_NE(stream.find("3\r\n:\n\n\r\n"), stream.npos) << stream;
+  EXPECT_NE(stream.find("data: later\n\n"), stream.npos) << stream;
+  EXPECT_TRUE(ask("GET /computed HTTP/1.0\r\n\r\n").ends_with("later"));
+  EXPECT_FALSE(gone);
   for (std::thread& thread : answering) thread.join();
 }
 

@@ -41,10 +41,16 @@ void SetTarget(std::string_view target, HttpRequest* request) {
   if (mark != target.npos) request->query = std::string(target.substr(mark + 1));
 }
 
-int StatusOf(const ErrorCode& error) {
-  if (error == http::error::body_limit) return 413;
-  if (error == http::error::header_limit) return 431;
-  return 400;
+struct Refusal {
+  int status;
+  std::string message;
+};
+Refusal RefusalOf(const ErrorCode& error, const ListenerOptions& options) {
+  if (error == http::error::body_limit)
+    return {413, fmt::format("the body has more than {} bytes (--max-body)", options.body_bytes)};
+  if (error == http::error::header_limit)
+    return {431, fmt::format("the headers have more than {} bytes", options.header_bytes)};
+  return {400, "the request is not HTTP: " + error.message()};
 }
 
 }  // namespace
@@ -85,17 +91,10 @@ class Session::Answer : public Exchange, public std::enable_shared_from_this<Ses
     });
     // A client that went before is told of too.
     boost::asio::dispatch(session_->socket_.get_executor(), [self = shared_from_this(), this] {
-      if (!left_ || told_) return;
-      TellGone();
-      if (session_->exchange_.get() == this) session_->Close();  // Left, and not closed yet
+      if (left_ && !told_) TellGone();
     });
   }
 
-  // Somebody would have to be told if the client went.
-  bool watched() const { return gone_ != nullptr; }
-  // It sends no more. Whether it still reads, nobody knows: whoever begins to watch is told that it
-  // has gone; an answer that comes by itself is sent.
-  void Left() { left_ = true; }
   void TellGone() {
     left_ = true;
     const auto gone = std::exchange(gone_, nullptr);
@@ -205,17 +204,28 @@ void Session::OnReadable() {
   ErrorCode error;
   const std::size_t size = socket_.read_some(boost::asio::buffer(incoming), error);
   if (error == boost::asio::error::would_block) return ReadMore();
-  if (error == boost::asio::error::eof && !lingering_ && exchange_ &&
-      (complete_ || !exchange_->watched())) {
-    ended_ = true;
-    return exchange_->Left();
-  }
+  if (error == boost::asio::error::eof && !lingering_ && exchange_) return OnEnded();
   if (error) return Close();
   if (!lingering_) {
     buffer_.append(incoming, 0, size);
     Feed();
   }
   ReadMore();
+}
+
+// The client sends no more. Whether it still reads, as `nc -N` does, only a byte to it tells: one
+// that has gone answers with a reset. So it gets something that its protocol passes over, and a
+// reset ends what is computed for it.
+void Session::OnEnded() {
+  ended_ = true;
+  socket_.async_wait(Tcp::socket::wait_error, [self = shared_from_this()](ErrorCode error) {
+    if (!error && !self->closed_) self->Guarded([&] { self->Close(); });
+  });
+  if (complete_) return;
+  if (!begun_ && chunked_)
+    Queue("HTTP/1.1 100 Continue\r\n\r\n");
+  else if (begun_ && events_)
+    WritePiece(":\n\n");
 }
 
 void Session::Feed() {
@@ -233,8 +243,10 @@ void Session::Feed() {
     buffer_.erase(0, taken);
     received_bytes_ += taken;
     host_->receiving_bytes += taken;
-    if (error && error != http::error::need_more)
-      return Refuse(StatusOf(error), "the request is not HTTP: " + error.message());
+    if (error && error != http::error::need_more) {
+      const Refusal refusal = RefusalOf(error, host_->options);
+      return Refuse(refusal.status, refusal.message);
+    }
     if (host_->receiving_bytes > host_->options.all_body_bytes)
       return Refuse(503, "too many large requests at once; try again later");
     if (parser_->is_done())
@@ -275,7 +287,7 @@ void Session::Dispatch() {
   HttpRequest request = TakeRequest();
   parser_.reset();
   deadline_ = kNever;
-  complete_ = begun_ = false;
+  complete_ = begun_ = events_ = false;
   exchange_ = std::make_shared<Answer>(shared_from_this(), std::move(request));
   const auto exchange = exchange_;  // the handler may answer at once
   host_->handler(exchange);
@@ -341,6 +353,7 @@ void Session::Begin(const HttpResponse& head) {
   if (!chunked_) keep_alive_ = false;  // HTTP/1.0: the stream ends with the connection
   Queue(Head(head, chunked_ ? "transfer-encoding: chunked\r\n" : ""));
   begun_ = true;
+  events_ = head.content_type.starts_with("text/event-stream");
 }
 
 void Session::WritePiece(const std::string& data) {

@@ -50,6 +50,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void GiveUp() noexcept;
   void ReadMore();
   void OnReadable();
+  void OnEnded();
   void Feed();
   void AwaitMore();
   void Dispatch();
@@ -85,6 +86,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::shared_ptr<Answer> exchange_;  // the request that is being answered
   bool keep_alive_ = false, head_only_ = false, chunked_ = false;
   bool begun_ = false, complete_ = false;  // the answer is on its way, and all of it
+  bool events_ = false;                    // which is a stream of server-sent events
 
   std::deque<std::string> out_;
   std::size_t out_offset_ = 0;  // of the first, sent
