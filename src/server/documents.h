@@ -15,11 +15,12 @@ namespace hadal::server {
 struct Document {
   std::string path;  // "/app.js"
   std::string content_type;
-  std::string etag = {};  // of a body that does not change, with its quotes
+  std::string etag = {};  // of `bytes`, with its quotes
   std::vector<Header> headers = {};
   bool open = false;  // without an API key, as what a browser loads to ask for one must be
-  std::string_view bytes = {};                     // the body, which outlives the server; or else:
-  std::function<Result<std::string>()> make = {};  // makes it, on a worker's thread
+  std::string_view bytes = {};  // the body, which outlives the server; or else:
+  // Makes it, on a worker's thread, when it is first asked for: it does not change.
+  std::function<Result<std::string>()> make = {};
 };
 
 // A request whose If-None-Match is the ETag gets 304 and no body.

@@ -58,6 +58,27 @@ TEST(Documents, MadeOnes) {
   EXPECT_NE(broken->body.find("config.json: gone"), std::string::npos);
 }
 
+TEST(Documents, MadeOnesAreMadeOnce) {
+  int made = 0;
+  Routes routes;
+  AddDocuments(&routes, {{.path = "/made", .content_type = "application/json", .make = [&made] {
+                            if (++made == 1) return Result<std::string>(Fail(Code::kIo, "not yet"));
+                            return Result<std::string>(fmt::format("{}", made));
+                          }}});
+  const auto get = [&](std::vector<Header> headers) {
+    auto exchange = std::make_shared<FakeExchange>(
+        HttpRequest{.id = "r", .method = "GET", .path = "/made", .headers = std::move(headers)});
+    std::string allowed;
+    (*routes.Find("GET", "/made", &allowed))->handler(exchange);
+    return exchange;
+  };
+  EXPECT_EQ(get({})->head.status, 500);
+  const auto first = get({});
+  EXPECT_EQ(first->body, "2");
+  EXPECT_EQ(get({})->body, "2");
+  EXPECT_EQ(get({{"if-none-match", first->Header("etag")}})->head.status, 304);
+}
+
 TEST(Documents, OnlyOpenOnesGoWithoutAKey) {
   Routes routes;
   AddDocuments(&routes, kDocuments);
