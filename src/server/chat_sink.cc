@@ -107,6 +107,7 @@ class ChatStream : public AnswerSink {
   void Progress(std::size_t done, std::size_t total, double seconds) override {
     if (!cached_) cached_ = done;  // the first time nothing has been read
     if (!options_.progress) return;
+    Open(0);  // the first chunk has the role, whatever it says
     Json chunk = Chunk(0, Json::MakeObject({}));
     chunk.Set("prompt_progress", Json::MakeObject({{"total", std::uint64_t{total}},
                                                    {"cache", std::uint64_t{*cached_}},

@@ -89,6 +89,7 @@ TEST(Extras, APromptsProgressIsToldToWhoAsks) {
     total = *At(progress, {"total"}).AsInt();
   }
   ASSERT_GT(processed.size(), 2u) << told.body;
+  EXPECT_EQ(Text(told.Events()[0], {"choices", "0", "delta", "role"}), "assistant") << told.body;
   EXPECT_TRUE(std::ranges::is_sorted(processed));
   EXPECT_EQ(processed.back(), total);
   const std::vector<Json> events = told.Events();

@@ -1,5 +1,6 @@
 #include "server/messages.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/answer_parts.h"
@@ -87,21 +88,20 @@ class MessageStream : public AnswerSink {
       : model_(std::move(model)), prompt_tokens_(prompt_tokens), stream_(std::move(exchange)) {}
 
   void Accepted(const std::string& id) override {
-    Json message = Head(id, model_);
-    message.Set("content", Json::Array());
-    message.Set("stop_reason", nullptr);
-    message.Set("stop_sequence", nullptr);
-    message.Set("usage", MessageUsage(prompt_tokens_, 0, 0));
-    Say("message_start", {{"message", std::move(message)}});
+    id_ = id;
+    stream_.Begin();
   }
 
-  void Progress(std::size_t, std::size_t, double) override {}
+  // The first is told before anything is read: then it is known what was there.
+  void Progress(std::size_t done, std::size_t, double) override { Start(done); }
 
   void Delta(const AnswerDelta& delta) override {
+    Start(0);
     for (const AnswerPiece& piece : delta.pieces) Take(piece);
   }
 
   void Done(const Answer& answer) override {
+    Start(answer.end.cached_tokens);
     Close();
     Say("message_delta", {{"delta", Json::MakeObject({{"stop_reason", MessageStopReason(answer)},
                                                       {"stop_sequence", StopSequence(answer)}})},
@@ -123,6 +123,17 @@ class MessageStream : public AnswerSink {
   void Alive() override { Say("ping", {}); }
 
  private:
+  // Once.
+  void Start(std::size_t cached) {
+    if (std::exchange(started_, true)) return;
+    Json message = Head(id_, model_);
+    message.Set("content", Json::Array());
+    message.Set("stop_reason", nullptr);
+    message.Set("stop_sequence", nullptr);
+    message.Set("usage", MessageUsage(prompt_tokens_, std::min(cached, prompt_tokens_), 0));
+    Say("message_start", {{"message", std::move(message)}});
+  }
+
   void Take(const AnswerPiece& piece) {
     switch (piece.kind) {
       case Kind::kReasoning:
@@ -175,6 +186,8 @@ class MessageStream : public AnswerSink {
   const std::string model_;
   const std::size_t prompt_tokens_;
   EventStream stream_;
+  std::string id_;
+  bool started_ = false;
   std::optional<Kind> open_;  // kCallBegin: a call
   std::size_t index_ = 0;
 };
