@@ -64,6 +64,8 @@ def answers_are_the_engines():
             assert re.search(r"^answer +24 +tokens", talked.stdout, re.M), talked
             assert ("top-p" in talked.stdout) == (number == 0), talked
             assert ("embedded's last answer" in talked.stdout) == (number > 0), talked
+            if number > 0:  # the server tells the context, and what it takes
+                assert re.search(r", of 4,096; about [\d.]+ kB of states", talked.stdout), talked
             saved.append(json.loads(file.read_text())["messages"])
     assert len(saved[0]) == 4 and saved[0][3]["reasoning_content"], saved[0]
     assert saved[1] == saved[0], saved

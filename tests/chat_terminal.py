@@ -12,6 +12,7 @@ import re
 import select
 import signal
 import stat
+import subprocess
 import sys
 import tempfile
 import termios
@@ -159,6 +160,27 @@ def without_colours():
         check("thought for" in t.text, "no folded reasoning", t)
 
 
+def answers_of_a_server():
+    server = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--ctx", "4K", "--threads", "1"],
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        url = re.search(r"listening at (\S+)", server.stdout.readline())[1]
+        t = Terminal("--no-history", "--seed", "1", "--max-tokens", "3000", "--url", url)
+        t.ready("/help lists the commands")
+        since = t.type("Once upon a time\r")
+        t.wait("time\r\n.{40}", since)
+        t.type("\x03")
+        t.ready(r"about [1-9]\d* tokens at .*stopped .*context [1-9]\d* of 4,096 .*cache .*B",
+                since)
+        since = t.type("/stats\r")
+        t.wait(r"answer +[1-9]\d* +tokens", since)
+        t.type("/quit\r")
+        check(t.end() == 0, "/quit", t)
+    finally:
+        server.terminate()
+        server.wait(timeout=SECONDS)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         history = os.path.join(folder, "history")
@@ -167,6 +189,7 @@ def main():
     interrupts()
     signals_leave_the_terminal_as_it_was()
     without_colours()
+    answers_of_a_server()
     print("chat_terminal: passed")
 
 

@@ -26,6 +26,7 @@ struct Answer {
   End end = End::kWhole;
   // read_tokens: of the prompt, for this answer; the others were known from earlier ones.
   std::size_t prompt_tokens = 0, read_tokens = 0, generated_tokens = 0;
+  bool about = false;  // its tokens were not told, and are counted as they came
   double prefill_seconds = 0, decode_seconds = 0;
 
   double tokens_per_s() const {  // the first token comes out of the prompt

@@ -32,7 +32,7 @@ std::size_t CountIn(const Json& json, const char* key) {
   return value == nullptr ? 0 : static_cast<std::size_t>(value->AsUnsigned().value_or(0));
 }
 
-Json RequestJson(const Conversation& conversation, const ServerOptions& options) {
+Json RequestJson(const Conversation& conversation, const ServerOptions& options, bool hadal) {
   Json::Array messages;
   for (const chat::Message& message : conversation.messages)
     messages.push_back(chat::MessageJson(message));
@@ -48,6 +48,7 @@ Json RequestJson(const Conversation& conversation, const ServerOptions& options)
   const bool thinks = conversation.effort != Effort::kNone;
   json.Set("thinking", Json::MakeObject({{"type", thinks ? "enabled" : "disabled"}}));
   if (thinks) json.Set("reasoning_effort", conversation.effort == Effort::kMax ? "max" : "high");
+  if (hadal) json.Set("return_progress", true);
   return json;
 }
 
@@ -65,6 +66,12 @@ class Events {
       if (line.starts_with("data:")) Take(line.substr(5));
     }
   }
+  // The usage comes last: of an answer that was stopped before, what came is counted.
+  void Finish() {
+    if (answer_.generated_tokens > 0 || pieces_ == 0) return;
+    answer_.generated_tokens = pieces_;
+    answer_.about = true;
+  }
   const std::string& error() const { return error_; }
   bool ended() const { return ended_; }
 
@@ -74,6 +81,8 @@ class Events {
     if (!json.ok()) return;  // "[DONE]"
     if (json->Find("error") != nullptr) error_ = ErrorText(data);
     if (const Json* usage = json->Find("usage"); usage != nullptr) TakeUsage(*usage);
+    if (const Json* progress = json->Find("prompt_progress"); progress != nullptr)
+      TakeProgress(*progress);
     const Json* choices = json->Find("choices");
     if (choices == nullptr || choices->AsArray() == nullptr || choices->AsArray()->empty()) return;
     const Json& choice = (*choices->AsArray())[0];
@@ -93,11 +102,20 @@ class Events {
 
   void TakeText(const Json* text, bool reasoning) {
     if (text == nullptr || text->AsString() == nullptr || text->AsString()->empty()) return;
+    ++pieces_;
     (reasoning ? answer_.message.reasoning : answer_.message.content) += *text->AsString();
     if (listener_.on_text) listener_.on_text(reasoning, *text->AsString());
   }
 
+  void TakeProgress(const Json& progress) {
+    const std::size_t total = CountIn(progress, "total");
+    answer_.prompt_tokens = total;
+    answer_.read_tokens = total - std::min(CountIn(progress, "cache"), total);
+    if (listener_.on_prompt) listener_.on_prompt(CountIn(progress, "processed"), total);
+  }
+
   void TakeUsage(const Json& usage) {
+    if (usage.AsObject() == nullptr) return;
     answer_.prompt_tokens = CountIn(usage, "prompt_tokens");
     answer_.generated_tokens = CountIn(usage, "completion_tokens");
     const Json* details = usage.Find("prompt_tokens_details");
@@ -108,8 +126,14 @@ class Events {
   const AnswerListener& listener_;
   Answer& answer_;
   std::string waiting_, error_;
+  std::size_t pieces_ = 0;  // of text: a token each, mostly
   bool ended_ = false;
 };
+
+double NumberIn(const Json& json, const char* key) {
+  const Json* value = json.Find(key);
+  return value == nullptr ? 0 : value->AsNumber().value_or(0);
+}
 
 }  // namespace
 
@@ -133,20 +157,41 @@ Result<std::unique_ptr<HttpAnswerer>> HttpAnswerer::Create(const ServerOptions& 
   if (place.starts_with('[') && place.ends_with(']')) place = place.substr(1, place.size() - 2);
   made->host_ = place;
 
-  std::string body;
-  HADAL_TRY(const unsigned status,
-            Http({made->host_, made->port_, made->base_ + "/models", {}, options.api_key}, nullptr,
-                 [&](std::string_view piece) { body += piece; }));
-  if (status != 200) return Fail(Code::kIo, "{}: {} {}", options.url, status, ErrorText(body));
-  const Result<Json> json = ParseJson(body);
-  const Json* data = json.ok() ? json->Find("data") : nullptr;
+  HADAL_TRY(const Json json, made->Get(made->base_ + "/models"));
+  const Json* data = json.Find("data");
   if (data == nullptr || data->AsArray() == nullptr || data->AsArray()->empty())
     return Fail(Code::kIo, "{}: no list of models; expected a server of the chat completions API",
                 options.url);
-  const Json* id = (*data->AsArray())[0].Find("id");
+  const Json& model = (*data->AsArray())[0];
+  const Json *id = model.Find("id"), *owner = model.Find("owned_by");
   if (made->options_.model.empty() && id != nullptr && id->AsString() != nullptr)
     made->options_.model = *id->AsString();
+  made->use_.limit = std::max(CountIn(model, "max_model_len"), CountIn(model, "context_length"));
+  made->hadal_ = owner != nullptr && owner->AsString() != nullptr && *owner->AsString() == "hadal";
+  if (made->hadal_) made->AskForState();
   return made;
+}
+
+// A GET whose answer is JSON; null where it is none.
+Result<Json> HttpAnswerer::Get(const std::string& path) const {
+  std::string body;
+  HADAL_TRY(const unsigned status, Http({host_, port_, path, {}, options_.api_key}, nullptr,
+                                        [&](std::string_view piece) { body += piece; }));
+  if (status != 200) return Fail(Code::kIo, "{}: {} {}", options_.url, status, ErrorText(body));
+  Result<Json> json = ParseJson(body);
+  return json.ok() ? std::move(*json) : Json();
+}
+
+// What a context takes in the server's model, the first that it compares. Not told: not shown.
+void HttpAnswerer::AskForState() {
+  const std::string folder = base_.substr(0, base_.size() - kApiVersion.size());
+  const Result<Json> status = Get(folder + "/hadal/status");
+  const Json* compare = status.ok() ? status->Find("compare") : nullptr;
+  const Json* models = compare == nullptr ? nullptr : compare->Find("models");
+  if (models == nullptr || models->AsArray() == nullptr || models->AsArray()->empty()) return;
+  const Json& served = (*models->AsArray())[0];
+  state_bytes_per_token_ = NumberIn(served, "bytes_per_token");
+  state_fixed_bytes_ = NumberIn(served, "fixed_bytes");
 }
 
 Result<Answer> HttpAnswerer::Reply(const Conversation& conversation, const AnswerListener& listener,
@@ -162,7 +207,7 @@ Result<Answer> HttpAnswerer::Reply(const Conversation& conversation, const Answe
   };
   Events events(timed, &answer);
   const auto status = Http({host_, port_, base_ + "/chat/completions",
-                            RequestJson(conversation, options_).Dump(), options_.api_key},
+                            RequestJson(conversation, options_, hadal_).Dump(), options_.api_key},
                            &stop, [&](std::string_view piece) {
                              if (beginning.size() < kMostError) beginning += piece;
                              events.Push(piece);
@@ -173,17 +218,24 @@ Result<Answer> HttpAnswerer::Reply(const Conversation& conversation, const Answe
   if (!events.error().empty()) return Fail(Code::kIo, "{}: {}", options_.url, events.error());
   if (status.ok() && !events.ended())
     return Fail(Code::kIo, "{}: the answer breaks off", options_.url);
+  events.Finish();
   answer.prefill_seconds = first.value_or(clock.seconds());
   answer.decode_seconds = clock.seconds() - answer.prefill_seconds;
   use_.tokens = answer.prompt_tokens + answer.generated_tokens;
+  if (state_fixed_bytes_ + state_bytes_per_token_ > 0)
+    use_.cache_bytes = static_cast<std::uint64_t>(
+        state_fixed_bytes_ + state_bytes_per_token_ * static_cast<double>(use_.tokens));
   return answer;
 }
 
 std::string HttpAnswerer::UseTable() const {
-  return fmt::format(
-      "{} tokens in {}'s last answer and its prompt; what they take, the server "
-      "knows\n",
-      FormatCount(use_.tokens), options_.model);
+  std::string text = fmt::format("{} tokens in {}'s last answer and its prompt",
+                                 FormatCount(use_.tokens), options_.model);
+  if (use_.limit > 0) text += fmt::format(", of {}", FormatCount(use_.limit));
+  text += use_.cache_bytes > 0
+              ? fmt::format("; about {} of states there\n", FormatBytes(use_.cache_bytes))
+              : "; what they take, the server knows\n";
+  return text;
 }
 
 }  // namespace hadal::talk

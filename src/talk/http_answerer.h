@@ -35,10 +35,15 @@ class HttpAnswerer : public Answerer {
 
  private:
   explicit HttpAnswerer(ServerOptions options) : options_(std::move(options)) {}
+  Result<Json> Get(const std::string& path) const;
+  void AskForState();
 
   ServerOptions options_;
-  std::string host_, port_, base_;  // of the url
+  std::string host_, port_, base_;  // of the url; the last with "/v1"
   ContextUse use_;
+  // Of `hadal serve` alone, which tells more than others: the bytes of a conversation's state.
+  bool hadal_ = false;
+  double state_bytes_per_token_ = 0, state_fixed_bytes_ = 0;
 };
 
 }  // namespace hadal::talk

@@ -15,7 +15,8 @@ constexpr const char* kClearLine = "\r\033[K";
 constexpr double kRedraw = 0.2;  // seconds
 
 std::string StatusLine(const Answer& answer, const ContextUse& use) {
-  std::string line = fmt::format("{} tokens", FormatCount(answer.generated_tokens));
+  std::string line = fmt::format("{}{} tokens", answer.about ? "about " : "",
+                                 FormatCount(answer.generated_tokens));
   if (answer.tokens_per_s() > 0) line += fmt::format(" at {:.1f}/s", answer.tokens_per_s());
   if (answer.end == Answer::End::kStopped) line += ", stopped";
   if (answer.end == Answer::End::kLimit) line += ", cut at the token limit";
