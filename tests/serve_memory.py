@@ -62,11 +62,45 @@ def ask(port, path, body):
     return response.status
 
 
+def takes_large_requests(port):
+    """Bodies of one word, several at once; a page's data; schemas near what may be compiled."""
+    def chat(text):
+        return {"messages": [{"role": "user", "content": text}], "max_tokens": 5}
+
+    def several(body, *expected):
+        seen = []
+        threads = [threading.Thread(
+            target=lambda: seen.append(ask(port, "/v1/chat/completions", body))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(seen) == 3 and set(seen) <= set(expected), seen
+
+    several(chat("x" * 600_000), 400)
+    several(chat("x" * 20_000_000), 413, "closed")
+    several(chat("x" * 100_000), 400)  # taken apart
+    for _ in range(3):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
+        connection.request("GET", "/hadal/plan")
+        assert connection.getresponse().read().startswith(b"{")
+        connection.close()
+    for schema in (
+        {"enum": [f"v{number}" for number in range(40_000)]},
+        {"type": "object", "additionalProperties": False,
+         "properties": {f"p{number}": {"type": "string"} for number in range(3_000)}},
+        {"type": "string", "pattern": "^([a-z]{1,200}[0-9]{1,200}){1,100}$"},
+        {"type": "string", "maxLength": 20_000},
+    ):
+        ask(port, "/v1/chat/completions", {**chat("A fox."), "response_format": {
+            "type": "json_schema", "json_schema": {"name": "x", "schema": schema}}})
+
+
 def stays_within_its_plan():
     """What a server keeps for clients is bounded, and in the plan that --ram was compared with."""
     server = subprocess.Popen(
         [PROGRAM, "serve", "-m", MODEL, "--port", "0", "--ctx", "32K", "--threads", "2",
-         "--parallel", "4", "--ram", "160MB"],
+         "--parallel", "4", "--ram", "180MB"],
         text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         port = int(re.search(r":(\d+)/?$", server.stdout.readline().strip())[1])
@@ -82,10 +116,16 @@ def stays_within_its_plan():
             body = {**chat, "max_tokens": 20, "temperature": 2, "response_format": {
                 "type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
             assert ask(port, "/v1/chat/completions", body) == "ok"
+        takes_large_requests(port)
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
         connection.request("GET", "/hadal/status")
         memory = json.loads(connection.getresponse().read())["memory"]
         connection.close()
+        # Of what is mapped from files, which is no memory of the plan's, weights alone are in it.
+        mapped = memory_bytes(server.pid, "RssFile") - memory["weights"]["bytes"]
+        peak = memory_bytes(server.pid, "VmHWM") - mapped
+        print(f"of {memory['planned_bytes'] / 1e6:.1f} MB planned {peak / 1e6:.1f} MB at most")
+        assert peak <= memory["planned_bytes"], (peak, memory)
         time.sleep(2)  # what is free is given back
         held = memory_bytes(server.pid, "RssAnon")
         planned = memory["planned_bytes"] - memory["weights"]["bytes"]

@@ -21,8 +21,6 @@
 namespace hadal::cli {
 namespace {
 
-constexpr std::size_t kEmbeddedTokens = 256;  // of an answer
-
 struct TalkOptions {
   std::string model, load, system, history;
   SampleFlags sample;
@@ -99,7 +97,8 @@ Status Chat(const TalkOptions& options) {
   engine.experts_profile = options.experts.profile;
   engine.speculate = SpeculateWith(options.speculate);
   engine.disk = DiskCacheWith(options.engine.disk, talk::Interrupted());
-  if (options.model.empty() && !engine.max_tokens) engine.max_tokens = kEmbeddedTokens;
+  if (engine::IsEmbeddedModel(options.model) && !engine.max_tokens)
+    engine.max_tokens = engine::kDefaultMaxTokens;
   HADAL_TRY(const auto answerer,
             talk::EngineAnswerer::Create(files, threads, engine, talk::Interrupted()));
   if (!answerer->note().empty()) PrintNote(answerer->note());

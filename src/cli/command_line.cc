@@ -104,7 +104,8 @@ Option Option::Needs(Option other) const {
 bool Option::given() const { return option_->count() > 0; }
 
 Command Command::AddCommand(const std::string& name, const std::string& about) const {
-  return Command(app_->add_subcommand(name, about));
+  // What the program itself takes, --verbose, may stand behind the command too.
+  return Command(app_->add_subcommand(name, about)->fallthrough());
 }
 
 template <class T>
@@ -143,6 +144,7 @@ CommandInfo Command::Describe() const { return DescribeApp(*app_); }
 
 void Command::TakeAll(std::function<void(std::vector<std::string>)> work) const {
   app_->prefix_command();
+  app_->fallthrough(false);
   app_->set_help_flag();
   app_->callback([app = app_, work = std::move(work)] { work(app->remaining()); });
 }

@@ -33,6 +33,21 @@ TEST(Usage, ValuesOutOfRangeAreNamed) {
   }
 }
 
+// What belongs to the program may stand behind its commands, as in a service's file of flags.
+TEST(Usage, TheProgramsFlagsMayFollowTheCommand) {
+  for (const std::vector<std::string>& call :
+       {std::vector<std::string>{"tokenize", "-m", Embedded(), "-p", "a", "--verbose"},
+        {"tokenize", "-v", "-m", Embedded(), "-p", "a"},
+        {"-vv", "tokenize", "-m", Embedded(), "-p", "a"}}) {
+    const Outcome outcome = Call(call);
+    EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  }
+  const Outcome wrong = Call({"tokenize", "-p", "a", "--no-such"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.errors.find("--no-such"), std::string::npos) << wrong.errors;
+  EXPECT_NE(Call({"serve", "--help"}).out.find("--verbose"), std::string::npos);
+}
+
 struct NumberFlag {
   std::vector<std::string> command;  // complete but for the flag
   std::string flag;

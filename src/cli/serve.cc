@@ -30,6 +30,7 @@ constexpr const char* kServeAbout =
     "  hadal serve\n"
     "  hadal serve -m ~/DeepSeek-V4-Flash --ctx 128K --parallel 4 --port 8000\n"
     "  hadal serve --host 0.0.0.0 --api-key-file keys.txt\n"
+    "  hadal serve --verbose                         # logs every request, and what it cost\n"
     "  curl http://127.0.0.1:8080/v1/models";
 
 struct ServeOptions {
@@ -184,6 +185,11 @@ void AddAnswerFlags(Command serve, ServeOptions* options) {
                  "for; 256 with the embedded model, whose stories seldom end)")
       .Check(WholeNumber(1));
   serve
+      .AddOption("--most-tokens", api.most_tokens,
+                 "tokens of an answer at most, whatever a request asks (default: what there is "
+                 "room for)")
+      .Check(WholeNumber(1));
+  serve
       .AddOption("--reasoning-budget", api.reasoning_budget,
                  "tokens of reasoning where a request does not say (default: no limit)")
       .Check(WholeNumber());
@@ -203,7 +209,7 @@ void AddAnswerFlags(Command serve, ServeOptions* options) {
       .ShowDefault();
   serve.AddFlag(
       "--strict", api.strict,
-      "refuse requests whose body has fields that are not known, but for those inside fields");
+      "refuse requests whose body has fields that are not known, also inside objects of options");
 }
 
 void AddLimitFlags(Command serve, ServeOptions* options) {
@@ -218,9 +224,11 @@ void AddLimitFlags(Command serve, ServeOptions* options) {
                  "requests of one key, running or waiting; 0: no limit")
       .Check(WholeNumber(0, 1'000'000))
       .ShowDefault();
-  serve.AddOption("--max-body", server.listener.body_bytes, "bytes of a request's body")
-      .Check(Size(1024))
-      .ShowDefault();
+  serve
+      .AddOption("--max-body", server.body_bytes,
+                 "bytes of a request's body (default: 16 MiB, or a 256th of --ram or of the memory "
+                 "that there is); several times as much is set aside to read them")
+      .Check(Size(1024));
   serve.AddOption("--max-connections", server.listener.max_connections, "open at once")
       .Check(WholeNumber(1, 1'000'000))
       .ShowDefault();

@@ -53,6 +53,13 @@ Result<std::string> EmbeddedModel() {
               "no embedded model; name one with -m DIR or HADAL_MODEL. Looked in:{}", looked);
 }
 
+bool IsEmbeddedModel(const std::string& directory) {
+  if (directory.empty()) return true;
+  const auto embedded = EmbeddedModel();
+  std::error_code error;
+  return embedded.ok() && std::filesystem::equivalent(directory, *embedded, error);
+}
+
 Result<io::Checkpoint> OpenCheckpoint(const std::string& directory, const OpenOptions& options) {
   const Allowance allowance = ReadAllowance();
   // Rather too little: what else is to be resident is known later, and checked then.

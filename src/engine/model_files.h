@@ -21,6 +21,10 @@ std::string ProgramFolder();  // of the running executable, without a final slas
 // or in the installation (../share/hadal/models/embedded). kNotFound says where it looked.
 Result<std::string> EmbeddedModel();
 
+// Whether that is the model of this directory, however it is called; empty: it is. Of such a small
+// model, whose stories seldom end and which never learnt to reason, answers have other defaults.
+bool IsEmbeddedModel(const std::string& directory);
+
 struct ModelFiles {
   std::string directory;
   model::Model model;

@@ -17,4 +17,7 @@ inline constexpr std::uint64_t kKeptTokenBytes = 256, kKeptLogprobBytes = 1024;
 // At most, of all runs together; 0: nothing is kept.
 std::uint64_t AnswerBytes(const Generation& generation);
 
+// Makes answers whose length nobody gave so short that they come to no more.
+void FitAnswers(std::uint64_t most_bytes, Generation* generation);
+
 }  // namespace hadal::server

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/quote.h"
+#include "server/answer_bytes.h"
 #include "server/answer_json.h"
 
 namespace hadal::server {
@@ -27,10 +28,11 @@ void AddGenerating(Routes* routes, Api& api, const std::vector<std::string>& pat
                  .path = path,
                  .handler =
                      [&api, prepare](const ExchangePtr& exchange) {
-                       auto body = ParseBody(exchange->request().body);
+                       auto body = ParseBody(exchange->request().body, api.options.body_values);
                        if (!body.ok()) return Refuse(exchange, body.error());
                        auto prepared = prepare(api, *body, exchange);
                        if (!prepared.ok()) return Refuse(exchange, prepared.error());
+                       FitAnswers(api.generations->answer_bytes(), &prepared->generation);
                        prepared->generation.scope = api.keys.Scope(exchange->request());
                        api.generations->Submit(std::move(prepared->generation),
                                                std::move(prepared->sink), exchange);
@@ -45,7 +47,7 @@ void AddComputing(Routes* routes, Api& api, const std::vector<std::string>& path
                  .path = path,
                  .handler =
                      [&api, compute](const ExchangePtr& exchange) {
-                       auto body = ParseBody(exchange->request().body);
+                       auto body = ParseBody(exchange->request().body, api.options.body_values);
                        if (!body.ok()) return Refuse(exchange, body.error());
                        auto json = compute(api, *body, CallerOf(api, exchange->request()));
                        if (!json.ok()) return Refuse(exchange, json.error());

@@ -29,6 +29,8 @@ struct ApiOptions {
   bool thinking = true;                              // where a request does not say
   std::optional<std::size_t> reasoning_budget = {};  // likewise
   std::optional<std::size_t> max_tokens = {};        // likewise; absent: what there is room for
+  std::optional<std::size_t> most_tokens = {};       // of any answer, whatever is asked
+  std::size_t body_values = kAllValues;              // of JSON in a body, at most
   std::string budget_message = {};                   // put in front of </think> when it is forced
   bool strict = false;                               // unknown fields are refused
   bool reasoning_content = true, reasoning = false;  // the names under which reasoning is sent

@@ -90,8 +90,11 @@ AnswerFormat ReadFormat(Fields* body, std::string_view key) {
       const char* param = held ? "json_schema" : "schema";
       format.param = fields->Name(param);
       const Json* schema = holder != nullptr ? SchemaIn(*holder) : plain;
-      if (schema == nullptr || schema->AsObject() == nullptr)
+      if (schema == nullptr)
         fields->Fail(param, "found no schema");
+      else if (schema->AsObject() == nullptr)
+        fields->Fail(param, fmt::format("found {}, expected a schema, an object",
+                                        schema->Dump().substr(0, 60)));
       else
         format.schema = *schema;
     } else if (type != "text") {
@@ -129,6 +132,12 @@ void ReadAnswering(const Api& api, Fields* body, const Thinking& defaults, ChatR
   body->Flag("stream", &request->stream);
 }
 
+ApiStatus AddFunction(Json function, const std::string& place, chat::Functions* functions) {
+  const Status added = functions->Add(std::move(function), place);
+  if (added.ok()) return Unit{};
+  return ApiError{.status = 400, .message = added.error().what, .param = place};
+}
+
 void ReadParallelCalls(Fields* body, ChatRequest* request) {
   body->Flag("parallel_tool_calls", &request->parallel_calls);
 }
@@ -146,8 +155,10 @@ ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request) {
 
 ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request) {
   HADAL_TRY(const chat::Prompt prompt, ChatPrompt(api, request));
-  HADAL_TRY(std::vector<std::int32_t> tokens,
-            chat::PromptTokens(api.model.files().tokenizer, prompt));
+  const text::Tokenizer& tokenizer = api.model.files().tokenizer;
+  HADAL_TRY_STATUS(
+      CheckLeastTokens(api.model, chat::LeastPromptTokens(tokenizer, prompt), request->prompt));
+  HADAL_TRY(std::vector<std::int32_t> tokens, chat::PromptTokens(tokenizer, prompt));
   if (GoesOn(*request) && !request->messages.back().wo_eos) tokens.pop_back();  // its turn's end
   return tokens;
 }
@@ -164,10 +175,12 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
   RunRequest run;
   HADAL_TRY(run.engine.tokens, ChatTokens(api, &request));
   const bool asked = request.max_tokens.has_value();
-  HADAL_TRY(run.engine.stop.max_tokens, RoomFor(api.model, run.engine.tokens.size(),
-                                                asked ? request.max_tokens : api.options.max_tokens,
-                                                !asked || request.clamp_max_tokens));
-  const std::size_t max_tokens = *run.engine.stop.max_tokens;
+  HADAL_TRY(const std::size_t max_tokens,
+            RoomFor(api.model, {.prompt_tokens = run.engine.tokens.size(),
+                                .wanted = asked ? request.max_tokens : api.options.max_tokens,
+                                .clamp = !asked || request.clamp_max_tokens,
+                                .most = api.options.most_tokens,
+                                .prompt = request.prompt}));
   run.engine.sample = request.sampling.sample;
   run.engine.stop = request.sampling.stop;
   run.engine.stop.max_tokens = max_tokens;
@@ -186,6 +199,9 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
     run.think_end = *think_end;
     run.close_with = CloseWith(api, *think_end);
     run.reasoning_budget = request.thinking.budget;
+    // A length that nobody asked for is not to end before the answer begins.
+    if (!asked && api.options.max_tokens && !run.reasoning_budget)
+      run.reasoning_budget = std::max<std::size_t>(max_tokens / 2, 1);
   }
   HADAL_TRY_STATUS(Constrain(api, request, run.reasons, run.think_end, &run.engine.constraint));
   if (!run.engine.stop.ignore_eos && !run.engine.constraint.language) {  // which has none of them
@@ -201,6 +217,7 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
                                     request.tool_choice.kind == ToolChoice::Kind::kAuto,
                         .reasons = run.reasons,
                         .keep_tokens = request.logprobs || request.sampling.return_token_ids,
+                        .length_given = asked && !request.clamp_max_tokens,
                         .scope = request.scope,
                         .owner = CallsOwner(request.scope, request.messages)};
   for (std::size_t i = 0; i < request.sampling.choices; ++i) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "chat/functions.h"
 #include "chat/message.h"
 #include "chat/prompt.h"
 #include "server/api.h"
@@ -41,7 +42,8 @@ struct ChatRequest {
   Thinking thinking = {};
   Sampling sampling = {};
   std::optional<std::size_t> max_tokens = {}, logprobs = {};
-  bool clamp_max_tokens = false;  // to the room that there is
+  const char* prompt = "messages";  // the field that holds it, for errors
+  bool clamp_max_tokens = false;    // to the room that there is
   bool stream = false;
 };
 
@@ -56,6 +58,8 @@ ToolChoice ReadToolChoice(Fields* body);
 // What the messages and responses APIs have in common, whose clients ask for fixed large numbers of
 // tokens: reasoning, sampling of one answer, and whether it streams.
 void ReadAnswering(const Api& api, Fields* body, const Thinking& defaults, ChatRequest* request);
+// Of the same two: a function among the tools (chat/functions.h). 400 names the field.
+ApiStatus AddFunction(Json function, const std::string& place, chat::Functions* functions);
 // "parallel_tool_calls".
 void ReadParallelCalls(Fields* body, ChatRequest* request);
 

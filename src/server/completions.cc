@@ -33,7 +33,8 @@ bool IsIds(const Json& json) {
   return array != nullptr && !array->empty() && array->front().AsNumber().has_value();
 }
 
-CompletionPrompt TextPrompt(const ServedModel& model, const std::string& text) {
+ApiResult<CompletionPrompt> TextPrompt(const ServedModel& model, const std::string& text) {
+  HADAL_TRY_STATUS(CheckLeastTokens(model, LeastTokens(model, text), "prompt"));
   CompletionPrompt prompt{.tokens = model.files().tokenizer.Encode(text), .text = text};
   if (const auto bos = model.files().model.config.bos_token_id)
     prompt.tokens.insert(prompt.tokens.begin(), static_cast<std::int32_t>(*bos));
@@ -55,28 +56,31 @@ CompletionPrompt IdsPrompt(const ServedModel& model, Fields* body, const Json& j
 }
 
 // A text, token ids, or an array of those.
-std::vector<CompletionPrompt> ReadPrompts(const ServedModel& model, Fields* body) {
+ApiResult<std::vector<CompletionPrompt>> ReadPrompts(const ServedModel& model, Fields* body) {
   std::vector<CompletionPrompt> prompts;
   const Json* field = body->Find("prompt");
-  const auto add = [&](const Json& json) {
-    if (json.AsString() != nullptr)
-      prompts.push_back(TextPrompt(model, *json.AsString()));
-    else if (IsIds(json))
+  const auto add = [&](const Json& json) -> ApiStatus {
+    if (json.AsString() != nullptr) {
+      HADAL_TRY(CompletionPrompt prompt, TextPrompt(model, *json.AsString()));
+      prompts.push_back(std::move(prompt));
+    } else if (IsIds(json)) {
       prompts.push_back(IdsPrompt(model, body, json));
-    else
+    } else {
       body->Fail("prompt",
                  fmt::format("found {}, expected a string, token ids, or an array of them",
                              json.KindName()));
+    }
+    return Unit{};
   };
   if (field == nullptr) {
     body->Fail("prompt", "found nothing, expected a string, token ids, or an array of them");
   } else if (field->AsArray() == nullptr || IsIds(*field)) {
-    add(*field);
+    HADAL_TRY_STATUS(add(*field));
   } else if (field->AsArray()->empty() || field->AsArray()->size() > kMostPrompts) {
     body->Fail("prompt", fmt::format("found {} prompts, expected 1 to {}", field->AsArray()->size(),
                                      kMostPrompts));
   } else {
-    for (const Json& item : *field->AsArray()) add(item);
+    for (const Json& item : *field->AsArray()) HADAL_TRY_STATUS(add(item));
   }
   return prompts;
 }
@@ -255,7 +259,7 @@ ApiResult<Prepared> PrepareCompletion(Api& api, const Json& json, const Exchange
   if (options.model.empty()) options.model = api.model.id();
   Sampling sampling = ReadSampling(&body, api.model);
   options.token_ids = sampling.return_token_ids;
-  std::vector<CompletionPrompt> prompts = ReadPrompts(api.model, &body);
+  HADAL_TRY(std::vector<CompletionPrompt> prompts, ReadPrompts(api.model, &body));
   AddSuffix(api.model, &body, &prompts);
   std::optional<std::size_t> max_tokens;
   body.Count("max_tokens", {0, kMostTokens}, &max_tokens);
@@ -274,9 +278,12 @@ ApiResult<Prepared> PrepareCompletion(Api& api, const Json& json, const Exchange
     run.engine.tokens = prompt.tokens;
     run.engine.sample = sampling.sample;
     run.engine.stop = sampling.stop;
-    HADAL_TRY(
-        run.engine.stop.max_tokens,
-        RoomFor(api.model, prompt.tokens.size(), max_tokens.value_or(kDefaultTokens), !max_tokens));
+    HADAL_TRY(run.engine.stop.max_tokens,
+              RoomFor(api.model, {.prompt_tokens = prompt.tokens.size(),
+                                  .wanted = max_tokens.value_or(kDefaultTokens),
+                                  .clamp = !max_tokens,
+                                  .most = api.options.most_tokens,
+                                  .prompt = "prompt"}));
     run.engine.stop.min_tokens = std::min(run.engine.stop.min_tokens, *run.engine.stop.max_tokens);
     run.engine.logprobs = options.logprobs;
     for (std::size_t i = 0; i < sampling.choices; ++i) {

@@ -59,6 +59,8 @@ std::size_t Languages::bytes() const {
 ApiResult<LanguagePtr> Languages::OfSchema(const Json& schema, const std::string& param) {
   const std::string key = "schema " + schema.Dump();
   if (LanguagePtr found = Find(key)) return found;
+  const std::lock_guard compiling(compiling_);
+  if (LanguagePtr found = Find(key)) return found;  // somebody else has made it meanwhile
   auto grammar = grammar::CompileSchema(schema);
   if (!grammar.ok()) return BadField(param, "{}", grammar.error().what);
   return Keep(key, std::move(*grammar));
@@ -73,6 +75,8 @@ ApiResult<LanguagePtr> Languages::OfCalls(const std::vector<Json>& tools, const 
                                           bool parallel) {
   const std::string key =
       fmt::format("calls {} {} {}", parallel, Json(only).Dump(), Json(Json::Array(tools)).Dump());
+  if (LanguagePtr found = Find(key)) return found;
+  const std::lock_guard compiling(compiling_);
   if (LanguagePtr found = Find(key)) return found;
   const chat::Dialect& dialect = model_.dialect();
   const std::string dsml = [&] {

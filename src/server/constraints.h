@@ -23,6 +23,9 @@ using LanguagePtr = std::shared_ptr<engine::Language>;
 class Languages {
  public:
   static constexpr std::size_t kDefaultBytes = std::size_t{32} << 20;
+  // What making one takes at most beside what is kept; they are made one at a time. Measured: as
+  // the growth of a server's memory by schemas at the bounds of grammar/json_schema.h.
+  static constexpr std::size_t kCompilingBytes = std::size_t{16} << 20;
   explicit Languages(const ServedModel& model, std::size_t max_bytes = kDefaultBytes)
       : model_(model), max_bytes_(max_bytes) {}
 
@@ -47,6 +50,7 @@ class Languages {
 
   const ServedModel& model_;
   const std::size_t max_bytes_;
+  std::mutex compiling_;  // taken before the other
   mutable std::mutex mutex_;
   std::shared_ptr<const engine::Vocabulary> tokens_;     // made when it is first asked for
   std::list<std::pair<std::string, LanguagePtr>> kept_;  // the last used first

@@ -176,7 +176,29 @@ std::string TextIn(const Json& object, const char* key) {
   return field == nullptr || field->AsString() == nullptr ? "" : *field->AsString();
 }
 
-ApiResult<Json> ParseBody(const std::string& body) {
+namespace {
+
+// Of JSON: a value stands in front, or behind one of these marks outside of strings.
+std::size_t MostValues(std::string_view json) {
+  std::size_t values = 1;
+  bool in_text = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') in_text = !in_text;
+    if (in_text && c == '\\') ++i;
+    if (!in_text && (c == ',' || c == '[' || c == '{' || c == ':')) ++values;
+  }
+  return values;
+}
+
+}  // namespace
+
+ApiResult<Json> ParseBody(const std::string& body, std::size_t most_values) {
+  if (const std::size_t values = MostValues(body); values > most_values)
+    return ApiError{.status = 413,
+                    .message = fmt::format("the body: found {} values, this server reads {} at "
+                                           "most; --max-body sets how many",
+                                           values, most_values)};
   auto json = ParseJson(body);
   if (!json.ok())
     return ApiError{.status = 400, .message = "the body is not JSON: " + json.error().what};

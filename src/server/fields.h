@@ -29,6 +29,8 @@ struct CountRange {
   std::uint64_t min, max;
 };
 
+inline constexpr std::size_t kAllValues = ~std::size_t{0};
+
 class Fields {
  public:
   // `place` stands in front of the fields' names: "reasoning".
@@ -77,7 +79,8 @@ class Fields {
 // An object's string; empty if there is none.
 std::string TextIn(const Json& object, const char* key);
 
-// The body of a request: a JSON object. 400 says what is wrong with it.
-ApiResult<Json> ParseBody(const std::string& body);
+// The body of a request: a JSON object. 400 says what is wrong with it. 413: more values than
+// `most_values`, which take more memory than the same bytes of text.
+ApiResult<Json> ParseBody(const std::string& body, std::size_t most_values = kAllValues);
 
 }  // namespace hadal::server

@@ -44,6 +44,7 @@ class NotedExchange : public Exchange {
   void Watch(std::function<void()> gone, std::function<void()> drained) override {
     inner_->Watch(std::move(gone), std::move(drained));
   }
+  void OnWorker() { on_worker_ = true; }
 
  private:
   HttpResponse WithHeaders(HttpResponse response) const {
@@ -55,7 +56,7 @@ class NotedExchange : public Exchange {
     if (noted_.exchange(true)) return;
     (void)Caught([&] {
       const HttpRequest& r = request();
-      on_answered_({r.method, r.path, r.id, r.peer, status, clock_.seconds()});
+      on_answered_({r.method, r.path, r.id, r.peer, status, clock_.seconds(), on_worker_});
     });
   }
 
@@ -63,6 +64,7 @@ class NotedExchange : public Exchange {
   std::vector<Header> headers_;
   OnAnswered on_answered_;
   Stopwatch clock_;
+  bool on_worker_ = false;  // known before there is anything to note
   std::atomic<int> status_{200};
   std::atomic<bool> noted_{false};
 };
@@ -101,6 +103,11 @@ ApiResult<const Route*> Front::Admit(const HttpRequest& request, std::string* al
                     .message = "wrong or no API key; send it as 'Authorization: Bearer KEY'",
                     .code = "invalid_api_key"};
   if (kept_out_) return *kept_out_;
+  const std::string_view encoding = request.Find("content-encoding");
+  if (!encoding.empty() && Lower(encoding) != "identity")
+    return ApiError{
+        .status = 415,
+        .message = fmt::format("Content-Encoding: found {}, expected none", Quote(encoding))};
   const std::string_view type = request.Find("content-type");
   if (request.method == "POST" && !type.empty() && !IsJson(type))
     return ApiError{
@@ -124,6 +131,7 @@ void Front::Handle(const ExchangePtr& plain) {
   }
   const Route* found = *route;
   if (!found->on_worker) return Run(*found, exchange);
+  exchange->OnWorker();
   loop_.Work([found, exchange] { Run(*found, exchange); });
 }
 

@@ -24,6 +24,7 @@ struct AnsweredRequest {
   std::string method, path, id, peer;
   int status = 0;
   double seconds = 0;
+  bool on_worker = false;  // it may have taken memory
 };
 
 class Front {

@@ -20,6 +20,7 @@ struct Generation {
   bool reasons = false;      // its texts begin inside the reasoning
   bool keep_tokens = false;  // they are told: logprobs, or ids, were asked for
   bool streams = false;      // told as they come: the answer does not hold them
+  bool length_given = true;  // else its answers may be made shorter
   std::uint64_t scope = 0;   // of the client's key
   std::uint64_t owner = 0;   // of its calls (tool_memory.h)
 };

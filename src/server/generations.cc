@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/exceptions.h"
-#include "base/free_memory.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "server/answer_bytes.h"
@@ -233,6 +232,7 @@ void Generations::Break(Active& active, const Error& error) noexcept {
 }
 
 void Generations::Handle(Active& active, Choice& choice, RunEvent event) {
+  choice.begun = true;
   switch (event.kind) {
     case RunEvent::Kind::kPrompt:
       choice.read = event.done;
@@ -347,7 +347,6 @@ void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
 
 void Generations::Finish(Active& active) {
   active_.erase(active.id);  // the caller holds it
-  to_trim_ = true;
   EndedGeneration& ended = active.ended;
   ended.seconds = active.clock.seconds();
   ended.cancelled = active.gone;
@@ -402,8 +401,6 @@ void Generations::Tick() {
     active->sink->Alive();
     active->quiet = {};
   }
-  // The allocator holds what large answers were made in; nobody waits now.
-  if (active_.empty() && std::exchange(to_trim_, false)) ReturnFreeMemory();
 }
 
 ApiStatus Generations::CloseReasoning(const std::string& id, std::uint64_t scope) {
@@ -436,8 +433,10 @@ std::vector<GenerationView> Generations::Views() const {
       view.generated_tokens += choice.generated;
       if (choice.generated > 0) view.read_tokens = active->prompt_tokens;
       if (choice.generated > 0) view.state = choice.reasoning ? "reasoning" : "answering";
+      if (!choice.ended)
+        ++(active->paused ? view.paused : choice.begun ? view.running : view.waiting);
     }
-    if (view.generated_tokens == 0 && view.read_tokens > 0) view.state = "reading";
+    if (view.generated_tokens == 0 && view.running > 0) view.state = "reading";
     if (active->paused) view.state = "paused";
     views.push_back(std::move(view));
   }

@@ -53,6 +53,7 @@ struct GenerationView {
   std::string id, api;
   const char* state = "waiting";  // "reading", "reasoning", "answering", "paused"
   std::size_t prompt_tokens = 0, read_tokens = 0, generated_tokens = 0, choices = 0;
+  std::size_t running = 0, waiting = 0, paused = 0;  // of the choices; the others have ended
   double seconds = 0;
 };
 
@@ -71,6 +72,7 @@ class Generations {
   void CancelAll();
 
   std::size_t size() const { return active_.size(); }
+  std::uint64_t answer_bytes() const { return limits_.answer_bytes; }  // any thread
   std::vector<GenerationView> Views() const;
 
  private:
@@ -79,7 +81,7 @@ class Generations {
     chat::StreamParser parser;
     Answer answer;
     std::size_t read = 0, generated = 0;
-    bool reasoning = false, ended = false;
+    bool begun = false, reasoning = false, ended = false;  // begun: it waits no more
     Stopwatch since_token = {};
   };
   struct Active {
@@ -121,7 +123,6 @@ class Generations {
   std::function<void(const EndedGeneration&)> on_ended_;
   std::map<std::string, ActivePtr> active_;
   std::map<RunId, std::pair<Active*, std::size_t>> runs_;
-  bool to_trim_ = false;     // memory has been freed since it was given back last
   double seconds_each_ = 1;  // an average of how long a generation took
 };
 

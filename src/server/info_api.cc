@@ -33,9 +33,10 @@ Json RequestsJson(const StatusParts& parts) {
                                      {"read_tokens", std::uint64_t{view.read_tokens}},
                                      {"generated_tokens", std::uint64_t{view.generated_tokens}},
                                      {"seconds", view.seconds}}));
-  const RunCounts counts = CountsOf(parts);
+  const RunCounts counts = CountsOf(parts.generations);
   return Json::MakeObject({{"running", std::uint64_t{counts.running}},
                            {"waiting", std::uint64_t{counts.waiting}},
+                           {"paused", std::uint64_t{counts.paused}},
                            {"list", std::move(list)}});
 }
 
@@ -106,6 +107,20 @@ Json CompareJson(const ServedModel& model) {
   return Json::MakeObject({{"context", model.context()}, {"models", std::move(list)}});
 }
 
+// What --cache-dir holds, of all servers together, and what this one has done with it.
+Json DiskJson(const StatusParts& parts) {
+  Json json = Json::MakeObject({{"tools", std::uint64_t{parts.tool_disk_bytes}}});
+  if (parts.options.disk.folder.empty()) return json;
+  const auto disk = parts.engine.figures().disk.value_or(cache::DiskFigures{});
+  json.Set("states", parts.disk.bytes);
+  json.Set("state_count", parts.disk.states);
+  json.Set("limit_bytes", parts.options.disk.limit_bytes);
+  json.Set("written_states", disk.written.states);
+  json.Set("skipped_states", disk.written.skipped);
+  json.Set("restored_states", disk.restored_states);
+  return json;
+}
+
 Json MemoryJson(const StatusParts& parts) {
   const engine::Footprint& plan = parts.engine.footprint();
   return Json::MakeObject({{"weights", WeightsJson(parts.model.costs())},
@@ -137,12 +152,13 @@ RunningState StateOf(const StatusParts& parts) {
   return state;
 }
 
-RunCounts CountsOf(const StatusParts& parts) {
-  std::size_t under_way = 0;
-  for (const GenerationView& view : parts.generations.Views()) under_way += view.choices;
-  const EngineFigures figures = parts.engine.figures();
-  RunCounts counts{.running = std::min(figures.running, under_way)};
-  counts.waiting = std::min(figures.waiting, under_way - counts.running);
+RunCounts CountsOf(const Generations& generations) {
+  RunCounts counts;
+  for (const GenerationView& view : generations.Views()) {
+    counts.running += view.running;
+    counts.waiting += view.waiting;
+    counts.paused += view.paused;
+  }
   return counts;
 }
 
@@ -167,31 +183,33 @@ Json ModelsJson(const ServedModel& model) {
       {{"object", "list"}, {"data", Json::Array{card}}, {"models", Json::Array{card}}});
 }
 
-void SpeedHistory::Add(const EngineFigures& figures) {
+void SpeedHistory::Add(const EngineFigures& figures, const RunCounts& counts) {
   const double seconds = clock_.seconds();
   clock_ = {};
   const auto rate = [&](std::uint64_t now, std::uint64_t before) {
     return seconds > 0 ? static_cast<double>(now - before) / seconds : 0;
   };
   samples_.push_back({rate(figures.decode_tokens, last_.decode_tokens),
-                      rate(figures.prompt_tokens, last_.prompt_tokens), figures.running,
-                      figures.waiting});
+                      rate(figures.prompt_tokens, last_.prompt_tokens), counts.running,
+                      counts.waiting});
   if (samples_.size() > kSamples) samples_.pop_front();
   last_ = figures;
 }
 
 Json SlotsJson(const StatusParts& parts) {
-  const std::vector<GenerationView> views = parts.generations.Views();
+  std::vector<GenerationView> running;  // once for each of their choices
+  for (const GenerationView& view : parts.generations.Views())
+    running.insert(running.end(), view.running, view);
   Json::Array slots;
   for (std::size_t i = 0; i < parts.options.parallel; ++i) {
     Json slot = Json::MakeObject({{"id", std::uint64_t{i}},
                                   {"n_ctx", parts.model.context()},
-                                  {"is_processing", i < views.size()}});
-    if (i < views.size()) {
-      slot.Set("id_task", views[i].id);
-      slot.Set("state", views[i].state);
-      slot.Set("n_prompt_tokens", std::uint64_t{views[i].prompt_tokens});
-      slot.Set("n_decoded", std::uint64_t{views[i].generated_tokens});
+                                  {"is_processing", i < running.size()}});
+    if (i < running.size()) {
+      slot.Set("id_task", running[i].id);
+      slot.Set("state", running[i].state);
+      slot.Set("n_prompt_tokens", std::uint64_t{running[i].prompt_tokens});
+      slot.Set("n_decoded", std::uint64_t{running[i].generated_tokens});
     }
     slots.push_back(std::move(slot));
   }
@@ -230,7 +248,7 @@ Json StatusJson(const StatusParts& parts) {
        {"requests", RequestsJson(parts)},
        {"speed", SpeedJson(parts.history)},
        {"memory", MemoryJson(parts)},
-       {"disk", Json::MakeObject({{"tools", std::uint64_t{parts.tool_disk_bytes}}})},
+       {"disk", DiskJson(parts)},
        {"compare", CompareJson(parts.model)}});
 }
 

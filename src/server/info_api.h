@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "cache/segment_store.h"
 #include "cost/engine_memory.h"
 #include "server/engine_thread.h"
 #include "server/generations.h"
@@ -16,6 +17,13 @@ Json HealthJson();
 Json VersionJson(const ServedModel& model);
 Json ModelsJson(const ServedModel& model);
 
+// Texts that are under way, one a choice, as the list of generations has them. Paused: their client
+// does not take them.
+struct RunCounts {
+  std::size_t running = 0, waiting = 0, paused = 0;
+};
+RunCounts CountsOf(const Generations& generations);
+
 // Speeds of the last minutes, a sample a second.
 class SpeedHistory {
  public:
@@ -23,7 +31,7 @@ class SpeedHistory {
     double decode_tokens_per_s = 0, prompt_tokens_per_s = 0;
     std::size_t running = 0, waiting = 0;
   };
-  void Add(const EngineFigures& figures);  // every second
+  void Add(const EngineFigures& figures, const RunCounts& counts);  // every second
   const std::deque<Sample>& samples() const { return samples_; }
 
  private:
@@ -43,6 +51,7 @@ struct StatusParts {
   std::size_t connections = 0;
   bool draining = false;
   std::size_t tool_disk_bytes = 0;  // turns with calls of tools, on disk
+  cache::StoreTotals disk = {};     // states on disk; 0 without a folder
 };
 // Of the requests that run, as far as they have got: their states by kind, and their tokens.
 struct RunningState {
@@ -50,12 +59,6 @@ struct RunningState {
   std::uint64_t tokens = 0;
 };
 RunningState StateOf(const StatusParts& parts);
-// Requests of the engine, as far as they belong to generations that are under way: its own figures
-// are those of its last step, which may have told an end before they were written down.
-struct RunCounts {
-  std::size_t running = 0, waiting = 0;
-};
-RunCounts CountsOf(const StatusParts& parts);
 // Kinds of such bytes, by name.
 std::vector<std::pair<const char*, std::uint64_t>> KindsOf(const cost::StateBytes& bytes);
 

@@ -13,7 +13,15 @@ KeptBytes ShareOfBudget(std::optional<std::uint64_t> ram_bytes, const Allowance&
   return {.answers = share(64 * kMiB, 16),
           .languages = share(32 * kMiB, 32),
           .turns = share(64 * kMiB, 32),
-          .responses = share(64 * kMiB, 32)};
+          .responses = share(64 * kMiB, 32),
+          .bodies = share(64 * kMiB, 64),
+          .body = share(16 * kMiB, 256)};
+}
+
+std::uint64_t ReadingBytes(std::uint64_t body_bytes, std::uint64_t most_text_bytes,
+                           std::size_t readers) {
+  return readers *
+         (kReadingTimes * body_bytes + kTokenizingTimes * std::min(body_bytes, most_text_bytes));
 }
 
 }  // namespace hadal::server

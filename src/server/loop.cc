@@ -118,4 +118,6 @@ void Loop::Run() {
 
 void Loop::Stop() { impl_->context.stop(); }
 
+void Loop::Restart() { impl_->context.restart(); }
+
 }  // namespace hadal::server

@@ -25,6 +25,7 @@ class Loop {
   void GoOnBy(std::function<void()> go_on);  // before Run, or on it
   void Run();                                // until Stop; its thread is the loop's
   void Stop();                               // any thread
+  void Restart();                            // after Run: it may be run again
 
   struct Impl;  // server/loop_impl.h, for who opens sockets
   Impl& impl() { return *impl_; }

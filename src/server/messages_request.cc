@@ -135,26 +135,27 @@ ApiResult<std::vector<chat::Message>> ReadConversation(Fields* body) {
 
 // Functions alone: tools that Anthropic's own servers run are passed over.
 ApiResult<std::vector<Json>> ReadTools(Fields* body) {
-  std::vector<Json> tools;
+  chat::Functions functions;
   const Json* field = body->Find("tools");
-  if (field == nullptr) return tools;
+  if (field == nullptr) return std::vector<Json>();
   if (field->AsArray() == nullptr)
     return BadField("tools", "found {}, expected an array", field->KindName());
   std::size_t number = 0;
   for (const Json& tool : *field->AsArray()) {
     const std::string place = fmt::format("tools[{}]", number++);
-    const std::string type = TextIn(tool, "type"), name = TextIn(tool, "name");
+    const std::string type = TextIn(tool, "type");
     const Json* schema = tool.Find("input_schema");
     if (schema == nullptr && !type.empty() && type != "custom") continue;
-    if (name.empty() || schema == nullptr)
-      return BadField(place, "expected a name and an input_schema");
-    Json function = Json::MakeObject({{"name", name}});
-    if (const Json* about = tool.Find("description"); about != nullptr)
-      function.Set("description", *about);
+    if (schema == nullptr || schema->AsObject() == nullptr)
+      return BadField(place + ".input_schema", "found {}, expected an object, a JSON Schema",
+                      schema == nullptr ? "nothing" : Quote(schema->Dump()));
+    Json function = Json::MakeObject({});
+    for (const char* key : {"name", "description"})
+      if (const Json* value = tool.Find(key); value != nullptr) function.Set(key, *value);
     function.Set("parameters", *schema);
-    tools.push_back(std::move(function));
+    HADAL_TRY_STATUS(AddFunction(std::move(function), place, &functions));
   }
-  return tools;
+  return std::move(functions).Take();
 }
 
 ToolChoice ReadChoice(Fields* body, bool* parallel_calls) {

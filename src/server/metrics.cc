@@ -123,12 +123,13 @@ void Metrics::Value(const char* name, double value, std::string* out,
 
 void Metrics::Gauges(const StatusParts& parts, std::string* out) const {
   const EngineFigures figures = parts.engine.figures();
-  const RunCounts counts = CountsOf(parts);
+  const RunCounts counts = CountsOf(parts.generations);
   const auto limit = static_cast<double>(parts.engine.state_limit());
   const auto used = static_cast<double>(figures.state_bytes);  // what is kept gives way
   const std::pair<const char*, double> gauges[] = {
       {"num_requests_running", static_cast<double>(counts.running)},
       {"num_requests_waiting", static_cast<double>(counts.waiting)},
+      {"num_requests_paused", static_cast<double>(counts.paused)},
       {"kv_cache_usage_perc", limit > 0 ? std::min(used / limit, 1.0) : 0},
       {"prefix_cache_states", static_cast<double>(figures.prefixes.states)}};
   for (const auto& [name, value] : gauges) {

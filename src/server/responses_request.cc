@@ -139,23 +139,22 @@ ApiResult<std::vector<chat::Message>> ReadInput(Api& api, Fields* body, std::uin
 }
 
 ApiResult<std::vector<Json>> ReadTools(Fields* body) {
-  std::vector<Json> tools;
+  chat::Functions functions;
   const Json* field = body->Find("tools");
-  if (field == nullptr) return tools;
+  if (field == nullptr) return std::vector<Json>();
   if (field->AsArray() == nullptr)
     return BadField("tools", "found {}, expected an array", field->KindName());
   std::size_t number = 0;
   for (const Json& tool : *field->AsArray()) {
     const std::string place = fmt::format("tools[{}]", number++);
     if (TextIn(tool, "type") != "function") continue;
-    if (TextIn(tool, "name").empty()) return BadField(place + ".name", "found nothing");
     Json function = Json::MakeObject({});
     for (const char* key : {"name", "description", "parameters"})
       if (const Json* value = tool.Find(key); value != nullptr && !value->is_null())
         function.Set(key, *value);
-    tools.push_back(std::move(function));
+    HADAL_TRY_STATUS(AddFunction(std::move(function), place, &functions));
   }
-  return tools;
+  return std::move(functions).Take();
 }
 
 Json Echoed(const Json& json) {
@@ -206,6 +205,7 @@ ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, const Call
   ResponsesRequest request;
   ChatRequest& chat = request.chat;
   chat.api = "responses";
+  chat.prompt = "input";
   chat.scope = caller.scope;
   body.Text("model", &chat.model);
   HADAL_TRY(const Thinking defaults, DefaultThinking(api, chat.model));

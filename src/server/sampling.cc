@@ -51,6 +51,16 @@ void ReadBias(Fields* body, std::size_t vocab_size, std::vector<engine::LogitBia
   }
 }
 
+// Clients look for the code, and some for the first sentence.
+ApiError TooLong(const char* prompt, const std::string& found, std::size_t context) {
+  return ApiError{
+      .status = 400,
+      .message = fmt::format("This model's maximum context length is {} tokens. However, {}.",
+                             context, found),
+      .param = prompt,
+      .code = "context_length_exceeded"};
+}
+
 }  // namespace
 
 std::uint64_t RandomSeed() {
@@ -96,20 +106,32 @@ Sampling ReadSampling(Fields* body, const ServedModel& model) {
   return out;
 }
 
-ApiResult<std::size_t> RoomFor(const ServedModel& model, std::size_t prompt_tokens,
-                               std::optional<std::size_t> max_tokens, bool clamp) {
-  const std::size_t context = model.context();
-  const std::size_t room = prompt_tokens < context ? context - prompt_tokens : 0;
-  if (room > 0 && (!max_tokens || clamp)) return std::min(room, max_tokens.value_or(room));
-  const std::size_t wanted = max_tokens.value_or(1);
-  if (wanted <= room) return wanted;
-  return ApiError{
-      .status = 400,
-      .message = fmt::format("This model's maximum context length is {} tokens. However, you "
-                             "requested {} tokens ({} in the messages, {} in the completion).",
-                             context, prompt_tokens + wanted, prompt_tokens, wanted),
-      .param = "messages",
-      .code = "context_length_exceeded"};
+ApiResult<std::size_t> RoomFor(const ServedModel& model, const RoomQuery& query) {
+  const std::size_t context = model.context(), prompt = query.prompt_tokens;
+  const std::size_t room = prompt < context ? context - prompt : 0;
+  const bool clamp = query.clamp || !query.wanted;
+  const std::size_t most = query.most.value_or(room);
+  if (room == 0 || (!clamp && *query.wanted > room))
+    return TooLong(query.prompt,
+                   clamp ? fmt::format("your prompt has {} tokens", prompt)
+                         : fmt::format("you requested {} tokens ({} in the {}, {} in the answer)",
+                                       prompt + *query.wanted, prompt, query.prompt, *query.wanted),
+                   context);
+  const std::size_t wanted = query.wanted.value_or(room);
+  if (!clamp && wanted > most)
+    return BadField("max_tokens", "found {}, answers of this server have {} tokens at most", wanted,
+                    most);
+  return std::min({wanted, room, most});
+}
+
+ApiStatus CheckLeastTokens(const ServedModel& model, std::size_t tokens, const char* prompt) {
+  if (tokens < model.context()) return Unit{};
+  return TooLong(prompt, fmt::format("your prompt has {} tokens at the least", tokens),
+                 model.context());
+}
+
+std::size_t LeastTokens(const ServedModel& model, const std::string& text) {
+  return text.size() / model.files().tokenizer.longest_token_bytes();
 }
 
 }  // namespace hadal::server

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "engine/request.h"
 #include "server/fields.h"
@@ -25,10 +26,22 @@ struct Sampling {
 // Errors go to `body`.
 Sampling ReadSampling(Fields* body, const ServedModel& model);
 
-// The largest number of tokens that may come behind the prompt. kInvalid asks (clamp false) for
-// more than there is room for, or has none at all: 400, context_length_exceeded.
-ApiResult<std::size_t> RoomFor(const ServedModel& model, std::size_t prompt_tokens,
-                               std::optional<std::size_t> max_tokens, bool clamp);
+// How long an answer may be.
+struct RoomQuery {
+  std::size_t prompt_tokens = 0;
+  std::optional<std::size_t> wanted = {};  // tokens of the answer; absent: what there is room for
+  bool clamp = false;                      // `wanted` is bounded by the room that there is
+  std::optional<std::size_t> most = {};    // of any answer of this server
+  const char* prompt = "messages";         // the field that holds it
+};
+// 400: more is wanted than there is room for (context_length_exceeded) or than answers may have; or
+// there is no room at all.
+ApiResult<std::size_t> RoomFor(const ServedModel& model, const RoomQuery& query);
+
+// Of a prompt that has so many tokens at the least, known by its bytes alone: 400 if they leave no
+// room, before it is taken apart.
+ApiStatus CheckLeastTokens(const ServedModel& model, std::size_t tokens, const char* prompt);
+std::size_t LeastTokens(const ServedModel& model, const std::string& text);
 
 std::uint64_t RandomSeed();
 

@@ -1,16 +1,21 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "base/clock.h"
+#include "base/free_memory.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "base/quote.h"
 #include "server/chat_completions.h"
 #include "server/completions.h"
+#include "server/disk_states.h"
 #include "server/front.h"
 #include "server/info_api.h"
 #include "server/kept_bytes.h"
+#include "server/loading.h"
 #include "server/messages.h"
 #include "server/metrics.h"
 #include "server/prefix_watch.h"
@@ -22,6 +27,8 @@ namespace {
 
 constexpr std::size_t kWorkers = 2;
 constexpr std::chrono::milliseconds kStopPeriod{100};
+constexpr std::chrono::seconds kCountPeriod{5};  // of states on disk
+constexpr double kLookSeconds = 0.1;             // between two looks at the memory that is held
 constexpr std::size_t kMostToolBytes = std::size_t{256} << 20;  // of calls on disk
 
 HttpResponse JsonResponse(const Json& json) { return {.body = json.Dump() + "\n"}; }
@@ -47,6 +54,11 @@ struct Server::Impl {
       : options(std::move(given)), kept(ShareOfBudget(options.engine.ram_bytes)) {}
 
   Status Open();
+  Status Listen();
+  Status OpenFolder(std::string* note);
+  Status OpenEngine();
+  void GiveBackMemory(bool idle);
+  bool Crowded() const;
   Routes MakeRoutes();
   void AddInfo(Routes* routes);
   StatusParts Parts() const;
@@ -58,6 +70,7 @@ struct Server::Impl {
   const KeptBytes kept;
   std::vector<std::string> notes;
   Stopwatch uptime;
+  std::unique_ptr<DiskStates> disk_states;  // the loop's workers count them
   Loop loop{kWorkers};
   std::unique_ptr<ServedModel> model;
   std::unique_ptr<EngineThread> engine;
@@ -73,58 +86,94 @@ struct Server::Impl {
   std::unique_ptr<Front> front;
   std::unique_ptr<Listener> listener;
   std::optional<Stopwatch> draining;
+  bool to_trim = false;  // memory has been freed since it was given back last
+  Stopwatch since_look;
 };
 
-Status Server::Impl::Open() {
-  HADAL_TRY(keys, ApiKeys::Create(options.api_keys));
-  HADAL_TRY(model, ServedModel::Open(options.model));
-  for (const std::string& note : model->files().model.notes) notes.push_back(note);
-  auto handler = [this](const ExchangePtr& exchange) { front->Handle(exchange); };
+Status Server::Impl::Listen() {
+  ListenerOptions& listen = options.listener;
+  listen.body_bytes = options.body_bytes.value_or(kept.body);
+  listen.all_body_bytes = std::max<std::uint64_t>(kept.bodies, listen.body_bytes);
+  auto handler = [this](const ExchangePtr& exchange) {
+    if (front != nullptr) return front->Handle(exchange);
+    exchange->Send(LoadingResponse(exchange->request()));
+  };
   auto refuse = [this](int status, const std::string& message, const HttpRequest& known) {
     HttpResponse response =
         ErrorResponse({.status = status, .message = message}, ShapeOf(known.path), known.id);
     response.headers.push_back({"x-request-id", known.id});
     // Whether anybody serves that path was not asked: it is no label.
-    metrics->OnAnswered({"none", "none", known.id, known.peer, response.status, 0});
+    if (metrics) metrics->OnAnswered({"none", "none", known.id, known.peer, response.status, 0});
     constexpr std::size_t kMost = 200;  // bytes of a line that the client chooses
     spdlog::info("http id={} peer={} method={} path={} status={} what=\"{}\"", known.id, known.peer,
                  OneLine(known.method.substr(0, kMost)), OneLine(known.path.substr(0, kMost)),
                  response.status, message);
     return response;
   };
-  HADAL_TRY(listener, Listener::Open(loop, options.listener, handler, refuse));
+  HADAL_TRY(listener, Listener::Open(loop, listen, handler, refuse));
   if (!listener->loopback() && !keys.required() && !options.insecure)
     return Fail(Code::kInvalid,
                 "--host {}: others can reach this address, and there is no key; give --api-key or "
                 "--api-key-file, or --insecure if everybody may use it",
-                options.listener.host);
-  if (options.limits.prefixes_by_key && !keys.required())
-    return Fail(Code::kInvalid,
-                "--cache-scope key: there is no key, and all clients are one; give --api-key or "
-                "--api-key-file");
+                listen.host);
+  return Unit{};
+}
+
+Status Server::Impl::OpenFolder(std::string* note) {
   if (!options.engine.keep_prefixes) options.engine.disk.folder.clear();  // then nothing uses it
+  const std::string& folder = options.engine.disk.folder;
+  if (folder.empty()) return Unit{};
+  const ToolModel turns{.fingerprint = model->fingerprint(),
+                        .vocab_size = model->files().model.config.vocab_size};
+  HADAL_TRY(auto store, ToolStore::Open(folder, turns, kMostToolBytes, note));
+  tool_memory.KeepIn(std::move(store));
+  return Unit{};
+}
+
+// What takes its time: weights are opened, and read whole where a folder of states wants their
+// digest.
+Status Server::Impl::OpenEngine() {
+  HADAL_TRY(model, ServedModel::Open(options.model));
+  for (const std::string& note : model->files().model.notes) notes.push_back(note);
   std::string note;
-  if (const std::string& folder = options.engine.disk.folder; !folder.empty()) {
-    const ToolModel turns{.fingerprint = model->fingerprint(),
-                          .vocab_size = model->files().model.config.vocab_size};
-    HADAL_TRY(auto store, ToolStore::Open(folder, turns, kMostToolBytes, &note));
-    tool_memory.KeepIn(std::move(store));
-    if (!note.empty()) notes.push_back(std::exchange(note, {}));
-  }
+  HADAL_TRY_STATUS(OpenFolder(&note));
+  if (!note.empty()) notes.push_back(std::exchange(note, {}));
   options.limits.parallel = options.engine.parallel;
   options.limits.answer_bytes = kept.answers;
-  options.engine.beside_bytes = kept.total();
+  const std::uint64_t text_bytes =
+      model->context() * model->files().tokenizer.longest_token_bytes();
+  options.engine.beside_bytes = kept.total() +
+                                ReadingBytes(options.listener.body_bytes, text_bytes, kWorkers) +
+                                Languages::kCompilingBytes;
   HADAL_TRY(engine, EngineThread::Start(
                         *model, options.engine,
                         [this] { loop.Post([this] { generations->TakeEvents(); }); }, &note));
   if (!note.empty()) notes.push_back(note);
+  if (const std::string& folder = options.engine.disk.folder; !folder.empty()) {
+    HADAL_TRY(disk_states, DiskStates::Open(folder));
+  }
+  return Unit{};
+}
+
+Status Server::Impl::Open() {
+  HADAL_TRY(keys, ApiKeys::Create(options.api_keys));
+  if (options.limits.prefixes_by_key && !keys.required())
+    return Fail(Code::kInvalid,
+                "--cache-scope key: there is no key, and all clients are one; give --api-key or "
+                "--api-key-file");
+  HADAL_TRY_STATUS(Listen());
+  {
+    const LoopMeanwhile meanwhile(loop);
+    HADAL_TRY_STATUS(OpenEngine());
+  }
   generations.emplace(loop, *engine, *model, options.limits,
                       [this](const EndedGeneration& ended) { OnEnded(ended); });
   options.origin.loopback = listener->loopback();
   metrics.emplace(model->id(), options.vllm_metrics);
-  options.api.thinking = options.thinking.value_or(!options.model.directory.empty());
-  if (options.model.directory.empty() && !options.api.max_tokens)
-    options.api.max_tokens = engine::kDefaultMaxTokens;
+  const bool embedded = engine::IsEmbeddedModel(options.model.directory);
+  options.api.thinking = options.thinking.value_or(!embedded);
+  if (embedded && !options.api.max_tokens) options.api.max_tokens = engine::kDefaultMaxTokens;
+  options.api.body_values = options.listener.body_bytes * kReadingTimes / kValueBytes;
   languages.emplace(*model, kept.languages);
   api.emplace(Api{.model = *model,
                   .generations = &*generations,
@@ -138,11 +187,31 @@ Status Server::Impl::Open() {
                                     loop.Post([this, answered] { OnAnswered(answered); });
                                   });
   loop.Every(std::chrono::seconds(1), [this] {
-    history.Add(engine->figures());
+    history.Add(engine->figures(), CountsOf(*generations));
     generations->Tick();
     languages->Forget();
+    GiveBackMemory(generations->size() == 0);
   });
+  if (disk_states)
+    loop.Every(kCountPeriod, [this] { loop.Work([this] { disk_states->Count(); }); });
   return Unit{};
+}
+
+// The allocator holds what large bodies, schemas and answers were made in. It is given back when
+// nobody waits, and otherwise before it takes what the plan has for something else.
+void Server::Impl::GiveBackMemory(bool idle) {
+  if (!to_trim || since_look.seconds() < kLookSeconds) return;
+  since_look = {};
+  if (!idle && !Crowded()) return;
+  to_trim = false;
+  ReturnFreeMemory();
+}
+
+bool Server::Impl::Crowded() const {
+  const engine::Footprint& plan = engine->footprint();
+  if (plan.streams()) return false;  // experts fill all that there is
+  const std::uint64_t planned = plan.total() - plan.weights;
+  return AnonymousResidentBytes() > planned - planned / 4;
 }
 
 Routes Server::Impl::MakeRoutes() {
@@ -167,7 +236,8 @@ StatusParts Server::Impl::Parts() const {
           .uptime_seconds = uptime.seconds(),
           .connections = listener->connections(),
           .draining = draining.has_value(),
-          .tool_disk_bytes = tool_memory.disk_bytes()};
+          .tool_disk_bytes = tool_memory.disk_bytes(),
+          .disk = disk_states ? disk_states->totals() : cache::StoreTotals{}};
 }
 
 void Server::Impl::AddInfo(Routes* routes) {
@@ -201,12 +271,15 @@ void Server::Impl::AddInfo(Routes* routes) {
 
 void Server::Impl::OnAnswered(const AnsweredRequest& a) {
   metrics->OnAnswered(a);
+  to_trim = to_trim || a.on_worker;
+  GiveBackMemory(false);
   spdlog::info("http id={} peer={} method={} path={} status={} ms={:.1f}", a.id, a.peer, a.method,
                OneLine(a.path), a.status, 1e3 * a.seconds);
 }
 
 void Server::Impl::OnEnded(const EndedGeneration& ended) {
   metrics->OnEnded(ended);
+  to_trim = true;
   for (const Answer& answer : ended.answers)
     tool_memory.Remember(ended.owner, answer, ended.reasons);
   const Usage usage = UsageOf(ended.answers);

@@ -24,7 +24,8 @@ struct ServerOptions {
   EngineOptions engine;
   ListenerOptions listener;
   GenerationLimits limits;
-  OriginOptions origin;  // loopback is found out
+  OriginOptions origin;                          // loopback is found out
+  std::optional<std::uint64_t> body_bytes = {};  // of one request; absent: kept_bytes.h
   // Without api.max_tokens the embedded model's answers have engine::kDefaultMaxTokens: its stories
   // seldom end.
   ApiOptions api;
@@ -39,7 +40,8 @@ struct ServerOptions {
 
 class Server {
  public:
-  // Listens. kInvalid: an option; kExhausted: no memory, with the table; kIo: the address.
+  // Listens, then opens the model: who asks meanwhile is told so (server/loading.h). kInvalid: an
+  // option; kExhausted: no memory, with the table; kIo: the address.
   static Result<std::unique_ptr<Server>> Open(ServerOptions options);
   ~Server();
 

@@ -681,7 +681,7 @@ TEST(Server, RefusesWhatItCannotQueue) {
 // What the listener refuses is in the API's form, and has the request's id.
 TEST(Server, LargeRequestsAreRefusedInTheApisForm) {
   ServerOptions options = TestServer::OneThread();
-  options.listener.body_bytes = 1024;
+  options.body_bytes = 1024;
   options.listener.header_bytes = 4096;
   const TestServer server(options);
   const std::string body = Chat(R"("max_tokens":1,"user":")" + std::string(2000, 'a') + "\"");
