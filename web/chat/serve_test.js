@@ -2,9 +2,13 @@
 // What the model says does not matter here.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Browser, kKeys } from '../testing/webdriver.js';
 
+const folder = mkdtempSync(join(tmpdir(), 'hadal-serve-'));
 let server, browser, url;
 
 // The address that the server says it listens at.
@@ -23,7 +27,7 @@ function addressOf(process) {
 before(async () => {
   server = spawn(
     process.env.HADAL_PROGRAM,
-    ['serve', '--port', '0', '--ctx', '4096', '--chunk', '32'],
+    ['serve', '--port', '0', '--ctx', '4096', '--chunk', '32', '--cache-dir', folder],
     {
       stdio: ['ignore', 'pipe', 'ignore'],
     },
@@ -37,6 +41,7 @@ after(async () => {
   await browser?.stop();
   server?.removeAllListeners('exit');
   server?.kill();
+  rmSync(folder, { recursive: true, force: true });
 });
 
 const count = (selector) =>
@@ -94,6 +99,8 @@ test('an answer, with its figures, and the same again with the same seed', async
   assert.equal(await textOf('.message.assistant .markdown'), answer);
 });
 
+const running = async () => (await (await fetch(`${url}/hadal/status`)).json()).requests.running;
+
 test('a stop in the page ends the work of the server', async () => {
   await browser.click('#new-chat');
   await browser.click('[aria-label="Settings of this chat"]');
@@ -101,7 +108,6 @@ test('a stop in the page ends the work of the server', async () => {
   await browser.click('.dialog-foot .primary');
   await browser.click('.effort [value=high]');
   await browser.type('#composer', `Tell me a story about a fox.${kKeys.enter}`);
-  const running = async () => (await (await fetch(`${url}/hadal/status`)).json()).requests.running;
   await browser.until("return document.querySelector('.reasoning, .markdown') !== null");
   assert.equal(await running(), 1);
   await browser.click('#stop');
@@ -110,6 +116,110 @@ test('a stop in the page ends the work of the server', async () => {
   for (let tries = 0; tries < 100 && (await running()) > 0; ++tries)
     await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(await running(), 0);
+});
+
+const shown = () =>
+  browser.run(`
+  return [...document.querySelectorAll('.message')].map((message) =>
+    message.querySelector('.user-text, .markdown')?.textContent.trim() ?? '');`);
+
+async function setTokens(most) {
+  await browser.click('[aria-label="Settings of this chat"]');
+  await setField('Longest answer', most);
+  await browser.click('.dialog-foot .primary');
+  await browser.click('.effort [value=none]');
+}
+
+async function ask(text) {
+  await browser.type('#composer', `${text}${kKeys.enter}`);
+  await browser.until("return document.querySelector('#composer').value === ''");
+  await answered();
+}
+
+test('a reload shows the chat again, and ends an answer that was under way', async () => {
+  await browser.click('#new-chat');
+  await setTokens('20');
+  await ask('Once upon a time');
+  const before = await shown();
+  assert.equal(before.length, 2);
+  assert.ok(before[1].length > 0);
+  await browser.reload();
+  await browser.until("return document.querySelector('.message.assistant .markdown') !== null");
+  assert.deepEqual(await shown(), before);
+  await setTokens('4000');
+  await browser.type('#composer', `And then?${kKeys.enter}`);
+  await browser.until("return document.querySelectorAll('.message').length === 4");
+  await new Promise((resolve) => setTimeout(resolve, 1300)); // it is kept once a second
+  await browser.reload();
+  await browser.until("return document.querySelectorAll('.message').length === 4");
+  assert.deepEqual((await shown()).slice(0, 2), before);
+  for (let tries = 0; tries < 100 && (await running()) > 0; ++tries)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(await running(), 0);
+});
+
+test('an edit is a branch, and the first one is still there', async () => {
+  await browser.click('#new-chat');
+  await setTokens('20');
+  await ask('Once upon a time');
+  const first = await shown();
+  await browser.click('.message.user [aria-label="Edit"]');
+  await browser.type('.editor textarea', `${kKeys.clear}The king said`);
+  await browser.click('.editor .primary');
+  await browser.until(
+    "return document.querySelector('.message.user .user-text')?.textContent === 'The king said'",
+  );
+  await answered();
+  const second = await shown();
+  assert.ok(second[1].length > 0);
+  assert.equal(await textOf('.branch-place'), '2 / 2');
+  await browser.click('.message.user [aria-label="Previous branch"]');
+  assert.deepEqual(await shown(), first);
+});
+
+// The embedded model calls nothing by itself: the page's first request gets a tool_choice on its
+// way.
+test('a call of a tool is a card, and its result goes back to the server', async () => {
+  await browser.click('#new-chat');
+  await setTokens('120');
+  await browser.click('[aria-label="Settings of this chat"]');
+  const parameters = {
+    type: 'object',
+    properties: { city: { enum: ['Paris', 'Rome'] } },
+    required: ['city'],
+    additionalProperties: false,
+  };
+  const id = await browser.run(
+    `return [...document.querySelectorAll('.dialog label')]
+       .find((each) => each.textContent === 'Tools').htmlFor`,
+  );
+  await browser.run(
+    `const area = document.getElementById(arguments[0]);
+     area.value = arguments[1];
+     area.dispatchEvent(new Event('input', { bubbles: true }));
+     area.dispatchEvent(new Event('change', { bubbles: true }));`,
+    id,
+    JSON.stringify([{ type: 'function', function: { name: 'get_weather', parameters } }]),
+  );
+  await browser.click('.dialog-foot .primary');
+  await browser.run(`
+    const plain = window.fetch;
+    window.fetch = (to, how) => {
+      if (!String(to).endsWith('/chat/completions')) return plain(to, how);
+      window.fetch = plain;
+      const body = { ...JSON.parse(how.body), tool_choice: 'required', parallel_tool_calls: false };
+      return plain(to, { ...how, body: JSON.stringify(body) });
+    };`);
+  await ask('How is the weather?');
+  assert.equal(await count('.remark.error'), 0, await textOf('.remark.error'));
+  assert.equal(await textOf('.tool-name'), 'get_weather');
+  assert.match(await textOf('.tool-text'), /"city": "(Paris|Rome)"/);
+  await browser.type('.tool-answer textarea', '22 degrees, rain');
+  await browser.click('.tool-calls > .button');
+  await browser.until("return document.querySelectorAll('.message.assistant').length === 2");
+  await answered();
+  assert.equal(await textOf('.tool-result'), '22 degrees, rain');
+  assert.equal(await count('.remark.error'), 0, await textOf('.remark.error'));
 });
 
 // Long texts are put in, not typed.
@@ -150,6 +260,10 @@ test('the machine and the planner have their figures', async () => {
   await browser.until("return document.querySelectorAll('.bar-row').length === 5");
   assert.equal(await count('.speed-chart canvas'), 3);
   assert.ok((await count('.parts tbody tr')) > 5);
+  await browser.until(
+    `return /^cache on disk: states of texts[1-9]/.test(
+       document.querySelector('.on-disk')?.textContent)`,
+  );
   await browser.click('.tabs a[href="#planner"]');
   await browser.until(
     "return document.querySelectorAll('#figures td[data-key=kv_bytes]').length === 5",

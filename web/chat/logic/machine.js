@@ -38,13 +38,17 @@ export function memoryParts({ weights, kv, scratch_bytes: scratch, program_bytes
   ].filter(some);
 }
 
-const kOnDisk = { tools: 'calls of tools' };
+const kOnDisk = {
+  states: 'cache on disk: states of texts',
+  tools: 'cache on disk: calls of tools',
+};
 
-// What the cache folder holds, [{key, name, bytes}].
+// What the cache folder holds, [{key, name, bytes}]. Without a folder nothing; with one its states
+// are there even if they are none yet.
 export function diskParts(disk = {}) {
-  return Object.entries(disk)
-    .map(([key, bytes]) => ({ key, name: kOnDisk[key] ?? key, bytes }))
-    .filter(some);
+  return Object.entries(kOnDisk)
+    .map(([key, name]) => ({ key, name, bytes: disk[key] ?? 0 }))
+    .filter(({ key, bytes }) => bytes > 0 || (key === 'states' && key in disk));
 }
 
 // Lines over the last minutes: {times, decode, prompt, running, waiting}; times in s before now,

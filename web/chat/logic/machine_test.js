@@ -39,10 +39,13 @@ test('a kind of entries that is not known has its key for a name', () => {
 });
 
 test('what lies on disk is named, and nothing is not shown', () => {
-  assert.deepEqual(diskParts({ tools: 5, other: 7, empty: 0 }), [
-    { key: 'tools', name: 'calls of tools', bytes: 5 },
-    { key: 'other', name: 'other', bytes: 7 },
+  const states = 'cache on disk: states of texts';
+  assert.deepEqual(diskParts({ tools: 5, states: 7, limit_bytes: 90, written_states: 2 }), [
+    { key: 'states', name: states, bytes: 7 },
+    { key: 'tools', name: 'cache on disk: calls of tools', bytes: 5 },
   ]);
+  assert.deepEqual(diskParts({ tools: 0, states: 0 }), [{ key: 'states', name: states, bytes: 0 }]);
+  assert.deepEqual(diskParts({ tools: 0 }), []); // without a folder
   assert.deepEqual(diskParts(undefined), []); // of a server that does not say
 });
 

@@ -43,6 +43,7 @@ export function sampleStatus() {
     requests: {
       running: 2,
       waiting: 1,
+      paused: 0,
       list: [
         request('chatcmpl-8f2b7d3a91', 'decode', 1640, 1640, 219, 6.4),
         request('chatcmpl-0a1b2c3d4e', 'prefill', 20480, 8192, 0, 11.2),
@@ -89,6 +90,14 @@ export function sampleStatus() {
       planned_bytes: 135_000_000,
       resident_anonymous_bytes: 60_000_000,
     },
-    disk: { tools: 1_250_000 },
+    disk: {
+      tools: 1_250_000,
+      states: 46_400_000,
+      state_count: 29,
+      limit_bytes: 1_000_000_000,
+      written_states: 31,
+      skipped_states: 1,
+      restored_states: 4,
+    },
   };
 }

@@ -90,6 +90,23 @@ function Tabs({ tab }) {
   );
 }
 
+// The first thing that the keyboard reaches: past all that stands above the view.
+function Skip({ tab }) {
+  const target = tab === 'chat' ? 'composer' : 'view';
+  return (
+    <a
+      class="skip"
+      href={`#${target}`}
+      onClick={(event) => {
+        event.preventDefault();
+        document.getElementById(target)?.focus();
+      }}
+    >
+      {tab === 'chat' ? 'To the message' : `To the ${tab}`}
+    </a>
+  );
+}
+
 export function App({ session, preferences }) {
   const tab = useTab();
   const [chatsOpen, setChatsOpen] = useState(false);
@@ -99,18 +116,10 @@ export function App({ session, preferences }) {
   useKeys(session);
   useTitle(session);
   const close = () => setDialog(null);
+  const View = tab === 'planner' ? 'div' : 'main'; // the planner has a <main> of its own
   return (
     <div class={`app tab-${tab}`}>
-      <a
-        class="skip"
-        href="#composer"
-        onClick={(event) => {
-          event.preventDefault();
-          document.getElementById('composer')?.focus();
-        }}
-      >
-        To the message
-      </a>
+      <Skip tab={tab} />
       <header class="top">
         {tab === 'chat' && (
           <span class="only-narrow">
@@ -143,11 +152,11 @@ export function App({ session, preferences }) {
             onClick={() => setChatsOpen(false)}
           />
         )}
-        <main class="view">
+        <View class="view" id="view" tabIndex={-1}>
           {tab === 'chat' && <Chat session={session} onSettings={() => setDialog('chat')} />}
           {tab === 'machine' && <Machine session={session} theme={theme} />}
           {tab === 'planner' && <Planner api={session.api} theme={theme} />}
-        </main>
+        </View>
       </div>
       <Notice session={session} />
       <Announcer session={session} />

@@ -163,7 +163,8 @@ export function Machine({ session, theme }) {
         <h1>{model.id}</h1>
         <p class="machine-about">
           {formatCount(model.parameters)} parameters, context of {formatCount(model.context)}{' '}
-          tokens; hadal {server.version}, {server.threads} threads, up for{' '}
+          tokens; hadal {server.version}, {server.threads}{' '}
+          {server.threads === 1 ? 'thread' : 'threads'}, up for{' '}
           {formatTime(1000 * server.uptime_s)}
           {error && <strong class="machine-lost"> – lost since: {error}</strong>}
         </p>

@@ -10,10 +10,26 @@ const kOwnColours = {
   kv_held: '#6d4c41',
 };
 
-function OnDisk({ parts }) {
-  if (parts.length === 0) return null;
-  const list = parts.map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`).join(', ');
-  return <p class="note on-disk">On disk: {list}</p>;
+// What the cache folder holds is no memory: rows of their own, below the sum.
+function OnDisk({ disk }) {
+  return diskParts(disk).map(({ key, name, bytes }) => (
+    <tr key={key} class="on-disk">
+      <th scope="row">{name}</th>
+      <td title={`${formatCount(bytes)} bytes`}>{formatBytes(bytes)}</td>
+      <td>{key === 'states' ? `${((100 * bytes) / disk.limit_bytes).toFixed(1)}% of limit` : ''}</td>
+    </tr>
+  ));
+}
+
+function DiskNote({ disk }) {
+  if (!disk || !('states' in disk)) return null;
+  return (
+    <p class="note">
+      On disk are {formatCount(disk.state_count)} states, of {formatBytes(disk.limit_bytes)} at
+      most. Since its start this server has written {formatCount(disk.written_states)}, read back{' '}
+      {formatCount(disk.restored_states)} and left out {formatCount(disk.skipped_states)}.
+    </p>
+  );
 }
 
 export function MemoryView({ memory, disk }) {
@@ -61,10 +77,11 @@ export function MemoryView({ memory, disk }) {
               <td>{formatBytes(total)}</td>
               <td />
             </tr>
+            <OnDisk disk={disk} />
           </tfoot>
         </table>
       </div>
-      <OnDisk parts={diskParts(disk)} />
+      <DiskNote disk={disk} />
     </section>
   );
 }
