@@ -5,8 +5,7 @@
 namespace hadal::cache {
 namespace {
 
-constexpr double kNewest = 0.3;     // weight of a measurement in the average
-constexpr double kForgotten = 0.1;  // of the way back to the expected rate, a state passed over
+constexpr double kNewest = 0.3;  // weight of a measurement in the average
 
 }  // namespace
 
@@ -21,11 +20,16 @@ void ReadingRate::Read(std::uint64_t bytes, std::uint64_t files, double seconds)
   const double rate = static_cast<double>(bytes) / of_bytes;
   bytes_per_second_ = measured_ ? (1 - kNewest) * bytes_per_second_ + kNewest * rate : rate;
   measured_ = true;
+  passed_ = 0;
+  if (rate >= kExpected) rest_ = kFirstRest;
 }
 
 void ReadingRate::PassedOver() {
-  if (bytes_per_second_ < kExpected)
-    bytes_per_second_ += kForgotten * (kExpected - bytes_per_second_);
+  if (++passed_ < rest_ || bytes_per_second_ >= kExpected) return;
+  bytes_per_second_ = kExpected;
+  measured_ = false;
+  passed_ = 0;
+  rest_ = std::min(2 * rest_, kLongestRest);
 }
 
 }  // namespace hadal::cache

@@ -24,15 +24,39 @@ TEST(ReadingRate, IsThatOfTheReadsSoFar) {
   EXPECT_GE(empty.Seconds(kBytes, 1), 0);
 }
 
+constexpr double kReread = 2;  // seconds that reading the tokens takes
+
+std::uint64_t PassedUntilTried(ReadingRate* rate) {
+  std::uint64_t passed = 0;
+  for (; rate->Seconds(kBytes, 0) > kReread && passed < 100'000; ++passed) rate->PassedOver();
+  return passed;
+}
+
 TEST(ReadingRate, IsTriedAgainBehindASlowRead) {
-  constexpr double kReread = 2;  // seconds that reading the tokens takes
   ReadingRate rate;
   rate.Read(kBytes, 0, 100);
-  ASSERT_GT(rate.Seconds(kBytes, 0), kReread);
-  int passed = 0;
-  for (; rate.Seconds(kBytes, 0) > kReread && passed < 1000; ++passed) rate.PassedOver();
-  EXPECT_GT(passed, 2);  // not at once
-  EXPECT_LT(passed, 20);
+  EXPECT_EQ(PassedUntilTried(&rate), ReadingRate::kFirstRest);
+  rate.Read(kBytes, 0, 1);  // it was slow once
+  EXPECT_NEAR(rate.Seconds(kBytes, 0), 1, 1e-9);
+  while (rate.Seconds(kBytes, 0) <= kReread) rate.Read(kBytes, 0, 100);
+  EXPECT_EQ(PassedUntilTried(&rate), ReadingRate::kFirstRest);
+}
+
+// However slow it is, and however little faster it would have to be.
+TEST(ReadingRate, AllReadsOfASlowDiskAreFewOfThose) {
+  for (const double seconds : {2.1, 100.0}) {
+    ReadingRate rate;
+    std::uint64_t tried = 0;
+    for (int request = 0; request < 10'000; ++request)
+      if (rate.Seconds(kBytes, 0) <= kReread) {
+        rate.Read(kBytes, 0, seconds);
+        ++tried;
+      } else {
+        rate.PassedOver();
+      }
+    EXPECT_GE(tried, 5u) << seconds;
+    EXPECT_LE(tried, 11u) << seconds;
+  }
 }
 
 }  // namespace

@@ -5,8 +5,7 @@
 namespace hadal::engine {
 namespace {
 
-constexpr double kNewest = 0.3;     // weight of a measurement in the average
-constexpr std::size_t kGrowth = 4;  // of a prompt's rows, at most, from one pass to the next
+constexpr std::size_t kGrowth = 4;  // of a prompt's rows, at most, over those of all passes so far
 // What remains for the prompt's rows of a mixed pass, if by prediction decoding took all of its
 // time.
 constexpr double kLeastShare = 0.1;
@@ -19,24 +18,27 @@ void RowCosts::Measured(const StepRows& rows, double seconds) {
     return;
   }
   const double left = std::max(seconds - decode_.Seconds(rows.decode), kLeastShare * seconds);
-  const double row = left / static_cast<double>(rows.prompt);
-  prompt_ = prompt_ ? (1 - kNewest) * *prompt_ + kNewest * row : row;
-  last_prompt_rows_ = rows.prompt;
+  prompt_.Measured(rows.prompt, left);
 }
 
 double RowCosts::Predict(const StepRows& rows) const {
   const double known = decode_.Seconds(rows.decode);
-  const double decode = known > 0 ? known : static_cast<double>(rows.decode) * prompt_.value_or(0);
-  return decode + static_cast<double>(rows.prompt) * prompt_.value_or(decode_.Seconds(1));
+  const double decode = known > 0 ? known : prompt_.Seconds(rows.decode);
+  const double prompt = prompt_.known() ? prompt_.Seconds(rows.prompt)
+                                        : static_cast<double>(rows.prompt) * decode_.Seconds(1);
+  return decode + prompt;
 }
 
 std::size_t RowCosts::PromptRows(std::size_t decode_rows, double seconds, std::size_t most) const {
-  const double row = Predict({.decode = 0, .prompt = 1});
   const double left = seconds - Predict({.decode = decode_rows, .prompt = 0});
-  std::size_t rows = std::max(kFirstRows, kGrowth * last_prompt_rows_);
-  if (row > 0 && left < row * static_cast<double>(rows))
-    rows = left > row ? static_cast<std::size_t>(left / row) : 1;
-  return std::clamp<std::size_t>(rows, 1, most);
+  std::size_t few = 1, many = std::min(std::max(kFirstRows, kGrowth * prompt_.most_rows()), most);
+  const auto fits = [&](std::size_t rows) { return Predict({.prompt = rows}) <= left; };
+  if (fits(many)) return std::max<std::size_t>(many, 1);
+  while (few + 1 < many) {  // one is read in any case; so many do not fit
+    const std::size_t middle = few + (many - few) / 2;
+    (fits(middle) ? few : many) = middle;
+  }
+  return few;
 }
 
 std::vector<std::size_t> ShareRows(std::span<const std::size_t> wanted, std::size_t rows,

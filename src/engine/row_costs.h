@@ -1,18 +1,16 @@
-// How long a forward pass will take, learnt from those before: of decoding by the number of rows
-// (engine/decode_costs.h), of prompts an exponential average of seconds a row.
+// How long a forward pass will take, learnt from those before, by the number of rows: of decoding
+// (engine/decode_costs.h) and of prompts (engine/prompt_costs.h).
 //
-// Rows that are computed together share the reading of weights, so a prompt's rows cost less the
-// more they are. The average is of the sizes that were run, which errs on the slow side when rows
-// grow; and they grow at most fourfold from one pass to the next, from kFirstRows on, so that one
-// wrong guess is short.
+// A prompt's rows are at most four times as many as those of any pass so far, from kFirstRows on,
+// so that one wrong guess is short.
 #pragma once
 #include <cstddef>
-#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "engine/decode_costs.h"
+#include "engine/prompt_costs.h"
 
 namespace hadal::engine {
 
@@ -35,8 +33,7 @@ class RowCosts {
 
  private:
   DecodeCosts decode_;
-  std::optional<double> prompt_;  // seconds a row
-  std::size_t last_prompt_rows_ = 0;
+  PromptCosts prompt_;
 };
 
 // Shares `rows` among those who want `wanted[i]` of them: equal shares, what one does not need goes

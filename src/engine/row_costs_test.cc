@@ -29,6 +29,24 @@ TEST(RowCosts, PromptRowsFillWhatDecodingLeaves) {
             1u);  // decoding takes it all: reading goes on all the same
 }
 
+// A prompt that was there but for its last token is a pass of one row, whose time is not that of a
+// row among many: Flash's shape takes 75 ms for one, and 4.5 ms for each of 512.
+TEST(RowCosts, ARowAloneSaysNothingOfManyRows) {
+  RowCosts costs;
+  const auto seconds = [](std::size_t rows) { return 0.0705 + 0.0045 * static_cast<double>(rows); };
+  for (const std::size_t rows : {16, 64, 256, 512})
+    costs.Measured({.decode = 0, .prompt = rows}, seconds(rows));
+  const double before = costs.Predict({.decode = 0, .prompt = 8000});
+  for (int hit = 0; hit < 500; ++hit) costs.Measured({.decode = 0, .prompt = 1}, seconds(1));
+  EXPECT_EQ(costs.Predict({.decode = 0, .prompt = 8000}), before);
+  EXPECT_NEAR(costs.Predict({.decode = 0, .prompt = 1}), seconds(1), 1e-9);
+  for (const std::size_t rows : {2, 10, 16, 40, 200, 512})
+    EXPECT_NEAR(costs.Predict({.decode = 0, .prompt = rows}), seconds(rows), 1e-9) << rows;
+  EXPECT_EQ(costs.PromptRows(0, 100, 512), 512u);  // the next prompt does not begin with few
+  EXPECT_EQ(costs.PromptRows(0, seconds(200) + 1e-6, 512), 200u);
+  EXPECT_EQ(costs.PromptRows(0, 0.001, 512), 1u);
+}
+
 TEST(RowCosts, FollowWhatIsMeasured) {
   RowCosts costs;
   for (int i = 0; i < 20; ++i) costs.Measured({.decode = 1, .prompt = 0}, 0.1);
