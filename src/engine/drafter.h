@@ -45,8 +45,9 @@ struct DraftText {
 class Drafter {
  public:
   virtual ~Drafter() = default;
-  // After every pass, with every text of it that goes on. An error is the drafter's alone: it is
-  // not asked again.
+  // After every pass, with every text of it that goes on. An error is the drafter's alone: behind
+  // kExhausted, memory that was not there now, it has guessed nothing; behind any other it is not
+  // asked again.
   virtual Status Draft(std::span<DraftText> texts) = 0;
 };
 

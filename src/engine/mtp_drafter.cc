@@ -14,6 +14,12 @@ Evidence EvidenceOfProbability(double probability, bool first) {
   return static_cast<Evidence>(step + (first ? 0 : 4));
 }
 
+// For the block's next entry, behind all that it has.
+bool HasRoomAhead(cache::Sequence* sequence) {
+  const std::uint64_t entries = sequence->state().mtp_tokens + 1;
+  return sequence->Reserve(static_cast<std::size_t>(entries - sequence->tokens())).ok();
+}
+
 }  // namespace
 
 MtpDrafter::MtpDrafter(model::Forward& forward, const arch::Config& config)
@@ -51,7 +57,7 @@ Status MtpDrafter::Follow(std::span<DraftText> texts, std::vector<Guessing>* gue
   return Unit{};
 }
 
-// Whoever has no guess, or enough of them, leaves.
+// Whoever has no guess, or enough of them, or no memory for another, leaves.
 void MtpDrafter::GuessOnce(std::vector<Guessing>* guessing) {
   std::vector<std::size_t> stay;
   std::vector<Guessing> left;
@@ -63,7 +69,7 @@ void MtpDrafter::GuessOnce(std::vector<Guessing>* guessing) {
     text.guesses.push_back(
         {.token = choice->token,
          .evidence = EvidenceOfProbability(choice->probability, text.guesses.empty())});
-    if (text.guesses.size() == text.most) continue;
+    if (text.guesses.size() == text.most || !HasRoomAhead(text.sequence)) continue;
     stay.push_back(row);
     left.push_back((*guessing)[row]);
   }
@@ -75,9 +81,6 @@ Status MtpDrafter::GoOn(std::span<Guessing> guessing) {
   std::vector<model::SequenceState*> states;
   std::vector<std::int32_t> tokens;
   for (const Guessing& g : guessing) {
-    const auto ahead = static_cast<std::size_t>(g.text->sequence->state().mtp_tokens + 1 -
-                                                g.text->sequence->tokens());
-    HADAL_TRY_STATUS(g.text->sequence->Reserve(ahead));
     states.push_back(&g.text->sequence->state());
     tokens.push_back(g.text->guesses.back().token);
   }

@@ -23,6 +23,20 @@ class KnownDrafter final : public Drafter {
   bool right_;
 };
 
+// Finds no memory every other time.
+class StarvedDrafter final : public Drafter {
+ public:
+  explicit StarvedDrafter(Ids text) : known_(std::move(text), true) {}
+  Status Draft(std::span<DraftText> texts) override {
+    if (starved_ = !starved_; starved_) return hadal::Fail(Code::kExhausted, "no memory now");
+    return known_.Draft(texts);
+  }
+
+ private:
+  KnownDrafter known_;
+  bool starved_ = false;
+};
+
 class SpeculatingTest : public SchedulerTest {
  protected:
   void Offer(const Heard& whole, bool right, std::size_t depth) {
@@ -42,6 +56,18 @@ class SpeculatingTest : public SchedulerTest {
     EXPECT_EQ(got.end->state->tokens(), want.end->state->tokens());
   }
 };
+
+TEST_F(SpeculatingTest, ADrafterThatFindsNoMemoryIsAskedAgain) {
+  const Request request = Greedy(kPrompt, 40);
+  const Heard whole = Run(request);
+  options_.speculate.depth = 3;
+  options_.speculate.drafter = [text = whole.end->tokens] {
+    return std::make_unique<StarvedDrafter>(text);
+  };
+  const Heard guessed = Run(request);
+  ExpectSame(guessed, whole);
+  EXPECT_GE(guessed.end->drafts.accepted, 20u);
+}
 
 TEST_F(SpeculatingTest, RightGuessesMakePassesFewerAndTextsTheSame) {
   Request request = Greedy(kPrompt, 40);

@@ -189,11 +189,11 @@ void Speculation::Ask(std::size_t number, std::span<const PassText> texts) {
   if (asking.empty()) return;
   const Stopwatch clock;
   const Status drafted = asked.drafter->Draft(asking);
-  asked.failed = !drafted.ok();
+  asked.failed = !drafted.ok() && drafted.error().code != Code::kExhausted;
   if (asked.failed) spdlog::warn("drafter_stopped error={}", Json(drafted.error().what).Dump());
   asked.seconds.Measured(asked.rows, clock.seconds());
   for (std::size_t i = 0; i < ids.size(); ++i)
-    if (!asked.failed) Of(ids[i]).offers[number].guesses = std::move(asking[i].guesses);
+    if (drafted.ok()) Of(ids[i]).offers[number].guesses = std::move(asking[i].guesses);
 }
 
 void Speculation::Propose(const PassText& text) {
