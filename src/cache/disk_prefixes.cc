@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "base/exceptions.h"
 #include "cache/state_file.h"
 
 namespace hadal::cache {
 namespace {
 
+constexpr std::size_t kSkippedInARow = 32;  // states, behind which it is said
 constexpr std::uint64_t kMostNoteBytes = kSegmentPages * arch::kPageTokens * sizeof(std::int32_t);
 
 std::vector<std::int32_t> TokensOf(std::string_view note) {
@@ -203,22 +205,27 @@ Status DiskPrefixes::ReadState(const Match& match, TokenSpan text, Sequence* seq
   return Unit{};
 }
 
-Result<Sequence> DiskPrefixes::ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
-                                       const std::shared_ptr<Pool>& pool,
-                                       const std::atomic<bool>* cancel, io::Digest* reading) const {
-  HADAL_TRY(Sequence sequence, Sequence::Create(pool));
+Status DiskPrefixes::ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
+                             const std::shared_ptr<Pool>& pool, ReadProgress* progress,
+                             Reading* reading) const {
+  HADAL_TRY(reading->sequence, Sequence::Create(pool));
+  Sequence& sequence = *reading->sequence;
+  const auto reserve = [&](std::uint64_t tokens) {
+    const Status reserved = sequence.Reserve(tokens);
+    progress->bytes = sequence.bytes();
+    return reserved;
+  };
   const std::uint64_t tokens = match.state->done.tokens;
-  HADAL_TRY_STATUS(sequence.Reserve(tokens));
   for (const std::uint64_t end : TextChain::Ends(tokens / arch::kPageTokens)) {
-    if (cancel != nullptr && cancel->load(std::memory_order_relaxed))
+    if (progress->cancel.load(std::memory_order_relaxed))
       return Fail(Code::kCancelled, "{}: stopped while a state was read", store_.folder());
-    *reading = chain.AtPage(end);
-    HADAL_TRY_STATUS(ReadPages(*reading, end, text, &sequence));
+    HADAL_TRY_STATUS(reserve(end * arch::kPageTokens));
+    reading->segment = chain.AtPage(end);
+    HADAL_TRY_STATUS(ReadPages(reading->segment, end, text, &sequence));
   }
-  *reading = match.state->name;
-  HADAL_TRY_STATUS(ReadState(match, text, &sequence));
-  HADAL_TRY_STATUS(sequence.BranchAt(match.usable));
-  return sequence;
+  HADAL_TRY_STATUS(reserve(tokens));
+  reading->segment = match.state->name;
+  return ReadState(match, text, &sequence);
 }
 
 // One line: whoever has no descriptors left need not read it for every text. None where memory of
@@ -240,24 +247,29 @@ void DiskPrefixes::Failed(const io::Digest& name, const Error& error) {
 
 Result<Sequence> DiskPrefixes::Restore(const Match& match, std::uint64_t scope, TokenSpan text,
                                        const std::shared_ptr<Pool>& pool) {
-  return Restored(Read(match, scope, text, pool, nullptr), match, scope, text);
+  ReadProgress progress;
+  return Restored(Read(match, scope, text, pool, &progress), match, scope, text);
 }
 
 DiskPrefixes::Reading DiskPrefixes::Read(const Match& match, std::uint64_t scope, TokenSpan text,
                                          const std::shared_ptr<Pool>& pool,
-                                         const std::atomic<bool>* cancel) const {
+                                         ReadProgress* progress) const {
   const Stopwatch clock;
-  const TextChain chain(model_, scope, text);
-  io::Digest segment;
-  auto sequence = ReadAll(match, chain, text, pool, cancel, &segment);
-  return {std::move(sequence), segment, clock.seconds()};
+  Reading reading;
+  reading.status = Caught([&] {
+    if (options_.before_reading) options_.before_reading();
+    return ReadAll(match, TextChain(model_, scope, text), text, pool, progress, &reading);
+  });
+  reading.seconds = clock.seconds();
+  return reading;
 }
 
 Result<Sequence> DiskPrefixes::Restored(Reading reading, const Match& match, std::uint64_t scope,
                                         TokenSpan text) {
-  if (!reading.sequence.ok()) {
-    Failed(reading.segment, reading.sequence.error());
-    return std::move(reading.sequence);
+  if (reading.status.ok()) reading.status = reading.sequence->BranchAt(match.usable);
+  if (!reading.status.ok()) {
+    Failed(reading.segment, reading.status.error());
+    return reading.status.error();
   }
   const double seconds = reading.seconds;
   rate_.Read(match.bytes, match.files, seconds);
@@ -270,7 +282,23 @@ Result<Sequence> DiskPrefixes::Restored(Reading reading, const Match& match, std
   for (const std::uint64_t end : TextChain::Ends(match.state->done.tokens / arch::kPageTokens))
     used.push_back(chain.AtPage(end));
   writer_.Touch(std::move(used));
-  return std::move(reading.sequence);
+  return std::move(*reading.sequence);
+}
+
+void DiskPrefixes::Write(std::uint64_t scope, TokenSpan text, std::shared_ptr<const Sequence> state,
+                         bool with_state) {
+  skipped_ = 0;
+  writer_.Write(scope, text, std::move(state), with_state);
+}
+
+void DiskPrefixes::Skip() {
+  writer_.Skip();
+  if (++skipped_ < kSkippedInARow || std::exchange(said_skipped_, true) || !options_.on_note)
+    return;
+  options_.on_note(
+      fmt::format("{}: the last {} states found no memory and are not kept there; "
+                  "--cache-ram gives them more",
+                  store_.folder(), skipped_));
 }
 
 DiskFigures DiskPrefixes::figures() const {

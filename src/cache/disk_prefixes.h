@@ -9,6 +9,7 @@
 #pragma once
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,6 +31,7 @@ struct DiskOptions {
   std::string model_name = {};                         // for people
   std::function<void(std::string_view)> on_note = {};  // lines; any thread
   bool even_if_slower = false;  // states are read back whatever it takes: for tests, measurements
+  std::function<void()> before_reading = {};  // of a state, by who reads it: for tests
 };
 
 struct DiskFigures {
@@ -70,28 +72,32 @@ class DiskPrefixes {
   Result<Sequence> Restore(const Match& match, std::uint64_t scope, TokenSpan text,
                            const std::shared_ptr<Pool>& pool);
   // The same in two parts. Read: any thread, while this is used for anything else; kCancelled soon
-  // after *cancel. Restored counts it, and drops what is broken.
+  // after `cancel`. Restored counts it, and drops what is broken.
+  struct ReadProgress {
+    std::atomic<bool> cancel{false};
+    std::atomic<std::uint64_t> bytes{0};  // that the state has of the pool so far
+  };
   struct Reading {
-    Result<Sequence> sequence;
-    io::Digest segment = {};  // read last
+    Status status = Unit{};
+    std::optional<Sequence> sequence = {};  // with an error: what had been taken for it
+    io::Digest segment = {};                // read last
     double seconds = 0;
   };
   Reading Read(const Match& match, std::uint64_t scope, TokenSpan text,
-               const std::shared_ptr<Pool>& pool, const std::atomic<bool>* cancel) const;
+               const std::shared_ptr<Pool>& pool, ReadProgress* progress) const;
   Result<Sequence> Restored(Reading reading, const Match& match, std::uint64_t scope,
                             TokenSpan text);
 
-  // Whether a state would be written now.
-  bool CanWrite() const { return !writer_.full(); }
-  void Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state) {
-    writer_.Write(scope, text, std::move(state), with_state);
-  }
-  void Skip() { writer_.Skip(); }  // a state is not written, for want of memory or of a place
+  void Write(std::uint64_t scope, TokenSpan text, std::shared_ptr<const Sequence> state,
+             bool with_state);
+  // A state is not written: there was no memory for it. A line when that goes on.
+  void Skip();
   // The newest state that waits to be written is not. False: none waits.
   bool DropWaiting() { return writer_.DropWaiting(); }
   // A text went on from memory with so many tokens: its states here were used too.
   void Used(std::uint64_t scope, TokenSpan text) { writer_.TouchText(scope, text); }
   void Finish() { writer_.Finish(); }
+  void FinishWithin(std::chrono::milliseconds longest) { writer_.FinishWithin(longest); }
   DiskFigures figures() const;
 
  private:
@@ -106,9 +112,8 @@ class DiskPrefixes {
   Status ReadPages(const io::Digest& name, std::uint64_t end, TokenSpan text,
                    Sequence* sequence) const;
   Status ReadState(const Match& match, TokenSpan text, Sequence* sequence) const;
-  Result<Sequence> ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
-                           const std::shared_ptr<Pool>& pool, const std::atomic<bool>* cancel,
-                           io::Digest* reading) const;
+  Status ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
+                 const std::shared_ptr<Pool>& pool, ReadProgress* progress, Reading* reading) const;
   void Passing(const Error& error);
   void Failed(const io::Digest& name, const Error& error);
 
@@ -118,7 +123,9 @@ class DiskPrefixes {
   const DiskOptions options_;
   ReadingRate rate_;
   DiskFigures figures_;
-  bool said_ = false;  // that something cannot be read now
+  bool said_ = false;        // that something cannot be read now
+  std::size_t skipped_ = 0;  // in a row
+  bool said_skipped_ = false;
   SegmentWriter writer_;
 };
 

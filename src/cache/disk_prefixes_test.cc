@@ -236,10 +236,11 @@ TEST_F(DiskPrefixesTest, AReadThatIsCancelledTakesNothingAway) {
   ASSERT_TRUE(texts.Write(text).ok());
   const auto disk = OpenPrefixes(path_);
   const DiskPrefixes::Match found = disk->Find(0, Longer(text), 0);
-  const std::atomic<bool> cancel{true};
-  DiskPrefixes::Reading reading = disk->Read(found, 0, Longer(text), pool_, &cancel);
-  ASSERT_FALSE(reading.sequence.ok());
-  EXPECT_EQ(reading.sequence.error().code, Code::kCancelled);
+  DiskPrefixes::ReadProgress progress;
+  progress.cancel = true;
+  DiskPrefixes::Reading reading = disk->Read(found, 0, Longer(text), pool_, &progress);
+  ASSERT_FALSE(reading.status.ok());
+  EXPECT_EQ(reading.status.error().code, Code::kCancelled);
   EXPECT_FALSE(disk->Restored(std::move(reading), found, 0, Longer(text)).ok());
   EXPECT_EQ(disk->figures().broken, 0u);
   EXPECT_EQ(pool_->used_bytes(), 0u);
@@ -370,13 +371,6 @@ TEST_F(DiskPrefixesTest, LitterIsRemovedAndOthersFilesStay) {
   EXPECT_FALSE(fs::exists(litter) || fs::exists(old));
   EXPECT_TRUE(fs::exists(fresh) && fs::exists(place + "letter.txt"));
   EXPECT_EQ(Files().size(), files + 2);
-}
-
-io::Database Index(const std::string& folder) {
-  std::string note;
-  return io::Database::Open(folder + "/index.db", {.id = 0x68646c63, .version = 1, .schema = ""},
-                            &note)
-      .value();
 }
 
 // A table that is not there for a moment is not one without rows: no file goes for it, and when it
@@ -512,7 +506,7 @@ TEST_F(DiskPrefixesTest, TheWriterKeepsUpOrSkips) {
   const auto disk = OpenPrefixes(path_);
   for (std::uint64_t i = 0; i < 60; ++i) {
     const Tokens text = StoredText(i, 600);
-    disk->Write(0, text, StateOf(pool_, text), true);
+    disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
   }
   disk->Finish();
   const WriterFigures figures = disk->figures().written;
@@ -532,7 +526,7 @@ TEST_F(DiskPrefixesTest, WhatWaitsGivesWay) {
     const io::Transaction writing(other);  // the first state waits for the index
     for (std::uint64_t i = 0; i < kStates; ++i) {
       const Tokens text = StoredText(i, 600);
-      disk->Write(0, text, StateOf(pool_, text), true);
+      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
     }
     while (disk->DropWaiting()) ++dropped;
   }
@@ -558,7 +552,7 @@ TEST_F(DiskPrefixesTest, AFullDiskIsNotTriedForEveryState) {
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
     for (std::uint64_t i = 1; i < 4; ++i) {
       const Tokens text = StoredText(i);
-      disk->Write(0, text, StateOf(pool_, text), true);
+      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
       disk->Finish();
     }
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -579,7 +573,7 @@ TEST_F(DiskPrefixesTest, WhatCannotBeWrittenIsALine) {
     ASSERT_TRUE(io::WriteFile(path_ + "/segments", "in the way").ok());
     for (std::uint64_t i = 1; i < 4; ++i) {
       const Tokens text = StoredText(i);
-      disk->Write(0, text, StateOf(pool_, text), true);
+      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
       disk->Finish();
     }
     EXPECT_EQ(disk->figures().written.failed, 3u);

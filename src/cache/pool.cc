@@ -28,12 +28,4 @@ Result<BlockRef> Pool::Take(std::size_t bytes) {
   }
 }
 
-bool HeldOnce(const BlockRef& block) {
-  if (block.use_count() != 1) return false;
-  // use_count reads the counter without ordering; letting go of a second reference orders this
-  // thread behind those that let go of theirs.
-  BlockRef(block).reset();
-  return true;
-}
-
 }  // namespace hadal::cache

@@ -67,7 +67,14 @@ class Block {
   std::shared_ptr<Pool::Budget> budget_;
 };
 
-// Whether nobody else holds the block; what others have read of it, they have then read before.
-bool HeldOnce(const BlockRef& block);
+// Whether nobody else holds it; what others have read of it, they have then read before.
+template <class T>
+bool HeldOnce(const std::shared_ptr<T>& of) {
+  if (of.use_count() != 1) return false;
+  // use_count reads the counter without ordering; letting go of a second reference orders this
+  // thread behind those that let go of theirs.
+  std::shared_ptr<T>(of).reset();
+  return true;
+}
 
 }  // namespace hadal::cache

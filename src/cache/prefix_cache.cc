@@ -28,9 +28,10 @@ KeptState* PrefixCache::Least(const KeptState* spared, double* value) const {
   KeptState* least = nullptr;
   *value = std::numeric_limits<double>::infinity();
   for (KeptState* kept : tree_.states()) {
-    const std::uint64_t bytes = kept->state.own_bytes();
-    if (kept == spared || bytes == 0) continue;  // nothing is gained by dropping it
-    const std::uint64_t cost = kept->state.tokens() - tree_.Before(*kept);
+    const std::uint64_t bytes = kept->state->own_bytes();
+    // Nothing is gained by dropping one that has nothing of its own, or that is held elsewhere.
+    if (kept == spared || bytes == 0 || !HeldOnce(kept->state)) continue;
+    const std::uint64_t cost = kept->state->tokens() - tree_.Before(*kept);
     const double worth = Value(cost, kept->uses, kept->used_at, bytes);
     if (least != nullptr && worth >= *value) continue;
     least = kept;
@@ -59,7 +60,7 @@ std::uint64_t PrefixCache::MostFreed() const {
 Result<Sequence> PrefixCache::Continue(KeptState* kept, std::uint64_t tokens, bool whole) {
   kept->used_at = now_;
   ++kept->uses;
-  auto sequence = whole ? Result<Sequence>(tree_.Remove(kept)) : kept->state.Fork();
+  auto sequence = whole ? Result<Sequence>(std::move(*tree_.Remove(kept))) : kept->state->Fork();
   if (!sequence.ok()) return sequence;
   HADAL_TRY_STATUS(sequence->BranchAt(tokens));
   return sequence;
@@ -105,24 +106,27 @@ void PrefixCache::CountRestored(const PrefixTree::Match& match, TokenSpan text, 
   figures_.Count(*use);
 }
 
-void PrefixCache::Keep(std::uint64_t scope, TokenSpan text, const Sequence& sequence) {
-  if (text.size() < kLeastTokens) return;
+std::shared_ptr<const Sequence> PrefixCache::Keep(std::uint64_t scope, TokenSpan text,
+                                                  const Sequence& sequence) {
+  if (text.size() < kLeastTokens) return nullptr;
   if (KeptState* kept = tree_.At(scope, text); kept != nullptr) {
     kept->used_at = now_;
-    return;
+    return kept->state;
   }
   const std::uint64_t needed = ForkBytes(sequence), cost = text.size() - tree_.Before(scope, text);
   const double worth = Value(cost, 0, now_, needed);
   while (free_bytes_() < needed) {
     double least_worth = 0;
     KeptState* least = Least(nullptr, &least_worth);
-    if (least == nullptr || least_worth >= worth) return;
+    if (least == nullptr || least_worth >= worth) return nullptr;
     Drop(least);
   }
   auto fork = sequence.Fork();
-  if (!fork.ok()) return;  // the system has no memory: then it is not kept
-  tree_.Add(scope, text, std::move(*fork))->used_at = now_;
+  if (!fork.ok()) return nullptr;  // the system has no memory: then it is not kept
+  KeptState* kept = tree_.Add(scope, text, std::move(*fork));
+  kept->used_at = now_;
   ++figures_.made;
+  return kept->state;
 }
 
 PrefixFigures PrefixCache::figures() const {

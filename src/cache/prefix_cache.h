@@ -12,7 +12,8 @@
 //               way (from the beginning, if there is none) to this one
 //   likelihood  (1 + uses) / (1 + age): uses of it by later texts; lookups since the last of them,
 //               or since it was made
-//   bytes       that dropping it frees: fixed block, and the pages that nobody else holds
+//   bytes       that dropping it frees: fixed block, and the pages that nobody else holds; nothing,
+//               while somebody holds the state itself, as who writes it to disk does
 //
 // So states that are close to each other are thinned, shared beginnings stay, what nobody asks for
 // ages, and of states that share their pages none is held for those. A state is kept only if
@@ -49,8 +50,9 @@ class PrefixCache {
   // Bytes that dropping all of them would free, at most: pages that others hold too are counted.
   std::uint64_t MostFreed() const;
 
-  // The state of the text's first tokens, a fork or, whole, the kept one itself, which is then kept
-  // no longer; and what the text got, counted. Absent: nothing to go on from.
+  // The state of the text's first tokens, a fork or, whole, the kept one itself, which nobody else
+  // may hold and which is then kept no longer; and what the text got, counted. Absent: nothing to
+  // go on from.
   std::optional<Sequence> Take(const PrefixTree::Match& match, TokenSpan text, bool whole,
                                PrefixUse* use);
 
@@ -58,8 +60,10 @@ class PrefixCache {
   void CountRestored(const PrefixTree::Match& match, TokenSpan text, PrefixUse* use);
   void Clear() noexcept { tree_.Clear(); }
 
-  // Keeps a fork of a sequence that has processed `text`, if it is worth its place.
-  void Keep(std::uint64_t scope, TokenSpan text, const Sequence& sequence);
+  // Keeps a fork of a sequence that has processed `text`, if it is worth its place. The state that
+  // is kept of the text now; null: none is. Whoever holds it keeps it from being dropped.
+  std::shared_ptr<const Sequence> Keep(std::uint64_t scope, TokenSpan text,
+                                       const Sequence& sequence);
 
   std::uint64_t ForkBytes(const Sequence& sequence) const;  // that a fork takes of the pool
 

@@ -30,8 +30,9 @@ class PrefixCacheTest : public ::testing::Test {
     HADAL_CHECK(sequence.Reserve(text.size()).ok());
     sequence.state().tokens = text.size();
     reading_ = sequence.own_bytes();
-    cache_->Keep(scope, text, sequence);
+    kept_ = cache_->Keep(scope, text, sequence);
     reading_ = 0;
+    if (!holds_) kept_.reset();
   }
   PrefixUse Ask(const Tokens& text, std::uint64_t scope = 0) {
     PrefixUse use;
@@ -44,6 +45,8 @@ class PrefixCacheTest : public ::testing::Test {
   std::uint64_t budget_, reading_ = 0;  // bytes; of what is read, besides
   std::unique_ptr<PrefixCache> cache_;
   std::optional<Sequence> taken_;
+  bool holds_ = false;
+  std::shared_ptr<const Sequence> kept_;
 };
 
 TEST_F(PrefixCacheTest, EveryMissHasItsReason) {
@@ -193,6 +196,32 @@ TEST_F(FullPrefixCacheTest, NothingMoreValuableGoesForLess) {
   Keep(Text(20, 4));
   EXPECT_EQ(CachedOf(Text(20, 4)), 0u);
   for (std::int32_t i = 1; i <= 3; ++i) EXPECT_EQ(CachedOf(Text(500, i)), 499u) << i;
+}
+
+// Who holds a state that is kept, to write it, keeps it from being dropped: nothing would be freed.
+TEST_F(PrefixCacheTest, AStateThatIsHeldStays) {
+  Keep(Text(200, 8));
+  holds_ = true;
+  Keep(Text(300, 7));
+  ASSERT_NE(kept_, nullptr);
+  EXPECT_EQ(kept_->tokens(), 300u);
+  EXPECT_TRUE(cache_->DropLeast());
+  EXPECT_FALSE(cache_->DropLeast());
+  const auto first = kept_;
+  Keep(Text(300, 7));
+  EXPECT_EQ(kept_, first);
+  kept_.reset();
+  EXPECT_FALSE(cache_->DropLeast());
+}
+
+TEST_F(PrefixCacheTest, AStateThatIsHeldNoMoreGoes) {
+  holds_ = true;
+  Keep(Text(300, 7));
+  kept_.reset();
+  EXPECT_TRUE(cache_->DropLeast());
+  EXPECT_EQ(pool_->used_bytes(), 0u);
+  Keep(Text(10, 7));
+  EXPECT_EQ(kept_, nullptr);  // too short
 }
 
 // A state whose pages a request reads may be dropped: the request keeps them.

@@ -62,7 +62,7 @@ struct PrefixTree::Search {
   // the MTP block's entries could for a token more, which is not worth a search.)
   bool Enough(std::uint64_t common) const {
     if (match.state == nullptr) return false;
-    const std::uint64_t again = match.state->state.state().mtp_tokens > 0 ? 1 : 0;
+    const std::uint64_t again = match.state->state->state().mtp_tokens > 0 ? 1 : 0;
     return match.usable + again >= std::min(common, most());
   }
 
@@ -70,10 +70,10 @@ struct PrefixTree::Search {
     ++match.looked;
     match.common = std::max(match.common, common);
     std::uint64_t usable = std::min(common, most());
-    if (usable > 0 && kept.state.state().mtp_tokens > 0) --usable;
-    if (usable < kept.state.tokens() && usable < kept.state.earliest().tokens) return;
+    if (usable > 0 && kept.state->state().mtp_tokens > 0) --usable;
+    if (usable < kept.state->tokens() && usable < kept.state->earliest().tokens) return;
     const bool shorter = usable == match.usable && match.state != nullptr &&
-                         kept.state.tokens() < match.state->state.tokens();
+                         kept.state->tokens() < match.state->state->tokens();
     if (usable > match.usable || shorter) {
       match.state = &kept;
       match.usable = usable;
@@ -186,8 +186,10 @@ KeptState* PrefixTree::Add(std::uint64_t scope, TokenSpan text, Sequence state) 
   PrefixNode* node = Make(scope, text);
   const TokenSpan behind = text.subspan(node->tokens);
   for (const std::byte* page : state.state().pages) ++holders_[page];
-  node->states.push_back(std::make_unique<KeptState>(KeptState{
-      .node = node, .behind = {behind.begin(), behind.end()}, .state = std::move(state)}));
+  node->states.push_back(std::make_unique<KeptState>(
+      KeptState{.node = node,
+                .behind = {behind.begin(), behind.end()},
+                .state = std::make_shared<Sequence>(std::move(state))}));
   states_.push_back(node->states.back().get());
   return states_.back();
 }
@@ -208,12 +210,12 @@ void PrefixTree::Clear() noexcept {
   gone_order_.clear();
 }
 
-Sequence PrefixTree::Remove(KeptState* kept) {
+std::shared_ptr<Sequence> PrefixTree::Remove(KeptState* kept) {
   std::erase(states_, kept);
   PrefixNode* node = kept->node;
   const auto found = std::ranges::find(node->states, kept, &std::unique_ptr<KeptState>::get);
-  Sequence state = std::move(kept->state);
-  for (const std::byte* page : state.state().pages)
+  std::shared_ptr<Sequence> state = std::move(kept->state);
+  for (const std::byte* page : state->state().pages)
     if (const auto holders = holders_.find(page); --holders->second == 0) holders_.erase(holders);
   node->states.erase(found);
   node->dropped = true;

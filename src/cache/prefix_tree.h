@@ -32,9 +32,9 @@ struct PrefixNode;
 struct KeptState {
   PrefixNode* node = nullptr;
   std::vector<std::int32_t> behind;  // tokens behind the node's
-  Sequence state;
-  std::uint64_t uses = 0;     // requests that went on from it
-  std::uint64_t used_at = 0;  // its owner's time: when it was made or last used
+  std::shared_ptr<Sequence> state;   // nobody changes it: others may hold it too, to write it
+  std::uint64_t uses = 0;            // requests that went on from it
+  std::uint64_t used_at = 0;         // its owner's time: when it was made or last used
 };
 
 struct PrefixNode {
@@ -79,7 +79,7 @@ class PrefixTree {
   // `state` has processed `text`, and no other state has.
   KeptState* Add(std::uint64_t scope, TokenSpan text, Sequence state);
   // The state, which leaves the tree.
-  Sequence Remove(KeptState* state);
+  std::shared_ptr<Sequence> Remove(KeptState* state);
   // Nothing is kept, and nothing remembered. Right also of a tree that an exception left half-made.
   void Clear() noexcept;
 

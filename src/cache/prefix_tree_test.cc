@@ -82,7 +82,7 @@ void CompareWithAList(const arch::KvLayout& layout, std::uint64_t seed) {
       auto gone = all.begin();
       std::advance(gone, random.Below(all.size()));
       ASSERT_EQ(tree.At(gone->scope, gone->text), gone->state);
-      EXPECT_EQ(tree.Remove(gone->state).tokens(), gone->text.size());
+      EXPECT_EQ(tree.Remove(gone->state)->tokens(), gone->text.size());
       EXPECT_EQ(tree.At(gone->scope, gone->text), nullptr);
       all.erase(gone);
     } else if (tree.At(scope, text) == nullptr) {

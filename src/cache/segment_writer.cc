@@ -143,12 +143,8 @@ SegmentWriter::~SegmentWriter() {
   thread_.join();
 }
 
-bool SegmentWriter::full() const {
-  const std::lock_guard lock(mutex_);
-  return waiting_states_ >= kMostWaiting;
-}
-
-void SegmentWriter::Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state) {
+void SegmentWriter::Write(std::uint64_t scope, TokenSpan text,
+                          std::shared_ptr<const Sequence> state, bool with_state) {
   Add({.scope = scope,
        .text = {text.begin(), text.end()},
        .state = std::move(state),
@@ -183,7 +179,7 @@ void SegmentWriter::Skip() {
 bool SegmentWriter::DropWaiting() {
   Job dropped;  // its memory is given back behind the lock
   const std::lock_guard lock(mutex_);
-  const auto has_state = [](const Job& job) { return job.state.has_value(); };
+  const auto has_state = [](const Job& job) { return job.state != nullptr; };
   const auto newest = std::find_if(jobs_.rbegin(), jobs_.rend(), has_state);
   if (newest == jobs_.rend()) return false;
   dropped = std::move(*newest);
@@ -204,6 +200,11 @@ void SegmentWriter::Finish() {
   changed_.wait(lock, [&] { return jobs_.empty() && !working_; });
 }
 
+void SegmentWriter::FinishWithin(std::chrono::milliseconds longest) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, longest, [&] { return jobs_.empty() && !working_; });
+}
+
 WriterFigures SegmentWriter::figures() const {
   const std::lock_guard lock(mutex_);
   return figures_;
@@ -220,7 +221,7 @@ void SegmentWriter::Loop() {
     working_ = true;
     WriterFigures figures = figures_;
     lock.unlock();
-    const bool state = job.state.has_value();
+    const bool state = job.state != nullptr;
     const std::uint64_t skipped = figures.skipped;
     Do(job, &figures);
     job.state.reset();

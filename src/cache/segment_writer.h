@@ -1,14 +1,17 @@
 // Writes states to a folder of segments, behind those who read texts: a thread of its own, which
-// takes forks from a short queue. When the queue is full, a state is not written: nobody waits.
+// holds states that nobody changes, in a short queue. When the queue is full, a state is not
+// written: nobody waits.
 //
 // Written are the segments of a text's pages that are not there yet, first pages first, and then,
 // if it is wanted, the state behind them. Its end writes what waits, for kEndSeconds at most and
 // the state that is being written then. Where the disk is full, nothing is tried for kPauseSeconds.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -51,22 +54,23 @@ class SegmentWriter {
   ~SegmentWriter();
 
   // Any thread.
-  bool full() const;
   // `state` has processed `text`.
-  void Write(std::uint64_t scope, TokenSpan text, Sequence state, bool with_state);
+  void Write(std::uint64_t scope, TokenSpan text, std::shared_ptr<const Sequence> state,
+             bool with_state);
   void Skip();         // a state is not even given
   bool DropWaiting();  // the newest state that waits is not written; false: none waits
   void Touch(std::vector<io::Digest> names);  // were used
   // A state in memory of the text's tokens was used: what lies here of it stays as long as it.
   void TouchText(std::uint64_t scope, TokenSpan text);
-  void Finish();  // returns when nothing waits
+  void Finish();                                         // returns when nothing waits
+  void FinishWithin(std::chrono::milliseconds longest);  // or when the time is over
   WriterFigures figures() const;
 
  private:
   struct Job {
     std::uint64_t scope = 0;
     std::vector<std::int32_t> text = {};
-    std::optional<Sequence> state = {};  // none: the text, or `used`, was used
+    std::shared_ptr<const Sequence> state = {};  // null: the text, or `used`, was used
     bool with_state = false;
     std::vector<io::Digest> used = {};
   };

@@ -65,6 +65,14 @@ inline bool IsAsStored(const DiskPrefixes::Match& found, TokenSpan text, const S
                      want.state().fixed.size()) == 0;
 }
 
+// A folder's index, as another program has it.
+inline io::Database Index(const std::string& folder) {
+  std::string note;
+  return io::Database::Open(folder + "/index.db", {.id = 0x68646c63, .version = 1, .schema = ""},
+                            &note)
+      .value();
+}
+
 // A folder, read and written directly.
 class StoredTexts {
  public:

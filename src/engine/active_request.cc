@@ -45,7 +45,7 @@ Status ActiveRequest::Admit(const std::shared_ptr<cache::Pool>& pool) {
 }
 
 std::size_t ActiveRequest::wanted() const {
-  if (ended()) return 0;
+  if (ended() || !request_.state) return 0;
   // With nothing to draw, the last token need not be read: whoever goes on reads it.
   return full() ? unread() - 1 : unread();
 }

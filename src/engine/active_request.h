@@ -56,7 +56,8 @@ class ActiveRequest {
 
   bool ended() const { return reason_.has_value(); }
   bool failed() const { return error_.has_value(); }
-  std::size_t wanted() const;  // rows of the next pass that it has a use for; 1 is decoding
+  // Rows of the next pass that it has a use for; 1 is decoding, and before Admit there are none.
+  std::size_t wanted() const;
   std::uint64_t position() const { return request_.state->tokens() - ahead_; }
   model::SequenceState& state() { return request_.state->state(); }
   // The next `rows` tokens, at most wanted(), and behind them the guesses that are to be tried.

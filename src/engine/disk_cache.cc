@@ -25,7 +25,8 @@ Result<std::shared_ptr<cache::DiskPrefixes>> OpenDiskCache(const model::Model& m
                                       {.limit_bytes = options.limit_bytes,
                                        .model_name = model_name,
                                        .on_note = options.on_note,
-                                       .even_if_slower = options.even_if_slower}));
+                                       .even_if_slower = options.even_if_slower,
+                                       .before_reading = options.before_reading}));
   return std::shared_ptr<cache::DiskPrefixes>(std::move(disk));
 }
 

@@ -16,7 +16,8 @@ namespace hadal::engine {
 struct DiskCacheOptions {
   std::string folder = {};  // empty: none
   std::uint64_t limit_bytes = 100'000'000'000;
-  bool even_if_slower = false;  // cache/disk_prefixes.h
+  bool even_if_slower = false;                // cache/disk_prefixes.h
+  std::function<void()> before_reading = {};  // likewise
   // Weights are read once, for their digest. May be empty.
   std::function<void(std::uint64_t done_bytes, std::uint64_t all_bytes)> on_reading = {};
   std::function<void(std::string_view)> on_note = {};  // lines for people; any thread; may be empty

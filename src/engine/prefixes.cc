@@ -26,9 +26,8 @@ Prefixes::Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
 // What the request shares with the state that it goes on from is in the pool already. That state is
 // the last to give way, and gives way to the request itself. With a state from disk it shares
 // nothing.
-bool Prefixes::Admit(ActiveRequest& next, bool others_run) {
-  if (reading_ && reading_->request() != next.id()) reading_.reset();  // who waited comes later
-  if (reading_) return AdmitRead(next, others_run);
+bool Prefixes::Admit(ActiveRequest& next) {
+  std::erase_if(reads_, [](const auto& read) { return read->left() && read->done(); });
   const bool asks = rules_.on && !next.sequence();
   cache::PrefixTree::Match match =
       asks ? cache_.Find(next.prefix_scope(), next.tokens()) : cache::PrefixTree::Match();
@@ -43,14 +42,14 @@ bool Prefixes::Admit(ActiveRequest& next, bool others_run) {
   const std::uint64_t there = next.state_bytes() + (found.state ? 0 : cache_.SharedBytes(match));
   while (!whole && !Fits(next, there)) {
     if (GiveWay(spared)) continue;
-    whole = spared != nullptr && Fits(next, spared->state.own_bytes());
+    whole = spared != nullptr && cache::HeldOnce(spared->state) &&
+            Fits(next, spared->state->own_bytes());
     if (!whole) return false;
   }
-  if (found.state) {
-    reading_ = std::make_unique<DiskRead>(next, disk_, std::move(found), pool_);
-    return AdmitRead(next, others_run);
-  }
-  if (asks) GoOn(next, match, whole, found.outcome);
+  if (found.state)
+    reads_.push_back(std::make_unique<DiskRead>(next, disk_, std::move(found), pool_));
+  else if (asks)
+    GoOn(next, match, whole, found.outcome);
   return true;
 }
 
@@ -58,15 +57,16 @@ bool Prefixes::Fits(const ActiveRequest& next, std::uint64_t held) const {
   return next.promised_bytes() - std::min(held, next.promised_bytes()) <= free_bytes_();
 }
 
-// Nobody waits for the disk but the request, and those behind it in the queue. Its state is in the
-// pool, as somebody else's until the request has it.
-bool Prefixes::AdmitRead(ActiveRequest& next, bool others_run) {
-  if (others_run && !reading_->done()) return false;
-  reading_->Finish();
-  const std::uint64_t held = reading_->state() ? reading_->state()->bytes() : 0;
-  while (!Fits(next, held))
-    if (!GiveWay(nullptr)) return false;
-  const std::unique_ptr<DiskRead> read = std::move(reading_);
+bool Prefixes::IsReading(RequestId id) const {
+  return std::ranges::find(reads_, id, &DiskRead::request) != reads_.end();
+}
+
+bool Prefixes::Restored(ActiveRequest& next) {
+  const auto found = std::ranges::find(reads_, next.id(), &DiskRead::request);
+  if (!(*found)->done()) return false;
+  const std::unique_ptr<DiskRead> read = std::move(*found);
+  reads_.erase(found);
+  read->Finish();
   cache::PrefixTree::Match match = cache_.Find(next.prefix_scope(), next.tokens());
   if (!read->state()) {
     GoOn(next, match, false, read->match().outcome);
@@ -96,21 +96,39 @@ void Prefixes::GoOn(ActiveRequest& next, const cache::PrefixTree::Match& match, 
   next.GoOnFrom(std::move(state), use);
 }
 
-// A state that is being read, for one that does not run yet, goes last: it is read again.
-bool Prefixes::GiveWay() {
-  if (GiveWay(nullptr)) return true;
-  return std::exchange(reading_, nullptr) != nullptr;
+std::uint64_t Prefixes::reading_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& read : reads_) bytes += read->left() ? 0 : read->bytes();
+  return bytes;
 }
 
-// What waits to be written is in memory besides, mostly: it goes first.
+std::uint64_t Prefixes::leaving_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& read : reads_) bytes += read->left() ? read->ahead_bytes() : 0;
+  return bytes;
+}
+
+void Prefixes::WaitForDisk(std::chrono::milliseconds longest) {
+  if (!reads_.empty())
+    reads_.front()->WaitFor(longest);
+  else if (disk_ != nullptr)
+    disk_->FinishWithin(longest);
+}
+
+bool Prefixes::GiveWay() { return GiveWay(nullptr); }
+
+// A state that waits to be written is held until then. When none else is left, it is not written,
+// and can be dropped.
 bool Prefixes::GiveWay(const cache::KeptState* spared) {
-  return (disk_ != nullptr && disk_->DropWaiting()) || cache_.DropLeast(spared);
+  return cache_.DropLeast(spared) || (disk_ != nullptr && disk_->DropWaiting());
 }
 
 cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known) {
   if (disk_ == nullptr) return {};
   cache::DiskPrefixes::Match found = disk_->Find(next.prefix_scope(), next.tokens(), known);
   if (!found.state) return found;
+  if (BytesToRead(found, *pool_) > next.promised_bytes())
+    return {.outcome = cache::DiskOutcome::kFailed};
   const double reading = prompt_seconds_(found.usable - known);
   if (reading > 0 && disk_->Seconds(found) > reading)
     return {.outcome = cache::DiskOutcome::kSlower};
@@ -149,22 +167,19 @@ std::size_t Prefixes::RowsUntilKept(const ActiveRequest& request) const {
 void Prefixes::Keep(const ActiveRequest& request, bool with_windows) {
   const cache::Sequence& sequence = *request.sequence();
   if (sequence.tokens() != request.position()) return;
-  cache_.Keep(request.prefix_scope(), request.tokens().first(sequence.tokens()), sequence);
-  if (disk_ != nullptr && with_windows) Write(request);
+  auto kept =
+      cache_.Keep(request.prefix_scope(), request.tokens().first(sequence.tokens()), sequence);
+  if (disk_ != nullptr && with_windows) Write(request, std::move(kept));
 }
 
-// The fork that waits to be written takes memory of the pool, for a moment: what is free. Nothing
-// that is kept in memory goes for it.
-void Prefixes::Write(const ActiveRequest& request) {
-  const cache::Sequence& sequence = *request.sequence();
+// What was not worth its place in memory has none from which it could be written.
+void Prefixes::Write(const ActiveRequest& request, std::shared_ptr<const cache::Sequence> kept) {
+  const std::uint64_t tokens = request.sequence()->tokens();
   const cache::PrefixUse& use = request.prefix();
-  const bool from_there = use.from_disk > 0 && use.from_disk == sequence.tokens();
-  if (from_there || sequence.tokens() < cache::DiskPrefixes::kLeastTokens) return;
-  if (!disk_->CanWrite() || free_bytes_() < cache_.ForkBytes(sequence)) return disk_->Skip();
-  auto fork = sequence.Fork();
-  if (!fork.ok()) return disk_->Skip();
-  disk_->Write(request.prefix_scope(), request.tokens().first(sequence.tokens()), std::move(*fork),
-               true);
+  const bool from_there = use.from_disk > 0 && use.from_disk == tokens;
+  if (from_there || tokens < cache::DiskPrefixes::kLeastTokens) return;
+  if (kept == nullptr) return disk_->Skip();
+  disk_->Write(request.prefix_scope(), request.tokens().first(tokens), std::move(kept), true);
 }
 
 void Prefixes::Advanced(const ActiveRequest& request) {
@@ -178,6 +193,8 @@ void Prefixes::Advanced(const ActiveRequest& request) {
 }
 
 void Prefixes::Ended(const ActiveRequest& request) {
+  for (const auto& read : reads_)
+    if (read->request() == request.id()) read->Leave();
   if (rules_.on && request.sequence() && !request.failed()) Keep(request, true);
 }
 

@@ -19,14 +19,19 @@
 // nearer one less is read again. A request goes on from disk where a longer state lies there than
 // in memory, and reading it takes less time than reading the tokens between would: by the bytes a
 // second of those read before, and the rows a second of the passes so far; as long as no pass has
-// been measured, always. A thread reads it; while others run they go on, and the request waits in
-// its place in the queue.
+// been measured, always. The request has its place and its memory then, and a thread reads the
+// state into it, while all others go on.
+//
+// What is kept in memory is what is written: the writer holds it, and until it is written it cannot
+// give way. States that wait to be written do so last, those that are being written never.
 #pragma once
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "cache/disk_prefixes.h"
 #include "cache/prefix_cache.h"
@@ -59,26 +64,31 @@ class Prefixes {
            std::function<double(std::size_t tokens)> prompt_seconds = {});
 
   // Whether there is room for what the request was promised, with the state that it goes on from;
-  // what is kept gives way. True: it has that state now. False also while one is read from disk:
-  // ask again, with the same request. Where no others run it is waited for.
-  bool Admit(ActiveRequest& next, bool others_run);
-  // A request that waited has gone.
-  void Forget(RequestId id) noexcept {
-    if (reading_ && reading_->request() == id) reading_.reset();
-  }
-  // It has its memory now.
+  // what is kept gives way. True: it has that state now, or it is being read.
+  bool Admit(ActiveRequest& next);
+  // Whether a state is being read for it: it can do nothing yet.
+  bool IsReading(RequestId id) const;
+  // Of such a one. True: that has ended, and it has the state, or another, or none.
+  bool Restored(ActiveRequest& request);
+  // That states which are being read have of the pool, for requests that are still there; and what
+  // is still taken for those that have gone, for a while.
+  std::uint64_t reading_bytes() const;
+  std::uint64_t leaving_bytes() const;
+  // Until a state has been read or written, or the time is over: where nothing else is to be done.
+  void WaitForDisk(std::chrono::milliseconds longest);
+  // It has its memory now, and its state.
   void Admitted(const ActiveRequest& request);
   // Rows of the request's next pass until a state of it is to be kept.
   std::size_t RowsUntilKept(const ActiveRequest& request) const;
   // A pass has read of the request's prompt, or the request has ended: its state is kept if it is
-  // time.
+  // time. One that is being read for it is left.
   void Advanced(const ActiveRequest& request);
   void Ended(const ActiveRequest& request);
   // Memory that a request was promised is not there. False: nothing more can give way.
   bool GiveWay();
 
   void Clear() noexcept {
-    reading_.reset();
+    reads_.clear();
     cache_.Clear();
   }
 
@@ -89,13 +99,12 @@ class Prefixes {
   std::uint64_t NextKept(const ActiveRequest& request) const;  // position
   std::uint64_t Branch(const ActiveRequest& request) const;    // position; 0: none worth a state
   void Keep(const ActiveRequest& request, bool with_windows);
-  void Write(const ActiveRequest& request);
+  void Write(const ActiveRequest& request, std::shared_ptr<const cache::Sequence> kept);
   bool GiveWay(const cache::KeptState* spared);
   // A state that is worth being read, if there is one.
   cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known);
   // Whether what the request was promised is free, but for what is held for it.
   bool Fits(const ActiveRequest& next, std::uint64_t held) const;
-  bool AdmitRead(ActiveRequest& next, bool others_run);
   // From the match in memory; outcome: of the disk.
   void GoOn(ActiveRequest& next, const cache::PrefixTree::Match& match, bool whole,
             cache::DiskOutcome outcome);
@@ -106,7 +115,7 @@ class Prefixes {
   cache::PrefixCache cache_;
   std::shared_ptr<cache::DiskPrefixes> disk_;
   std::function<double(std::size_t tokens)> prompt_seconds_;
-  std::unique_ptr<DiskRead> reading_;  // for the request that is to be admitted next
+  std::vector<std::unique_ptr<DiskRead>> reads_;
 };
 
 }  // namespace hadal::engine

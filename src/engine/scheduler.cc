@@ -12,7 +12,8 @@
 namespace hadal::engine {
 namespace {
 
-constexpr std::size_t kLogitRows = 16;  // for which the head's weights are read together
+constexpr std::chrono::milliseconds kMoment{5};  // in which nobody who arrives or leaves is heard
+constexpr std::size_t kLogitRows = 16;           // for which the head's weights are read together
 
 PrefixRules KeepingRules(const SchedulerOptions& options, bool streams) {
   return {.on = options.keep_prefixes,
@@ -118,7 +119,6 @@ void Scheduler::TakeInbox() {
     if (const auto found = std::ranges::find_if(waiting_, is); found != waiting_.end()) {
       const Active request = std::move(*found);
       waiting_.erase(found);
-      prefixes_.Forget(id);
       request->End(FinishReason::kCancelled);
       request->Tell();
     }
@@ -127,12 +127,14 @@ void Scheduler::TakeInbox() {
 }
 
 // Of the pool, what is neither promised nor held by somebody else. Pages that running requests
-// share are subtracted for each of them: never too much is free.
+// share are subtracted for each of them: never too much is free. A state that is being read has
+// said what it takes no sooner than it has it: nor is it here.
 std::uint64_t Scheduler::FreeBytes() const {
-  std::uint64_t running = 0;
+  std::uint64_t running = prefixes_.reading_bytes();
   for (const Active& request : running_) running += request->state_bytes();
+  const std::uint64_t promised = promised_ + prefixes_.leaving_bytes();
   const std::uint64_t used = pool_->used_bytes();
-  const std::uint64_t taken = promised_ + (used > running ? used - running : 0);
+  const std::uint64_t taken = promised + (used > running ? used - running : 0);
   return taken < options_.state_bytes ? options_.state_bytes - taken : 0;
 }
 
@@ -145,17 +147,25 @@ void Scheduler::Enqueue(Active request) {
 
 bool Scheduler::Admit(std::size_t waiting) {
   ActiveRequest& next = *waiting_[waiting];
-  if (next.promised_bytes() > options_.state_bytes - promised_ ||
-      !prefixes_.Admit(next, !running_.empty()))
+  if (next.promised_bytes() > options_.state_bytes - promised_ || !prefixes_.Admit(next))
     return false;
   promised_ += next.promised_bytes();
   running_.push_back(std::move(waiting_[waiting]));
   waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(waiting));
-  if (Status status = running_.back()->Admit(pool_); !status.ok())
-    running_.back()->Fail(status.error());
-  else
-    prefixes_.Admitted(*running_.back());
+  if (!prefixes_.IsReading(running_.back()->id())) Begin(*running_.back());
   return true;
+}
+
+void Scheduler::Begin(ActiveRequest& request) {
+  if (Status status = request.Admit(pool_); !status.ok())
+    request.Fail(status.error());
+  else
+    prefixes_.Admitted(request);
+}
+
+void Scheduler::BeginRestored() {
+  for (const Active& request : running_)
+    if (prefixes_.IsReading(request->id()) && prefixes_.Restored(*request)) Begin(*request);
 }
 
 void Scheduler::AdmitWaiting() {
@@ -378,6 +388,7 @@ void Scheduler::DropAll() noexcept {
 
 StepReport Scheduler::Step() {
   TakeInbox();
+  BeginRestored();
   AdmitWaiting();
   RemoveEnded();  // what had nothing to do
   StepReport report;
@@ -403,6 +414,8 @@ StepReport Scheduler::Step() {
       for (const Turn& turn : turns) turn.request->Fail(run.error());
     }
     RemoveEnded();
+  } else if (!running_.empty() || !waiting_.empty()) {
+    prefixes_.WaitForDisk(kMoment);
   }
   report.running = running_.size();
   for (const Active& request : running_) report.state_bytes += request->state_bytes();

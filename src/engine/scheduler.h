@@ -17,7 +17,8 @@
 // over) counts too; what is kept of prefixes (engine/prefixes.h) gives way. A request that brings a
 // state ran before and goes first; and if nothing runs, and the first does not fit, the next that
 // brings a state and fits: the one that was admitted last always does, so never do all wait for
-// each other's memory.
+// each other's memory. A request whose state is read from disk has been admitted, and takes part in
+// no pass until it has it.
 //
 // A request that is alone reads its prompt in long passes, which read the weights for more rows. A
 // cancel ends such a pass between two layers. So does another request that arrives: the pass is
@@ -98,7 +99,8 @@ class Scheduler {
   Result<RequestId> Add(Request request);
   void Cancel(RequestId id);  // any thread; unknown or ended: nothing happens
 
-  // One thread. Does nothing if there is nothing to do.
+  // One thread. Does nothing if there is nothing to do; waits for a moment if only the disk, or
+  // memory that it has, is waited for.
   StepReport Step();
   // The stepping thread, after something threw out of a step, as what finds no memory does: all
   // requests are gone, without a word to them, and so is what was kept of prefixes.
@@ -136,6 +138,8 @@ class Scheduler {
   void Enqueue(Active request);
   void AdmitWaiting();
   bool Admit(std::size_t waiting);  // false: there is no room for it
+  void Begin(ActiveRequest& request);
+  void BeginRestored();
   bool alone() const { return running_.size() == 1 && waiting_.empty(); }
   std::vector<Turn> PlanTurns(StepRows* rows);
   void AllotGuesses(std::vector<Turn>* decoding, std::size_t others);

@@ -23,12 +23,17 @@ constexpr std::chrono::milliseconds kBreath{20};
 // States that are kept share the memory of requests, which they leave when it is wanted; these are
 // theirs, so that a request that may grow to the whole context does not leave them without.
 constexpr std::uint64_t kPrefixContexts = 2;
+// What is written to disk must be kept until it is: states of a prompt's end and of a text's, whose
+// pages are their requests'.
+constexpr std::uint64_t kWrittenStates = 2;
 
 std::uint64_t PrefixBytes(const EngineOptions& options, const arch::Config& config,
                           const arch::KvLayout& layout, std::uint64_t context) {
   if (!options.keep_prefixes) return 0;
-  return options.prefix_bytes.value_or(kPrefixContexts *
-                                       cost::AllocatedState(config, layout, context).total());
+  const std::uint64_t bytes = options.prefix_bytes.value_or(
+      kPrefixContexts * cost::AllocatedState(config, layout, context).total());
+  const std::uint64_t written = kWrittenStates * (layout.fixed_bytes + layout.page_bytes);
+  return options.disk.folder.empty() ? bytes : std::max(bytes, written);
 }
 
 bool Holds(const std::vector<std::int32_t>& ids, std::int32_t id) {
