@@ -3,6 +3,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -46,6 +49,19 @@ TEST(Usage, TheProgramsFlagsMayFollowTheCommand) {
   EXPECT_EQ(wrong.code, 2);
   EXPECT_NE(wrong.errors.find("--no-such"), std::string::npos) << wrong.errors;
   EXPECT_NE(Call({"serve", "--help"}).out.find("--verbose"), std::string::npos);
+}
+
+// docs/serve.md has every flag of `hadal serve`.
+TEST(Usage, TheServersFlagsAreInItsDocument) {
+  const char* source = std::getenv("HADAL_SOURCE_DIR");
+  std::ifstream file(std::string(source == nullptr ? "." : source) + "/docs/serve.md");
+  const std::string text(std::istreambuf_iterator<char>(file), {});
+  ASSERT_FALSE(text.empty());
+  const std::string help = Call({"serve", "--help"}).out;
+  const std::regex flag("--[a-z][a-z-]+");
+  for (std::sregex_iterator at(help.begin(), help.end(), flag); at != std::sregex_iterator(); ++at)
+    EXPECT_TRUE(text.find(at->str() + "`") != text.npos || text.find(at->str() + " ") != text.npos)
+        << at->str();
 }
 
 struct NumberFlag {
