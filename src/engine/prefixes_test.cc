@@ -111,6 +111,21 @@ TEST_F(PrefixesTest, WhatIsSlowerThanReadingTheTokensIsLeftAndCounted) {
   EXPECT_EQ(other->prefix().disk, DiskOutcome::kNothing);
 }
 
+// A state may have processed a few tokens more than are wanted of it, and so want a page more than
+// the request was promised.
+TEST_F(PrefixesTest, AStateThatTakesMoreThanWasPromisedIsLeft) {
+  ASSERT_TRUE(cache::StoredTexts(path_).Write(Tokens(1930, 7)).ok());
+  const auto prefixes = Make();
+  const arch::KvLayout layout = cache::Layout();
+  const std::uint64_t wanted = layout.fixed_bytes + arch::PagesOf(1930) * layout.page_bytes;
+  const auto small = Asking(Tokens(1920, 7), wanted - 1), enough = Asking(Tokens(1920, 7), wanted);
+  ASSERT_TRUE(prefixes->Admit(*small));
+  EXPECT_FALSE(prefixes->IsReading(small->id()));
+  EXPECT_EQ(small->prefix().disk, DiskOutcome::kFailed);
+  AdmitWhole(prefixes.get(), enough.get());
+  EXPECT_EQ(enough->prefix().from_disk, 1919u);
+}
+
 // What is written is what is kept, without a copy: also where every new state takes the place of
 // an old one. Behind a restart all of them are there.
 TEST_F(PrefixesTest, AFullPoolIsWrittenToo) {
