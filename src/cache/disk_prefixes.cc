@@ -136,6 +136,7 @@ void DiskPrefixes::Count(DiskOutcome outcome) {
 }
 
 DiskOutcome DiskPrefixes::OutcomeOf(const Error& error) {
+  if (error.code == Code::kNotFound) return DiskOutcome::kGone;
   return IsPassing(error) ? DiskOutcome::kFailed : DiskOutcome::kBroken;
 }
 
@@ -215,16 +216,19 @@ Status DiskPrefixes::ReadAll(const Match& match, const TextChain& chain, TokenSp
     progress->bytes = sequence.bytes();
     return reserved;
   };
+  const auto look_at = [&](const io::Digest& name) {
+    reading->last = {name, store_.StampOf(name)};
+  };
   const std::uint64_t tokens = match.state->done.tokens;
   for (const std::uint64_t end : TextChain::Ends(tokens / arch::kPageTokens)) {
     if (progress->cancel.load(std::memory_order_relaxed))
       return Fail(Code::kCancelled, "{}: stopped while a state was read", store_.folder());
     HADAL_TRY_STATUS(reserve(end * arch::kPageTokens));
-    reading->segment = chain.AtPage(end);
-    HADAL_TRY_STATUS(ReadPages(reading->segment, end, text, &sequence));
+    look_at(chain.AtPage(end));
+    HADAL_TRY_STATUS(ReadPages(chain.AtPage(end), end, text, &sequence));
   }
   HADAL_TRY_STATUS(reserve(tokens));
-  reading->segment = match.state->name;
+  look_at(match.state->name);
   return ReadState(match, text, &sequence);
 }
 
@@ -236,13 +240,14 @@ void DiskPrefixes::Passing(const Error& error) {
     options_.on_note(error.what + "; it stays, and its text is read again");
 }
 
-void DiskPrefixes::Failed(const io::Digest& name, const Error& error) {
+void DiskPrefixes::Failed(const SegmentFile& file, const Error& error) {
   if (IsPassing(error)) return Passing(error);
+  const Result<bool> dropped = store_.Drop(file.name, file.stamp);
+  if (dropped.ok() && !*dropped) return;
   ++figures_.broken;
-  const Status removed = store_.Remove({&name, 1});
   if (options_.on_note)
     options_.on_note(fmt::format("{}; {}, and its text is read again", error.what,
-                                 removed.ok() ? "it is removed" : "it cannot be removed"));
+                                 dropped.ok() ? "it is removed" : "it cannot be removed"));
 }
 
 Result<Sequence> DiskPrefixes::Restore(const Match& match, std::uint64_t scope, TokenSpan text,
@@ -268,7 +273,7 @@ Result<Sequence> DiskPrefixes::Restored(Reading reading, const Match& match, std
                                         TokenSpan text) {
   if (reading.status.ok()) reading.status = reading.sequence->BranchAt(match.usable);
   if (!reading.status.ok()) {
-    Failed(reading.segment, reading.status.error());
+    Failed(reading.last, reading.status.error());
     return reading.status.error();
   }
   const double seconds = reading.seconds;

@@ -4,8 +4,8 @@
 // What is read back is, bit for bit, what was kept: names cover the model's digest
 // (cache/model_digest.h), the scope and every token; a segment's own tokens are compared besides,
 // and its checksums. One that is broken is dropped from the index, with a line, and the text is
-// read as if it had not been there; one that cannot be read now stays. One thread, but for the
-// writer's own and Read.
+// read as if it had not been there; one that cannot be read now stays, and one that was evicted
+// meanwhile is no fault. One thread, but for the writer's own and Read.
 #pragma once
 #include <array>
 #include <atomic>
@@ -67,8 +67,8 @@ class DiskPrefixes {
   void Count(DiskOutcome outcome);
   // Of a Restore that gave this error.
   static DiskOutcome OutcomeOf(const Error& error);
-  // kIo, kExhausted: the disk, descriptors or memory, now; it stays. Any other: it is broken or
-  // gone, and was dropped.
+  // kIo, kExhausted: the disk, descriptors or memory, now; it stays. kNotFound: it is gone. Any
+  // other: it is broken, and was dropped.
   Result<Sequence> Restore(const Match& match, std::uint64_t scope, TokenSpan text,
                            const std::shared_ptr<Pool>& pool);
   // The same in two parts. Read: any thread, while this is used for anything else; kCancelled soon
@@ -77,10 +77,14 @@ class DiskPrefixes {
     std::atomic<bool> cancel{false};
     std::atomic<std::uint64_t> bytes{0};  // that the state has of the pool so far
   };
+  struct SegmentFile {
+    io::Digest name = {};
+    std::string stamp = {};  // SegmentStore::StampOf
+  };
   struct Reading {
     Status status = Unit{};
     std::optional<Sequence> sequence = {};  // with an error: what had been taken for it
-    io::Digest segment = {};                // read last
+    SegmentFile last = {};                  // that was looked at
     double seconds = 0;
   };
   Reading Read(const Match& match, std::uint64_t scope, TokenSpan text,
@@ -115,7 +119,7 @@ class DiskPrefixes {
   Status ReadAll(const Match& match, const TextChain& chain, TokenSpan text,
                  const std::shared_ptr<Pool>& pool, ReadProgress* progress, Reading* reading) const;
   void Passing(const Error& error);
-  void Failed(const io::Digest& name, const Error& error);
+  void Failed(const SegmentFile& file, const Error& error);
 
   SegmentStore store_;
   const io::Digest model_;

@@ -247,6 +247,50 @@ TEST_F(DiskPrefixesTest, AReadThatIsCancelledTakesNothingAway) {
   EXPECT_EQ(Restored(*disk, Longer(text)), text.size());
 }
 
+// Found, evicted before it is read, and stored again before it is known to be missing: nobody's
+// fault, and what lies there now stays. A broken one that was replaced meanwhile, too.
+TEST_F(DiskPrefixesTest, WhatOthersPutThereMeanwhileStays) {
+  StoredTexts texts(path_);
+  const Tokens text(1024, 7);
+  const io::Digest state = TextChain(kTestModel, 0, text).OfState(text.size());
+  std::vector<std::string> notes;
+  for (const bool broken : {false, true}) {
+    ASSERT_TRUE(texts.Write(text).ok());
+    const auto disk = OpenPrefixes(path_, &notes);
+    const DiskPrefixes::Match found = disk->Find(0, Longer(text), 0);
+    if (broken)
+      fs::resize_file(texts.store().PathOf(state), 100);
+    else
+      ASSERT_TRUE(texts.store().Remove({&state, 1}).ok());
+    DiskPrefixes::ReadProgress progress;
+    DiskPrefixes::Reading reading = disk->Read(found, 0, Longer(text), pool_, &progress);
+    ASSERT_FALSE(reading.status.ok());
+    EXPECT_EQ(DiskPrefixes::OutcomeOf(reading.status.error()),
+              broken ? DiskOutcome::kBroken : DiskOutcome::kGone);
+    if (broken) {
+      ASSERT_TRUE(texts.store().Remove({&state, 1}).ok());
+    }
+    ASSERT_TRUE(texts.Write(text).ok());
+    EXPECT_FALSE(disk->Restored(std::move(reading), found, 0, Longer(text)).ok());
+    EXPECT_EQ(disk->figures().broken, 0u);
+    EXPECT_EQ(Restored(*disk, Longer(text)), text.size());
+  }
+  EXPECT_TRUE(notes.empty()) << notes[0];
+}
+
+TEST_F(DiskPrefixesTest, WhatIsEvictedBeforeItIsReadIsNotBroken) {
+  StoredTexts texts(path_);
+  const Tokens text(1024, 7);
+  ASSERT_TRUE(texts.Write(text).ok());
+  std::vector<std::string> notes;
+  const auto disk = OpenPrefixes(path_, &notes);
+  const DiskPrefixes::Match found = disk->Find(0, Longer(text), 0);
+  ASSERT_GT(texts.store().Shrink(0).value(), 0u);
+  EXPECT_EQ(disk->Restore(found, 0, Longer(text), pool_).error().code, Code::kNotFound);
+  EXPECT_EQ(disk->figures().broken + disk->figures().failed, 0u);
+  EXPECT_TRUE(notes.empty()) << notes[0];
+}
+
 // A file that is whole, in another's place.
 TEST_F(DiskPrefixesTest, OneFileInAnothersPlaceIsFoundOut) {
   StoredTexts texts(path_);
@@ -364,11 +408,13 @@ TEST_F(DiskPrefixesTest, LitterIsRemovedAndOthersFilesStay) {
   const std::string litter = place + "ab0123456789abcdef0123456789abcd";
   const std::string fresh = litter + ".0123456789abcdef.tmp",
                     old = litter + ".0123456789abcde0.tmp";
-  for (const std::string& path : {litter, fresh, old, place + "letter.txt"})
+  const std::string replaced = old + std::string(io::kReplacedSuffix);
+  for (const std::string& path : {litter, fresh, old, replaced, place + "letter.txt"})
     ASSERT_TRUE(io::WriteFile(path, "x").ok());
-  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(1));
-  EXPECT_EQ(texts.store().RemoveLitter().value(), 2u);
-  EXPECT_FALSE(fs::exists(litter) || fs::exists(old));
+  for (const std::string& path : {old, replaced})
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(1));
+  EXPECT_EQ(texts.store().RemoveLitter().value(), 3u);
+  EXPECT_FALSE(fs::exists(litter) || fs::exists(old) || fs::exists(replaced));
   EXPECT_TRUE(fs::exists(fresh) && fs::exists(place + "letter.txt"));
   EXPECT_EQ(Files().size(), files + 2);
 }
@@ -463,6 +509,17 @@ TEST_F(DiskPrefixesTest, AForgedIndexLeadsNowhere) {
   }
 }
 
+// Whoever writes to the index may write anything there: a row that names no file goes as others do.
+TEST_F(DiskPrefixesTest, ARowOfNobodysDoesNotEndEviction) {
+  StoredTexts texts(path_);
+  ASSERT_TRUE(texts.Write(Tokens(1200, 7)).ok());
+  io::Database other = Index(path_);
+  ASSERT_TRUE(other.Run("INSERT INTO segments VALUES('x', 'y', '', 0, 0, 0, 0, 0, '', 1000, 0)"));
+  EXPECT_EQ(texts.store().Shrink(0).value(), 3u);
+  EXPECT_EQ(texts.store().Totals().value().segments, 0u);
+  EXPECT_TRUE(Files().empty());
+}
+
 // What lies in a segment's place and has no name may be half a file: where this one cannot be put
 // there, it is not named either.
 TEST_F(DiskPrefixesTest, WhatCannotBePutInPlaceIsNotNamed) {
@@ -476,7 +533,27 @@ TEST_F(DiskPrefixesTest, WhatCannotBePutInPlaceIsNotNamed) {
   };
   EXPECT_FALSE(texts.store().Put(segment, write, std::uint64_t{1} << 40).ok());
   EXPECT_FALSE(texts.store().Find(name).value());
-  EXPECT_EQ(texts.store().RemoveLitter().value(), 1u);
+  EXPECT_FALSE(fs::exists(texts.store().PathOf(name)));  // or the next would find it there too
+  const auto alone = [](io::AtomicFile* file) { return file->Write("abc"); };
+  EXPECT_TRUE(texts.store().Put(segment, alone, std::uint64_t{1} << 40).ok());
+}
+
+// As of a full disk where the index cannot say even that something was used.
+TEST_F(DiskPrefixesTest, WhatCannotBeMarkedAsUsedCostsNoState) {
+  const Tokens text(1024, 7);
+  std::vector<std::string> notes;
+  const auto disk = OpenPrefixes(path_, &notes);
+  disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+  disk->Finish();
+  ASSERT_TRUE(
+      Index(path_).Run("CREATE TRIGGER no BEFORE UPDATE ON segments BEGIN "
+                       "SELECT RAISE(FAIL, 'no'); END"));
+  disk->Write(0, Longer(text), std::make_shared<Sequence>(StateOf(pool_, Longer(text))), true);
+  disk->Used(0, text);
+  disk->Finish();
+  EXPECT_EQ(disk->figures().written.states, 2u);
+  EXPECT_EQ(disk->figures().written.failed, 0u);
+  EXPECT_EQ(notes.size(), 1u);
 }
 
 // Threads with stores of their own, as processes have them, on the same texts.
@@ -538,6 +615,65 @@ TEST_F(DiskPrefixesTest, WhatWaitsGivesWay) {
   EXPECT_LE(figures.states + figures.failed + dropped, kStates);
   EXPECT_FALSE(disk->DropWaiting());
   EXPECT_EQ(pool_->used_bytes(), 0u);
+}
+
+// Others that write for long cost nobody a state that is written behind.
+TEST_F(DiskPrefixesTest, TheWriterWaitsForOthers) {
+  const auto disk = OpenPrefixes(path_);
+  {
+    io::Database other = Index(path_);
+    const io::Transaction writing(other);
+    const Tokens text = StoredText(1);
+    disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  }
+  disk->Finish();
+  EXPECT_EQ(disk->figures().written.failed, 0u);
+  EXPECT_EQ(disk->figures().written.states, 1u);
+}
+
+TEST_F(DiskPrefixesTest, WhatIsMoreThanTheLimitIsNotWrittenAndSaidOnce) {
+  const Tokens small(300, 7), large(3000, 8);
+  EXPECT_GT(StoredBytes(StateOf(pool_, large)), StoredBytes(StateOf(pool_, small)));
+  std::vector<std::string> notes;
+  {
+    const auto disk =
+        OpenPrefixes(path_, &notes, kTestModel, StoredBytes(StateOf(pool_, large)) - 1);
+    for (const Tokens& text : {small, large, large}) {
+      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+      disk->Finish();
+    }
+    EXPECT_EQ(disk->figures().written.states, 1u);
+    EXPECT_EQ(disk->figures().written.skipped, 2u);
+    EXPECT_EQ(disk->figures().written.bytes, StoredBytes(StateOf(pool_, small)));
+    EXPECT_EQ(Restored(*disk, Longer(small)), small.size());
+  }
+  ASSERT_EQ(notes.size(), 1u);
+  EXPECT_NE(notes[0].find("a state of 3000 tokens takes"), std::string::npos) << notes[0];
+}
+
+// A disk that is full before the limit is reached: what was used longest ago makes room.
+TEST_F(DiskPrefixesTest, AFullDiskHasALimitOfItsOwn) {
+  StoredTexts texts(path_);
+  const Tokens old(300, 7), newer(300, 8);
+  for (const Tokens& text : {old, newer}) {
+    ASSERT_TRUE(texts.Write(text).ok());
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+  }
+  const Segment segment{.name = {.low = 1, .high = 2}, .parent = {}, .bytes = 3};
+  int tried = 0;
+  const auto full_once = [&](io::AtomicFile* file) {
+    return ++tried == 1 ? Status(Fail(Code::kExhausted, "no room")) : file->Write("abc");
+  };
+  ASSERT_TRUE(texts.store().Put(segment, full_once, std::uint64_t{1} << 40).ok());
+  EXPECT_TRUE(texts.store().Find(segment.name).value());
+  const auto disk = OpenPrefixes(path_);
+  EXPECT_EQ(Restored(*disk, Longer(old)), 0u);
+  EXPECT_EQ(Restored(*disk, Longer(newer)), newer.size());
+  // And where that does not help, it is said; others' files are left when nothing of ours is there.
+  const auto full = [](io::AtomicFile*) { return Status(Fail(Code::kExhausted, "no room")); };
+  EXPECT_EQ(texts.store().Put(segment, full, std::uint64_t{1} << 40).error().code,
+            Code::kExhausted);
 }
 
 // A full disk, as of a limit on file sizes: said once, and left alone for a while.

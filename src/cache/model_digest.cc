@@ -95,9 +95,11 @@ Result<io::Digest> ModelDigest(const model::Model& model, const arch::Numerics& 
       .Add(kArithmetic)
       .Add(kernels::IsaName(kernels::ActiveIsa()));
   all.Add(arch::ConfigToJson(model.config, false).Dump());
-  for (const bool set :
-       {numerics.bf16_activations, numerics.fp8_linear_inputs, numerics.fp8_kv,
-        numerics.quantised_indexer, numerics.packed_cache, numerics.integer_inputs})
+  // All of them: with one more this does not compile.
+  const auto [bf16_activations, fp8_linear_inputs, fp8_kv, quantised_indexer, packed_cache,
+              integer_inputs] = numerics;
+  for (const bool set : {bf16_activations, fp8_linear_inputs, fp8_kv, quantised_indexer,
+                         packed_cache, integer_inputs})
     all.Add(std::uint64_t{set ? 1u : 0u});
   for (const std::size_t size : {layout.window, layout.window_slots, layout.entry_bytes,
                                  layout.index_key_bytes, layout.page_bytes, layout.fixed_bytes})

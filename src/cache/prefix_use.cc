@@ -34,6 +34,8 @@ const char* DiskOutcomeName(DiskOutcome outcome) {
       return "slower";
     case DiskOutcome::kBroken:
       return "broken";
+    case DiskOutcome::kGone:
+      return "gone";
     case DiskOutcome::kFailed:
       break;
   }

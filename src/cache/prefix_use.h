@@ -25,10 +25,11 @@ enum class DiskOutcome {
   kNothing,     // none that is longer
   kOtherModel,  // states, and none of this model and scope
   kSlower,      // one whose reading takes longer than reading its tokens
-  kBroken,      // one that was damaged, or gone
+  kBroken,      // one that was damaged
+  kGone,        // one that was evicted or removed before it was read
   kFailed,      // the index or the state cannot be read now, or there is no memory for it
 };
-inline constexpr std::size_t kDiskOutcomes = 7;
+inline constexpr std::size_t kDiskOutcomes = 8;
 const char* DiskOutcomeName(DiskOutcome outcome);  // "slower"
 
 struct PrefixUse {

@@ -1,5 +1,6 @@
 #include "cache/segment_store.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "io/file_stamp.h"
 #include "io/own_folder.h"
 #include "io/system_error.h"
 
@@ -38,6 +40,8 @@ constexpr unsigned kOwnerAlone = 0600;
 // After so long nobody is still writing a segment.
 constexpr std::chrono::minutes kLongestWrite{10};
 constexpr std::size_t kLitterAtOnce = 64;  // removed under one lock
+// Of what is to be written, that much goes where the disk is full: it is not the only writer there.
+constexpr std::uint64_t kRoom = 2;
 
 std::string TextOf(std::span<const std::int32_t> tokens) {
   std::string text;
@@ -94,8 +98,10 @@ Result<SegmentStore> SegmentStore::Open(const std::string& folder, bool make, st
     HADAL_TRY_STATUS(io::MakeOwnFolder(folder));
     HADAL_TRY_STATUS(io::MakeOwnFolder(folder + "/segments"));
   }
-  HADAL_TRY(io::Database db, io::Database::Open(index, kIndex, note));
-  return SegmentStore(folder, std::move(db));
+  const bool read_only = !make && faccessat(AT_FDCWD, folder.c_str(), W_OK, AT_EACCESS) != 0;
+  HADAL_TRY(io::Database db, read_only ? io::Database::OpenUnchanging(index, kIndex)
+                                       : io::Database::Open(index, kIndex, note));
+  return SegmentStore(folder, std::move(db), read_only);
 }
 
 std::string SegmentStore::PathOf(const io::Digest& name) const {
@@ -108,6 +114,9 @@ Error SegmentStore::Unread() const {
 }
 
 Error SegmentStore::Unwritten() const {
+  if (db_.full()) return Fail(Code::kExhausted, "{}: no room on the disk for the index", folder_);
+  if (db_.in_use())
+    return Fail(Code::kIo, "{}: the index is in use by another program for too long", folder_);
   return Fail(Code::kIo, "{}: the index cannot be written", folder_);
 }
 
@@ -191,8 +200,7 @@ Status SegmentStore::UnderLock(const std::function<Status()>& work) {
     }
   } recount{counted_};
   io::Transaction transaction(db_);
-  if (!transaction.begun())
-    return Fail(Code::kIo, "{}: the index is in use by another program for too long", folder_);
+  if (!transaction.begun()) return Unwritten();
   const Status done = work();
   if (!done.ok()) return done;
   if (!transaction.Commit()) return Unwritten();
@@ -221,32 +229,35 @@ Status SegmentStore::Insert(const Segment& segment) {
   return Unit{};
 }
 
-Status SegmentStore::TakeOut(const io::Digest& name) {
-  HADAL_TRY(const std::optional<Segment> before, Find(name));
+Status SegmentStore::TakeOut(const std::string& name) {
+  io::Statement find = db_.Prepare("SELECT bytes FROM segments WHERE name = ?");
+  const std::uint64_t bytes = find.Bind(1, name).Step() ? Number(find, 0) : 0;
+  if (!find.ok()) return Unread();
   io::Statement take = db_.Prepare("DELETE FROM segments WHERE name = ?");
-  take.Bind(1, name.Hex()).Step();
+  take.Bind(1, name).Step();
   if (!take.ok()) return Unwritten();
-  if (counted_ && before) counted_->bytes -= before->bytes;
+  if (counted_) counted_->bytes -= bytes;
   return Unit{};
 }
 
-// Under the lock. They are named no longer; their files are still there.
+// Under the lock. They are named no longer; their files are still there. By the index, or each one
+// costs reading all rows.
 Result<std::vector<io::Digest>> SegmentStore::TakeOldest(std::uint64_t limit_bytes) {
   std::vector<io::Digest> taken;
   HADAL_TRY(std::uint64_t bytes, Bytes());
   while (bytes > limit_bytes) {
     io::Statement oldest = db_.Prepare(
-        "SELECT name FROM segments AS s WHERE NOT EXISTS (SELECT 1 FROM segments AS c WHERE "
-        "c.parent = s.name) ORDER BY used, state DESC LIMIT 1");
+        "SELECT name FROM segments AS s INDEXED BY by_use WHERE NOT EXISTS (SELECT 1 FROM segments "
+        "AS c WHERE c.parent = s.name) ORDER BY used LIMIT 1");
     if (!oldest.Step()) {
       if (!oldest.ok()) return Unread();
       break;
     }
-    const auto name = io::Digest::FromHex(oldest.Text(0));
-    if (!name) break;
-    HADAL_TRY_STATUS(TakeOut(*name));
+    const std::string name = oldest.Text(0);
+    HADAL_TRY_STATUS(TakeOut(name));
     HADAL_TRY(bytes, Bytes());
-    taken.push_back(*name);
+    // A row that this program did not write has no file.
+    if (const auto digest = io::Digest::FromHex(name)) taken.push_back(*digest);
   }
   return taken;
 }
@@ -264,19 +275,33 @@ void SegmentStore::Unlink(std::span<const io::Digest> names) {
   static_cast<void>(done);  // then they are litter
 }
 
+// A disk that is full before the limit is reached has its own.
 Status SegmentStore::Put(const Segment& segment,
                          const std::function<Status(io::AtomicFile*)>& write,
                          std::uint64_t limit_bytes) {
+  const Status done = TryPut(segment, write, limit_bytes);
+  if (done.ok() || done.error().code != Code::kExhausted) return done;
+  // Else the log may have no room for what goes.
+  db_.Run("PRAGMA wal_checkpoint(TRUNCATE)");
+  HADAL_TRY(const std::uint64_t bytes, Bytes());
+  HADAL_TRY(const std::uint64_t gone, Shrink(bytes - std::min(bytes, kRoom * segment.bytes)));
+  return gone > 0 ? TryPut(segment, write, limit_bytes) : done;
+}
+
+// Flushing is slow: the file before the lock is taken, the folder behind it.
+Status SegmentStore::TryPut(const Segment& segment,
+                            const std::function<Status(io::AtomicFile*)>& write,
+                            std::uint64_t limit_bytes) {
   const std::string path = PathOf(segment.name);
   HADAL_TRY_STATUS(io::MakeOwnFolder(io::FolderOf(path)));
   HADAL_TRY(io::AtomicFile file, io::AtomicFile::Create(path, kOwnerAlone));
   HADAL_TRY_STATUS(write(&file));
-  HADAL_TRY_STATUS(file.Flush());  // slow, so before the lock
+  HADAL_TRY_STATUS(file.Flush());
   std::vector<io::Digest> gone;
   const Status done = UnderLock([&]() -> Status {
     // Another program may have put the same there since this one began, and named it: it is as
     // good. A file that nobody names may be half of one, and the disk may have refused this.
-    if (const Status placed = file.Commit(); !placed.ok()) {
+    if (const Status placed = file.Place(); !placed.ok()) {
       HADAL_TRY(const std::optional<Segment> there, Find(segment.name));
       if (!there) return placed;
     }
@@ -284,9 +309,12 @@ Status SegmentStore::Put(const Segment& segment,
     HADAL_TRY(gone, TakeOldest(limit_bytes));
     return Unit{};
   });
-  if (!done.ok()) return done.error();
+  if (!done.ok()) {
+    Unlink({&segment.name, 1});  // it may be in its place, and take room there
+    return done.error();
+  }
   Unlink(gone);
-  return Unit{};
+  return io::FlushFolder(io::FolderOf(path));
 }
 
 Status SegmentStore::Touch(std::span<const io::Digest> names) {
@@ -303,12 +331,30 @@ Status SegmentStore::Touch(std::span<const io::Digest> names) {
 
 Status SegmentStore::Remove(std::span<const io::Digest> names) {
   const Status done = UnderLock([&]() -> Status {
-    for (const io::Digest& name : names) HADAL_TRY_STATUS(TakeOut(name));
+    for (const io::Digest& name : names) HADAL_TRY_STATUS(TakeOut(name.Hex()));
     return Unit{};
   });
   if (!done.ok()) return done.error();
   Unlink(names);
   return Unit{};
+}
+
+std::string SegmentStore::StampOf(const io::Digest& name) const {
+  const auto stamp = io::FileStamp(PathOf(name));
+  return stamp.ok() ? *stamp : std::string();
+}
+
+// Under the lock: what others have evicted and stored again since is as good as new.
+Result<bool> SegmentStore::Drop(const io::Digest& name, const std::string& stamp) {
+  bool dropped = false;
+  const Status done = UnderLock([&]() -> Status {
+    HADAL_TRY(const std::optional<Segment> named, Find(name));
+    dropped = named && StampOf(name) == stamp;
+    return dropped ? TakeOut(name.Hex()) : Status(Unit{});
+  });
+  if (!done.ok()) return done.error();
+  if (dropped) Unlink({&name, 1});
+  return dropped;
 }
 
 Status SegmentStore::Erase() {
@@ -357,9 +403,8 @@ Result<std::uint64_t> SegmentStore::RemoveLitter(bool all_temporaries) {
     std::error_code gone;
     if (!at->is_regular_file(gone) || at->is_symlink(gone)) continue;
     const std::string name = at->path().filename().string();
-    const bool temporary = io::TargetOfTemporary(name).has_value();
-    const bool ours = temporary ? all_temporaries || IsOld(at->path())
-                                : io::Digest::FromHex(name) && !named.contains(name);
+    const bool ours = io::IsLeftOver(name) ? all_temporaries || IsOld(at->path())
+                                           : io::Digest::FromHex(name) && !named.contains(name);
     if (ours) litter.push_back(at->path().string());
     if (litter.size() == kLitterAtOnce) HADAL_TRY_STATUS(remove());
   }

@@ -7,12 +7,15 @@
 // What the index names is whole: a file is written beside its place and renamed, and only then
 // named, both under the index's write lock; and it is taken from the index before it is removed. A
 // kill at any moment leaves files that nobody names: litter, which the next one to open the folder
-// removes under the same lock. Folder and files are their owner's alone. A segment lies behind
+// removes under the same lock. Folder and files are their owner's alone. A folder where nothing may
+// be written is read as it stands. A segment lies behind
 // another, its parent; of those that nothing lies behind, the one that was used longest ago goes
 // first.
 //
 // One thread for each store; as many stores of a folder as wanted.
 #pragma once
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -51,6 +54,11 @@ class SegmentStore {
   static Result<SegmentStore> Open(const std::string& folder, bool make, std::string* note);
 
   const std::string& folder() const { return folder_; }
+  bool read_only() const { return read_only_; }  // whatever writes fails
+  // As of io::Database.
+  void WaitForOthers(std::chrono::milliseconds longest, const std::atomic<bool>* hurry) {
+    db_.WaitForOthers(longest, hurry);
+  }
   std::string PathOf(const io::Digest& name) const;
   // kIo, of all these: the index cannot be read, which is not the same as holding nothing.
   Result<std::optional<Segment>> Find(const io::Digest& name);
@@ -61,11 +69,17 @@ class SegmentStore {
   Result<StoreTotals> Totals();
 
   // Writes the file by `write`, then names it. One of this name may be there. When this returns
-  // without an error, the segment survives any kill. Then, over `limit_bytes`, others go.
+  // without an error, the segment survives any kill. Then, over `limit_bytes`, others go; they also
+  // make room where the disk is full. kExhausted: it is all the same. `write` may be called twice.
   Status Put(const Segment& segment, const std::function<Status(io::AtomicFile*)>& write,
              std::uint64_t limit_bytes);
   Status Touch(std::span<const io::Digest> names);  // they are used now
   Status Remove(std::span<const io::Digest> names);
+  // Which file lies in its place, if any: to be asked before it is looked at.
+  std::string StampOf(const io::Digest& name) const;
+  // Removes what was missing or broken then. False: it is named no longer, or another file lies
+  // there by now.
+  Result<bool> Drop(const io::Digest& name, const std::string& stamp);
   // All segments, and what is remembered of files, without a trace in the index. kIo: others use it
   // for long; what is named no longer may be left in its log.
   Status Erase();
@@ -79,13 +93,15 @@ class SegmentStore {
   Status Remember(const std::string& key, const std::string& value);
 
  private:
-  SegmentStore(std::string folder, io::Database db)
-      : folder_(std::move(folder)), db_(std::move(db)) {}
+  SegmentStore(std::string folder, io::Database db, bool read_only)
+      : folder_(std::move(folder)), db_(std::move(db)), read_only_(read_only) {}
   // `work` is the only writer of all programs; an error or an exception undoes what it wrote.
   Status UnderLock(const std::function<Status()>& work);
+  Status TryPut(const Segment& segment, const std::function<Status(io::AtomicFile*)>& write,
+                std::uint64_t limit_bytes);
   Status Insert(const Segment& segment);
   Result<std::vector<io::Digest>> TakeOldest(std::uint64_t limit_bytes);
-  Status TakeOut(const io::Digest& name);
+  Status TakeOut(const std::string& name);  // of the index
   void Unlink(std::span<const io::Digest> names);
   Error Unread() const, Unwritten() const;
   Result<std::int64_t> WritesOfOthers();
@@ -96,6 +112,7 @@ class SegmentStore {
 
   std::string folder_;
   io::Database db_;
+  bool read_only_;
   std::optional<io::Statement> find_, behind_;  // asked for each page of a text
   // Of all segments, as long as only this store has written: counting reads every row.
   struct Counted {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/exceptions.h"
+#include "base/units.h"
 #include "cache/state_file.h"
 
 namespace hadal::cache {
@@ -101,10 +102,28 @@ Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::st
     else
       HADAL_TRY_STATUS(writer.WritePages(end));
   }
-  if (!there.empty()) HADAL_TRY_STATUS(store.Touch(there));
+  // If not, as where the disk is full until something goes, an order suffers, and not the state.
+  if (!there.empty()) static_cast<void>(store.Touch(there));
   if (!with_state) return Unit{};
   HADAL_TRY(const std::optional<Segment> found, store.Find(chain.OfState(state.tokens())));
   return found ? Status(Unit{}) : writer.WriteState();
+}
+
+std::uint64_t StoredBytes(const Sequence& state) {
+  const auto segment = [&](std::uint64_t fixed_bytes, std::uint64_t pages, std::uint64_t tokens) {
+    return StateFileBytes({.fixed_bytes = fixed_bytes,
+                           .page_bytes = state.pool().layout().page_bytes,
+                           .pages = pages,
+                           .note_bytes = tokens * sizeof(std::int32_t)});
+  };
+  const std::uint64_t whole = state.tokens() / arch::kPageTokens;
+  const std::uint64_t behind = state.tokens() % arch::kPageTokens;
+  std::uint64_t bytes = segment(state.state().fixed.size(), behind > 0 ? 1 : 0, behind);
+  for (const std::uint64_t end : TextChain::Ends(whole)) {
+    const std::uint64_t pages = end - TextChain::Begin(end);
+    bytes += segment(0, pages, pages * arch::kPageTokens);
+  }
+  return bytes;
 }
 
 // A state that goes back, for the MTP block's sake, stands for a token less than it was kept with:
@@ -130,8 +149,10 @@ SegmentWriter::SegmentWriter(SegmentStore store, const io::Digest& model, std::s
       model_(model),
       model_name_(std::move(model_name)),
       limit_bytes_(limit_bytes),
-      on_note_(std::move(on_note)),
-      thread_([this] { Loop(); }) {}
+      on_note_(std::move(on_note)) {
+  store_.WaitForOthers(kIndexSeconds, &stop_);  // nobody waits for this thread but at the end
+  thread_ = std::thread([this] { Loop(); });
+}
 
 SegmentWriter::~SegmentWriter() {
   {
@@ -234,8 +255,21 @@ void SegmentWriter::Loop() {
   }
 }
 
+// A full disk may have room again; each state that is tried costs writing most of it.
+bool SegmentWriter::MayBeWritten(const Sequence& state) {
+  if (full_ && full_->seconds() < kPauseSeconds) return false;
+  const std::uint64_t bytes = StoredBytes(state);
+  if (bytes <= limit_bytes_) return true;
+  if (!std::exchange(said_large_, true) && on_note_)
+    on_note_(
+        fmt::format("a state of {} tokens takes {} on disk, more than --cache-disk {}: such "
+                    "states are not kept there",
+                    state.tokens(), FormatBytes(bytes), FormatBytes(limit_bytes_)));
+  return false;
+}
+
 void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
-  if (job.state && full_ && full_->seconds() < kPauseSeconds) {
+  if (job.state && !MayBeWritten(*job.state)) {
     ++figures->skipped;
     return;
   }
@@ -246,12 +280,12 @@ void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
                          job.with_state, limit_bytes_, figures);
   });
   if (done.ok()) return;
-  // A full disk may have room again; each state that is tried costs writing most of it.
-  const bool full = done.error().code == Code::kExhausted;
-  if (full) full_ = Stopwatch();
-  // One line, or one for each minute of a full disk: nobody need read it for every state.
-  if ((figures->failed++ == 0 || full) && on_note_)
-    on_note_(fmt::format("{}; what was read is not kept on disk", done.error().what));
+  if (job.state) ++figures->failed;
+  if (job.state && done.error().code == Code::kExhausted) full_ = Stopwatch();
+  // A line a minute: nobody need read it for every state.
+  if (!on_note_ || (said_ && said_->seconds() < kPauseSeconds)) return;
+  said_ = Stopwatch();
+  on_note_(fmt::format("{}; what was read is not kept on disk", done.error().what));
 }
 
 }  // namespace hadal::cache

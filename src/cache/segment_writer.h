@@ -4,8 +4,11 @@
 //
 // Written are the segments of a text's pages that are not there yet, first pages first, and then,
 // if it is wanted, the state behind them. Its end writes what waits, for kEndSeconds at most and
-// the state that is being written then. Where the disk is full, nothing is tried for kPauseSeconds.
+// the state that is being written then. Until then it waits kIndexSeconds for others who write to
+// the index. Where the disk is full, nothing is tried for kPauseSeconds. A state that alone is more
+// than the limit is not written.
 #pragma once
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -27,7 +30,8 @@ namespace hadal::cache {
 
 struct WriterFigures {
   std::uint64_t states = 0, segments = 0, bytes = 0;  // written
-  // States that found the queue full, no memory or a full disk, gave way, or were left at the end.
+  // States that found the queue full, no memory or a full disk, gave way, were left at the end, or
+  // are larger than the limit.
   std::uint64_t skipped = 0;
   std::uint64_t failed = 0;
 };
@@ -36,6 +40,9 @@ struct WriterFigures {
 // states that begin behind its last whole one.
 Status TouchSegments(SegmentStore& store, const io::Digest& model, std::uint64_t scope,
                      TokenSpan text);
+
+// What its pages and the state itself take there.
+std::uint64_t StoredBytes(const Sequence& state);
 
 // Writes them now. The figures count what was written.
 Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::string& model_name,
@@ -47,6 +54,7 @@ class SegmentWriter {
   static constexpr std::size_t kMostWaiting = 8;   // states
   static constexpr std::size_t kMostTouches = 64;  // more of them are forgotten: an order suffers
   static constexpr double kEndSeconds = 10, kPauseSeconds = 60;
+  static constexpr std::chrono::seconds kIndexSeconds{30};
 
   // on_note: lines for people; called from the thread.
   SegmentWriter(SegmentStore store, const io::Digest& model, std::string model_name,
@@ -77,6 +85,7 @@ class SegmentWriter {
   void Add(Job job);
   void Loop();
   void Do(const Job& job, WriterFigures* figures);
+  bool MayBeWritten(const Sequence& state);
   void SkipAll();  // the mutex is held
 
   SegmentStore store_;  // the thread's
@@ -89,9 +98,12 @@ class SegmentWriter {
   std::condition_variable changed_;
   std::deque<Job> jobs_;
   std::size_t waiting_states_ = 0;
-  bool working_ = false, stop_ = false;
+  bool working_ = false;
+  std::atomic<bool> stop_{false};
   Stopwatch stopping_;             // since stop_
   std::optional<Stopwatch> full_;  // since the disk was; the thread's
+  std::optional<Stopwatch> said_;  // since a line said that something failed; the thread's
+  bool said_large_ = false;        // that a state is larger than the limit; the thread's
   WriterFigures figures_;
   std::thread thread_;
 };

@@ -17,8 +17,8 @@
 namespace hadal::io {
 namespace {
 
-constexpr std::size_t kHeaderBytes = 72;  // up to the application id, which is its end
-constexpr int kBusyMs = 1000;             // how long to wait for other programs
+constexpr std::size_t kHeaderBytes = 72;          // up to the application id, which is its end
+constexpr std::chrono::milliseconds kBusy{1000};  // how long to wait for other programs
 constexpr std::string_view kMagic("SQLite format 3\0", 16);
 
 // What a file's first bytes say it is.
@@ -43,6 +43,24 @@ Result<Owner> OwnerOf(sqlite3* db, const std::string& path, std::uint32_t id) {
   for (std::size_t i = header.size() - 4; i < header.size(); ++i)
     found = found << 8 | static_cast<unsigned char>(header[i]);
   return found == id ? Owner::kUs : Owner::kOthers;
+}
+
+Error NotOurs(const std::string& path) {
+  return Fail(Code::kInvalid,
+              "{}: is no file of hadal's that this version reads; it is left as it is: name "
+              "another folder, or move it away",
+              path);
+}
+
+// Source: sqlite.org, Uniform Resource Identifiers.
+std::string UnchangingUri(const std::string& path) {
+  std::string uri = path.starts_with('/') ? "file://" : "file:";  // else "//x" is a machine's name
+  for (const char c : path)
+    if (c == '%' || c == '?' || c == '#')
+      uri += fmt::format("%{:02x}", static_cast<unsigned>(c));
+    else
+      uri += c;
+  return uri + "?immutable=1";
 }
 
 // Opens and closes nothing that is there: see OwnerOf.
@@ -112,11 +130,7 @@ Result<Database> Database::Open(const std::string& path, const DatabaseKind& kin
   Database db(opened);
   if (code != SQLITE_OK) return Fail(Code::kIo, "{}: {}", path, sqlite3_errstr(code));
   HADAL_TRY(const Owner owner, OwnerOf(opened, path, kind.id));
-  if (owner == Owner::kOthers)
-    return Fail(Code::kInvalid,
-                "{}: is no file of hadal's that this version reads; it is left as it is: name "
-                "another folder, or move it away",
-                path);
+  if (owner == Owner::kOthers) return NotOurs(path);
   const Status prepared = db.Prepare(path, kind);
   if (prepared.ok()) return db;
   if (note == nullptr || prepared.error().code != Code::kCorrupt) return prepared.error();
@@ -124,6 +138,37 @@ Result<Database> Database::Open(const std::string& path, const DatabaseKind& kin
   HADAL_TRY_STATUS(db.Prepare(path, kind));
   *note = prepared.error().what + "; it is begun anew";
   return db;
+}
+
+// No locks and no log: the file alone.
+Result<Database> Database::OpenUnchanging(const std::string& path, const DatabaseKind& kind) {
+  struct stat log {};
+  if (::lstat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0)
+    return Fail(Code::kIo,
+                "{}-wal: what was written last can be read only in a folder that may be written",
+                path);
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(UnchangingUri(path).c_str(), &opened,
+                                   SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr);
+  Database db(opened);
+  if (code != SQLITE_OK) return Fail(Code::kIo, "{}: {}", path, sqlite3_errstr(code));
+  HADAL_TRY(const Owner owner, OwnerOf(opened, path, kind.id));
+  if (owner != Owner::kUs) return NotOurs(path);
+  HADAL_TRY_STATUS(db.Check(path, kind));
+  return db;
+}
+
+void Database::WaitForOthers(std::chrono::milliseconds longest, const std::atomic<bool>* hurry) {
+  patience_ = std::make_unique<Patience>(Patience{longest, hurry});
+  const auto wait = [](void* of, int waits_before) -> int {
+    constexpr std::chrono::milliseconds kWait{10};
+    const auto& patience = *static_cast<const Patience*>(of);
+    const bool soon = patience.hurry != nullptr && *patience.hurry;
+    if (waits_before * kWait >= (soon ? kBusy : patience.longest)) return 0;
+    std::this_thread::sleep_for(kWait);
+    return 1;
+  };
+  sqlite3_busy_handler(db_.get(), wait, patience_.get());
 }
 
 // In its place and under SQLite's locks: who has it open goes on with the empty one. A program that
@@ -138,11 +183,22 @@ Status Database::BeginAnew(const std::string& path) {
 }
 
 Status Database::Prepare(const std::string& path, const DatabaseKind& kind) {
-  sqlite3_busy_timeout(db_.get(), kBusyMs);
+  sqlite3_busy_timeout(db_.get(), static_cast<int>(kBusy.count()));
   // Flushed to the disk is what is copied from the log, so that a power cut damages nothing.
   // What is deleted is overwritten: it is of what people asked.
   Run("PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=1048576; PRAGMA secure_delete=ON");
   if (First("PRAGMA user_version") == "0") HADAL_TRY_STATUS(MakeTables(path, kind));
+  HADAL_TRY_STATUS(Check(path, kind));
+  // Only now: a file whose making was killed is empty, and nobody's. Where others open it too,
+  // SQLite fails at once, whatever the timeout.
+  for (int trials = 0; First("PRAGMA journal_mode=WAL").empty(); ++trials) {
+    if (trials == kBusy.count() || !in_use()) return Failure(path);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return Unit{};
+}
+
+Status Database::Check(const std::string& path, const DatabaseKind& kind) {
   const std::string version = First("PRAGMA user_version");
   if (version.empty()) return Failure(path);
   if (version != std::to_string(kind.version))
@@ -151,12 +207,6 @@ Status Database::Prepare(const std::string& path, const DatabaseKind& kind) {
   const std::string check = First("PRAGMA quick_check(1)");
   if (check.empty()) return Failure(path);
   if (check != "ok") return Fail(Code::kCorrupt, "{}: is damaged", path);
-  // Only now: a file whose making was killed is empty, and nobody's. Where others open it too,
-  // SQLite fails at once, whatever the timeout.
-  for (int trials = 0; First("PRAGMA journal_mode=WAL").empty(); ++trials) {
-    if (trials == kBusyMs || sqlite3_errcode(db_.get()) != SQLITE_BUSY) return Failure(path);
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
   return Unit{};
 }
 
@@ -187,7 +237,7 @@ Error Database::Failure(const std::string& path) const {
   if (damaged) return Fail(Code::kCorrupt, "{}: is damaged", path);
   const bool refused = (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_READONLY;
   return Fail(Code::kIo, "{}: {}{}", path, sqlite3_errmsg(db_.get()),
-              refused ? "; SQLite reads it only where it can write beside it" : "");
+              refused ? "; it and its folder must be writable" : "");
 }
 
 Statement Database::Prepare(const char* sql) {
@@ -199,6 +249,10 @@ Statement Database::Prepare(const char* sql) {
 bool Database::Run(const char* sql) {
   return sqlite3_exec(db_.get(), sql, nullptr, nullptr, nullptr) == SQLITE_OK;
 }
+
+bool Database::in_use() const { return sqlite3_errcode(db_.get()) == SQLITE_BUSY; }
+
+bool Database::full() const { return sqlite3_errcode(db_.get()) == SQLITE_FULL; }
 
 bool Database::ForgetDeleted() {
   return Run("VACUUM") && First("PRAGMA wal_checkpoint(TRUNCATE)") == "0";

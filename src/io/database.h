@@ -8,6 +8,8 @@
 // the newest of it may be gone, and the rest is whole.
 // Source: sqlite.org, The C Language Interface; Database File Format, the application id.
 #pragma once
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -58,9 +60,20 @@ class Database {
   static Result<Database> Open(const std::string& path, const DatabaseKind& kind,
                                std::string* note);
 
+  // One that nobody changes meanwhile, in a folder where nothing may be written, as of a backup.
+  // Whatever writes fails. kIo also where its log lies beside it; else as of Open without a note.
+  static Result<Database> OpenUnchanging(const std::string& path, const DatabaseKind& kind);
+
+  // How long others that write are waited for: a second, unless said otherwise, or once *hurry.
+  // hurry: may be null, else it outlives this.
+  void WaitForOthers(std::chrono::milliseconds longest, const std::atomic<bool>* hurry);
+
   Statement Prepare(const char* sql);  // of a damaged file: one that is never ok
   bool Run(const char* sql);           // false: it failed
-  std::int64_t last_id() const;        // of the row that was inserted last
+  // Why the last call failed: others write for too long; there is no room on the disk.
+  bool in_use() const;
+  bool full() const;
+  std::int64_t last_id() const;  // of the row that was inserted last
   // Nothing of deleted rows is left in the file or its log. False: others read or write for long.
   bool ForgetDeleted();
 
@@ -70,12 +83,18 @@ class Database {
   };
   explicit Database(sqlite3* db) : db_(db) {}
   Status Prepare(const std::string& path, const DatabaseKind& kind);
+  Status Check(const std::string& path, const DatabaseKind& kind);  // its version, that it is whole
   Status BeginAnew(const std::string& path);
   Status MakeTables(const std::string& path, const DatabaseKind& kind);  // unless they are there
   std::string First(const char* sql);  // value of its first row; empty: there is none
   // Why the last call failed. kCorrupt: the file is damaged; kIo: it is in use, or cannot be read.
   Error Failure(const std::string& path) const;
 
+  struct Patience {
+    std::chrono::milliseconds longest;
+    const std::atomic<bool>* hurry;
+  };
+  std::unique_ptr<Patience> patience_;  // SQLite has its address
   std::unique_ptr<sqlite3, Close> db_;
 };
 

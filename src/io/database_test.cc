@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <fstream>
 #include <new>
 #include <thread>
@@ -239,6 +240,44 @@ TEST_F(DatabaseTest, AnExceptionUndoesATransactionAndLeavesNothingOpen) {
   EXPECT_TRUE(other.Run("INSERT INTO t VALUES(1, 2)"));
   EXPECT_TRUE(next.Commit());
   EXPECT_EQ(Rows(db), 501);
+}
+
+// As of a full disk, which tells itself from others' work.
+TEST_F(DatabaseTest, SaysWhyNothingWasWritten) {
+  Fill();
+  Database first = Open().value(), second = Open().value();
+  const std::atomic<bool> hurry{true};
+  second.WaitForOthers(std::chrono::hours(1), &hurry);
+  ASSERT_TRUE(first.Run("BEGIN IMMEDIATE"));
+  EXPECT_FALSE(second.Run("INSERT INTO t VALUES(1, 2)"));
+  EXPECT_TRUE(second.in_use());
+  EXPECT_FALSE(second.full());
+  ASSERT_TRUE(first.Run("ROLLBACK; PRAGMA max_page_count=1"));  // as many as it has
+  EXPECT_FALSE(first.Run("CREATE TABLE more(a)"));
+  EXPECT_TRUE(first.full());
+  EXPECT_FALSE(first.in_use());
+}
+
+// A backup in a folder where nothing may be written, whoever asks; its name is any name.
+TEST_F(DatabaseTest, OneThatNobodyChangesIsReadWithoutAWord) {
+  Fill();
+  const std::string path = folder_.File("50% #1?.sqlite");
+  std::filesystem::copy_file(path_, path);
+  {
+    auto db = Database::OpenUnchanging(path, kKind);
+    ASSERT_TRUE(db.ok()) << db.error().what;
+    EXPECT_EQ(Rows(*db), 500);
+    EXPECT_FALSE(db->Run("INSERT INTO t VALUES(1, 2)"));
+    EXPECT_FALSE(db->in_use());
+  }
+  EXPECT_EQ(folder_.Names(), (std::vector<std::string>{"50% #1?.sqlite", "x.sqlite"}));
+  EXPECT_EQ(Database::OpenUnchanging(path, {.id = 1, .version = 2, .schema = ""}).error().code,
+            Code::kInvalid);
+  std::ofstream(path + "-wal") << "rows that are not in the file";
+  EXPECT_EQ(Database::OpenUnchanging(path, kKind).error().code, Code::kIo);
+  std::ofstream(path).close();  // empty
+  std::ofstream(path + "-wal").close();
+  EXPECT_FALSE(Database::OpenUnchanging(path, kKind).ok());
 }
 
 TEST_F(DatabaseTest, WhatCannotBeOpenedIsNamed) {

@@ -151,14 +151,18 @@ Status AtomicFile::Write(std::string_view text) {
 Status AtomicFile::Flush() {
   HADAL_CHECK(fd_ >= 0);
   if (fsync(fd_) != 0) return SystemError(temporary_.target(), "flush it");
+  // Some file systems say only now that what was written has no room.
+  if (close(std::exchange(fd_, -1)) != 0) return SystemError(temporary_.target(), "close it");
   return Unit{};
 }
 
+Status AtomicFile::Place() {
+  if (fd_ >= 0) HADAL_TRY_STATUS(Flush());
+  return temporary_.PutInPlace();
+}
+
 Status AtomicFile::Commit() {
-  HADAL_TRY_STATUS(Flush());
-  // Some file systems say only now that what was written has no room.
-  if (close(std::exchange(fd_, -1)) != 0) return SystemError(temporary_.target(), "close it");
-  HADAL_TRY_STATUS(temporary_.PutInPlace());
+  HADAL_TRY_STATUS(Place());
   return FlushFolder(FolderOf(temporary_.target()));
 }
 

@@ -42,9 +42,9 @@ class MappedFile {
 };
 
 // Written under a name of its own beside `path` (temporary.h); Commit() flushes it to disk, puts it
-// in place and flushes the folder. Destroyed without Commit, or where that fails: nothing is left
-// of it, and path is untouched. Of two writers of one path the first to commit wins; the other gets
-// kIo.
+// in place and flushes the folder, which are Flush, Place and FlushFolder, one by one. Destroyed
+// without being placed, or where that fails: nothing is left of it, and path is untouched. Of two
+// writers of one path the first to place it wins; the other gets kIo.
 class AtomicFile {
  public:
   // kIo: a folder, device or pipe is at path; kNotFound, kExhausted: nothing can be made beside it.
@@ -56,7 +56,8 @@ class AtomicFile {
 
   Status Write(std::span<const std::byte> bytes);
   Status Write(std::string_view text);
-  Status Flush();  // to disk; Commit does it too
+  Status Flush();  // to disk; nothing more is written to it
+  Status Place();  // flushed, if it was not; a loss of power may undo it
   Status Commit();
 
  private:

@@ -45,7 +45,7 @@ bool MoveToNothing(const std::string& from, const std::string& to, Kind kind) {
 // beside `to`.
 Status ExchangeInSteps(const std::string& from, const std::string& to, const Standing& before) {
   if (!before.IsAt(to)) return Lost(to);
-  const std::string old = from + ".old";
+  const std::string old = from + std::string(kReplacedSuffix);
   if (!Rename(to, old, 0)) return SystemError(to, "replace it");
   if (!Rename(from, to, 0)) {
     const Error error = SystemError(to, "write it");

@@ -1,6 +1,7 @@
 // Moving something finished to its place in one step, and only over what the writer knew of.
 #pragma once
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -25,6 +26,10 @@ class Standing {
 };
 
 enum class Kind { kFile, kFolder };
+
+// Behind the name of `from`: what was at `to`, where changing places takes two steps and a kill
+// fell between them.
+inline constexpr std::string_view kReplacedSuffix = ".old";
 
 // Moves `from` to `to`, on one file system. `before` is what was at `to` when the writer began:
 // then nothing or an empty folder, which the new one covers, or something that changes places with

@@ -143,6 +143,11 @@ std::optional<std::string_view> TargetOfTemporary(std::string_view name) {
   return name.substr(0, name.size() - tail);
 }
 
+bool IsLeftOver(std::string_view name) {
+  if (name.ends_with(kReplacedSuffix)) name.remove_suffix(kReplacedSuffix.size());
+  return TargetOfTemporary(name).has_value();
+}
+
 void RemoveTemporariesOnSignals() {
   List();
   std::signal(SIGXFSZ, SIG_IGN);

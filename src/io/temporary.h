@@ -54,6 +54,10 @@ class Temporary {
 // The name whose temporary `name` is: "a.txt" of "a.txt.0123456789abcdef.tmp".
 std::optional<std::string_view> TargetOfTemporary(std::string_view name);
 
+// Whether a program that was killed while it wrote may have left it: a temporary, or what one was
+// about to replace (put_in_place.h).
+bool IsLeftOver(std::string_view name);
+
 // From main, once: SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM and SIGXCPU remove all temporaries and
 // then end the program as they would have, unless they are ignored. Writing beyond a limit on file
 // sizes (SIGXFSZ) is an error and no signal.

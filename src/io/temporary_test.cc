@@ -86,6 +86,14 @@ TEST(Temporary, KnowsWhoseNameItHas) {
     EXPECT_FALSE(TargetOfTemporary(name)) << name;
 }
 
+TEST(Temporary, KnowsWhatAKilledProgramLeaves) {
+  const std::string temporary = "a.txt.0123456789abcdef.tmp";
+  EXPECT_TRUE(IsLeftOver(temporary));
+  EXPECT_TRUE(IsLeftOver(temporary + std::string(kReplacedSuffix)));
+  for (const char* name : {"a.txt", "a.txt.old", ".old", "a.txt.0123456789abcdef.tmp.new"})
+    EXPECT_FALSE(IsLeftOver(name)) << name;
+}
+
 TEST(Temporary, HasRoomBesideAnyName) {
   const TempFolder folder;
   const std::string path = folder.File(std::string(255, 'x'));
