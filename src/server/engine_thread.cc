@@ -107,6 +107,7 @@ void EngineThread::Turn() {
     const std::lock_guard lock(mutex_);
     figures_.running = figures_.waiting = 0;
     figures_.state_bytes = 0;
+    figures_.disk = scheduler_->disk_figures();  // states are written behind the last step
     return;
   }
   const engine::StepReport report = scheduler_->Step();

@@ -1,9 +1,12 @@
 // Prefixes as clients see them: what usage says, that texts are the same, who sees whose.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <thread>
 
+#include "base/clock.h"
 #include "server/prefix_watch.h"
 #include "server/test_server_test.h"
 #include "testing/temp_folder.h"
@@ -120,6 +123,25 @@ TEST(Prefixes, AConversationGoesOnBehindARestart) {
   };
   EXPECT_TRUE(outcome("restored", 1)) << metrics;
   EXPECT_TRUE(outcome("nothing", 0)) << metrics;
+}
+
+// What is written behind the last request is told without another.
+TEST(Prefixes, WhatWasWrittenIsToldWhileNobodyAsks) {
+  const testing::TempFolder folder;
+  ServerOptions options = TestServer::Options();
+  options.engine.disk.folder = folder.File("states");
+  const TestServer server(options);
+  AskChat(server, Chat(kStory + " " + kStory));
+  const auto written = [&] {
+    return server.Get("/metrics")
+               .body.find(
+                   "disk_cache_written_states_total{model_name=\"embedded\",engine=\"0\"} 2\n") !=
+           std::string::npos;
+  };
+  const Stopwatch clock;
+  while (!written() && clock.seconds() < 30)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(written()) << server.Get("/metrics").body;
 }
 
 // Nothing is made, and no weight read for its digest.
