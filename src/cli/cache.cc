@@ -27,7 +27,7 @@ using cache::Segment, cache::SegmentStore;
 constexpr const char* kCacheAbout =
     "Look into a folder with states of texts, which --cache-dir of serve and chat fills.\n"
     "\n"
-    "No other program may use it meanwhile. docs/serve.md says what lies there.\n"
+    "Servers may use it meanwhile. docs/serve.md says what lies there.\n"
     "\n"
     "Examples:\n"
     "  hadal cache stats ~/.cache/hadal\n"
@@ -164,29 +164,33 @@ Status VerifyCache(const CacheOptions& options, std::ostream& out) {
   {
     Progress progress("reading", bytes);
     for (const Segment& segment : all) {
+      const std::string stamp = store.StampOf(segment.name);
       const Status whole =
           cache::StateFileReader::Check(store.PathOf(segment.name), segment.name.low);
       progress.Set(done += segment.bytes);
-      // One that another program has removed since is not broken.
+      // One that another program has removed, or put there anew since, is not broken.
       if (whole.ok()) continue;
       // The disk or descriptors failed: that says nothing of the segment.
       if (whole.error().code == Code::kIo || whole.error().code == Code::kExhausted)
         return whole.error();
-      HADAL_TRY(const std::optional<Segment> there, store.Find(segment.name));
-      if (!there) continue;
-      out << EscapeLines(whole.error().what) << "; it is removed\n";
+      if (!store.read_only()) {
+        HADAL_TRY(const bool dropped, store.Drop(segment.name, stamp));
+        if (!dropped) continue;
+      }
+      out << EscapeLines(whole.error().what) << (store.read_only() ? "\n" : "; it is removed\n");
       ++broken;
-      HADAL_TRY_STATUS(store.Remove({&segment.name, 1}));
     }
   }
-  HADAL_TRY(const std::uint64_t litter, store.RemoveLitter());
+  HADAL_TRY(const std::uint64_t litter,
+            store.read_only() ? Result<std::uint64_t>(0) : store.RemoveLitter());
   out << fmt::format("{} segments, {}: {} broken, {} files that belonged to nothing\n",
                      FormatCount(all.size()), FormatBytes(bytes), FormatCount(broken),
                      FormatCount(litter));
   HADAL_TRY_STATUS(Written(out));
   if (broken > 0)
-    return Fail(Code::kCorrupt, "{}: {} of {} segments were broken, and are removed",
-                options.folder, FormatCount(broken), FormatCount(all.size()));
+    return Fail(Code::kCorrupt, "{}: {} of {} segments {}", options.folder, FormatCount(broken),
+                FormatCount(all.size()),
+                store.read_only() ? "are broken" : "were broken, and are removed");
   return Unit{};
 }
 

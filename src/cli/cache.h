@@ -23,7 +23,7 @@ Status ListCache(const CacheOptions& options, std::ostream& out);     // its sta
 Status CacheFigures(const CacheOptions& options, std::ostream& out);  // `stats`: by model
 Status RemoveFromCache(const CacheOptions& options, std::ostream& out);
 // Reads every byte. What is broken, and files that belong to nothing, are removed. kCorrupt: some
-// were broken.
+// were broken. Where nothing may be written they are only counted.
 Status VerifyCache(const CacheOptions& options, std::ostream& out);
 
 }  // namespace hadal::cli

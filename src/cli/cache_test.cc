@@ -1,4 +1,6 @@
 // `hadal cache` on a folder with states of two texts.
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 
@@ -127,6 +129,50 @@ TEST_F(CacheCommand, ADamagedIndexIsLeftAsItIsButByRemovingAll) {
   EXPECT_EQ(Call({"cache", "rm", "--all", path_}).code, 0);
   for (const std::string& file : files_) EXPECT_FALSE(std::filesystem::exists(file)) << file;
   EXPECT_EQ(Call({"cache", "ls", path_}).code, 0);
+}
+
+// Who is somebody else for a while, if this process may be: nobody may write for root, too.
+class Nobody {
+ public:
+  explicit Nobody(const std::string& folder) {
+    if (::geteuid() != 0) return;
+    for (const auto& at : std::filesystem::recursive_directory_iterator(folder))
+      HADAL_CHECK(::lchown(at.path().c_str(), kNobody, kNobody) == 0);
+    HADAL_CHECK(::lchown(folder.c_str(), kNobody, kNobody) == 0 && ::seteuid(kNobody) == 0);
+  }
+  ~Nobody() {
+    if (::getuid() == 0) HADAL_CHECK(::seteuid(0) == 0);
+  }
+
+ private:
+  static constexpr unsigned kNobody = 65534;
+};
+
+// As a backup lies on a disk that is read only: it is looked at, and left as it is.
+TEST_F(CacheCommand, AFolderThatMayNotBeWrittenIsLookedAt) {
+  using std::filesystem::perms;
+  std::filesystem::permissions(folder_.path(), perms(0755));
+  std::filesystem::permissions(path_, perms(0555));
+  {
+    const Nobody nobody(path_);
+    for (const char* command : {"ls", "stats", "verify"}) {
+      const Outcome outcome = Call({"cache", command, path_});
+      EXPECT_EQ(outcome.code, 0) << command << outcome.errors;
+    }
+    EXPECT_NE(Call({"cache", "ls", path_}).out.find("1,500"), std::string::npos);
+    std::fstream(files_[0], std::ios::in | std::ios::out | std::ios::binary).seekp(200) << "damage";
+    const Outcome verified = Call({"cache", "verify", path_});
+    EXPECT_EQ(verified.code, 1);
+    EXPECT_EQ(verified.out.find("removed"), std::string::npos) << verified.out;
+    EXPECT_NE(verified.errors.find("segments are broken"), std::string::npos) << verified.errors;
+    const Outcome removed = Call({"cache", "rm", "--all", path_});
+    EXPECT_EQ(removed.code, 1);
+    EXPECT_NE(removed.errors.find("the index cannot be written"), std::string::npos)
+        << removed.errors;
+  }
+  std::filesystem::permissions(path_, perms(0755));
+  EXPECT_FALSE(std::filesystem::exists(path_ + "/index.db-wal"));
+  for (const std::string& file : files_) EXPECT_TRUE(std::filesystem::exists(file)) << file;
 }
 
 TEST_F(CacheCommand, AFolderThatIsNoneIsSaidAndLeftAlone) {

@@ -13,14 +13,14 @@ namespace hadal::cli {
 
 void AddDiskCacheFlags(Command app, engine::DiskCacheOptions* options) {
   app.AddOption("--cache-dir", options->folder,
-                "a folder where states of texts that were read, and a server's calls of tools, "
-                "outlive the program, for whoever names it next; the model's weights are read "
-                "once, whole, for their digest")
+                "a folder, on a disk of this machine, where states of texts that were read, and a "
+                "server's calls of tools, outlive the program, for whoever names it next; the "
+                "model's weights are read once, whole, for their digest")
       .Check(NotEmpty());
   app.AddOption(
          "--cache-disk", options->limit_bytes,
-         "bytes of states in that folder; what was written or read back longest ago goes (default: "
-         "100 GB)")
+         "bytes of states in that folder, if the disk has room for so many; what was used longest "
+         "ago goes (default: 100 GB)")
       .Check(Size(1));
 }
 

@@ -141,8 +141,7 @@ void AddCacheFlags(Command serve, ServeOptions* options) {
       .ShowDefault();
   serve.AddFlag(
       "--no-cache", options->no_prefixes,
-      "read every prompt from its beginning; of --cache-dir, calls of tools are used all the "
-      "same");
+      "read every prompt from its beginning; --cache-dir is not used, for calls of tools neither");
 }
 
 void AddNetworkFlags(Command serve, ServeOptions* options) {
