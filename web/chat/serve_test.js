@@ -225,12 +225,14 @@ test('a call of a tool is a card, and its result goes back to the server', async
 // Long texts are put in, not typed.
 async function sendLong(text) {
   await browser.click('#new-chat');
+  await browser.until("return document.querySelector('.message') === null");
   await browser.run(
     `const area = document.querySelector('#composer');
      area.value = arguments[0];
      area.dispatchEvent(new Event('input', { bubbles: true }));`,
     text,
   );
+  await browser.until("return document.querySelector('#send')?.disabled === false");
   await browser.type('#composer', kKeys.enter);
 }
 

@@ -1,5 +1,5 @@
 // Where a message is written: text, files dropped, pasted or chosen, effort, send or stop.
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { kEfforts } from '../logic/settings.js';
 import { readTextFile } from '../logic/files.js';
 import { Icon, IconButton } from './icons.jsx';
@@ -38,7 +38,8 @@ export function Composer({ session, onSettings }) {
   const area = useRef(null);
   const chooser = useRef(null);
 
-  useEffect(() => {
+  // At once: what is typed right behind a change of the chat is the new one's.
+  useLayoutEffect(() => {
     setText(drafts.get(id)?.text ?? '');
     setFiles(drafts.get(id)?.files ?? []);
     area.current.focus({ preventScroll: true });
