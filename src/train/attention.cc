@@ -28,6 +28,25 @@ Tensor GroupedOutput(const Tensor& o, const AttentionWeights& w, const Pass& pas
   return Linear(low.view({rows, -1}), w.wo_b, products);
 }
 
+// Notes how far choices by FP4 scores are those by float ones.
+void CountAgreement(const Tensor& x, const Tensor& q_r, const IndexerWeights& w, const Pass& pass,
+                    const RotaryTable& rotary) {
+  const auto topk = static_cast<std::int64_t>(pass.config.index_topk);
+  const auto choose = [&](bool fp4) {
+    ForwardOptions options = pass.options;
+    options.quantize.indexer = fp4;
+    const Tensor scores = IndexerScores(x, q_r, w, pass.plan, rotary, pass.config, options);
+    return SelectEntries(scores, pass.plan.csa, topk);
+  };
+  const Tensor exact = choose(false), rounded = choose(true);
+  const Tensor has_choice = (pass.plan.csa.end - pass.plan.csa.begin > topk).view({-1});
+  const auto count = [&](const Tensor& selected) {
+    return selected.flatten(0, 1).sum(1).masked_select(has_choice).sum().item<std::int64_t>();
+  };
+  pass.options.seen->chosen += count(exact);
+  pass.options.seen->chosen_again += count(exact * rounded);
+}
+
 // Fills in what the indexer decides; returns its scores (undefined if it is not used).
 Tensor RunIndexer(const Tensor& x, const Tensor& q_r, const AttentionWeights& w, const Pass& pass,
                   const RotaryTable& rotary, AttentionInputs& in) {
@@ -35,6 +54,7 @@ Tensor RunIndexer(const Tensor& x, const Tensor& q_r, const AttentionWeights& w,
   if (w.ratio != kCsa || mode == Attention::kDense || in.entries.size(1) == 0) return {};
   const Tensor scores =
       IndexerScores(x, q_r, w.indexer, pass.plan, rotary, pass.config, pass.options);
+  if (pass.options.seen != nullptr) CountAgreement(x, q_r, w.indexer, pass, rotary);
   if (mode == Attention::kSparse)
     in.selected =
         SelectEntries(scores, pass.plan.csa, static_cast<std::int64_t>(pass.config.index_topk));

@@ -20,6 +20,7 @@ namespace hadal::train {
 struct Pass {
   const arch::Config& config;
   const ForwardOptions& options;
+  Residual residual;
   DocumentPlan plan;
   RotaryTable window_rotary, compressed_rotary;  // of ratio-0 layers; of the others
 };

@@ -49,7 +49,7 @@ BatchGradient::BatchGradient(V4Model model, const TrainConfig& config, Workers& 
   twins_.push_back(model_);
   const torch::Device device = model_->parameters().front().device();
   for (std::size_t i = 1; i < workers_.count(); ++i) {
-    twins_.emplace_back(model_->config(), config_.seed, config_.model.init_std);
+    twins_.emplace_back(model_->config(), config_.seed, config_.model.init_std, model_->residual());
     twins_.back()->to(device);
   }
   ShareValues();

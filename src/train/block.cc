@@ -9,9 +9,11 @@ namespace {
 
 using torch::Tensor;
 
-HyperMixOptions MixOptions(const arch::Config& config) {
+HyperMixOptions MixOptions(const Pass& pass) {
+  const arch::Config& config = pass.config;
   return {static_cast<std::int64_t>(config.hc_mult),
-          static_cast<std::int64_t>(config.hc_sinkhorn_iters), config.hc_eps};
+          static_cast<std::int64_t>(config.hc_sinkhorn_iters), config.hc_eps,
+          pass.residual != Residual::kUnconstrained};
 }
 
 // f(normalised input of the sub-layer) -> its output; returns the new streams.
@@ -20,7 +22,8 @@ Tensor Connected(const Tensor& streams, const HyperWeights& w, const Tensor& nor
                  F&& f) {
   const arch::Config& config = pass.config;
   const HyperReadResult read =
-      HyperRead(streams, w, config.rms_norm_eps, MixOptions(config), pass.options.products);
+      HyperRead(streams, w, config.rms_norm_eps, MixOptions(pass), pass.options.products);
+  if (pass.options.seen != nullptr) pass.options.seen->mixes.push_back(read.mix.detach());
   return HyperWrite(read.streams, f(RmsNorm(read.input, norm, config.rms_norm_eps)), read.mix);
 }
 
@@ -48,8 +51,7 @@ BlockResult RunBlock(const Tensor& streams, const Tensor& ids, const BlockWeight
 Tensor RunHead(const Tensor& streams, const HeadWeights& w, const Tensor& head_weight,
                const Pass& pass) {
   const double eps = pass.config.rms_norm_eps;
-  const Tensor y =
-      HyperRead(streams, w.hc, eps, MixOptions(pass.config), pass.options.products).input;
+  const Tensor y = HyperRead(streams, w.hc, eps, MixOptions(pass), pass.options.products).input;
   return Linear(RmsNorm(y, w.norm, eps), head_weight, pass.options.products);
 }
 

@@ -21,23 +21,27 @@ HeldoutSet::HeldoutSet(const Corpus& corpus, std::size_t row_tokens, std::size_t
   }
 }
 
-Result<HeldoutScore> HeldoutSet::Score(BatchGradient& models, const StepPlan& plan,
-                                       std::size_t rows) const {
-  const std::size_t batches = (sample_.rows + rows - 1) / rows;
-  std::vector<double> sums(batches, 0);
-  HADAL_TRY_STATUS(models.ForEach(batches, [&](V4Model& model, std::size_t index) -> Status {
+Status HeldoutSet::ForRows(BatchGradient& models, std::size_t rows, const Work& f) const {
+  return models.ForEach(Batches(rows), [&](V4Model& model, std::size_t index) -> Status {
     const torch::NoGradGuard no_grad;
     const torch::Device device = model->parameters().front().device();
     const std::size_t first = index * rows, count = std::min(rows, sample_.rows - first);
     const auto part = [&](const std::vector<std::int64_t>& values) {
       return SampleRows(sample_, values, first, count, device);
     };
-    const Output output = model->Forward({part(sample_.ids), part(sample_.documents)},
-                                         OptionsOf(plan, models.products(), false));
-    sums[index] = SumOfCrossEntropy(output.logits.flatten(0, 1), part(sample_.targets).flatten(),
-                                    Sample::kIgnored)
-                      .item<double>();
+    f(model, index, {{part(sample_.ids), part(sample_.documents)}, part(sample_.targets)});
     return Unit{};
+  });
+}
+
+Result<HeldoutScore> HeldoutSet::Score(BatchGradient& models, const StepPlan& plan,
+                                       std::size_t rows) const {
+  std::vector<double> sums(Batches(rows), 0);
+  HADAL_TRY_STATUS(ForRows(models, rows, [&](V4Model& model, std::size_t index, const Rows& part) {
+    const Output output = model->Forward(part.batch, OptionsOf(plan, models.products(), false));
+    sums[index] =
+        SumOfCrossEntropy(output.logits.flatten(0, 1), part.targets.flatten(), Sample::kIgnored)
+            .item<double>();
   }));
   double sum = 0;
   for (const double part : sums) sum += part;

@@ -1,5 +1,6 @@
 // How well the model predicts text that it was not trained on.
 #pragma once
+#include <functional>
 #include <vector>
 
 #include "text/tokenizer.h"
@@ -16,6 +17,15 @@ class HeldoutSet {
   // not be empty.
   HeldoutSet(const Corpus& corpus, std::size_t row_tokens, std::size_t tokens, std::uint64_t seed,
              const text::Tokenizer& tokenizer, const MarkOptions& marks);
+
+  // f(model, index, rows) for the set's rows, `rows` at a time, side by side; stops at an error.
+  struct Rows {
+    Batch batch;
+    torch::Tensor targets;  // [rows, tokens] int64, Sample::kIgnored where there is none
+  };
+  using Work = std::function<void(V4Model& model, std::size_t index, const Rows& rows)>;
+  Status ForRows(BatchGradient& models, std::size_t rows, const Work& f) const;
+  std::size_t Batches(std::size_t rows) const { return (sample_.rows + rows - 1) / rows; }
 
   // In the attention and with the quantisation of `plan`; `rows` are computed at a time.
   Result<HeldoutScore> Score(BatchGradient& models, const StepPlan& plan, std::size_t rows) const;

@@ -11,7 +11,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Result<arch::Config> ReadModelConfig(const std::string& path) {
+Result<arch::Config> ReadShape(const std::string& path) {
   HADAL_TRY(const std::string text, io::ReadFile(path, std::uint64_t{1} << 24));
   auto json = ParseJson(text);
   if (!json.ok()) return Within(path, json.error());
@@ -27,7 +27,7 @@ Result<arch::Config> ReadModelConfig(const std::string& path) {
 }
 
 Status FillModel(const TrainConfig& config, const arch::Config& shape, V4Model* model) {
-  *model = V4Model(shape, config.seed, config.model.init_std);
+  *model = V4Model(shape, config.seed, config.model.init_std, ResidualOf(config.model.residual));
   if (!config.model.init.empty()) {
     HADAL_TRY(const io::Checkpoint checkpoint, io::Checkpoint::Open(config.model.init));
     HADAL_TRY_STATUS((*model)->Load(checkpoint));
@@ -37,8 +37,16 @@ Status FillModel(const TrainConfig& config, const arch::Config& shape, V4Model* 
 
 }  // namespace
 
+Result<arch::Config> ReadModelConfig(const TrainConfig& config) {
+  HADAL_TRY(arch::Config shape, ReadShape(config.model.config));
+  if (ResidualOf(config.model.residual) == Residual::kPlain) shape.hc_mult = 1;
+  return shape;
+}
+
+bool HasPublishedFormat(const V4Model& model) { return model->residual() == Residual::kManifold; }
+
 Result<V4Model> MakeModel(const TrainConfig& config) {
-  HADAL_TRY(const arch::Config shape, ReadModelConfig(config.model.config));
+  HADAL_TRY(const arch::Config shape, ReadModelConfig(config));
   V4Model model = nullptr;
   HADAL_TRY_STATUS(Catching("making the model", [&] { return FillModel(config, shape, &model); }));
   return model;
@@ -55,6 +63,11 @@ NamedTensors ModelTensors(const V4Model& model) {
 
 Status ExportModel(const V4Model& model, const TrainConfig& config, const std::string& directory,
                    bool replace) {
+  if (!HasPublishedFormat(model))
+    return Fail(
+        Code::kUnsupported,
+        "model.residual: found {}, which no published format can say; mhc alone is exported",
+        config.model.residual);
   const auto format =
       config.export_format == "f32" ? V4ModelImpl::Format::kF32 : V4ModelImpl::Format::kFp8Fp4;
   return Catching("writing the model",

@@ -120,6 +120,7 @@ Status Work(const Arguments& a) {
   if (!a.export_directory.empty())
     return hadal::train::ExportNewestState(config, a.export_directory, a.force);
   HADAL_TRY(const hadal::train::RunSummary run, RunTraining(config, a.run, hadal::StopRequested()));
+  if (!run.diverged.empty()) return hadal::Fail(hadal::Code::kInvalid, "{}", run.diverged);
   if (!run.finished)
     return hadal::Fail(hadal::Code::kCancelled,
                        "stopped after step {} of {}; continue with: hadal-train {} --resume{}",

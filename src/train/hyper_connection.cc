@@ -100,6 +100,7 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
     context->save_for_backward({streams, fn, scale, base, inverse, logits, mix});
     context->saved_data["iterations"] = options.iterations;
     context->saved_data["eps"] = options.eps;
+    context->saved_data["constrained"] = options.constrained;
     context->saved_data["bf16"] = products == Products::kBf16;
     context->set_materialize_grads(false);
     return {input, mix, streams};
@@ -112,7 +113,8 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
     const Tensor &streams = saved[0], &fn = saved[1], &inverse = saved[4], &logits = saved[5],
                  &mix = saved[6];
     const HyperMixOptions options{streams.size(1), context->saved_data["iterations"].toInt(),
-                                  context->saved_data["eps"].toDouble()};
+                                  context->saved_data["eps"].toDouble(),
+                                  context->saved_data["constrained"].toBool()};
     const Tensor x = streams.view({streams.size(0), -1}), dinput = d[0].contiguous();
     Tensor dmix = d[1].defined() ? d[1].clone() : torch::zeros_like(mix);
     const Shape s(streams, mix.size(1));

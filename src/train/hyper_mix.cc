@@ -194,10 +194,34 @@ void ForLanes(std::int64_t tokens, const HyperMixOptions& options, F&& f) {
   });
 }
 
+// How many neighbouring mixes share a scale.
+std::vector<std::int64_t> GroupSizes(const Tensor& scale, std::int64_t streams) {
+  std::vector<std::int64_t> groups = {streams, streams, streams * streams};
+  groups.resize(static_cast<std::size_t>(scale.size(0)));
+  return groups;
+}
+
+// [mixes]: each mix's scale.
+Tensor Spread(const Tensor& scale, std::int64_t streams) {
+  std::vector<Tensor> scales;
+  for (const std::int64_t size : GroupSizes(scale, streams))
+    scales.push_back(scale[static_cast<std::int64_t>(scales.size())].expand({size}));
+  return torch::cat(scales);
+}
+
+// [mixes] summed over those that share a scale.
+Tensor SumGroups(const Tensor& values, const Tensor& scale, std::int64_t streams) {
+  std::vector<Tensor> sums;
+  for (const Tensor& group : values.split_with_sizes(GroupSizes(scale, streams), 0))
+    sums.push_back(group.sum());
+  return torch::stack(sums);
+}
+
 }  // namespace
 
 Tensor HyperMix(const Tensor& logits, const Tensor& scale, const Tensor& base,
                 const HyperMixOptions& options) {
+  if (!options.constrained) return logits.tanh() * Spread(scale, options.streams) + base;
   Tensor mix = torch::empty_like(logits);
   AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "HyperMix", [&] {
     const Mixer<scalar_t> m(logits, scale, base, options);
@@ -213,6 +237,11 @@ Tensor HyperMix(const Tensor& logits, const Tensor& scale, const Tensor& base,
 
 HyperMixGradients HyperMixBackward(const Tensor& logits, const Tensor& scale, const Tensor& base,
                                    const Tensor& dmix, const HyperMixOptions& options) {
+  if (!options.constrained) {
+    const Tensor t = logits.tanh();
+    return {dmix * Spread(scale, options.streams) * (1 - t * t),
+            SumGroups((dmix * t).sum(0), scale, options.streams), dmix.sum(0)};
+  }
   Tensor dscaled = torch::empty_like(logits);
   AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "HyperMix", [&] {
     const Mixer<scalar_t> m(logits, scale, base, options);
@@ -224,16 +253,8 @@ HyperMixGradients HyperMixBackward(const Tensor& logits, const Tensor& scale, co
                                            out + t * m.width);
                        });
   });
-  const std::int64_t n = options.streams;
-  std::vector<std::int64_t> groups = {n, n, n * n};
-  groups.resize(static_cast<std::size_t>(scale.size(0)));
-  std::vector<Tensor> scales, dscales;
-  const std::vector<Tensor> products = (dscaled * logits).sum(0).split_with_sizes(groups, 0);
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    scales.push_back(scale[static_cast<std::int64_t>(i)].expand({groups[i]}));
-    dscales.push_back(products[i].sum());
-  }
-  return {dscaled * torch::cat(scales), torch::stack(dscales), dscaled.sum(0)};
+  return {dscaled * Spread(scale, options.streams),
+          SumGroups((dscaled * logits).sum(0), scale, options.streams), dscaled.sum(0)};
 }
 
 }  // namespace hadal::train

@@ -13,7 +13,9 @@
 // Sinkhorn: softmax over j, + eps; columns / (sum + eps); then iterations - 1 times rows / (sum +
 // eps), columns / (sum + eps). Backward recomputes the Sinkhorn steps; nothing but the logits is
 // kept.
-// Source: DeepSeek-V4 inference/kernel.py, hc_split_sinkhorn.
+// Unconstrained, all three are tanh(logit) * scale + base.
+// Source: DeepSeek-V4 inference/kernel.py, hc_split_sinkhorn; unconstrained: dynamic
+// hyper-connections, arXiv:2409.19606.
 #pragma once
 #include <torch/torch.h>
 
@@ -24,6 +26,7 @@ namespace hadal::train {
 struct HyperMixOptions {
   std::int64_t streams = 4, iterations = 20;
   double eps = 1e-6;
+  bool constrained = true;
 };
 
 torch::Tensor HyperMix(const torch::Tensor& logits, const torch::Tensor& scale,

@@ -19,14 +19,18 @@ torch::Tensor Normal(const std::vector<std::int64_t>& shape, std::uint64_t seed,
   return values;
 }
 
+struct Levels {
+  float closed, open, post;
+};
+
 // [pre, post, comb row-major], see initial_values.h.
-torch::Tensor HyperBase(std::int64_t mixes, std::int64_t sublayer) {
+torch::Tensor HyperBase(std::int64_t mixes, std::int64_t sublayer, const Levels& levels) {
   std::int64_t streams = 1;
   while ((2 + streams) * streams < mixes) ++streams;
-  torch::Tensor base = torch::full({mixes}, -3.0f);
-  base.slice(0, streams, 2 * streams).zero_();
-  base[sublayer % streams] = 3.0f;
-  for (std::int64_t j = 0; j < streams; ++j) base[2 * streams + j * streams + j] = 3.0f;
+  torch::Tensor base = torch::full({mixes}, levels.closed);
+  base.slice(0, streams, 2 * streams).fill_(levels.post);
+  base[sublayer % streams] = levels.open;
+  for (std::int64_t j = 0; j < streams; ++j) base[2 * streams + j * streams + j] = levels.open;
   return base;
 }
 
@@ -66,7 +70,9 @@ torch::Tensor StartingValues(const ParameterSpec& spec, const arch::Config& conf
     case Start::kHyperScale:
       return torch::full(spec.shape, 0.01f);
     case Start::kHyperBase:
-      return HyperBase(spec.shape[0], spec.sublayer);
+      return HyperBase(spec.shape[0], spec.sublayer, {-3, 3, 0});
+    case Start::kHyperFree:
+      return HyperBase(spec.shape[0], spec.sublayer, {0, 1, 1});
     case Start::kHashTable:
       return HashTable(spec.shape[0], spec.shape[1],
                        static_cast<std::int64_t>(config.n_routed_experts), spec.sublayer / 2);

@@ -15,6 +15,9 @@ namespace hadal::train {
 // 4; post = 0; comb = -3, but +3 on the diagonal. A sub-layer then reads its own stream, adds to
 // all of them, and the streams hardly mix: a plain residual connection.
 //
+// kHyperFree: the same of what is not squeezed: pre = 0, but 1 for the own stream; post = 1; comb
+// the identity.
+//
 // kHashTable: see HashTable.
 torch::Tensor StartingValues(const ParameterSpec& spec, const arch::Config& config, double init_std,
                              std::uint64_t seed, std::uint64_t place);

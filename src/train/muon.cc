@@ -14,9 +14,9 @@ namespace {
 struct Coefficients {
   double a, b, c;
 };
-Coefficients CoefficientsOf(std::size_t step, std::size_t steps) {
+Coefficients CoefficientsOf(std::size_t step, const NewtonSchulzSteps& steps) {
   constexpr Coefficients kFast{3.4445, -4.7750, 2.0315}, kSettle{2, -1.5, 0.5};
-  return step + 2 < steps ? kFast : kSettle;
+  return step + steps.settling < steps.count ? kFast : kSettle;
 }
 
 template <class T>
@@ -29,7 +29,8 @@ HADAL_TARGET_CLONES void Normalise(T* x, std::int64_t count) {
 template <class T>
 class NewtonSchulz {
  public:
-  NewtonSchulz(std::size_t steps, Products products) : steps_(steps), products_(products) {}
+  NewtonSchulz(const NewtonSchulzSteps& steps, Products products)
+      : steps_(steps), products_(products) {}
 
   // x [n, m], in place.
   void Run(T* x, std::int64_t n, std::int64_t m) {
@@ -39,7 +40,7 @@ class NewtonSchulz {
     other_.resize(static_cast<std::size_t>(n * m));
     Normalise(x, n * m);
     T *from = x, *to = other_.data();
-    for (std::size_t step = 0; step < steps_; ++step, std::swap(from, to))
+    for (std::size_t step = 0; step < steps_.count; ++step, std::swap(from, to))
       Step(CoefficientsOf(step, steps_), Dense<T>(from, n, m), to);
     if (from != x) std::copy_n(from, n * m, x);
   }
@@ -66,7 +67,7 @@ class NewtonSchulz {
              products_);
   }
 
-  std::size_t steps_;
+  NewtonSchulzSteps steps_;
   Products products_;
   std::vector<T> gram_, poly_, other_;
 };
@@ -90,7 +91,7 @@ HADAL_TARGET_CLONES void Apply(const T* o, std::int64_t count, T keep, T step, T
 
 }  // namespace
 
-torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t steps,
+torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, const NewtonSchulzSteps& steps,
                                  Products products) {
   HADAL_CHECK(matrices.dim() == 3);
   torch::Tensor result = matrices.contiguous().clone();
@@ -134,7 +135,7 @@ Status Muon::Step(double lr, Workers& workers) {
 void Muon::StepMatrices(std::span<const Job> jobs, double lr) {
   const torch::NoGradGuard no_grad;
   AT_DISPATCH_FLOATING_TYPES(entries_.front().momentum.scalar_type(), "Muon", [&] {
-    NewtonSchulz<scalar_t> iterations(options_.newton_schulz_steps, options_.products);
+    NewtonSchulz<scalar_t> iterations(options_.newton_schulz, options_.products);
     std::vector<scalar_t> update;
     for (const Job& job : jobs) {
       Entry& entry = entries_[job.entry];

@@ -19,18 +19,22 @@
 namespace hadal::train {
 
 // The nearest matrix with orthonormal rows (columns, if there are more rows than columns), for each
-// of [matrices, n, m] apart. `steps` iterations X <- aX + b(XX')X + c(XX')^2 X from X / ||X||: all
-// but the last two with (3.4445, -4.7750, 2.0315), which lift small singular values fast, the last
-// two with (2, -1.5, 0.5), which settle them at 1. Singular values above 3e-4 of the norm end in
-// [0.99, 1.01] with ten steps. A matrix of zeros stays zero.
+// of [matrices, n, m] apart. Iterations X <- aX + b(XX')X + c(XX')^2 X from X / ||X||: all
+// but the last `settling` with (3.4445, -4.7750, 2.0315), which lift small singular values fast,
+// the last ones with (2, -1.5, 0.5), which settle them at 1. Singular values above 3e-4 of the norm
+// end in [0.99, 1.01] with ten steps, two of them settling. A matrix of zeros stays zero.
 // kBf16 rounds the factors of every product to BF16, as published; then they end in [0.98, 1.02],
 // and those below 2^-9 of the norm anywhere between 0 and there.
-torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, std::size_t steps,
+struct NewtonSchulzSteps {
+  std::size_t count = 10;    // in all
+  std::size_t settling = 2;  // the last ones; 0: as first published with Muon
+};
+torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, const NewtonSchulzSteps& steps,
                                  Products products = Products::kF32);
 
 struct MuonOptions {
   double momentum = 0.95, gamma = 0.18, weight_decay = 0.1;
-  std::size_t newton_schulz_steps = 10;
+  NewtonSchulzSteps newton_schulz = {};
   Products products = Products::kF32;
 };
 

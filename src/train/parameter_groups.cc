@@ -34,10 +34,11 @@ std::int64_t MatricesIn(const std::string& name, const torch::Tensor& value,
 
 }  // namespace
 
-ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Config& config) {
+ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Config& config,
+                                bool muon) {
   ParameterGroups groups;
   for (const auto& [name, value] : parameters) {
-    if (IsForAdamW(name, value))
+    if (!muon || IsForAdamW(name, value))
       groups.adamw.emplace_back(name, value);
     else
       groups.muon.push_back({name, value, MatricesIn(name, value, config)});

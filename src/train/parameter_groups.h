@@ -30,8 +30,9 @@ struct ParameterGroups {
   NamedTensors adamw;
 };
 
-// Every parameter is in exactly one of the two.
-ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Config& config);
+// Every parameter is in exactly one of the two. Without `muon`, all are AdamW's.
+ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Config& config,
+                                bool muon = true);
 
 // The Euclidean length of all gradients together; each is divided so that it is at most max_norm.
 // Returns the length before that (not finite: nothing was changed). Undefined gradients count as

@@ -1,11 +1,7 @@
 #include "train/run_log.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <cerrno>
+#include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <sstream>
 #include <utility>
 
@@ -68,20 +64,6 @@ bool ParseLine(const std::vector<std::string>& cells, LogLine* line) {
   return known;
 }
 
-Error SystemError(const std::string& path, const char* what) {
-  return Fail(Code::kIo, "{}: {}: {}", path, what, std::strerror(errno));
-}
-
-Status WriteAll(int fd, const std::string& path, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t written = ::write(fd, text.data(), text.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError(path, "write");
-    text.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return Unit{};
-}
-
 }  // namespace
 
 Result<std::vector<LogLine>> ParseRunLog(const std::string& text, const std::string& path) {
@@ -100,53 +82,22 @@ Result<std::vector<LogLine>> ParseRunLog(const std::string& text, const std::str
 }
 
 Result<RunLog> RunLog::Create(const std::string& path) {
-  // Put in place of what may be there: where that is a link, it is not followed.
-  HADAL_TRY_STATUS(io::WriteFile(path, kHeader));
-  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return SystemError(path, "open");
-  RunLog log(path, fd);
-  log.bytes_ = std::strlen(kHeader);
-  return log;
+  HADAL_TRY(LogFile file, LogFile::Create(path, kHeader));
+  return RunLog(std::move(file), {});
 }
 
 Result<RunLog> RunLog::Continue(const std::string& path, std::uint64_t bytes) {
   HADAL_TRY(std::string text, io::ReadFile(path));
-  if (text.size() < bytes)
-    return Fail(Code::kCorrupt, "{}: found {} bytes, expected at least the {} that the state names",
-                path, text.size(), bytes);
-  text.resize(bytes);
+  text.resize(std::min<std::uint64_t>(text.size(), bytes));
   HADAL_TRY(std::vector<LogLine> lines, ParseRunLog(text, path));
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return SystemError(path, "open");
-  RunLog log(path, fd);
-  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return SystemError(path, "cut it");
-  if (::lseek(fd, 0, SEEK_END) < 0) return SystemError(path, "continue");
-  log.bytes_ = bytes;
-  log.lines_ = std::move(lines);
-  return log;
-}
-
-RunLog::RunLog(RunLog&& other) noexcept
-    : path_(std::move(other.path_)),
-      fd_(std::exchange(other.fd_, -1)),
-      bytes_(other.bytes_),
-      lines_(std::move(other.lines_)) {}
-
-RunLog::~RunLog() {
-  if (fd_ >= 0) ::close(fd_);
+  HADAL_TRY(LogFile file, LogFile::Continue(path, bytes));
+  return RunLog(std::move(file), std::move(lines));
 }
 
 Status RunLog::Append(const LogLine& line) {
-  const std::string text = FormatLine(line);
-  HADAL_TRY_STATUS(WriteAll(fd_, path_, text));
-  bytes_ += text.size();
+  HADAL_TRY_STATUS(file_.Append(FormatLine(line)));
   lines_.push_back(line);
   return Unit{};
-}
-
-Result<std::uint64_t> RunLog::Sync() {
-  if (::fsync(fd_) != 0) return SystemError(path_, "flush");
-  return bytes_;
 }
 
 }  // namespace hadal::train

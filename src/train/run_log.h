@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "train/log_file.h"
 #include "train/schedule.h"
 
 namespace hadal::train {
@@ -23,7 +25,6 @@ struct LogLine {
   std::optional<HeldoutScore> heldout;
 };
 
-// Move-only; closes its file.
 class RunLog {
  public:
   // A new file with the header line, in place of one that may be there.
@@ -31,21 +32,17 @@ class RunLog {
   // Continues `path` behind its first `bytes` bytes; what follows them is cut off.
   // kCorrupt: the file is shorter.
   static Result<RunLog> Continue(const std::string& path, std::uint64_t bytes);
-  RunLog(RunLog&& other) noexcept;
-  RunLog& operator=(RunLog&&) = delete;
-  ~RunLog();
 
   Status Append(const LogLine& line);
   // On disk when this returns; the file's size.
-  Result<std::uint64_t> Sync();
+  Result<std::uint64_t> Sync() { return file_.Sync(); }
   // Lines so far, those of earlier runs included.
   const std::vector<LogLine>& lines() const { return lines_; }
 
  private:
-  RunLog(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
-  std::string path_;
-  int fd_;
-  std::uint64_t bytes_ = 0;
+  RunLog(LogFile file, std::vector<LogLine> lines)
+      : file_(std::move(file)), lines_(std::move(lines)) {}
+  LogFile file_;
   std::vector<LogLine> lines_;
 };
 

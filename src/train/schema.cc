@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+#include <numeric>
+
 namespace hadal::train {
 namespace {
 
@@ -39,6 +42,36 @@ Start StartOf(Role role) {
   }
 }
 
+bool IsHyper(Role role) {
+  switch (role) {
+    case Role::kHcAttnFn:
+    case Role::kHcAttnBase:
+    case Role::kHcAttnScale:
+    case Role::kHcFfnFn:
+    case Role::kHcFfnBase:
+    case Role::kHcFfnScale:
+    case Role::kHcHeadFn:
+    case Role::kHcHeadBase:
+    case Role::kHcHeadScale:
+      return true;
+    default:
+      return false;
+  }
+}
+
+// What another residual than the published one changes.
+void Adapt(Residual residual, Role role, ParameterSpec* spec) {
+  if (residual == Residual::kManifold || !IsHyper(role)) return;
+  if (residual == Residual::kPlain) {
+    spec->trained = false;
+    if (spec->start == Start::kHyperScale) spec->start = Start::kZeros;
+  } else if (spec->start == Start::kHyperBase) {
+    spec->start = Start::kHyperFree;
+  } else if (role == Role::kHcHeadBase) {
+    spec->start = Start::kOnes;  // the head reads the sum of the streams
+  }
+}
+
 // Two a layer, the MTP block's behind the others'.
 std::int64_t SublayerOf(const arch::TensorId& id, const arch::Config& config) {
   const std::size_t layer = id.layer + (id.part == arch::Part::kMtp ? config.num_hidden_layers : 0);
@@ -54,7 +87,7 @@ std::string ParameterName(const arch::TensorId& id) {
                      arch::GroupName({.role = id.role}));
 }
 
-std::vector<ParameterSpec> ParametersOf(const arch::Config& config) {
+std::vector<ParameterSpec> ParametersOf(const arch::Config& config, Residual residual) {
   std::vector<ParameterSpec> parameters;
   // A layer's experts are listed expert by expert, so a stack's pieces are up to three apart.
   const auto stack_of = [&](const std::string& name) -> ParameterSpec* {
@@ -78,9 +111,19 @@ std::vector<ParameterSpec> ParametersOf(const arch::Config& config) {
     spec.start = StartOf(role);
     spec.trained = role != Role::kGateBias && role != Role::kTid2Eid;
     spec.sublayer = SublayerOf(tensor.id, config);
+    Adapt(residual, role, &spec);
     parameters.push_back(std::move(spec));
   }
   return parameters;
+}
+
+std::int64_t CountTrained(const std::vector<ParameterSpec>& parameters) {
+  std::int64_t count = 0;
+  for (const ParameterSpec& spec : parameters)
+    if (spec.trained)
+      count += std::accumulate(spec.shape.begin(), spec.shape.end(), std::int64_t{1},
+                               std::multiplies<>());
+  return count;
 }
 
 }  // namespace hadal::train

@@ -11,6 +11,7 @@
 
 #include "arch/config.h"
 #include "arch/inventory.h"
+#include "train/residual.h"
 
 namespace hadal::train {
 
@@ -20,6 +21,7 @@ enum class Start {
   kOnes,
   kHyperScale,  // 0.01: the dynamic part of a hyper-connection begins small
   kHyperBase,   // a plain residual: see StartingValues
+  kHyperFree,   // the same for unconstrained hyper-connections
   kHashTable,   // tid2eid
 };
 
@@ -36,6 +38,11 @@ struct ParameterSpec {
 // The parameter that holds a tensor; of a routed expert, whichever it is, the stack.
 std::string ParameterName(const arch::TensorId& id);
 
-std::vector<ParameterSpec> ParametersOf(const arch::Config& config);
+// Of a plain residual the tensors of hyper-connections are buffers.
+std::vector<ParameterSpec> ParametersOf(const arch::Config& config,
+                                        Residual residual = Residual::kManifold);
+
+// Numbers that training changes.
+std::int64_t CountTrained(const std::vector<ParameterSpec>& parameters);
 
 }  // namespace hadal::train

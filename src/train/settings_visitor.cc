@@ -85,6 +85,25 @@ void SettingsReader::Number(const std::string& key, double* value, Range range) 
   *value = *found;
 }
 
+void SettingsReader::Numbers(const std::string& key, std::vector<double>* values, Range range) {
+  const toml::node* node = Find(key);
+  if (node == nullptr) {
+    errors_.push_back(
+        Fail(Code::kInvalid, "{}: {}: not given, expected a list of numbers", name_, key));
+    return;
+  }
+  const std::string expected = "a list of numbers " + ShowRange(range);
+  const toml::array* array = node->as_array();
+  if (array == nullptr || array->empty()) return Reject(key, *node, expected);
+  values->clear();
+  for (const toml::node& element : *array) {
+    const auto found = element.value<double>();
+    if (!element.is_number() || !found || !(*found >= range.low && *found <= range.high))
+      return Reject(key, element, expected);
+    values->push_back(*found);
+  }
+}
+
 void SettingsReader::Count(const std::string& key, std::size_t* value, Range range) {
   const toml::node* node = Find(key);
   if (node == nullptr) return;

@@ -45,6 +45,8 @@ class SettingsReader : public SettingsVisitor {
               const std::vector<std::string>& choices) override;
   void Path(const std::string& key, std::string* value, bool required) override;
   void Paths(const std::string& key, std::vector<std::string>* value, bool required) override;
+  // At least one, each in the range.
+  void Numbers(const std::string& key, std::vector<double>* values, Range range);
   // The first thing that was wrong, or a key of the table that was never visited.
   Status Finish();
 

@@ -41,11 +41,11 @@ inline arch::Config TinyConfig() {
 }
 
 // Every parameter random, the ones that start at zero or one too, so that each has a say.
-inline V4Model TinyModel(const arch::Config& config, torch::ScalarType type,
-                         std::uint64_t seed = 7) {
+inline V4Model TinyModel(const arch::Config& config, torch::ScalarType type, std::uint64_t seed = 7,
+                         Residual residual = Residual::kManifold) {
   at::set_num_threads(1);  // nothing here is worth waking a second one for
   const torch::NoGradGuard no_grad;
-  V4Model model(config, seed, 0.2);
+  V4Model model(config, seed, 0.2, residual);
   torch::manual_seed(seed);
   for (torch::Tensor& parameter : model->parameters())
     parameter.add_(torch::randn_like(parameter), 0.1);

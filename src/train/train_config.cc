@@ -29,6 +29,7 @@ void Visit(SettingsVisitor& v, TrainConfig& c) {
   v.Path("model.tokenizer", &c.model.tokenizer, true);
   v.Path("model.init", &c.model.init, false);
   v.Number("model.init_std", &c.model.init_std, {1e-6, 1});
+  v.Choice("model.residual", &c.model.residual, {"mhc", "hc", "plain"});
 
   v.Paths("data.train", &c.data.train, true);
   v.Paths("data.heldout", &c.data.heldout, false);
@@ -46,11 +47,13 @@ void Visit(SettingsVisitor& v, TrainConfig& c) {
   v.Count("lr.warmup_steps", &c.lr.warmup_steps, {0, 1e9});
   v.When("lr.decay_start", &c.lr.decay_start);
 
+  v.Choice("optimizer.matrices", &c.optimizer.matrices, {"muon", "adamw"});
   v.Number("optimizer.weight_decay", &c.optimizer.weight_decay, {0, 10});
   v.Number("optimizer.clip", &c.optimizer.clip, {1e-6, 1e9});
   v.Number("optimizer.muon_momentum", &c.optimizer.muon_momentum, {0, 0.9999});
   v.Number("optimizer.muon_gamma", &c.optimizer.muon_gamma, {1e-6, 10});
   v.Count("optimizer.muon_steps", &c.optimizer.muon_steps, {3, 30});
+  v.Count("optimizer.muon_settling", &c.optimizer.muon_settling, {0, 30});
   v.Number("optimizer.adamw_beta1", &c.optimizer.adamw_beta1, {0, 0.9999});
   v.Number("optimizer.adamw_beta2", &c.optimizer.adamw_beta2, {0, 0.99999});
   v.Number("optimizer.adamw_eps", &c.optimizer.adamw_eps, {1e-30, 1});
@@ -72,6 +75,10 @@ void Visit(SettingsVisitor& v, TrainConfig& c) {
 
   v.Count("eval.every", &c.eval.every, kSteps);
   v.Count("eval.tokens", &c.eval.tokens, {1, 1e12});
+  v.Flag("probe.gradients", &c.probe.gradients);
+  v.Flag("probe.residuals", &c.probe.residuals);
+  v.Flag("probe.positions", &c.probe.positions);
+  v.Flag("probe.rounding", &c.probe.rounding);
   v.Count("checkpoint.every", &c.checkpoint.every, kSteps);
   v.Number("checkpoint.minutes", &c.checkpoint.minutes, {0, 1e6});
 }
@@ -81,6 +88,10 @@ Status CheckTogether(const TrainConfig& c, const std::string& name) {
   if (c.batch.rows % c.batch.shards != 0)
     return Fail(Code::kInvalid, "{}: batch.rows: found {}, expected a multiple of batch.shards, {}",
                 name, c.batch.rows, c.batch.shards);
+  if (c.optimizer.muon_settling > c.optimizer.muon_steps)
+    return Fail(Code::kInvalid,
+                "{}: optimizer.muon_settling: found {}, expected at most optimizer.muon_steps, {}",
+                name, c.optimizer.muon_settling, c.optimizer.muon_steps);
   if (c.lr.end > c.lr.peak)
     return Fail(Code::kInvalid, "{}: lr.end: found {}, expected at most lr.peak, {}", name,
                 c.lr.end, c.lr.peak);
@@ -92,6 +103,19 @@ Status CheckTogether(const TrainConfig& c, const std::string& name) {
   return Unit{};
 }
 
+// Puts a value in the place of a dotted key, over what may be there.
+void Assign(toml::table* table, const std::string& key, const std::string& value) {
+  const std::size_t dot = key.find('.');
+  if (dot == std::string::npos) {
+    const toml::table parsed = toml::parse("value = " + value);
+    table->insert_or_assign(key, *parsed.get("value"));
+    return;
+  }
+  const std::string name = key.substr(0, dot);
+  if (table->get_as<toml::table>(name) == nullptr) table->insert_or_assign(name, toml::table{});
+  Assign(table->get_as<toml::table>(name), key.substr(dot + 1), value);
+}
+
 }  // namespace
 
 std::size_t Moment::Step(std::size_t total_steps) const {
@@ -101,10 +125,11 @@ std::size_t Moment::Step(std::size_t total_steps) const {
 }
 
 Result<TrainConfig> ParseTrainConfig(const std::string& text, const std::string& name,
-                                     const std::string& directory) {
+                                     const std::string& directory, const Settings& set) {
   TrainConfig config;
   try {
-    const toml::table table = toml::parse(text);
+    toml::table table = toml::parse(text);
+    for (const auto& [key, value] : set) Assign(&table, key, value);
     SettingsReader reader(table, name, directory);
     Visit(reader, config);
     HADAL_TRY_STATUS(reader.Finish());
@@ -116,9 +141,9 @@ Result<TrainConfig> ParseTrainConfig(const std::string& text, const std::string&
   return config;
 }
 
-Result<TrainConfig> ReadTrainConfig(const std::string& path) {
+Result<TrainConfig> ReadTrainConfig(const std::string& path, const Settings& set) {
   HADAL_TRY(const std::string text, io::ReadFile(path, std::uint64_t{1} << 24));
-  return ParseTrainConfig(text, path, std::filesystem::path(path).parent_path().string());
+  return ParseTrainConfig(text, path, std::filesystem::path(path).parent_path().string(), set);
 }
 
 Settings ListSettings(const TrainConfig& config) {

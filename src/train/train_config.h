@@ -43,6 +43,7 @@ struct TrainConfig {
     std::string tokenizer;  // directory with tokenizer.json
     std::string init;       // checkpoint directory to begin from; empty: random values
     double init_std = 0.006;
+    std::string residual = "mhc";  // or, to compare: "hc", "plain" (residual.h)
   } model;
   struct {
     std::vector<std::string> train;    // text files, or directories of them
@@ -62,9 +63,11 @@ struct TrainConfig {
     Moment decay_start = Moment::AtFraction(0.7);
   } lr;
   struct {
+    std::string matrices = "muon";  // or "adamw", which has all the rest in any case
     double weight_decay = 0.1, clip = 1.0;
     double muon_momentum = 0.95, muon_gamma = 0.18;
-    std::size_t muon_steps = 10;
+    std::size_t muon_steps = 10;    // Newton-Schulz iterations, in all
+    std::size_t muon_settling = 2;  // of them, the last
     double adamw_beta1 = 0.9, adamw_beta2 = 0.95, adamw_eps = 1e-20;
   } optimizer;
   struct {
@@ -85,22 +88,27 @@ struct TrainConfig {
     std::size_t tokens = 65536;  // held-out tokens, at most
   } eval;
   struct {
+    bool gradients = false, residuals = false, positions = false, rounding = false;
+  } probe;  // what else each evaluation measures: probes.h
+  struct {
     std::size_t every = 200;  // steps
     double minutes = 10;      // or this long after the last one; 0: by steps only
   } checkpoint;
   std::string export_format = "fp8_fp4";  // or "f32"
 };
 
-// kInvalid: "FILE:LINE: key: found ..., expected ..."; kNotFound: no such file. Unknown keys are
-// errors that name the nearest known one. Paths in the result are ready to open.
-Result<TrainConfig> ReadTrainConfig(const std::string& path);
-// The same from text; `name` stands for the file in errors, `directory` is where paths begin.
-Result<TrainConfig> ParseTrainConfig(const std::string& text, const std::string& name,
-                                     const std::string& directory);
-
 // Every setting as (dotted key, TOML value), in a fixed order; `key = value` lines read back the
 // same.
 using Settings = std::vector<std::pair<std::string, std::string>>;
+
+// kInvalid: "FILE:LINE: key: found ..., expected ..."; kNotFound: no such file. Unknown keys are
+// errors that name the nearest known one. Paths in the result are ready to open. `set` stands above
+// what the file says.
+Result<TrainConfig> ReadTrainConfig(const std::string& path, const Settings& set = {});
+// The same from text; `name` stands for the file in errors, `directory` is where paths begin.
+Result<TrainConfig> ParseTrainConfig(const std::string& text, const std::string& name,
+                                     const std::string& directory, const Settings& set = {});
+
 Settings ListSettings(const TrainConfig& config);
 std::string SettingsText(const Settings& settings);
 

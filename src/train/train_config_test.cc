@@ -64,8 +64,22 @@ TEST(TrainConfig, WrongTypesAndRangesSayWhatWasExpected) {
   EXPECT_NE(ErrorOf("stages.sparse = 1.5\n").find("expected a step"), std::string::npos);
   EXPECT_NE(ErrorOf("lr = 3\n").find("lr"), std::string::npos);
   EXPECT_NE(ErrorOf("steps = = 3\n").find("x.toml:1: not TOML"), std::string::npos);
+  EXPECT_NE(ErrorOf("optimizer.muon_settling = 11\n").find("at most optimizer.muon_steps, 10"),
+            std::string::npos);
   EXPECT_NE(ErrorOf("batch.rows = 5\n").find("multiple of batch.shards"), std::string::npos);
   EXPECT_NE(ErrorOf("stages.warmup = 0.9\n").find("not after stages.sparse"), std::string::npos);
+}
+
+TEST(TrainConfig, WhatIsSetStandsAboveTheFile) {
+  const Settings set = {{"steps", "7"}, {"lr.peak", "2e-2"}, {"data.train", "[\"u\"]"}};
+  const auto config =
+      ParseTrainConfig(std::string("steps = 5\n") + kMinimal + "lr.end = 1e-5\n", "x", "dir", set);
+  ASSERT_TRUE(config.ok()) << config.error().what;
+  EXPECT_EQ(config->steps, 7u);
+  EXPECT_EQ(config->lr.peak, 2e-2);
+  EXPECT_EQ(config->lr.end, 1e-5);
+  EXPECT_EQ(config->data.train, std::vector<std::string>{"dir/u"});
+  EXPECT_FALSE(ParseTrainConfig(kMinimal, "x", "", {{"lr.peek", "1.0"}}).ok());
 }
 
 TEST(TrainConfig, RequiredKeysAreAskedFor) {

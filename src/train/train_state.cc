@@ -44,6 +44,7 @@ Metadata ToMetadata(const StateInfo& info) {
           {"epoch", fmt::format("{}", info.position.epoch)},
           {"row", fmt::format("{}", info.position.row)},
           {"log_bytes", fmt::format("{}", info.log_bytes)},
+          {"probe_bytes", fmt::format("{}", info.probe_bytes)},
           {"data_fingerprint", fmt::format("{}", info.data_fingerprint)},
           {"settings", info.settings},
           {"model", info.model}};
@@ -111,6 +112,9 @@ Result<StateInfo> ReadStateInfo(const std::string& path) {
   HADAL_TRY(info.position.epoch, NumberOf(metadata, "epoch", path));
   HADAL_TRY(info.position.row, NumberOf(metadata, "row", path));
   HADAL_TRY(info.log_bytes, NumberOf(metadata, "log_bytes", path));
+  if (metadata.contains("probe_bytes")) {
+    HADAL_TRY(info.probe_bytes, NumberOf(metadata, "probe_bytes", path));
+  }
   HADAL_TRY(info.data_fingerprint, NumberOf(metadata, "data_fingerprint", path));
   HADAL_TRY(info.settings, TextOf(metadata, "settings", path));
   HADAL_TRY(info.model, TextOf(metadata, "model", path));

@@ -2,7 +2,7 @@
 // the log. A run continued from it computes what the undisturbed one would have.
 //
 // File: tensors of any name, F32 or I64; metadata: "format" "hadal-train-state", "version" "1", and
-// the members of StateInfo as decimal numbers or text.
+// the members of StateInfo as decimal numbers or text; "probe_bytes" may be missing, for none.
 #pragma once
 #include <torch/torch.h>
 
@@ -25,6 +25,7 @@ struct StateInfo {
   std::size_t step = 0;                // steps done
   DataStream::Position position;       // of the next row
   std::uint64_t log_bytes = 0;         // of run_log.csv at that step
+  std::uint64_t probe_bytes = 0;       // of run_probes.csv; 0: there is none
   std::uint64_t data_fingerprint = 0;  // of the training tokens
   std::string settings;                // SettingsText
   std::string model;                   // config.json of the model

@@ -13,6 +13,7 @@ namespace {
 const StateInfo kInfo{.step = 12,
                       .position = {.epoch = 3, .row = 4},
                       .log_bytes = 5,
+                      .probe_bytes = 6,
                       .data_fingerprint = 0xFFFFFFFFFFFFFFFFu,
                       .settings = "lr.peak = 0.1\ndata.separator = \"a = b\"\n",
                       .model = "{\"vocab_size\":5}"};
@@ -28,6 +29,7 @@ TEST(TrainState, ComesBackAsItWas) {
   EXPECT_EQ(info->position.epoch, 3u);
   EXPECT_EQ(info->position.row, 4u);
   EXPECT_EQ(info->log_bytes, 5u);
+  EXPECT_EQ(info->probe_bytes, 6u);
   EXPECT_EQ(info->data_fingerprint, kInfo.data_fingerprint);
   EXPECT_EQ(SettingsText(ParseSettings(info->settings)), kInfo.settings);
   EXPECT_EQ(info->model, kInfo.model);

@@ -1,5 +1,7 @@
 #include "train/trainer.h"
 
+#include <ctime>
+
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -17,6 +19,7 @@
 #include "train/loss_plot.h"
 #include "train/muon.h"
 #include "train/parameter_groups.h"
+#include "train/probes.h"
 #include "train/run_data.h"
 #include "train/run_lock.h"
 #include "train/run_log.h"
@@ -47,7 +50,7 @@ MuonOptions MuonOptionsOf(const TrainConfig& config) {
   return {.momentum = config.optimizer.muon_momentum,
           .gamma = config.optimizer.muon_gamma,
           .weight_decay = config.optimizer.weight_decay,
-          .newton_schulz_steps = config.optimizer.muon_steps,
+          .newton_schulz = {config.optimizer.muon_steps, config.optimizer.muon_settling},
           .products = ProductsOf(config)};
 }
 
@@ -56,6 +59,13 @@ NamedTensors ModelParameters(const V4Model& model) {
   for (const auto& item : model->named_parameters())
     parameters.emplace_back(item.key(), item.value());
   return parameters;
+}
+
+// Of this process so far, all its threads together.
+double ProcessorSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 bool HasIndexer(const arch::Config& config) {
@@ -77,7 +87,8 @@ class Run {
         stream_(data_.train, config.batch.tokens, config.seed),
         heldout_(data_.heldout, config.batch.tokens, config.eval.tokens, config.seed,
                  data_.tokenizer, data_.marks),
-        groups_(GroupParameters(ModelParameters(model_), model_->config())),
+        groups_(GroupParameters(ModelParameters(model_), model_->config(),
+                                config.optimizer.matrices == "muon")),
         muon_(groups_.muon, MuonOptionsOf(config)),
         adamw_(groups_.adamw, AdamWOptionsOf(config)),
         fingerprint_(data_.train.Fingerprint()) {
@@ -92,11 +103,13 @@ class Run {
   NamedTensors AllTensors() const;
   StepPlan Plan(std::size_t step) const;
   Status Begin();
+  Status BeginProbes();
   Status Resume();
   Status RestoreState(const std::string& path);
   Status Step();
   Status SaveNow();
-  void Report(Progress* progress, double seconds);
+  Status Evaluate(const StepPlan& plan, const std::vector<Measure>& gradients, LogLine* line);
+  void Report(Progress* progress, double seconds, double processor_seconds);
   RunSummary Summary(bool finished) const;
 
   const TrainConfig& config_;
@@ -113,9 +126,11 @@ class Run {
   std::uint64_t fingerprint_;
   std::optional<RunLock> lock_;
   std::optional<RunLog> log_;
+  std::optional<LogFile> probes_;  // where config asks for any
   std::ofstream speed_;
   std::size_t step_ = 0, first_step_ = 0;  // steps done; those of earlier runs
   double tokens_per_s_ = 0;                // recent average
+  std::string diverged_;
   Stopwatch clock_, since_save_;
 };
 
@@ -143,7 +158,8 @@ Status Run::Start() {
   lock_.emplace(std::move(lock));
   HADAL_TRY_STATUS(options_.resume ? Resume() : Begin());
   const std::string speed = OutPath("run_speed.csv");
-  if (!options_.resume) HADAL_TRY_STATUS(io::WriteFile(speed, "step,seconds,tokens_per_s\n"));
+  if (!options_.resume)
+    HADAL_TRY_STATUS(io::WriteFile(speed, "step,seconds,tokens_per_s,processor_seconds\n"));
   speed_.open(speed, std::ios::app);
   return Unit{};
 }
@@ -167,6 +183,13 @@ Status Run::Begin() {
   HADAL_TRY_STATUS(io::WriteFile(OutPath("settings.toml"), SettingsText(ListSettings(config_))));
   HADAL_TRY(RunLog log, RunLog::Create(OutPath("run_log.csv")));
   log_.emplace(std::move(log));
+  return BeginProbes();
+}
+
+Status Run::BeginProbes() {
+  if (!ProbesAnything(config_)) return Unit{};
+  HADAL_TRY(LogFile probes, LogFile::Create(OutPath("run_probes.csv"), kProbeHeader));
+  probes_.emplace(std::move(probes));
   return Unit{};
 }
 
@@ -206,6 +229,9 @@ Status Run::RestoreState(const std::string& path) {
   HADAL_TRY(RunLog log, RunLog::Continue(OutPath("run_log.csv"), info.log_bytes));
   log_.emplace(std::move(log));
   step_ = first_step_ = info.step;
+  if (info.probe_bytes == 0 || !ProbesAnything(config_)) return BeginProbes();
+  HADAL_TRY(LogFile probes, LogFile::Continue(OutPath("run_probes.csv"), info.probe_bytes));
+  probes_.emplace(std::move(probes));
   return Unit{};
 }
 
@@ -213,13 +239,19 @@ Status Run::Step() {
   const StepPlan plan = Plan(step_);
   const Sample sample = stream_.Next(config_.batch.rows);
   HADAL_TRY(const BatchLoss loss, gradient_.Compute(sample, plan));
+  const bool evaluates = (step_ + 1) % config_.eval.every == 0 || step_ + 1 == config_.steps;
+  std::vector<Measure> gradients;
+  if (evaluates && config_.probe.gradients) gradients = GradientNorms(ModelParameters(model_));
   HADAL_TRY(const double norm,
             ClipGradients(ModelParameters(model_), config_.optimizer.clip, workers_));
-  if (!std::isfinite(loss.loss) || !std::isfinite(norm))
-    return Fail(Code::kInvalid,
-                "step {}: found loss {} and gradient length {}, expected finite numbers; a lower "
-                "lr.peak or a longer lr.warmup_steps may help",
-                step_ + 1, loss.loss, norm);
+  if (!std::isfinite(loss.loss) || !std::isfinite(norm)) {
+    diverged_ = fmt::format(
+        "step {}: found loss {} and gradient length {}, expected finite numbers; a lower lr.peak "
+        "or "
+        "a longer lr.warmup_steps may help",
+        step_ + 1, loss.loss, norm);
+    return Unit{};
+  }
   HADAL_TRY_STATUS(muon_.Step(plan.lr, workers_));
   HADAL_TRY_STATUS(adamw_.Step(plan.lr, workers_));
   if (config_.loss.bias_speed > 0 && !plan.indexer_only)
@@ -235,18 +267,29 @@ Status Run::Step() {
                .indexer_loss = loss.indexer_loss,
                .gradient_norm = norm,
                .heldout = std::nullopt};
-  if (step_ % config_.eval.every == 0 || step_ == config_.steps) {
-    const std::size_t rows = std::max<std::size_t>(1, config_.batch.rows / config_.batch.shards);
-    HADAL_TRY(line.heldout, heldout_.Score(gradient_, plan, rows));
-  }
+  if (evaluates) HADAL_TRY_STATUS(Evaluate(plan, gradients, &line));
   return log_->Append(line);
+}
+
+Status Run::Evaluate(const StepPlan& plan, const std::vector<Measure>& gradients, LogLine* line) {
+  const std::size_t rows = std::max<std::size_t>(1, config_.batch.rows / config_.batch.shards);
+  HADAL_TRY(line->heldout, heldout_.Score(gradient_, plan, rows));
+  if (!probes_) return Unit{};
+  HADAL_TRY(const auto measures, ProbeHeldout(config_, heldout_, gradient_, plan, rows));
+  HADAL_TRY_STATUS(probes_->Append(ProbeLines(step_, gradients)));
+  return probes_->Append(ProbeLines(step_, measures));
 }
 
 Status Run::SaveNow() {
   HADAL_TRY(const std::uint64_t log_bytes, log_->Sync());
+  std::uint64_t probe_bytes = 0;
+  if (probes_) {
+    HADAL_TRY(probe_bytes, probes_->Sync());
+  }
   const StateInfo info{.step = step_,
                        .position = stream_.position(),
                        .log_bytes = log_bytes,
+                       .probe_bytes = probe_bytes,
                        .data_fingerprint = fingerprint_,
                        .settings = SettingsText(ListSettings(config_)),
                        .model = arch::ConfigToJson(model_->config(), false).Dump()};
@@ -257,11 +300,13 @@ Status Run::SaveNow() {
   return io::WriteFile(OutPath("loss_plot.svg"), LossPlot(log_->lines(), title));
 }
 
-void Run::Report(Progress* progress, double seconds) {
+void Run::Report(Progress* progress, double seconds, double processor_seconds) {
   const double rate = static_cast<double>(config_.batch.rows * config_.batch.tokens) / seconds;
   const bool first = step_ <= first_step_ + 1;
   tokens_per_s_ = first ? rate : tokens_per_s_ + 0.05 * (rate - tokens_per_s_);
-  speed_ << fmt::format("{},{:.2f},{:.0f}\n", step_, clock_.seconds(), rate) << std::flush;
+  speed_ << fmt::format("{},{:.2f},{:.0f},{:.3f}\n", step_, clock_.seconds(), rate,
+                        processor_seconds)
+         << std::flush;
   const LogLine& line = log_->lines().back();
   progress->Set(
       step_ - first_step_,
@@ -273,6 +318,7 @@ RunSummary Run::Summary(bool finished) const {
   RunSummary summary;
   summary.step = step_;
   summary.finished = finished;
+  summary.diverged = diverged_;
   if (log_->lines().empty()) return summary;
   summary.loss = log_->lines().back().loss;
   for (const LogLine& line : log_->lines()) {
@@ -287,8 +333,10 @@ Result<RunSummary> Run::Loop(const std::atomic<bool>& stop) {
   Progress progress("training", config_.steps - std::min(config_.steps, step_), options_.quiet);
   while (step_ < config_.steps) {
     const Stopwatch watch;
+    const double before = ProcessorSeconds();
     HADAL_TRY_STATUS(Catching(fmt::format("step {}", step_ + 1), [&] { return Step(); }));
-    Report(&progress, watch.seconds());
+    if (!diverged_.empty()) return Summary(false);
+    Report(&progress, watch.seconds(), ProcessorSeconds() - before);
     const bool due =
         config_.checkpoint.minutes > 0 && since_save_.seconds() > 60 * config_.checkpoint.minutes;
     const bool stopping = stop.load();
@@ -297,23 +345,22 @@ Result<RunSummary> Run::Loop(const std::atomic<bool>& stop) {
     if (stopping && step_ < config_.steps) return Summary(false);
   }
   RunSummary summary = Summary(true);
+  if (!HasPublishedFormat(model_)) return summary;
   summary.model_directory = OutPath("model");
   HADAL_TRY_STATUS(ExportModel(model_, config_, summary.model_directory, true));
   return summary;
 }
 
-// With "auto" replaced by what it is here, so that a state says how it was computed and a machine
-// that would compute otherwise does not go on from it unasked.
-TrainConfig Resolved(TrainConfig config) {
+}  // namespace
+
+TrainConfig WithPrecision(TrainConfig config) {
   config.precision = ProductsOf(config) == Products::kBf16 ? "bf16" : "f32";
   return config;
 }
 
-}  // namespace
-
 Result<RunSummary> RunTraining(const TrainConfig& asked, const RunOptions& options,
                                const std::atomic<bool>& stop) {
-  const TrainConfig config = Resolved(asked);
+  const TrainConfig config = WithPrecision(asked);
   if (ProductsOf(config) == Products::kBf16 && FastestProducts() != Products::kBf16)
     return Fail(Code::kUnsupported,
                 "precision: found bf16, but this processor has no BF16 dot products (AVX512_BF16); "

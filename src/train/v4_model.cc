@@ -62,10 +62,11 @@ ModelWeights V4ModelImpl::Bind(const Quantize& quantize) const {
   });
 }
 
-V4ModelImpl::V4ModelImpl(arch::Config config, std::uint64_t seed, double init_std)
-    : config_(std::move(config)) {
+V4ModelImpl::V4ModelImpl(arch::Config config, std::uint64_t seed, double init_std,
+                         Residual residual)
+    : config_(std::move(config)), residual_(residual) {
   std::uint64_t place = 0;
-  for (ParameterSpec& spec : ParametersOf(config_)) {
+  for (ParameterSpec& spec : ParametersOf(config_, residual_)) {
     const Tensor values = StartingValues(spec, config_, init_std, seed, place++);
     const Tensor registered = Register(*this, spec, values);
     const std::string name = spec.name;
@@ -80,11 +81,10 @@ Output V4ModelImpl::Forward(const Batch& batch, const ForwardOptions& options) {
   // those.
   TORCH_CHECK(w.embed.is_cpu() && batch.ids.is_cpu(), "the trainer computes on the CPU only");
   const auto type = w.embed.scalar_type();
-  Pass pass{config_,
-            options,
-            PlanDocuments(batch.documents, static_cast<std::int64_t>(config_.sliding_window)),
-            {},
-            {}};
+  Pass pass{
+      config_,   options,
+      residual_, PlanDocuments(batch.documents, static_cast<std::int64_t>(config_.sliding_window)),
+      {},        {}};
   pass.window_rotary = MakeRotaryTable(RotaryFrequencies(config_, false), pass.plan.longest, type);
   pass.compressed_rotary =
       MakeRotaryTable(RotaryFrequencies(config_, true), pass.plan.longest, type);

@@ -35,11 +35,20 @@ enum class Attention {
   kSparse,  // the indexer's top-k is attended; its KL loss is over the selected entries
 };
 
+// What a forward pass does on its way, for whoever measures it.
+struct Seen {
+  std::vector<torch::Tensor> mixes;  // of every sub-layer, as HyperReadResult::mix
+  // Of the entries that a CSA layer chooses by float scores, how many it chooses by FP4 ones too;
+  // over tokens that have a choice.
+  std::int64_t chosen = 0, chosen_again = 0;
+};
+
 struct ForwardOptions {
   Attention attention = Attention::kDense;
   Quantize quantize = {};
   bool mtp = true;  // also run the MTP block (if the config has one)
   Products products = Products::kF32;
+  Seen* seen = nullptr;  // not null: what passes by is noted there
 };
 
 // One packed batch. Documents lie one after another in a row; each has its own positions (from 0),
@@ -68,11 +77,13 @@ class V4ModelImpl : public torch::nn::Module {
   // static biases of mHC so that a block begins as a plain residual one. tid2eid: a fixed balanced
   // hash of the token id. Source: report, mHC (0.01); DeepSeek-V3 report (normal); the rest is not
   // published.
-  V4ModelImpl(arch::Config config, std::uint64_t seed, double init_std);
+  V4ModelImpl(arch::Config config, std::uint64_t seed, double init_std,
+              Residual residual = Residual::kManifold);
 
   Output Forward(const Batch& batch, const ForwardOptions& options);
 
   const arch::Config& config() const { return config_; }
+  Residual residual() const { return residual_; }
 
   // Aux-loss-free balancing: bias += speed * sign(mean load - load), for every score-routed layer.
   void UpdateGateBias(const torch::Tensor& expert_load, double speed);
@@ -95,6 +106,7 @@ class V4ModelImpl : public torch::nn::Module {
   ModelWeights Bind(const Quantize& quantize) const;
 
   arch::Config config_;
+  Residual residual_;
   std::map<std::string, Parameter> tensors_;  // by name; buffers too
 };
 TORCH_MODULE(V4Model);

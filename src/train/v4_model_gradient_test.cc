@@ -19,13 +19,20 @@ Tensor MainLoss(const Output& out, const Tensor& reading, const Tensor& mtp_read
          0.3 * out.balance_loss;
 }
 
-class Gradient : public ::testing::TestWithParam<Attention> {
+arch::Config ConfigFor(Residual residual) {
+  arch::Config config = TinyConfig();
+  if (residual == Residual::kPlain) config.hc_mult = 1;
+  return config;
+}
+
+class Differences : public ::testing::Test {
  protected:
-  Gradient() {
+  Differences(Attention attention, Residual residual)
+      : config_(ConfigFor(residual)), model_(TinyModel(config_, torch::kDouble, 7, residual)) {
     torch::manual_seed(11);
     reading_ = torch::randn({2, 140, 24}, torch::kDouble);
     mtp_reading_ = torch::randn({2, 140, 24}, torch::kDouble);
-    options_.attention = GetParam();
+    options_.attention = attention;
   }
 
   Tensor Loss(bool indexer) {
@@ -68,13 +75,38 @@ class Gradient : public ::testing::TestWithParam<Attention> {
   // Most gradients must be far above the tolerance, or the comparison says nothing.
   void ExpectTelling() const { EXPECT_GT(telling_, checked_ * 9 / 10); }
 
-  arch::Config config_ = TinyConfig();
-  V4Model model_ = TinyModel(config_, torch::kDouble);
+  arch::Config config_;
+  V4Model model_;
   Batch batch_ = TinyBatch(config_, {{140}, {9, 128, 3}});
   ForwardOptions options_;
   Tensor reading_, mtp_reading_;
   int checked_ = 0, telling_ = 0;
 };
+
+class Gradient : public Differences, public ::testing::WithParamInterface<Attention> {
+ protected:
+  Gradient() : Differences(GetParam(), Residual::kManifold) {}
+};
+
+class ResidualGradient : public Differences, public ::testing::WithParamInterface<Residual> {
+ protected:
+  ResidualGradient() : Differences(Attention::kDense, GetParam()) {}
+};
+
+TEST_P(ResidualGradient, OfTheMainLossAgreesWithFiniteDifferences) {
+  Loss(/*indexer=*/false).backward();
+  Random random(7);
+  std::size_t of_hyper_connections = 0;
+  for (auto& item : model_->named_parameters()) {
+    if (!IsIndexer(item.key())) CheckParameter(item.key(), *item, false, random);
+    of_hyper_connections += item.key().find("hc_") != std::string::npos ? 1 : 0;
+  }
+  ExpectTelling();
+  EXPECT_EQ(of_hyper_connections == 0, GetParam() == Residual::kPlain);
+}
+
+INSTANTIATE_TEST_SUITE_P(Others, ResidualGradient,
+                         ::testing::Values(Residual::kUnconstrained, Residual::kPlain));
 
 TEST_P(Gradient, OfTheMainLossAgreesWithFiniteDifferences) {
   if (GetParam() == Attention::kWarmup) GTEST_SKIP() << "the main loss is that of kDense";
