@@ -1,5 +1,5 @@
-// hadal-train CONFIG.toml: trains a model (trainer.h). Exit codes: 0 done, 1 failed or stopped, 2
-// bad usage.
+// hadal-train CONFIG.toml: trains a model (trainer.h); --sweep FOLDER: many (sweep.h). Exit codes:
+// 0 done, 1 failed or stopped, 2 bad usage.
 #include <malloc.h>
 #include <unistd.h>
 
@@ -17,6 +17,7 @@
 #include "base/stop_signal.h"
 #include "io/bus_error.h"
 #include "io/temporary.h"
+#include "train/sweep.h"
 #include "train/trainer.h"
 
 namespace {
@@ -57,22 +58,34 @@ void KeepMemory() {
 }
 
 struct Arguments {
-  std::string config, out, export_directory;
+  std::string config, out, export_directory, sweep;
   std::size_t steps = 0, threads = 0;
-  bool quiet = false, force = false;
+  bool quiet = false, force = false, quick = false;
   hadal::train::RunOptions run;
 };
 
 void AddFlags(CLI::App& app, Arguments& a) {
-  app.add_option("CONFIG", a.config, "TOML file: model, data, schedule")->required();
-  app.add_flag("--resume", a.run.resume, "continue from the last saved state");
-  app.add_flag("--changed", a.run.allow_changes, "with --resume: accept changed settings");
-  app.add_option("--steps", a.steps, "steps of the whole run, instead of the file's")
-      ->check(CLI::Range(1, 1000000000));
+  CLI::Option* config = app.add_option("CONFIG", a.config, "TOML file: model, data, schedule");
+  CLI::Option* resume =
+      app.add_flag("--resume", a.run.resume, "continue from the last saved state");
+  CLI::Option* changed =
+      app.add_flag("--changed", a.run.allow_changes, "with --resume: accept changed settings");
+  CLI::Option* steps =
+      app.add_option("--steps", a.steps, "steps of the whole run, instead of the file's")
+          ->check(CLI::Range(1, 1000000000));
+  CLI::Option* sweep =
+      app.add_option(
+             "--sweep", a.sweep,
+             "train FOLDER/sweep.toml's variants with its learning rates and seeds; goes on "
+             "where it was stopped")
+          ->type_name("FOLDER");
+  for (CLI::Option* other : {config, resume, changed, steps}) sweep->excludes(other);
+  app.add_flag("--quick", a.quick, "with --sweep: its short form")->needs(sweep);
   app.add_option("--threads", a.threads, "instead of the file's")->check(CLI::Range(1, 1024));
   app.add_option("--out", a.out, "directory of the run, instead of the file's");
   app.add_option("--export", a.export_directory,
-                 "write the model of the last saved state here; do not train");
+                 "write the model of the last saved state here; do not train")
+      ->excludes(sweep);
   app.add_flag("--force", a.force, "with --export: replace a model that is there");
   app.add_flag("--quiet", a.quiet, "no progress");
   app.add_flag_callback(
@@ -82,6 +95,9 @@ void AddFlags(CLI::App& app, Arguments& a) {
         std::exit(0);
       },
       "print every setting with its default, and exit");
+  app.callback([&a] {
+    if (a.config.empty() && a.sweep.empty()) throw CLI::RequiredError("CONFIG, or --sweep");
+  });
   app.footer(
       "Example:\n  hadal-train models/embedded/train.toml --steps 200 --out /tmp/run\n"
       "Ctrl-C finishes the step, saves, and stops; --resume goes on from there, after a kill too.");
@@ -104,7 +120,22 @@ std::optional<int> Parse(int argc, char** argv, Arguments* arguments) {
   return {};
 }
 
+Status WorkOnSweep(const Arguments& a) {
+  HADAL_TRY(hadal::train::SweepPlan plan, hadal::train::ReadSweepPlan(a.sweep));
+  if (!a.out.empty()) plan.out = a.out;
+  HADAL_TRY(const hadal::train::SweepSummary sweep,
+            RunSweep(std::move(plan), {.quick = a.quick, .quiet = a.quiet, .threads = a.threads},
+                     hadal::StopRequested()));
+  if (!sweep.finished)
+    return hadal::Fail(hadal::Code::kCancelled,
+                       "stopped in run {} of {}; the same command goes on from there",
+                       sweep.runs + 1, sweep.planned);
+  fmt::print("{} runs\nresults: {}\n", sweep.runs, sweep.results);
+  return Unit{};
+}
+
 Status Work(const Arguments& a) {
+  if (!a.sweep.empty()) return WorkOnSweep(a);
   HADAL_TRY(hadal::train::TrainConfig config, hadal::train::ReadTrainConfig(a.config));
   if (!a.out.empty()) config.out = a.out;
   if (a.steps > 0) config.steps = a.steps;
