@@ -3,10 +3,12 @@
 # Variables: HADAL_WITH_TORCH=OFF leaves the trainer and LibTorch out; ASSUME_YES=1 installs
 # packages without asking; HADAL_WITH_BROWSER=OFF leaves Chromium and its test out;
 # HADAL_SKIP_DEPS=1 never installs any; JOBS=N parallel jobs; PROMPT="..." for run;
-# EVIDENCE="--depth 0,4K" for evidence-v32; BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..."
-# for bench, HADAL_BENCH="-m DIR ..." for its last step.
+# EVIDENCE="--depth 0,4K" for evidence-v32; EXPERIMENTS="optimizer fp4" and QUICK=1 for evidence;
+# BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..." for bench, HADAL_BENCH="-m DIR ..." for its
+# last step.
 JOBS ?= $(shell nproc)
 export PROMPT ?= Once upon a time
+EXPERIMENTS ?= optimizer attention fp4 residuals
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 HADAL_BENCH ?= --quick
@@ -28,7 +30,7 @@ TSAN_LEFT_OUT := GoesWithASignalThatEndsTheProgram $(SLOW_SCHEDULES)
 BENCHES := $(sort $(patsubst bench/%.cc,%,$(wildcard bench/*_bench.cc)))
 CTEST := ctest --output-on-failure --no-tests=error -j$(JOBS)
 
-.PHONY: help build run test bench evidence-attention evidence-v32 train-deps format check cold-run \
+.PHONY: help build run test bench evidence evidence-v32 train-deps format check cold-run \
   tidy asan tsan soak clang test-aarch64 fuzz deb install clean deps-engine links
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
@@ -62,16 +64,19 @@ bench: deps-engine $(RELEASE)/build.ninja  ## measure kernels and generation
 	  echo "== $$bench"; $(RELEASE)/bench/$$bench $(BENCH_FLAGS); done
 	@echo "== hadal bench"; build/hadal bench $(HADAL_BENCH)
 
-evidence-attention: build  ## measure kinds of attention over depth, and draw docs/evidence.md
-	tools/evidence_engine.py --program build/hadal
-	tools/evidence.py
-
 evidence-v32: build  ## measure DeepSeek-V3.2 beside V4: the tables of docs/evidence.md
 	@$(DEPS) test
 	cmake --preset release -DHADAL_BUILD_TESTS=ON $(TORCH)
 	cmake --build $(RELEASE) --target hadal_kv_memory_tests -j$(JOBS)
 	tools/evidence_v32.py --program build/hadal \
 	  --memory-tests $(RELEASE)/tests/hadal_kv_memory_tests $(EVIDENCE)
+
+evidence: build  ## train the experiments (a day; QUICK=1: minutes), draw docs/evidence.md
+	@test -d data/train || models/embedded/fetch.sh
+	@set -e; for name in $(EXPERIMENTS); do \
+	  build/hadal-train --sweep experiments/$$name $(if $(QUICK),--quick); done
+	$(if $(QUICK),,tools/evidence_engine.py --program build/hadal)
+	tools/evidence.py --collect data/runs/evidence $(if $(QUICK),--quick)
 
 train-deps: deps-engine $(RELEASE)/build.ninja  ## install LibTorch and build `hadal train`
 	@$(DEPS) train

@@ -421,15 +421,26 @@ class InstallDeps(CheckTest):
 
 
 class Evidence(CheckTest):
+    KEY = "group,variant,peak,seed,"
+    RUNS = KEY + "chosen,parameters,tokens,heldout_nats,heldout_bits,diverged_at\n"
+    CURVES = KEY + "step,tokens,loss,heldout_nats\n"
+
     def make(self):
-        lines = ["attention,depth,state_bytes,operations,ms,ms_low,ms_high"]
-        for attention, ms in (("hybrid", 0.5), ("full", 2.0)):
-            for depth, middle in ((0, ms), (4096, 2 * ms)):
-                counted = f"{attention},{depth},{1000 + depth},{2 * depth + 1}"
-                lines.append(f"{counted},{middle},{ms / 2},{ms * 4}")
-        self.write("experiments/attention/results/engine.csv", "\n".join(lines) + "\n")
+        """Two variants, one that diverged with its higher peak; two seeds."""
+        runs, curves, speed = self.RUNS, self.CURVES, self.KEY + "processor_seconds\n"
+        for variant, last in (("muon-8-2", 2.0), ("adamw", 2.5)):
+            runs += f",{variant},0.03,1,0,100,800,,,5\n"
+            for seed in (1, 2):
+                loss = last + 0.1 * (seed - 1)
+                runs += f",{variant},0.01,{seed},1,100,800,{loss},{loss / 2},\n"
+                key = f",{variant},0.01,{seed},"
+                curves += f"{key}4,400,5,4\n{key}8,800,3,{loss}\n"
+                speed += f"{key}0.5\n"
+        for name, text in (("runs", runs), ("curves", curves), ("speed", speed),
+                           ("probes", self.KEY + "step,name,value\n")):
+            self.write(f"experiments/optimizer/results/{name}.csv", text)
         self.page = self.write("docs/evidence.md",
-                               "# E\n<!-- evidence attention-engine -->\n<!-- end -->\nafter\n")
+                               "# E\n<!-- evidence optimizer -->\n<!-- end -->\nafter\n")
 
     def draw(self, *flags):
         return self.run_tool("evidence.py", "--results", self.root / "experiments", "--docs",
@@ -440,11 +451,13 @@ class Evidence(CheckTest):
         self.assertEqual(self.draw("--check")[0], 1, "nothing is drawn yet")
         self.assertEqual(self.draw()[0], 0)
         text = self.page.read_text()
-        self.assertIn("| full | 4,096 | 5,096 | 8,193 | 4.00 (1.00 to 8.00) |\n", text)
-        self.assertIn("![Time of a token in the engine over depth](evidence/attention-engine.svg)",
-                      text)
+        self.assertIn("| muon-8-2 | 100 | 0.01 (edge) | 2.050 (2.000 to 2.100) "
+                      "| 1.025 (1.000 to 1.050) | 1 of 3 |", text)
+        # AdamW's 2.55 lies at (4 - 2.55) / (4 - 2) and / (4 - 2.1) of the way from 400 to 800.
+        self.assertIn(f"| {400 + 400 * 1.45 * (1 / 2 + 1 / 1.9) / 2:,.0f} | 0.50 |", text)
+        self.assertIn("![Held-out loss over tokens](evidence/optimizer-tokens.svg)", text)
         self.assertTrue(text.endswith("<!-- end -->\nafter\n"))
-        svg = (self.root / "docs/evidence/attention-engine.svg").read_text()
+        svg = (self.root / "docs/evidence/optimizer-tokens.svg").read_text()
         self.assertEqual(svg.count("<polygon"), 2, "a band each")
         self.assertNotIn("nan", svg)
         self.assertEqual(self.draw("--check"), (0, ""))
@@ -452,7 +465,7 @@ class Evidence(CheckTest):
     def test_a_document_that_was_changed_by_hand_is_found(self):
         self.make()
         self.draw()
-        self.page.write_text(self.page.read_text().replace("8,193", "8,192"))
+        self.page.write_text(self.page.read_text().replace("2.050", "1.050"))
         code, output = self.draw("--check")
         self.assertEqual(code, 1)
         self.assertIn("docs/evidence.md: is not what the CSVs give", output)
