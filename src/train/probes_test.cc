@@ -74,9 +74,9 @@ TEST(Probes, ChoicesByFp4ScoresAreCounted) {
   options.attention = Attention::kSparse;
   options.seen = &seen;
   model->Forward(TinyBatch(config, {{140}, {9, 128, 3}}), options);
-  // Tokens with more than 3 whole blocks of 4 behind them have a choice of 3.
+  // Tokens with more than 3 whole blocks of 4 behind them have a choice of 3, in two layers.
   const std::int64_t with_choice = (140 - 15) + (128 - 15);
-  EXPECT_EQ(seen.chosen, 3 * with_choice);
+  EXPECT_EQ(seen.chosen, 2 * 3 * with_choice);
   EXPECT_LT(seen.chosen_again, seen.chosen);
   EXPECT_GT(seen.chosen_again, seen.chosen / 2);
 }

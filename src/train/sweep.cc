@@ -121,7 +121,8 @@ Result<bool> Sweep::RunOne(const SweepRun& run) {
     if (stop_.load()) return false;
     spdlog::info("sweep run={} number={} of={}", RunName(plan_, run), finished_.size() + 1,
                  Planned());
-    const bool resume = !ListStates(config.out).empty();
+    // What was killed before its first state has these, and begins again.
+    const bool resume = fs::exists(fs::path(config.out) / "settings.toml");
     HADAL_TRY(const RunSummary summary,
               RunTraining(config, {.resume = resume, .quiet = options_.quiet}, stop_));
     if (!summary.finished && summary.diverged.empty()) return false;

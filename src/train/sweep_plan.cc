@@ -58,8 +58,9 @@ bool IsShared(const std::string& key) {
          key.starts_with("data.") || key.starts_with("batch.");
 }
 
-Result<SweepVariant> ReadVariant(toml::table table, const std::string& path) {
-  const auto line = table.source().begin.line;
+Result<SweepVariant> ReadVariant(const toml::table& given, const std::string& path) {
+  const auto line = given.source().begin.line;
+  toml::table table = given;  // a copy knows no lines
   SweepVariant variant;
   HADAL_TRY(variant.set, Take(&table, "set", path));
   SettingsReader reader(table, path, "");

@@ -158,7 +158,7 @@ Status Run::Start() {
   lock_.emplace(std::move(lock));
   HADAL_TRY_STATUS(options_.resume ? Resume() : Begin());
   const std::string speed = OutPath("run_speed.csv");
-  if (!options_.resume)
+  if (!options_.resume || !fs::exists(speed, error))
     HADAL_TRY_STATUS(io::WriteFile(speed, "step,seconds,tokens_per_s,processor_seconds\n"));
   speed_.open(speed, std::ios::app);
   return Unit{};
