@@ -32,7 +32,11 @@ USUAL = re.compile(r"src/(?!testing/|train/).*(?<!_test)\.cc$")
 RULES = re.compile(r"\.clang-tidy$|tools/check_tidy\.py$|tools/tidy_libtorch\.h$")
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 # The database may hold flags that only g++ knows; clang's -Wconversion means signs too.
-EXTRA = ["-Wno-unknown-warning-option", "-Wno-sign-conversion"]
+EXTRA = [
+    "-Wno-unknown-warning-option",
+    "-Wno-unused-command-line-argument",
+    "-Wno-sign-conversion",
+]
 
 # A test's sizes are small literals, and nobody waits for its texts.
 NOT_FOR_TESTS = "-bugprone-implicit-widening-of-multiplication-result,-performance-*"

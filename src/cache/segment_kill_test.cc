@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <functional>
@@ -141,6 +142,8 @@ void KillMany(int kills, std::uint64_t seed) {
   const auto pool = std::make_shared<Pool>(Layout());
   Random random(seed);
   std::set<std::uint32_t> stored;
+  std::uint64_t latest =
+      30'000;  // microseconds; more where the machine stores nothing in this time
   for (int done = 0; done < kills;) {
     SCOPED_TRACE(done);
     std::vector<std::unique_ptr<Program>> writers;
@@ -148,9 +151,10 @@ void KillMany(int kills, std::uint64_t seed) {
       writers.push_back(std::make_unique<Program>(
           [&, seed = random.Next()](int to) { WriteTexts(path, seed, to); }));
     for (const auto& writer : writers) {
-      usleep(static_cast<useconds_t>(random.Below(30'000)));
+      usleep(static_cast<useconds_t>(random.Below(latest)));
       const std::vector<std::uint32_t> reported = writer->Kill();
       ++done;
+      if (reported.empty()) latest = std::min<std::uint64_t>(latest * 3 / 2, 900'000);
       stored.insert(reported.begin(), reported.end());
       ExpectWhole(path);
       // Opened, and its litter removed, while the other one may be at work.
