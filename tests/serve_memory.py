@@ -100,7 +100,7 @@ def stays_within_its_plan():
     """What a server keeps for clients is bounded, and in the plan that --ram was compared with."""
     server = subprocess.Popen(
         [PROGRAM, "serve", "-m", MODEL, "--port", "0", "--ctx", "32K", "--threads", "2",
-         "--parallel", "4", "--ram", "180MB"],
+         "--parallel", "4", "--ram", "220MB"],
         text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     try:
         port = int(re.search(r":(\d+)/?$", server.stdout.readline().strip())[1])
