@@ -142,8 +142,8 @@ void KillMany(int kills, std::uint64_t seed) {
   const auto pool = std::make_shared<Pool>(Layout());
   Random random(seed);
   std::set<std::uint32_t> stored;
-  std::uint64_t latest =
-      30'000;  // microseconds; more where the machine stores nothing in this time
+  constexpr std::uint64_t kSoon = 30'000;  // microseconds
+  std::uint64_t latest = kSoon;            // more where the machine stores nothing in this time
   for (int done = 0; done < kills;) {
     SCOPED_TRACE(done);
     std::vector<std::unique_ptr<Program>> writers;
@@ -154,7 +154,7 @@ void KillMany(int kills, std::uint64_t seed) {
       usleep(static_cast<useconds_t>(random.Below(latest)));
       const std::vector<std::uint32_t> reported = writer->Kill();
       ++done;
-      if (reported.empty()) latest = std::min<std::uint64_t>(latest * 3 / 2, 900'000);
+      latest = reported.empty() ? std::min<std::uint64_t>(latest * 3 / 2, 900'000) : kSoon;
       stored.insert(reported.begin(), reported.end());
       ExpectWhole(path);
       // Opened, and its litter removed, while the other one may be at work.
