@@ -65,11 +65,10 @@ class PrefixCache {
   std::shared_ptr<const Sequence> Keep(std::uint64_t scope, TokenSpan text,
                                        const Sequence& sequence);
 
-  std::uint64_t ForkBytes(const Sequence& sequence) const;  // that a fork takes of the pool
-
   PrefixFigures figures() const;
 
  private:
+  std::uint64_t ForkBytes(const Sequence& sequence) const;  // that a fork takes of the pool
   double Value(std::uint64_t cost, std::uint64_t uses, std::uint64_t used_at,
                std::uint64_t bytes) const;
   KeptState* Least(const KeptState* spared, double* value) const;

@@ -207,6 +207,7 @@ bool SegmentWriter::DropWaiting() {
   jobs_.erase(std::next(newest).base());
   --waiting_states_;
   ++figures_.skipped;
+  changed_.notify_all();  // it may have been the last
   return true;
 }
 
@@ -285,7 +286,9 @@ void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
   // A line a minute: nobody need read it for every state.
   if (!on_note_ || (said_ && said_->seconds() < kPauseSeconds)) return;
   said_ = Stopwatch();
-  on_note_(fmt::format("{}; what was read is not kept on disk", done.error().what));
+  on_note_(fmt::format(
+      "{}; {}", done.error().what,
+      job.state ? "what was read is not kept on disk" : "that it was used is not noted on disk"));
 }
 
 }  // namespace hadal::cache

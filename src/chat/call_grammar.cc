@@ -86,7 +86,7 @@ class CallWriter {
     HADAL_TRY(const std::vector<std::string> types, grammar::SchemaTypes(schema, place));
     if (std::ranges::find(types, "object") == types.end())
       return Fail(Code::kInvalid, "{}.type: found {}, expected \"object\"", place,
-                  schema.Find("type")->Dump());
+                  Quote(schema.Find("type")->Dump()));
     HADAL_TRY(std::vector<std::string> required, grammar::SchemaRequired(schema, place));
     std::vector<Builder::Item> items;
     const Json* properties = schema.Find("properties");

@@ -22,15 +22,15 @@ Status Functions::Add(Json function, std::string_view place) {
   const Json* name = FieldOf(function, "name");
   if (name == nullptr || name->AsString() == nullptr || name->AsString()->empty())
     return Wrong(place, "name", name, "a function's name");
-  for (const Json& earlier : list_)
-    if (*earlier.Find("name")->AsString() == *name->AsString())
-      return Wrong(place, "name", name, "one that no other function has");
+  if (names_.contains(*name->AsString()))
+    return Wrong(place, "name", name, "one that no other function has");
   const Json* about = FieldOf(function, "description");
   if (about != nullptr && about->AsString() == nullptr)
     return Wrong(place, "description", about, "a string");
   const Json* parameters = FieldOf(function, "parameters");
   if (parameters != nullptr && parameters->AsObject() == nullptr)
     return Wrong(place, "parameters", parameters, "an object, a JSON Schema");
+  names_.insert(*name->AsString());
   list_.push_back(std::move(function));
   return Unit{};
 }

@@ -1,6 +1,7 @@
 // The functions that a conversation offers, checked as they come: what is none would be written
 // into the prompt, where the model reads it.
 #pragma once
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +21,7 @@ class Functions {
 
  private:
   std::vector<Json> list_;
+  std::set<std::string> names_;  // theirs
 };
 
 }  // namespace hadal::chat

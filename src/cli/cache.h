@@ -23,7 +23,8 @@ Status ListCache(const CacheOptions& options, std::ostream& out);     // its sta
 Status CacheFigures(const CacheOptions& options, std::ostream& out);  // `stats`: by model
 Status RemoveFromCache(const CacheOptions& options, std::ostream& out);
 // Reads every byte. What is broken, and files that belong to nothing, are removed. kCorrupt: some
-// were broken. Where nothing may be written they are only counted.
+// were broken. Where nothing may be written the broken are only counted, and the others not looked
+// for.
 Status VerifyCache(const CacheOptions& options, std::ostream& out);
 
 }  // namespace hadal::cli

@@ -128,8 +128,7 @@ void AddCacheFlags(Command serve, ServeOptions* options) {
       .AddOption(
           "--cache-scope", options->prefix_scope,
           "whose texts a request may go on from: all, or (with keys) its key's alone, since the "
-          "time to "
-          "the first token tells what others asked")
+          "time to the first token tells what others asked")
       .Check(OneOf({"all", "key"}))
       .ShowDefault();
   AddDiskCacheFlags(serve, &options->server.engine.disk);

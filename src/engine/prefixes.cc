@@ -27,7 +27,7 @@ Prefixes::Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
 // the last to give way, and gives way to the request itself. With a state from disk it shares
 // nothing.
 bool Prefixes::Admit(ActiveRequest& next) {
-  std::erase_if(reads_, [](const auto& read) { return read->left() && read->done(); });
+  DropLeft();
   const bool asks = rules_.on && !next.sequence();
   cache::PrefixTree::Match match =
       asks ? cache_.Find(next.prefix_scope(), next.tokens()) : cache::PrefixTree::Match();
@@ -51,6 +51,10 @@ bool Prefixes::Admit(ActiveRequest& next) {
   else if (asks)
     GoOn(next, match, whole, found.outcome);
   return true;
+}
+
+void Prefixes::DropLeft() {
+  std::erase_if(reads_, [](const auto& read) { return read->left() && read->done(); });
 }
 
 bool Prefixes::Fits(const ActiveRequest& next, std::uint64_t held) const {
@@ -109,6 +113,7 @@ std::uint64_t Prefixes::leaving_bytes() const {
 }
 
 void Prefixes::WaitForDisk(std::chrono::milliseconds longest) {
+  DropLeft();  // what is done already would be no wait
   if (!reads_.empty())
     reads_.front()->WaitFor(longest);
   else if (disk_ != nullptr)

@@ -101,6 +101,7 @@ class Prefixes {
   void Keep(const ActiveRequest& request, bool with_windows);
   void Write(const ActiveRequest& request, std::shared_ptr<const cache::Sequence> kept);
   bool GiveWay(const cache::KeptState* spared);
+  void DropLeft();  // reads that nobody waits for, once they are done
   // A state that is worth being read, if there is one.
   cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known);
   // Whether what the request was promised is free, but for what is held for it.

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <new>
 
+#include "base/clock.h"
 #include "engine/disk_cache.h"
 #include "engine/scheduler_fixture_test.h"
 #include "testing/temp_folder.h"
@@ -50,7 +51,8 @@ class SchedulerDiskTest : public SchedulerTest {
   }
 
   testing::TempFolder folder_;
-  std::atomic<bool> hangs_{true};
+  std::atomic<bool> hangs_{true}, first_hangs_{true};
+  std::atomic<int> reads_{0};
   StepReport report_;
 };
 
@@ -123,6 +125,29 @@ TEST_F(SchedulerDiskTest, WhatIsLeftHasItsMemoryForAWhile) {
   UntilEnded(large);
   EXPECT_EQ(large.end->reason, FinishReason::kMaxTokens);
   EXPECT_LE(scheduler_->pool()->used_bytes(), options_.state_bytes);
+}
+
+// Whose read is done when he has gone does not keep the steps awake that wait for another's.
+TEST_F(SchedulerDiskTest, WhoHasGoneIsNotWaitedFor) {
+  MakeHanging();
+  options_.disk = Open([this] { (reads_++ == 0 ? first_hangs_ : hangs_).wait(true); });
+  Make();
+  Heard left, waits;
+  const RequestId id = Add(Reading(kTokens + 30, 5), &left);
+  for (int reads = 1; reads <= 2; ++reads) {
+    while (reads_ < reads) Steps(1);
+    if (reads == 1) Add(Reading(kTokens + 40, 5), &waits);
+  }
+  scheduler_->Cancel(id);
+  first_hangs_ = false;
+  first_hangs_.notify_all();
+  Steps(20);
+  const Stopwatch clock;
+  Steps(10);
+  EXPECT_GT(clock.seconds(), 0.025);  // of ten times five milliseconds
+  EXPECT_FALSE(waits.end);
+  Release();
+  UntilEnded(waits);
 }
 
 // What finds no memory in the reading thread is an error of that read, and of nothing else.

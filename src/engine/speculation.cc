@@ -192,8 +192,9 @@ void Speculation::Ask(std::size_t number, std::span<const PassText> texts) {
   asked.failed = !drafted.ok() && drafted.error().code != Code::kExhausted;
   if (asked.failed) spdlog::warn("drafter_stopped error={}", Json(drafted.error().what).Dump());
   asked.seconds.Measured(asked.rows, clock.seconds());
+  if (!drafted.ok()) return;
   for (std::size_t i = 0; i < ids.size(); ++i)
-    if (drafted.ok()) Of(ids[i]).offers[number].guesses = std::move(asking[i].guesses);
+    Of(ids[i]).offers[number].guesses = std::move(asking[i].guesses);
 }
 
 void Speculation::Propose(const PassText& text) {

@@ -211,18 +211,13 @@ Status Database::Check(const std::string& path, const DatabaseKind& kind) {
 }
 
 Status Database::MakeTables(const std::string& path, const DatabaseKind& kind) {
-  if (!Run("BEGIN IMMEDIATE")) return Failure(path);
-  if (First("PRAGMA user_version") != "0") {  // another program was faster
-    Run("ROLLBACK");
-    return Unit{};
-  }
-  const std::string make =
-      fmt::format("{}; PRAGMA application_id={}; PRAGMA user_version={}; COMMIT", kind.schema,
-                  kind.id, kind.version);
-  if (Run(make.c_str())) return Unit{};
-  const Error failure = Failure(path);
-  Run("ROLLBACK");
-  return failure;
+  Transaction transaction(*this);
+  if (!transaction.begun()) return Failure(path);
+  if (First("PRAGMA user_version") != "0") return Unit{};  // another program was faster
+  const std::string make = fmt::format("{}; PRAGMA application_id={}; PRAGMA user_version={}",
+                                       kind.schema, kind.id, kind.version);
+  if (Run(make.c_str()) && transaction.Commit()) return Unit{};
+  return Failure(path);
 }
 
 std::string Database::First(const char* sql) {

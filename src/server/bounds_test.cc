@@ -116,7 +116,7 @@ TEST_F(BoundsTest, WhatIsPackedOrNoSchemaIsSaidSo) {
   const Reply none = server_->Post("/v1/chat/completions", Chat(R"("response_format":
       {"type":"json_schema","json_schema":{"name":"x","schema":false}})"));
   EXPECT_EQ(none.status, 400);
-  EXPECT_NE(none.body.find("found false, expected a schema"), std::string::npos) << none.body;
+  EXPECT_NE(none.body.find("found 'false', expected a schema"), std::string::npos) << none.body;
 }
 
 // Brackets and numbers take many times their bytes.

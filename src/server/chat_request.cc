@@ -93,8 +93,8 @@ AnswerFormat ReadFormat(Fields* body, std::string_view key) {
       if (schema == nullptr)
         fields->Fail(param, "found no schema");
       else if (schema->AsObject() == nullptr)
-        fields->Fail(param, fmt::format("found {}, expected a schema, an object",
-                                        schema->Dump().substr(0, 60)));
+        fields->Fail(param,
+                     fmt::format("found {}, expected a schema, an object", Quote(schema->Dump())));
       else
         format.schema = *schema;
     } else if (type != "text") {
@@ -218,7 +218,6 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
                         .reasons = run.reasons,
                         .keep_tokens = request.logprobs || request.sampling.return_token_ids,
                         .length_given = asked && !request.clamp_max_tokens,
-                        .scope = request.scope,
                         .owner = CallsOwner(request.scope, request.messages)};
   for (std::size_t i = 0; i < request.sampling.choices; ++i) {
     generation.runs.push_back(run);

@@ -43,7 +43,6 @@ class Languages {
   std::size_t bytes() const;  // of what is kept, but for the vocabulary
 
  private:
-  using Made = Result<grammar::Grammar>;
   std::shared_ptr<const engine::Vocabulary> Tokens();
   LanguagePtr Find(const std::string& key);
   LanguagePtr Keep(const std::string& key, grammar::Grammar grammar);

@@ -105,7 +105,6 @@ void EngineThread::Loop() noexcept {
 void EngineThread::Turn() {
   if (!scheduler_->WaitForWork(kIdle)) {
     const std::lock_guard lock(mutex_);
-    figures_.running = figures_.waiting = 0;
     figures_.state_bytes = 0;
     figures_.disk = scheduler_->disk_figures();  // states are written behind the last step
     return;
@@ -122,8 +121,6 @@ void EngineThread::Turn() {
     if (report.prompt_rows > 0) figures_.prompt_seconds += report.seconds;
     if (report.decode_rows + report.prompt_rows > 0)
       figures_.step_tokens.Add(static_cast<double>(report.decode_rows + report.prompt_rows));
-    figures_.running = report.running;
-    figures_.waiting = report.waiting;
     figures_.state_bytes = report.state_bytes;
     figures_.prefixes = scheduler_->prefix_figures();
     figures_.disk = scheduler_->disk_figures();

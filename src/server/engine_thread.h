@@ -46,7 +46,6 @@ struct EngineFigures {
   std::uint64_t steps = 0, decode_tokens = 0, prompt_tokens = 0;
   std::uint64_t generated_tokens = 0;
   double busy_seconds = 0, decode_seconds = 0, prompt_seconds = 0;  // of passes with such rows
-  std::size_t running = 0, waiting = 0;                             // requests, after the last step
   std::uint64_t state_bytes = 0;                                    // of those that run
   cache::PrefixFigures prefixes = {};
   std::optional<cache::DiskFigures> disk = {};  // of prefixes; none: they do not outlive the run

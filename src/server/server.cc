@@ -31,6 +31,9 @@ constexpr std::chrono::seconds kCountPeriod{5};  // of states on disk
 constexpr double kLookSeconds = 0.1;             // between two looks at the memory that is held
 constexpr std::size_t kMostToolBytes = std::size_t{256} << 20;  // of calls on disk
 
+constexpr std::size_t kMostLogged = 200;  // bytes of what a client chooses
+std::string Logged(std::string_view text) { return OneLine(text.substr(0, kMostLogged)); }
+
 HttpResponse JsonResponse(const Json& json) { return {.body = json.Dump() + "\n"}; }
 
 // What this server will not do, said as clients read it.
@@ -104,10 +107,8 @@ Status Server::Impl::Listen() {
     response.headers.push_back({"x-request-id", known.id});
     // Whether anybody serves that path was not asked: it is no label.
     if (metrics) metrics->OnAnswered({"none", "none", known.id, known.peer, response.status, 0});
-    constexpr std::size_t kMost = 200;  // bytes of a line that the client chooses
     spdlog::info("http id={} peer={} method={} path={} status={} what=\"{}\"", known.id, known.peer,
-                 OneLine(known.method.substr(0, kMost)), OneLine(known.path.substr(0, kMost)),
-                 response.status, message);
+                 Logged(known.method), Logged(known.path), response.status, message);
     return response;
   };
   HADAL_TRY(listener, Listener::Open(loop, listen, handler, refuse));
@@ -273,8 +274,8 @@ void Server::Impl::OnAnswered(const AnsweredRequest& a) {
   metrics->OnAnswered(a);
   to_trim = to_trim || a.on_worker;
   GiveBackMemory(false);
-  spdlog::info("http id={} peer={} method={} path={} status={} ms={:.1f}", a.id, a.peer, a.method,
-               OneLine(a.path), a.status, 1e3 * a.seconds);
+  spdlog::info("http id={} peer={} method={} path={} status={} ms={:.1f}", a.id, a.peer,
+               Logged(a.method), Logged(a.path), a.status, 1e3 * a.seconds);
 }
 
 void Server::Impl::OnEnded(const EndedGeneration& ended) {

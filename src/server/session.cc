@@ -204,7 +204,7 @@ void Session::OnReadable() {
   ErrorCode error;
   const std::size_t size = socket_.read_some(boost::asio::buffer(incoming), error);
   if (error == boost::asio::error::would_block) return ReadMore();
-  if (error == boost::asio::error::eof && !lingering_ && exchange_) return OnEnded();
+  if (error == boost::asio::error::eof && !lingering_) return OnEnded();
   if (error) return Close();
   if (!lingering_) {
     buffer_.append(incoming, 0, size);
@@ -218,6 +218,7 @@ void Session::OnReadable() {
 // reset ends what is computed for it.
 void Session::OnEnded() {
   ended_ = true;
+  if (!exchange_) return Feed();  // what was sent ahead may be a whole request
   socket_.async_wait(Tcp::socket::wait_error, [self = shared_from_this()](ErrorCode error) {
     if (!error && !self->closed_) self->Guarded([&] { self->Close(); });
   });
