@@ -71,7 +71,7 @@ evidence-v32: build  ## measure DeepSeek-V3.2 beside V4: the tables of docs/evid
 	tools/evidence_v32.py --program build/hadal \
 	  --memory-tests $(RELEASE)/tests/hadal_kv_memory_tests $(EVIDENCE)
 
-evidence: build  ## train the experiments (a day; QUICK=1: minutes), draw docs/evidence.md
+evidence: train-deps  ## train the experiments (a day; QUICK=1: minutes), draw docs/evidence.md
 	@test -d data/train || models/embedded/fetch.sh
 	@set -e; for name in $(EXPERIMENTS); do \
 	  build/hadal-train --sweep experiments/$$name $(if $(QUICK),--quick); done

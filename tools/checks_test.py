@@ -455,6 +455,7 @@ class Evidence(CheckTest):
                       "| 1.025 (1.000 to 1.050) | 1 of 3 |", text)
         # AdamW's 2.55 lies at (4 - 2.55) / (4 - 2) and / (4 - 2.1) of the way from 400 to 800.
         self.assertIn(f"| {400 + 400 * 1.45 * (1 / 2 + 1 / 1.9) / 2:,.0f} | 0.50 |", text)
+        self.assertIn("| 800 | 0.50 |", text)  # AdamW's own
         self.assertIn("![Held-out loss over tokens](evidence/optimizer-tokens.svg)", text)
         self.assertTrue(text.endswith("<!-- end -->\nafter\n"))
         svg = (self.root / "docs/evidence/optimizer-tokens.svg").read_text()

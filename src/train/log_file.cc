@@ -4,38 +4,31 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "io/file.h"
+#include "io/system_error.h"
 
 namespace hadal::train {
-namespace {
-
-Error SystemError(const std::string& path, const char* what) {
-  return Fail(Code::kIo, "{}: {}: {}", path, what, std::strerror(errno));
-}
-
-}  // namespace
 
 Result<LogFile> LogFile::Create(const std::string& path, std::string_view header) {
   // Put in place of what may be there: where that is a link, it is not followed.
   HADAL_TRY_STATUS(io::WriteFile(path, header));
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return SystemError(path, "cannot be opened");
+  if (fd < 0) return io::SystemError(path, "open");
   return LogFile(path, fd, header.size());
 }
 
 Result<LogFile> LogFile::Continue(const std::string& path, std::uint64_t bytes) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (fd < 0) return SystemError(path, "cannot be opened");
+  if (fd < 0) return io::SystemError(path, "open");
   LogFile log(path, fd, bytes);
   const off_t size = ::lseek(fd, 0, SEEK_END);
-  if (size < 0) return SystemError(path, "cannot be continued");
+  if (size < 0) return io::SystemError(path, "continue");
   if (static_cast<std::uint64_t>(size) < bytes)
     return Fail(Code::kCorrupt, "{}: found {} bytes, expected at least the {} that the state names",
                 path, size, bytes);
-  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return SystemError(path, "cannot be cut");
+  if (::ftruncate(fd, static_cast<off_t>(bytes)) != 0) return io::SystemError(path, "cut");
   return log;
 }
 
@@ -50,7 +43,7 @@ Status LogFile::Append(std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(fd_, text.data(), text.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError(path_, "cannot be written");
+    if (written < 0) return io::SystemError(path_, "write");
     text.remove_prefix(static_cast<std::size_t>(written));
     bytes_ += static_cast<std::uint64_t>(written);
   }
@@ -58,7 +51,7 @@ Status LogFile::Append(std::string_view text) {
 }
 
 Result<std::uint64_t> LogFile::Sync() {
-  if (::fsync(fd_) != 0) return SystemError(path_, "cannot be flushed");
+  if (::fsync(fd_) != 0) return io::SystemError(path_, "flush");
   return bytes_;
 }
 

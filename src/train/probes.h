@@ -8,8 +8,8 @@
 //              out of one; means over held-out tokens, the largest of both. Doubly stochastic: 1
 //   positions  loss_at.0, .64, .128, ...: nats a token at positions from there to the next, within
 //              the part of a document that its row holds
-//   rounding   heldout.float, heldout.fp4: nats a token with nothing rounded; with experts, indexer
-//              queries and keys in FP4. indexer_recall: of the entries chosen by float scores, the
+//   rounding   heldout.float, heldout.fp4: nats a token with experts, indexer queries and keys in
+//              float; with them in FP4. indexer_recall: of the entries chosen by float scores, the
 //              share that is chosen by FP4 scores too, over tokens with more entries than topk
 #pragma once
 #include <string>

@@ -43,20 +43,7 @@ Start StartOf(Role role) {
 }
 
 bool IsHyper(Role role) {
-  switch (role) {
-    case Role::kHcAttnFn:
-    case Role::kHcAttnBase:
-    case Role::kHcAttnScale:
-    case Role::kHcFfnFn:
-    case Role::kHcFfnBase:
-    case Role::kHcFfnScale:
-    case Role::kHcHeadFn:
-    case Role::kHcHeadBase:
-    case Role::kHcHeadScale:
-      return true;
-    default:
-      return false;
-  }
+  return arch::ComponentOf({.role = role}) == arch::Component::kHyperConnection;
 }
 
 // What another residual than the published one changes.

@@ -100,6 +100,7 @@ Result<std::optional<std::size_t>> Sweep::DivergedAt(const TrainConfig& config) 
 }
 
 // A run that is done is not looked at again, so what it was told must be what it would be now.
+// Files that settings name, of shapes and of texts, are not compared.
 Status Sweep::CheckSame(const TrainConfig& config) const {
   HADAL_TRY(const std::string text,
             io::ReadFile((fs::path(config.out) / "settings.toml").string()));
@@ -122,7 +123,8 @@ Result<bool> Sweep::RunOne(const SweepRun& run) {
     spdlog::info("sweep run={} number={} of={}", RunName(plan_, run), finished_.size() + 1,
                  Planned());
     // What was killed before its first state has these, and begins again.
-    const bool resume = fs::exists(fs::path(config.out) / "settings.toml");
+    std::error_code ignored;
+    const bool resume = fs::exists(fs::path(config.out) / "settings.toml", ignored);
     HADAL_TRY(const RunSummary summary,
               RunTraining(config, {.resume = resume, .quiet = options_.quiet}, stop_));
     if (!summary.finished && summary.diverged.empty()) return false;

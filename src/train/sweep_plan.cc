@@ -58,9 +58,9 @@ bool IsShared(const std::string& key) {
          key.starts_with("data.") || key.starts_with("batch.");
 }
 
-Result<SweepVariant> ReadVariant(const toml::table& given, const std::string& path) {
-  const auto line = given.source().begin.line;
-  toml::table table = given;  // a copy knows no lines
+// In place: a copied table knows no lines.
+Result<SweepVariant> ReadVariant(toml::table& table, const std::string& path) {
+  const auto line = table.source().begin.line;
   SweepVariant variant;
   HADAL_TRY(variant.set, Take(&table, "set", path));
   SettingsReader reader(table, path, "");
@@ -79,12 +79,12 @@ Result<SweepVariant> ReadVariant(const toml::table& given, const std::string& pa
 }
 
 Result<std::vector<SweepVariant>> TakeVariants(toml::table* table, const std::string& path) {
-  const toml::array* array = table->get_as<toml::array>("variant");
+  toml::array* array = table->get_as<toml::array>("variant");
   if (array == nullptr || array->size() < 2 || !array->is_homogeneous<toml::table>())
     return Fail(Code::kInvalid, "{}: expected at least two [[variant]]", path);
   std::vector<SweepVariant> variants;
   std::set<std::string> names;
-  for (const toml::node& node : *array) {
+  for (toml::node& node : *array) {
     HADAL_TRY(SweepVariant variant, ReadVariant(*node.as_table(), path));
     if (!names.insert(variant.group + "/" + variant.name).second)
       return Fail(Code::kInvalid, "{}: variant {}: there are two of this name", path, variant.name);

@@ -56,7 +56,7 @@ std::string RunName(const SweepPlan& plan, const SweepRun& run);  // a folder's 
 Result<TrainConfig> ConfigOf(const SweepPlan& plan, const SweepRun& run, bool quick);
 
 // Trained numbers of each variant. kInvalid: those of a group differ by more than
-// parameters_within, or a variant's rows of tokens do.
+// parameters_within.
 Result<std::vector<std::int64_t>> CountParameters(const SweepPlan& plan);
 
 }  // namespace hadal::train

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -70,16 +71,19 @@ class Swept : public testing::Program {
 
 // Kills a sweep again and again, the later the longer it got, until it ends.
 void RunKilled(const TempFolder& folder, const std::string& out) {
+  int kills = 0;
   for (int milliseconds = 900;; milliseconds += 700) {
     Swept sweep(folder, out);
     for (int waited = 0; waited < milliseconds && !sweep.HasEnded(); waited += 20)
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (sweep.HasEnded()) {
       ASSERT_EQ(sweep.Wait(), 0) << sweep.errors();
+      ASSERT_GT(kills, 0);
       return;
     }
     sweep.Signal(SIGKILL);
     ASSERT_EQ(sweep.Wait(), -1 - SIGKILL);
+    ++kills;
   }
 }
 
@@ -98,7 +102,10 @@ TEST_P(Experiment, KilledAgainAndAgainItWritesTheSameResults) {
                other = io::ReadFile(killed + "/quick/results/" + name);
     ASSERT_TRUE(one.ok() && other.ok()) << name;
     EXPECT_EQ(*one, *other) << name;
-    EXPECT_GT(std::count(one->begin(), one->end(), '\n'), name[0] == 'p' ? 0 : 5) << name;
+    // Optimizers are compared without probes: a header alone.
+    const bool empty = name == std::string("probes.csv") && GetParam() == "optimizer";
+    const auto lines = std::count(one->begin(), one->end(), '\n');
+    EXPECT_TRUE(empty ? lines == 1 : lines > 5) << name << " " << lines;
   }
   for (const auto& run : fs::directory_iterator(whole + "/quick/runs"))
     EXPECT_TRUE(ListStates(run.path()).empty()) << run.path();
@@ -147,6 +154,8 @@ TEST(SweepPlan, WhatIsWrongIsNamed) {
             "sweep.toml: variant a: there are two of this name");
   EXPECT_EQ(ErrorOf(std::string(kPlan) + "[[variant]]\nname = \"b\"\nset.batch.rows = 2\n"),
             "sweep.toml:7: variant b: sets batch.rows, which all variants share");
+  EXPECT_EQ(ErrorOf(std::string(kPlan) + "[[variant]]\nnam = \"b\"\n"),
+            "sweep.toml:8: nam: no such setting; the nearest is name");
   EXPECT_EQ(ErrorOf(std::string(kPlan) + "[[variant]]\nname = \"b/c\"\n"),
             "sweep.toml:7: variant: found name 'b/c', group '', expected small letters, digits "
             "and -");

@@ -172,8 +172,8 @@ Status Run::Begin() {
                 config_.out);
   // What was killed before its first state is begun again where --resume says that it was a run.
   if (!options_.resume)
-    for (const char* name :
-         {"settings.toml", "run_log.csv", "run_speed.csv", "loss_plot.svg", "model"})
+    for (const char* name : {"settings.toml", "run_log.csv", "run_speed.csv", "run_probes.csv",
+                             "loss_plot.svg", "model"})
       if (std::error_code ignored; fs::exists(fs::symlink_status(OutPath(name), ignored)))
         return Fail(
             Code::kInvalid,
