@@ -56,8 +56,8 @@ Validator NotEmpty() {
 
 void AddRam(Command app, std::optional<std::uint64_t>* bytes) {
   app.AddOption("--ram", *bytes,
-                "memory for weights, states and scratch together (8G, 8GB): refuse to start if "
-                "they need more")
+                "memory for weights, states and scratch together, of a server with what it keeps "
+                "(8G, 8GB): refuse to start if they need more")
       .Check(Size(1));
 }
 

@@ -179,8 +179,8 @@ void AddAnswerFlags(Command serve, ServeOptions* options) {
       .Check(OneOf({"on", "off"}));
   serve
       .AddOption("--max-tokens", api.max_tokens,
-                 "tokens of an answer where a request does not say (default: what there is room "
-                 "for; 256 with the embedded model, whose stories seldom end)")
+                 "tokens of a chat's answer where a request does not say (default: what there is "
+                 "room for; 256 with the embedded model, whose stories seldom end)")
       .Check(WholeNumber(1));
   serve
       .AddOption("--most-tokens", api.most_tokens,
@@ -207,7 +207,8 @@ void AddAnswerFlags(Command serve, ServeOptions* options) {
       .ShowDefault();
   serve.AddFlag(
       "--strict", api.strict,
-      "refuse requests whose body has fields that are not known, also inside objects of options");
+      "refuse requests for answers whose body has fields that are not known, also inside objects "
+      "of options");
 }
 
 void AddLimitFlags(Command serve, ServeOptions* options) {

@@ -143,7 +143,8 @@ Status Server::Impl::OpenEngine() {
   options.limits.answer_bytes = kept.answers;
   const std::uint64_t text_bytes =
       model->context() * model->files().tokenizer.longest_token_bytes();
-  options.engine.beside_bytes = kept.total() +
+  // Of bodies all that the listener lets in, which --max-body may raise above their share.
+  options.engine.beside_bytes = kept.total() - kept.bodies + options.listener.all_body_bytes +
                                 ReadingBytes(options.listener.body_bytes, text_bytes, kWorkers) +
                                 Languages::kCompilingBytes;
   HADAL_TRY(engine, EngineThread::Start(
