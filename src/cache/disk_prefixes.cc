@@ -218,6 +218,7 @@ Status DiskPrefixes::ReadAll(const Match& match, const TextChain& chain, TokenSp
   };
   const auto look_at = [&](const io::Digest& name) {
     reading->last = {name, store_.StampOf(name)};
+    reading->names.push_back(name);
   };
   const std::uint64_t tokens = match.state->done.tokens;
   for (const std::uint64_t end : TextChain::Ends(tokens / arch::kPageTokens)) {
@@ -253,7 +254,7 @@ void DiskPrefixes::Failed(const SegmentFile& file, const Error& error) {
 Result<Sequence> DiskPrefixes::Restore(const Match& match, std::uint64_t scope, TokenSpan text,
                                        const std::shared_ptr<Pool>& pool) {
   ReadProgress progress;
-  return Restored(Read(match, scope, text, pool, &progress), match, scope, text);
+  return Restored(Read(match, scope, text, pool, &progress), match);
 }
 
 DiskPrefixes::Reading DiskPrefixes::Read(const Match& match, std::uint64_t scope, TokenSpan text,
@@ -269,8 +270,7 @@ DiskPrefixes::Reading DiskPrefixes::Read(const Match& match, std::uint64_t scope
   return reading;
 }
 
-Result<Sequence> DiskPrefixes::Restored(Reading reading, const Match& match, std::uint64_t scope,
-                                        TokenSpan text) {
+Result<Sequence> DiskPrefixes::Restored(Reading reading, const Match& match) {
   if (reading.status.ok()) reading.status = reading.sequence->BranchAt(match.usable);
   if (!reading.status.ok()) {
     Failed(reading.last, reading.status.error());
@@ -282,18 +282,14 @@ Result<Sequence> DiskPrefixes::Restored(Reading reading, const Match& match, std
   figures_.restored_tokens += match.usable;
   figures_.restored_bytes += match.bytes;
   figures_.restore_seconds += seconds;
-  const TextChain chain(model_, scope, text);
-  std::vector<io::Digest> used{match.state->name};
-  for (const std::uint64_t end : TextChain::Ends(match.state->done.tokens / arch::kPageTokens))
-    used.push_back(chain.AtPage(end));
-  writer_.Touch(std::move(used));
+  writer_.Touch(std::move(reading.names));
   return std::move(*reading.sequence);
 }
 
-void DiskPrefixes::Write(std::uint64_t scope, TokenSpan text, std::shared_ptr<const Sequence> state,
-                         bool with_state) {
+void DiskPrefixes::Write(std::uint64_t scope, TokenSpan text,
+                         std::shared_ptr<const Sequence> state) {
   skipped_ = 0;
-  writer_.Write(scope, text, std::move(state), with_state);
+  writer_.Write(scope, text, std::move(state));
 }
 
 void DiskPrefixes::Skip() {

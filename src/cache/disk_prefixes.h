@@ -85,15 +85,14 @@ class DiskPrefixes {
     Status status = Unit{};
     std::optional<Sequence> sequence = {};  // with an error: what had been taken for it
     SegmentFile last = {};                  // that was looked at
+    std::vector<io::Digest> names = {};     // all that were
     double seconds = 0;
   };
   Reading Read(const Match& match, std::uint64_t scope, TokenSpan text,
                const std::shared_ptr<Pool>& pool, ReadProgress* progress) const;
-  Result<Sequence> Restored(Reading reading, const Match& match, std::uint64_t scope,
-                            TokenSpan text);
+  Result<Sequence> Restored(Reading reading, const Match& match);
 
-  void Write(std::uint64_t scope, TokenSpan text, std::shared_ptr<const Sequence> state,
-             bool with_state);
+  void Write(std::uint64_t scope, TokenSpan text, std::shared_ptr<const Sequence> state);
   // A state is not written: there was no memory for it. A line when that goes on.
   void Skip();
   // The newest state that waits to be written is not. False: none waits.

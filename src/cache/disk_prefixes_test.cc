@@ -106,7 +106,7 @@ TEST_F(DiskPrefixesTest, EntriesOfTheMtpBlockInPagesAreNotTakenForTheTexts) {
   SegmentStore store = SegmentStore::Open(path_, true, &note).value();
   WriterFigures figures;
   for (const Tokens& text : {one, other})
-    ASSERT_TRUE(WriteSegments(store, kTestModel, "toy-model", 0, text, state_of(text), true,
+    ASSERT_TRUE(WriteSegments(store, kTestModel, "toy-model", 0, text, state_of(text),
                               std::uint64_t{1} << 40, &figures)
                     .ok());
   EXPECT_EQ(figures.segments, 3u);  // the pages once
@@ -241,7 +241,7 @@ TEST_F(DiskPrefixesTest, AReadThatIsCancelledTakesNothingAway) {
   DiskPrefixes::Reading reading = disk->Read(found, 0, Longer(text), pool_, &progress);
   ASSERT_FALSE(reading.status.ok());
   EXPECT_EQ(reading.status.error().code, Code::kCancelled);
-  EXPECT_FALSE(disk->Restored(std::move(reading), found, 0, Longer(text)).ok());
+  EXPECT_FALSE(disk->Restored(std::move(reading), found).ok());
   EXPECT_EQ(disk->figures().broken, 0u);
   EXPECT_EQ(pool_->used_bytes(), 0u);
   EXPECT_EQ(Restored(*disk, Longer(text)), text.size());
@@ -271,7 +271,7 @@ TEST_F(DiskPrefixesTest, WhatOthersPutThereMeanwhileStays) {
       ASSERT_TRUE(texts.store().Remove({&state, 1}).ok());
     }
     ASSERT_TRUE(texts.Write(text).ok());
-    EXPECT_FALSE(disk->Restored(std::move(reading), found, 0, Longer(text)).ok());
+    EXPECT_FALSE(disk->Restored(std::move(reading), found).ok());
     EXPECT_EQ(disk->figures().broken, 0u);
     EXPECT_EQ(Restored(*disk, Longer(text)), text.size());
   }
@@ -543,12 +543,12 @@ TEST_F(DiskPrefixesTest, WhatCannotBeMarkedAsUsedCostsNoState) {
   const Tokens text(1024, 7);
   std::vector<std::string> notes;
   const auto disk = OpenPrefixes(path_, &notes);
-  disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+  disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
   disk->Finish();
   ASSERT_TRUE(
       Index(path_).Run("CREATE TRIGGER no BEFORE UPDATE ON segments BEGIN "
                        "SELECT RAISE(FAIL, 'no'); END"));
-  disk->Write(0, Longer(text), std::make_shared<Sequence>(StateOf(pool_, Longer(text))), true);
+  disk->Write(0, Longer(text), std::make_shared<Sequence>(StateOf(pool_, Longer(text))));
   disk->Used(0, text);
   disk->Finish();
   EXPECT_EQ(disk->figures().written.states, 2u);
@@ -584,7 +584,7 @@ TEST_F(DiskPrefixesTest, TheWriterKeepsUpOrSkips) {
   const auto disk = OpenPrefixes(path_);
   for (std::uint64_t i = 0; i < 60; ++i) {
     const Tokens text = StoredText(i, 600);
-    disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+    disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
   }
   disk->Finish();
   const WriterFigures figures = disk->figures().written;
@@ -604,7 +604,7 @@ TEST_F(DiskPrefixesTest, WhatWaitsGivesWay) {
     const io::Transaction writing(other);  // the first state waits for the index
     for (std::uint64_t i = 0; i < kStates; ++i) {
       const Tokens text = StoredText(i, 600);
-      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
     }
     while (disk->DropWaiting()) ++dropped;
   }
@@ -625,7 +625,7 @@ TEST_F(DiskPrefixesTest, TheWriterWaitsForOthers) {
     io::Database other = Index(path_);
     const io::Transaction writing(other);
     const Tokens text = StoredText(1);
-    disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+    disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
     std::this_thread::sleep_for(std::chrono::milliseconds(1500));
   }
   disk->Finish();
@@ -641,7 +641,7 @@ TEST_F(DiskPrefixesTest, WhatIsMoreThanTheLimitIsNotWrittenAndSaidOnce) {
     const auto disk =
         OpenPrefixes(path_, &notes, kTestModel, StoredBytes(StateOf(pool_, large)) - 1);
     for (const Tokens& text : {small, large, large}) {
-      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
       disk->Finish();
     }
     EXPECT_EQ(disk->figures().written.states, 1u);
@@ -689,7 +689,7 @@ TEST_F(DiskPrefixesTest, AFullDiskIsNotTriedForEveryState) {
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
     for (std::uint64_t i = 1; i < 4; ++i) {
       const Tokens text = StoredText(i);
-      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
       disk->Finish();
     }
     ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
@@ -710,7 +710,7 @@ TEST_F(DiskPrefixesTest, WhatCannotBeWrittenIsALine) {
     ASSERT_TRUE(io::WriteFile(path_ + "/segments", "in the way").ok());
     for (std::uint64_t i = 1; i < 4; ++i) {
       const Tokens text = StoredText(i);
-      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)), true);
+      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
       disk->Finish();
     }
     EXPECT_EQ(disk->figures().written.failed, 3u);

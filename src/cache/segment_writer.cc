@@ -89,7 +89,7 @@ class TextWriter {
 }  // namespace
 
 Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::string& model_name,
-                     std::uint64_t scope, TokenSpan text, const Sequence& state, bool with_state,
+                     std::uint64_t scope, TokenSpan text, const Sequence& state,
                      std::uint64_t limit_bytes, WriterFigures* figures) {
   HADAL_CHECK(state.tokens() <= text.size());
   const TextChain chain(model, scope, text.first(state.tokens()));
@@ -104,7 +104,6 @@ Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::st
   }
   // If not, as where the disk is full until something goes, an order suffers, and not the state.
   if (!there.empty()) static_cast<void>(store.Touch(there));
-  if (!with_state) return Unit{};
   HADAL_TRY(const std::optional<Segment> found, store.Find(chain.OfState(state.tokens())));
   return found ? Status(Unit{}) : writer.WriteState();
 }
@@ -165,11 +164,8 @@ SegmentWriter::~SegmentWriter() {
 }
 
 void SegmentWriter::Write(std::uint64_t scope, TokenSpan text,
-                          std::shared_ptr<const Sequence> state, bool with_state) {
-  Add({.scope = scope,
-       .text = {text.begin(), text.end()},
-       .state = std::move(state),
-       .with_state = with_state});
+                          std::shared_ptr<const Sequence> state) {
+  Add({.scope = scope, .text = {text.begin(), text.end()}, .state = std::move(state)});
 }
 
 void SegmentWriter::Touch(std::vector<io::Digest> names) { Add({.used = std::move(names)}); }
@@ -277,8 +273,8 @@ void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
   const Status done = Caught([&] {
     if (!job.used.empty()) return store_.Touch(job.used);
     if (!job.state) return TouchSegments(store_, model_, job.scope, job.text);
-    return WriteSegments(store_, model_, model_name_, job.scope, job.text, *job.state,
-                         job.with_state, limit_bytes_, figures);
+    return WriteSegments(store_, model_, model_name_, job.scope, job.text, *job.state, limit_bytes_,
+                         figures);
   });
   if (done.ok()) return;
   if (job.state) ++figures->failed;

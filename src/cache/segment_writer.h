@@ -2,8 +2,8 @@
 // holds states that nobody changes, in a short queue. When the queue is full, a state is not
 // written: nobody waits.
 //
-// Written are the segments of a text's pages that are not there yet, first pages first, and then,
-// if it is wanted, the state behind them. Its end writes what waits, for kEndSeconds at most and
+// Written are the segments of a text's pages that are not there yet, first pages first, and then
+// the state behind them. Its end writes what waits, for kEndSeconds at most and
 // the state that is being written then. Until then it waits kIndexSeconds for others who write to
 // the index. Where the disk is full, nothing is tried for kPauseSeconds. A state that alone is more
 // than the limit is not written.
@@ -46,7 +46,7 @@ std::uint64_t StoredBytes(const Sequence& state);
 
 // Writes them now. The figures count what was written.
 Status WriteSegments(SegmentStore& store, const io::Digest& model, const std::string& model_name,
-                     std::uint64_t scope, TokenSpan text, const Sequence& state, bool with_state,
+                     std::uint64_t scope, TokenSpan text, const Sequence& state,
                      std::uint64_t limit_bytes, WriterFigures* figures);
 
 class SegmentWriter {
@@ -63,8 +63,7 @@ class SegmentWriter {
 
   // Any thread.
   // `state` has processed `text`.
-  void Write(std::uint64_t scope, TokenSpan text, std::shared_ptr<const Sequence> state,
-             bool with_state);
+  void Write(std::uint64_t scope, TokenSpan text, std::shared_ptr<const Sequence> state);
   void Skip();         // a state is not even given
   bool DropWaiting();  // the newest state that waits is not written; false: none waits
   void Touch(std::vector<io::Digest> names);  // were used
@@ -79,7 +78,6 @@ class SegmentWriter {
     std::uint64_t scope = 0;
     std::vector<std::int32_t> text = {};
     std::shared_ptr<const Sequence> state = {};  // null: the text, or `used`, was used
-    bool with_state = false;
     std::vector<io::Digest> used = {};
   };
   void Add(Job job);

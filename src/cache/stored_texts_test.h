@@ -81,7 +81,7 @@ class StoredTexts {
       : limit_bytes_(limit_bytes), store_(SegmentStore::Open(folder, true, &note_).value()) {}
 
   Status Write(TokenSpan text, std::uint64_t scope = 0) {
-    return WriteSegments(store_, kTestModel, "toy-model", scope, text, StateOf(pool_, text), true,
+    return WriteSegments(store_, kTestModel, "toy-model", scope, text, StateOf(pool_, text),
                          limit_bytes_, &figures_);
   }
   SegmentStore& store() { return store_; }

@@ -31,7 +31,7 @@ bool DiskRead::WaitFor(std::chrono::milliseconds longest) const {
 
 void DiskRead::Finish() {
   if (!reading_.valid()) return;
-  auto sequence = disk_->Restored(reading_.get(), match_, scope_, text_);
+  auto sequence = disk_->Restored(reading_.get(), match_);
   if (sequence.ok())
     state_ = std::move(*sequence);
   else

@@ -184,7 +184,7 @@ void Prefixes::Write(const ActiveRequest& request, std::shared_ptr<const cache::
   const bool from_there = use.from_disk > 0 && use.from_disk == tokens;
   if (from_there || tokens < cache::DiskPrefixes::kLeastTokens) return;
   if (kept == nullptr) return disk_->Skip();
-  disk_->Write(request.prefix_scope(), request.tokens().first(tokens), std::move(kept), true);
+  disk_->Write(request.prefix_scope(), request.tokens().first(tokens), std::move(kept));
 }
 
 void Prefixes::Advanced(const ActiveRequest& request) {

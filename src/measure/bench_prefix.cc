@@ -40,7 +40,7 @@ class Stored {
     cache::WriterFigures written;
     const Stopwatch clock;
     HADAL_TRY_STATUS(cache::WriteSegments(stored.store_, stored.model_, kName, 0, text, sequence,
-                                          true, cache::Pool::kUnlimited, &written));
+                                          cache::Pool::kUnlimited, &written));
     figure->written_seconds = clock.seconds();
     figure->disk_bytes = written.bytes;
     return stored;

@@ -132,13 +132,16 @@ bool ToolStore::Remove(std::int64_t turn, std::size_t bytes) {
 }
 
 std::optional<ToolTurn> ToolStore::Find(std::uint64_t owner, const std::string& call_id) {
-  find_.Reset();
-  const bool found = find_.Bind(1, OwnerText(owner)).Bind(2, call_id).Step();
-  if (!find_.ok()) Failed();
-  if (!found) return std::nullopt;
-  const std::int64_t id = find_.Integer(0);
-  const std::string body = find_.Text(1);
-  find_.Reset();  // or the database stays open for reading
+  std::int64_t id = 0;
+  std::string body;
+  {
+    const io::StatementUse find(find_);
+    const bool found = find->Bind(1, OwnerText(owner)).Bind(2, call_id).Step();
+    if (!find->ok()) Failed();
+    if (!found) return std::nullopt;
+    id = find->Integer(0);
+    body = find->Text(1);
+  }
   std::optional<ToolTurn> turn = ParseToolTurn(body, model_.vocab_size);
   if (!turn) {
     spdlog::warn("tools turn={} what=\"is none of this model's; it is forgotten\"", id);
