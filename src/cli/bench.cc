@@ -31,6 +31,7 @@ constexpr const char* kBenchAbout =
     "  hadal bench --quick\n"
     "  hadal bench -m flash-4L --depth 0,32K,128K,1M --batch 1,8 --json\n"
     "  hadal bench --prefix 1K,8K --prefill 64 --depth 0\n"
+    "  hadal bench -m flash-43L --prefix-random 128K --prefix-dir kept --prefill 64 --depth 0\n"
     "  hadal bench -m flash-4L --prefill 512 --prefill-depth 0,1M --svg speed.svg\n"
     "  hadal bench --speculate";
 
@@ -55,6 +56,9 @@ Status RunSpeculate(const BenchCommand& command, const measure::BenchOptions& be
 
 Status RunCommand(BenchCommand command) {
   measure::BenchOptions& bench = command.bench;
+  if (!bench.prefix_folder.empty() && bench.prefix.empty() && bench.prefix_random.empty())
+    return Fail(Code::kInvalid, "--prefix-dir '{}' needs --prefix or --prefix-random",
+                bench.prefix_folder);
   if (bench.quick) bench.sample_seconds = 0.05;
   bench.random_fill = command.fill == "random";
   bench.cancel = &StopRequested();
@@ -93,11 +97,12 @@ void AddBench(Command app, Work* work) {
   list("--prefill-depth", &bench.prefill_depth, 0, "tokens before the prompt (default: 0)");
   list("--prefix", &bench.prefix, cache::PrefixCache::kLeastTokens,
        "prompt lengths to go on from kept states of (default: none)");
+  list("--prefix-random", &bench.prefix_random, cache::PrefixCache::kLeastTokens,
+       "the same of random states, which are not read first (default: none)");
   sub.AddOption("--prefix-dir", bench.prefix_folder,
-                "a folder, as --cache-dir's, where the states of --prefix are written, read back "
-                "and removed")
-      .Check(NotEmpty())
-      .Needs(sub.Find("--prefix"));
+                "a folder, as --cache-dir's, where the states of --prefix and --prefix-random are "
+                "written, read back and removed")
+      .Check(NotEmpty());
   const Option depth = list("--depth", &bench.depth, 0,
                             "tokens of context to decode at (default: 0,4K,32K,128K,512K,1M)");
   sub.AddOption("--threads", bench.threads, "numbers of threads (default: all processors)")
@@ -127,8 +132,8 @@ void AddBench(Command app, Work* work) {
       "--speculate", command->speculate,
       "instead: what guessing tokens is worth, of a pass of 1 to 4 rows, and in prose, chat and "
       "copied text");
-  for (const char* name :
-       {"--prefill", "--prefill-depth", "--prefix", "--batch", "--fill", "--svg", "--experts"})
+  for (const char* name : {"--prefill", "--prefill-depth", "--prefix", "--prefix-random",
+                           "--prefix-dir", "--batch", "--fill", "--svg", "--experts"})
     speculate.Excludes(sub.Find(name));
   sub.AddFlag("--json", command->json, "print one JSON object");
   sub.OnChosen([command, prefill, depth, work] {

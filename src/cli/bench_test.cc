@@ -69,6 +69,24 @@ TEST(Bench, TextsWithGuessesAreComparedWithTextsWithout) {
     EXPECT_NE(done.out.find(word), std::string::npos) << done.out;
 }
 
+TEST(Bench, ARandomStateIsKeptAndNotRead) {
+  const testing::TempFolder folder;
+  WriteModel(folder.File("m"));
+  const Outcome done = Call({"bench", "-m", folder.File("m"), "--quick", "--depth", "0",
+                             "--prefill", "20", "--prefix-random", "4K", "--prefix-dir",
+                             folder.File("kept"), "--repeat", "1", "--json"});
+  ASSERT_EQ(done.code, 0) << done.errors;
+  const Json json = ParseJson(done.out).value();
+  const Json& prefix = json.Find("prefix")->AsArray()->at(0);
+  EXPECT_EQ(*prefix.Find("tokens")->AsInt(), 4096);
+  EXPECT_EQ(*prefix.Find("read_seconds")->AsNumber(), 0);
+  for (const char* key : {"kept_seconds", "state_bytes", "disk_bytes", "cold_seconds"})
+    EXPECT_GT(*prefix.Find(key)->AsNumber(), 0) << key;
+  const Outcome nothing = Call({"bench", "-m", folder.File("m"), "--prefix-dir", "kept"});
+  EXPECT_EQ(nothing.code, 1);
+  EXPECT_NE(nothing.errors.find("--prefix-random"), std::string::npos) << nothing.errors;
+}
+
 TEST(Bench, RefusesFormsThatItDoesNotHave) {
   EXPECT_EQ(Call({"bench", "--fill", "zeros"}).code, 2);
   EXPECT_EQ(Call({"bench", "--format", "xml"}).code, 2);

@@ -97,6 +97,7 @@ TEST(Usage, EveryNumberIsChecked) {
                               {{"bench"}, "--prefill"},
                               {{"bench"}, "--prefill-depth", true},
                               {{"bench"}, "--prefix"},
+                              {{"bench"}, "--prefix-random"},
                               {{"bench"}, "--depth", true},
                               {{"bench"}, "--threads"},
                               {{"bench"}, "--batch"},

@@ -21,6 +21,7 @@ struct BenchOptions {
   std::vector<std::uint64_t> prefill = {512, 2048};  // tokens
   std::vector<std::uint64_t> prefill_depth = {0};    // after so many others
   std::vector<std::uint64_t> prefix = {};            // prompts that are read, and gone on from
+  std::vector<std::uint64_t> prefix_random = {};     // the same with random states: not read
   std::string prefix_folder = {};  // where their states are written, and read again; empty: nowhere
   // Of decoding; empty: those of kBenchDepths that the model's context holds.
   std::vector<std::uint64_t> depth = {};

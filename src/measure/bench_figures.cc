@@ -29,12 +29,13 @@ Table PrefixTable(const BenchReport& report) {
     return f.disk_bytes == 0 ? std::string("-") : Number(1e3 * seconds);
   };
   for (const PrefixFigure& f : report.prefix)
-    table.Row({FormatCount(f.tokens), std::to_string(f.threads), Number(1e3 * f.read_seconds),
+    table.Row({FormatCount(f.tokens), std::to_string(f.threads),
+               f.was_read() ? Number(1e3 * f.read_seconds) : "-",
                Number(1e3 * f.kept_seconds.median), Number(1e3 * f.kept_seconds.min),
-               Number(1e3 * f.kept_seconds.max), fmt::format("{:.0f}x", f.gain()),
-               FormatBytes(f.state_bytes), of_disk(f, f.restored_seconds.median),
-               of_disk(f, f.cold_seconds.median), of_disk(f, f.written_seconds),
-               f.disk_bytes == 0 ? "-" : FormatBytes(f.disk_bytes)});
+               Number(1e3 * f.kept_seconds.max),
+               f.was_read() ? fmt::format("{:.0f}x", f.gain()) : "-", FormatBytes(f.state_bytes),
+               of_disk(f, f.restored_seconds.median), of_disk(f, f.cold_seconds.median),
+               of_disk(f, f.written_seconds), f.disk_bytes == 0 ? "-" : FormatBytes(f.disk_bytes)});
   return table;
 }
 
@@ -113,8 +114,9 @@ std::string Csv(const BenchReport& report) {
                         f.share_of_peak, f.times_first);
   for (const PrefixFigure& f : report.prefix) {
     const auto tokens = static_cast<double>(f.tokens);
-    text += fmt::format("prefix_read,{0},0,{1},1,{2},{2},{2},,\n", f.tokens, f.threads,
-                        tokens / f.read_seconds);
+    if (f.was_read())
+      text += fmt::format("prefix_read,{0},0,{1},1,{2},{2},{2},,\n", f.tokens, f.threads,
+                          tokens / f.read_seconds);
     text += fmt::format("prefix_kept,{},0,{},1,{},{},{},,\n", f.tokens, f.threads,
                         tokens / f.kept_seconds.median, tokens / f.kept_seconds.max,
                         tokens / f.kept_seconds.min);

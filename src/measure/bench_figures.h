@@ -35,7 +35,7 @@ struct PrefillFigure {
 struct PrefixFigure {
   std::uint64_t tokens = 0;
   std::size_t threads = 0;
-  double read_seconds = 0;             // once
+  double read_seconds = 0;             // once; 0: a random state, which was not read
   machine::Samples kept_seconds = {};  // finding and forking the state, and reading the last token
   std::uint64_t state_bytes = 0;       // that are kept
   // The same state from a folder of segments (cache/disk_prefixes.h); no bytes: not measured.
@@ -43,7 +43,8 @@ struct PrefixFigure {
   double written_seconds = 0;              // once, flushed to disk
   machine::Samples restored_seconds = {};  // with the last token, the files in the system's memory
   machine::Samples cold_seconds = {};      // .. and on the disk alone
-  double gain() const { return read_seconds / kept_seconds.median; }
+  bool was_read() const { return read_seconds > 0; }
+  double gain() const { return read_seconds / kept_seconds.median; }  // 0 if it was not read
 };
 
 struct DecodeFigure {

@@ -45,6 +45,15 @@ TEST(BenchFigures, AreALineEachInCsv) {
   EXPECT_NE(csv.find("decode,1,1024,1,1,10,9,11,0,1\n"), std::string::npos) << csv;
 }
 
+TEST(BenchFigures, WhatWasNotReadHasNoTimeOfReading) {
+  BenchReport report = Report();
+  report.prefix[0].read_seconds = 0;
+  const std::string csv = BenchText(report, BenchForm::kCsv);
+  EXPECT_EQ(csv.find("prefix_read"), std::string::npos) << csv;
+  EXPECT_NE(csv.find("prefix_kept"), std::string::npos) << csv;
+  EXPECT_EQ(BenchText(report, BenchForm::kText).find(" 0x"), std::string::npos);
+}
+
 TEST(BenchFigures, AreJson) {
   const Json json = BenchJson(Report());
   const Json& decode = (*json.Find("decode")->AsArray())[1];

@@ -110,7 +110,8 @@ Status MeasureDisk(BenchSession& session, const cache::Sequence& sequence,
 
 }  // namespace
 
-Status MeasurePrefix(BenchSession& session, std::uint64_t tokens, BenchReport& report) {
+Status MeasurePrefix(BenchSession& session, std::uint64_t tokens, PrefixFill fill,
+                     BenchReport& report) {
   const BenchSubject& subject = session.subject();
   // The text that is read, the one that is kept, and one that goes on from it; they share pages.
   if (const auto note = LeftOut(subject.options, subject.model, subject.layout,
@@ -129,7 +130,11 @@ Status MeasurePrefix(BenchSession& session, std::uint64_t tokens, BenchReport& r
   const std::vector<std::int32_t> text = session.DrawTokens(tokens);
   HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(pool));
   PrefixFigure figure{.tokens = tokens, .threads = session.threads().count()};
-  HADAL_TRY(figure.read_seconds, session.TimeText(sequence, text));
+  if (fill == PrefixFill::kRandom) {
+    HADAL_TRY_STATUS(session.FillRandom(sequence, tokens, /*seed=*/1));
+  } else {
+    HADAL_TRY(figure.read_seconds, session.TimeText(sequence, text));
+  }
   figure.state_bytes = sequence.bytes();
   cache.Keep(0, text, sequence);
   std::vector<double> seconds(subject.options.repeat);

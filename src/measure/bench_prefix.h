@@ -6,8 +6,11 @@
 
 namespace hadal::measure {
 
-// Adds the figure of a prompt of so many tokens, or the note why not. It is really read, whatever
-// options.random_fill says.
-Status MeasurePrefix(BenchSession& session, std::uint64_t tokens, BenchReport& report);
+enum class PrefixFill { kRead, kRandom };
+
+// Adds the figure of a prompt of so many tokens, or the note why not. It is read, or has a random
+// state of as many bytes: then there is no figure of reading it.
+Status MeasurePrefix(BenchSession& session, std::uint64_t tokens, PrefixFill fill,
+                     BenchReport& report);
 
 }  // namespace hadal::measure

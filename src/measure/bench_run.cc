@@ -42,6 +42,7 @@ Status CheckContext(const BenchOptions& options, const arch::Config& config, Ben
   contexts.insert(options.prefill_depth.begin(), options.prefill_depth.end());
   contexts.insert(options.prefill.begin(), options.prefill.end());
   contexts.insert(options.prefix.begin(), options.prefix.end());
+  contexts.insert(options.prefix_random.begin(), options.prefix_random.end());
   for (const std::uint64_t tokens : contexts) {
     if (tokens <= config.max_position_embeddings) continue;
     if (!options.beyond)
@@ -114,7 +115,9 @@ Status RunThreads(BenchSubject& subject, std::size_t count, BenchReport& report)
       if (!options.prefill.empty()) HADAL_TRY_STATUS(prefill.Measure(depth));
   }
   for (const std::uint64_t tokens : options.prefix)
-    HADAL_TRY_STATUS(MeasurePrefix(session, tokens, report));
+    HADAL_TRY_STATUS(MeasurePrefix(session, tokens, PrefixFill::kRead, report));
+  for (const std::uint64_t tokens : options.prefix_random)
+    HADAL_TRY_STATUS(MeasurePrefix(session, tokens, PrefixFill::kRandom, report));
   DecodeBench decode(session, report);
   for (const std::uint64_t depth : Depths(options, subject.model.config))
     for (const std::uint64_t batch : options.batch) HADAL_TRY_STATUS(decode.Measure(depth, batch));

@@ -46,12 +46,17 @@ Result<cache::Sequence> BenchSession::AtDepth(std::uint64_t depth, std::uint64_t
   auto pool = std::make_shared<cache::Pool>(subject_.layout);
   HADAL_TRY(cache::Sequence sequence, cache::Sequence::Create(pool));
   if (subject_.options.random_fill) {
-    HADAL_TRY_STATUS(cache::FillRandom(subject_.model.config, Numerics::Stored(), depth, seed,
-                                       threads_, &sequence));
+    HADAL_TRY_STATUS(FillRandom(sequence, depth, seed));
   } else {
     HADAL_TRY_STATUS(Read(sequence, DrawTokens(depth)));
   }
   return sequence;
+}
+
+Status BenchSession::FillRandom(cache::Sequence& sequence, std::uint64_t tokens,
+                                std::uint64_t seed) {
+  return cache::FillRandom(subject_.model.config, Numerics::Stored(), tokens, seed, threads_,
+                           &sequence);
 }
 
 Result<double> BenchSession::TimeRead(const cache::Sequence& prefix, std::uint64_t count) {

@@ -46,6 +46,8 @@ class BenchSession {
 
   // A text of so many tokens: a random state, or read. kCancelled, kExhausted.
   Result<cache::Sequence> AtDepth(std::uint64_t depth, std::uint64_t seed);
+  // The sequence is empty, and becomes a random state of so many tokens. kExhausted.
+  Status FillRandom(cache::Sequence& sequence, std::uint64_t tokens, std::uint64_t seed);
   // Seconds of reading `count` tokens behind a prefix, with the logits of the last one.
   Result<double> TimeRead(const cache::Sequence& prefix, std::uint64_t count);
   // Seconds of reading what of the text the sequence has not, with the logits of the last token.
