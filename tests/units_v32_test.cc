@@ -18,7 +18,6 @@ namespace hadal {
 namespace {
 
 using kernels::Weight;
-using testing::AllClose;
 using testing::SameBits;
 
 class UnitsV32 : public Units {

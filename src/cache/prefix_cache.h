@@ -73,7 +73,7 @@ class PrefixCache {
                std::uint64_t bytes) const;
   KeptState* Least(const KeptState* spared, double* value) const;
   bool Drop(KeptState* state);
-  Result<Sequence> Continue(KeptState* state, std::uint64_t tokens, bool whole);
+  Result<Sequence> Continue(KeptState* kept, std::uint64_t tokens, bool whole);
   static PrefixMiss MissOf(const PrefixTree::Match& match, TokenSpan text);
 
   std::shared_ptr<Pool> pool_;

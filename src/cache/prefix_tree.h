@@ -79,7 +79,7 @@ class PrefixTree {
   // `state` has processed `text`, and no other state has.
   KeptState* Add(std::uint64_t scope, TokenSpan text, Sequence state);
   // The state, which leaves the tree.
-  std::shared_ptr<Sequence> Remove(KeptState* state);
+  std::shared_ptr<Sequence> Remove(KeptState* kept);
   // Nothing is kept, and nothing remembered. Right also of a tree that an exception left half-made.
   void Clear() noexcept;
 

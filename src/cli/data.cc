@@ -82,6 +82,7 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
   }
   HADAL_TRY(made.prose, ReadParagraphs(options.prose));
   std::vector<std::string> paths;
+  paths.reserve(wanted.size());
   for (const Wanted& one : wanted)
     paths.push_back((std::filesystem::path(options.out) / datagen::KindName(one.kind)).string() +
                     ".txt");

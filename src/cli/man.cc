@@ -118,6 +118,7 @@ void AddPages(const CommandInfo& command, const std::string& path, const std::st
 Status WritePages(const CommandInfo& program, const std::string& folder, bool force) {
   const std::vector<ManPage> pages = ManPages(program, HADAL_VERSION);
   std::vector<std::string> paths;
+  paths.reserve(pages.size());
   for (const ManPage& page : pages) paths.push_back(folder + "/" + page.file);
   HADAL_TRY_STATUS(CheckFree(paths, force));
   std::error_code error;

@@ -69,7 +69,7 @@ class Prefixes {
   // Whether a state is being read for it: it can do nothing yet.
   bool IsReading(RequestId id) const;
   // Of such a one. True: that has ended, and it has the state, or another, or none.
-  bool Restored(ActiveRequest& request);
+  bool Restored(ActiveRequest& next);
   // That states which are being read have of the pool, for requests that are still there; and what
   // is still taken for those that have gone, for a while.
   std::uint64_t reading_bytes() const;

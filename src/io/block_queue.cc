@@ -79,8 +79,7 @@ std::optional<BlockQueue::Block> BlockQueue::WaitAndTake() {
 }
 
 // From `offset` on, which lies in the block.
-void BlockQueue::PutBack(Block block, std::uint64_t offset) {
-  const std::uint64_t done = offset - block.offset;
+void BlockQueue::PutBack(Block block, std::uint64_t done) {
   block.offset += done;
   block.bytes -= done;
   block.needed -= done;
@@ -98,7 +97,7 @@ void BlockQueue::Finish(Block block, std::int64_t got) noexcept {
     if (!Caught([&] { job.error = error(); }).ok()) job.error = Error{Code::kIo, "cannot read it"};
   };
   std::unique_lock lock(mutex_);
-  if (got == -EINTR || got == -EAGAIN) return PutBack(std::move(block), block.offset);
+  if (got == -EINTR || got == -EAGAIN) return PutBack(std::move(block), 0);
   if (got < 0) {
     if (!job.error)
       fail([&] { return block.file->ReadError(block.offset, static_cast<int>(-got)); });
@@ -106,7 +105,8 @@ void BlockQueue::Finish(Block block, std::int64_t got) noexcept {
     // Direct reads go on at a whole block; less than one is the file's end.
     const std::uint64_t reached = block.offset + static_cast<std::uint64_t>(got);
     const std::uint64_t whole = reached / kDiskBlock * kDiskBlock;
-    if (whole > block.offset) return PutBack(std::move(block), whole);
+    const std::uint64_t done = whole - std::min(whole, block.offset);
+    if (done > 0) return PutBack(std::move(block), done);
     if (!job.error) fail([&] { return block.file->EndsAt(reached, job.read.range.end); });
   }
   if (job.error) job.next = job.read.range.hull_end();

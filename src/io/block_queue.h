@@ -44,7 +44,7 @@ class BlockQueue {
 
  private:
   std::optional<Block> TakeLocked();
-  void PutBack(Block block, std::uint64_t offset);
+  void PutBack(Block block, std::uint64_t done);
 
   const Reader::Done done_;
   const std::uint64_t block_bytes_;

@@ -30,7 +30,7 @@ struct FileRange {
 // Reading over a gap takes less time than a read of its own: whether `next`, which begins no
 // earlier, was added to the range.
 inline bool Joins(const FileRange& next, FileRange* range) {
-  constexpr std::uint64_t kSmallGap = 64 * 1024;
+  constexpr std::uint64_t kSmallGap = std::uint64_t{64} << 10;
   if (next.begin > range->end + kSmallGap) return false;
   range->end = std::max(range->end, next.end);
   return true;

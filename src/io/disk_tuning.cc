@@ -25,13 +25,13 @@ Result<std::string> DiskOf(const std::string& path) {
 }
 
 Json ReadKept(const std::string& file) {
-  const Json nothing = Json::MakeObject({{kDisks, Json::MakeObject({})}});
+  Json nothing = Json::MakeObject({{kDisks, Json::MakeObject({})}});
   const auto text =
       file.empty() ? Result<std::string>(std::string()) : ReadFile(file, kMostFileBytes);
   if (!text.ok()) return nothing;
   Result<Json> json = ParseJson(*text);
   const Json* disks = json.ok() ? json->Find(kDisks) : nullptr;
-  return disks != nullptr && disks->AsObject() != nullptr ? std::move(*json) : nothing;
+  return disks != nullptr && disks->AsObject() != nullptr ? *std::move(json) : nothing;
 }
 
 std::optional<DiskTuning> Parsed(const Json& disk) {

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <span>
 
 #include "testing/temp_folder.h"
 
@@ -212,7 +214,7 @@ TEST(SafetensorsWriter, WritesWhatIsReadBack) {
   ASSERT_TRUE(view.ok());
   EXPECT_EQ(view->shape, (std::vector<std::uint64_t>{2, 3}));
   ASSERT_EQ(view->data.size(), 24u);
-  EXPECT_EQ(std::memcmp(view->data.data(), a.data(), 24), 0);
+  EXPECT_TRUE(std::ranges::equal(view->data, std::as_bytes(std::span(a))));
   EXPECT_EQ(file->Find("z")->data[2], std::byte{9});
   EXPECT_EQ(file->Find("e")->data.size(), 0u);
   EXPECT_EQ(file->Find("none").error().code, Code::kNotFound);

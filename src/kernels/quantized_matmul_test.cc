@@ -76,7 +76,9 @@ TEST(QuantizeRow, RoundsToTheNearestStepOfItsBlock) {
       for (std::size_t k = 0; k < cols; ++k) {
         int v = 0;
         if (narrow) {
-          v = std::to_integer<std::int8_t>(row[k / 128 * 128 + k % 2 * 64 + k % 128 / 2]);
+          // NOLINTNEXTLINE(bugprone-signed-char-misuse): a number, not a letter.
+          v = static_cast<int>(
+              std::to_integer<std::int8_t>(row[k / 128 * 128 + k % 2 * 64 + k % 128 / 2]));
         } else {
           std::int16_t word;
           std::memcpy(&word, row + 2 * (k / 64 * 64 + k % 2 * 32 + k % 64 / 2), 2);
@@ -139,7 +141,8 @@ TEST(QuantizedMatMul, MatchesTheReferenceOnEveryIsa) {
     const Quantized q(RowFormatFor(format), AsRows(x, kTokens, kCols));
     std::vector<float> want(kTokens * kRows), decoded(kCols);
     ref::MatMul({q.rows, w.weight, {want.data(), kTokens, kRows}});
-    const double steps = (kCols + 127) / 128 + 3;
+    const std::size_t blocks = (kCols + 127) / 128;
+    const auto steps = static_cast<double>(blocks + 3);
     std::vector<double> bound(want.size()), means(kCols);
     for (std::size_t t = 0; t < kTokens; ++t) {
       ref::DequantizeRow(q.rows.format, q.rows.Row(t), means);

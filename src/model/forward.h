@@ -76,7 +76,7 @@ class Forward {
   // The same through the layers of a later part of a model: `streams` [tokens, stream_dim] are
   // what the part before it gave for this batch. The parts' states are their own (KvLayout of a
   // selection).
-  Status RunFrom(std::span<const Chunk> batch, View2<const float> streams,
+  Status RunFrom(std::span<const Chunk> chunks, View2<const float> streams,
                  const std::function<bool()>& stop = {});
 
   // The residual streams [tokens, stream_dim] of the last Run, after the last layer that is
@@ -92,7 +92,7 @@ class Forward {
   // mtp_tokens + 1, ...; a sequence appears at most once. Keeps the streams of Run. Its own rows
   // are the chunks' one after another: MtpLogits(i) predicts the token after the i-th next token.
   // Advances every chunk's sequence->mtp_tokens.
-  Status RunMtp(std::span<const MtpChunk> batch);
+  Status RunMtp(std::span<const MtpChunk> chunks);
   Status RunMtp(SequenceState& sequence, std::size_t first_row,
                 std::span<const std::int32_t> next_tokens) {
     const MtpChunk chunk{&sequence, first_row, next_tokens};
@@ -113,7 +113,7 @@ class Forward {
 
   // Layer `layer` alone, from given streams [batch tokens, stream_dim] (for tests of one
   // layer): out gets the streams after it. Does not advance the sequences.
-  Status RunLayer(std::size_t layer, std::span<const Chunk> batch, View2<const float> in,
+  Status RunLayer(std::size_t layer, std::span<const Chunk> chunks, View2<const float> in,
                   View2<float> out);
 
  private:

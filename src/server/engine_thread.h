@@ -57,7 +57,7 @@ class EngineThread {
  public:
   // `wake` is called from the thread when there are events to take. kExhausted: no memory, with the
   // table. The note, if there is one, is a line for the user (engine/footprint.h).
-  static Result<std::unique_ptr<EngineThread>> Start(const ServedModel& model,
+  static Result<std::unique_ptr<EngineThread>> Start(const ServedModel& served,
                                                      const EngineOptions& options,
                                                      std::function<void()> wake, std::string* note);
   ~EngineThread();  // stops after the pass; what runs is cancelled
@@ -65,10 +65,10 @@ class EngineThread {
   // Any thread. kInvalid, kExhausted as Scheduler::Add; then there are no events.
   Result<RunId> Add(RunRequest request);
   // Any thread; unknown or ended: nothing happens.
-  void Cancel(RunId run);
-  void Pause(RunId run);  // after the pass; no token comes until Resume
-  void Resume(RunId run);
-  bool CloseReasoning(RunId run);  // false: it does not reason now
+  void Cancel(RunId id);
+  void Pause(RunId id);  // after the pass; no token comes until Resume
+  void Resume(RunId id);
+  bool CloseReasoning(RunId id);  // false: it does not reason now
 
   // What it throws for want of memory it does not lose.
   std::vector<RunEvent> TakeEvents();
@@ -111,7 +111,7 @@ class EngineThread {
   void Finish(const RunPtr& run, engine::Outcome outcome);
   void Emit(RunEvent event);
   RunEvent GivenUp(const Run& run) const;
-  RunPtr FindRun(RunId run);
+  RunPtr FindRun(RunId id);
 
   const ServedModel& model_;
   const EngineOptions options_;

@@ -32,7 +32,7 @@ class Front {
   Front(Loop& loop, FrontOptions options, Routes routes,
         std::function<void(const AnsweredRequest&)> on_answered);
 
-  void Handle(const ExchangePtr& exchange);  // the loop's thread
+  void Handle(const ExchangePtr& plain);  // the loop's thread
   // Asked before every request that is not open: kept out while it says why.
   void KeepOut(ApiError why) { kept_out_ = std::move(why); }
 

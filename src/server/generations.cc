@@ -285,10 +285,10 @@ void Generations::OnToken(Active& active, Choice& choice, RunToken token) {
     delta.tokens.push_back({token.id, token.reasoning, std::move(token.logprobs)});
     if (!active.generation.streams) choice.answer.tokens.push_back(delta.tokens.back());
   }
-  Tell(active, std::move(delta));
+  Tell(active, delta);
 }
 
-void Generations::Tell(Active& active, AnswerDelta delta) {
+void Generations::Tell(Active& active, const AnswerDelta& delta) {
   if (delta.pieces.empty() && delta.tokens.empty()) return;
   active.sink->Delta(delta);
   active.quiet = {};
@@ -336,7 +336,7 @@ void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
       choice.answer.content += end.text;
       delta.pieces.push_back({.text = end.text});
     }
-    Tell(active, std::move(delta));
+    Tell(active, delta);
   }
   choice.answer.end = std::move(end);
   choice.answer.finish = FinishOf(choice.answer);

@@ -111,7 +111,7 @@ class Generations {
   void CompleteCall(RunEnd* end) const;
   AnswerDelta Read(const Active& active, Choice& choice,
                    const std::vector<chat::StreamEvent>& events);
-  void Tell(Active& active, AnswerDelta delta);
+  void Tell(Active& active, const AnswerDelta& delta);
   void Finish(Active& active);
   void Gone(const std::string& id);
   void Drained(const std::string& id);

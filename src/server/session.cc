@@ -16,8 +16,8 @@ namespace {
 namespace http = boost::beast::http;
 using ErrorCode = boost::system::error_code;
 
-constexpr std::size_t kReadBytes = 64 * 1024, kAheadBytes = 64 * 1024;
-constexpr std::size_t kJoinBytes = 16 * 1024;  // small pieces leave together
+constexpr std::size_t kReadBytes = std::size_t{64} << 10, kAheadBytes = std::size_t{64} << 10;
+constexpr std::size_t kJoinBytes = std::size_t{16} << 10;  // small pieces leave together
 constexpr int kLingerSeconds = 2;
 
 // The target's path and query. Of one that is a whole URI, which proxies are sent, its authority is

@@ -16,7 +16,7 @@
 namespace hadal::talk {
 namespace {
 
-constexpr std::uint64_t kDefaultContext = 32 * 1024;
+constexpr std::uint64_t kDefaultContext = std::uint64_t{32} << 10;
 constexpr std::size_t kRows = 256;  // of a pass: speed against scratch
 constexpr std::uint64_t kKept = 5;  // conversations' states, whole ones, beside the current one's
 

@@ -54,6 +54,7 @@ Program::Program(const std::string& name, std::vector<std::string> arguments, Li
   const std::string out = output_.File("out"), errors = output_.File("errors");
   arguments.insert(arguments.begin(), program);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   child_ = fork();

@@ -137,7 +137,7 @@ Status TensorStore::WriteModel(const std::string& directory, std::size_t shards)
       map.Set(e.name, file);
       bytes += e.bytes.size();
     }
-    HADAL_TRY_STATUS(Write(directory + "/" + file, part));
+    HADAL_TRY_STATUS(Write(fmt::format("{}/{}", directory, file), part));
   }
   const Json index = Json::MakeObject(
       {{"metadata", Json::MakeObject({{"total_size", bytes}})}, {"weight_map", std::move(map)}});

@@ -72,7 +72,7 @@ struct Model {
 
   // quantised: the f32q variant, else f32.
   Outputs Run(std::span<const std::int32_t> tokens, bool quantised, bool with_mtp) const;
-  LayerTrace RunLayer(const Layer& layer, const Rounding& round, Rows* x) const;
+  LayerTrace RunLayer(const Layer& w, const Rounding& round, Rows* x) const;
   Rounding RoundingOf(bool quantised) const;
 };
 
