@@ -159,6 +159,38 @@ TEST_P(DiskExpertsTest, NoBudgetAndNoOrderOfReadsChangesABit) {
   }
 }
 
+// Slots that come and go between passes.
+TEST_P(DiskExpertsTest, NoLoanChangesABit) {
+  const model::Model model = OpenOnDisk(folder_.path());
+  const std::uint64_t slot = SlotBytes(model);
+  const Tokens tokens = SomeTokens(150);
+  const Logits want = InOnePiece(SmallModel(GetParam()), Numerics::Stored(), tokens);
+  const auto source =
+      DiskExperts::Create(model, {.bytes = 3 * slot, .loan_bytes = 6 * slot}).value();
+  EXPECT_EQ(source->lent_bytes(), 6 * slot);
+  Threads threads(2);
+  model::LocalExpertRunner runner(*source);
+  auto forward = model::Forward::Create(model, Numerics::Stored(), threads, 20, &runner).value();
+  Walker walker(forward.layout(), tokens);
+  Random random(9);
+  std::uint64_t given = 0;
+  while (walker.left() > 0) {
+    const model::Chunk next = walker.Next(1 + random.Below(20));
+    ASSERT_TRUE(forward.Run({&next, 1}).ok());
+    walker.Collect(forward, 0);
+    for (std::uint64_t i = random.Below(4); i > 0 && source->GiveBack(); --i) ++given;
+    source->TakeMore(random.Below(4));
+    const model::DiskExpertFigures figures = source->figures();
+    ASSERT_EQ(figures.slots * slot, 3 * slot + source->lent_bytes());
+    ASSERT_EQ(source->lendable(), 9 - figures.slots);
+  }
+  EXPECT_GT(given, 10u);
+  EXPECT_TRUE(testing::SameBits(walker.logits().main, want.main));
+  EXPECT_TRUE(testing::SameBits(walker.logits().mtp, want.mtp));
+  while (source->lent_bytes() > 0) ASSERT_TRUE(source->GiveBack());
+  EXPECT_FALSE(source->GiveBack());  // the others are its own
+}
+
 // With room for all, each expert is read once; what is read again was not held.
 TEST_P(DiskExpertsTest, WhatIsHeldIsNotReadAgain) {
   const model::Model model = OpenOnDisk(folder_.path());

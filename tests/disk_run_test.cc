@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -11,11 +13,14 @@
 #include <thread>
 
 #include "arch/config.h"
+#include "base/free_memory.h"
 #include "base/json.h"
+#include "base/progress.h"
 #include "base/units.h"
 #include "convert/synth.h"
 #include "engine/footprint.h"
 #include "engine/generator.h"
+#include "engine/scheduler.h"
 #include "io/file.h"
 #include "memory_group.h"
 #include "testing/program.h"
@@ -226,6 +231,100 @@ TEST(DiskRun, TheBudgetIsNeverExceeded) {
   const Json* experts = json.Find("stats")->Find("experts");
   ASSERT_NE(experts, nullptr);
   EXPECT_GT(*experts->Find("read_bytes")->AsInt(), static_cast<std::int64_t>(kBudget));
+}
+
+// Looks at this process and at the weights' part of the page cache until it ends.
+class Watch {
+ public:
+  explicit Watch(std::string weights)
+      : weights_(std::move(weights)), before_(CachedBytes(weights_)), thread_([this] { Look(); }) {}
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+  ~Watch() { End(); }
+  std::uint64_t End() {
+    over_ = true;
+    if (thread_.joinable()) thread_.join();
+    return most_;
+  }
+
+ private:
+  void Look() {
+    while (!over_) {
+      const std::uint64_t cached = CachedBytes(weights_);
+      most_ = std::max(most_, ResidentBytes() + cached - std::min(cached, before_));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  const std::string weights_;
+  const std::uint64_t before_;
+  std::atomic<bool> over_{false};
+  std::uint64_t most_ = 0;
+  std::thread thread_;
+};
+
+// Texts come and go, their states are kept and dropped, and experts have what is left: of one
+// budget, whoever has it at the moment.
+TEST(DiskRun, TheBudgetIsNotExceededWherePrefixesAndExpertsShare) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer's own memory is not the program's";
+#endif
+  constexpr std::uint64_t kPrefixes = 20'000'000, kTexts = 8;
+  const TempFolder folder;
+  const std::string path = MakeLargeModel(folder), weights = path + "/model.safetensors";
+  const engine::ModelFiles files =
+      engine::OpenModel(path, {.experts = engine::ExpertsFrom::kDisk}).value();
+  DropFromCache(weights);
+  const arch::KvLayout layout(files.model.config, arch::Numerics::Stored());
+  ReturnFreeMemory();
+  const std::uint64_t budget = ResidentBytes() + 90'000'000;
+  Watch watch(weights);
+  Threads threads(2);
+  const auto plan = engine::PlanMemory(
+      files.model, layout,
+      {.tokens = 2000, .sequences = 2, .chunk_tokens = 64, .threads = 2, .prefix_bytes = kPrefixes},
+      256, budget);
+  ASSERT_TRUE(plan.ok()) << plan.error().what;
+  EXPECT_EQ(plan->loan_bytes, kPrefixes);
+  auto scheduler = engine::Scheduler::Create(
+                       files.model, threads,
+                       {.max_rows = plan->rows,
+                        .max_running = 2,
+                        .state_bytes = plan->footprint.state(),
+                        .keep_prefixes = true,
+                        .experts = {.bytes = plan->expert_bytes, .loan_bytes = plan->loan_bytes}})
+                       .value();
+  const std::uint64_t all = scheduler->expert_figures()->slots;
+  std::uint64_t least = all, grown = 0, before = all;
+  for (std::uint64_t text = 0; text < kTexts; ++text) {
+    engine::Request request{.tokens = std::vector<std::int32_t>(700, 5)};
+    for (std::size_t i = 300; i < 700; ++i)
+      request.tokens[i] = static_cast<std::int32_t>(300 + (i * (1 + text % 6)) % 1000);
+    request.stop.max_tokens = 12;
+    request.stop.ignore_eos = true;
+    std::size_t ended = 0;
+    for (int twice = 0; twice < 2; ++twice) {
+      request.on_end = [&](const engine::Outcome& outcome) {
+        EXPECT_FALSE(outcome.error) << outcome.error->what;
+        ++ended;
+      };
+      ASSERT_TRUE(scheduler->Add(request).ok());
+    }
+    while (ended < 2) {
+      scheduler->Step();
+      const model::DiskExpertFigures experts = *scheduler->expert_figures();
+      EXPECT_LE(experts.slots * experts.slot_bytes + scheduler->pool()->used_bytes(),
+                plan->expert_bytes + plan->footprint.state());
+      least = std::min(least, experts.slots);
+      grown += experts.slots > before ? 1 : 0;
+      before = experts.slots;
+    }
+  }
+  const std::uint64_t most = watch.End();
+  EXPECT_LE(most, budget);
+  EXPECT_GT(most, budget - 40'000'000);  // it was used
+  EXPECT_LT(least, all);
+  EXPECT_GT(grown, 0u);
+  EXPECT_GT(scheduler->prefix_figures().hits, 0u);
 }
 
 }  // namespace

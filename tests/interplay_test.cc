@@ -26,7 +26,7 @@ constexpr std::size_t kRequests = 16;
 
 struct Counts {
   std::uint64_t hits = 0, dropped = 0, accepted = 0, rejected = 0, reads = 0, gone_on = 0,
-                restored = 0;
+                restored = 0, given_back = 0, taken = 0;
 };
 
 DrawnText Alone(const model::Model& model, const Request& request) {
@@ -81,7 +81,7 @@ class Interplay {
         Begin(one, one.request);
       }
       if (random_.Below(12) == 0) Stop(texts_[random_.Below(begun_)]);
-      counts->accepted += Step(&counts->rejected);
+      counts->accepted += Step(counts);
       for (std::size_t i = 0; i < begun_; ++i) GoOn(texts_[i], counts);
       if (::testing::Test::HasFatalFailure()) return;
     }
@@ -104,12 +104,14 @@ class Interplay {
     options.full_windows = random_.Below(2) == 0;
     options.state_bytes =
         cost::AllocatedState(disk_.config, layout, 400).total() * (2 + random_.Below(8));
-    options.experts = {
-        .bytes = model::ExpertPlaces::Of(disk_).slot_bytes() * (1 + random_.Below(9)),
-        .keep_profile = false};
+    const std::uint64_t slot = model::ExpertPlaces::Of(disk_).slot_bytes();
+    options.experts = {.bytes = slot * (1 + random_.Below(9)),
+                       .loan_bytes = std::min(slot * random_.Below(9), options.state_bytes),
+                       .keep_profile = false};
     options.speculate = RandomSpeculation(random_, disk_, truth_);
-    limit_ = options.state_bytes;
+    limit_ = options.state_bytes + options.experts.bytes;
     scheduler_ = Scheduler::Create(disk_, threads_, options).value();
+    slots_ = scheduler_->expert_figures()->slots;
   }
   std::size_t Over() const {
     return static_cast<std::size_t>(std::ranges::count_if(texts_, &Going::over));
@@ -123,10 +125,14 @@ class Interplay {
     one.stopping = true;
     scheduler_->Cancel(one.id);
   }
-  std::uint64_t Step(std::uint64_t* rejected) {
+  std::uint64_t Step(Counts* counts) {
     const engine::StepReport report = scheduler_->Step();
-    EXPECT_LE(scheduler_->pool()->used_bytes(), limit_);
-    *rejected += report.drafts.tried - report.drafts.accepted;
+    const model::DiskExpertFigures experts = *scheduler_->expert_figures();
+    EXPECT_LE(scheduler_->pool()->used_bytes() + experts.slots * experts.slot_bytes, limit_);
+    counts->given_back += experts.slots < slots_ ? 1 : 0;
+    counts->taken += experts.slots > slots_ ? 1 : 0;
+    slots_ = experts.slots;
+    counts->rejected += report.drafts.tried - report.drafts.accepted;
     return report.drafts.accepted;
   }
   // An ended text is as it should be; one that was stopped goes on, or is over.
@@ -159,7 +165,8 @@ class Interplay {
   std::vector<Going> texts_;
   std::vector<Tokens> truth_;
   std::unique_ptr<Scheduler> scheduler_;
-  std::uint64_t limit_ = 0;
+  std::uint64_t limit_ = 0;  // bytes of states and experts
+  std::uint64_t slots_ = 0;  // of experts, behind the last step
   std::size_t begun_ = 0;
 };
 
@@ -190,6 +197,8 @@ TEST_P(InterplayTest, TextsAreThoseAlone) {
   EXPECT_GT(counts.rejected, kSeeds * 5);
   EXPECT_GT(counts.reads, kSeeds * 100);
   EXPECT_GT(counts.gone_on, kSeeds);
+  EXPECT_GT(counts.given_back, 0u);
+  EXPECT_GT(counts.taken, 0u);
 }
 
 // Runs that end and begin again, with what the earlier ones left on disk: as much as there is room

@@ -90,11 +90,13 @@ Allowance ReadAllowance(const std::string& root) {
   for (const GroupMemory& group : groups.memory)
     BoundMemory(group.limit_bytes, group.claimed_bytes, "the memory limit of " + group.folder,
                 &allowance);
-  if (const auto limit = SoftLimit(RLIMIT_AS))
-    BoundMemory(*limit, KibField(status, "VmSize").value_or(0),
+  const auto addresses = SoftLimit(RLIMIT_AS), data = SoftLimit(RLIMIT_DATA);
+  allowance.addresses_bounded = addresses || data;
+  if (addresses)
+    BoundMemory(*addresses, KibField(status, "VmSize").value_or(0),
                 "the limit on address space (ulimit -v)", &allowance);
-  if (const auto limit = SoftLimit(RLIMIT_DATA))
-    BoundMemory(*limit, KibField(status, "VmData").value_or(0), "the limit on data (ulimit -d)",
+  if (data)
+    BoundMemory(*data, KibField(status, "VmData").value_or(0), "the limit on data (ulimit -d)",
                 &allowance);
   return allowance;
 }

@@ -23,6 +23,7 @@ struct Allowance {
   // it from anybody: file pages, mapped weights among them, are given back and count as free. Of a
   // limit that is used up, one page is left.
   std::uint64_t memory_bytes = 0, available_bytes = 0;
+  bool addresses_bounded = false;  // by ulimit: memory counts that is reserved and never written
   std::string memory_by,
       available_by;  // "the machine's memory", "the memory limit of /sys/fs/...", ...
 };

@@ -17,9 +17,9 @@ Result<BlockRef> Pool::Take(std::size_t bytes) {
     // From here on the block gives back what it has charged, also when what follows throws.
     std::unique_ptr<Block> block(new Block(budget_));
     const std::uint64_t used = block->Charge(bytes);
-    if (used > budget_->limit)
+    if (const std::uint64_t limit = budget_bytes(); used > limit)
       return Fail(Code::kExhausted, "sequences need {}, the budget is {}", FormatBytes(used),
-                  FormatBytes(budget_->limit));
+                  FormatBytes(limit));
     block->data_ = Buffer<std::byte>(bytes);
     return BlockRef(std::move(block));
   } catch (const std::bad_alloc&) {

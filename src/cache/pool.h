@@ -3,7 +3,7 @@
 // A Block is one page of compressed entries, or the fixed part of one sequence (arch/kv_layout.h).
 // Blocks are shared by reference; the last owner gives the memory back to the system and to the
 // pool's budget. Blocks keep their pool's budget alive, not the Pool. Any thread may take and drop
-// blocks.
+// blocks; one changes the limit.
 #pragma once
 #include <atomic>
 #include <cstddef>
@@ -28,7 +28,9 @@ class Pool {
   explicit Pool(arch::KvLayout layout, std::uint64_t budget_bytes = kUnlimited);
 
   const arch::KvLayout& layout() const { return layout_; }
-  std::uint64_t budget_bytes() const { return budget_->limit; }
+  std::uint64_t budget_bytes() const { return budget_->limit.load(); }
+  // No less than is used.
+  void set_budget_bytes(std::uint64_t bytes) { budget_->limit = bytes; }
   std::uint64_t used_bytes() const { return budget_->used.load(); }  // of blocks; shared ones once
 
   // Uninitialised. kExhausted: the budget, or the system's memory, does not suffice.
@@ -38,8 +40,7 @@ class Pool {
  private:
   friend class Block;
   struct Budget {
-    std::uint64_t limit = kUnlimited;
-    std::atomic<std::uint64_t> used{0};
+    std::atomic<std::uint64_t> limit{kUnlimited}, used{0};
   };
   Result<BlockRef> Take(std::size_t bytes);
 

@@ -1,7 +1,6 @@
 #include "cache/prefix_cache.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 namespace hadal::cache {
@@ -18,26 +17,38 @@ std::uint64_t PrefixCache::ForkBytes(const Sequence& sequence) const {
   return pool_->layout().fixed_bytes + (begun ? pool_->layout().page_bytes : 0);
 }
 
-double PrefixCache::Value(std::uint64_t cost, std::uint64_t uses, std::uint64_t used_at,
-                          std::uint64_t bytes) const {
-  const double likelihood = static_cast<double>(1 + uses) / static_cast<double>(1 + now_ - used_at);
-  return static_cast<double>(cost) * likelihood / static_cast<double>(bytes);
+double PrefixCache::Likelihood(std::uint64_t uses, std::uint64_t used_at) const {
+  return static_cast<double>(1 + uses) / static_cast<double>(1 + now_ - used_at);
 }
 
-KeptState* PrefixCache::Least(const KeptState* spared, double* value) const {
+KeptState* PrefixCache::Least(const KeptState* spared, StateWorth* least_worth) const {
   KeptState* least = nullptr;
-  *value = std::numeric_limits<double>::infinity();
   for (KeptState* kept : tree_.states()) {
     const std::uint64_t bytes = kept->state->own_bytes();
     // Nothing is gained by dropping one that has nothing of its own, or that is held elsewhere.
     if (kept == spared || bytes == 0 || !HeldOnce(kept->state)) continue;
-    const std::uint64_t cost = kept->state->tokens() - tree_.Before(*kept);
-    const double worth = Value(cost, kept->uses, kept->used_at, bytes);
-    if (least != nullptr && worth >= *value) continue;
+    const StateWorth worth{.cost = kept->state->tokens() - tree_.Before(*kept),
+                           .likelihood = Likelihood(kept->uses, kept->used_at),
+                           .bytes = bytes};
+    if (least != nullptr && worth.value() >= least_worth->value()) continue;
     least = kept;
-    *value = worth;
+    *least_worth = worth;
   }
   return least;
+}
+
+std::optional<StateWorth> PrefixCache::LeastWorth(const KeptState* spared) const {
+  StateWorth worth;
+  if (Least(spared, &worth) == nullptr) return {};
+  return worth;
+}
+
+std::optional<StateWorth> PrefixCache::WorthOfNew(std::uint64_t scope, TokenSpan text,
+                                                  const Sequence& sequence) const {
+  if (text.size() < kLeastTokens || tree_.At(scope, text) != nullptr) return {};
+  return StateWorth{.cost = text.size() - tree_.Before(scope, text),
+                    .likelihood = Likelihood(0, now_),
+                    .bytes = ForkBytes(sequence)};
 }
 
 bool PrefixCache::Drop(KeptState* state) {
@@ -48,8 +59,8 @@ bool PrefixCache::Drop(KeptState* state) {
 }
 
 bool PrefixCache::DropLeast(const KeptState* spared) {
-  double value = 0;
-  return Drop(Least(spared, &value));
+  StateWorth worth;
+  return Drop(Least(spared, &worth));
 }
 
 std::uint64_t PrefixCache::MostFreed() const {
@@ -113,12 +124,11 @@ std::shared_ptr<const Sequence> PrefixCache::Keep(std::uint64_t scope, TokenSpan
     kept->used_at = now_;
     return kept->state;
   }
-  const std::uint64_t needed = ForkBytes(sequence), cost = text.size() - tree_.Before(scope, text);
-  const double worth = Value(cost, 0, now_, needed);
-  while (free_bytes_() < needed) {
-    double least_worth = 0;
+  const StateWorth worth = *WorthOfNew(scope, text, sequence);
+  while (free_bytes_() < worth.bytes) {
+    StateWorth least_worth;
     KeptState* least = Least(nullptr, &least_worth);
-    if (least == nullptr || least_worth >= worth) return nullptr;
+    if (least == nullptr || least_worth.value() >= worth.value()) return nullptr;
     Drop(least);
   }
   auto fork = sequence.Fork();

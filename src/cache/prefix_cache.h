@@ -32,6 +32,16 @@
 
 namespace hadal::cache {
 
+// What a state's value is made of, see above.
+struct StateWorth {
+  std::uint64_t cost = 0;  // tokens
+  double likelihood = 0;
+  std::uint64_t bytes = 0;
+  double value() const {
+    return static_cast<double>(cost) * likelihood / static_cast<double>(bytes);
+  }
+};
+
 class PrefixCache {
  public:
   static constexpr std::uint64_t kLeastTokens = 16;  // shorter texts are not kept
@@ -47,6 +57,10 @@ class PrefixCache {
   std::uint64_t SharedBytes(const PrefixTree::Match& match) const;
   // Drops the least valuable state but the one that is spared. False: there was none to drop.
   bool DropLeast(const KeptState* spared = nullptr);
+  std::optional<StateWorth> LeastWorth(const KeptState* spared = nullptr) const;
+  // Of a state that Keep would make. None: it is there, or too short.
+  std::optional<StateWorth> WorthOfNew(std::uint64_t scope, TokenSpan text,
+                                       const Sequence& sequence) const;
   // Bytes that dropping all of them would free, at most: pages that others hold too are counted.
   std::uint64_t MostFreed() const;
 
@@ -69,9 +83,8 @@ class PrefixCache {
 
  private:
   std::uint64_t ForkBytes(const Sequence& sequence) const;  // that a fork takes of the pool
-  double Value(std::uint64_t cost, std::uint64_t uses, std::uint64_t used_at,
-               std::uint64_t bytes) const;
-  KeptState* Least(const KeptState* spared, double* value) const;
+  double Likelihood(std::uint64_t uses, std::uint64_t used_at) const;
+  KeptState* Least(const KeptState* spared, StateWorth* worth) const;
   bool Drop(KeptState* state);
   Result<Sequence> Continue(KeptState* kept, std::uint64_t tokens, bool whole);
   static PrefixMiss MissOf(const PrefixTree::Match& match, TokenSpan text);

@@ -20,6 +20,7 @@ Result<ExpertMemory> ExpertMemory::Create(const model::Model& model,
   if (model.checkpoint().mapped()) return memory;
   HADAL_TRY(memory.source_, model::DiskExperts::Create(
                                 model, {.bytes = options.bytes,
+                                        .loan_bytes = options.loan_bytes,
                                         .tuning = io::TuningFor(model.checkpoint().directory())}));
   memory.runner_ = std::make_unique<model::LocalExpertRunner>(*memory.source_);
   if (!options.keep_profile) return memory;

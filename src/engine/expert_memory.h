@@ -21,9 +21,10 @@
 namespace hadal::engine {
 
 struct ExpertMemoryOptions {
-  std::uint64_t bytes = 0;   // for held experts
-  std::string profile = {};  // a file; empty: kProfileName in the checkpoint's folder
-  bool keep_profile = true;  // false: none is read or written
+  std::uint64_t bytes = 0;       // for held experts
+  std::uint64_t loan_bytes = 0;  // for more, of memory that prefixes may want (expert_loan.h)
+  std::string profile = {};      // a file; empty: kProfileName in the checkpoint's folder
+  bool keep_profile = true;      // false: none is read or written
   std::function<void(std::string_view)> on_note = {};  // empty: into the log
 };
 
@@ -41,6 +42,7 @@ class ExpertMemory {
   model::ExpertRunner* runner() const { return runner_.get(); }
   // None: the model is mapped.
   std::optional<model::DiskExpertFigures> figures() const;
+  model::DiskExperts* source() const { return source_.get(); }  // null: likewise
 
  private:
   explicit ExpertMemory(const ExpertMemoryOptions& options) : options_(options) {}

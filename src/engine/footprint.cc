@@ -41,9 +41,12 @@ std::uint64_t LeftBytes(const Footprint& f, std::optional<std::uint64_t> ram_byt
   return available == 0 ? left : std::min(left, available);
 }
 
-std::string StreamingNote(const Footprint& f, std::uint64_t held) {
-  return fmt::format("experts are read from disk as they are wanted: {} of {} are held, in {}",
-                     FormatCount(held / f.expert), FormatCount(f.experts), FormatBytes(held));
+std::string StreamingNote(const Footprint& f, std::uint64_t held, std::uint64_t loan) {
+  const std::uint64_t own = held / f.expert, more = std::min(loan / f.expert, f.experts - own);
+  return fmt::format(
+      "experts are read from disk as they are wanted: {} of {} are held, in {}{}", FormatCount(own),
+      FormatCount(f.experts), FormatBytes(held),
+      more == 0 ? "" : fmt::format(", and {} where no prefix is kept", FormatCount(more)));
 }
 
 }  // namespace
@@ -109,6 +112,10 @@ std::uint64_t HeldExpertBytes(const Footprint& f, std::optional<std::uint64_t> r
   return left;
 }
 
+std::uint64_t LoanBytes(const Footprint& f, const Allowance& allowance) {
+  return f.streams() && !allowance.addresses_bounded ? f.prefixes : 0;
+}
+
 Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
                                 const Allowance& allowance) {
   if (ram_bytes && footprint.total() > *ram_bytes)
@@ -123,7 +130,8 @@ Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::u
                 FormatBytes(needed), footprint.streams() ? "dense" : "mapped",
                 allowance.available_by, FormatBytes(available), FootprintTable(footprint));
   if (footprint.streams())
-    return StreamingNote(footprint, HeldExpertBytes(footprint, ram_bytes, allowance));
+    return StreamingNote(footprint, HeldExpertBytes(footprint, ram_bytes, allowance),
+                         LoanBytes(footprint, allowance));
   if (available == 0) return std::string();
   return MappedNote(footprint, available, allowance);
 }
@@ -150,6 +158,7 @@ Result<MemoryPlan> PlanMemory(const std::function<Footprint(std::size_t rows)>& 
   if (!note.ok()) return note.error();
   plan.note = std::move(*note);
   plan.expert_bytes = HeldExpertBytes(plan.footprint, ram_bytes, allowance);
+  plan.loan_bytes = LoanBytes(plan.footprint, allowance);
   return plan;
 }
 

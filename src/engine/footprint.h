@@ -21,7 +21,7 @@ struct Footprint {
   // Experts that stay on disk: bytes of one, how many there are, how many must be held.
   std::uint64_t expert = 0, experts = 0, least_experts = 0;
   std::uint64_t fixed = 0, pages = 0;  // of all sequences
-  std::uint64_t prefixes = 0;          // what is kept of texts, beside those
+  std::uint64_t prefixes = 0;          // what is kept of texts, beside those, at most
   std::uint64_t scratch = 0;
   std::uint64_t taken = 0;    // what the process holds already beside `dense`
   std::uint64_t program = 0;  // stacks, texts, and what allocators round up
@@ -50,6 +50,10 @@ inline constexpr std::uint64_t kReservedShare = 16;  // one in so many
 std::uint64_t HeldExpertBytes(const Footprint& footprint, std::optional<std::uint64_t> ram_bytes,
                               const Allowance& allowance = ReadAllowance());
 
+// For more of them: the prefixes' part, as long as no prefix is worth more there
+// (engine/expert_loan.h). 0 where addresses are bounded, of which either use would want its own.
+std::uint64_t LoanBytes(const Footprint& footprint, const Allowance& allowance = ReadAllowance());
+
 std::string FootprintTable(const Footprint& footprint);
 
 // kExhausted: all of it is more than ram_bytes, if given, or what is ahead is more than this
@@ -65,6 +69,7 @@ struct MemoryPlan {
   Footprint footprint = {};
   std::size_t rows = 0;            // of a pass
   std::uint64_t expert_bytes = 0;  // for experts that are held; 0: none stays on disk
+  std::uint64_t loan_bytes = 0;    // for more of them, of footprint.prefixes
   std::string note = {};           // of CheckMemory
 };
 

@@ -86,6 +86,22 @@ TEST(CheckMemory, ExpertsTakeWhatIsLeft) {
       << refused.error().what;
 }
 
+// What prefixes may have is on loan to experts, and no part of what experts have for good.
+TEST(CheckMemory, ExpertsBorrowWhatPrefixesMayHave) {
+  Footprint f = Streaming();
+  f.prefixes = 55 * kMega;
+  EXPECT_EQ(HeldExpertBytes(f, 800 * kMega, Leaves(0)), 130 * kMega);
+  EXPECT_EQ(LoanBytes(f, Leaves(0)), 55 * kMega);
+  EXPECT_EQ(CheckMemory(f, 800 * kMega, Leaves(0)).value(),
+            "experts are read from disk as they are wanted: 13 of 100 are held, in 130.0 MB, and 5 "
+            "where no prefix is kept");
+  Allowance bounded = Leaves(0);
+  bounded.addresses_bounded = true;
+  EXPECT_EQ(LoanBytes(f, bounded), 0u);
+  f.experts = 0;
+  EXPECT_EQ(LoanBytes(f, Leaves(0)), 0u);
+}
+
 // Scratch of 1 MB a row, beside 100 MB and 500 MB of dense weights; see Streaming.
 Footprint StreamingWith(std::size_t rows) {
   Footprint f = Streaming();

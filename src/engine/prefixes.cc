@@ -9,19 +9,21 @@ namespace {
 
 constexpr std::uint64_t kPage = arch::kPageTokens;
 constexpr std::uint64_t kEveryTokens = PrefixRules::kEveryPages * kPage;
+constexpr double kAnything = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
 Prefixes::Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
                    std::function<std::uint64_t()> free_bytes,
                    std::shared_ptr<cache::DiskPrefixes> disk,
-                   std::function<double(std::size_t tokens)> prompt_seconds)
+                   std::function<double(std::size_t tokens)> prompt_seconds, ExpertLoan* loan)
     : rules_(rules),
       pool_(pool),
       free_bytes_(free_bytes),
       cache_(std::move(pool), std::move(free_bytes)),
       disk_(std::move(disk)),
-      prompt_seconds_(std::move(prompt_seconds)) {}
+      prompt_seconds_(std::move(prompt_seconds)),
+      loan_(loan) {}
 
 // What the request shares with the state that it goes on from is in the pool already. That state is
 // the last to give way, and gives way to the request itself. With a state from disk it shares
@@ -35,7 +37,8 @@ bool Prefixes::Admit(ActiveRequest& next) {
   // What could not be admitted anyway costs nobody his prefix.
   const std::uint64_t wanted =
       next.promised_bytes() - std::min(next.state_bytes(), next.promised_bytes());
-  if (wanted > free_bytes_() + cache_.MostFreed()) return false;
+  const std::uint64_t lent = loan_ == nullptr ? 0 : loan_->lent_bytes();
+  if (wanted > free_bytes_() + cache_.MostFreed() + lent) return false;
   cache::DiskPrefixes::Match found =
       asks ? OnDisk(next, match.usable) : cache::DiskPrefixes::Match();
   const cache::KeptState* spared = found.state ? nullptr : match.state;
@@ -80,6 +83,7 @@ bool Prefixes::Restored(ActiveRequest& next) {
   match.common = std::max(match.common, match.usable);
   cache::PrefixUse use;
   cache_.CountRestored(match, next.tokens(), &use);
+  if (loan_ != nullptr) loan_->LookedUp();
   use.disk = read->match().outcome;
   disk_->Count(use.disk);
   next.GoOnFrom(std::move(read->state()), use);
@@ -90,6 +94,7 @@ void Prefixes::GoOn(ActiveRequest& next, const cache::PrefixTree::Match& match, 
                     cache::DiskOutcome outcome) {
   cache::PrefixUse use;
   auto state = cache_.Take(match, next.tokens(), whole, &use);
+  if (loan_ != nullptr) loan_->LookedUp();
   use.disk = outcome;
   if (disk_ != nullptr) disk_->Count(outcome);
   if (disk_ != nullptr && use.cached > 0) {
@@ -125,7 +130,36 @@ bool Prefixes::GiveWay() { return GiveWay(nullptr); }
 // A state that waits to be written is held until then. When none else is left, it is not written,
 // and can be dropped.
 bool Prefixes::GiveWay(const cache::KeptState* spared) {
-  return cache_.DropLeast(spared) || (disk_ != nullptr && disk_->DropWaiting());
+  return DropLess(kAnything, spared) || (disk_ != nullptr && disk_->DropWaiting());
+}
+
+double Prefixes::Worth(const cache::StateWorth& worth) const {
+  const double seconds = prompt_seconds_(worth.cost);
+  if (seconds == 0) return std::numeric_limits<double>::max();  // nobody knows
+  return loan_->Worth(seconds, worth.likelihood, worth.bytes);
+}
+
+bool Prefixes::DropLess(double than, const cache::KeptState* spared) {
+  if (loan_ == nullptr) return cache_.DropLeast(spared);
+  const auto state = cache_.LeastWorth(spared);
+  const double of_state = state ? Worth(*state) : kAnything;
+  const double of_expert = loan_->LeastWorth().value_or(kAnything);
+  if (of_expert < std::min(of_state, than) && loan_->GiveBack()) return true;
+  return of_state < than && cache_.DropLeast(spared);
+}
+
+void Prefixes::PassEnded() {
+  if (loan_ == nullptr) return;
+  loan_->PassEnded();
+  const std::size_t wanted = loan_->wanted();
+  if (wanted == 0) return;
+  const double of_expert = loan_->LeastWorth().value_or(0);
+  for (auto least = cache_.LeastWorth();
+       least && free_bytes_() < loan_->slot_bytes() && Worth(*least) < of_expert;
+       least = cache_.LeastWorth())
+    cache_.DropLeast();
+  const std::size_t free = free_bytes_() / loan_->slot_bytes();
+  if (free > 0) loan_->Take(std::min(wanted, free));
 }
 
 cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known) {
@@ -172,8 +206,12 @@ std::size_t Prefixes::RowsUntilKept(const ActiveRequest& request) const {
 void Prefixes::Keep(const ActiveRequest& request, bool with_windows) {
   const cache::Sequence& sequence = *request.sequence();
   if (sequence.tokens() != request.position()) return;
-  auto kept =
-      cache_.Keep(request.prefix_scope(), request.tokens().first(sequence.tokens()), sequence);
+  const cache::TokenSpan text = request.tokens().first(sequence.tokens());
+  if (loan_ != nullptr)
+    if (const auto fresh = cache_.WorthOfNew(request.prefix_scope(), text, sequence))
+      while (free_bytes_() < fresh->bytes && DropLess(Worth(*fresh))) {
+      }
+  auto kept = cache_.Keep(request.prefix_scope(), text, sequence);
   if (disk_ != nullptr && with_windows) Write(request, std::move(kept));
 }
 

@@ -24,6 +24,9 @@
 //
 // What is kept in memory is what is written: the writer holds it, and until it is written it cannot
 // give way. States that wait to be written do so last, those that are being written never.
+//
+// Of a model whose experts stay on disk, what no state is worth is on loan to them
+// (engine/expert_loan.h), and is given back as states and requests want it.
 #pragma once
 #include <chrono>
 #include <cstddef>
@@ -37,6 +40,7 @@
 #include "cache/prefix_cache.h"
 #include "engine/active_request.h"
 #include "engine/disk_read.h"
+#include "engine/expert_loan.h"
 
 namespace hadal::engine {
 
@@ -57,11 +61,12 @@ class Prefixes {
  public:
   // free_bytes: of the pool, what neither is promised to running requests nor held by anybody.
   // prompt_seconds: what reading so many tokens of a prompt will take; 0: not known. Disk null:
-  // nothing outlives the run.
+  // nothing outlives the run. Loan, null: experts are in nobody's way.
   Prefixes(const PrefixRules& rules, std::shared_ptr<cache::Pool> pool,
            std::function<std::uint64_t()> free_bytes,
            std::shared_ptr<cache::DiskPrefixes> disk = nullptr,
-           std::function<double(std::size_t tokens)> prompt_seconds = {});
+           std::function<double(std::size_t tokens)> prompt_seconds = {},
+           ExpertLoan* loan = nullptr);
 
   // Whether there is room for what the request was promised, with the state that it goes on from;
   // what is kept gives way. True: it has that state now, or it is being read.
@@ -86,6 +91,8 @@ class Prefixes {
   void Ended(const ActiveRequest& request);
   // Memory that a request was promised is not there. False: nothing more can give way.
   bool GiveWay();
+  // Between passes: experts have what no state is worth.
+  void PassEnded();
 
   void Clear() noexcept {
     reads_.clear();
@@ -101,6 +108,9 @@ class Prefixes {
   void Keep(const ActiveRequest& request, bool with_windows);
   void Write(const ActiveRequest& request, std::shared_ptr<const cache::Sequence> kept);
   bool GiveWay(const cache::KeptState* spared);
+  // The less valuable of states and of experts on loan goes, unless it is worth as much as `than`.
+  bool DropLess(double than, const cache::KeptState* spared = nullptr);
+  double Worth(const cache::StateWorth& worth) const;  // of a loan's measure
   void DropLeft();  // reads that nobody waits for, once they are done
   // A state that is worth being read, if there is one.
   cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known);
@@ -116,6 +126,7 @@ class Prefixes {
   cache::PrefixCache cache_;
   std::shared_ptr<cache::DiskPrefixes> disk_;
   std::function<double(std::size_t tokens)> prompt_seconds_;
+  ExpertLoan* loan_;
   std::vector<std::unique_ptr<DiskRead>> reads_;
 };
 

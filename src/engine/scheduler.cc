@@ -21,6 +21,12 @@ PrefixRules KeepingRules(const SchedulerOptions& options, bool streams) {
           .full_windows = options.full_windows};
 }
 
+std::optional<ExpertLoan> LoanOf(const ExpertMemory& experts,
+                                 const std::shared_ptr<cache::Pool>& pool) {
+  if (experts.source() == nullptr || experts.source()->lent_bytes() == 0) return {};
+  return ExpertLoan(*experts.source(), pool);
+}
+
 double MostLoneSeconds(const model::Model& model, const SchedulerOptions& options) {
   const auto layers = static_cast<double>(model.layers.size());
   return std::max(options.step_seconds, options.layer_seconds * layers);
@@ -35,10 +41,12 @@ Scheduler::Scheduler(const model::Model& model, ExpertMemory experts, model::For
       experts_(std::move(experts)),
       forward_(std::move(forward)),
       pool_(std::make_shared<cache::Pool>(forward_.layout(), options.state_bytes)),
+      loan_(LoanOf(experts_, pool_)),
       prefixes_(
           KeepingRules(options, experts_.runner() != nullptr), pool_,
           [this] { return FreeBytes(); }, options.disk,
-          [this](std::size_t tokens) { return costs_.Predict({.decode = 0, .prompt = tokens}); }),
+          [this](std::size_t tokens) { return costs_.Predict({.decode = 0, .prompt = tokens}); },
+          loan_ ? &*loan_ : nullptr),
       logits_(std::min(kLogitRows, options.max_rows) * model.config.vocab_size),
       fixed_(forward_.layout().fixed_bytes),
       costs_(Speculation::ExpectedCosts(options.speculate, model)),
@@ -135,7 +143,8 @@ std::uint64_t Scheduler::FreeBytes() const {
   const std::uint64_t promised = promised_ + prefixes_.leaving_bytes();
   const std::uint64_t used = pool_->used_bytes();
   const std::uint64_t taken = promised + (used > running ? used - running : 0);
-  return taken < options_.state_bytes ? options_.state_bytes - taken : 0;
+  const std::uint64_t all = pool_->budget_bytes();
+  return taken < all ? all - taken : 0;
 }
 
 // Who brings a state was here before those who bring none, and holds memory that they wait for.
@@ -414,6 +423,7 @@ StepReport Scheduler::Step() {
       for (const Turn& turn : turns) turn.request->Fail(run.error());
     }
     RemoveEnded();
+    prefixes_.PassEnded();
   } else if (!running_.empty() || !waiting_.empty()) {
     prefixes_.WaitForDisk(kMoment);
   }

@@ -14,7 +14,8 @@
 // Memory for the whole of a request, prompt and token limit, is promised before it is admitted.
 // Until then it waits, in the order of arrival, so that a large one is not passed over for ever; it
 // is refused if it could never fit. What others hold of the pool (states that ended requests handed
-// over) counts too; what is kept of prefixes (engine/prefixes.h) gives way. A request that brings a
+// over) counts too; what is kept of prefixes (engine/prefixes.h), and experts on loan there, give
+// way. A request that brings a
 // state ran before and goes first; and if nothing runs, and the first does not fit, the next that
 // brings a state and fits: the one that was admitted last always does, so never do all wait for
 // each other's memory. A request whose state is read from disk has been admitted, and takes part in
@@ -74,7 +75,8 @@ struct SchedulerOptions {
   const std::atomic<bool>* interrupt = nullptr;    // set: the pass of a lone request is dropped
   // Of a model whose experts stay on disk. A prompt that is read alone then takes max_rows a pass,
   // whatever the time: each pass reads every expert. Once such a pass made room for others, the
-  // next comes when shorter ones have taken as long as that one had.
+  // next comes when shorter ones have taken as long as that one had. What is on loan to experts is
+  // of state_bytes.
   ExpertMemoryOptions experts = {};
   SpeculateOptions speculate = {};
 };
@@ -160,6 +162,7 @@ class Scheduler {
   ExpertMemory experts_;  // of forward_
   model::Forward forward_;
   std::shared_ptr<cache::Pool> pool_;
+  std::optional<ExpertLoan> loan_;
   Prefixes prefixes_;
   Buffer<float> logits_;     // [kLogitRows, vocab]
   Buffer<std::byte> fixed_;  // a fixed block as it was before a pass that may be dropped

@@ -81,11 +81,18 @@ Error DirectFile::EndsAt(std::uint64_t end, std::uint64_t wanted) const {
               path_, end, wanted);
 }
 
+namespace {
+
+constexpr std::uint64_t kLargePage = std::uint64_t{2} << 20;
+
+bool IsLarge(std::uint64_t bytes) { return bytes >= 2 * kLargePage; }
+
+}  // namespace
+
 void Unmap::operator()(std::byte* data) const { munmap(data, bytes); }
 
 Result<DirectBuffer> DirectBuffer::Create(std::uint64_t bytes, const std::string& what) {
-  constexpr std::uint64_t kLargePage = std::uint64_t{2} << 20;
-  const bool large = bytes >= 2 * kLargePage;
+  const bool large = IsLarge(bytes);
   // Whole large pages, so that none is shared with what is not in this buffer.
   const std::uint64_t unit = large ? kLargePage : kDiskBlock;
   const std::uint64_t room = (bytes + unit - 1) / unit * unit, most = room + (large ? unit : 0);
@@ -104,6 +111,16 @@ Result<DirectBuffer> DirectBuffer::Create(std::uint64_t bytes, const std::string
   buffer.data_ = std::unique_ptr<std::byte, Unmap>(begin + front, Unmap{room});
   buffer.bytes_ = bytes;
   return buffer;
+}
+
+// Without the first call a large page that a neighbour begins would bring its part back.
+void DirectBuffer::Discard(std::uint64_t begin, std::uint64_t bytes) const {
+  if (IsLarge(bytes_)) madvise(data_.get() + begin, bytes, MADV_NOHUGEPAGE);
+  madvise(data_.get() + begin, bytes, MADV_DONTNEED);
+}
+
+void DirectBuffer::Retake(std::uint64_t begin, std::uint64_t bytes) const {
+  if (IsLarge(bytes_)) madvise(data_.get() + begin, bytes, MADV_HUGEPAGE);
 }
 
 }  // namespace hadal::io

@@ -75,7 +75,8 @@ struct Unmap {  // of a DirectBuffer
 };
 
 // Uninitialised memory that direct reads can go to; aligned to large pages from some megabytes on.
-// None of it is resident before it is written.
+// None of it is resident before it is written. Whole disk blocks of it may be discarded: they are
+// the system's then, hold nothing, and may not be used before they are taken again.
 class DirectBuffer {
  public:
   DirectBuffer() = default;
@@ -84,6 +85,8 @@ class DirectBuffer {
   std::byte* data() const { return data_.get(); }
   std::uint64_t bytes() const { return bytes_; }
   std::span<std::byte> span() const { return {data_.get(), bytes_}; }
+  void Discard(std::uint64_t begin, std::uint64_t bytes) const;
+  void Retake(std::uint64_t begin, std::uint64_t bytes) const;
 
  private:
   std::unique_ptr<std::byte, Unmap> data_;

@@ -1,8 +1,10 @@
 #include "io/read_queue.h"
 
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -133,6 +135,29 @@ TEST_F(ReadQueueTest, GivesTheBytesOfTheFile) {
       }
     }
   }
+}
+
+// Neither they nor their neighbours' large pages keep what was discarded.
+TEST(DirectBuffer, WhatIsDiscardedIsTheSystems) {
+  constexpr std::uint64_t kPart = 3'403'776;  // no large pages' end
+  const DirectBuffer buffer = DirectBuffer::Create(3 * kPart, "a test").value();
+  const auto resident = [&](std::uint64_t begin, std::uint64_t bytes) {
+    std::vector<unsigned char> pages(bytes / kDiskBlock);
+    HADAL_CHECK(mincore(buffer.data() + begin, bytes, pages.data()) == 0);
+    return static_cast<std::uint64_t>(
+        std::ranges::count_if(pages, [](unsigned char page) { return (page & 1u) != 0; }));
+  };
+  std::ranges::fill(buffer.span(), std::byte{7});
+  EXPECT_EQ(resident(0, 3 * kPart), 3 * kPart / kDiskBlock);
+  buffer.Discard(kPart, kPart);
+  EXPECT_EQ(resident(kPart, kPart), 0u);
+  std::ranges::fill(buffer.span().first(kPart), std::byte{8});
+  std::ranges::fill(buffer.span().last(kPart), std::byte{9});
+  EXPECT_EQ(resident(kPart, kPart), 0u);
+  EXPECT_EQ(resident(0, kPart), kPart / kDiskBlock);
+  buffer.Retake(kPart, kPart);
+  std::ranges::fill(buffer.span(), std::byte{5});
+  EXPECT_EQ(resident(0, 3 * kPart), 3 * kPart / kDiskBlock);
 }
 
 TEST_F(ReadQueueTest, AFileThatIsCutShortIsAnErrorOfTheRead) {

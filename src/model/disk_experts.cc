@@ -19,9 +19,9 @@ constexpr io::Urgency kUrgency[] = {io::Urgency::kGuess, io::Urgency::kGuess, io
                                     io::Urgency::kNow};  // by claim
 
 constexpr std::uint64_t DiskExpertFigures::*kCounts[] = {
-    &DiskExpertFigures::wanted,    &DiskExpertFigures::held,          &DiskExpertFigures::coming,
-    &DiskExpertFigures::guessed,   &DiskExpertFigures::guessed_right, &DiskExpertFigures::reads,
-    &DiskExpertFigures::read_bytes};
+    &DiskExpertFigures::replaced, &DiskExpertFigures::wanted,    &DiskExpertFigures::held,
+    &DiskExpertFigures::coming,   &DiskExpertFigures::guessed,   &DiskExpertFigures::guessed_right,
+    &DiskExpertFigures::reads,    &DiskExpertFigures::read_bytes};
 
 // So short that it needs none itself.
 Error NoMemory() { return {Code::kExhausted, "no memory"}; }
@@ -55,15 +55,16 @@ DiskExpertFigures& operator+=(DiskExpertFigures& a, const DiskExpertFigures& b) 
   return a;
 }
 
-DiskExperts::DiskExperts(ExpertPlaces places, std::size_t slots, io::DirectBuffer memory)
+DiskExperts::DiskExperts(ExpertPlaces places, std::size_t own_slots, std::size_t slots,
+                         io::DirectBuffer memory)
     : places_(std::move(places)),
+      own_slots_(own_slots),
       memory_(std::move(memory)),
       scores_(ExpertsOf(places_)),
       slots_(ExpertsOf(places_), slots),
       guessed_(places_.layers()),
       parts_(slots) {
   failed_.reserve(slots);
-  figures_.slots = slots;
   figures_.slot_bytes = places_.slot_bytes();
 }
 
@@ -71,12 +72,14 @@ Result<std::unique_ptr<DiskExperts>> DiskExperts::Create(const Model& model,
                                                          const Options& options) {
   ExpertPlaces places = ExpertPlaces::Of(model);
   const std::uint64_t slot_bytes = std::max<std::uint64_t>(places.slot_bytes(), 1);
-  const std::uint64_t slots = std::min<std::uint64_t>(options.bytes / slot_bytes, places.count());
-  if (slots == 0 && places.count() > 0)
+  const std::uint64_t all = places.count(), own = std::min(options.bytes / slot_bytes, all);
+  if (own == 0 && all > 0)
     return Fail(Code::kExhausted, "an expert is {}, there is {} for those that are held",
                 FormatBytes(slot_bytes), FormatBytes(options.bytes));
+  const std::uint64_t slots = own + std::min(options.loan_bytes / slot_bytes, all - own);
   HADAL_TRY(io::DirectBuffer memory, io::DirectBuffer::Create(slots * slot_bytes, "held experts"));
-  std::unique_ptr<DiskExperts> made(new DiskExperts(std::move(places), slots, std::move(memory)));
+  std::unique_ptr<DiskExperts> made(
+      new DiskExperts(std::move(places), own, slots, std::move(memory)));
   for (const std::string& path : made->places_.files()) {
     HADAL_TRY(io::DirectFile file, io::DirectFile::Open(path));
     made->files_.push_back(std::move(file));
@@ -132,8 +135,10 @@ bool DiskExperts::StartNext(Waiting waiting) {
                                                       : kMostGuessed;
   if (ids.empty() || reading_ >= most) return false;
   const Claim claim = kClaims[waiting];
+  const bool replaces = slots_.free() == 0;
   const auto slot = slots_.Place(ids.front(), claim, scores_.Raw(ids.front()));
   if (!slot) return false;
+  if (replaces) ++figures_.replaced;
   ids.pop_front();
   StartRead(*slot, claim);
   return true;
@@ -223,7 +228,7 @@ void DiskExperts::Guess(std::size_t layer, std::span<const std::uint32_t> expert
   const std::lock_guard lock(mutex_);
   std::vector<std::uint32_t>& guessed = guessed_[layer];
   // So few that guesses never push out what a small memory has for the present layer.
-  const std::size_t most = slots_.size() / 4;
+  const std::size_t most = slots_.open() / 4;
   for (const std::uint32_t expert : experts) {
     if (guessed.size() >= most) break;
     if (std::ranges::find(guessed, expert) != guessed.end()) continue;
@@ -293,7 +298,7 @@ Result<std::vector<HeldExpert>> DiskExperts::Acquire(std::size_t layer,
     if (reading_ == 0) {
       if (auto error = TakeFailure(number, wanted)) return *error;  // it could not even be begun
       return Fail(Code::kExhausted, "all {} experts that memory is there for are in use",
-                  slots_.size());
+                  slots_.open());
     }
     if (stop && stop()) return Fail(Code::kCancelled, "stopped");
     const Stopwatch waiting;
@@ -315,9 +320,43 @@ void DiskExperts::Release(std::size_t layer, std::span<const HeldExpert> experts
   Pump();
 }
 
+std::uint64_t DiskExperts::lent_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return (slots_.open() - own_slots_) * places_.slot_bytes();
+}
+
+std::size_t DiskExperts::lendable() const {
+  const std::lock_guard lock(mutex_);
+  return slots_.size() - slots_.open();
+}
+
+bool DiskExperts::GiveBack() {
+  const std::lock_guard lock(mutex_);
+  const auto slot = slots_.open() > own_slots_ ? slots_.Close() : std::nullopt;
+  if (!slot) return false;
+  memory_.Discard(*slot * places_.slot_bytes(), places_.slot_bytes());
+  return true;
+}
+
+void DiskExperts::TakeMore(std::size_t slots) {
+  const std::lock_guard lock(mutex_);
+  for (; slots > 0; --slots)
+    if (const auto slot = slots_.Open())
+      memory_.Retake(*slot * places_.slot_bytes(), places_.slot_bytes());
+  Pump();
+}
+
+std::optional<double> DiskExperts::LeastUses() const {
+  const std::lock_guard lock(mutex_);
+  const auto score = slots_.LeastScore();
+  if (!score) return {};
+  return scores_.InUses(*score);
+}
+
 DiskExpertFigures DiskExperts::figures() const {
   const std::lock_guard lock(mutex_);
   DiskExpertFigures now = figures_;
+  now.slots = slots_.open();
   if (reading_ > 0) now.busy_seconds += busy_.seconds();
   return now;
 }

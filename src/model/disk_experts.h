@@ -6,9 +6,12 @@
 // pass needs comes, in some order, from one slot on: results do not depend on the budget, on what
 // was held before, or on when reads come back.
 //
+// Some of the slots may be on loan, in memory that is another's: between passes one is given back,
+// with the expert that is used least, or taken again.
+//
 // A read that fails is the error of the Acquire that asks for its expert; the next one may try
-// again. Announce, Acquire, Release and Guess are of one thread; reads come back on others. The
-// model outlives this.
+// again. Announce, Acquire, Release, Guess and loans are of one thread; reads come back on others.
+// The model outlives this.
 #pragma once
 #include <array>
 #include <condition_variable>
@@ -36,7 +39,8 @@ namespace hadal::model {
 
 // Since the beginning; what happened between two moments is the difference of two of these.
 struct DiskExpertFigures {
-  std::uint64_t slots = 0, slot_bytes = 0;  // of the memory
+  std::uint64_t slots = 0, slot_bytes = 0;  // of the memory, now
+  std::uint64_t replaced = 0;               // experts that went for others
   std::uint64_t wanted = 0;                 // experts announced, each once a layer and pass
   std::uint64_t held = 0;                   // of those, in memory when they were announced
   std::uint64_t coming = 0;                 // of those, being read already, for a guess was right
@@ -55,7 +59,8 @@ io::Residency DenseWeights(const io::ReadingOptions& reading = {});
 class DiskExperts final : public ExpertSource {
  public:
   struct Options {
-    std::uint64_t bytes = 0;  // of slots; more than all experts is taken for all
+    std::uint64_t bytes = 0;       // of slots; more than all experts is taken for all
+    std::uint64_t loan_bytes = 0;  // of more slots, which are there at first
     io::ReadTuning tuning = {};
     // Who reads; empty: an io::ReadQueue.
     std::function<Result<std::unique_ptr<io::Reader>>(io::Reader::Done)> reader = {};
@@ -71,6 +76,15 @@ class DiskExperts final : public ExpertSource {
   void Guess(std::size_t layer, std::span<const std::uint32_t> experts) override;
   bool WantsGuesses() const override { return true; }
 
+  // On loan, now; and how many slots more there may be.
+  std::uint64_t lent_bytes() const;
+  std::size_t lendable() const;
+  // A slot, and its memory is the system's. False: none is on loan, or no expert may go now.
+  bool GiveBack();
+  void TakeMore(std::size_t slots);  // of those that are lendable
+  // Of the expert that would go for another (model/expert_scores.h). None: none may go.
+  std::optional<double> LeastUses() const;
+
   DiskExpertFigures figures() const;
   // How often each was used: model/expert_profile.h keeps it. Any thread.
   std::vector<std::vector<float>> Uses() const;
@@ -82,7 +96,8 @@ class DiskExperts final : public ExpertSource {
   // Nobody asks for what is hot; it is read into free slots when there is nothing else to do.
   enum Waiting : std::size_t { kAskedFor, kAnnouncedFor, kGuessedFor, kHot, kWaitings };
 
-  DiskExperts(ExpertPlaces places, std::size_t slots, io::DirectBuffer memory);
+  DiskExperts(ExpertPlaces places, std::size_t own_slots, std::size_t slots,
+              io::DirectBuffer memory);
   void Pump() noexcept;
   bool StartNext(Waiting waiting);
   void StartRead(std::size_t slot, Claim claim);
@@ -96,6 +111,7 @@ class DiskExperts final : public ExpertSource {
   std::byte* MemoryOf(std::size_t slot) const;
 
   const ExpertPlaces places_;
+  const std::size_t own_slots_;  // that are not on loan
   std::vector<io::DirectFile> files_;
   const io::DirectBuffer memory_;
 

@@ -27,7 +27,7 @@ std::vector<std::vector<float>> ExpertScores::Uses() const {
   std::vector<std::vector<float>> uses;
   for (const auto& layer : raw_) {
     auto& of = uses.emplace_back();
-    for (const double score : layer) of.push_back(static_cast<float>(score / unit_));
+    for (const double score : layer) of.push_back(static_cast<float>(InUses(score)));
   }
   return uses;
 }

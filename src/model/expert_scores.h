@@ -24,6 +24,7 @@ class ExpertScores {
   // A pass is over. True: Raw is of another scale from now on, for once in a long time.
   bool Age();
   double Raw(ExpertId id) const { return raw_[id.layer][id.expert]; }
+  double InUses(double raw) const { return raw / unit_; }
 
   // In uses: [layer][expert]; what a profile keeps.
   std::vector<std::vector<float>> Uses() const;

@@ -10,6 +10,7 @@ ResidentExperts::ResidentExperts(const std::vector<std::size_t>& experts_of, std
     : slots_(slots) {
   for (const std::size_t experts : experts_of) slot_of_.emplace_back(experts, -1);
   spare_.reserve(slots);
+  closed_.reserve(slots);
   for (std::size_t i = slots; i > 0; --i) {
     free_.push_back(i - 1);
     leaving_.insert(KeyOf(i - 1));
@@ -45,6 +46,29 @@ std::optional<std::size_t> ResidentExperts::Place(ExpertId id, Claim claim, doub
   slots_[slot] = {.id = id, .taken = true, .claim = claim, .score = score};
   slot_of_[id.layer][id.expert] = static_cast<std::int32_t>(slot);
   return slot;
+}
+
+std::optional<double> ResidentExperts::LeastScore() const {
+  if (!free_.empty()) return 0;
+  if (leaving_.empty()) return {};
+  return std::get<double>(*leaving_.begin());
+}
+
+std::optional<std::size_t> ResidentExperts::Close() {
+  if (free_.empty()) {
+    if (leaving_.empty()) return {};
+    Free(std::get<std::size_t>(*leaving_.begin()));
+  }
+  closed_.push_back(free_.back());
+  free_.pop_back();
+  return closed_.back();
+}
+
+std::optional<std::size_t> ResidentExperts::Open() {
+  if (closed_.empty()) return {};
+  free_.push_back(closed_.back());
+  closed_.pop_back();
+  return free_.back();
 }
 
 void ResidentExperts::Release(std::size_t slot) {

@@ -2,8 +2,9 @@
 //
 // What nobody waits for goes first, least used before more used (model/expert_scores.h); then what
 // was guessed, then what is announced. Never what is being read, is asked for, or is in use. A
-// replacement is one step in an ordered set. One thread at a time; knows no file and no memory, and
-// takes none once it is made: reads come back to it on threads that may not throw.
+// replacement is one step in an ordered set. Slots may be closed, and then hold nothing. One thread
+// at a time; knows no file and no memory, and takes none once it is made: reads come back to it on
+// threads that may not throw.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -34,6 +35,9 @@ class ResidentExperts {
   const Slot& operator[](std::size_t slot) const { return slots_[slot]; }
   std::size_t size() const { return slots_.size(); }
   std::size_t free() const { return free_.size(); }
+  std::size_t open() const { return slots_.size() - closed_.size(); }
+  // The score of the expert that would go for another, 0 if there is a free slot. None: none may.
+  std::optional<double> LeastScore() const;
 
   // A slot for an expert that has none, not ready yet: a free one, or, for all but kNone, one whose
   // expert goes. None: no expert may go for such a claim.
@@ -53,6 +57,11 @@ class ResidentExperts {
   void Release(std::size_t slot);
   void Free(std::size_t slot);  // that nobody holds
 
+  // A free slot, or that of the expert that goes first, is closed. None: no expert may go.
+  std::optional<std::size_t> Close();
+  // One that was closed is free again. None: none was.
+  std::optional<std::size_t> Open();
+
  private:
   using Key = std::tuple<Claim, double, std::size_t>;
   template <class F>
@@ -71,7 +80,7 @@ class ResidentExperts {
 
   std::vector<std::vector<std::int32_t>> slot_of_;  // [layer][expert]; -1: none
   std::vector<Slot> slots_;
-  std::vector<std::size_t> free_;
+  std::vector<std::size_t> free_, closed_;
   std::set<Key> leaving_;                        // those that may go, the first one first
   std::vector<std::set<Key>::node_type> spare_;  // nodes for those that may not
 };

@@ -47,6 +47,24 @@ TEST(ResidentExperts, WhoWaitsLessGivesWay) {
   EXPECT_FALSE(slots.Place({1, 2}, Claim::kAsked, 0));  // both are being read
 }
 
+TEST(ResidentExperts, SlotsCloseAndOpen) {
+  ResidentExperts slots(kExperts, 3);
+  EXPECT_FALSE(slots.Open());
+  const std::size_t hot = Put(slots, {0, 0}, 9), cold = Put(slots, {0, 1}, 2);
+  EXPECT_EQ(slots.LeastScore(), 0.0);  // one is free
+  EXPECT_TRUE(slots.Close());
+  EXPECT_EQ(slots.LeastScore(), 2.0);
+  EXPECT_EQ(slots.Close(), cold);
+  EXPECT_FALSE(slots.Find({0, 1}));
+  EXPECT_EQ(slots.open(), 1u);
+  slots.Hold(hot);
+  EXPECT_FALSE(slots.Close());
+  EXPECT_FALSE(slots.LeastScore());
+  EXPECT_FALSE(slots.Place({1, 1}, Claim::kAsked, 9));
+  EXPECT_EQ(slots.Open(), cold);
+  EXPECT_EQ(slots.Place({1, 1}, Claim::kAsked, 9), cold);
+}
+
 TEST(ResidentExperts, WhatIsInUseStays) {
   ResidentExperts slots(kExperts, 1);
   const std::size_t slot = Put(slots, {0, 0}, 0);

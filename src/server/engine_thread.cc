@@ -68,19 +68,20 @@ Result<std::unique_ptr<EngineThread>> EngineThread::Start(const ServedModel& ser
             engine::OpenDiskCache(files.model, served.id(), options.disk));
   engine->footprint_ = plan.footprint;
   *note = std::move(plan.note);
-  const engine::SchedulerOptions scheduler{
-      .tokenizer = &files.tokenizer,
-      .eos_ids = files.eos_ids,
-      .max_rows = plan.rows,
-      .max_running = options.parallel,
-      .step_seconds = options.step_seconds,
-      .state_bytes = engine->footprint_.state(),
-      .keep_prefixes = options.keep_prefixes,
-      .disk = disk,
-      .full_windows = options.full_windows,
-      .interrupt = &engine->stop_,
-      .experts = {.bytes = plan.expert_bytes, .profile = options.experts_profile},
-      .speculate = options.speculate};
+  const engine::SchedulerOptions scheduler{.tokenizer = &files.tokenizer,
+                                           .eos_ids = files.eos_ids,
+                                           .max_rows = plan.rows,
+                                           .max_running = options.parallel,
+                                           .step_seconds = options.step_seconds,
+                                           .state_bytes = engine->footprint_.state(),
+                                           .keep_prefixes = options.keep_prefixes,
+                                           .disk = disk,
+                                           .full_windows = options.full_windows,
+                                           .interrupt = &engine->stop_,
+                                           .experts = {.bytes = plan.expert_bytes,
+                                                       .loan_bytes = plan.loan_bytes,
+                                                       .profile = options.experts_profile},
+                                           .speculate = options.speculate};
   HADAL_TRY(engine->scheduler_,
             engine::Scheduler::Create(files.model, *engine->threads_, scheduler));
   engine->thread_ = std::thread([engine = engine.get()] { engine->Loop(); });

@@ -75,7 +75,7 @@ class EngineThread {
   EngineFigures figures() const;
   const engine::Footprint& footprint() const { return footprint_; }
   std::uint64_t state_bytes() const { return scheduler_->pool()->used_bytes(); }
-  std::uint64_t state_limit() const { return scheduler_->pool()->budget_bytes(); }
+  std::uint64_t state_limit() const { return footprint_.state(); }
 
  private:
   // What is to become of a run whose request is cancelled.

@@ -75,18 +75,19 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
   made->stop_ = &stop;
   made->use_.limit = context;
   HADAL_TRY(made->scheduler_,
-            engine::Scheduler::Create(
-                files.model, threads,
-                {.tokenizer = &files.tokenizer,
-                 .eos_ids = files.eos_ids,
-                 .max_rows = plan.rows,
-                 .max_running = 1,
-                 .state_bytes = plan.footprint.state(),
-                 .keep_prefixes = true,
-                 .disk = disk,
-                 .interrupt = &stop,
-                 .experts = {.bytes = plan.expert_bytes, .profile = options.experts_profile},
-                 .speculate = options.speculate}));
+            engine::Scheduler::Create(files.model, threads,
+                                      {.tokenizer = &files.tokenizer,
+                                       .eos_ids = files.eos_ids,
+                                       .max_rows = plan.rows,
+                                       .max_running = 1,
+                                       .state_bytes = plan.footprint.state(),
+                                       .keep_prefixes = true,
+                                       .disk = disk,
+                                       .interrupt = &stop,
+                                       .experts = {.bytes = plan.expert_bytes,
+                                                   .loan_bytes = plan.loan_bytes,
+                                                   .profile = options.experts_profile},
+                                       .speculate = options.speculate}));
   return made;
 }
 
