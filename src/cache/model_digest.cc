@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "cache/state_file.h"
+#include "cache/weight_digests.h"
 #include "io/file_stamp.h"
 #include "io/input_file.h"
 #include "io/safetensors.h"
@@ -21,26 +22,30 @@ constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
 class FileDigests {
  public:
-  FileDigests(SegmentStore& memory, const DigestProgress& progress)
-      : memory_(memory), progress_(progress) {}
+  FileDigests(const std::string& folder, SegmentStore& memory, const DigestOptions& options)
+      : beside_(WeightDigests::Beside(folder)), memory_(memory), options_(options) {}
 
   // stamps: of each path, as it was when it was loaded. Nothing is known of what was loaded from
   // one that is another by now.
   Status Read(const std::map<std::string, std::string>& stamps) {
     std::map<std::string, std::string> unknown;  // path to stamp
+    std::uint64_t bytes = 0;                     // of all files
     for (const auto& [path, stamp] : stamps) {
       HADAL_TRY_STATUS(CheckStamp(path, stamp));
-      if (const auto known = memory_.Recall(stamp); known && io::Digest::FromHex(*known)) {
-        digests_[path] = *io::Digest::FromHex(*known);
+      HADAL_TRY(const io::InputFile file, io::InputFile::Open(path));
+      bytes += file.bytes();
+      if (const auto known = Known(path, stamp)) {
+        digests_[path] = *known;
         continue;
       }
       unknown[path] = stamp;
-      HADAL_TRY(const io::InputFile file, io::InputFile::Open(path));
       all_ += file.bytes();
     }
     for (const auto& [path, stamp] : unknown) {
       HADAL_TRY(digests_[path], ReadOne(path));
       HADAL_TRY_STATUS(CheckStamp(path, stamp));
+      if (bytes >= options_.beside_from_bytes && beside_.Keep(path, stamp, digests_[path]).ok())
+        continue;
       // If not, as while another program writes for long, it is read again next time.
       static_cast<void>(memory_.Remember(stamp, digests_[path].Hex()));
     }
@@ -49,6 +54,12 @@ class FileDigests {
   const io::Digest& Of(const std::string& path) const { return digests_.at(path); }
 
  private:
+  std::optional<io::Digest> Known(const std::string& path, const std::string& stamp) {
+    if (const auto known = beside_.Of(path, stamp)) return known;
+    const auto known = memory_.Recall(stamp);
+    return known ? io::Digest::FromHex(*known) : std::nullopt;
+  }
+
   static Status CheckStamp(const std::string& path, const std::string& stamp) {
     HADAL_TRY(const std::string now, io::FileStamp(path));
     if (now == stamp) return Unit{};
@@ -61,19 +72,20 @@ class FileDigests {
     io::Digester digester;
     std::vector<std::byte> piece;
     for (std::uint64_t at = 0; at < file.bytes(); at += piece.size()) {
-      if (progress_.cancel != nullptr && progress_.cancel->load(std::memory_order_relaxed))
+      if (options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed))
         return Fail(Code::kCancelled, "{}: stopped while its digest was made", path);
       piece.resize(std::min<std::uint64_t>(kPieceBytes, file.bytes() - at));
       HADAL_TRY_STATUS(file.Read(at, piece));
       digester.Add(piece);
       done_ += piece.size();
-      if (progress_.on_reading) progress_.on_reading(done_, all_);
+      if (options_.on_reading) options_.on_reading(done_, all_);
     }
     return digester.Get();
   }
 
+  WeightDigests beside_;
   SegmentStore& memory_;
-  const DigestProgress& progress_;
+  const DigestOptions& options_;
   std::map<std::string, io::Digest> digests_;
   std::uint64_t done_ = 0, all_ = 0;
 };
@@ -82,12 +94,12 @@ class FileDigests {
 
 Result<io::Digest> ModelDigest(const model::Model& model, const arch::Numerics& numerics,
                                const arch::KvLayout& layout, SegmentStore& memory,
-                               const DigestProgress& progress) {
+                               const DigestOptions& options) {
   const io::Checkpoint& checkpoint = model.checkpoint();
   const std::vector<std::string> names = checkpoint.Names();
   std::map<std::string, std::string> stamps;
   for (const std::string& name : names) stamps[checkpoint.FileOf(name)] = checkpoint.StampOf(name);
-  FileDigests files(memory, progress);
+  FileDigests files(checkpoint.directory(), memory, options);
   HADAL_TRY_STATUS(files.Read(stamps));
   io::Digester all;
   all.Add("hadal state " HADAL_VERSION)

@@ -5,8 +5,9 @@
 // (cache/fingerprint.h), which samples: a state that is read back from another run must be this
 // very model's.
 //
-// A large model is read once: the digest of each of its files is remembered with the index of the
-// folder, by path, size, time of change and inode.
+// A large model is read once: the digest of each of its files is kept beside it
+// (cache/weight_digests.h), or, where its folder cannot be written, with the index of the folder of
+// states. It holds for a file of the same size, times of change, device and inode.
 #pragma once
 #include <atomic>
 #include <cstdint>
@@ -20,7 +21,10 @@
 
 namespace hadal::cache {
 
-struct DigestProgress {
+struct DigestOptions {
+  // Of weights; what is smaller is read as fast as told, and keeps its folder as it is.
+  static constexpr std::uint64_t kWorthKeeping = 256'000'000;
+  std::uint64_t beside_from_bytes = kWorthKeeping;
   // Bytes of weights that are read because nothing is remembered of them. May be empty.
   std::function<void(std::uint64_t done_bytes, std::uint64_t all_bytes)> on_reading = {};
   const std::atomic<bool>* cancel = nullptr;
@@ -29,6 +33,6 @@ struct DigestProgress {
 // kNotFound, kIo: a file of the checkpoint. kCorrupt: it is another than was loaded. kCancelled.
 Result<io::Digest> ModelDigest(const model::Model& model, const arch::Numerics& numerics,
                                const arch::KvLayout& layout, SegmentStore& memory,
-                               const DigestProgress& progress);
+                               const DigestOptions& options);
 
 }  // namespace hadal::cache
