@@ -2,7 +2,6 @@
 // holds: the state of the full Flash, Pro and V3.2 models, the scratch of a forward pass, and
 // forks.
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/free_memory.h"
 #include "base/progress.h"
 #include "base/units.h"
 #include "cache/random_state.h"
@@ -75,7 +75,7 @@ class Resident {
 
  private:
   static double Start() {
-    malloc_trim(0);  // what was freed before this is no part of it
+    ReturnFreeMemory();  // what was freed before this is no part of it
     return static_cast<double>(AnonymousResidentBytes());
   }
   double start_ = Start();
@@ -126,7 +126,7 @@ void ExpectHeld(const Published& published, std::uint64_t tokens) {
     resident.ExpectGrown(pool->used_bytes(), within, "with two forks");
   }
   EXPECT_EQ(pool->used_bytes(), 0u);
-  malloc_trim(0);
+  ReturnFreeMemory();
   resident.ExpectGrown(0, within, "given back");
 }
 
@@ -189,7 +189,7 @@ TEST(KvMemory, ReadingASnapshotTakesTheStateOnce) {
     sequence.state().tokens = 100'000;
     ASSERT_TRUE(cache::SaveSnapshot(sequence, 1, "", folder.File("s")).ok());
   }
-  malloc_trim(0);
+  ReturnFreeMemory();
   if (!ForgetPeak()) GTEST_SKIP() << "no /proc/self/clear_refs";
   const std::uint64_t before = ResidentBytes();
   const auto loaded = cache::LoadSnapshot(folder.File("s"), 1, pool);
@@ -235,7 +235,7 @@ TEST(Scratch, DoesNotGrowWithTheContext) {
         cache::FillRandom(model.config, arch::Numerics::Stored(), depth, 3, threads, &sequence)
             .ok());
     ASSERT_TRUE(sequence.Reserve(tokens.size()).ok());
-    malloc_trim(0);
+    ReturnFreeMemory();
     if (!ForgetPeak()) GTEST_SKIP() << "no /proc/self/clear_refs";
     const std::uint64_t before = ResidentBytes();
     model::Forward forward =

@@ -27,7 +27,7 @@ class ModelDigestTest : public ::testing::Test {
   Made Of(const model::Model& model, const arch::Numerics& numerics = arch::Numerics::Stored()) {
     std::uint64_t read = 0;
     auto digest =
-        ModelDigest(model, numerics, arch::KvLayout(model.config, numerics), store_,
+        ModelDigest(model, numerics, arch::KvLayout(model.config, numerics), *store_,
                     {.beside_from_bytes = beside_from_bytes_,
                      .on_reading = [&](std::uint64_t done, std::uint64_t) { read = done; }});
     return {std::move(digest), read};
@@ -36,8 +36,9 @@ class ModelDigestTest : public ::testing::Test {
 
   // What is remembered in another folder of states: nothing.
   void TakeOtherFolder() {
-    store_ =
-        SegmentStore::Open(models_.File(fmt::format("states{}", ++folders_)), true, &note_).value();
+    store_.emplace(
+        SegmentStore::Open(models_.File(fmt::format("states{}", ++folders_)), true, &note_)
+            .value());
   }
   static std::string Beside(const std::string& path) {
     return path + "/" + std::string(kWeightDigestsName);
@@ -47,7 +48,8 @@ class ModelDigestTest : public ::testing::Test {
   std::string note_;
   int folders_ = 0;
   std::uint64_t beside_from_bytes_ = DigestOptions::kWorthKeeping;
-  SegmentStore store_ = SegmentStore::Open(models_.File("states"), true, &note_).value();
+  std::optional<SegmentStore> store_ =
+      SegmentStore::Open(models_.File("states"), true, &note_).value();
 };
 
 TEST_F(ModelDigestTest, SeesConfigNumericsAndEveryWeight) {

@@ -3,12 +3,12 @@
 // step and back to its start at the end; every now and then a sequence's next logits are compared,
 // bit for bit, with those of a sequence that has only read.
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <memory>
 #include <set>
 
+#include "base/free_memory.h"
 #include "base/progress.h"
 #include "base/random.h"
 #include "cache/checkpoint.h"
@@ -215,10 +215,10 @@ TEST_P(SoakTest, RandomOperationsLeaveNothingBehind) {
   const testing::TempFolder folder;
   const model::Model model = MakeModel(folder.File("m"), packed);
   { Soak(model, numerics).Run(50); }  // what the C++ runtime allocates once
-  malloc_trim(0);
+  ReturnFreeMemory();
   const std::uint64_t before = ResidentBytes();
   { Soak(model, numerics).Run(packed ? kOperations * 3 / 4 : kOperations / 4); }
-  malloc_trim(0);
+  ReturnFreeMemory();
   const std::uint64_t after = ResidentBytes();
   if (!kSanitized) {
     EXPECT_LT(after, before + 8'000'000);

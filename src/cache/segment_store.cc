@@ -1,13 +1,13 @@
 #include "cache/segment_store.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <set>
 #include <system_error>
 #include <utility>
 
@@ -21,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// Rows are read by the order of these columns.
 constexpr io::DatabaseKind kIndex{
     .id = 0x68646c63,  // "hdlc"
     .version = 1,
@@ -32,9 +33,6 @@ constexpr io::DatabaseKind kIndex{
         "CREATE INDEX by_parent ON segments(parent);"
         "CREATE INDEX by_use ON segments(used);"
         "CREATE TABLE remembered(key TEXT PRIMARY KEY, value TEXT NOT NULL)"};
-
-constexpr const char* kColumns =
-    "name, parent, model, state, tokens, mtp_tokens, earliest, mtp_earliest, behind, bytes, used";
 
 constexpr unsigned kOwnerAlone = 0600;
 // After so long nobody is still writing a segment.
@@ -81,6 +79,12 @@ std::optional<Segment> SegmentOf(const io::Statement& row) {
 
 std::int64_t Signed(std::uint64_t number) { return static_cast<std::int64_t>(number); }
 
+std::uint64_t MostFileBytes() {  // of this process
+  rlimit limit{};
+  const bool known = getrlimit(RLIMIT_FSIZE, &limit) == 0;
+  return known ? limit.rlim_cur : RLIM_INFINITY;
+}
+
 bool IsOld(const fs::path& path) {
   std::error_code problem;
   const auto written = fs::last_write_time(path, problem);
@@ -120,14 +124,13 @@ Error SegmentStore::Unwritten() const {
   return Fail(Code::kIo, "{}: the index cannot be written", folder_);
 }
 
-io::Statement& SegmentStore::Ready(std::optional<io::Statement>* kept, const std::string& sql) {
-  if (!*kept || !(*kept)->ok()) *kept = db_.Prepare(sql.c_str());
+io::Statement& SegmentStore::Ready(std::optional<io::Statement>* kept, const char* sql) {
+  if (!*kept || !(*kept)->ok()) *kept = db_.Prepare(sql);
   return **kept;
 }
 
 Result<std::optional<Segment>> SegmentStore::Find(const io::Digest& name) {
-  const io::StatementUse find(
-      Ready(&find_, fmt::format("SELECT {} FROM segments WHERE name = ?", kColumns)));
+  const io::StatementUse find(Ready(&find_, "SELECT * FROM segments WHERE name = ?"));
   std::optional<Segment> found;
   if (find->Bind(1, name.Hex()).Step()) found = SegmentOf(*find);
   if (!find->ok()) return Unread();
@@ -135,8 +138,8 @@ Result<std::optional<Segment>> SegmentStore::Find(const io::Digest& name) {
 }
 
 Result<std::vector<Segment>> SegmentStore::StatesBehind(const io::Digest& parent) {
-  const io::StatementUse behind(Ready(
-      &behind_, fmt::format("SELECT {} FROM segments WHERE parent = ? AND state = 1", kColumns)));
+  const io::StatementUse behind(
+      Ready(&behind_, "SELECT * FROM segments WHERE parent = ? AND state = 1"));
   behind->Bind(1, parent.Hex());
   std::vector<Segment> states;
   while (behind->Step())
@@ -160,13 +163,20 @@ Result<bool> SegmentStore::IsEmpty() {
 }
 
 Result<std::vector<Segment>> SegmentStore::All() {
-  io::Statement find = db_.Prepare(
-      fmt::format("SELECT {} FROM segments ORDER BY model, used DESC, name", kColumns).c_str());
+  io::Statement find = db_.Prepare("SELECT * FROM segments ORDER BY model, used DESC, name");
   std::vector<Segment> all;
   while (find.Step())
     if (auto segment = SegmentOf(find)) all.push_back(std::move(*segment));
   if (!find.ok()) return Unread();
   return all;
+}
+
+Result<std::set<std::string>> SegmentStore::Names() {
+  io::Statement find = db_.Prepare("SELECT name FROM segments");
+  std::set<std::string> names;
+  while (find.Step()) names.insert(find.Text(0));
+  if (!find.ok()) return Unread();
+  return names;
 }
 
 Result<StoreTotals> SegmentStore::Totals() {
@@ -175,18 +185,12 @@ Result<StoreTotals> SegmentStore::Totals() {
   return StoreTotals{.segments = Number(sum, 0), .states = Number(sum, 1), .bytes = Number(sum, 2)};
 }
 
-// Changes with what other connections, and they alone, have committed.
-Result<std::int64_t> SegmentStore::WritesOfOthers() {
-  io::Statement version = db_.Prepare("PRAGMA data_version");
-  if (!version.Step()) return Unread();
-  return version.Integer(0);
-}
-
 Result<std::uint64_t> SegmentStore::Bytes() {
-  HADAL_TRY(const std::int64_t writes, WritesOfOthers());
-  if (!counted_ || counted_->writes_of_others != writes) {
+  const std::optional<std::int64_t> writes = db_.WritesOfOthers();
+  if (!writes) return Unread();
+  if (!counted_ || counted_->writes_of_others != *writes) {
     HADAL_TRY(const StoreTotals totals, Totals());
-    counted_ = Counted{.writes_of_others = writes, .bytes = totals.bytes};
+    counted_ = Counted{.writes_of_others = *writes, .bytes = totals.bytes};
   }
   return counted_->bytes;
 }
@@ -275,12 +279,14 @@ void SegmentStore::Unlink(std::span<const io::Digest> names) {
   static_cast<void>(done);  // then they are litter
 }
 
-// A disk that is full before the limit is reached has its own.
+// A disk that is full before the limit is reached has its own. What no file may be as large as is
+// refused however much goes.
 Status SegmentStore::Put(const Segment& segment,
                          const std::function<Status(io::AtomicFile*)>& write,
                          std::uint64_t limit_bytes) {
   const Status done = TryPut(segment, write, limit_bytes);
-  if (done.ok() || done.error().code != Code::kExhausted) return done;
+  if (done.ok() || done.error().code != Code::kExhausted || segment.bytes > MostFileBytes())
+    return done;
   // Else the log may have no room for what goes.
   db_.Run("PRAGMA wal_checkpoint(TRUNCATE)");
   HADAL_TRY(const std::uint64_t bytes, Bytes());
@@ -298,7 +304,9 @@ Status SegmentStore::TryPut(const Segment& segment,
   HADAL_TRY_STATUS(write(&file));
   HADAL_TRY_STATUS(file.Flush());
   std::vector<io::Digest> gone;
+  bool tried = false;
   const Status done = UnderLock([&]() -> Status {
+    tried = true;
     // Another program may have put the same there since this one began, and named it: it is as
     // good. A file that nobody names may be half of one, and the disk may have refused this.
     if (const Status placed = file.Place(); !placed.ok()) {
@@ -310,7 +318,7 @@ Status SegmentStore::TryPut(const Segment& segment,
     return Unit{};
   });
   if (!done.ok()) {
-    Unlink({&segment.name, 1});  // it may be in its place, and take room there
+    if (tried) Unlink({&segment.name, 1});  // it may be in its place, and take room there
     return done.error();
   }
   Unlink(gone);
@@ -386,9 +394,8 @@ Result<std::uint64_t> SegmentStore::Shrink(std::uint64_t limit_bytes) {
 }
 
 Result<std::uint64_t> SegmentStore::RemoveLitter(bool all_temporaries) {
-  HADAL_TRY(const std::vector<Segment> all, All());  // all: what is missing here is unlinked
-  std::set<std::string> named;
-  for (const Segment& segment : all) named.insert(segment.name.Hex());
+  // Were one missing here, its file would be taken for litter, if only until it is asked for.
+  HADAL_TRY(const std::set<std::string> named, Names());
   std::vector<std::string> litter;
   std::uint64_t removed = 0;
   const auto remove = [&]() -> Status {

@@ -19,6 +19,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -99,16 +100,16 @@ class SegmentStore {
   Status UnderLock(const std::function<Status()>& work);
   Status TryPut(const Segment& segment, const std::function<Status(io::AtomicFile*)>& write,
                 std::uint64_t limit_bytes);
+  Result<std::set<std::string>> Names();  // of all segments
   Status Insert(const Segment& segment);
   Result<std::vector<io::Digest>> TakeOldest(std::uint64_t limit_bytes);
   Status TakeOut(const std::string& name);  // of the index
   void Unlink(std::span<const io::Digest> names);
   Error Unread() const, Unwritten() const;
-  Result<std::int64_t> WritesOfOthers();
   Result<std::uint64_t> Bytes();
   Result<std::uint64_t> UnlinkLitter(std::span<const std::string> paths);
   // Prepared once, and again where that failed.
-  io::Statement& Ready(std::optional<io::Statement>* kept, const std::string& sql);
+  io::Statement& Ready(std::optional<io::Statement>* kept, const char* sql);
 
   std::string folder_;
   io::Database db_;

@@ -270,15 +270,18 @@ void SegmentWriter::Do(const Job& job, WriterFigures* figures) {
     ++figures->skipped;
     return;
   }
-  const Status done = Caught([&] {
+  bool full = false;  // an exception, for want of memory, says nothing of the disk
+  const Status done = Caught([&]() -> Status {
     if (!job.used.empty()) return store_.Touch(job.used);
     if (!job.state) return TouchSegments(store_, model_, job.scope, job.text);
-    return WriteSegments(store_, model_, model_name_, job.scope, job.text, *job.state, limit_bytes_,
-                         figures);
+    const Status written = WriteSegments(store_, model_, model_name_, job.scope, job.text,
+                                         *job.state, limit_bytes_, figures);
+    full = !written.ok() && written.error().code == Code::kExhausted;
+    return written;
   });
   if (done.ok()) return;
   if (job.state) ++figures->failed;
-  if (job.state && done.error().code == Code::kExhausted) full_ = Stopwatch();
+  if (full) full_ = Stopwatch();
   // A line a minute: nobody need read it for every state.
   if (!on_note_ || (said_ && said_->seconds() < kPauseSeconds)) return;
   said_ = Stopwatch();

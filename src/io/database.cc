@@ -253,6 +253,13 @@ bool Database::ForgetDeleted() {
   return Run("VACUUM") && First("PRAGMA wal_checkpoint(TRUNCATE)") == "0";
 }
 
+std::optional<std::int64_t> Database::WritesOfOthers() {
+  if (!writes_ || !writes_->ok()) writes_.emplace(Prepare("PRAGMA data_version"));
+  const StatementUse version(*writes_);
+  if (!version->Step()) return std::nullopt;
+  return version->Integer(0);
+}
+
 std::int64_t Database::last_id() const { return sqlite3_last_insert_rowid(db_.get()); }
 
 }  // namespace hadal::io

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,6 +54,8 @@ class Statement {
 
 class Database {
  public:
+  Database(Database&& other) noexcept = default;
+  Database& operator=(Database&&) = delete;  // statements end before their connection
   // Makes the file, for its owner's eyes alone, if it is not there. One that is ours and damaged is
   // emptied and begun anew, with a line in *note; whoever has it open goes on with the empty one.
   // kCorrupt: it is damaged, and `note` is null; it is left as it is. kInvalid: a file that is not
@@ -74,6 +77,9 @@ class Database {
   bool in_use() const;
   bool full() const;
   std::int64_t last_id() const;  // of the row that was inserted last
+  // A number that changes with what other connections have written, and with nothing else. None: it
+  // cannot be read.
+  std::optional<std::int64_t> WritesOfOthers();
   // Nothing of deleted rows is left in the file or its log. False: others read or write for long.
   bool ForgetDeleted();
 
@@ -96,6 +102,7 @@ class Database {
   };
   std::unique_ptr<Patience> patience_;  // SQLite has its address
   std::unique_ptr<sqlite3, Close> db_;
+  std::optional<Statement> writes_;  // ends before the connection
 };
 
 // The only writer of all programs until it is committed, or ends, which undoes what was written:

@@ -45,6 +45,17 @@ class DatabaseTest : public ::testing::Test {
   std::string note_;
 };
 
+TEST_F(DatabaseTest, CountsWhatOthersWrite) {
+  Database db = Open().value(), other = Open().value();
+  const auto before = db.WritesOfOthers();
+  ASSERT_TRUE(before.has_value());
+  ASSERT_TRUE(db.Run("INSERT INTO t VALUES(1, 2)"));
+  EXPECT_EQ(db.WritesOfOthers(), before);
+  ASSERT_TRUE(other.Run("INSERT INTO t VALUES(1, 2)"));
+  EXPECT_NE(db.WritesOfOthers(), before);
+  EXPECT_EQ(db.WritesOfOthers(), db.WritesOfOthers());
+}
+
 TEST_F(DatabaseTest, ComesBackAndIsItsOwners) {
   Fill();
   Database db = Open().value();

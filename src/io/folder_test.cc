@@ -1,10 +1,12 @@
 #include "io/folder.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 
 #include "io/file.h"
+#include "io/own_folder.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::io {
@@ -129,6 +131,25 @@ TEST(AtomicFolder, DoesNotReplaceWhatCameMeanwhile) {
 TEST(AtomicFolder, NeedsANameToWrite) {
   for (const char* path : {"", "/", ".", "a/..", "./"})
     EXPECT_EQ(AtomicFolder::Create(path, true).error().code, Code::kInvalid) << path;
+}
+
+TEST(OwnFolder, IsMadeWithThoseAboveIt) {
+  const TempFolder folder;
+  const auto mode = [](const std::string& path) {
+    struct stat info {};
+    return stat(path.c_str(), &info) == 0 ? info.st_mode & 0777u : 0u;
+  };
+  for (const char* name : {"a", "b/", "c/d/e", "f/g//"}) {
+    const std::string path = folder.File(name);
+    ASSERT_TRUE(MakeOwnFolder(path).ok()) << name;
+    EXPECT_EQ(mode(path), 0700u) << name;
+    fs::permissions(path, fs::perms(0755));
+    ASSERT_TRUE(MakeOwnFolder(path).ok()) << name;
+    EXPECT_EQ(mode(path), 0755u) << name;
+  }
+  ASSERT_TRUE(WriteFile(folder.File("file"), "x").ok());
+  for (const char* name : {"file", "file/", "file/a"})
+    EXPECT_FALSE(MakeOwnFolder(folder.File(name)).ok()) << name;
 }
 
 }  // namespace

@@ -60,8 +60,7 @@ ToolStore::ToolStore(io::Database db, ToolModel model, std::size_t max_bytes)
       oldest_(db_.Prepare("SELECT id, bytes FROM turns ORDER BY used LIMIT 1")),
       forget_calls_(db_.Prepare("DELETE FROM calls WHERE turn = ?")),
       forget_turn_(db_.Prepare("DELETE FROM turns WHERE id = ?")),
-      sum_(db_.Prepare("SELECT coalesce(sum(bytes), 0) FROM turns")),
-      changes_(db_.Prepare("PRAGMA data_version")) {}
+      sum_(db_.Prepare("SELECT coalesce(sum(bytes), 0) FROM turns")) {}
 
 std::string ToolStore::OwnerText(std::uint64_t owner) const {
   return fmt::format("{}:{:016x}", model_.fingerprint, owner);
@@ -76,16 +75,13 @@ void ToolStore::Keep(std::uint64_t owner, const ToolTurn& turn) {
       if (Insert(OwnerText(owner), body, turn) && Forget() && transaction.Commit()) return;
     }
   }
-  counted_ = -1;
+  counted_.reset();
   Failed();
 }
 
-// SQLite's number changes with what other connections write, and not with what this one does.
 void ToolStore::Count() {
-  changes_.Reset();
-  const std::int64_t now = changes_.Step() ? changes_.Integer(0) : -1;
-  changes_.Reset();
-  if (now == counted_ && now != -1) return;
+  const std::optional<std::int64_t> now = db_.WritesOfOthers();
+  if (now && now == counted_) return;
   sum_.Reset();
   if (sum_.Step()) bytes_ = static_cast<std::size_t>(sum_.Integer(0));
   sum_.Reset();

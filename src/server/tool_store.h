@@ -48,9 +48,8 @@ class ToolStore {
   io::Database db_;
   const ToolModel model_;
   const std::size_t max_bytes_;
-  io::Statement insert_turn_, insert_call_, find_, use_, oldest_, forget_calls_, forget_turn_, sum_,
-      changes_;
-  std::int64_t counted_ = -1;  // of `changes_`, when bytes_ was counted; -1: not yet
+  io::Statement insert_turn_, insert_call_, find_, use_, oldest_, forget_calls_, forget_turn_, sum_;
+  std::optional<std::int64_t> counted_;  // what others had written when bytes_ was counted
   std::size_t bytes_ = 0;
   bool warned_ = false;
 };
