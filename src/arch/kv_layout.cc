@@ -1,5 +1,7 @@
 #include "arch/kv_layout.h"
 
+#include <algorithm>
+
 #include "arch/entry_format.h"
 #include "arch/layer_kind.h"
 
@@ -54,6 +56,14 @@ KvLayout::KvLayout(const Config& config, const Numerics& numerics, const Selecti
     }
     layers.push_back(layer);
   }
+}
+
+std::uint64_t KvLayout::TokensOfFixed() const {
+  if (!forgets()) return 0;
+  std::size_t rows = window;
+  for (const LayerLayout& layer : layers)
+    rows = std::max({rows, layer.tail.pooled, layer.index_tail.pooled});
+  return (layers.size() - 1) * (window - 1) + rows + kReturnTokens;
 }
 
 }  // namespace hadal::arch

@@ -71,6 +71,9 @@ struct KvLayout {
 
   // Whether reading on makes the state lose anything: rings do, pages do not.
   bool forgets() const { return fixed_bytes > 0; }
+  // From so many tokens in front of a state's end, and the entries of its pages, its fixed block
+  // follows to the bit: a layer's rows are right once the window of the one below them is.
+  std::uint64_t TokensOfFixed() const;
 
   KvLayout() = default;
   KvLayout(const Config& config, const Numerics& numerics);

@@ -44,6 +44,15 @@ TEST(KvLayout, FixedStateOfThePublishedModels) {
             expect(62, 30, 31));
 }
 
+// Of the published shapes the report counts 128 tokens a layer, without the MTP block: 5,504 and
+// 7,808.
+TEST(KvLayout, FixedStateFollowsFromTheLastTokens) {
+  EXPECT_EQ(KvLayout(Published(43, {0, 0}), Numerics::Stored()).TokensOfFixed(),
+            43 * 127 + 128 + 16u);
+  EXPECT_EQ(KvLayout(Published(61, {128, 128}), Numerics::Stored()).TokensOfFixed(),
+            61 * 127 + 128 + 16u);
+}
+
 // Two parts hold what the whole does, each layer the same at another place.
 TEST(KvLayout, PartsAddUpToTheWhole) {
   const Config config = Published(7, {0, 128});

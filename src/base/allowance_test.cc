@@ -167,7 +167,7 @@ TEST(Allowance, KeepsToTheLimitsOfUlimit) {
       if (setrlimit(resource, &limit) != 0) return false;
       const Allowance allowance = ReadAllowance();
       return allowance.memory_bytes <= 4 * kGiB && allowance.available_bytes < 4 * kGiB &&
-             allowance.memory_by.find(by) != std::string::npos;
+             allowance.memory_by.find(by) != std::string::npos && allowance.addresses_bounded;
     });
   };
   if (ReadAllowance().memory_bytes < 4 * kGiB) GTEST_SKIP() << "this machine has less";

@@ -43,6 +43,11 @@ struct PrefixFigure {
   double written_seconds = 0;              // once, flushed to disk
   machine::Samples restored_seconds = {};  // with the last token, the files in the system's memory
   machine::Samples cold_seconds = {};      // .. and on the disk alone
+  // Where no windows and tails were kept (window_bytes of a state), they would come from reading so
+  // many tokens in front of the state's end again. No tokens: there are none, or the prompt is
+  // shorter, or was not read.
+  std::uint64_t window_bytes = 0, again_tokens = 0;
+  machine::Samples again_seconds = {};
   bool was_read() const { return read_seconds > 0; }
   double gain() const { return read_seconds / kept_seconds.median; }  // 0 if it was not read
 };

@@ -124,6 +124,7 @@ void EngineThread::Turn() {
       figures_.step_tokens.Add(static_cast<double>(report.decode_rows + report.prompt_rows));
     figures_.state_bytes = report.state_bytes;
     figures_.prefixes = scheduler_->prefix_figures();
+    figures_.experts = scheduler_->expert_figures();
     figures_.disk = scheduler_->disk_figures();
   }
   if (report.running == 0 && report.waiting > 0) std::this_thread::sleep_for(kStalled);

@@ -49,6 +49,7 @@ struct EngineFigures {
   std::uint64_t state_bytes = 0;                                    // of those that run
   cache::PrefixFigures prefixes = {};
   std::optional<cache::DiskFigures> disk = {};  // of prefixes; none: they do not outlive the run
+  std::optional<model::DiskExpertFigures> experts = {};  // none: they are mapped
   engine::DraftCounts drafts = {};
   Histogram step_tokens{TokenBounds()};  // rows of a pass
 };

@@ -136,6 +136,11 @@ void Metrics::Gauges(const StatusParts& parts, std::string* out) const {
     Type("gauge", name, out);
     Value(name, value, out);
   }
+  if (figures.experts) {  // some of their memory is on loan, and may be of prefixes next
+    Type("gauge", "experts_held_bytes", out);
+    Value("experts_held_bytes",
+          static_cast<double>(figures.experts->slots * figures.experts->slot_bytes), out);
+  }
   Type("gauge", "cache_config_info", out);
   Value("cache_config_info", 1, out,
         fmt::format(",block_size=\"{}\",max_model_len=\"{}\",max_num_seqs=\"{}\"",
