@@ -463,6 +463,14 @@ class Evidence(CheckTest):
         self.assertNotIn("nan", svg)
         self.assertEqual(self.draw("--check"), (0, ""))
 
+    def test_a_variant_that_was_never_evaluated_has_no_curve(self):
+        self.make()
+        path = self.root / "experiments/optimizer/results/curves.csv"
+        path.write_text("".join(line for line in path.read_text().splitlines(True)
+                                if not line.startswith(",muon-8-2,")))
+        code, output = self.draw()
+        self.assertEqual(code, 0, output)
+
     def test_a_document_that_was_changed_by_hand_is_found(self):
         self.make()
         self.draw()

@@ -134,7 +134,7 @@ def tokens_to(results, variant, loss):
                 break
         else:
             return None
-    return statistics.fmean(reached)
+    return statistics.fmean(reached) if reached else None
 
 
 def optimizer(results, figure):

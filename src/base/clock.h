@@ -1,5 +1,7 @@
-// Time that passes, monotonic, and the time that people have.
+// Time that passes, monotonic; the time that people have; and processors' time.
 #pragma once
+#include <time.h>
+
 #include <chrono>
 #include <cstdint>
 
@@ -14,6 +16,13 @@ class Stopwatch {  // seconds since some moment
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
+
+// Of this process so far, all its threads together.
+inline double ProcessorSeconds() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
 
 inline std::int64_t UnixMilliseconds() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(

@@ -13,6 +13,7 @@
 #include "cli/overwrite.h"
 #include "datagen/documents.h"
 #include "io/file.h"
+#include "io/folder.h"
 
 namespace hadal::cli {
 namespace {
@@ -87,10 +88,7 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
     paths.push_back((std::filesystem::path(options.out) / datagen::KindName(one.kind)).string() +
                     ".txt");
   HADAL_TRY_STATUS(CheckFree(paths, options.force));
-  std::error_code error;
-  std::filesystem::create_directories(options.out, error);
-  if (error)
-    return Fail(Code::kIo, "{}: cannot be made a directory: {}", options.out, error.message());
+  HADAL_TRY_STATUS(io::MakeFolder(options.out));
   Table table({"file", ">documents", ">bytes"});
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     std::string text;

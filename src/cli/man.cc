@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/overwrite.h"
 #include "io/file.h"
+#include "io/folder.h"
 
 namespace hadal::cli {
 namespace {
@@ -121,9 +122,7 @@ Status WritePages(const CommandInfo& program, const std::string& folder, bool fo
   paths.reserve(pages.size());
   for (const ManPage& page : pages) paths.push_back(folder + "/" + page.file);
   HADAL_TRY_STATUS(CheckFree(paths, force));
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (error) return Fail(Code::kIo, "{}: cannot be made: {}", folder, error.message());
+  HADAL_TRY_STATUS(io::MakeFolder(folder));
   for (std::size_t i = 0; i < pages.size(); ++i)
     HADAL_TRY_STATUS(io::WriteFile(paths[i], pages[i].text));
   return Unit{};

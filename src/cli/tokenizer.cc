@@ -17,6 +17,7 @@
 #include "cli/flags.h"
 #include "cli/overwrite.h"
 #include "io/file.h"
+#include "io/folder.h"
 #include "text/bpe_trainer.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_json.h"
@@ -95,11 +96,7 @@ std::string OutputPath(const std::string& out) {
 }
 
 Status MakeFolderOf(const std::string& out, const std::string& path) {
-  if (path == out) return Unit{};
-  std::error_code error;
-  fs::create_directories(out, error);
-  if (error) return Fail(Code::kIo, "{}: cannot be made a directory: {}", out, error.message());
-  return Unit{};
+  return path == out ? Status(Unit{}) : io::MakeFolder(out);
 }
 
 double BytesPerToken(const text::Tokenizer& tokenizer, const std::vector<std::string_view>& texts) {

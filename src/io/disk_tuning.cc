@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/state_file.h"
 #include "io/file.h"
+#include "io/folder.h"
 #include "io/system_error.h"
 
 namespace hadal::io {
@@ -70,10 +71,7 @@ Status KeepTuning(const std::string& path, const DiskTuning& measured, const std
                                     {"block_bytes", measured.tuning.block_bytes},
                                     {"bytes_per_s", measured.bytes_per_s}}));
   kept.Set(kDisks, std::move(disks));
-  std::error_code error;
-  const auto folder = std::filesystem::path(file).parent_path();
-  std::filesystem::create_directories(folder, error);
-  if (error) return Fail(Code::kIo, "{}: cannot be made: {}", folder.string(), error.message());
+  HADAL_TRY_STATUS(MakeFolder(std::filesystem::path(file).parent_path().string()));
   return WriteFile(file, kept.Dump(2) + "\n");
 }
 

@@ -51,6 +51,13 @@ Status CheckReplaceable(const std::string& path, bool replace) {
 
 }  // namespace
 
+Status MakeFolder(const std::string& path) {
+  std::error_code problem;
+  fs::create_directories(path, problem);
+  if (problem) return Fail(Code::kIo, "{}: cannot be made: {}", path, problem.message());
+  return Unit{};
+}
+
 Result<AtomicFolder> AtomicFolder::Create(const std::string& path, bool replace) {
   std::string plain = path;  // "out/" is out
   while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
@@ -58,10 +65,7 @@ Result<AtomicFolder> AtomicFolder::Create(const std::string& path, bool replace)
   if (name.empty() || name == "." || name == "..")
     return Fail(Code::kInvalid, "{}: expected the name of a folder to write", Quote(path));
   HADAL_TRY_STATUS(CheckReplaceable(plain, replace));
-  std::error_code problem;
-  const std::string parent = FolderOf(plain);
-  fs::create_directories(parent, problem);
-  if (problem) return Fail(Code::kIo, "{}: cannot create it: {}", parent, problem.message());
+  HADAL_TRY_STATUS(MakeFolder(FolderOf(plain)));
   HADAL_TRY(Temporary temporary, Temporary::MakeFolder(plain, replace));
   return AtomicFolder(std::move(temporary), replace);
 }

@@ -1,6 +1,6 @@
-// A folder of files that appears whole or not at all: its files are written to a folder with a name
-// of its own beside it (temporary.h), which Commit() puts in PATH's place. Destroyed without
-// Commit, or where that fails: PATH is untouched and nothing is left.
+// Folders that are made, and one of files that appears whole or not at all: they are written to
+// a folder with a name of its own beside it (temporary.h), which Commit() puts in PATH's place.
+// Destroyed without Commit, or where that fails: PATH is untouched and nothing is left.
 #pragma once
 #include <string>
 #include <utility>
@@ -9,6 +9,9 @@
 #include "io/temporary.h"
 
 namespace hadal::io {
+
+// And those above it, where they are not there. kIo.
+Status MakeFolder(const std::string& path);
 
 class AtomicFolder {
  public:

@@ -20,6 +20,19 @@ std::size_t Entries(const std::string& path) {
       std::distance(fs::directory_iterator(path), fs::directory_iterator()));
 }
 
+TEST(MakeFolder, MakesWhatIsAboveItToo) {
+  const TempFolder folder;
+  for (int time = 0; time < 2; ++time) {
+    ASSERT_TRUE(MakeFolder(folder.File("a/b")).ok());
+    EXPECT_TRUE(fs::is_directory(folder.File("a/b")));
+  }
+  ASSERT_TRUE(WriteFile(folder.File("file"), "x").ok());
+  const Status status = MakeFolder(folder.File("file/c"));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, Code::kIo);
+  EXPECT_TRUE(status.error().what.starts_with(folder.File("file/c") + ": cannot be made: "));
+}
+
 TEST(AtomicFolder, AppearsWhole) {
   const TempFolder folder;
   const std::string path = folder.File("out");

@@ -28,15 +28,6 @@ const char* ReasonOf(const EndedGeneration& ended, const Answer& answer) {
   return answer.finish == Finish::kLength ? "length" : "stop";
 }
 
-double ProcessorSeconds() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
-
 struct ProcessMemory {
   double total = 0, resident = 0;
 };

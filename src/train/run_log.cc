@@ -1,6 +1,5 @@
 #include "train/run_log.h"
 
-#include <algorithm>
 #include <charconv>
 #include <sstream>
 #include <utility>
@@ -87,10 +86,9 @@ Result<RunLog> RunLog::Create(const std::string& path) {
 }
 
 Result<RunLog> RunLog::Continue(const std::string& path, std::uint64_t bytes) {
-  HADAL_TRY(std::string text, io::ReadFile(path));
-  text.resize(std::min<std::uint64_t>(text.size(), bytes));
-  HADAL_TRY(std::vector<LogLine> lines, ParseRunLog(text, path));
   HADAL_TRY(LogFile file, LogFile::Continue(path, bytes));
+  HADAL_TRY(const std::string text, io::ReadFile(path));
+  HADAL_TRY(std::vector<LogLine> lines, ParseRunLog(text, path));
   return RunLog(std::move(file), std::move(lines));
 }
 

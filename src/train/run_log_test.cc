@@ -45,7 +45,7 @@ TEST(RunLog, DamageIsNamed) {
   const testing::TempFolder folder;
   const std::string path = folder.File("log.csv");
   ASSERT_TRUE(io::WriteFile(path, "step,loss\n1,2\n").ok());
-  EXPECT_EQ(RunLog::Continue(path, 5000).error().code, Code::kCorrupt);
+  EXPECT_NE(RunLog::Continue(path, 5000).error().what.find("found 14 bytes"), std::string::npos);
   EXPECT_NE(RunLog::Continue(path, 10).error().what.find("log.csv:1:"), std::string::npos);
   EXPECT_EQ(RunLog::Continue(folder.File("none"), 0).error().code, Code::kNotFound);
 }

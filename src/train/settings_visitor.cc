@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <numeric>
 #include <sstream>
+#include <type_traits>
 
 namespace hadal::train {
 namespace {
@@ -85,23 +86,37 @@ void SettingsReader::Number(const std::string& key, double* value, Range range) 
   *value = *found;
 }
 
-void SettingsReader::Numbers(const std::string& key, std::vector<double>* values, Range range) {
+template <class One, class T>
+void SettingsReader::List(const std::string& key, const std::string& what, std::vector<T>* values,
+                          Range range) {
   const toml::node* node = Find(key);
   if (node == nullptr) {
     errors_.push_back(
-        Fail(Code::kInvalid, "{}: {}: not given, expected a list of numbers", name_, key));
+        Fail(Code::kInvalid, "{}: {}: not given, expected a list of {}", name_, key, what));
     return;
   }
-  const std::string expected = "a list of numbers " + ShowRange(range);
+  const std::string expected = fmt::format("a list of {} {}, each once", what, ShowRange(range));
   const toml::array* array = node->as_array();
   if (array == nullptr || array->empty()) return Reject(key, *node, expected);
   values->clear();
   for (const toml::node& element : *array) {
-    const auto found = element.value<double>();
-    if (!element.is_number() || !found || !(*found >= range.low && *found <= range.high))
+    const auto found = element.value<One>();
+    const bool whole = std::is_same_v<One, double> || element.is_integer();
+    if (!element.is_number() || !whole || !found ||
+        !(static_cast<double>(*found) >= range.low && static_cast<double>(*found) <= range.high) ||
+        std::find(values->begin(), values->end(), static_cast<T>(*found)) != values->end())
       return Reject(key, element, expected);
-    values->push_back(*found);
+    values->push_back(static_cast<T>(*found));
   }
+}
+
+void SettingsReader::Numbers(const std::string& key, std::vector<double>* values, Range range) {
+  List<double>(key, "numbers", values, range);
+}
+
+void SettingsReader::Counts(const std::string& key, std::vector<std::uint64_t>* values,
+                            Range range) {
+  List<std::int64_t>(key, "whole numbers", values, range);
 }
 
 void SettingsReader::Count(const std::string& key, std::size_t* value, Range range) {

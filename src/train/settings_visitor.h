@@ -45,13 +45,17 @@ class SettingsReader : public SettingsVisitor {
               const std::vector<std::string>& choices) override;
   void Path(const std::string& key, std::string* value, bool required) override;
   void Paths(const std::string& key, std::vector<std::string>* value, bool required) override;
-  // At least one, each in the range.
+  // At least one, each in the range, none of them twice.
   void Numbers(const std::string& key, std::vector<double>* values, Range range);
+  void Counts(const std::string& key, std::vector<std::uint64_t>* values, Range range);
   // The first thing that was wrong, or a key of the table that was never visited.
   Status Finish();
 
  private:
   const toml::node* Find(const std::string& key);
+  // One is what an element is read as: double, or std::int64_t for whole numbers alone.
+  template <class One, class T>
+  void List(const std::string& key, const std::string& what, std::vector<T>* values, Range range);
   void Reject(const std::string& key, const toml::node& found, const std::string& expected);
   std::string Resolve(const std::string& path) const;
   void CheckKnown(const toml::table& table, const std::string& prefix);

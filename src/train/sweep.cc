@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "io/file.h"
+#include "io/folder.h"
+#include "train/export_model.h"
 #include "train/settings_visitor.h"
 #include "train/sweep_results.h"
 #include "train/train_state.h"
@@ -15,20 +17,37 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Status MakeFolder(const std::string& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) return Fail(Code::kIo, "{}: cannot be created: {}", path, error.message());
-  return Unit{};
+// What a run leaves behind once it is done, as outcome.toml.
+struct Outcome {
+  std::size_t diverged_at = 0;
+  std::string model;  // its shape; empty: not known
+};
+
+std::string OutcomePath(const TrainConfig& config) {
+  return (fs::path(config.out) / "outcome.toml").string();
 }
 
-// The step number in "step 12: found ...", 0 in anything else.
-std::size_t StepNamed(const std::string& diverged) {
-  constexpr std::string_view kWord = "step ";
-  std::size_t step = 0;
-  if (diverged.starts_with(kWord))
-    std::from_chars(diverged.data() + kWord.size(), diverged.data() + diverged.size(), step);
-  return step;
+Result<std::string> ShapeOf(const TrainConfig& config) {
+  HADAL_TRY(const arch::Config shape, ReadModelConfig(config));
+  return arch::ConfigToJson(shape, false).Dump();
+}
+
+// None: the run is not done.
+Result<std::optional<Outcome>> ReadOutcome(const TrainConfig& config) {
+  const std::string path = OutcomePath(config);
+  std::error_code error;
+  if (!fs::exists(path, error)) return std::optional<Outcome>();
+  HADAL_TRY(const std::string text, io::ReadFile(path));
+  Outcome outcome;
+  bool is_one = false;
+  for (const auto& [key, value] : ParseSettings(text)) {
+    const char* const end = value.data() + value.size();
+    if (key == "diverged_at")
+      is_one = std::from_chars(value.data(), end, outcome.diverged_at).ptr == end;
+    if (key == "model" && value.size() >= 2) outcome.model = value.substr(1, value.size() - 2);
+  }
+  if (is_one) return std::optional<Outcome>(std::move(outcome));
+  return Fail(Code::kCorrupt, "{}: found '{}', expected diverged_at = STEP", path, text);
 }
 
 class Sweep {
@@ -43,8 +62,7 @@ class Sweep {
   // False: stopped.
   Result<bool> RunVariant(std::size_t variant);
   Result<bool> RunOne(const SweepRun& run);
-  Result<std::optional<std::size_t>> DivergedAt(const TrainConfig& config) const;
-  Status CheckSame(const TrainConfig& config) const;
+  Status CheckSame(const TrainConfig& config, const Outcome& outcome) const;
 
   std::string Results() const { return (fs::path(plan_.out) / "results").string(); }
   std::size_t Planned() const {
@@ -59,7 +77,7 @@ class Sweep {
 };
 
 Result<SweepSummary> Sweep::Run() {
-  HADAL_TRY_STATUS(MakeFolder(Results()));
+  HADAL_TRY_STATUS(io::MakeFolder(Results()));
   bool whole = true;
   for (std::size_t variant = 0; whole && variant < plan_.variants.size(); ++variant) {
     HADAL_TRY(whole, RunVariant(variant));
@@ -80,28 +98,15 @@ Result<bool> Sweep::RunVariant(std::size_t variant) {
   return true;
 }
 
-// outcome.toml is what a run leaves behind once it is done.
-std::string OutcomePath(const TrainConfig& config) {
-  return (fs::path(config.out) / "outcome.toml").string();
-}
-
-Result<std::optional<std::size_t>> Sweep::DivergedAt(const TrainConfig& config) const {
-  std::error_code error;
-  if (!fs::exists(OutcomePath(config), error)) return std::optional<std::size_t>();
-  HADAL_TRY(const std::string text, io::ReadFile(OutcomePath(config)));
-  std::size_t step = 0;
-  const Settings outcome = ParseSettings(text);
-  if (outcome.size() != 1 || outcome[0].first != "diverged_at")
-    return Fail(Code::kCorrupt, "{}: found '{}', expected diverged_at = STEP", OutcomePath(config),
-                text);
-  const std::string& digits = outcome[0].second;
-  std::from_chars(digits.data(), digits.data() + digits.size(), step);
-  return std::optional<std::size_t>(step);
-}
-
-// A run that is done is not looked at again, so what it was told must be what it would be now.
-// Files that settings name, of shapes and of texts, are not compared.
-Status Sweep::CheckSame(const TrainConfig& config) const {
+// A run that is done is not looked at again, so what it was told must be what it would be now, and
+// the model too. Texts are not compared.
+Status Sweep::CheckSame(const TrainConfig& config, const Outcome& outcome) const {
+  HADAL_TRY(const std::string shape, ShapeOf(config));
+  if (!outcome.model.empty() && outcome.model != shape)
+    return Fail(
+        Code::kInvalid,
+        "{}: was run with another model than {} describes; remove it, or name another --out",
+        config.out, config.model.config);
   HADAL_TRY(const std::string text,
             io::ReadFile((fs::path(config.out) / "settings.toml").string()));
   const std::vector<std::string> changed =
@@ -115,9 +120,9 @@ Status Sweep::CheckSame(const TrainConfig& config) const {
 Result<bool> Sweep::RunOne(const SweepRun& run) {
   HADAL_TRY(TrainConfig config, ConfigOf(plan_, run, options_.quick));
   if (options_.threads > 0) config.threads = options_.threads;
-  HADAL_TRY(std::optional<std::size_t> diverged_at, DivergedAt(config));
-  if (diverged_at) {
-    HADAL_TRY_STATUS(CheckSame(config));
+  HADAL_TRY(std::optional<Outcome> outcome, ReadOutcome(config));
+  if (outcome) {
+    HADAL_TRY_STATUS(CheckSame(config, *outcome));
   } else {
     if (stop_.load()) return false;
     spdlog::info("sweep run={} number={} of={}", RunName(plan_, run), finished_.size() + 1,
@@ -128,13 +133,15 @@ Result<bool> Sweep::RunOne(const SweepRun& run) {
     HADAL_TRY(const RunSummary summary,
               RunTraining(config, {.resume = resume, .quiet = options_.quiet}, stop_));
     if (!summary.finished && summary.diverged.empty()) return false;
-    diverged_at = StepNamed(summary.diverged);
-    HADAL_TRY_STATUS(
-        io::WriteFile(OutcomePath(config), fmt::format("diverged_at = {}\n", *diverged_at)));
+    HADAL_TRY(std::string shape, ShapeOf(config));
+    outcome = Outcome{summary.diverged_at, std::move(shape)};
+    HADAL_TRY_STATUS(io::WriteFile(
+        OutcomePath(config),
+        fmt::format("diverged_at = {}\nmodel = '{}'\n", outcome->diverged_at, outcome->model)));
     RemoveOldStates(config.out, 0);
   }
   HADAL_TRY(FinishedRun finished,
-            ReadFinished(run, config, parameters_[run.variant], *diverged_at));
+            ReadFinished(run, config, parameters_[run.variant], outcome->diverged_at));
   finished_.push_back(std::move(finished));
   HADAL_TRY_STATUS(WriteResults(plan_, finished_, Results()));
   return true;

@@ -53,9 +53,10 @@ bool IsPlain(const std::string& text) {
 }
 
 bool IsShared(const std::string& key) {
-  constexpr std::array<std::string_view, 4> kKeys = {"seed", "steps", "out", "lr.peak"};
-  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end() || key == "lr.end" ||
-         key.starts_with("data.") || key.starts_with("batch.");
+  constexpr std::array<std::string_view, 6> kKeys = {"seed",    "steps",  "out",
+                                                     "lr.peak", "lr.end", "model.tokenizer"};
+  return std::find(kKeys.begin(), kKeys.end(), key) != kKeys.end() || key.starts_with("data.") ||
+         key.starts_with("batch.");
 }
 
 // In place: a copied table knows no lines.
@@ -100,15 +101,13 @@ Result<SweepPlan> ParseSweepPlan(toml::table table, const std::string& path) {
   HADAL_TRY(plan.variants, TakeVariants(&table, path));
   HADAL_TRY(plan.quick, Take(&table, "quick", path));
   SettingsReader reader(table, path, fs::path(path).parent_path().string());
-  std::vector<double> seeds;
   reader.Path("train", &plan.train, true);
   reader.Path("out", &plan.out, true);
   reader.Numbers("peaks", &plan.peaks, {1e-9, 1});
-  reader.Numbers("seeds", &seeds, {0, 1e15});
+  reader.Counts("seeds", &plan.seeds, {0, 1e15});
   reader.Number("end_share", &plan.end_share, {0, 1});
   reader.Number("parameters_within", &plan.parameters_within, {0, 1});
   HADAL_TRY_STATUS(reader.Finish());
-  for (const double seed : seeds) plan.seeds.push_back(static_cast<std::uint64_t>(seed));
   return plan;
 }
 

@@ -15,7 +15,8 @@
 //
 // Every variant is trained with every peak and the first seed; the peak with the lowest held-out
 // loss at the end, then with the other seeds. A variant may not set what decides the order of the
-// data, the number of tokens or the grid: data, batch, lr.peak, lr.end, seed, steps, out.
+// data, the number of tokens or the grid: data, batch, model.tokenizer, lr.peak, lr.end, seed,
+// steps, out.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -87,6 +87,20 @@ void RunKilled(const TempFolder& folder, const std::string& out) {
   }
 }
 
+// As if a run that is done had been of another shape.
+void ExpectShapeIsCompared(const TempFolder& folder, const std::string& out) {
+  const fs::path run = fs::directory_iterator(out + "/quick/runs")->path();
+  const std::string path = (run / "outcome.toml").string();
+  const auto outcome = io::ReadFile(path);
+  ASSERT_TRUE(outcome.ok()) << outcome.error().what;
+  ASSERT_TRUE(io::WriteFile(path, Replaced(*outcome, "\"hidden_size\":", "$&1")).ok());
+  Swept sweep(folder, out);
+  EXPECT_EQ(sweep.Wait(), 1);
+  EXPECT_NE(sweep.errors().find(run.string() + ": was run with another model than "),
+            std::string::npos)
+      << sweep.errors();
+}
+
 class Experiment : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Experiment, KilledAgainAndAgainItWritesTheSameResults) {
@@ -109,6 +123,7 @@ TEST_P(Experiment, KilledAgainAndAgainItWritesTheSameResults) {
   }
   for (const auto& run : fs::directory_iterator(whole + "/quick/runs"))
     EXPECT_TRUE(ListStates(run.path()).empty()) << run.path();
+  ExpectShapeIsCompared(folder, whole);
 }
 
 TEST_P(Experiment, ComparesModelsOfOneSize) {
@@ -161,6 +176,17 @@ TEST(SweepPlan, WhatIsWrongIsNamed) {
             "and -");
   EXPECT_EQ(ErrorOf(std::string("sees = [1]\n") + kPlan + "[[variant]]\nname = \"b\"\n"),
             "sweep.toml:1: sees: no such setting; the nearest is seeds");
+  const std::string two = "[[variant]]\nname = \"a\"\n[[variant]]\nname = \"b\"\n",
+                    begin = "train = \"t.toml\"\nout = \"o\"\npeaks = [1e-2]\nseeds = ";
+  for (const char* seeds : {"[1.5]", "[2, 1, 2]", "[]", "7", "[-1]"})
+    EXPECT_TRUE(ErrorOf(begin + seeds + "\n" + two).starts_with("sweep.toml:4: seeds: found "))
+        << seeds;
+  EXPECT_EQ(ErrorOf(begin + "[9007199254740993, 2]\n" + two),
+            "sweep.toml:4: seeds: found 9007199254740993, expected a list of whole numbers from 0 "
+            "to 1000000000000000, each once");
+  EXPECT_EQ(
+      ErrorOf(std::string(kPlan) + "[[variant]]\nname = \"b\"\nset.model.tokenizer = \"t\"\n"),
+      "sweep.toml:7: variant b: sets model.tokenizer, which all variants share");
   EXPECT_EQ(ErrorOf("peaks = 3\n"), "sweep.toml: expected at least two [[variant]]");
 }
 

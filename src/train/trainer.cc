@@ -1,17 +1,17 @@
 #include "train/trainer.h"
 
-#include <ctime>
-
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/units.h"
 #include "io/file.h"
+#include "io/folder.h"
 #include "train/adamw.h"
 #include "train/batch_gradient.h"
 #include "train/evaluate.h"
@@ -59,13 +59,6 @@ NamedTensors ModelParameters(const V4Model& model) {
   for (const auto& item : model->named_parameters())
     parameters.emplace_back(item.key(), item.value());
   return parameters;
-}
-
-// Of this process so far, all its threads together.
-double ProcessorSeconds() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 bool HasIndexer(const arch::Config& config) {
@@ -130,6 +123,7 @@ class Run {
   std::ofstream speed_;
   std::size_t step_ = 0, first_step_ = 0;  // steps done; those of earlier runs
   double tokens_per_s_ = 0;                // recent average
+  std::size_t diverged_at_ = 0;
   std::string diverged_;
   Stopwatch clock_, since_save_;
 };
@@ -151,14 +145,12 @@ StepPlan Run::Plan(std::size_t step) const {
 }
 
 Status Run::Start() {
-  std::error_code error;
-  fs::create_directories(config_.out, error);
-  if (error) return Fail(Code::kIo, "{}: cannot be created: {}", config_.out, error.message());
+  HADAL_TRY_STATUS(io::MakeFolder(config_.out));
   HADAL_TRY(RunLock lock, RunLock::Take(config_.out));
   lock_.emplace(std::move(lock));
   HADAL_TRY_STATUS(options_.resume ? Resume() : Begin());
   const std::string speed = OutPath("run_speed.csv");
-  if (!options_.resume || !fs::exists(speed, error))
+  if (std::error_code ignored; !options_.resume || !fs::exists(speed, ignored))
     HADAL_TRY_STATUS(io::WriteFile(speed, "step,seconds,tokens_per_s,processor_seconds\n"));
   speed_.open(speed, std::ios::app);
   return Unit{};
@@ -245,11 +237,12 @@ Status Run::Step() {
   HADAL_TRY(const double norm,
             ClipGradients(ModelParameters(model_), config_.optimizer.clip, workers_));
   if (!std::isfinite(loss.loss) || !std::isfinite(norm)) {
+    diverged_at_ = step_ + 1;
     diverged_ = fmt::format(
         "step {}: found loss {} and gradient length {}, expected finite numbers; a lower lr.peak "
         "or "
         "a longer lr.warmup_steps may help",
-        step_ + 1, loss.loss, norm);
+        diverged_at_, loss.loss, norm);
     return Unit{};
   }
   HADAL_TRY_STATUS(muon_.Step(plan.lr, workers_));
@@ -319,6 +312,7 @@ RunSummary Run::Summary(bool finished) const {
   summary.step = step_;
   summary.finished = finished;
   summary.diverged = diverged_;
+  summary.diverged_at = diverged_at_;
   if (log_->lines().empty()) return summary;
   summary.loss = log_->lines().back().loss;
   for (const LogLine& line : log_->lines()) {

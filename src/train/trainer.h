@@ -31,8 +31,9 @@ struct RunOptions {
 
 struct RunSummary {
   std::size_t step = 0;
-  bool finished = false;  // false: `stop` was set and a state saved, or the run diverged
-  std::string diverged;   // what was found, if numbers were not finite
+  bool finished = false;        // false: `stop` was set and a state saved, or the run diverged
+  std::string diverged;         // what was found, if numbers were not finite
+  std::size_t diverged_at = 0;  // the step of that
   double loss = 0, heldout_nats_per_token = 0, heldout_bits_per_byte = 0;
   std::string model_directory;  // where the finished model is; empty: there is none
 };
