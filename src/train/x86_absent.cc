@@ -1,4 +1,4 @@
-// Where there is no vector code for the processor: products are LibTorch's.
+// Where x86-64's vector code is left out: products are LibTorch's.
 #include "train/product_tile.h"
 
 namespace hadal::train {
