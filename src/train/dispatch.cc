@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "train/parallel.h"
+#include "train/simd.h"
 
 namespace hadal::train {
 namespace {
@@ -38,10 +39,8 @@ Tensor CombinePlain(const Tensor& x_in, const Tensor& places) {
       for (std::int64_t t = begin; t < end; ++t) {
         scalar_t* row = out + t * width;
         std::copy_n(in + from[t * chosen] * width, width, row);
-        for (std::int64_t j = 1; j < chosen; ++j) {
-          const scalar_t* add = in + from[t * chosen + j] * width;
-          for (std::int64_t d = 0; d < width; ++d) row[d] += add[d];
-        }
+        for (std::int64_t j = 1; j < chosen; ++j)
+          AddScaled(scalar_t{1}, in + from[t * chosen + j] * width, width, row);
       }
     });
   });

@@ -36,13 +36,57 @@ HADAL_TARGET_CLONES void InverseRms(const T* x, std::int64_t width, T eps, Range
   }
 }
 
+// Some rows, one after another. They are taken four at a time, as many streams as published models
+// have: what they are summed into, or multiplied with, then moves once.
+template <class T>
+struct Rows {
+  const T* data;
+  std::int64_t count, width;
+};
+
+// y += sum_j weight[j * step] * x_j
+template <class T>
+HADAL_INLINE void AddRows(const Rows<T>& x, const T* weight, std::int64_t step, T* y) {
+  std::int64_t j = 0;
+  for (; j + 4 <= x.count; j += 4) {
+    const T *a = x.data + j * x.width, *b = a + x.width, *c = b + x.width, *d = c + x.width,
+            *w = weight + j * step;
+    const T wa = w[0], wb = w[step], wc = w[2 * step], wd = w[3 * step];
+#pragma omp simd
+    for (std::int64_t i = 0; i < x.width; ++i)
+      y[i] = y[i] + wa * a[i] + wb * b[i] + wc * c[i] + wd * d[i];
+  }
+  for (; j < x.count; ++j) AddScaled(weight[j * step], x.data + j * x.width, x.width, y);
+}
+
+// dots[j] += y . x_j
+template <class T>
+HADAL_INLINE void AddDots(const Rows<T>& x, const T* y, T* dots) {
+  std::int64_t j = 0;
+  for (; j + 4 <= x.count; j += 4) {
+    const T *a = x.data + j * x.width, *b = a + x.width, *c = b + x.width, *d = c + x.width;
+    T ya = 0, yb = 0, yc = 0, yd = 0;
+#pragma omp simd reduction(+ : ya, yb, yc, yd)
+    for (std::int64_t i = 0; i < x.width; ++i) {
+      ya += y[i] * a[i];
+      yb += y[i] * b[i];
+      yc += y[i] * c[i];
+      yd += y[i] * d[i];
+    }
+    dots[j] += ya;
+    dots[j + 1] += yb;
+    dots[j + 2] += yc;
+    dots[j + 3] += yd;
+  }
+  for (; j < x.count; ++j) dots[j] += Dot(y, x.data + j * x.width, x.width);
+}
+
 // y = sum_j mix_j * streams_j
 template <class T>
 HADAL_TARGET_CLONES void Read(const Shape& s, const T* x, const T* mix, Range tokens, T* y) {
   for (std::int64_t t = tokens.begin; t < tokens.end; ++t) {
     std::fill_n(y + t * s.dim, s.dim, T{0});
-    for (std::int64_t j = 0; j < s.n; ++j)
-      AddScaled(mix[t * s.mixes + j], x + (t * s.n + j) * s.dim, s.dim, y + t * s.dim);
+    AddRows({x + t * s.n * s.dim, s.n, s.dim}, mix + t * s.mixes, 1, y + t * s.dim);
   }
 }
 
@@ -51,8 +95,7 @@ template <class T>
 HADAL_TARGET_CLONES void ReadBackwardMix(const Shape& s, const T* x, const T* dinput, Range tokens,
                                          T* dmix) {
   for (std::int64_t t = tokens.begin; t < tokens.end; ++t)
-    for (std::int64_t j = 0; j < s.n; ++j)
-      dmix[t * s.mixes + j] += Dot(dinput + t * s.dim, x + (t * s.n + j) * s.dim, s.dim);
+    AddDots({x + t * s.n * s.dim, s.n, s.dim}, dinput + t * s.dim, dmix + t * s.mixes);
 }
 
 // dx += mix_j * dinput + pull * x + dstreams, the last if there is one
@@ -65,9 +108,14 @@ HADAL_TARGET_CLONES void ReadBackwardStreams(const Shape& s, const T* x, const T
       const std::int64_t at = (t * s.n + j) * s.dim;
       const T weight = mix[t * s.mixes + j], p = pull[t];
       const T* g = dinput + t * s.dim;
+      if (dstreams == nullptr) {
 #pragma omp simd
-      for (std::int64_t d = 0; d < s.dim; ++d) dx[at + d] += weight * g[d] + p * x[at + d];
-      if (dstreams != nullptr) AddScaled(T{1}, dstreams + at, s.dim, dx + at);
+        for (std::int64_t d = 0; d < s.dim; ++d) dx[at + d] += weight * g[d] + p * x[at + d];
+      } else {
+#pragma omp simd
+        for (std::int64_t d = 0; d < s.dim; ++d)
+          dx[at + d] = dx[at + d] + (weight * g[d] + p * x[at + d]) + dstreams[at + d];
+      }
     }
 }
 
@@ -161,8 +209,7 @@ HADAL_TARGET_CLONES void Write(const Shape& s, const T* x, const T* output, cons
       T* row = y + (t * s.n + j) * s.dim;
 #pragma omp simd
       for (std::int64_t d = 0; d < s.dim; ++d) row[d] = post[j] * add[d];
-      for (std::int64_t i = 0; i < s.n; ++i)
-        AddScaled(comb[i * s.n + j], x + (t * s.n + i) * s.dim, s.dim, row);
+      AddRows({x + t * s.n * s.dim, s.n, s.dim}, comb + j, s.n, row);
     }
   }
 }
@@ -176,22 +223,19 @@ template <class T>
 HADAL_TARGET_CLONES void WriteBackward(const Shape& s, const T* x, const T* output, const T* mix,
                                        const T* dy, Range tokens, const WriteGradients<T>& grad) {
   for (std::int64_t t = tokens.begin; t < tokens.end; ++t) {
-    const T *post = mix + t * s.mixes + s.n, *comb = post + s.n, *rows = dy + t * s.n * s.dim;
-    T *dpre = grad.mix + t * s.mixes, *dpost = dpre + s.n, *dcomb = dpost + s.n;
+    const T *post = mix + t * s.mixes + s.n, *comb = post + s.n;
+    const Rows<T> rows{dy + t * s.n * s.dim, s.n, s.dim};
+    T *dmix = grad.mix + t * s.mixes, *dpost = dmix + s.n, *dcomb = dpost + s.n;
     T* doutput = grad.output + t * s.dim;
-    std::fill_n(dpre, s.n, T{0});
+    std::fill_n(dmix, s.mixes, T{0});
     std::fill_n(doutput, s.dim, T{0});
-    for (std::int64_t j = 0; j < s.n; ++j) {
-      dpost[j] = Dot(rows + j * s.dim, output + t * s.dim, s.dim);
-      AddScaled(post[j], rows + j * s.dim, s.dim, doutput);
-    }
+    AddDots(rows, output + t * s.dim, dpost);
+    AddRows(rows, post, 1, doutput);
     for (std::int64_t i = 0; i < s.n; ++i) {
-      T* dfrom = grad.streams + (t * s.n + i) * s.dim;
-      std::fill_n(dfrom, s.dim, T{0});
-      for (std::int64_t j = 0; j < s.n; ++j) {
-        dcomb[i * s.n + j] = Dot(rows + j * s.dim, x + (t * s.n + i) * s.dim, s.dim);
-        AddScaled(comb[i * s.n + j], rows + j * s.dim, s.dim, dfrom);
-      }
+      const std::int64_t at = (t * s.n + i) * s.dim;
+      std::fill_n(grad.streams + at, s.dim, T{0});
+      AddDots(rows, x + at, dcomb + i * s.n);
+      AddRows(rows, comb + i * s.n, 1, grad.streams + at);
     }
   }
 }

@@ -59,6 +59,21 @@ class TiledProduct {
     });
   }
 
+  // Of a symmetric product. Where its factors are one matrix and the same turned, the panels of one
+  // serve as the other too.
+  void RunSymmetric() const {
+    const Span all{0, p_.a.rows};
+    if (p_.a.data != p_.b.data || p_.a.row_step != p_.b.col_step ||
+        p_.a.col_step != p_.b.row_step || all.end > kColumnBlock)
+      return Run(all);
+    ForParts({0, p_.a.cols}, t_.k_block, [&](Span k) {
+      const float* right = PackRight(k, all);
+      ForParts(all, t_.columns, [&](Span part) {
+        Tiles(part, all, k, {right + part.begin * Units(k), 1, t_.columns, false}, right);
+      });
+    });
+  }
+
  private:
   std::int64_t Units(Span k) const { return (k.size() + t_.unit_values - 1) / t_.unit_values; }
 
@@ -164,7 +179,7 @@ void Multiply(const Product<float>& p, Products products) {
   }
   const TiledProduct product(p, *tiles);
   if (p.symmetric) {
-    product.Run({0, p.a.rows});
+    product.RunSymmetric();
     tiles->mirror(p.c, p.a.rows, p.c_step);
     return;
   }

@@ -18,11 +18,15 @@ struct F32Lanes {
     return static_cast<__mmask16>(lanes <= 0 ? 0U : (1U << lanes) - 1);
   }
   static Vec Zero() { return _mm512_setzero_ps(); }
+  // Whole vectors are the rule, and go without a mask, which makes a store slow.
   static Vec Load(const float* x, std::int64_t lanes) {
-    return _mm512_maskz_loadu_ps(First(lanes), x);
+    return lanes >= kWidth ? _mm512_loadu_ps(x) : _mm512_maskz_loadu_ps(First(lanes), x);
   }
   static void Store(float* x, Vec v, std::int64_t lanes) {
-    _mm512_mask_storeu_ps(x, First(lanes), v);
+    if (lanes >= kWidth)
+      _mm512_storeu_ps(x, v);
+    else
+      _mm512_mask_storeu_ps(x, First(lanes), v);
   }
   static Vec Scaled(float s, Vec v) { return _mm512_mul_ps(_mm512_set1_ps(s), v); }
   static Vec AddScaled(float s, Vec v, Vec sum) {

@@ -22,7 +22,7 @@ struct Bf16Lanes : F32Lanes {
     return _mm512_dpbf16_ps(sum, std::bit_cast<__m512bh>(a), std::bit_cast<__m512bh>(b));
   }
   static void StoreUnits(float* x, Units v, std::int64_t lanes) {
-    _mm512_mask_storeu_epi32(x, First(lanes), v);
+    Store(x, _mm512_castsi512_ps(v), lanes);
   }
   static Units LoadRow(const float* x, std::int64_t values) {
     return Rounded(Load(x, values), Load(x + kWidth, values - kWidth));

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "tensor/codec.h"
 #include "train/parallel.h"
+#include "train/simd.h"
 
 namespace hadal::train {
 namespace {
@@ -16,48 +17,61 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 template <class T>
-float LargestMagnitude(const T* x, std::int64_t count) {
+HADAL_INLINE float LargestMagnitude(const T* x, std::int64_t count) {
   float largest = 0;
+#pragma omp simd reduction(max : largest)
   for (std::int64_t i = 0; i < count; ++i)
-    largest = std::max(largest, std::fabs(static_cast<float>(x[i])));
+    largest = Max(largest, std::fabs(static_cast<float>(x[i])));
   return largest;
 }
 
 // Scales are powers of two, so dividing by one is exact and the same as multiplying by 1 / scale.
 template <float (*kRound)(float), class T>
-void RoundScaled(const T* x, std::int64_t count, float scale, T* y) {
+HADAL_INLINE void RoundScaled(const T* x, std::int64_t count, float scale, T* y) {
   const float inverse = 1 / scale;
+#pragma omp simd
   for (std::int64_t i = 0; i < count; ++i)
     y[i] = static_cast<T>(kRound(static_cast<float>(x[i]) * inverse) * scale);
 }
 
 template <class T>
-void Bf16Range(const T* x, std::int64_t count, T* y) {
+HADAL_INLINE void Bf16Range(const T* x, std::int64_t count, T* y) {
+#pragma omp simd
   for (std::int64_t i = 0; i < count; ++i)
     y[i] = static_cast<T>(RoundToBf16(static_cast<float>(x[i])));
 }
 
 template <class T>
-void Fp8Block128(const T* x, std::int64_t rows, std::int64_t cols, T* y) {
-  constexpr std::int64_t kBlock = 128;
-  ParallelRows(
-      (rows + kBlock - 1) / kBlock, kBlock * cols, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin * kBlock; row < std::min(end * kBlock, rows); row += kBlock)
-          for (std::int64_t col = 0; col < cols; col += kBlock) {
-            const std::int64_t width = std::min(kBlock, cols - col),
-                               bottom = std::min(row + kBlock, rows);
-            float largest = 0;
-            for (std::int64_t r = row; r < bottom; ++r)
-              largest = std::max(largest, LargestMagnitude(x + r * cols + col, width));
-            for (std::int64_t r = row; r < bottom; ++r)
-              RoundScaled<RoundToE4m3>(x + r * cols + col, width, Fp8Scale(largest),
-                                       y + r * cols + col);
-          }
-      });
+HADAL_TARGET_CLONES void Bf16Row(const T* x, std::int64_t width, T* y) {
+  Bf16Range(x, width, y);
+}
+
+// One block of a matrix whose rows are `step` apart.
+template <class T>
+HADAL_TARGET_CLONES void Fp8Block(const T* x, std::int64_t rows, std::int64_t cols,
+                                  std::int64_t step, T* y) {
+  float largest = 0;
+  for (std::int64_t r = 0; r < rows; ++r)
+    largest = Max(largest, LargestMagnitude(x + r * step, cols));
+  const float scale = Fp8Scale(largest);
+  for (std::int64_t r = 0; r < rows; ++r)
+    RoundScaled<RoundToE4m3>(x + r * step, cols, scale, y + r * step);
 }
 
 template <class T>
-void Fp4Row(const T* x, std::int64_t width, T* y) {
+void Fp8Block128(const T* x, std::int64_t rows, std::int64_t cols, T* y) {
+  constexpr std::int64_t kBlock = 128;
+  const std::int64_t bands = (rows + kBlock - 1) / kBlock;
+  ParallelRows(bands, kBlock * cols, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin * kBlock; row < std::min(end * kBlock, rows); row += kBlock)
+      for (std::int64_t col = 0; col < cols; col += kBlock)
+        Fp8Block(x + row * cols + col, std::min(kBlock, rows - row), std::min(kBlock, cols - col),
+                 cols, y + row * cols + col);
+  });
+}
+
+template <class T>
+HADAL_TARGET_CLONES void Fp4Row(const T* x, std::int64_t width, T* y) {
   constexpr std::int64_t kGroup = 32;
   for (std::int64_t i = 0; i < width; i += kGroup) {
     const std::int64_t count = std::min(kGroup, width - i);
@@ -66,7 +80,7 @@ void Fp4Row(const T* x, std::int64_t width, T* y) {
 }
 
 template <class T>
-void KvRow(const T* x, std::int64_t nope_dim, std::int64_t width, T* y) {
+HADAL_TARGET_CLONES void KvRow(const T* x, std::int64_t nope_dim, std::int64_t width, T* y) {
   constexpr std::int64_t kGroup = 64;
   for (std::int64_t i = 0; i < nope_dim; i += kGroup) {
     const std::int64_t count = std::min(kGroup, nope_dim - i);
@@ -92,7 +106,7 @@ template <class T>
 void Round(Kind kind, std::int64_t nope_dim, const Tensor& x, Tensor& y) {
   switch (kind) {
     case Kind::kBf16:
-      return EachRow<T>(x, y, [](const T* a, T* b, std::int64_t n) { Bf16Range(a, n, b); });
+      return EachRow<T>(x, y, [](const T* a, T* b, std::int64_t n) { Bf16Row(a, n, b); });
     case Kind::kFp8:
       return Fp8Block128(x.data_ptr<T>(), x.size(0), x.size(1), y.data_ptr<T>());
     case Kind::kFp4:

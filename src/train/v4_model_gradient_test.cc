@@ -22,6 +22,7 @@ Tensor MainLoss(const Output& out, const Tensor& reading, const Tensor& mtp_read
 arch::Config ConfigFor(Residual residual) {
   arch::Config config = TinyConfig();
   if (residual == Residual::kPlain) config.hc_mult = 1;
+  if (residual == Residual::kUnconstrained) config.hc_mult = 6;  // not a multiple of four either
   return config;
 }
 
