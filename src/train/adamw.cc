@@ -9,7 +9,7 @@ namespace {
 
 template <class T>
 struct Factors {
-  T beta1, beta2, eps, unbias2, keep, step;
+  T beta1, beta2, eps, unbias2, gradient, keep, step;
 };
 
 template <class T>
@@ -17,8 +17,9 @@ HADAL_TARGET_CLONES void Update(const Factors<T>& f, const T* g, std::int64_t co
                                 T* w) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
-    m[i] = f.beta1 * m[i] + (1 - f.beta1) * g[i];
-    v[i] = f.beta2 * v[i] + (1 - f.beta2) * g[i] * g[i];
+    const T slope = f.gradient * g[i];
+    m[i] = f.beta1 * m[i] + (1 - f.beta1) * slope;
+    v[i] = f.beta2 * v[i] + (1 - f.beta2) * slope * slope;
     w[i] = f.keep * w[i] - f.step * m[i] / (std::sqrt(v[i] * f.unbias2) + f.eps);
   }
 }
@@ -34,7 +35,7 @@ AdamW::AdamW(std::vector<std::pair<std::string, torch::Tensor>> parameters, Adam
   steps_ = torch::zeros({static_cast<std::int64_t>(entries_.size())}, torch::kInt64);
 }
 
-Status AdamW::Step(double lr, Workers& workers) {
+Status AdamW::Step(StepSize size, Workers& workers) {
   auto* const steps = steps_.data_ptr<std::int64_t>();
   return workers.Run(entries_.size(), [&](std::size_t i) -> Status {
     const torch::NoGradGuard no_grad;
@@ -48,8 +49,9 @@ Status AdamW::Step(double lr, Workers& workers) {
                                       static_cast<scalar_t>(options_.beta2),
                                       static_cast<scalar_t>(options_.eps),
                                       static_cast<scalar_t>(1 / bias2),
-                                      static_cast<scalar_t>(1 - lr * options_.weight_decay),
-                                      static_cast<scalar_t>(lr / bias1)};
+                                      static_cast<scalar_t>(size.gradient_factor),
+                                      static_cast<scalar_t>(1 - size.lr * options_.weight_decay),
+                                      static_cast<scalar_t>(size.lr / bias1)};
       Update(factors, gradient.data_ptr<scalar_t>(), gradient.numel(), entry.m.data_ptr<scalar_t>(),
              entry.v.data_ptr<scalar_t>(), entry.value.data_ptr<scalar_t>());
     });

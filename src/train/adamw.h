@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "train/step_size.h"
 #include "train/workers.h"
 
 namespace hadal::train {
@@ -25,7 +26,7 @@ class AdamW {
  public:
   AdamW(std::vector<std::pair<std::string, torch::Tensor>> parameters, AdamWOptions options);
 
-  Status Step(double lr, Workers& workers);  // a parameter without a gradient stays as it is
+  Status Step(StepSize size, Workers& workers);  // a parameter without a gradient stays as it is
 
   // ("m.NAME", m), ("v.NAME", v) of every parameter and ("steps", [parameters] int64).
   std::vector<std::pair<std::string, torch::Tensor>> State() const;

@@ -1,8 +1,7 @@
 #include "train/batch_gradient.h"
 
 #include <atomic>
-
-#include "train/cross_entropy.h"
+#include <cmath>
 
 namespace hadal::train {
 namespace {
@@ -88,26 +87,23 @@ Status BatchGradient::ComputeShard(V4Model& twin, const Sample& sample, const St
   };
   const bool mtp =
       plan.mtp_weight > 0 && twin->config().num_nextn_predict_layers > 0 && !plan.indexer_only;
-  const Output output =
-      twin->Forward({part(sample.ids), part(sample.documents)}, OptionsOf(plan, products_, mtp));
+  const Output output = twin->Forward(
+      {part(sample.ids), part(sample.documents), part(sample.targets), part(sample.mtp_targets)},
+      OptionsOf(plan, products_, mtp));
 
-  const torch::Tensor ce = SumOfCrossEntropy(output.logits.flatten(0, 1),
-                                             part(sample.targets).flatten(), Sample::kIgnored);
   const double share = 1 / static_cast<double>(config_.batch.shards);
   torch::Tensor total = output.indexer_loss * (config_.loss.indexer * share);
   if (!plan.indexer_only) {
     const auto targets =
         static_cast<double>(std::max<std::size_t>(1, CountTargets(sample.targets)));
-    total = total + ce / targets + output.balance_loss * (config_.loss.balance * share);
+    total = total + output.ce / targets + output.balance_loss * (config_.loss.balance * share);
   }
   if (mtp) {
-    const torch::Tensor mtp_ce = SumOfCrossEntropy(
-        output.mtp_logits.flatten(0, 1), part(sample.mtp_targets).flatten(), Sample::kIgnored);
     const std::size_t targets = std::max<std::size_t>(1, CountTargets(sample.mtp_targets));
-    total = total + mtp_ce * (plan.mtp_weight / static_cast<double>(targets));
-    shard->mtp_sum = mtp_ce.item<double>();
+    total = total + output.mtp_ce * (plan.mtp_weight / static_cast<double>(targets));
+    shard->mtp_sum = output.mtp_ce.item<double>();
   }
-  shard->ce_sum = ce.item<double>();
+  shard->ce_sum = output.ce.item<double>();
   shard->balance = output.balance_loss.item<double>();
   shard->indexer = output.indexer_loss.item<double>();
   shard->expert_load = output.expert_load.detach();
@@ -141,7 +137,15 @@ Result<BatchLoss> BatchGradient::Compute(const Sample& sample, const StepPlan& p
   loss.loss = Mean(loss.loss, CountTargets(sample.targets));
   loss.mtp_loss = Mean(loss.mtp_loss, CountTargets(sample.mtp_targets));
 
+  HADAL_TRY(loss.gradient_length, SumGradients(shards));
+  return loss;
+}
+
+// Into the model's parameters. Each sum is measured while it is in the cache; returns the length of
+// all.
+Result<double> BatchGradient::SumGradients(const std::vector<Shard>& shards) {
   std::vector<torch::Tensor> parameters = model_->parameters();
+  std::vector<double> lengths(parameters.size(), 0);
   HADAL_TRY_STATUS(workers_.Run(parameters.size(), [&](std::size_t i) -> Status {
     const torch::NoGradGuard no_grad;
     torch::Tensor sum;
@@ -149,10 +153,13 @@ Result<BatchLoss> BatchGradient::Compute(const Sample& sample, const StepPlan& p
       if (!shard.gradients[i].defined()) continue;
       sum = sum.defined() ? sum.add_(shard.gradients[i]) : shard.gradients[i];
     }
+    if (sum.defined()) lengths[i] = sum.norm().item<double>();
     parameters[i].mutable_grad() = sum;
     return Unit{};
   }));
-  return loss;
+  double squares = 0;
+  for (const double length : lengths) squares += length * length;
+  return std::sqrt(squares);
 }
 
 }  // namespace hadal::train

@@ -23,7 +23,8 @@ struct BatchLoss {
   double mtp_loss = 0;      // nats a token: tokens t+2; 0 if the model has no MTP block or weight 0
   double balance_loss = 0;  // unweighted; mean over shards
   double indexer_loss = 0;  // likewise
-  torch::Tensor expert_load;  // [layers + mtp blocks, experts] int64, of the whole batch
+  double gradient_length = 0;  // Euclidean, of all gradients together; as finite as they are
+  torch::Tensor expert_load;   // [layers + mtp blocks, experts] int64, of the whole batch
 };
 
 // What config.precision means on this machine.
@@ -58,6 +59,7 @@ class BatchGradient {
   };
   Status ComputeShard(V4Model& twin, const Sample& sample, const StepPlan& plan, std::size_t index,
                       Shard* shard);
+  Result<double> SumGradients(const std::vector<Shard>& shards);
   void ShareValues();
 
   V4Model model_;

@@ -48,11 +48,10 @@ BlockResult RunBlock(const Tensor& streams, const Tensor& ids, const BlockWeight
   return result;
 }
 
-Tensor RunHead(const Tensor& streams, const HeadWeights& w, const Tensor& head_weight,
-               const Pass& pass) {
+Tensor HeadInput(const Tensor& streams, const HeadWeights& w, const Pass& pass) {
   const double eps = pass.config.rms_norm_eps;
   const Tensor y = HyperRead(streams, w.hc, eps, MixOptions(pass), pass.options.products).input;
-  return Linear(RmsNorm(y, w.norm, eps), head_weight, pass.options.products);
+  return RmsNorm(y, w.norm, eps);
 }
 
 MtpResult RunMtp(const Tensor& streams, const Tensor& next_ids, const ModelWeights& weights,
@@ -65,7 +64,7 @@ MtpResult RunMtp(const Tensor& streams, const Tensor& next_ids, const ModelWeigh
   const Tensor h = Linear(RmsNorm(streams, w.hnorm, eps), w.h_proj, products);
   MtpResult result;
   result.block = RunBlock(h + e.unsqueeze(1), next_ids, w.block, pass);
-  result.logits = RunHead(result.block.streams, w.head, weights.head_weight, pass);
+  result.head_input = HeadInput(result.block.streams, w.head, pass);
   return result;
 }
 

@@ -18,16 +18,16 @@ struct BlockResult {
 BlockResult RunBlock(const torch::Tensor& streams, const torch::Tensor& ids,
                      const BlockWeights& weights, const Pass& pass);
 
-// hc_head, norm, head: the logits [batch*tokens, vocab] of the streams after the last layer.
-torch::Tensor RunHead(const torch::Tensor& streams, const HeadWeights& weights,
-                      const torch::Tensor& head_weight, const Pass& pass);
+// hc_head, norm: [batch*tokens, dim], of the streams after the last layer; the head's matrix makes
+// the logits of it.
+torch::Tensor HeadInput(const torch::Tensor& streams, const HeadWeights& weights, const Pass& pass);
 
 // Multi-token prediction: at t, the main model's streams of t and the embedding of token t+1 make
 // the streams of a block of its own; its logits predict token t+2. next_ids [batch, tokens]: token
 // t+1.
 struct MtpResult {
   BlockResult block;
-  torch::Tensor logits;  // [batch*tokens, vocab]
+  torch::Tensor head_input;  // as HeadInput
 };
 MtpResult RunMtp(const torch::Tensor& streams, const torch::Tensor& next_ids,
                  const ModelWeights& weights, const Pass& pass);

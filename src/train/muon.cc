@@ -52,14 +52,14 @@ class NewtonSchulz {
     const std::int64_t side = std::min(x.rows, x.cols);
     Symmetric(tall ? x.Turned() : x, tall ? x : x.Turned(), gram_.data(), nullptr, 1, 0);
     const Matrix<T> gram = Dense<T>(gram_.data(), side, side);
-    Symmetric(gram, gram, poly_.data(), gram_.data(), k.c, k.b);
+    Symmetric(gram.Turned(), gram, poly_.data(), gram_.data(), k.c, k.b);
     const Matrix<T> poly = Dense<T>(poly_.data(), side, side);
     Multiply(Product<T>{tall ? x : poly, tall ? poly : x, y, x.cols, x.data, x.cols, 1,
                         static_cast<T>(k.a)},
              products_);
   }
 
-  // c = alpha * a b + beta * d, known to be symmetric.
+  // c = alpha * a b + beta * d, known to be symmetric; faster if b is a turned.
   void Symmetric(const Matrix<T>& a, const Matrix<T>& b, T* c, const T* d, double alpha,
                  double beta) const {
     Multiply(Product<T>{a, b, c, a.rows, d, a.rows, static_cast<T>(alpha), static_cast<T>(beta),
@@ -72,13 +72,15 @@ class NewtonSchulz {
   std::vector<T> gram_, poly_, other_;
 };
 
-// momentum = mu * momentum + g;  out = mu * momentum + g
+// g is factor * gradient: momentum = mu * momentum + g;  out = mu * momentum + g
 template <class T>
-HADAL_TARGET_CLONES void Nesterov(const T* g, std::int64_t count, T mu, T* momentum, T* out) {
+HADAL_TARGET_CLONES void Nesterov(const T* gradient, std::int64_t count, T factor, T mu,
+                                  T* momentum, T* out) {
 #pragma omp simd
   for (std::int64_t i = 0; i < count; ++i) {
-    momentum[i] = mu * momentum[i] + g[i];
-    out[i] = mu * momentum[i] + g[i];
+    const T g = factor * gradient[i];
+    momentum[i] = mu * momentum[i] + g;
+    out[i] = mu * momentum[i] + g;
   }
 }
 
@@ -115,24 +117,25 @@ Muon::Muon(std::vector<MuonParameter> parameters, MuonOptions options) : options
   }
 }
 
-Status Muon::Step(double lr, Workers& workers) {
+Status Muon::Step(StepSize size, Workers& workers) {
   std::vector<Job> jobs;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (!entries_[i].parameter.value.grad().defined()) continue;
     for (std::int64_t block = 0; block < entries_[i].parameter.blocks; ++block)
       jobs.push_back({i, block});
   }
-  const std::size_t parts = std::min(jobs.size(), workers.count());
+  // Matrices differ in size and workers in speed: whoever is free takes the next part.
+  const std::size_t parts = std::min(jobs.size(), 8 * workers.count());
   return workers.Run(parts, [&](std::size_t part) -> Status {
     const auto at = [&](std::size_t p) {
       return jobs.begin() + static_cast<std::ptrdiff_t>(jobs.size() * p / parts);
     };
-    StepMatrices({at(part), at(part + 1)}, lr);
+    StepMatrices({at(part), at(part + 1)}, size);
     return Unit{};
   });
 }
 
-void Muon::StepMatrices(std::span<const Job> jobs, double lr) {
+void Muon::StepMatrices(std::span<const Job> jobs, StepSize size) {
   const torch::NoGradGuard no_grad;
   AT_DISPATCH_FLOATING_TYPES(entries_.front().momentum.scalar_type(), "Muon", [&] {
     NewtonSchulz<scalar_t> iterations(options_.newton_schulz, options_.products);
@@ -142,13 +145,16 @@ void Muon::StepMatrices(std::span<const Job> jobs, double lr) {
       const torch::Tensor gradient = entry.parameter.value.grad().contiguous();
       const std::int64_t count = entry.rows * entry.cols, at = job.block * count;
       update.resize(static_cast<std::size_t>(count));
-      Nesterov(gradient.data_ptr<scalar_t>() + at, count, static_cast<scalar_t>(options_.momentum),
-               entry.momentum.data_ptr<scalar_t>() + at, update.data());
+      Nesterov(gradient.data_ptr<scalar_t>() + at, count,
+               static_cast<scalar_t>(size.gradient_factor),
+               static_cast<scalar_t>(options_.momentum), entry.momentum.data_ptr<scalar_t>() + at,
+               update.data());
       iterations.Run(update.data(), entry.rows, entry.cols);
       const double scale =
           std::sqrt(static_cast<double>(std::max(entry.rows, entry.cols))) * options_.gamma;
-      Apply(update.data(), count, static_cast<scalar_t>(1 - lr * options_.weight_decay),
-            static_cast<scalar_t>(lr * scale), entry.parameter.value.data_ptr<scalar_t>() + at);
+      Apply(update.data(), count, static_cast<scalar_t>(1 - size.lr * options_.weight_decay),
+            static_cast<scalar_t>(size.lr * scale),
+            entry.parameter.value.data_ptr<scalar_t>() + at);
     }
   });
 }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "train/matrix_product.h"
+#include "train/step_size.h"
 #include "train/workers.h"
 
 namespace hadal::train {
@@ -49,7 +50,7 @@ class Muon {
   Muon(std::vector<MuonParameter> parameters, MuonOptions options);
 
   // Uses and keeps each parameter's gradient. One without a gradient stays as it is, momentum too.
-  Status Step(double lr, Workers& workers);
+  Status Step(StepSize size, Workers& workers);
 
   // (name, momentum), shaped as the parameters; what a checkpoint must hold.
   std::vector<std::pair<std::string, torch::Tensor>> State() const;
@@ -64,7 +65,7 @@ class Muon {
     std::size_t entry;
     std::int64_t block;
   };
-  void StepMatrices(std::span<const Job> jobs, double lr);
+  void StepMatrices(std::span<const Job> jobs, StepSize size);
 
   std::vector<Entry> entries_;
   MuonOptions options_;

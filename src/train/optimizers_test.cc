@@ -90,7 +90,7 @@ TEST(Muon, FollowsItsFormulaForTwoSteps) {
   for (int step = 0; step < 2; ++step) {
     const torch::Tensor gradient = torch::randn({8, 20});
     w.mutable_grad() = gradient.clone();
-    ASSERT_TRUE(muon.Step(lr, workers).ok());
+    ASSERT_TRUE(muon.Step({lr}, workers).ok());
     momentum = 0.9 * momentum + gradient;
     const torch::Tensor nesterov = 0.9 * momentum + gradient;
     for (const std::int64_t at : {0, 4}) {
@@ -108,7 +108,7 @@ TEST(Muon, WithoutAGradientAParameterRests) {
   torch::Tensor w = torch::ones({3, 5}), still = torch::ones({3, 5});
   Muon muon({{"w", w}, {"still", still}}, {});
   w.mutable_grad() = torch::eye(3, 5);
-  ASSERT_TRUE(muon.Step(0.1, workers).ok());
+  ASSERT_TRUE(muon.Step({0.1}, workers).ok());
   EXPECT_EQ(Largest(still - 1), 0);
   EXPECT_GT(Largest(w - 1), 0.01);
   EXPECT_EQ(Largest(muon.State()[1].second), 0);
@@ -130,7 +130,7 @@ TEST(AdamW, FollowsItsFormulaForThreeSteps) {
       const double mean = m[i] / (1 - std::pow(0.9, t)), square = v[i] / (1 - std::pow(0.95, t));
       expected[i] = expected[i] * (1 - 0.01 * 0.1) - 0.01 * mean / (std::sqrt(square) + 1e-20);
     }
-    ASSERT_TRUE(adamw.Step(0.01, workers).ok());
+    ASSERT_TRUE(adamw.Step({0.01}, workers).ok());
     for (int i = 0; i < 3; ++i)
       EXPECT_NEAR(w[i].item<double>(), expected[i], 1e-6) << t << " " << i;
   }
@@ -192,19 +192,35 @@ TEST(GroupParameters, EveryParameterHasOneOptimizerAndTheRightMatrices) {
   EXPECT_EQ(blocks.at("mtp.0.e_proj.weight"), 1);
 }
 
-TEST(ClipGradients, ScalesOnlyWhatIsTooLong) {
-  Workers workers(2, 1);
-  torch::Tensor a = torch::zeros({2}), b = torch::zeros({1}), none = torch::zeros({4});
-  a.mutable_grad() = torch::tensor({3.0f, 0.0f});
-  b.mutable_grad() = torch::tensor({-4.0f});
-  const NamedTensors parameters{{"a", a}, {"b", b}, {"none", none}};
-  EXPECT_NEAR(ClipGradients(parameters, 10, workers).value(), 5, 1e-6);
-  EXPECT_EQ(b.grad().item<float>(), -4);
-  EXPECT_NEAR(ClipGradients(parameters, 1, workers).value(), 5, 1e-6);
-  EXPECT_NEAR(a.grad()[0].item<float>(), 0.6, 1e-6);
-  EXPECT_NEAR(b.grad().item<float>(), -0.8, 1e-6);
-  b.mutable_grad() = torch::tensor({INFINITY});
-  EXPECT_FALSE(std::isfinite(ClipGradients(parameters, 1, workers).value()));
+TEST(ClipFactor, ShortensOnlyWhatIsTooLong) {
+  EXPECT_EQ(ClipFactor(5, 10), 1);
+  EXPECT_EQ(ClipFactor(5, 5), 1);
+  EXPECT_EQ(ClipFactor(5, 1), 0.2);
+}
+
+// A step by half of a gradient is one by the halved gradient.
+template <class Optimizer, class Make>
+void ExpectFactor(Make&& make) {
+  Workers workers(1, 1);
+  const torch::Tensor gradient = torch::randn({4, 3});
+  torch::Tensor values[2];
+  for (const bool halved : {false, true}) {
+    torch::Tensor w = torch::ones({4, 3});
+    w.mutable_grad() = halved ? gradient / 2 : gradient;
+    Optimizer optimizer = make(w);
+    for (int step = 0; step < 2; ++step)
+      ASSERT_TRUE(optimizer.Step({0.1, halved ? 1 : 0.5}, workers).ok());
+    EXPECT_TRUE(torch::equal(w.grad(), halved ? gradient / 2 : gradient));
+    torch::Tensor state = optimizer.State().front().second;
+    values[halved ? 1 : 0] = torch::cat({w, state});
+  }
+  EXPECT_TRUE(torch::equal(values[0], values[1]));
+}
+
+TEST(StepSize, TheFactorIsTheGradients) {
+  torch::manual_seed(3);
+  ExpectFactor<AdamW>([](const torch::Tensor& w) { return AdamW({{"w", w}}, {}); });
+  ExpectFactor<Muon>([](const torch::Tensor& w) { return Muon({{"w", w}}, {}); });
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 #include "train/parameter_groups.h"
 
-#include <cmath>
-
 #include "arch/tensor_names.h"
 
 namespace hadal::train {
@@ -44,29 +42,6 @@ ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Conf
       groups.muon.push_back({name, value, MatricesIn(name, value, config)});
   }
   return groups;
-}
-
-Result<double> ClipGradients(const NamedTensors& parameters, double max_norm, Workers& workers) {
-  std::vector<double> squares(parameters.size(), 0);
-  const auto for_gradients = [&](const auto& f) {
-    return workers.Run(parameters.size(), [&](std::size_t i) -> Status {
-      const torch::NoGradGuard no_grad;
-      const torch::Tensor gradient = parameters[i].second.grad();
-      if (gradient.defined()) f(i, gradient);
-      return Unit{};
-    });
-  };
-  HADAL_TRY_STATUS(for_gradients([&](std::size_t i, const torch::Tensor& gradient) {
-    const double norm = gradient.norm().item<double>();
-    squares[i] = norm * norm;
-  }));
-  double sum = 0;
-  for (const double square : squares) sum += square;
-  const double norm = std::sqrt(sum);
-  if (!std::isfinite(norm) || norm <= max_norm) return norm;
-  HADAL_TRY_STATUS(for_gradients(
-      [&](std::size_t, const torch::Tensor& gradient) { gradient.mul_(max_norm / norm); }));
-  return norm;
 }
 
 }  // namespace hadal::train

@@ -34,9 +34,4 @@ struct ParameterGroups {
 ParameterGroups GroupParameters(const NamedTensors& parameters, const arch::Config& config,
                                 bool muon = true);
 
-// The Euclidean length of all gradients together; each is divided so that it is at most max_norm.
-// Returns the length before that (not finite: nothing was changed). Undefined gradients count as
-// zero.
-Result<double> ClipGradients(const NamedTensors& parameters, double max_norm, Workers& workers);
-
 }  // namespace hadal::train

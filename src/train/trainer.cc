@@ -234,8 +234,7 @@ Status Run::Step() {
   const bool evaluates = (step_ + 1) % config_.eval.every == 0 || step_ + 1 == config_.steps;
   std::vector<Measure> gradients;
   if (evaluates && config_.probe.gradients) gradients = GradientNorms(ModelParameters(model_));
-  HADAL_TRY(const double norm,
-            ClipGradients(ModelParameters(model_), config_.optimizer.clip, workers_));
+  const double norm = loss.gradient_length;
   if (!std::isfinite(loss.loss) || !std::isfinite(norm)) {
     diverged_at_ = step_ + 1;
     diverged_ = fmt::format(
@@ -245,8 +244,9 @@ Status Run::Step() {
         diverged_at_, loss.loss, norm);
     return Unit{};
   }
-  HADAL_TRY_STATUS(muon_.Step(plan.lr, workers_));
-  HADAL_TRY_STATUS(adamw_.Step(plan.lr, workers_));
+  const StepSize size{plan.lr, ClipFactor(norm, config_.optimizer.clip)};
+  HADAL_TRY_STATUS(muon_.Step(size, workers_));
+  HADAL_TRY_STATUS(adamw_.Step(size, workers_));
   if (config_.loss.bias_speed > 0 && !plan.indexer_only)
     model_->UpdateGateBias(loss.expert_load, config_.loss.bias_speed);
   ++step_;

@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 #include "train/block.h"
+#include "train/data.h"
+#include "train/head_loss.h"
 #include "train/initial_values.h"
 #include "train/quantize_ste.h"
 #include "train/schema.h"
@@ -43,6 +45,19 @@ Tensor AsStored(const ParameterSpec& spec, const Tensor& values, const Quantize&
 
 Tensor MeanOrZero(const std::vector<Tensor>& losses, const Tensor& like) {
   return losses.empty() ? torch::zeros({}, like.options()) : torch::stack(losses).mean();
+}
+
+// The logits, or with targets the loss in place of them.
+struct Predicted {
+  Tensor logits, ce;
+};
+Predicted Predict(const Tensor& head_input, const Tensor& head_weight, const Tensor& targets,
+                  const Pass& pass) {
+  const Products products = pass.options.products;
+  if (targets.defined())
+    return {{}, HeadLoss(head_input, head_weight, targets.flatten(), Sample::kIgnored, products)};
+  const Tensor logits = Linear(head_input, head_weight, products);
+  return {logits.view({pass.plan.batch, pass.plan.tokens, -1}), {}};
 }
 
 void CheckBatch(const Batch& batch, const arch::Config& config) {
@@ -106,13 +121,17 @@ Output V4ModelImpl::Forward(const Batch& batch, const ForwardOptions& options) {
   }
 
   Output output;
-  const std::vector<std::int64_t> shape = {pass.plan.batch, pass.plan.tokens, -1};
-  output.logits = RunHead(streams, w.head, w.head_weight, pass).view(shape);
+  const Predicted next =
+      Predict(HeadInput(streams, w.head, pass), w.head_weight, batch.targets, pass);
+  output.logits = next.logits;
+  output.ce = next.ce;
   if (w.mtp && options.mtp) {
     // The last token has no successor here; whatever stands in for it is seen by no other token.
     const MtpResult mtp = RunMtp(streams, batch.ids.roll(-1, 1), w, pass);
     collect(mtp.block);
-    output.mtp_logits = mtp.logits.view(shape);
+    const Predicted after = Predict(mtp.head_input, w.head_weight, batch.mtp_targets, pass);
+    output.mtp_logits = after.logits;
+    output.mtp_ce = after.ce;
   } else if (w.mtp) {
     loads.push_back(torch::zeros_like(loads.front()));
   }

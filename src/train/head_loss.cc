@@ -1,0 +1,102 @@
+#include "train/head_loss.h"
+
+#include <cmath>
+
+#include "base/check.h"
+#include "train/parallel.h"
+#include "train/simd.h"
+
+namespace hadal::train {
+namespace {
+
+using torch::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// Logits in, softmax(z) - onehot(target) out; returns -log softmax(z)[target].
+template <class T>
+HADAL_TARGET_CLONES T LossAndSlope(T* z, std::int64_t count, std::int64_t target) {
+  T top = z[0], sum = 0;
+#pragma omp simd reduction(max : top)
+  for (std::int64_t i = 0; i < count; ++i) top = Max(top, z[i]);
+  const T wanted = z[target] - top;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < count; ++i) {
+    z[i] = Exp(z[i] - top);
+    sum += z[i];
+  }
+  const T inverse = 1 / sum;
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) z[i] *= inverse;
+  z[target] -= 1;
+  return std::log(sum) - wanted;
+}
+
+// All rows; returns the sum.
+template <class T>
+Tensor LossAndSlopes(const Tensor& targets, std::int64_t ignored, std::int64_t vocab, T* z) {
+  const auto* target = targets.data_ptr<std::int64_t>();
+  return SumOverRows<double>(
+      targets.numel(), 1, torch::kDouble, [&](std::int64_t begin, std::int64_t end, double* sum) {
+        for (std::int64_t row = begin; row < end; ++row) {
+          T* const mine = z + row * vocab;
+          if (target[row] == ignored) {
+            std::fill_n(mine, vocab, T{0});
+            continue;
+          }
+          HADAL_CHECK(target[row] >= 0 && target[row] < vocab);
+          *sum += static_cast<double>(LossAndSlope(mine, vocab, target[row]));
+        }
+      });
+}
+
+template <class T>
+Matrix<T> DenseOf(const Tensor& x) {
+  return Dense<T>(x.data_ptr<T>(), x.size(0), x.size(1));
+}
+
+struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
+  static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& w_in,
+                        const Tensor& targets, std::int64_t ignored, Products products) {
+    const Tensor x = x_in.contiguous(), w = w_in.contiguous();
+    const std::int64_t vocab = w.size(0);
+    HADAL_CHECK(targets.numel() == x.size(0));
+    Tensor slopes = torch::empty({x.size(0), vocab}, x.options()), loss;
+    AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "HeadLoss", [&] {
+      auto* z = slopes.data_ptr<scalar_t>();
+      Multiply(Product<scalar_t>{DenseOf<scalar_t>(x), DenseOf<scalar_t>(w).Turned(), z, vocab},
+               products);
+      loss = LossAndSlopes(targets.contiguous(), ignored, vocab, z);
+    });
+    context->save_for_backward({x, w, slopes});
+    context->saved_data["bf16"] = products == Products::kBf16;
+    return loss.squeeze(0).to(x.scalar_type());
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& d) {
+    const variable_list saved = context->get_saved_variables();
+    const Tensor &x = saved[0], &w = saved[1], &slopes = saved[2];
+    const Products products =
+        context->saved_data["bf16"].toBool() ? Products::kBf16 : Products::kF32;
+    Tensor dx = torch::empty_like(x), dw = torch::empty_like(w);
+    AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "HeadLoss", [&] {
+      const auto factor = d[0].item<scalar_t>();
+      const auto times = [&](const Matrix<scalar_t>& a, const Matrix<scalar_t>& b, Tensor& c) {
+        Multiply(Product<scalar_t>{a, b, c.data_ptr<scalar_t>(), b.cols, nullptr, 0, factor},
+                 products);
+      };
+      times(DenseOf<scalar_t>(slopes), DenseOf<scalar_t>(w), dx);
+      times(DenseOf<scalar_t>(slopes).Turned(), DenseOf<scalar_t>(x), dw);
+    });
+    return {dx, dw, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor HeadLoss(const Tensor& x, const Tensor& w, const Tensor& targets, std::int64_t ignored,
+                Products products) {
+  return HeadLossFunction::apply(x, w, targets, ignored, products);
+}
+
+}  // namespace hadal::train

@@ -1,0 +1,23 @@
+// The last product and the loss in one: the sum over rows of -log softmax(w x)[target]. Logits are
+// the largest tensor of a step; here they become their own gradient where they lie, so that none of
+// their size is written beside them and each is exponentiated once.
+//
+//   x        [rows, dim]    float32 or float64
+//   w        [vocab, dim]   of x's type
+//   targets  [rows] int64; `ignored`: the row adds nothing
+//
+// Numbers  the composition of Linear and SumOfCrossEntropy; `products` rounds softmax - onehot, of
+//          which the composition rounds the multiple by the gradient of the sum
+#pragma once
+#include <torch/torch.h>
+
+#include <cstdint>
+
+#include "train/matrix_product.h"
+
+namespace hadal::train {
+
+torch::Tensor HeadLoss(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& targets,
+                       std::int64_t ignored, Products products);
+
+}  // namespace hadal::train
