@@ -126,6 +126,7 @@ function(hadal_test program)
   if(NOT arg_OWN_HEADERS)
     hadal_precompile(${program} hadal_test_headers)
   endif()
+  string(REGEX REPLACE "^hadal_(.*)_tests$" "unit.\\1" label ${program})  # ctest sums their times
   gtest_discover_tests(${program} DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS unit ENVIRONMENT "HADAL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
+    PROPERTIES LABELS ${label} ENVIRONMENT "HADAL_SOURCE_DIR=${PROJECT_SOURCE_DIR}")
 endfunction()

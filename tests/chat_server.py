@@ -9,13 +9,14 @@ not there, refuse, or break off.
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
+
+from served import Server
 
 PROGRAM = sys.argv[1]
 SECONDS = 60
@@ -34,25 +35,13 @@ def chat(*arguments, lines=LINES, key=None):
     )
 
 
-class Server:
-    def __init__(self, *flags):
-        self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--port", "0", "--ctx", "4K", "--threads", "1", *flags], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        )
-        self.url = re.search(r"listening at (\S+)", self.process.stdout.readline())[1]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(timeout=SECONDS) == 0
+def serve(*flags):
+    return Server(PROGRAM, "--ctx", "4K", "--threads", "1", *flags)
 
 
 def answers_are_the_engines():
     """Two turns, the second with reasoning, saved and compared."""
-    with tempfile.TemporaryDirectory() as folder, Server() as server:
+    with tempfile.TemporaryDirectory() as folder, serve() as server:
         saved = []
         for number, place in enumerate((
             ["--ctx", "4K", "--threads", "1"], ["--url", server.url],
@@ -75,12 +64,12 @@ def answers_are_the_engines():
 def reasoning_by_any_name():
     shown = []
     for field in ("reasoning_content", "reasoning", "both"):
-        with Server("--reasoning-field", field) as server:
+        with serve("--reasoning-field", field) as server:
             talked = chat("--url", server.url, *DRAWS, "--think", lines="Tell me about a fox.\n")
         assert talked.returncode == 0, talked
         shown.append(talked.stdout)
     field = ["--reasoning-field", "reasoning"]
-    with tempfile.TemporaryDirectory() as folder, Server(*field) as server:
+    with tempfile.TemporaryDirectory() as folder, serve(*field) as server:
         file = Path(folder) / "saved.json"
         chat("--url", server.url, *DRAWS, "--think", lines=f"Tell me of a fox.\n/save {file}\n")
         assert json.loads(file.read_text())["messages"][1]["reasoning_content"]
@@ -88,7 +77,7 @@ def reasoning_by_any_name():
 
 
 def keys():
-    with Server("--api-key", "secret") as server:
+    with serve("--api-key", "secret") as server:
         assert chat("--url", server.url, *DRAWS, key="secret").returncode == 0
         for wrong in (None, "secre"):
             refused = chat("--url", server.url, *DRAWS, key=wrong)
@@ -98,7 +87,7 @@ def keys():
 
 
 def models():
-    with Server() as server:
+    with serve() as server:
         other = chat("--url", server.url, "--url-model", "gpt", *DRAWS, lines="Hello.\n")
         assert "404" in other.stdout + other.stderr and "gpt" in other.stdout + other.stderr, other
 
@@ -113,7 +102,7 @@ def nobody_listens():
 
 def an_answer_that_breaks_off():
     """A server that lists a model, and closes in the middle of its answer."""
-    def serve(listener):
+    def half(listener):
         models_json = b'{"data":[{"id":"m"}]}'
         stream = b'data: {"choices":[{"delta":{"content":"Half"}}]}\n\n'
         for body, kind in ((models_json, b"application/json"), (stream, b"text/event-stream")):
@@ -124,7 +113,7 @@ def an_answer_that_breaks_off():
                                    b"\r\nConnection: close\r\n\r\n" + body)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, args=(listener,))
+        thread = threading.Thread(target=half, args=(listener,))
         thread.start()
         cut = chat("--url", f"http://127.0.0.1:{listener.getsockname()[1]}", lines="Hello.\n")
         thread.join()

@@ -12,11 +12,12 @@ import re
 import select
 import signal
 import stat
-import subprocess
 import sys
 import tempfile
 import termios
 import time
+
+from served import Server
 
 PROGRAM = sys.argv[1]
 SECONDS = 60  # for anything that is waited for
@@ -161,11 +162,8 @@ def without_colours():
 
 
 def answers_of_a_server():
-    server = subprocess.Popen([PROGRAM, "serve", "--port", "0", "--ctx", "4K", "--threads", "1"],
-                              text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        url = re.search(r"listening at (\S+)", server.stdout.readline())[1]
-        t = Terminal("--no-history", "--seed", "1", "--max-tokens", "3000", "--url", url)
+    with Server(PROGRAM, "--ctx", "4K", "--threads", "1") as server:
+        t = Terminal("--no-history", "--seed", "1", "--max-tokens", "3000", "--url", server.url)
         t.ready("/help lists the commands")
         since = t.type("Once upon a time\r")
         t.wait("time\r\n.{40}", since)
@@ -176,9 +174,6 @@ def answers_of_a_server():
         t.wait(r"answer +[1-9]\d* +tokens", since)
         t.type("/quit\r")
         check(t.end() == 0, "/quit", t)
-    finally:
-        server.terminate()
-        server.wait(timeout=SECONDS)
 
 
 def main():

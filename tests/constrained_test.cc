@@ -18,6 +18,7 @@
 #include "engine/scheduler.h"
 #include "grammar/json_schema.h"
 #include "random_schema.h"
+#include "testing/source_file.h"
 
 namespace hadal::tests {
 namespace {
@@ -25,11 +26,7 @@ namespace {
 constexpr std::size_t kTexts = 4, kMaxTokens = 400;
 
 const engine::ModelFiles& Files() {
-  static const engine::ModelFiles files = [] {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    return engine::OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded")
-        .value();
-  }();
+  static const engine::ModelFiles files = engine::OpenModel(testing::EmbeddedFolder()).value();
   return files;
 }
 

@@ -24,19 +24,16 @@
 #include "io/file.h"
 #include "memory_group.h"
 #include "testing/program.h"
+#include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::EmbeddedFolder;
 using testing::Program;
 using testing::TempFolder;
-
-std::string EmbeddedFolder() {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return std::string(source == nullptr ? "." : source) + "/models/embedded";
-}
 
 constexpr const char* kPrompt = "It was a fine morning, and the old king walked down to the river.";
 

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
 
 #include "cache/sequence.h"
 #include "chat/encode.h"
@@ -10,15 +9,12 @@
 #include "engine/model_files.h"
 #include "model/forward.h"
 #include "testing/shared_file.h"
+#include "testing/source_file.h"
 
 namespace hadal {
 namespace {
 
-engine::ModelFiles Embedded() {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return engine::OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded")
-      .value();
-}
+engine::ModelFiles Embedded() { return engine::OpenModel(testing::EmbeddedFolder()).value(); }
 
 TEST(EmbeddedModel, HasEveryControlTokenOfTheChatFormat) {
   const engine::ModelFiles files = Embedded();

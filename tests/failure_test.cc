@@ -4,27 +4,23 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <sstream>
 #include <thread>
 
 #include "io/file.h"
 #include "testing/program.h"
+#include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::EmbeddedFolder;
 using testing::Program;
 using testing::TempFolder;
 using Words = std::vector<std::string>;
-
-std::string EmbeddedModel() {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return std::string(source == nullptr ? "." : source) + "/models/embedded";
-}
 
 // Lines of the log may stand before it, and a table of what is needed behind it.
 std::size_t ErrorLines(const std::string& text) {
@@ -66,7 +62,7 @@ class FailureTest : public ::testing::Test {
 
 TEST_F(FailureTest, ASignalWhileACheckpointIsWrittenKeepsWhatWasThere) {
   const Words commands[] = {
-      {"quantize", EmbeddedModel(), Out(), "--to", "f32", "--force", "--quiet"},
+      {"quantize", EmbeddedFolder(), Out(), "--to", "f32", "--force", "--quiet"},
       {"synth", Out(), "--shape", "flash", "--layers", "1", "--experts", "16", "--force"}};
   for (const Words& command : commands)
     for (const int signal : {SIGTERM, SIGHUP, SIGQUIT}) {
@@ -87,9 +83,9 @@ TEST_F(FailureTest, ASignalWhileACheckpointIsWrittenKeepsWhatWasThere) {
 TEST_F(FailureTest, ALimitOnFileSizesIsOneLineAndKeepsWhatWasThere) {
   const std::string in_out = Out() + "/model.safetensors";
   const std::pair<Words, std::string> commands[] = {
-      {{"quantize", EmbeddedModel(), Out(), "--to", "f32", "--force", "--quiet"}, in_out},
+      {{"quantize", EmbeddedFolder(), Out(), "--to", "f32", "--force", "--quiet"}, in_out},
       {{"synth", Out(), "--shape", "flash", "--layers", "1", "--experts", "16", "--force"}, in_out},
-      {{"run", "-m", EmbeddedModel(), "-p", "Once", "--max-tokens", "2", "--snapshot", in_out},
+      {{"run", "-m", EmbeddedFolder(), "-p", "Once", "--max-tokens", "2", "--snapshot", in_out},
        in_out}};
   for (const auto& [command, path] : commands) {
     Program program("hadal", command, {.file_bytes = 4096});
@@ -106,9 +102,9 @@ TEST_F(FailureTest, TooLittleMemoryIsOneLine) {
   GTEST_SKIP() << "a sanitizer takes address space without end";
 #endif
   constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
-  const std::string text = EmbeddedModel() + "/train.toml", model = EmbeddedModel();
+  const std::string text = EmbeddedFolder() + "/train.toml", model = EmbeddedFolder();
   const Words commands[] = {
-      {"run", "-m", EmbeddedModel(), "-p", "Once", "--max-tokens", "2", "--threads", "4"},
+      {"run", "-m", EmbeddedFolder(), "-p", "Once", "--max-tokens", "2", "--threads", "4"},
       {"serve", "-m", model, "--port", "0", "--ctx", "4K", "--threads", "2"},
       {"chat", "-m", model, "--ctx", "1K", "--threads", "2"},
       {"bench", "-m", model, "--quick", "--repeat", "1", "--depth", "0", "--prefill", "16"},
@@ -122,11 +118,11 @@ TEST_F(FailureTest, TooLittleMemoryIsOneLine) {
       {"data", "--out", folder_.File("new"), "story=20", "tools=5"},
       {"man", folder_.File("new")},
       {"completion", "bash"},
-      {"quantize", EmbeddedModel(), folder_.File("new"), "--to", "f32", "--quiet"},
+      {"quantize", EmbeddedFolder(), folder_.File("new"), "--to", "f32", "--quiet"},
       {"plan", "show", "v4-flash", "--context", "1K"},
       {"doctor", "--quick", "--no-disk", "--threads", "2"},
-      {"eval", "perplexity", "-m", EmbeddedModel(), "-f", EmbeddedModel() + "/train.toml"},
-      {"inspect", EmbeddedModel()}};
+      {"eval", "perplexity", "-m", EmbeddedFolder(), "-f", EmbeddedFolder() + "/train.toml"},
+      {"inspect", EmbeddedFolder()}};
   const auto runs = [](const Words& command, std::uint64_t mib, std::string* errors) {
     Program program("hadal", command, {.address_bytes = mib * kMib});
     if (command[0] == "serve") {  // until it is told to stop
@@ -168,7 +164,7 @@ TEST_F(FailureTest, NothingInAMessageCommandsTheTerminal) {
   const Words usages[] = {{"run", "-p", "a", "--threads", "\x1B]0;x\x07"},
                           {"run", "-p", "a", "--\x1B[2J"},
                           {"\x1B[2J"},
-                          {"tokenize", "-m", EmbeddedModel(), "--decode", "\x1B[2J"}};
+                          {"tokenize", "-m", EmbeddedFolder(), "--decode", "\x1B[2J"}};
   for (const Words& usage : usages) {
     Program program("hadal", usage);
     EXPECT_NE(program.Wait(), 0);

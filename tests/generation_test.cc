@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 
 #include "base/progress.h"
@@ -13,6 +12,7 @@
 #include "engine/model_files.h"
 #include "eval/perplexity.h"
 #include "io/file.h"
+#include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::engine {
@@ -25,9 +25,7 @@ constexpr const char* kPrompt =
 class GenerationTest : public ::testing::Test {
  protected:
   GenerationTest() {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    const std::string place = std::string(source == nullptr ? "." : source) + "/models/embedded";
-    files_.emplace(OpenModel(place).value());
+    files_.emplace(OpenModel(testing::EmbeddedFolder()).value());
     for (int i = 0; i < 6; ++i) prompt_ += kPrompt;  // beyond a page
   }
 

@@ -13,11 +13,11 @@ import pathlib
 import random
 import re
 import resource
-import signal
-import subprocess
 import sys
 import threading
 import time
+
+from served import Server
 
 PROGRAM = sys.argv[1]
 MODEL = str(pathlib.Path(__file__).resolve().parent.parent / "models" / "embedded")
@@ -62,15 +62,15 @@ def ask(port, path, body):
     return response.status
 
 
-def takes_large_requests(port):
+def takes_large_requests(server):
     """Bodies of one word, several at once; a page's data; schemas near what may be compiled."""
     def chat(text):
         return {"messages": [{"role": "user", "content": text}], "max_tokens": 5}
 
     def several(body, *expected):
         seen = []
-        threads = [threading.Thread(
-            target=lambda: seen.append(ask(port, "/v1/chat/completions", body))) for _ in range(3)]
+        one = lambda: seen.append(ask(server.port, "/v1/chat/completions", body))
+        threads = [threading.Thread(target=one) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -81,10 +81,7 @@ def takes_large_requests(port):
     several(chat("x" * 20_000_000), 413, "closed")
     several(chat("x" * 100_000), 400)  # taken apart
     for _ in range(3):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-        connection.request("GET", "/hadal/plan")
-        assert connection.getresponse().read().startswith(b"{")
-        connection.close()
+        assert server.get("/hadal/plan")
     for schema in (
         {"enum": [f"v{number}" for number in range(40_000)]},
         {"type": "object", "additionalProperties": False,
@@ -92,18 +89,15 @@ def takes_large_requests(port):
         {"type": "string", "pattern": "^([a-z]{1,200}[0-9]{1,200}){1,100}$"},
         {"type": "string", "maxLength": 20_000},
     ):
-        ask(port, "/v1/chat/completions", {**chat("A fox."), "response_format": {
+        ask(server.port, "/v1/chat/completions", {**chat("A fox."), "response_format": {
             "type": "json_schema", "json_schema": {"name": "x", "schema": schema}}})
 
 
 def stays_within_its_plan():
     """What a server keeps for clients is bounded, and in the plan that --ram was compared with."""
-    server = subprocess.Popen(
-        [PROGRAM, "serve", "-m", MODEL, "--port", "0", "--ctx", "32K", "--threads", "2",
-         "--parallel", "4", "--ram", "220MB"],
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        port = int(re.search(r":(\d+)/?$", server.stdout.readline().strip())[1])
+    with Server(PROGRAM, "-m", MODEL, "--ctx", "32K", "--threads", "2", "--parallel", "4", "--ram",
+                "220MB") as server:
+        port = server.port
         chat = {"messages": [{"role": "user", "content": "Tell me of a fox."}], "seed": 1}
         large = {**chat, "n": 4, "max_tokens": 6000, "logprobs": True, "top_logprobs": 20,
                  "ignore_eos": True}
@@ -116,11 +110,8 @@ def stays_within_its_plan():
             body = {**chat, "max_tokens": 20, "temperature": 2, "response_format": {
                 "type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
             assert ask(port, "/v1/chat/completions", body) == "ok"
-        takes_large_requests(port)
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SECONDS)
-        connection.request("GET", "/hadal/status")
-        memory = json.loads(connection.getresponse().read())["memory"]
-        connection.close()
+        takes_large_requests(server)
+        memory = server.get("/hadal/status")["memory"]
         # Of what is mapped from files, which is no memory of the plan's, weights alone are in it.
         mapped = memory_bytes(server.pid, "RssFile") - memory["weights"]["bytes"]
         peak = memory_bytes(server.pid, "VmHWM") - mapped
@@ -131,9 +122,6 @@ def stays_within_its_plan():
         planned = memory["planned_bytes"] - memory["weights"]["bytes"]
         print(f"of {planned / 1e6:.1f} MB planned beside the weights {held / 1e6:.1f} MB are held")
         assert held <= planned, (held, planned)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(timeout=SECONDS)
 
 
 class Clients:
@@ -164,12 +152,8 @@ class Clients:
 
 
 def main():
-    server = subprocess.Popen(
-        [PROGRAM, "serve", "-m", MODEL, "--port", "0", "--ctx", "4K", "--threads", "2",
-         "--parallel", "4"],
-        text=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    try:
-        port = int(re.search(r":(\d+)/?$", server.stdout.readline().strip())[1])
+    with Server(PROGRAM, "-m", MODEL, "--ctx", "4K", "--threads", "2", "--parallel", "4") as server:
+        port = server.port
         if memory_bytes(server.pid, "VmSize") > 1 << 40:
             print("skipped: this build takes address space without end")
             return 77
@@ -181,8 +165,8 @@ def main():
             time.sleep(0.5)
             limit = max(memory_bytes(server.pid, field) + more * MIB, 0)
             resource.prlimit(server.pid, kind, (limit, before[1]))
-            time.sleep(2)
-            assert server.poll() is None, (field, more, server.returncode)
+            time.sleep(1)
+            assert server.process.poll() is None, (field, more, server.process.returncode)
             resource.prlimit(server.pid, kind, before)
             clients.stop()
             assert not clients.failed, (field, more, clients.failed)
@@ -193,10 +177,6 @@ def main():
             for outcome, count in clients.seen.items():
                 seen[outcome] = seen.get(outcome, 0) + count
         assert seen.get("ok") and (seen.get(503) or seen.get("closed")), seen  # they did something
-    finally:
-        server.send_signal(signal.SIGTERM)
-        code = server.wait(timeout=SECONDS)
-    assert code == 0, code
     stays_within_its_plan()
     return 0
 

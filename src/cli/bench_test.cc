@@ -4,6 +4,7 @@
 #include "cli/call_test.h"
 #include "convert/synth.h"
 #include "io/file.h"
+#include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::cli {
@@ -62,8 +63,8 @@ TEST(Bench, SaysWhatGuessesWouldHaveToGain) {
 }
 
 TEST(Bench, TextsWithGuessesAreComparedWithTextsWithout) {
-  const Outcome done = Call(
-      {"bench", "--speculate", "-m", Embedded(), "--quick", "--depth", "64", "--threads", "1"});
+  const Outcome done = Call({"bench", "--speculate", "-m", testing::EmbeddedFolder(), "--quick",
+                             "--depth", "64", "--threads", "1"});
   ASSERT_EQ(done.code, 0) << done.errors;
   for (const char* word : {"break-even", "prose", "chat", "copied", "ngram", "mtp", "auto"})
     EXPECT_NE(done.out.find(word), std::string::npos) << done.out;

@@ -2,18 +2,12 @@
 #pragma once
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
 
 namespace hadal::cli {
-
-inline std::string Embedded() {  // the folder of the embedded model
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return std::string(source == nullptr ? "." : source) + "/models/embedded";
-}
 
 struct Outcome {
   int code;  // the exit code

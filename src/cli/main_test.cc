@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/call_test.h"
+#include "testing/source_file.h"
 
 namespace hadal::cli {
 namespace {
@@ -39,9 +40,10 @@ TEST(Usage, ValuesOutOfRangeAreNamed) {
 // What belongs to the program may stand behind its commands, as in a service's file of flags.
 TEST(Usage, TheProgramsFlagsMayFollowTheCommand) {
   for (const std::vector<std::string>& call :
-       {std::vector<std::string>{"tokenize", "-m", Embedded(), "-p", "a", "--verbose"},
-        {"tokenize", "-v", "-m", Embedded(), "-p", "a"},
-        {"-vv", "tokenize", "-m", Embedded(), "-p", "a"}}) {
+       {std::vector<std::string>{"tokenize", "-m", testing::EmbeddedFolder(), "-p", "a",
+                                 "--verbose"},
+        {"tokenize", "-v", "-m", testing::EmbeddedFolder(), "-p", "a"},
+        {"-vv", "tokenize", "-m", testing::EmbeddedFolder(), "-p", "a"}}) {
     const Outcome outcome = Call(call);
     EXPECT_EQ(outcome.code, 0) << outcome.errors;
   }
@@ -53,8 +55,7 @@ TEST(Usage, TheProgramsFlagsMayFollowTheCommand) {
 
 // docs/serve.md has every flag of `hadal serve`.
 TEST(Usage, TheServersFlagsAreInItsDocument) {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  std::ifstream file(std::string(source == nullptr ? "." : source) + "/docs/serve.md");
+  std::ifstream file(testing::SourceFile("docs/serve.md"));
   const std::string text(std::istreambuf_iterator<char>(file), {});
   ASSERT_FALSE(text.empty());
   const std::string help = Call({"serve", "--help"}).out;

@@ -1,11 +1,11 @@
 // What of a checkpoint is passed over is said, by every command that reads one.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "cli/call_test.h"
 #include "io/file.h"
+#include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::cli {
@@ -14,8 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 TEST(Note, EveryCommandSaysWhatItPassesOver) {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  const fs::path embedded = fs::path(source == nullptr ? "." : source) / "models/embedded";
+  const fs::path embedded = testing::EmbeddedFolder();
   const testing::TempFolder folder;
   for (const char* name : {"config.json", "tokenizer.json", "model.safetensors"})
     fs::copy_file(embedded / name, folder.File(name));

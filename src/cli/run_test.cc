@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "cli/call_test.h"
 #include "io/file.h"
+#include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::cli {
@@ -21,7 +22,7 @@ class RunTest : public ::testing::Test {
   RunTest() {
     for (const char* name :
          {"config.json", "generation_config.json", "tokenizer.json", "model.safetensors"})
-      fs::copy_file(Embedded() + "/" + name, folder_.File(name));
+      fs::copy_file(testing::EmbeddedFolder() + "/" + name, folder_.File(name));
   }
 
   void Set(const char* file, const char* key, Json value) {
@@ -51,8 +52,9 @@ class RunTest : public ::testing::Test {
 };
 
 TEST(Run, SaysWhatItTook) {
-  const Outcome done = Call({"run", "-m", Embedded(), "-p", "Once upon a time", "--max-tokens", "3",
-                             "--seed", "18446744073709551615", "--threads", "2", "--json"});
+  const Outcome done =
+      Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once upon a time", "--max-tokens", "3",
+            "--seed", "18446744073709551615", "--threads", "2", "--json"});
   ASSERT_EQ(done.code, 0) << done.errors;
   const Json json = ParseJson(done.out).value();
   const Json* stats = json.Find("stats");
@@ -67,8 +69,8 @@ TEST(Run, SaysWhatItTook) {
 
 TEST(Run, GuessesChangeSpeedAlone) {
   const auto run = [](const char* mode) {
-    const Outcome done = Call({"run", "-m", Embedded(), "-p", "Once upon a time", "--max-tokens",
-                               "24", "--seed", "5", "--json", "--speculate", mode});
+    const Outcome done = Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once upon a time",
+                               "--max-tokens", "24", "--seed", "5", "--json", "--speculate", mode});
     EXPECT_EQ(done.code, 0) << done.errors;
     return ParseJson(done.out).value();
   };
@@ -80,8 +82,9 @@ TEST(Run, GuessesChangeSpeedAlone) {
   const Json& drafts = *mtp.Find("stats")->Find("drafts");
   EXPECT_GT(*drafts.Find("tried")->AsInt(), 0);
   EXPECT_EQ(drafts.Find("tried_by_place")->AsArray()->size(), 1u);
-  const Outcome stats = Call({"run", "-m", Embedded(), "-p", "Once upon a time", "--max-tokens",
-                              "24", "--speculate", "mtp", "--draft-depth", "2", "--stats"});
+  const Outcome stats =
+      Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once upon a time", "--max-tokens", "24",
+            "--speculate", "mtp", "--draft-depth", "2", "--stats"});
   EXPECT_NE(stats.errors.find("guesses right"), std::string::npos) << stats.errors;
   EXPECT_EQ(Call({"run", "-p", "x", "--speculate", "always"}).code, 2);
   EXPECT_EQ(Call({"run", "-p", "x", "--draft-depth", "17"}).code, 2);
@@ -90,7 +93,8 @@ TEST(Run, GuessesChangeSpeedAlone) {
 TEST(Run, ReadsControlTokensOnlyIfAsked) {
   const auto prompt_tokens = [](std::vector<std::string> flags) {
     std::vector<std::string> arguments = {
-        "run", "-m", Embedded(), "-p", "<\uFF5CUser\uFF5C>Hi", "--max-tokens", "1", "--json"};
+        "run", "-m",    testing::EmbeddedFolder(), "-p", "<\uFF5CUser\uFF5C>Hi", "--max-tokens",
+        "1",   "--json"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     const Json json = ParseJson(Call(arguments).out).value();
     return *json.Find("stats")->Find("prompt_tokens")->AsInt();
@@ -202,8 +206,9 @@ TEST_F(RunTest, NumbersThatAreNoneAreFoundWhereTheyArise) {
 TEST(RunChat, TheEndOfALineIsNoPartOfAQuestion) {
   const testing::TempFolder folder;
   ASSERT_TRUE(io::WriteFile(folder.File("question"), "Who are you?\r\n").ok());
-  std::vector<std::string> call = {"run", "-m",     Embedded(), "--chat", "--max-tokens",
-                                   "9",   "--seed", "1",        "-p",     "Who are you?"};
+  std::vector<std::string> call = {
+      "run", "-m",          testing::EmbeddedFolder(), "--chat", "--max-tokens", "9", "--seed", "1",
+      "-p",  "Who are you?"};
   const Outcome given = Call(call);
   ASSERT_EQ(given.code, 0) << given.errors;
   call[8] = "-f";
@@ -213,14 +218,15 @@ TEST(RunChat, TheEndOfALineIsNoPartOfAQuestion) {
 
 // A model that goes on with the next turn, here because it must, has ended its own.
 TEST(RunChat, AnothersTurnIsNoPartOfTheAnswer) {
-  const Json tokenizer = ParseJson(io::ReadFile(Embedded() + "/tokenizer.json").value()).value();
+  const Json tokenizer =
+      ParseJson(io::ReadFile(testing::EmbeddedFolder() + "/tokenizer.json").value()).value();
   std::string user;
   for (const Json& token : *tokenizer.Find("added_tokens")->AsArray())
     if (*token.Find("content")->AsString() == "<\uFF5CUser\uFF5C>") user = token.Find("id")->Dump();
   ASSERT_NE(user, "");
   const Outcome outcome =
-      Call({"run", "-m", Embedded(), "--chat", "-p", "Who?", "--max-tokens", "9", "--temperature",
-            "0", "--logit-bias", user + "=100", "--json"});
+      Call({"run", "-m", testing::EmbeddedFolder(), "--chat", "-p", "Who?", "--max-tokens", "9",
+            "--temperature", "0", "--logit-bias", user + "=100", "--json"});
   ASSERT_EQ(outcome.code, 0) << outcome.errors;
   EXPECT_EQ(ParseJson(outcome.out).value().Find("text")->Dump(), "\"\"") << outcome.out;
 }

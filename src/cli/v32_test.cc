@@ -2,7 +2,6 @@
 // what it does, and what it refuses.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <sstream>
@@ -13,6 +12,7 @@
 #include "cli/call_test.h"
 #include "io/file.h"
 #include "server/test_server_test.h"
+#include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::cli {
@@ -21,11 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kVocab = 4105;  // of the embedded model's tokenizer
-
-std::string Source(const std::string& path) {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return std::string(source == nullptr ? "." : source) + "/" + path;
-}
 
 class V32Commands : public ::testing::Test {
  protected:
@@ -37,7 +32,8 @@ class V32Commands : public ::testing::Test {
     HADAL_CHECK(io::WriteFile(shape, arch::ConfigToJson(config, true).Dump()).ok());
     const Outcome made = Call({"synth", Model(), "--shape", shape, "--mtp", "--quiet"});
     ASSERT_EQ(made.code, 0) << made.errors;
-    fs::copy_file(Source("models/embedded/tokenizer.json"), Model() + "/tokenizer.json");
+    fs::copy_file(testing::SourceFile("models/embedded/tokenizer.json"),
+                  Model() + "/tokenizer.json");
   }
   static void TearDownTestSuite() {
     delete folder_;

@@ -4,7 +4,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 
 #include "base/json.h"
@@ -12,6 +11,7 @@
 #include "engine/scheduler.h"
 #include "grammar/builder.h"
 #include "grammar/json_schema.h"
+#include "testing/source_file.h"
 
 namespace hadal::engine {
 namespace {
@@ -20,10 +20,7 @@ using Ids = std::vector<std::int32_t>;
 constexpr std::int32_t kEos = 1;
 
 const ModelFiles& Files() {
-  static const ModelFiles files = [] {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    return OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded").value();
-  }();
+  static const ModelFiles files = OpenModel(testing::EmbeddedFolder()).value();
   return files;
 }
 

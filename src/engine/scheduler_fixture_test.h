@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,16 +13,14 @@
 #include "cost/engine_memory.h"
 #include "engine/model_files.h"
 #include "engine/scheduler.h"
+#include "testing/source_file.h"
 
 namespace hadal::engine {
 
 using Ids = std::vector<std::int32_t>;
 
 inline const ModelFiles& Files() {
-  static const ModelFiles files = [] {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    return OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded").value();
-  }();
+  static const ModelFiles files = OpenModel(testing::EmbeddedFolder()).value();
   return files;
 }
 

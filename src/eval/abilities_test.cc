@@ -1,16 +1,13 @@
 #include "eval/abilities.h"
+#include "testing/source_file.h"
 
 #include <gtest/gtest.h>
-
-#include <cstdlib>
 
 namespace hadal::eval {
 namespace {
 
 TEST(Abilities, EveryTaskIsJudgedAndRunsRepeat) {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  const engine::ModelFiles files =
-      engine::OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded").value();
+  const engine::ModelFiles files = engine::OpenModel(testing::EmbeddedFolder()).value();
   Threads threads(2);
   std::size_t calls = 0;
   const auto measure = [&] {

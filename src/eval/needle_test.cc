@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <numeric>
 
 #include "eval/haystack.h"
 #include "eval/needle_report.h"
 #include "eval/needle_trial.h"
+#include "testing/source_file.h"
 
 namespace hadal::eval {
 namespace {
@@ -17,11 +17,7 @@ namespace {
 using Tokens = std::vector<text::TokenId>;
 
 const engine::ModelFiles& Embedded() {
-  static const engine::ModelFiles files = [] {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    return engine::OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded")
-        .value();
-  }();
+  static const engine::ModelFiles files = engine::OpenModel(testing::EmbeddedFolder()).value();
   return files;
 }
 

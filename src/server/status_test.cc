@@ -9,20 +9,15 @@
 namespace hadal::server {
 namespace {
 
-std::string Post(const std::string& body) {
-  return fmt::format(
-      "POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{}",
-      body.size(), body);
-}
-
 TEST(Status, CountsListAndSlotsAgree) {
   ServerOptions options = TestServer::OneThread();
   options.engine.parallel = 1;
   const TestServer server(options);
   SocketClient runs(server.port(), 60), waits(server.port(), 60);
-  runs.Send(Post(Chat(R"("max_tokens":1900,"ignore_eos":true,"stream":true)")));
+  runs.Send(PostText("/v1/chat/completions",
+                     Chat(R"("max_tokens":1900,"ignore_eos":true,"stream":true)")));
   runs.ReadUntil("\"content\":\"");
-  waits.Send(Post(Chat(R"("max_tokens":2,"stream":true)")));
+  waits.Send(PostText("/v1/chat/completions", Chat(R"("max_tokens":2,"stream":true)")));
   waits.ReadUntil("\r\n\r\n");
   const Json status = server.Get("/hadal/status").json();
   EXPECT_EQ(Text(status, {"requests", "running"}), "1") << status.Dump();

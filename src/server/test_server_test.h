@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "server/server.h"
 #include "server/socket_client_test.h"
+#include "testing/source_file.h"
 
 namespace hadal::server {
 
@@ -77,13 +78,23 @@ inline std::string Unchunked(const std::string& chunked) {
   return body;
 }
 
+// A request as a socket sends it; headers with their line ends.
+inline std::string RequestText(const std::string& method, const std::string& path,
+                               const std::string& body, const std::string& headers = {}) {
+  return fmt::format(
+      "{} {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{}"
+      "Content-Length: {}\r\n\r\n{}",
+      method, path, headers, body.size(), body);
+}
+inline std::string PostText(const std::string& path, const std::string& body,
+                            const std::string& headers = {}) {
+  return RequestText("POST", path, body, headers);
+}
+
 inline Reply Ask(std::uint16_t port, const std::string& method, const std::string& path,
                  const std::string& body = {}, const std::string& headers = {}) {
   SocketClient client(port, 120);
-  client.Send(fmt::format(
-      "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
-      "Content-Length: {}\r\n{}\r\n{}",
-      method, path, body.size(), headers, body));
+  client.Send(RequestText(method, path, body, "Connection: close\r\n" + headers));
   const std::string all = client.ReadAll();
   Reply reply;
   const std::size_t end = all.find("\r\n\r\n");
@@ -99,8 +110,7 @@ class TestServer {
  public:
   static ServerOptions Options() {
     ServerOptions options;
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    options.model.directory = std::string(source == nullptr ? "." : source) + "/models/embedded";
+    options.model.directory = testing::EmbeddedFolder();
     options.model.context = 2048;
     options.listener.port = 0;
     options.engine.threads = 2;
@@ -159,6 +169,15 @@ class TestServer {
   std::unique_ptr<Server> server_;
   std::uint16_t port_ = 0;
   std::thread thread_;
+};
+
+// Tests of one suite that share a server, since none needs options of its own.
+class SharedServerTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() { server_ = std::make_unique<TestServer>(TestServer::OneThread()); }
+  static void TearDownTestSuite() { server_.reset(); }
+
+  static inline std::unique_ptr<TestServer> server_;
 };
 
 }  // namespace hadal::server

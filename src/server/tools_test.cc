@@ -35,13 +35,23 @@ void ExpectWeather(const Json& arguments) {
   EXPECT_TRUE(days >= 1 && days <= 9) << days;
 }
 
-class ToolsTest : public ::testing::Test {
+// What an answer called, without its text and the reasoning: as many clients send it back.
+Json CallsOf(const Json& answer) {
+  Json message = Json::MakeObject({{"role", "assistant"}});
+  message.Set("tool_calls", At(answer, {"choices", "0", "message", "tool_calls"}));
+  return message;
+}
+
+// The chat that goes on behind a message with a call and its result; `fields` are all others.
+std::string AfterCall(const Json& message, const std::string& fields) {
+  return fmt::format(
+      R"({{"messages":[{{"role":"user","content":"Tell me about a fox."}},{},
+           {{"role":"tool","tool_call_id":"{}","content":"sunny"}}],{}}})",
+      message.Dump(), Text(message, {"tool_calls", "0", "id"}), fields);
+}
+
+class ToolsTest : public SharedServerTest {
  protected:
-  static void SetUpTestSuite() { server_ = new TestServer(TestServer::OneThread()); }
-  static void TearDownTestSuite() {
-    delete server_;
-    server_ = nullptr;
-  }
   static Json Post(const std::string& path, const std::string& body) {
     const Reply reply = server_->Post(path, body);
     EXPECT_EQ(reply.status, 200) << reply.body;
@@ -51,9 +61,7 @@ class ToolsTest : public ::testing::Test {
     return Post("/v1/chat/completions",
                 Chat(Tools(kOfChats) + R"(,"max_tokens":400,"temperature":2,)" + fields));
   }
-  static TestServer* server_;
 };
-TestServer* ToolsTest::server_ = nullptr;
 
 TEST_F(ToolsTest, ANamedCallOfAChatFitsItsSchemaAndTheReasoningComesFirst) {
   const std::string choice =
@@ -162,11 +170,8 @@ TEST_F(ToolsTest, AConversationWithACallGoesOn) {
   const Json first =
       AskChat(R"("tool_choice":{"type":"function","function":{"name":"weather"}},"seed":4)");
   const Json& message = At(first, {"choices", "0", "message"});
-  const std::string next = fmt::format(
-      R"({{"messages":[{{"role":"user","content":"Tell me about a fox."}},{},
-           {{"role":"tool","tool_call_id":"{}","content":"sunny"}}],{},"max_tokens":5}})",
-      message.Dump(), Text(message, {"tool_calls", "0", "id"}), Tools(kOfChats));
-  const Json second = Post("/v1/chat/completions", next);
+  const Json second =
+      Post("/v1/chat/completions", AfterCall(message, Tools(kOfChats) + R"(,"max_tokens":5)"));
   EXPECT_EQ(Text(second, {"usage", "completion_tokens"}), "5");
   EXPECT_GT(*At(second, {"usage", "prompt_tokens"}).AsInt(),
             *At(first, {"usage", "total_tokens"}).AsInt());
@@ -191,12 +196,7 @@ TEST(Tools, CallsOutliveTheServer) {
                                     "function":{"name":"weather"}},"temperature":2,"seed":4)"));
   Json::Array tokens = *At(first, {"prompt_token_ids"}).AsArray();
   for (const Json& id : *At(first, {"choices", "0", "token_ids"}).AsArray()) tokens.push_back(id);
-  Json calling = Json::MakeObject({{"role", "assistant"}});
-  calling.Set("tool_calls", At(first, {"choices", "0", "message", "tool_calls"}));
-  const std::string next = fmt::format(
-      R"({{"messages":[{{"role":"user","content":"Tell me about a fox."}},{},
-           {{"role":"tool","tool_call_id":"{}","content":"sunny"}}],{}1}})",
-      calling.Dump(), Text(calling, {"tool_calls", "0", "id"}), fields);
+  const std::string next = AfterCall(CallsOf(first), fields + "1");
   const auto begins_so = [&](const Json& answer) {
     const Json::Array& prompt = *At(answer, {"prompt_token_ids"}).AsArray();
     return prompt.size() > tokens.size() &&
@@ -228,12 +228,8 @@ TEST(Tools, TokensAreCountedWithWhatTheKeyIsRemembered) {
                             "temperature":2,"seed":4)"),
            first);
   ASSERT_EQ(Text(called, {"choices", "0", "finish_reason"}), "tool_calls") << called.Dump();
-  Json calling = Json::MakeObject({{"role", "assistant"}});
-  calling.Set("tool_calls", At(called, {"choices", "0", "message", "tool_calls"}));
-  const std::string next = fmt::format(
-      R"({{"messages":[{{"role":"user","content":"Tell me about a fox."}},{},
-           {{"role":"tool","tool_call_id":"{}","content":"sunny"}}],{}1}})",
-      calling.Dump(), Text(calling, {"tool_calls", "0", "id"}), fields);
+  const Json calling = CallsOf(called);
+  const std::string next = AfterCall(calling, fields + "1");
   const std::string read =
       Text(post("/v1/chat/completions", next, first), {"usage", "prompt_tokens"});
   const char* count = "/v1/chat/completions/input_tokens";

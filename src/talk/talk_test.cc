@@ -6,23 +6,19 @@
 
 #include <sys/stat.h>
 
-#include <cstdlib>
 #include <sstream>
 
 #include "io/file.h"
 #include "talk/engine_answerer.h"
 #include "talk/history_file.h"
+#include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::talk {
 namespace {
 
 const engine::ModelFiles& Files() {
-  static const engine::ModelFiles files = [] {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    return engine::OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded")
-        .value();
-  }();
+  static const engine::ModelFiles files = engine::OpenModel(testing::EmbeddedFolder()).value();
   return files;
 }
 
