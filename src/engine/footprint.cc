@@ -76,8 +76,9 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
   f.taken = resident - std::min(resident, f.dense);
   // One fixed block more: of the scheduler, for a pass that is dropped (engine/scheduler.cc).
   f.program = layout.fixed_bytes + kReserveBytes + query.threads * kPerThreadBytes +
-              query.sequences * query.tokens * kPerTokenBytes + query.beside_bytes +
+              query.sequences * query.tokens * kPerTokenBytes +
               blocks * std::min(kPerBlockBytes, layout.page_bytes / 64 + 64);
+  f.beside = query.beside_bytes;
   return f;
 }
 
@@ -96,6 +97,7 @@ std::string FootprintTable(const Footprint& f) {
   if (f.prefixes > 0) table.Row({"kept prefixes", FormatBytes(f.prefixes)});
   table.Row({"scratch", FormatBytes(f.scratch)});
   table.Row({"program", FormatBytes(f.taken + f.program)});
+  if (f.beside > 0) table.Row({"set aside for requests", FormatBytes(f.beside)});
   table.Row({"all", FormatBytes(f.total())});
   return table.Text();
 }

@@ -25,9 +25,10 @@ struct Footprint {
   std::uint64_t scratch = 0;
   std::uint64_t taken = 0;    // what the process holds already beside `dense`
   std::uint64_t program = 0;  // stacks, texts, and what allocators round up
+  std::uint64_t beside = 0;   // set aside by the program for what it keeps besides
   std::uint64_t state() const { return fixed + pages + prefixes; }
   // What is still to be allocated, and must be resident while it computes.
-  std::uint64_t ahead() const { return state() + scratch + program; }
+  std::uint64_t ahead() const { return state() + scratch + program + beside; }
   std::uint64_t total() const { return weights + dense + expert * least_experts + taken + ahead(); }
   bool streams() const { return experts > 0; }  // experts from disk
 };
@@ -36,7 +37,7 @@ struct FootprintQuery {
   std::uint64_t tokens = 0, sequences = 1;
   std::size_t chunk_tokens = 256, threads = 1;
   std::uint64_t prefix_bytes = 0;
-  std::uint64_t beside_bytes = 0;  // what the program keeps besides: a server's answers, say
+  std::uint64_t beside_bytes = 0;  // what the program keeps besides: a server's requests
 };
 Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
                         const FootprintQuery& query);

@@ -25,11 +25,14 @@ LanguagePtr Languages::Find(const std::string& key) {
   return nullptr;
 }
 
-LanguagePtr Languages::Keep(const std::string& key, grammar::Grammar grammar) {
-  LanguagePtr language;
+ApiResult<LanguagePtr> Languages::FindOrMake(const std::string& key, const Maker& make) {
+  if (LanguagePtr found = Find(key)) return found;
+  const std::lock_guard making(making_);
+  if (LanguagePtr found = Find(key)) return found;  // somebody else has made it meanwhile
+  HADAL_TRY(grammar::Grammar grammar, make());
+  const auto language = std::make_shared<engine::Language>(std::move(grammar), Tokens());
   {
     const std::lock_guard lock(mutex_);
-    language = std::make_shared<engine::Language>(std::move(grammar), Tokens());
     kept_.emplace_front(key, language);
   }
   Forget();
@@ -57,36 +60,29 @@ std::size_t Languages::bytes() const {
 }
 
 ApiResult<LanguagePtr> Languages::OfSchema(const Json& schema, const std::string& param) {
-  const std::string key = "schema " + schema.Dump();
-  if (LanguagePtr found = Find(key)) return found;
-  const std::lock_guard compiling(compiling_);
-  if (LanguagePtr found = Find(key)) return found;  // somebody else has made it meanwhile
-  auto grammar = grammar::CompileSchema(schema);
-  if (!grammar.ok()) return BadField(param, "{}", grammar.error().what);
-  return Keep(key, std::move(*grammar));
+  return FindOrMake("schema " + schema.Dump(), [&]() -> ApiResult<grammar::Grammar> {
+    auto grammar = grammar::CompileSchema(schema);
+    if (!grammar.ok()) return BadField(param, "{}", grammar.error().what);
+    return std::move(*grammar);
+  });
 }
 
 ApiResult<LanguagePtr> Languages::OfObject() {
-  if (LanguagePtr found = Find("object")) return found;
-  return Keep("object", grammar::ObjectGrammar());
+  return FindOrMake("object",
+                    []() -> ApiResult<grammar::Grammar> { return grammar::ObjectGrammar(); });
 }
 
 ApiResult<LanguagePtr> Languages::OfCalls(const std::vector<Json>& tools, const std::string& only,
                                           bool parallel) {
   const std::string key =
       fmt::format("calls {} {} {}", parallel, Json(only).Dump(), Json(Json::Array(tools)).Dump());
-  if (LanguagePtr found = Find(key)) return found;
-  const std::lock_guard compiling(compiling_);
-  if (LanguagePtr found = Find(key)) return found;
-  const chat::Dialect& dialect = model_.dialect();
-  const std::string dsml = [&] {
-    const std::lock_guard lock(mutex_);
-    return Tokens()->Mark(dialect.dsml);
-  }();
-  auto grammar =
-      chat::CallGrammar(dialect, tools, {.only = only, .parallel = parallel, .dsml = dsml});
-  if (!grammar.ok()) return BadField("tools", "{}", grammar.error().what);
-  return Keep(key, std::move(*grammar));
+  return FindOrMake(key, [&]() -> ApiResult<grammar::Grammar> {
+    const chat::Dialect& dialect = model_.dialect();
+    auto grammar = chat::CallGrammar(
+        dialect, tools, {.only = only, .parallel = parallel, .dsml = Tokens()->Mark(dialect.dsml)});
+    if (!grammar.ok()) return BadField("tools", "{}", grammar.error().what);
+    return std::move(*grammar);
+  });
 }
 
 }  // namespace hadal::server

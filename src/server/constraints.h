@@ -3,6 +3,7 @@
 // forgotten (requests that are under way hold theirs until they end). Any thread.
 #pragma once
 #include <cstddef>
+#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -43,16 +44,18 @@ class Languages {
   std::size_t bytes() const;  // of what is kept, but for the vocabulary
 
  private:
-  std::shared_ptr<const engine::Vocabulary> Tokens();
+  std::shared_ptr<const engine::Vocabulary> Tokens();  // making_ is held
   LanguagePtr Find(const std::string& key);
-  LanguagePtr Keep(const std::string& key, grammar::Grammar grammar);
+  // The one of this key; else it is made, one at a time, and kept.
+  using Maker = std::function<ApiResult<grammar::Grammar>()>;
+  ApiResult<LanguagePtr> FindOrMake(const std::string& key, const Maker& make);
   std::size_t SumBytes() const;  // mutex_ is held
 
   const ServedModel& model_;
   const std::size_t max_bytes_;
-  std::mutex compiling_;  // taken before the other
-  mutable std::mutex mutex_;
+  std::mutex making_;                                    // taken before the other, and held long
   std::shared_ptr<const engine::Vocabulary> tokens_;     // made when it is first asked for
+  mutable std::mutex mutex_;                             // of what follows
   std::list<std::pair<std::string, LanguagePtr>> kept_;  // the last used first
 };
 

@@ -24,7 +24,7 @@ Json ModelJson(const ServedModel& model) {
 
 Json RequestsJson(const StatusParts& parts) {
   Json::Array list;
-  for (const GenerationView& view : parts.generations.Views())
+  for (const GenerationView& view : parts.views)
     list.push_back(Json::MakeObject({{"id", view.id},
                                      {"api", view.api},
                                      {"state", view.state},
@@ -33,7 +33,7 @@ Json RequestsJson(const StatusParts& parts) {
                                      {"read_tokens", std::uint64_t{view.read_tokens}},
                                      {"generated_tokens", std::uint64_t{view.generated_tokens}},
                                      {"seconds", view.seconds}}));
-  const RunCounts counts = CountsOf(parts.generations);
+  const RunCounts counts = CountsOf(parts.views);
   return Json::MakeObject({{"running", std::uint64_t{counts.running}},
                            {"waiting", std::uint64_t{counts.waiting}},
                            {"paused", std::uint64_t{counts.paused}},
@@ -121,12 +121,20 @@ Json DiskJson(const StatusParts& parts) {
   return json;
 }
 
+Json KeptJson(const KeptForClients& kept) {
+  return Json::MakeObject({{"grammars", std::uint64_t{kept.grammars}},
+                           {"turns", std::uint64_t{kept.turns}},
+                           {"responses", std::uint64_t{kept.responses}}});
+}
+
 Json MemoryJson(const StatusParts& parts) {
   const engine::Footprint& plan = parts.engine.footprint();
   return Json::MakeObject({{"weights", WeightsJson(parts.model.costs())},
                            {"kv", KvJson(parts)},
                            {"scratch_bytes", plan.scratch},
                            {"program_bytes", plan.taken + plan.program},
+                           {"requests_bytes", plan.beside},
+                           {"kept", KeptJson(parts.kept)},
                            {"planned_bytes", plan.total()},
                            {"resident_anonymous_bytes", AnonymousResidentBytes()}});
 }
@@ -137,7 +145,7 @@ RunningState StateOf(const StatusParts& parts) {
   const arch::Config& config = parts.model.files().model.config;
   const arch::KvLayout layout(config, arch::Numerics::Stored());
   RunningState state;
-  for (const GenerationView& view : parts.generations.Views()) {
+  for (const GenerationView& view : parts.views) {
     const std::uint64_t tokens =
         view.read_tokens + view.generated_tokens / std::max<std::size_t>(view.choices, 1);
     if (tokens == 0) continue;
@@ -152,9 +160,9 @@ RunningState StateOf(const StatusParts& parts) {
   return state;
 }
 
-RunCounts CountsOf(const Generations& generations) {
+RunCounts CountsOf(const std::vector<GenerationView>& views) {
   RunCounts counts;
-  for (const GenerationView& view : generations.Views()) {
+  for (const GenerationView& view : views) {
     counts.running += view.running;
     counts.waiting += view.waiting;
     counts.paused += view.paused;
@@ -198,8 +206,7 @@ void SpeedHistory::Add(const EngineFigures& figures, const RunCounts& counts) {
 
 Json SlotsJson(const StatusParts& parts) {
   std::vector<GenerationView> running;  // once for each of their choices
-  for (const GenerationView& view : parts.generations.Views())
-    running.insert(running.end(), view.running, view);
+  for (const GenerationView& view : parts.views) running.insert(running.end(), view.running, view);
   Json::Array slots;
   for (std::size_t i = 0; i < parts.options.parallel; ++i) {
     Json slot = Json::MakeObject({{"id", std::uint64_t{i}},

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstddef>
 #include <deque>
+#include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -22,7 +24,7 @@ Json ModelsJson(const ServedModel& model);
 struct RunCounts {
   std::size_t running = 0, waiting = 0, paused = 0;
 };
-RunCounts CountsOf(const Generations& generations);
+RunCounts CountsOf(const std::vector<GenerationView>& views);
 
 // Speeds of the last minutes, a sample a second.
 class SpeedHistory {
@@ -41,15 +43,22 @@ class SpeedHistory {
   std::deque<Sample> samples_;
 };
 
+// What is kept for clients, in memory: grammars, turns with calls of tools, conversations that
+// responses are gone on from.
+struct KeptForClients {
+  std::size_t grammars = 0, turns = 0, responses = 0;
+};
+
 struct StatusParts {
   const ServedModel& model;
   const EngineThread& engine;
-  const Generations& generations;
+  const std::vector<GenerationView> views;  // of the generations, as they are now
   const SpeedHistory& history;
   const EngineOptions& options;
   double uptime_seconds = 0;
   std::size_t connections = 0;
   bool draining = false;
+  KeptForClients kept = {};
   std::size_t tool_disk_bytes = 0;  // turns with calls of tools, on disk
   cache::StoreTotals disk = {};     // states on disk; 0 without a folder
 };

@@ -114,7 +114,7 @@ void Metrics::Value(const char* name, double value, std::string* out,
 
 void Metrics::Gauges(const StatusParts& parts, std::string* out) const {
   const EngineFigures figures = parts.engine.figures();
-  const RunCounts counts = CountsOf(parts.generations);
+  const RunCounts counts = CountsOf(parts.views);
   const auto limit = static_cast<double>(parts.engine.state_limit());
   const auto used = static_cast<double>(figures.state_bytes);  // what is kept gives way
   const std::pair<const char*, double> gauges[] = {

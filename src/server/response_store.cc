@@ -38,4 +38,9 @@ std::optional<std::vector<chat::Message>> ResponseStore::Find(std::uint64_t scop
   return found->second->messages;
 }
 
+std::size_t ResponseStore::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
 }  // namespace hadal::server

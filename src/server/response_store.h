@@ -22,6 +22,7 @@ class ResponseStore {
 
   void Keep(std::uint64_t scope, const std::string& id, std::vector<chat::Message> messages);
   std::optional<std::vector<chat::Message>> Find(std::uint64_t scope, const std::string& id);
+  std::size_t bytes() const;
 
  private:
   using Key = std::pair<std::uint64_t, std::string>;
@@ -31,7 +32,7 @@ class ResponseStore {
     std::size_t bytes;
   };
   const std::size_t max_bytes_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::list<Kept> kept_;  // the last used first
   std::map<Key, std::list<Kept>::iterator> by_id_;
   std::size_t bytes_ = 0;

@@ -189,7 +189,7 @@ Status Server::Impl::Open() {
                                     loop.Post([this, answered] { OnAnswered(answered); });
                                   });
   loop.Every(std::chrono::seconds(1), [this] {
-    history.Add(engine->figures(), CountsOf(*generations));
+    history.Add(engine->figures(), CountsOf(generations->Views()));
     generations->Tick();
     languages->Forget();
     GiveBackMemory(generations->size() == 0);
@@ -232,12 +232,13 @@ Routes Server::Impl::MakeRoutes() {
 StatusParts Server::Impl::Parts() const {
   return {.model = *model,
           .engine = *engine,
-          .generations = *generations,
+          .views = generations->Views(),
           .history = history,
           .options = options.engine,
           .uptime_seconds = uptime.seconds(),
           .connections = listener->connections(),
           .draining = draining.has_value(),
+          .kept = {languages->bytes(), tool_memory.bytes(), responses.bytes()},
           .tool_disk_bytes = tool_memory.disk_bytes(),
           .disk = disk_states ? disk_states->totals() : cache::StoreTotals{}};
 }

@@ -16,8 +16,8 @@ const kKvKinds = {
 const some = ({ bytes }) => bytes > 0;
 
 // Memory by component, [{key, name, bytes}]: weights, what running requests keep, what is left for
-// more of them, and the rest of the process.
-export function memoryParts({ weights, kv, scratch_bytes: scratch, program_bytes: program }) {
+// more of them, and the rest of the process, as it is planned.
+export function memoryParts({ weights, kv, ...rest }) {
   const kinds = Object.entries(kv.kinds ?? {}).map(([key, bytes]) => ({
     key: `kv_${key}`,
     name: `KV: ${kKvKinds[key] ?? key}`,
@@ -33,8 +33,9 @@ export function memoryParts({ weights, kv, scratch_bytes: scratch, program_bytes
       bytes: Math.max(0, kv.used_bytes - shown),
     },
     { key: 'free', name: 'KV: free', bytes: kv.limit_bytes - Math.max(kv.used_bytes, shown) },
-    { key: 'scratch', name: 'scratch of a step', bytes: scratch },
-    { key: 'program', name: 'program', bytes: program },
+    { key: 'scratch', name: 'scratch of a step', bytes: rest.scratch_bytes },
+    { key: 'requests', name: 'set aside for requests', bytes: rest.requests_bytes ?? 0 },
+    { key: 'program', name: 'program', bytes: rest.program_bytes },
   ].filter(some);
 }
 

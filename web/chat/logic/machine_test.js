@@ -6,6 +6,7 @@ const memory = {
   weights: { bytes: 30, components: [{ key: 'experts', name: 'experts', bytes: 30 }] },
   kv: { limit_bytes: 100, used_bytes: 40, tokens: 7, kinds: { window: 10, csa: 5, hca: 0 } },
   scratch_bytes: 8,
+  requests_bytes: 4,
   program_bytes: 2,
 };
 
@@ -20,12 +21,13 @@ test('the parts of the memory add up to all of it', () => {
       ['kv_held', 25],
       ['free', 60],
       ['scratch', 8],
+      ['requests', 4],
       ['program', 2],
     ],
   );
   assert.equal(
     parts.reduce((sum, { bytes }) => sum + bytes, 0),
-    30 + 100 + 8 + 2,
+    30 + 100 + 8 + 4 + 2,
   );
 });
 

@@ -86,8 +86,9 @@ export function sampleStatus() {
         },
       },
       scratch_bytes: 12_000_000,
+      requests_bytes: 150_000_000,
       program_bytes: 20_000_000,
-      planned_bytes: 135_000_000,
+      planned_bytes: 285_000_000,
       resident_anonymous_bytes: 60_000_000,
     },
     disk: {

@@ -6,6 +6,7 @@ import { colourOf } from '../../plan/bars.js';
 const kOwnColours = {
   free: 'var(--line)',
   scratch: '#7d8a97',
+  requests: '#c2b280',
   program: '#a3adb7',
   kv_held: '#6d4c41',
 };
