@@ -35,19 +35,18 @@ std::size_t LeastPromptTokens(const text::Tokenizer& tokenizer, const Prompt& pr
     else if (!piece.tokens.empty())
       tokens += piece.tokens.size();
     else
-      tokens += piece.text.size() / tokenizer.longest_token_bytes();
+      tokens += tokenizer.LeastTokens(piece.text);
   }
   return tokens;
 }
 
-std::vector<text::TokenId> TurnTokens(const text::Tokenizer& tokenizer, const Dialect& dialect) {
-  std::vector<text::TokenId> tokens;
+void AddTurnTokens(const text::Tokenizer& tokenizer, const Dialect& dialect,
+                   std::vector<text::TokenId>* ends) {
   for (const std::string_view role :
        {dialect.bos, dialect.user, dialect.assistant, dialect.latest_reminder}) {
     if (role.empty()) continue;
-    if (const auto token = tokenizer.AddedToken(role)) tokens.push_back(*token);
+    if (const auto token = tokenizer.AddedToken(role)) ends->push_back(*token);
   }
-  return tokens;
 }
 
 }  // namespace hadal::chat

@@ -18,6 +18,7 @@ Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer
 std::size_t LeastPromptTokens(const text::Tokenizer& tokenizer, const Prompt& prompt);
 
 // Those that begin a turn, anybody's: where a reply has one it has ended, as at its EOS.
-std::vector<text::TokenId> TurnTokens(const text::Tokenizer& tokenizer, const Dialect& dialect);
+void AddTurnTokens(const text::Tokenizer& tokenizer, const Dialect& dialect,
+                   std::vector<text::TokenId>* ends);
 
 }  // namespace hadal::chat

@@ -87,11 +87,8 @@ Status AskInChat(const RunOptions& options, const std::string& question,
   HADAL_TRY(generate->tokens, QuestionTokens(dialect, files.tokenizer, question, options.think));
   if (options.think && generate->constraint.language)
     generate->constraint.after = files.tokenizer.AddedToken(dialect.think_end);
-  if (!generate->stop.ignore_eos && !generate->constraint.language) {
-    const std::vector<std::int32_t> turns = chat::TurnTokens(files.tokenizer, dialect);
-    std::vector<std::int32_t>& ends = generate->stop.token_ids;
-    ends.insert(ends.end(), turns.begin(), turns.end());
-  }
+  if (!generate->stop.ignore_eos && !generate->constraint.language)
+    chat::AddTurnTokens(files.tokenizer, dialect, &generate->stop.token_ids);
   return Unit{};
 }
 

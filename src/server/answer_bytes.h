@@ -17,7 +17,8 @@ inline constexpr std::uint64_t kKeptTokenBytes = 256, kKeptLogprobBytes = 1024;
 // At most, of all runs together; 0: nothing is kept.
 std::uint64_t AnswerBytes(const Generation& generation);
 
-// Makes answers whose length nobody gave so short that they come to no more.
+// Makes answers whose length nobody gave so short that they come to no more; where they have one
+// that nobody asked for, from here or from the server, reasoning may have half of it.
 void FitAnswers(std::uint64_t most_bytes, Generation* generation);
 
 }  // namespace hadal::server

@@ -35,8 +35,12 @@ std::size_t WholeMembers(std::string_view text) {
 }  // namespace
 
 void AnswerParts::Add(const AnswerDelta& delta) {
-  waiting_.insert(waiting_.end(), delta.tokens.begin(), delta.tokens.end());
+  Wait(delta.tokens);
   for (const AnswerPiece& piece : delta.pieces) Add(piece);
+}
+
+void AnswerParts::Wait(const std::vector<AnswerToken>& tokens) {
+  waiting_.insert(waiting_.end(), tokens.begin(), tokens.end());
 }
 
 void AnswerParts::Add(const AnswerPiece& piece) {

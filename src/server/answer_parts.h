@@ -20,13 +20,15 @@ struct AnswerPart {
 class AnswerParts {
  public:
   void Add(const AnswerDelta& delta);
+  // The same in pieces: tokens first, which go to the next content.
+  void Wait(const std::vector<AnswerToken>& tokens);
+  void Add(const AnswerPiece& piece);
   const std::vector<AnswerPart>& list() const { return list_; }
 
  private:
   // The last one, if it is open and of this kind; else a new one.
   AnswerPart& Open(AnswerPiece::Kind kind);
   void End();
-  void Add(const AnswerPiece& piece);
 
   std::vector<AnswerPart> list_;
   std::vector<AnswerToken> waiting_;  // whose text is held back

@@ -6,16 +6,7 @@
 namespace hadal::server {
 namespace {
 
-class BoundsTest : public ::testing::Test {
- protected:
-  static void SetUpTestSuite() { server_ = new TestServer(TestServer::OneThread()); }
-  static void TearDownTestSuite() {
-    delete server_;
-    server_ = nullptr;
-  }
-  static TestServer* server_;
-};
-TestServer* BoundsTest::server_ = nullptr;
+class BoundsTest : public SharedServerTest {};
 
 // The embedded model is known by its folder, whether it was named or not.
 TEST_F(BoundsTest, TheEmbeddedModelsAnswersHaveALengthThatLeavesRoomBehindReasoning) {
@@ -24,8 +15,7 @@ TEST_F(BoundsTest, TheEmbeddedModelsAnswersHaveALengthThatLeavesRoomBehindReason
                                Chat(R"("seed":1,"ignore_eos":true,"thinking":{"type":"enabled"})"))
                         .json();
   EXPECT_EQ(Text(json, {"usage", "completion_tokens"}), "256") << json.Dump();
-  // Half of them, and what closes them.
-  EXPECT_EQ(Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"}), "129");
+  EXPECT_EQ(Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"}), "128");
   EXPECT_NE(Text(json, {"choices", "0", "message", "content"}), "");
   // What is asked for is not shared out.
   const Json asked =
@@ -52,6 +42,9 @@ TEST_F(BoundsTest, NoAnswerIsLongerThanTheServerAllows) {
   EXPECT_EQ(Text(refused.json(), {"error", "param"}), "max_tokens");
   EXPECT_NE(refused.body.find("found 7, answers of this server have 6"), std::string::npos)
       << refused.body;
+  const Reply by_other_name =
+      server.Post("/v1/chat/completions", Chat(R"("max_completion_tokens":7)"));
+  EXPECT_EQ(Text(by_other_name.json(), {"error", "param"}), "max_completion_tokens");
 }
 
 // Known by its bytes alone, before it is taken apart.

@@ -57,6 +57,7 @@ ApiResult<ChatRequest> ReadChat(Api& api, Fields* body, std::uint64_t scope) {
   ReadLogprobs(body, &request.logprobs);
   body->Count("max_tokens", {1, kMostTokens}, &request.max_tokens);
   body->Count("max_completion_tokens", {1, kMostTokens}, &request.max_tokens);
+  if (body->Find("max_completion_tokens") != nullptr) request.length = "max_completion_tokens";
   body->Pass({"continue_final_message", "add_generation_prompt"});
   HADAL_TRY_STATUS(body->status());
   return request;
@@ -85,7 +86,8 @@ ApiResult<Prepared> PrepareChat(Api& api, const Json& json, const ExchangePtr& e
   HADAL_TRY_STATUS(body.status());
   HADAL_TRY_STATUS(CheckUnknown(api, body, caller));
   HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request)));
-  generation.streams = stream;
+  if (options.logprobs || options.token_ids)
+    generation.tokens = stream ? TokensGo::kThrough : TokensGo::kIntoAnswer;
   if (options.token_ids) options.prompt_tokens = generation.runs[0].engine.tokens;
   Prepared prepared{.generation = std::move(generation), .sink = {}};
   prepared.sink = stream ? MakeChatStream(api.model, std::move(options), exchange)

@@ -180,7 +180,8 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
                                 .wanted = asked ? request.max_tokens : api.options.max_tokens,
                                 .clamp = !asked || request.clamp_max_tokens,
                                 .most = api.options.most_tokens,
-                                .prompt = request.prompt}));
+                                .prompt = request.prompt,
+                                .length = request.length}));
   run.engine.sample = request.sampling.sample;
   run.engine.stop = request.sampling.stop;
   run.engine.stop.max_tokens = max_tokens;
@@ -199,16 +200,11 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
     run.think_end = *think_end;
     run.close_with = CloseWith(api, *think_end);
     run.reasoning_budget = request.thinking.budget;
-    // A length that nobody asked for is not to end before the answer begins.
-    if (!asked && api.options.max_tokens && !run.reasoning_budget)
-      run.reasoning_budget = std::max<std::size_t>(max_tokens / 2, 1);
   }
   HADAL_TRY_STATUS(Constrain(api, request, run.reasons, run.think_end, &run.engine.constraint));
   if (!run.engine.stop.ignore_eos && !run.engine.constraint.language) {  // which has none of them
-    const std::vector<std::int32_t> turns =
-        chat::TurnTokens(api.model.files().tokenizer, api.model.dialect());
-    std::vector<std::int32_t>& ends = run.engine.stop.token_ids;
-    ends.insert(ends.end(), turns.begin(), turns.end());
+    chat::AddTurnTokens(api.model.files().tokenizer, api.model.dialect(),
+                        &run.engine.stop.token_ids);
   }
   Generation generation{.api = request.api,
                         .chat = true,
@@ -216,8 +212,8 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
                         .one_call = OffersTools(request) && !request.parallel_calls &&
                                     request.tool_choice.kind == ToolChoice::Kind::kAuto,
                         .reasons = run.reasons,
-                        .keep_tokens = request.logprobs || request.sampling.return_token_ids,
                         .length_given = asked && !request.clamp_max_tokens,
+                        .default_length = !asked && api.options.max_tokens,
                         .owner = CallsOwner(request.scope, request.messages)};
   for (std::size_t i = 0; i < request.sampling.choices; ++i) {
     generation.runs.push_back(run);

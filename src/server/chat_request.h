@@ -42,8 +42,9 @@ struct ChatRequest {
   Thinking thinking = {};
   Sampling sampling = {};
   std::optional<std::size_t> max_tokens = {}, logprobs = {};
-  const char* prompt = "messages";  // the field that holds it, for errors
-  bool clamp_max_tokens = false;    // to the room that there is
+  // The fields that hold the prompt and the answer's length, for errors.
+  const char *prompt = "messages", *length = "max_tokens";
+  bool clamp_max_tokens = false;  // to the room that there is
   bool stream = false;
 };
 

@@ -34,7 +34,7 @@ bool IsIds(const Json& json) {
 }
 
 ApiResult<CompletionPrompt> TextPrompt(const ServedModel& model, const std::string& text) {
-  HADAL_TRY_STATUS(CheckLeastTokens(model, LeastTokens(model, text), "prompt"));
+  HADAL_TRY_STATUS(CheckLeastTokens(model, model.files().tokenizer.LeastTokens(text), "prompt"));
   CompletionPrompt prompt{.tokens = model.files().tokenizer.Encode(text), .text = text};
   if (const auto bos = model.files().model.config.bos_token_id)
     prompt.tokens.insert(prompt.tokens.begin(), static_cast<std::int32_t>(*bos));
@@ -270,9 +270,9 @@ ApiResult<Prepared> PrepareCompletion(Api& api, const Json& json, const Exchange
   HADAL_TRY_STATUS(body.status());
   HADAL_TRY_STATUS(CheckUnknown(api, body, CallerOf(api, exchange->request())));
 
-  Generation generation{.api = "completions",
-                        .keep_tokens = options.logprobs || options.token_ids,
-                        .streams = options.stream};
+  Generation generation{.api = "completions"};
+  if (options.logprobs || options.token_ids)
+    generation.tokens = options.stream ? TokensGo::kThrough : TokensGo::kIntoAnswer;
   for (const CompletionPrompt& prompt : prompts) {
     RunRequest run;
     run.engine.tokens = prompt.tokens;

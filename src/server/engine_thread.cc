@@ -194,12 +194,12 @@ void EngineThread::OnToken(const RunPtr& run, const engine::TokenEvent& event) {
   if (event.logprobs != nullptr) out.token.logprobs = *event.logprobs;
   if (run->reasons && !out.token.ends) {
     out.token.reasoning = true;
-    ++run->reasoning_tokens;
     if (event.id == run->plan.think_end) {
       run->reasons = false;
       if (run->reasoning_end == ReasoningEnd::kNone) run->reasoning_end = ReasoningEnd::kModel;
-    } else if (run->plan.reasoning_budget && run->reasoning_tokens >= *run->plan.reasoning_budget &&
-               run->reasoning_end == ReasoningEnd::kNone) {
+    } else if (++run->reasoning_tokens; run->plan.reasoning_budget &&
+                                        run->reasoning_tokens >= *run->plan.reasoning_budget &&
+                                        run->reasoning_end == ReasoningEnd::kNone) {
       run->reasoning_end = ReasoningEnd::kBudget;
       const std::lock_guard lock(mutex_);
       if (run->want == Want::kGo) {

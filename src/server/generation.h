@@ -10,19 +10,27 @@
 
 namespace hadal::server {
 
+// Where tokens go besides the text, if their log-probabilities or ids were asked for.
+enum class TokensGo {
+  kNowhere,
+  kThrough,    // to the sink as they come, which holds none of them
+  kIntoSink,   // likewise, and it holds them until the end
+  kIntoAnswer  // likewise, and the answer holds them
+};
+
 struct Generation {
   std::string api = {};               // "chat.completions", in logs and metrics
   std::vector<RunRequest> runs = {};  // one a choice
   // A chat's text has reasoning and calls in it; a completion's is text.
   bool chat = false;
-  bool tools = false;        // functions are on offer
-  bool one_call = false;     // an answer ends with its first call
-  bool reasons = false;      // its texts begin inside the reasoning
-  bool keep_tokens = false;  // they are told: logprobs, or ids, were asked for
-  bool streams = false;      // told as they come: the answer does not hold them
-  bool length_given = true;  // else its answers may be made shorter
-  std::uint64_t scope = 0;   // of the client's key
-  std::uint64_t owner = 0;   // of its calls (tool_memory.h)
+  bool tools = false;     // functions are on offer
+  bool one_call = false;  // an answer ends with its first call
+  bool reasons = false;   // its texts begin inside the reasoning
+  TokensGo tokens = TokensGo::kNowhere;
+  bool length_given = true;     // else its answers may be made shorter
+  bool default_length = false;  // nobody gave one, and it has the server's
+  std::uint64_t scope = 0;      // of the client's key
+  std::uint64_t owner = 0;      // of its calls (tool_memory.h)
 };
 
 }  // namespace hadal::server

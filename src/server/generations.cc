@@ -115,8 +115,9 @@ ApiStatus Generations::CheckAnswerBytes(const Generation& generation) const {
   if (wanted > limits_.answer_bytes)
     return BadField("logprobs",
                     "the answer may come to {}, all answers at once have {}; ask for fewer tokens, "
-                    "choices or alternatives, or for a stream",
-                    FormatBytes(wanted), FormatBytes(limits_.answer_bytes));
+                    "choices or alternatives{}",
+                    FormatBytes(wanted), FormatBytes(limits_.answer_bytes),
+                    generation.tokens == TokensGo::kIntoAnswer ? ", or for a stream" : "");
   std::uint64_t all = wanted;
   for (const auto& [id, active] : active_) all += active->answer_bytes;
   if (wanted == 0 || all <= limits_.answer_bytes) return Unit{};
@@ -281,9 +282,10 @@ void Generations::OnToken(Active& active, Choice& choice, RunToken token) {
     choice.answer.content += token.text;
     delta.pieces.push_back({.text = token.text});
   }
-  if (active.generation.keep_tokens && !token.ends) {
+  const TokensGo go = active.generation.tokens;
+  if (go != TokensGo::kNowhere && !token.ends) {
     delta.tokens.push_back({token.id, token.reasoning, std::move(token.logprobs)});
-    if (!active.generation.streams) choice.answer.tokens.push_back(delta.tokens.back());
+    if (go == TokensGo::kIntoAnswer) choice.answer.tokens.push_back(delta.tokens.back());
   }
   Tell(active, delta);
 }

@@ -2,9 +2,9 @@
 // sinks.
 //
 // A generation is refused if too many wait, or if the answers might come to too much memory (429;
-// by itself: 400). A client that does not take its answer has its
-// runs paused, one that goes has them cancelled. Whatever throws, as what finds no memory does,
-// ends one generation with an error. Belongs to the loop's thread, but for Submit.
+// by itself: 400). A client that does not take its answer has its runs paused, one that goes has
+// them cancelled. Whatever throws, as what finds no memory does, ends one generation with an error.
+// Belongs to the loop's thread, but for Submit.
 #pragma once
 #include <chrono>
 #include <cstddef>

@@ -4,12 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
 
 #include "server/answer_bytes.h"
 #include "server/constraints.h"
 #include "server/fake_exchange_test.h"
+#include "testing/source_file.h"
 
 namespace hadal::server {
 namespace {
@@ -45,10 +45,7 @@ class KeepingSink : public AnswerSink {
 class GenerationsTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    auto model = ServedModel::Open(
-        {.directory = std::string(source == nullptr ? "." : source) + "/models/embedded",
-         .context = 512});
+    auto model = ServedModel::Open({.directory = testing::EmbeddedFolder(), .context = 512});
     ASSERT_TRUE(model.ok()) << model.error().what;
     model_ = std::move(*model);
     std::string note;
@@ -188,8 +185,7 @@ TEST_F(GenerationsTest, WhatAnswersMayComeToIsBounded) {
   const auto with_logprobs = [](std::size_t top, bool streams) {
     Generation generation = Plain(400);
     generation.runs[0].engine.logprobs = top;
-    generation.keep_tokens = true;
-    generation.streams = streams;
+    generation.tokens = streams ? TokensGo::kThrough : TokensGo::kIntoAnswer;
     return generation;
   };
   EXPECT_EQ(AnswerBytes(with_logprobs(4, false)), 400u * (256 + 5 * 1024));

@@ -120,7 +120,11 @@ class MessageStream : public AnswerSink {
     stream_.End();
   }
 
-  void Alive() override { Say("ping", {}); }
+  // Clients take nothing for an event that comes before message_start.
+  void Alive() override {
+    if (!started_) return stream_.Comment("keep-alive");
+    Say("ping", {});
+  }
 
  private:
   // Once.

@@ -95,16 +95,21 @@ void Complete(const Answer& answer, Json::Array output, Json* response) {
   response->Set("usage", ResponseUsage(answer));
 }
 
-Json PartItem(const ServedModel& model, const ResponseOptions& options, const AnswerPart& part,
-              const char* status) {
+const char* PrefixOf(Kind kind) {
+  if (kind == Kind::kReasoning) return "rs_";
+  return kind == Kind::kCallBegin ? "fc_" : "msg_";
+}
+
+Json PartItem(const ServedModel& model, const ResponseOptions& options, const std::string& id,
+              const AnswerPart& part, const char* status) {
   switch (part.kind) {
     case Kind::kReasoning:
-      return ReasoningItem(NewId("rs_"), part.text, status);
+      return ReasoningItem(id, part.text, status);
     case Kind::kCallBegin:
-      return CallItem(NewId("fc_"), part.call, status);
+      return CallItem(id, part.call, status);
     default:
-      return MessageItem(NewId("msg_"),
-                         {TextPart(part.text, LogprobsOf(model, options, part.tokens))}, status);
+      return MessageItem(id, {TextPart(part.text, LogprobsOf(model, options, part.tokens))},
+                         status);
   }
 }
 
@@ -122,7 +127,8 @@ class ResponseWhole : public WholeSink {
     const char* status = StatusOf(answer);
     Json::Array output;
     for (const AnswerPart& part : parts_.list())
-      output.push_back(PartItem(model_, options_, part, part.ended ? "completed" : status));
+      output.push_back(PartItem(model_, options_, NewId(PrefixOf(part.kind)), part,
+                                part.ended ? "completed" : status));
     Json response = ResponseJson(model_, options_, id, created_, status);
     Complete(answer, std::move(output), &response);
     return response;
@@ -134,7 +140,8 @@ class ResponseWhole : public WholeSink {
   AnswerParts parts_;
 };
 
-// Items one after the other, as the pieces come: of another kind begins another item.
+// Items one after the other, as the pieces come: of another kind begins another item. Their JSON,
+// many times the bytes of what it is made of, is made when it is said, and not kept.
 class ResponseStream : public AnswerSink {
  public:
   ResponseStream(const ServedModel& model, ResponseOptions options, ExchangePtr exchange)
@@ -150,10 +157,7 @@ class ResponseStream : public AnswerSink {
   void Progress(std::size_t, std::size_t, double) override {}
 
   void Delta(const AnswerDelta& delta) override {
-    // Those of tokens whose text is held back come with the next text.
-    const Json logprobs = LogprobsOf(model_, options_, delta.tokens);
-    waiting_logprobs_.insert(waiting_logprobs_.end(), logprobs.AsArray()->begin(),
-                             logprobs.AsArray()->end());
+    parts_.Wait(delta.tokens);
     for (const AnswerPiece& piece : delta.pieces) Take(piece);
   }
 
@@ -164,8 +168,10 @@ class ResponseStream : public AnswerSink {
 
   void Finished(const std::vector<Answer>& answers) override {
     const char* status = StatusOf(answers[0]);
+    Json::Array output;
+    for (std::size_t i = 0; i < items_.size(); ++i) output.push_back(ItemJson(i));
     Json response = ResponseJson(model_, options_, id_, created_, status);
-    Complete(answers[0], std::move(output_), &response);
+    Complete(answers[0], std::move(output), &response);
     Say((std::string("response.") + status).c_str(), {{"response", std::move(response)}});
     stream_.End();
   }
@@ -181,80 +187,100 @@ class ResponseStream : public AnswerSink {
   void Alive() override { stream_.Comment("keep-alive"); }
 
  private:
+  // Of the part with its number.
+  struct Item {
+    std::string id;
+    const char* status = nullptr;  // once it is complete
+    std::size_t told_tokens = 0;
+  };
+
   void Take(const AnswerPiece& piece) {
+    parts_.Add(piece);
+    if (parts_.list().size() > items_.size()) {
+      Close("completed");  // the one before it
+      Open();
+    }
     switch (piece.kind) {
       case Kind::kReasoning:
-        if (open_ != Kind::kReasoning)
-          Open(Kind::kReasoning, "rs_", [&] { return ReasoningItem(item_id_, "", "in_progress"); });
-        text_ += piece.text;
         return SayOfItem("response.reasoning_text.delta",
                          {{"content_index", 0}, {"delta", piece.text}});
       case Kind::kContent:
-        if (open_ != Kind::kContent) {
-          Open(Kind::kContent, "msg_", [&] { return MessageItem(item_id_, {}, "in_progress"); });
-          SayOfItem("response.content_part.added",
-                    {{"content_index", 0}, {"part", TextPart("", Json::Array())}});
-        }
-        text_ += piece.text;
         return SayText(piece.text);
       case Kind::kCallBegin:
-        call_ = {piece.call_id, piece.text, ""};
-        return Open(Kind::kCallBegin, "fc_",
-                    [&] { return CallItem(item_id_, call_, "in_progress"); });
+        return;
       case Kind::kArguments:
-        call_.arguments += piece.text;
         return SayOfItem("response.function_call_arguments.delta", {{"delta", piece.text}});
       case Kind::kCallEnd:
         return Close("completed");
     }
   }
 
-  template <class F>
-  void Open(Kind kind, const char* prefix, F&& item) {
-    Close("completed");
-    open_ = kind;
-    item_id_ = NewId(prefix);
-    text_.clear();
-    logprobs_.clear();
+  void Open() {
+    const AnswerPart& part = parts_.list().back();
+    items_.push_back({.id = NewId(PrefixOf(part.kind))});
     Say("response.output_item.added",
-        {{"output_index", std::uint64_t{output_.size()}}, {"item", item()}});
+        {{"output_index", Index()}, {"item", EmptyItem(items_.back().id, part)}});
+    if (part.kind == Kind::kContent)
+      SayOfItem("response.content_part.added",
+                {{"content_index", 0}, {"part", TextPart("", Json::Array())}});
   }
 
+  static Json EmptyItem(const std::string& id, const AnswerPart& part) {
+    switch (part.kind) {
+      case Kind::kReasoning:
+        return ReasoningItem(id, "", "in_progress");
+      case Kind::kCallBegin:
+        return CallItem(id, {part.call.id, part.call.name, ""}, "in_progress");
+      default:
+        return MessageItem(id, {}, "in_progress");
+    }
+  }
+
+  // With the tokens that have come since it said something last.
   void SayText(const std::string& text) {
-    Json::Array logprobs = std::exchange(waiting_logprobs_, {});
-    logprobs_.insert(logprobs_.end(), logprobs.begin(), logprobs.end());
-    SayOfItem("response.output_text.delta",
-              {{"content_index", 0}, {"delta", text}, {"logprobs", std::move(logprobs)}});
+    const std::vector<AnswerToken>& tokens = parts_.list().back().tokens;
+    std::size_t& told = items_.back().told_tokens;
+    const std::vector<AnswerToken> fresh(tokens.begin() + static_cast<std::ptrdiff_t>(told),
+                                         tokens.end());
+    told = tokens.size();
+    SayOfItem(
+        "response.output_text.delta",
+        {{"content_index", 0}, {"delta", text}, {"logprobs", LogprobsOf(model_, options_, fresh)}});
   }
 
+  // The last item, if it is not complete.
   void Close(const char* status) {
-    if (!open_) return;
-    Json item;
-    if (open_ == Kind::kReasoning) {
-      SayOfItem("response.reasoning_text.done", {{"content_index", 0}, {"text", text_}});
-      item = ReasoningItem(item_id_, text_, status);
-    } else if (open_ == Kind::kContent) {
+    if (items_.empty() || items_.back().status != nullptr) return;
+    items_.back().status = status;
+    const AnswerPart& part = parts_.list()[items_.size() - 1];
+    if (part.kind == Kind::kReasoning) {
+      SayOfItem("response.reasoning_text.done", {{"content_index", 0}, {"text", part.text}});
+    } else if (part.kind == Kind::kContent) {
       SayOfItem("response.output_text.done",
-                {{"content_index", 0}, {"text", text_}, {"logprobs", logprobs_}});
-      const Json part = TextPart(text_, logprobs_);
-      SayOfItem("response.content_part.done", {{"content_index", 0}, {"part", part}});
-      item = MessageItem(item_id_, {part}, status);
+                {{"content_index", 0},
+                 {"text", part.text},
+                 {"logprobs", LogprobsOf(model_, options_, part.tokens)}});
+      SayOfItem("response.content_part.done",
+                {{"content_index", 0},
+                 {"part", TextPart(part.text, LogprobsOf(model_, options_, part.tokens))}});
     } else {
       SayOfItem("response.function_call_arguments.done",
-                {{"name", call_.name}, {"arguments", call_.arguments}});
-      item = CallItem(item_id_, call_, status);
+                {{"name", part.call.name}, {"arguments", part.call.arguments}});
     }
     Say("response.output_item.done",
-        {{"output_index", std::uint64_t{output_.size()}}, {"item", item}});
-    output_.push_back(std::move(item));
-    open_.reset();
+        {{"output_index", Index()}, {"item", ItemJson(items_.size() - 1)}});
+  }
+
+  std::uint64_t Index() const { return items_.size() - 1; }  // of the last item
+  Json ItemJson(std::size_t i) const {
+    return PartItem(model_, options_, items_[i].id, parts_.list()[i], items_[i].status);
   }
 
   void SayOfItem(const char* type, std::initializer_list<Json::Member> members) {
     Json event = Json::MakeObject({{"type", type},
                                    {"sequence_number", sequence_++},
-                                   {"item_id", item_id_},
-                                   {"output_index", std::uint64_t{output_.size()}}});
+                                   {"item_id", items_.back().id},
+                                   {"output_index", Index()}});
     for (const auto& [key, value] : members) event.Set(key, value);
     stream_.Event(type, event);
   }
@@ -271,12 +297,8 @@ class ResponseStream : public AnswerSink {
   EventStream stream_;
   std::string id_;
   std::int64_t sequence_ = 0;
-  Json::Array output_;  // items that are complete
-
-  std::optional<Kind> open_;  // kCallBegin: a call
-  std::string item_id_, text_;
-  Json::Array logprobs_, waiting_logprobs_;
-  AnswerCall call_;
+  AnswerParts parts_;
+  std::vector<Item> items_;
 };
 
 }  // namespace

@@ -31,6 +31,7 @@ ApiResult<Prepared> PrepareResponse(Api& api, const Json& json, const ExchangePt
     };
   const bool stream = request.chat.stream;
   HADAL_TRY(Generation generation, MakeGeneration(api, std::move(request.chat)));
+  if (options.logprobs) generation.tokens = TokensGo::kIntoSink;
   Prepared prepared{.generation = std::move(generation), .sink = {}};
   prepared.sink = stream ? MakeResponseStream(api.model, std::move(options), exchange)
                          : MakeResponseWhole(api.model, std::move(options), exchange);

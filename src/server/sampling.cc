@@ -119,7 +119,7 @@ ApiResult<std::size_t> RoomFor(const ServedModel& model, const RoomQuery& query)
                    context);
   const std::size_t wanted = query.wanted.value_or(room);
   if (!clamp && wanted > most)
-    return BadField("max_tokens", "found {}, answers of this server have {} tokens at most", wanted,
+    return BadField(query.length, "found {}, answers of this server have {} tokens at most", wanted,
                     most);
   return std::min({wanted, room, most});
 }
@@ -128,10 +128,6 @@ ApiStatus CheckLeastTokens(const ServedModel& model, std::size_t tokens, const c
   if (tokens < model.context()) return Unit{};
   return TooLong(prompt, fmt::format("your prompt has {} tokens at the least", tokens),
                  model.context());
-}
-
-std::size_t LeastTokens(const ServedModel& model, const std::string& text) {
-  return text.size() / model.files().tokenizer.longest_token_bytes();
 }
 
 }  // namespace hadal::server

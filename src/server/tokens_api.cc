@@ -21,9 +21,9 @@ ApiResult<Json> Tokenize(Api& api, const Json& json, const Caller& /*caller*/) {
   body.Flag("with_pieces", &pieces);
   body.Pass({"model"});
   HADAL_TRY_STATUS(body.status());
-  HADAL_TRY_STATUS(CheckLeastTokens(api.model, LeastTokens(api.model, text),
-                                    body.Find("content") != nullptr ? "content" : "prompt"));
   const text::Tokenizer& tokenizer = api.model.files().tokenizer;
+  HADAL_TRY_STATUS(CheckLeastTokens(api.model, tokenizer.LeastTokens(text),
+                                    body.Find("content") != nullptr ? "content" : "prompt"));
   std::vector<std::int32_t> ids = tokenizer.Encode(
       text, parse_special ? text::ControlTokens::kRead : text::ControlTokens::kText);
   const auto bos = api.model.files().model.config.bos_token_id;

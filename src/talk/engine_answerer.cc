@@ -140,7 +140,7 @@ Result<Answer> EngineAnswerer::Reply(const Conversation& conversation,
   Reader reader(dialect, thinking, listener, &answer.message);
   engine::Request request{.tokens = prompt, .sample = conversation.sample};
   request.stop.max_tokens = room;
-  request.stop.token_ids = chat::TurnTokens(files_.tokenizer, dialect);
+  chat::AddTurnTokens(files_.tokenizer, dialect, &request.stop.token_ids);
   request.on_prompt = listener.on_prompt;
   request.on_token = [&](const engine::TokenEvent& event) { reader.Push(event.text); };
   HADAL_TRY(const engine::Outcome said, Run(std::move(request)));

@@ -134,6 +134,10 @@ std::size_t Tokenizer::vocab_size() const { return impl_->parts.bytes.size(); }
 
 std::size_t Tokenizer::longest_token_bytes() const { return impl_->longest_bytes; }
 
+std::size_t Tokenizer::LeastTokens(std::string_view text) const {
+  return text.size() / impl_->longest_bytes + (text.size() % impl_->longest_bytes != 0 ? 1 : 0);
+}
+
 std::string StreamDecoder::Push(TokenId id) {
   pending_.append(tokenizer_->TokenBytes(id));
   const std::size_t held = IncompleteUtf8Tail(pending_);

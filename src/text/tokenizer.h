@@ -41,8 +41,9 @@ class Tokenizer {
   std::string_view TokenBytes(TokenId id) const;
   std::optional<TokenId> AddedToken(std::string_view content) const;
   std::size_t vocab_size() const;  // highest id + 1
-  // Of one token, at most: a text of n bytes has n / longest_token_bytes() tokens at the least.
   std::size_t longest_token_bytes() const;
+  // How many tokens a text has at the least, by its bytes alone.
+  std::size_t LeastTokens(std::string_view text) const;
 
  private:
   struct Impl;

@@ -161,6 +161,20 @@ RC_GTEST_PROP(Tokenizer, DecodeUndoesEncode, ()) {
     RC_ASSERT(!Trained().AddedToken(Trained().TokenBytes(id)));
 }
 
+RC_GTEST_PROP(Tokenizer, NoTextHasFewerTokensThanItsBytesSay, ()) {
+  const std::string text = ArbitraryText();
+  for (const ControlTokens control : {ControlTokens::kText, ControlTokens::kRead})
+    RC_ASSERT(Trained().Encode(text, control).size() >= Trained().LeastTokens(text));
+}
+
+TEST(Tokenizer, TheLongestTokensCountTheLeast) {
+  const std::size_t longest = Trained().longest_token_bytes();
+  EXPECT_EQ(Trained().LeastTokens(""), 0u);
+  EXPECT_EQ(Trained().LeastTokens("a"), 1u);
+  EXPECT_EQ(Trained().LeastTokens(std::string(longest, 'a')), 1u);
+  EXPECT_EQ(Trained().LeastTokens(std::string(longest + 1, 'a')), 2u);
+}
+
 RC_GTEST_PROP(Tokenizer, StreamedPiecesAreTheDecodedWhole, ()) {
   // Any ids, so that characters break off in every way.
   const auto ids = *rc::gen::container<Ids>(rc::gen::inRange<TokenId>(-1, 410));
