@@ -322,6 +322,7 @@ Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 
 Result<std::unique_ptr<Server>> Server::Open(ServerOptions options) {
+  KeepLittleFree();
   auto impl = std::make_unique<Impl>(std::move(options));
   HADAL_TRY_STATUS(impl->Open());
   return std::unique_ptr<Server>(new Server(std::move(impl)));

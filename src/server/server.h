@@ -41,7 +41,8 @@ struct ServerOptions {
 class Server {
  public:
   // Listens, then opens the model: who asks meanwhile is told so (server/loading.h). kInvalid: an
-  // option; kExhausted: no memory, with the table; kIo: the address.
+  // option; kExhausted: no memory, with the table; kIo: the address. The process's allocator gives
+  // back sooner from then on (base/free_memory.h).
   static Result<std::unique_ptr<Server>> Open(ServerOptions options);
   ~Server();
 

@@ -262,6 +262,13 @@ test('the machine and the planner have their figures', async () => {
   await browser.until("return document.querySelectorAll('.bar-row').length === 5");
   assert.equal(await count('.speed-chart canvas'), 3);
   assert.ok((await count('.parts tbody tr')) > 5);
+  // Bodies and answers have a row of their own, and are many times what the program takes.
+  const [requests, program] = await browser.run(`
+    const row = (name) => [...document.querySelectorAll('.parts tbody tr')].find(
+      (each) => each.querySelector('th').textContent === name);
+    return ['set aside for requests', 'program'].map(
+      (name) => Number(row(name).querySelector('td').title.replace(/[^0-9]/g, '')));`);
+  assert.ok(requests > program, `${requests} and ${program} bytes`);
   await browser.until(
     `return /^cache on disk: states of texts[1-9]/.test(
        document.querySelector('.on-disk')?.textContent)`,
