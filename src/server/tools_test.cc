@@ -171,7 +171,8 @@ TEST_F(ToolsTest, AConversationWithACallGoesOn) {
       AskChat(R"("tool_choice":{"type":"function","function":{"name":"weather"}},"seed":4)");
   const Json& message = At(first, {"choices", "0", "message"});
   const Json second =
-      Post("/v1/chat/completions", AfterCall(message, Tools(kOfChats) + R"(,"max_tokens":5)"));
+      Post("/v1/chat/completions",
+           AfterCall(message, Tools(kOfChats) + R"(,"max_tokens":5,"seed":1,"ignore_eos":true)"));
   EXPECT_EQ(Text(second, {"usage", "completion_tokens"}), "5");
   EXPECT_GT(*At(second, {"usage", "prompt_tokens"}).AsInt(),
             *At(first, {"usage", "total_tokens"}).AsInt());
