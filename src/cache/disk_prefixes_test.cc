@@ -679,17 +679,19 @@ TEST_F(DiskPrefixesTest, AFullDiskHasALimitOfItsOwn) {
 
 // What goes would make no room in a file that may not be as large.
 TEST_F(DiskPrefixesTest, ALimitOnFileSizesEvictsNothing) {
+  constexpr std::size_t kBytes = 2 << 20;
   StoredTexts texts(path_);
   ASSERT_TRUE(texts.Write(Tokens(300, 7)).ok());
   const std::uint64_t there = texts.store().Totals().value().segments;
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{1000, before.rlim_max};
+  const rlimit small{1 << 20, before.rlim_max};  // enough for the index
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const auto write = [](io::AtomicFile* file) { return file->Write(std::string(2000, 'x')); };
-  const Status refused = texts.store().Put(
-      {.name = {.low = 1, .high = 2}, .parent = {}, .bytes = 2000}, write, std::uint64_t{1} << 40);
+  const auto write = [](io::AtomicFile* file) { return file->Write(std::string(kBytes, 'x')); };
+  const Status refused =
+      texts.store().Put({.name = {.low = 1, .high = 2}, .parent = {}, .bytes = kBytes}, write,
+                        std::uint64_t{1} << 40);
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
   std::signal(SIGXFSZ, handler);
   ASSERT_FALSE(refused.ok());
