@@ -19,7 +19,7 @@ class Rope {
 };
 
 // x, normalised [tokens, dim] -> the attention's outputs; selections: one a token.
-Rows Attend(const Layer& w, const Rows& x, const Config& c, const Rope& rope,
-            const Rounding& round, std::vector<Selection>* selections);
+Rows Attend(const Layer& w, const Rows& x, const Config& c, const Rope& rope, const Rounding& round,
+            std::vector<Selection>* selections);
 
 }  // namespace hadal::reference::v32
