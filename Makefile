@@ -124,8 +124,8 @@ clang:  ## build with clang, without precompiled headers, and run the fast tests
 ASAN_LEFT_OUT := StreamsTest TypicalMistakes tiny_long CallsFitTheirFunctions \
   EveryTrialIsCountedOnce MultiplyAdds $(SLOW_SCHEDULES)
 
-asan:  ## tests under the address and undefined-behaviour sanitizers
-	@$(DEPS) engine test
+asan:  ## build with clang, run tests under its address and undefined-behaviour sanitizers
+	@$(DEPS) engine test fuzz
 	cmake --preset asan
 	cmake --build build/asan -j$(JOBS)
 	ASAN_OPTIONS=allocator_may_return_null=1 $(CTEST) --test-dir build/asan -L 'unit|program' \

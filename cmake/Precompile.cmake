@@ -1,6 +1,6 @@
 # Precompiled headers, two sets with the same flags: the standard library with fmt for the layers,
 # GoogleTest too for the tests. Sources include what they use all the same, and builds without hold
-# them to it (preset clang). Files for an instruction set have other flags and use none.
+# them to it (clang-tidy, preset clang). Files for an instruction set have other flags and use none.
 set(HADAL_PCH_DEFAULT OFF)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   set(HADAL_PCH_DEFAULT ON)
@@ -15,6 +15,8 @@ if(HADAL_PCH AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # code that it inlined from there are false alarms. Builds without have these warnings.
     -Wno-array-bounds -Wno-dangling-pointer -Wno-free-nonheap-object -Wno-maybe-uninitialized
     -Wno-nonnull -Wno-stringop-overflow -Wno-stringop-overread)
+elseif(HADAL_PCH)
+  target_compile_options(hadal_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp")  # for ccache
 endif()
 
 # hadal_precompile(TARGET SET): what SET has precompiled comes first in every file of TARGET.

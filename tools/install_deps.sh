@@ -67,6 +67,7 @@ LIST
     fuzz) cat <<'LIST' ;;
 clang compiler with libFuzzer
 libclang-rt-dev libFuzzer and the sanitizers' run-time libraries
+llvm lines for the addresses in their reports
 LIST
     aarch64)  # besides engine and test, whose compiled libraries it needs once more
       if on_ubuntu; then
