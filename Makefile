@@ -46,7 +46,7 @@ build: deps-engine $(RELEASE)/build.ninja  ## build build/hadal; build/hadal-tra
 run: deps-engine $(RELEASE)/build.ninja  ## build what that takes, generate text; PROMPT="..."
 	@tools/build.sh $(RELEASE) --target hadal-run -j$(JOBS)
 	$(RELEASE)/hadal-run run --echo --stats --prompt "$$PROMPT"
-	@[ -x build/hadal ] || echo "This was \`hadal run\` alone; make build: all of build/hadal"
+	@tools/next_commands.sh
 
 test:  ## build everything, run the tests; installs LibTorch unless HADAL_WITH_TORCH=OFF
 	@$(DEPS) engine test web $(BROWSER) $(TRAIN) package

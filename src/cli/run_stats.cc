@@ -1,9 +1,13 @@
 #include "cli/run_stats.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "arch/inventory.h"
+#include "arch/kv_layout.h"
 #include "base/progress.h"
 #include "base/table.h"
 #include "base/units.h"
@@ -63,6 +67,30 @@ std::vector<Part> WeightBytes(const model::Model& model) {
   return parts;
 }
 
+// A state of the model's whole context, and what the same layers would keep in V3.2's form: an entry
+// and an index key, of this model's sizes, of every token in every layer.
+struct WholeContext {
+  std::uint64_t tokens = 0, bytes = 0, v32_bytes = 0;
+};
+
+// Nothing of a model that has V3.2's form.
+std::optional<WholeContext> WholeContextOf(const arch::Config& config) {
+  const arch::KvLayout layout(config, arch::Numerics::Stored());
+  if (!layout.forgets()) return std::nullopt;
+  const auto layers =
+      static_cast<std::uint64_t>(std::ranges::count(layout.layers, false, &arch::LayerLayout::mtp));
+  const std::uint64_t tokens = config.max_position_embeddings;
+  return WholeContext{.tokens = tokens,
+                      .bytes = layout.fixed_bytes + arch::PagesOf(tokens) * layout.page_bytes,
+                      .v32_bytes = tokens * layers * (layout.entry_bytes + layout.index_key_bytes)};
+}
+
+std::string NameOf(const engine::ModelFiles& files) {
+  std::filesystem::path path = std::filesystem::path(files.directory).lexically_normal();
+  if (path.filename().empty()) path = path.parent_path();
+  return path.filename().string();
+}
+
 double Share(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -96,6 +124,10 @@ Json ExpertsJson(const model::DiskExpertFigures& e) {
 std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFiles& files,
                          std::size_t threads) {
   Table table({"", ">", ""});
+  const arch::Config& config = files.model.config;
+  table.Row({"model", NameOf(files),
+             fmt::format("{} layers, a context of {} tokens", files.model.layers.size(),
+                         FormatCount(config.max_position_embeddings))});
   table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});
   table.Row({"prefill", fmt::format("{:.1f}", PrefillSpeed(r)),
              fmt::format("tokens/s: {} in {}", FormatCount(r.read_tokens),
@@ -118,6 +150,12 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
   table.Row({"state", FormatBytes(r.state_bytes), "of the sequence"});
   table.Row({"  window and tails", FormatBytes(r.fixed_state_bytes), ""});
   table.Row({"  pages", FormatBytes(r.state_bytes - r.fixed_state_bytes), "compressed entries"});
+  if (const auto whole = WholeContextOf(config)) {
+    table.Row({"  of " + FormatCount(whole->tokens) + " tokens", FormatBytes(whole->bytes),
+               "the whole context"});
+    table.Row({"    in V3.2's form", FormatBytes(whole->v32_bytes),
+               "an entry and an index key of every token in every layer"});
+  }
   table.Row({"scratch", FormatBytes(r.scratch_bytes), ""});
   table.Row({"peak RSS", FormatBytes(PeakResidentBytes()), ""});
   table.Row({"seed", std::to_string(r.seed), ""});
@@ -146,6 +184,10 @@ Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& fil
                                  {"page_bytes", std::uint64_t{r.state_bytes - r.fixed_state_bytes}},
                                  {"scratch_bytes", std::uint64_t{r.scratch_bytes}},
                                  {"rss_peak_bytes", PeakResidentBytes()}});
+  if (const auto whole = WholeContextOf(files.model.config))
+    stats.Set("whole_context", Json::MakeObject({{"tokens", whole->tokens},
+                                                 {"state_bytes", whole->bytes},
+                                                 {"state_bytes_as_v32", whole->v32_bytes}}));
   if (r.experts) stats.Set("experts", ExpertsJson(*r.experts));
   return stats;
 }

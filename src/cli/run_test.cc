@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "arch/config.h"
 #include "base/json.h"
 #include "cli/call_test.h"
 #include "io/file.h"
@@ -65,6 +66,27 @@ TEST(Run, SaysWhatItTook) {
   for (const char* key : {"prefill_seconds", "decode_seconds", "prefill_tokens_per_s",
                           "decode_tokens_per_s", "rss_peak_bytes"})
     EXPECT_GT(*stats->Find(key)->AsNumber(), 0) << key;
+}
+
+TEST(Run, SaysWhatTheWholeContextTakesAndV32Would) {
+  const Outcome done = Call({"run", "-m", Embedded(), "-p", "Once", "--max-tokens", "1", "--json"});
+  ASSERT_EQ(done.code, 0) << done.errors;
+  const Json json = ParseJson(done.out).value();
+  const Json& whole = *json.Find("stats")->Find("whole_context");
+  const std::string text = io::ReadFile(Embedded() + "/config.json").value();
+  const arch::Config config = arch::ParseConfig(ParseJson(text).value()).value();
+  EXPECT_EQ(*whole.Find("tokens")->AsUnsigned(), config.max_position_embeddings);
+  // Entries of head_dim (FP8 but for the rotary part) and keys of index_head_dim (FP4) at least.
+  const std::uint64_t least = config.head_dim + config.index_head_dim / 2;
+  const std::uint64_t as_v32 = *whole.Find("state_bytes_as_v32")->AsUnsigned();
+  EXPECT_GT(as_v32, config.max_position_embeddings * config.num_hidden_layers * least);
+  EXPECT_LT(as_v32, config.max_position_embeddings * config.num_hidden_layers * 2 * least);
+  EXPECT_GT(as_v32, 4 * *whole.Find("state_bytes")->AsUnsigned());
+
+  const std::string stats =
+      Call({"run", "-m", Embedded(), "-p", "Once", "--max-tokens", "1", "--stats"}).errors;
+  for (const char* part : {"model", "embedded", "the whole context", "in V3.2's form"})
+    EXPECT_NE(stats.find(part), std::string::npos) << part;
 }
 
 TEST(Run, GuessesChangeSpeedAlone) {
