@@ -10,6 +10,7 @@
 #include "cache/random_state.h"
 #include "kernels/isa.h"
 #include "testing/close.h"
+#include "testing/sanitized.h"
 #include "walker.h"
 
 namespace hadal {
@@ -20,7 +21,7 @@ using tests::InOnePiece, tests::kVocab, tests::Logits, tests::Small, tests::Smal
     tests::Tokens, tests::Walker;
 
 // Sanitizers make it ten times as slow.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

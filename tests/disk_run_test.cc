@@ -24,6 +24,7 @@
 #include "io/file.h"
 #include "memory_group.h"
 #include "testing/program.h"
+#include "testing/sanitized.h"
 #include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
@@ -92,7 +93,7 @@ TEST(DiskRun, TheTextIsThatOfTheMappedModel) {
 
 // Every expert comes anew.
 TEST(DiskRun, AsLittleMemoryAsThereMayBeIsEnough) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
   GTEST_SKIP() << "what a sanitizer holds grows from one look to the next";
 #endif
   const engine::ModelFiles disk =
@@ -143,7 +144,7 @@ TEST(DiskRun, AutoReadsFromDiskWhatDoesNotFit) {
                              {.experts = engine::ExpertsFrom::kAuto, .ram_bytes = ram});
   };
   EXPECT_TRUE(opened(2 * weights)->model.checkpoint().mapped());
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
   GTEST_SKIP() << "a sanitizer holds more than the weights";
 #endif
   const auto refused = opened(AnonymousResidentBytes() + 1000);
@@ -201,7 +202,7 @@ std::uint64_t ResidentBytesOf(pid_t process) {
 // Resident memory and the weights' part of the page cache, all the time that it runs; and, where
 // control groups may be made, in one whose limit ends what needs more.
 TEST(DiskRun, TheBudgetIsNeverExceeded) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
   GTEST_SKIP() << "a sanitizer's own memory is not the program's";
 #endif
   constexpr std::uint64_t kBudget = 100'000'000;
@@ -262,7 +263,7 @@ class Watch {
 // Texts come and go, their states are kept and dropped, and experts have what is left: of one
 // budget, whoever has it at the moment.
 TEST(DiskRun, TheBudgetIsNotExceededWherePrefixesAndExpertsShare) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
   GTEST_SKIP() << "a sanitizer's own memory is not the program's";
 #endif
   constexpr std::uint64_t kPrefixes = 20'000'000, kTexts = 8;

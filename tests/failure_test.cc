@@ -10,6 +10,7 @@
 
 #include "io/file.h"
 #include "testing/program.h"
+#include "testing/sanitized.h"
 #include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
@@ -98,7 +99,7 @@ TEST_F(FailureTest, ALimitOnFileSizesIsOneLineAndKeepsWhatWasThere) {
 
 // At every limit on memory a command works, or says in one line that there is not enough.
 TEST_F(FailureTest, TooLittleMemoryIsOneLine) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
   GTEST_SKIP() << "a sanitizer takes address space without end";
 #endif
   constexpr std::uint64_t kMib = std::uint64_t{1} << 20;

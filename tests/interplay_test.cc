@@ -9,13 +9,14 @@
 #include "engine/disk_cache.h"
 #include "model/expert_places.h"
 #include "model/expert_source.h"
+#include "testing/sanitized.h"
 
 namespace hadal::tests {
 namespace {
 
 using engine::Request, engine::Scheduler;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
 constexpr std::uint64_t kSeeds = 2;
 constexpr bool kEnough = false;  // of them, to say how often something happens
 #else

@@ -23,13 +23,14 @@
 #include "cost/presets.h"
 #include "machine/features.h"
 #include "model/forward.h"
+#include "testing/sanitized.h"
 #include "testing/temp_folder.h"
 
 namespace hadal {
 namespace {
 
 // Sanitizers add to every allocation and keep what is freed: there only the counters are compared.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

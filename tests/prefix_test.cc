@@ -9,13 +9,14 @@
 #include "cost/engine_memory.h"
 #include "drawn_text.h"
 #include "testing/close.h"
+#include "testing/sanitized.h"
 
 namespace hadal::tests {
 namespace {
 
 using cache::PrefixCache, cache::PrefixTree, cache::PrefixUse, cache::Sequence;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
 constexpr int kRounds = 12, kSeeds = 2;
 constexpr bool kEnough = false;  // of them, to say how often something is found
 #else

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "drawn_text.h"
+#include "testing/sanitized.h"
 
 namespace hadal::tests {
 namespace {
@@ -141,7 +142,7 @@ void RunTogether(const model::Model& model, std::uint64_t seed) {
   EXPECT_EQ(scheduler->pool()->used_bytes(), 0u);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
 constexpr std::uint64_t kSeeds = 4;
 #else
 constexpr std::uint64_t kSeeds = 20;

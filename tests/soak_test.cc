@@ -19,13 +19,14 @@
 #include "convert/synth.h"
 #include "model/forward.h"
 #include "testing/close.h"
+#include "testing/sanitized.h"
 #include "testing/temp_folder.h"
 
 namespace hadal {
 namespace {
 
 // Sanitizers make it slow, and keep what is freed.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
 constexpr bool kSanitized = true;
 #else
 constexpr bool kSanitized = false;

@@ -12,6 +12,7 @@
 
 #include "base/cgroup.h"
 #include "base/threads.h"
+#include "testing/sanitized.h"
 #include "testing/temp_folder.h"
 
 namespace hadal {
@@ -171,7 +172,7 @@ TEST(Allowance, KeepsToTheLimitsOfUlimit) {
     });
   };
   if (ReadAllowance().memory_bytes < 4 * kGiB) GTEST_SKIP() << "this machine has less";
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
   GTEST_SKIP() << "a sanitizer takes address space without end";
 #endif
   EXPECT_EQ(bounded(RLIMIT_AS, "ulimit -v"), 0);

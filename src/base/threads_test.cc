@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "testing/sanitized.h"
 
 namespace hadal {
 namespace {
@@ -90,7 +91,7 @@ TEST(Threads, ThrowWhatTheirWorkThrows) {
 
 // Address space for a few stacks, not for a thousand.
 TEST(Threads, WorkWithFewerWhereTheSystemGivesFewer) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
   GTEST_SKIP() << "a sanitizer takes address space without end";
 #endif
   const auto work = [] {

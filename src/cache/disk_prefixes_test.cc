@@ -741,5 +741,26 @@ TEST_F(DiskPrefixesTest, WhatCannotBeWrittenIsALine) {
   EXPECT_FALSE(SegmentStore::Open(path_, true, &notes[0]).ok());
 }
 
+// The thread that writes has nobody above it to catch what a line throws.
+TEST_F(DiskPrefixesTest, AWriterWithoutMemoryForALineGoesOn) {
+  const Tokens text = StoredText(4);
+  int lines = 0;
+  {
+    std::string note;
+    const auto disk =
+        DiskPrefixes::Open(SegmentStore::Open(path_, true, &note).value(),
+                           SegmentStore::Open(path_, true, &note).value(), kTestModel, Layout(),
+                           {.limit_bytes = 1,
+                            .on_note =
+                                [&](std::string_view) {
+                                  ++lines;
+                                  throw std::bad_alloc();
+                                }})
+            .value();
+    disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
+  }
+  EXPECT_EQ(lines, 1);
+}
+
 }  // namespace
 }  // namespace hadal::cache

@@ -241,7 +241,8 @@ void SegmentWriter::Loop() {
     lock.unlock();
     const bool state = job.state != nullptr;
     const std::uint64_t skipped = figures.skipped;
-    Do(job, &figures);
+    // What has no memory for a line goes without.
+    static_cast<void>(Caught([&] { Do(job, &figures); }));
     job.state.reset();
     lock.lock();
     waiting_states_ -= state ? 1 : 0;

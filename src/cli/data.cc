@@ -88,7 +88,7 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
     paths.push_back((std::filesystem::path(options.out) / datagen::KindName(one.kind)).string() +
                     ".txt");
   HADAL_TRY_STATUS(CheckFree(paths, options.force));
-  HADAL_TRY_STATUS(io::MakeFolder(options.out));
+  HADAL_TRY(const io::OutFolder folder, io::OutFolder::Make(options.out));
   Table table({"file", ">documents", ">bytes"});
   for (std::size_t i = 0; i < wanted.size(); ++i) {
     std::string text;

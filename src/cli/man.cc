@@ -122,7 +122,7 @@ Status WritePages(const CommandInfo& program, const std::string& folder, bool fo
   paths.reserve(pages.size());
   for (const ManPage& page : pages) paths.push_back(folder + "/" + page.file);
   HADAL_TRY_STATUS(CheckFree(paths, force));
-  HADAL_TRY_STATUS(io::MakeFolder(folder));
+  HADAL_TRY(const io::OutFolder made, io::OutFolder::Make(folder));
   for (std::size_t i = 0; i < pages.size(); ++i)
     HADAL_TRY_STATUS(io::WriteFile(paths[i], pages[i].text));
   return Unit{};

@@ -214,6 +214,10 @@ TEST_F(RunTest, NumbersThatAreNoneEndItAndAreNotSaved) {
   EXPECT_EQ(scored.code, 1);
   EXPECT_NE(scored.errors.find("position 0: the logit of token 5 is nan"), std::string::npos)
       << scored.errors;
+  const Outcome asked = Call({"eval", "needle", "-m", folder_.path(), "--lengths", "512",
+                              "--depths", "1", "--trials", "1"});
+  EXPECT_EQ(asked.code, 1);
+  EXPECT_NE(asked.errors.find("the logit of token 5 is nan"), std::string::npos) << asked.errors;
 }
 
 TEST_F(RunTest, NumbersThatAreNoneAreFoundWhereTheyArise) {

@@ -7,6 +7,8 @@
 #include <iostream>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "base/json.h"
 #include "base/progress.h"
@@ -95,10 +97,6 @@ std::string OutputPath(const std::string& out) {
   return (path / "tokenizer.json").string();
 }
 
-Status MakeFolderOf(const std::string& out, const std::string& path) {
-  return path == out ? Status(Unit{}) : io::MakeFolder(out);
-}
-
 double BytesPerToken(const text::Tokenizer& tokenizer, const std::vector<std::string_view>& texts) {
   std::size_t bytes = 0, tokens = 0;
   for (const std::string_view whole : texts) {
@@ -172,7 +170,11 @@ Status TrainTokenizer(const TrainTokenizerOptions& options, std::ostream& out) {
               }));
   }
   HADAL_TRY(const text::Tokenizer tokenizer, text::Tokenizer::Parse(json));
-  HADAL_TRY_STATUS(MakeFolderOf(options.out, path));
+  std::optional<io::OutFolder> folder;
+  if (path != options.out) {
+    HADAL_TRY(io::OutFolder made, io::OutFolder::Make(options.out));
+    folder.emplace(std::move(made));
+  }
   HADAL_TRY_STATUS(io::WriteFile(path, json));
   summary.vocab_size = tokenizer.vocab_size();
   summary.bytes_per_token = BytesPerToken(tokenizer, texts);

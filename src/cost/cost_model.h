@@ -115,6 +115,7 @@ struct CostModel {
   std::vector<KvGroup> kv = {};
   std::uint64_t tail_bytes = 0;         // a sequence's pooling candidates, float32, fixed
   std::vector<std::string> notes = {};  // what was derived and not said by the config
+  bool formats_guessed = false;         // of weights: the config's account of them is not known
   bool weight_bytes_shared = false;     // of tensors that are not here: shares of a known sum
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "arch/layer_kind.h"
+#include "tensor/finite.h"
 
 namespace hadal::eval {
 namespace {
@@ -89,12 +90,16 @@ Result<TrialOutcome> Reader::Ask(const cache::Sequence& read, const Haystack& ha
   return Judge(haystack, needle, value, first_row, read.tokens() + first_row);
 }
 
-TrialOutcome Reader::Judge(const Haystack& haystack, const PlacedNeedle& needle, Tokens value,
-                           std::size_t first_row, std::uint64_t first_position) {
+Result<TrialOutcome> Reader::Judge(const Haystack& haystack, const PlacedNeedle& needle,
+                                   Tokens value, std::size_t first_row,
+                                   std::uint64_t first_position) {
   const std::uint64_t place = needle.begin + ValueOffset(needle, value);
   TrialOutcome outcome{.found = true, .chosen = watch_.Holds(first_row, place)};
   for (std::size_t i = 0; i < value.size(); ++i) {
     forward_.Logits(first_row + i, logits_);
+    if (const auto bad = FirstNotFinite(logits_))
+      return Fail(Code::kCorrupt, "position {}: the logit of token {} is {}", first_position + i,
+                  *bad, logits_[*bad]);
     const auto said =
         static_cast<text::TokenId>(std::ranges::max_element(logits_) - logits_.begin());
     if (said == value[i]) continue;

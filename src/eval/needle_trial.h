@@ -45,14 +45,15 @@ class Reader {
   // A sequence that has read `tokens`. on_read: tokens so far.
   Result<cache::Sequence> Read(std::span<const text::TokenId> tokens,
                                const std::function<void(std::uint64_t)>& on_read);
+  // kCorrupt: logits that are no numbers.
   Result<TrialOutcome> Ask(const cache::Sequence& read, const Haystack& haystack,
                            const PlacedNeedle& needle);
 
  private:
   Status Run(cache::Sequence* sequence, std::span<const text::TokenId> tokens);
-  TrialOutcome Judge(const Haystack& haystack, const PlacedNeedle& needle,
-                     std::span<const text::TokenId> value, std::size_t first_row,
-                     std::uint64_t first_position);
+  Result<TrialOutcome> Judge(const Haystack& haystack, const PlacedNeedle& needle,
+                             std::span<const text::TokenId> value, std::size_t first_row,
+                             std::uint64_t first_position);
 
   const arch::Config& config_;
   const std::uint64_t ratio_;

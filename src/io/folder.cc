@@ -1,6 +1,8 @@
 #include "io/folder.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <string_view>
 #include <system_error>
 
 #include "base/quote.h"
@@ -12,15 +14,30 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// model.safetensors, model-00001-of-00002.safetensors
+bool IsShardName(std::string_view name) {
+  constexpr std::string_view kBefore = "model", kBehind = ".safetensors";
+  if (!name.starts_with(kBefore) || !name.ends_with(kBehind)) return false;
+  name.remove_prefix(kBefore.size());
+  name.remove_suffix(kBehind.size());
+  return name.find_first_not_of("-of0123456789") == name.npos;
+}
+
+bool IsModelsName(std::string_view name) {
+  constexpr std::string_view kNames[] = {
+      "config.json",    "generation_config.json", "model.safetensors.index.json",
+      "tokenizer.json", "tokenizer_config.json",  "special_tokens_map.json",
+      "LICENSE"};
+  return IsShardName(name) || std::ranges::find(kNames, name) != std::end(kNames);
+}
+
 // What somebody else put there is not ours to remove.
 Status CheckOnlyModelFiles(const std::string& path) {
   std::error_code problem;
   for (fs::directory_iterator entry(path, problem), end; entry != end && !problem;
        entry.increment(problem)) {
     const std::string name = entry->path().filename().string();
-    const bool ours = entry->symlink_status().type() == fs::file_type::regular &&
-                      (name.ends_with(".json") || name.ends_with(".safetensors"));
-    if (!ours)
+    if (entry->symlink_status().type() != fs::file_type::regular || !IsModelsName(name))
       return Fail(Code::kInvalid, "{}: found {} in it, expected nothing but a model's files", path,
                   Quote(name));
   }
@@ -56,6 +73,23 @@ Status MakeFolder(const std::string& path) {
   fs::create_directories(path, problem);
   if (problem) return Fail(Code::kIo, "{}: cannot be made: {}", path, problem.message());
   return Unit{};
+}
+
+Result<OutFolder> OutFolder::Make(const std::string& path) {
+  OutFolder folder;
+  fs::path missing = fs::path(path).lexically_normal();
+  if (!missing.has_filename()) missing = missing.parent_path();  // "out/" is out
+  std::error_code problem;
+  for (; !missing.empty() && !fs::exists(missing, problem); missing = missing.parent_path())
+    folder.made_.push_back(missing.string());
+  HADAL_TRY_STATUS(MakeFolder(path));
+  return folder;
+}
+
+OutFolder::~OutFolder() {
+  std::error_code ignored;
+  for (const std::string& path : made_)
+    if (!fs::remove(path, ignored)) return;  // there is something in it
 }
 
 Result<AtomicFolder> AtomicFolder::Create(const std::string& path, bool replace) {

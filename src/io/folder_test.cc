@@ -76,6 +76,15 @@ TEST(AtomicFolder, ReplacesOnlyAModelAndOnlyWhenAsked) {
   fs::create_directory(path + "/.git");
   EXPECT_EQ(AtomicFolder::Create(path, true).error().code, Code::kInvalid);
   fs::remove(path + "/.git");
+  for (const char* name : {"my_results.json", ".hidden.json", "adapter_model.safetensors",
+                           "model-of-mine.safetensors", "README.md"}) {
+    ASSERT_TRUE(WriteFile(path + "/" + name, "mine").ok());
+    EXPECT_EQ(AtomicFolder::Create(path, true).error().code, Code::kInvalid) << name;
+    fs::remove(path + "/" + name);
+  }
+  for (const char* name : {"model.safetensors", "model-00001-of-00002.safetensors",
+                           "model.safetensors.index.json", "LICENSE"})
+    ASSERT_TRUE(WriteFile(path + "/" + name, "old").ok());
   {
     AtomicFolder out = AtomicFolder::Create(path, true).value();
     ASSERT_TRUE(WriteFile(out.File("config.json"), "new").ok());
@@ -85,6 +94,24 @@ TEST(AtomicFolder, ReplacesOnlyAModelAndOnlyWhenAsked) {
   EXPECT_FALSE(fs::exists(path + "/letter.txt"));
   EXPECT_EQ(Entries(folder.path()), 1u);
   EXPECT_EQ(AtomicFolder::Create(path + "/config.json", true).error().code, Code::kInvalid);
+}
+
+TEST(OutFolder, GoesAgainIfNothingCameIntoIt) {
+  const TempFolder folder;
+  fs::create_directory(folder.File("there"));
+  for (const char* name : {"there", "a/b/c/", "d"}) {
+    const OutFolder out = OutFolder::Make(folder.File(name)).value();
+    EXPECT_TRUE(fs::is_directory(folder.File(name))) << name;
+  }
+  EXPECT_TRUE(fs::exists(folder.File("there")));
+  EXPECT_EQ(Entries(folder.path()), 1u);
+  {
+    const OutFolder out = OutFolder::Make(folder.File("a/b/c")).value();
+    ASSERT_TRUE(WriteFile(folder.File("a/x"), "").ok());
+  }
+  EXPECT_TRUE(fs::exists(folder.File("a/x")));
+  EXPECT_FALSE(fs::exists(folder.File("a/b")));
+  EXPECT_EQ(OutFolder::Make(folder.File("a/x/y")).error().code, Code::kIo);
 }
 
 TEST(AtomicFolder, LeavesWhatOthersOwnAlone) {

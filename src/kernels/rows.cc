@@ -1,10 +1,13 @@
 #include "kernels/rows.h"
 
 #include <array>
+#include <atomic>
+#include <cmath>
 #include <cstring>
 
 #include "base/check.h"
 #include "base/copy.h"
+#include "tensor/finite.h"
 
 namespace hadal::kernels {
 namespace {
@@ -35,6 +38,13 @@ void AddChosen(View2<const float> x, View2<const std::uint32_t> slots, std::size
         if (slot >= first && slot - first < x.rows()) sum += double{x[slot - first][d]};
       y[t][d] = static_cast<float>(sum);
     }
+}
+
+bool AllFinite(View2<const float> x) {
+  for (std::size_t t = 0; t < x.rows(); ++t)
+    for (const float value : x[t])
+      if (!std::isfinite(value)) return false;
+  return true;
 }
 
 }  // namespace ref
@@ -88,6 +98,21 @@ void WeighRows(std::span<const float> weights, View2<float> y, Threads& threads)
   threads.Run(y.rows(), [&](std::size_t t) {
     for (float& v : y[t]) v *= weights[t];
   });
+}
+
+bool AllFinite(View2<const float> x, Threads& threads) {
+  // Floats that one thread has read before another could begin.
+  constexpr std::size_t kAlone = std::size_t{1} << 14;
+  if (x.rows() * x.cols() <= kAlone) {
+    for (std::size_t t = 0; t < x.rows(); ++t)
+      if (FirstNotFinite(x[t])) return false;
+    return true;
+  }
+  std::atomic<bool> finite{true};
+  threads.Run(x.rows(), [&](std::size_t t) {
+    if (FirstNotFinite(x[t])) finite.store(false, std::memory_order_relaxed);
+  });
+  return finite;
 }
 
 }  // namespace hadal::kernels

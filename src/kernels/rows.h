@@ -34,10 +34,13 @@ void AddChosen(View2<const float> x, View2<const std::uint32_t> slots, std::size
                View2<float> y, Threads& threads);
 void ScaleRows(float factor, View2<float> y, Threads& threads);
 void WeighRows(std::span<const float> weights, View2<float> y, Threads& threads);
+// Whether no number of x is infinite or NaN.
+bool AllFinite(View2<const float> x, Threads& threads);
 
 namespace ref {  // f64 sums, rounded once; the other operations are one rounding or none
 void AddChosen(View2<const float> x, View2<const std::uint32_t> slots, std::size_t first,
                View2<float> y);
-}
+bool AllFinite(View2<const float> x);
+}  // namespace ref
 
 }  // namespace hadal::kernels

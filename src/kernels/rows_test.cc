@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -38,6 +39,22 @@ TEST_P(Rows, AreCopiedAndGathered) {
     EXPECT_EQ(gathered.view[0][d], x.view[4][d]);
     EXPECT_EQ(gathered.view[1][d], x.view[0][d]);
     EXPECT_EQ(gathered.view[2][d], x.view[4][d]);
+  }
+}
+
+// Also between the rows, where nobody looks.
+TEST_P(Rows, AreSearchedForWhatIsNotFinite) {
+  for (const std::size_t rows : {1u, 5u, 2000u}) {
+    Matrix x(rows, 4);
+    for (std::size_t t = 0; t + 1 < rows; ++t) x.numbers[t * (kCols + 3) + kCols] = NAN;
+    EXPECT_TRUE(AllFinite(x.view, threads_) && ref::AllFinite(x.view));
+    for (const float odd : {NAN, INFINITY, -INFINITY})
+      for (const std::size_t t : {std::size_t{0}, rows / 2, rows - 1})
+        for (const std::size_t d : {std::size_t{0}, kCols - 1}) {
+          const float before = std::exchange(x.view[t][d], odd);
+          EXPECT_FALSE(AllFinite(x.view, threads_) || ref::AllFinite(x.view)) << t << ", " << d;
+          x.view[t][d] = before;
+        }
   }
 }
 

@@ -10,13 +10,14 @@
 #include "kernels/isa.h"
 #include "kernels/products.h"
 #include "machine/measure.h"
+#include "testing/sanitized.h"
 
 namespace hadal::measure {
 namespace {
 
 using kernels::Product;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || !defined(__OPTIMIZE__)
+#if defined(HADAL_SANITIZED) || !defined(__OPTIMIZE__)
 constexpr bool kSlow = true;
 #else
 constexpr bool kSlow = false;

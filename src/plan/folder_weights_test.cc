@@ -198,6 +198,19 @@ TEST(FolderWeights, MissingModulesAreNamed) {
       << model.cost.notes.back();
 }
 
+TEST(FolderWeights, WhatIsGuessedIsSaid) {
+  const Folder folder(R"(, "quantization_config": {"quant_method": "bitsandbytes"})");
+  folder.Write("model.safetensors", Header(Outer() + Layer(0) + Layer(1)));
+  const PlannedModel model = folder.Plan();
+  ASSERT_FALSE(model.cost.notes.empty());
+  EXPECT_NE(model.cost.notes.back().find("bitsandbytes"), std::string::npos);
+  EXPECT_NE(model.cost.notes.back().find("guessed from their types"), std::string::npos);
+  EXPECT_NE(NotExact({model}).find("unknown format"), std::string::npos);
+  const Folder known;
+  known.Write("model.safetensors", Header(Outer() + Layer(0) + Layer(1)));
+  EXPECT_EQ(NotExact({known.Plan()}), "");
+}
+
 // Of a tensor in two shards the index names one.
 TEST(FolderWeights, TheIndexDecides) {
   const Tensors all = Outer() + Layer(0) + Layer(1), copy = {{"lm_head.weight", "F32", 9999}};

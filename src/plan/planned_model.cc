@@ -58,7 +58,18 @@ Result<cost::CostModel> Describe(const Json& config, const Beside& beside,
   const Json* side = beside.quantization ? &*beside.quantization : nullptr;
   if (!beside.tensors) return cost::Describe(config, name, side);
   HADAL_TRY(const arch::AnyConfig any, arch::ParseAnyConfig(config));
-  return DescribeFolder(any, arch::ReadStorage(config, side, any.family()), *beside.tensors, name);
+  const Result<arch::StorageRules> rules = arch::ReadStorage(config, side, any.family());
+  HADAL_TRY(cost::CostModel model, DescribeFolder(any, rules, *beside.tensors, name));
+  if (rules.ok()) return model;
+  // FP8 Base releases leave expert_dtype out, which the tensors' types tell; not so what is unknown.
+  Json told = config;
+  told.Set("expert_dtype", "fp8");
+  if (arch::ReadStorage(told, side, any.family()).ok()) return model;
+  model.formats_guessed = true;
+  model.notes.push_back(fmt::format(
+      "{}: bytes are those of the files, and how they are multiplied is guessed from their types",
+      rules.error().what));
+  return model;
 }
 
 }  // namespace
@@ -114,7 +125,11 @@ std::vector<std::string> ModelNotes(const std::vector<PlannedModel>& models) {
 std::string NotExact(const std::vector<PlannedModel>& models) {
   const bool shared = std::ranges::any_of(
       models, [](const PlannedModel& model) { return model.cost.weight_bytes_shared; });
-  return shared ? ", but the bytes of tensors that are not here: shares of their sum" : "";
+  const bool guessed = std::ranges::any_of(
+      models, [](const PlannedModel& model) { return model.cost.formats_guessed; });
+  return std::string(shared ? ", but the bytes of tensors that are not here: shares of their sum"
+                            : "") +
+         (guessed ? ", but how weights of an unknown format are multiplied" : "");
 }
 
 Result<std::vector<PlannedModel>> FindModels(const std::vector<std::string>& names) {

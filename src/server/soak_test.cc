@@ -8,6 +8,7 @@
 #include "base/free_memory.h"
 #include "base/progress.h"
 #include "server/test_server_test.h"
+#include "testing/sanitized.h"
 
 namespace hadal::server {
 namespace {
@@ -53,7 +54,7 @@ class Soak : public ::testing::Test {
   }
   // Peaks with the start, and of one half with those of the other.
   void Check(int requests, double allowed_mb, double drift_mb) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(HADAL_SANITIZED)
     GTEST_SKIP() << "a sanitizer keeps what is freed";
 #endif
     constexpr int kEach = 50;
