@@ -128,6 +128,8 @@ engine::Request RandomRequest(Random& random, Tokens prompt) {
   request.sample.temperature = random.Below(2) == 0 ? 0 : 1;
   request.stop.max_tokens = random.Below(30);
   request.stop.ignore_eos = true;
+  for (std::uint64_t end = 180 + random.Below(100); end < 500; end += 1 + random.Below(100))
+    request.turn_ends.push_back(end);
   return request;
 }
 

@@ -143,9 +143,15 @@ class Encoder {
     }
   }
 
+  // Its last piece is a control token, so that the reply's text begins a piece of its own.
   void OpenReply(const Message& asked, bool thinks) {
-    const bool results = asked.role == Role::kTool;
-    if (!results && asked.role != Role::kUser && asked.role != Role::kDeveloper) return;
+    if (asked.role != Role::kTool && asked.role != Role::kUser && asked.role != Role::kDeveloper)
+      return;
+    AddOpening(asked, thinks);
+    out_.EndTurn();
+  }
+
+  void AddOpening(const Message& asked, bool thinks) {
     if (!asked.task.empty()) {
       if (asked.task == d_.reply_task) {
         out_.Control(d_.assistant);
@@ -153,7 +159,7 @@ class Encoder {
       }
       return out_.Control(std::string(d_.task_begin) + asked.task + std::string(d_.task_end));
     }
-    if (!results) out_.Control(d_.assistant);
+    if (asked.role != Role::kTool) out_.Control(d_.assistant);
     out_.Control(thinks ? d_.think_begin : d_.think_end);
   }
 

@@ -37,6 +37,34 @@ constexpr const char* kTwoTurns = R"([
   {"role": "user", "content": "c"},
   {"role": "assistant", "content": "d", "reasoning_content": "new"}])";
 
+// Where a turn ends that the model replies to, a prompt of the conversation until then ends too.
+TEST(Encode, TurnsEndWhereShorterPromptsDo) {
+  const std::string messages = R"([
+    {"role": "system", "content": "S"},
+    {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+    {"role": "user", "content": "c"}, {"role": "assistant", "tool_calls": [
+      {"id": "1", "function": {"name": "f", "arguments": "{}"}}]},
+    {"role": "tool", "tool_call_id": "1", "content": "r"}, {"role": "assistant", "content": "d"},
+    {"role": "user", "content": "e"}, {"role": "user", "content": "f"},
+    {"role": "assistant", "content": "g"}])";
+  for (const Dialect* dialect : {&kDeepSeekV4, &kDeepSeekV32}) {
+    const std::vector<Message> all = ParseMessages(ParseJson(messages).value()).value();
+    const EncodeOptions options{.thinking = false};
+    const Prompt whole = Encode(*dialect, all, options);
+    std::vector<std::string> want, got;
+    for (const std::size_t until : {2u, 4u, 6u, 8u, 9u})  // 8: an empty reply, or no turn's end
+      if (until != 8 || !dialect->joins_turns)
+        want.push_back(Encode(*dialect, std::span(all).first(until), options).Whole());
+    for (const std::size_t pieces : whole.turn_ends()) {
+      ASSERT_LE(pieces, whole.pieces().size());
+      std::string text;
+      for (std::size_t i = 0; i < pieces; ++i) text += whole.pieces()[i].text;
+      got.push_back(text);
+    }
+    EXPECT_EQ(got, want) << dialect->model_type;
+  }
+}
+
 TEST(Encode, OldReasoningIsDroppedUnlessAskedFor) {
   EXPECT_EQ(Whole(kTwoTurns, {}), kBos + kUser + "a" + kAssistant + "</think>b" + kEos + kUser +
                                       "c" + kAssistant + "<think>new</think>d" + kEos);

@@ -32,7 +32,11 @@ class Prompt {
     pieces_.push_back({false, std::move(text), std::move(tokens)});
   }
 
+  // A turn of somebody else than the model has ended: from here on it has the word.
+  void EndTurn() { turn_ends_.push_back(pieces_.size()); }
+
   const std::vector<PromptPiece>& pieces() const { return pieces_; }
+  const std::vector<std::size_t>& turn_ends() const { return turn_ends_; }  // behind so many pieces
   std::string Whole() const {
     std::string whole;
     for (const PromptPiece& piece : pieces_) whole += piece.text;
@@ -41,6 +45,7 @@ class Prompt {
 
  private:
   std::vector<PromptPiece> pieces_;
+  std::vector<std::size_t> turn_ends_;
 };
 
 }  // namespace hadal::chat

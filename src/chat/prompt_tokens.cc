@@ -7,8 +7,11 @@
 namespace hadal::chat {
 
 Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer,
-                                                const Prompt& prompt) {
+                                                const Prompt& prompt,
+                                                std::vector<std::uint64_t>* turn_ends) {
   std::vector<text::TokenId> tokens;
+  std::size_t pieces = 0;
+  auto turn_end = prompt.turn_ends().begin();
   for (const PromptPiece& piece : prompt.pieces()) {
     if (piece.control) {
       const std::optional<text::TokenId> token = tokenizer.AddedToken(piece.text);
@@ -23,6 +26,9 @@ Result<std::vector<text::TokenId>> PromptTokens(const text::Tokenizer& tokenizer
       const std::vector<text::TokenId> text = tokenizer.Encode(piece.text);
       tokens.insert(tokens.end(), text.begin(), text.end());
     }
+    ++pieces;
+    for (; turn_end != prompt.turn_ends().end() && *turn_end == pieces; ++turn_end)
+      if (turn_ends != nullptr) turn_ends->push_back(tokens.size());
   }
   return tokens;
 }

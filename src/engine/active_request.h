@@ -45,6 +45,7 @@ class ActiveRequest {
   // What a cache of prefixes needs to know, and gives.
   std::span<const std::int32_t> tokens() const { return request_.tokens; }
   std::size_t prompt_tokens() const { return prompt_tokens_; }
+  std::span<const std::uint64_t> turn_ends() const { return request_.turn_ends; }
   std::uint64_t prefix_scope() const { return request_.prefix_scope; }
   const cache::PrefixUse& prefix() const { return prefix_; }
   const std::optional<cache::Sequence>& sequence() const { return request_.state; }

@@ -164,7 +164,9 @@ void Prefixes::PassEnded() {
 
 cache::DiskPrefixes::Match Prefixes::OnDisk(const ActiveRequest& next, std::uint64_t known) {
   if (disk_ == nullptr) return {};
-  cache::DiskPrefixes::Match found = disk_->Find(next.prefix_scope(), next.tokens(), known);
+  if (found_.request != next.id() || found_.known != known)
+    found_ = {next.id(), known, disk_->Find(next.prefix_scope(), next.tokens(), known)};
+  const cache::DiskPrefixes::Match& found = found_.match;
   if (!found.state) return found;
   if (BytesToRead(found, *pool_) > next.promised_bytes())
     return {.outcome = cache::DiskOutcome::kFailed};
@@ -187,7 +189,22 @@ std::uint64_t Prefixes::NextKept(const ActiveRequest& request) const {
       rules_.pass_tokens > 0
           ? (at + std::max<std::uint64_t>(rules_.pass_tokens, kEveryTokens)) / kPage * kPage
           : (at / kEveryTokens + 1) * kEveryTokens;
-  return branch > at ? std::min(next, branch) : next;
+  const std::uint64_t turn = NextTurn(request, at);
+  return std::min({next, branch > at ? branch : next, turn > 0 ? turn : next});
+}
+
+// By the prompt alone, so that all that begin alike keep the same.
+std::uint64_t Prefixes::NextTurn(const ActiveRequest& request, std::uint64_t at) const {
+  if (rules_.pass_tokens > 0) return 0;
+  const std::uint64_t apart = std::max<std::uint64_t>(
+      PrefixRules::kTurnTokens, request.prompt_tokens() / PrefixRules::kMostTurns);
+  std::uint64_t last = 0;
+  for (const std::uint64_t end : request.turn_ends()) {
+    if (end < last + apart) continue;
+    if (end > at) return end;
+    last = end;
+  }
+  return 0;
 }
 
 std::uint64_t Prefixes::Branch(const ActiveRequest& request) const {
@@ -230,7 +247,7 @@ void Prefixes::Advanced(const ActiveRequest& request) {
   const std::uint64_t at = request.position();
   const std::uint64_t step = rules_.pass_tokens > 0 ? kPage : kEveryTokens;
   const bool marked = at == Branch(request) || at == request.prompt_tokens();
-  if (!marked && at % step != 0) return;
+  if (!marked && at % step != 0 && (at == 0 || NextTurn(request, at - 1) != at)) return;
   const std::uint64_t windows = PrefixRules::kWindowsEveryPages * kPage;
   Keep(request, marked || rules_.full_windows || at % windows == 0);
 }

@@ -4,19 +4,22 @@
 // A request that brings no state goes on from the longest one that is kept of its text. While its
 // prompt is read, states of it are kept
 //   every kEveryPages pages, at their ends, for texts that differ in the middle;
+//   where a turn has ended that the model replied to (Request::turn_ends), for conversations that
+//   come whole and are edited in the middle: where turns are short at every kTurnTokens, and at
+//   most kMostTurns of a prompt, the longer it is the farther apart;
 //   where its text leaves one that was known (a branch): others will leave there too; if enough is
 //   read before it;
 //   at the prompt's end, before anything is generated: the next prompt of a conversation drops the
 //     reasoning that comes now;
 // and when the request ends, at the text's end. A pass ends where a state is to be kept; where
 // each pass costs a reading of all experts from disk (PrefixRules::pass_tokens), seldom anywhere
-// else than it would have ended. Off, the cache is empty, and nothing is asked or kept. The
+// else than it would have ended, and not for turns. Off, the cache is empty, and nothing is asked or kept. The
 // stepping thread's.
 //
 // States may outlive the run on disk (cache/disk_prefixes.h). What is kept is written behind, of
-// the states along a prompt only those at every kWindowsEveryPages-th page end (or all, with
-// full_windows): a state's windows and tails are as large as thousands of tokens' pages, and from a
-// nearer one less is read again. A request goes on from disk where a longer state lies there than
+// the states along a prompt, turns' too, only those at every kWindowsEveryPages-th page end (or
+// all, with full_windows): a state's windows and tails are as large as thousands of tokens' pages,
+// and from a nearer one less is read again. A request goes on from disk where a longer state lies there than
 // in memory, and reading it takes less time than reading the tokens between would: by the bytes a
 // second of those read before, and the rows a second of the passes so far; as long as no pass has
 // been measured, always. The request has its place and its memory then, and a thread reads the
@@ -47,6 +50,7 @@ namespace hadal::engine {
 // When states of a prompt are kept while it is read.
 struct PrefixRules {
   static constexpr std::uint64_t kEveryPages = 8;
+  static constexpr std::uint64_t kTurnTokens = 256, kMostTurns = 64;
 
   bool on = false;
   // Of passes that are worth being as long as they can: states lie at the page ends next to their
@@ -105,6 +109,8 @@ class Prefixes {
  private:
   std::uint64_t NextKept(const ActiveRequest& request) const;  // position
   std::uint64_t Branch(const ActiveRequest& request) const;    // position; 0: none worth a state
+  // The first turn's end behind `at` that is kept; 0: there is none.
+  std::uint64_t NextTurn(const ActiveRequest& request, std::uint64_t at) const;
   void Keep(const ActiveRequest& request, bool with_windows);
   void Write(const ActiveRequest& request, std::shared_ptr<const cache::Sequence> kept);
   bool GiveWay(const cache::KeptState* spared);
@@ -112,7 +118,8 @@ class Prefixes {
   bool DropLess(double than, const cache::KeptState* spared = nullptr);
   double Worth(const cache::StateWorth& worth) const;  // of a loan's measure
   void DropLeft();  // reads that nobody waits for, once they are done
-  // A state that is worth being read, if there is one.
+  // A state that is worth being read, if there is one. Who waits is looked for once, not each time
+  // that he is asked whether there is room for him.
   cache::DiskPrefixes::Match OnDisk(const ActiveRequest& next, std::uint64_t known);
   // Whether what the request was promised is free, but for what is held for it.
   bool Fits(const ActiveRequest& next, std::uint64_t held) const;
@@ -127,6 +134,11 @@ class Prefixes {
   std::shared_ptr<cache::DiskPrefixes> disk_;
   std::function<double(std::size_t tokens)> prompt_seconds_;
   ExpertLoan* loan_;
+  struct {
+    RequestId request = 0;
+    std::uint64_t known = 0;
+    cache::DiskPrefixes::Match match = {};
+  } found_;  // on disk, for the request that was asked last
   std::vector<std::unique_ptr<DiskRead>> reads_;
 };
 

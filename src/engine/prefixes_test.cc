@@ -80,6 +80,45 @@ TEST_F(PrefixesTest, StatesAreReadForAnyNumberOfRequests) {
   EXPECT_EQ(Outcomes(DiskOutcome::kRestored), 2u);
 }
 
+// Positions at which a prompt's states are kept if it is read from its beginning.
+std::vector<std::uint64_t> KeptAt(Prefixes* prefixes, const std::shared_ptr<cache::Pool>& pool,
+                                  ActiveRequest* request) {
+  std::vector<std::uint64_t> kept;
+  const std::span<const std::int32_t> text = request->tokens();
+  for (std::uint64_t at = 0; at < text.size();) {
+    request->GoOnFrom(cache::StateOf(pool, text.first(at)), {});
+    at += std::min<std::uint64_t>(prefixes->RowsUntilKept(*request), text.size() - at);
+    request->GoOnFrom(cache::StateOf(pool, text.first(at)), {});
+    const std::uint64_t made = prefixes->figures().made;
+    prefixes->Advanced(*request);
+    if (prefixes->figures().made > made) kept.push_back(at);
+  }
+  return kept;
+}
+
+TEST_F(PrefixesTest, StatesLieWhereTurnsEnd) {
+  const auto prefixes = Make();
+  Request request{.tokens = Tokens(2600, 7), .turn_ends = {40, 300, 400, 555, 556, 1500, 2590}};
+  request.stop.max_tokens = 1;
+  ActiveRequest asking(1, request, 1 << 20, nullptr, {});
+  // 40 and those up to 555 are less than 256 tokens behind the one before.
+  EXPECT_EQ(KeptAt(prefixes.get(), pool_, &asking),
+            (std::vector<std::uint64_t>{300, 556, 1024, 1500, 2048, 2590, 2600}));
+}
+
+TEST_F(PrefixesTest, AnyNumberOfTurnsLeavesFewStates) {
+  constexpr std::size_t kTurns = 500, kTurn = 40;
+  const auto prefixes = Make();
+  Request request{.tokens = Tokens(kTurns * kTurn, 7)};
+  for (std::uint64_t turn = 1; turn <= kTurns; ++turn) request.turn_ends.push_back(turn * kTurn);
+  request.stop.max_tokens = 1;
+  ActiveRequest asking(1, request, 1 << 20, nullptr, {});
+  const std::size_t pages = kTurns * kTurn / (PrefixRules::kEveryPages * arch::kPageTokens);
+  const std::size_t kept = KeptAt(prefixes.get(), pool_, &asking).size();
+  EXPECT_GT(kept, pages + PrefixRules::kMostTurns / 2);
+  EXPECT_LE(kept, pages + PrefixRules::kMostTurns + 1);
+}
+
 TEST_F(PrefixesTest, WhatIsReadForOneThatHasGoneIsGivenBack) {
   ASSERT_TRUE(cache::StoredTexts(path_).Write(text_).ok());
   const auto prefixes = Make();

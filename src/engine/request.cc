@@ -59,6 +59,9 @@ Status CheckRequest(const Request& r, const arch::Config& config) {
   if (r.logprobs && *r.logprobs > kMostAlternatives)
     return Fail(Code::kInvalid, "logprobs: found {} alternatives, expected at most {}", *r.logprobs,
                 kMostAlternatives);
+  if (const auto at = std::ranges::is_sorted_until(r.turn_ends); at != r.turn_ends.end())
+    return Fail(Code::kInvalid, "turn ends: found {} behind {}, expected them ascending", *at,
+                *std::prev(at));
   if (r.generated >= r.tokens.size())
     return Fail(Code::kInvalid, "generated: found {} of {} tokens, expected fewer", r.generated,
                 r.tokens.size());

@@ -80,6 +80,9 @@ struct Request {
   std::optional<cache::Sequence> state = {};
   // Without a state: the scheduler's prefix cache is asked for one, among texts of this scope.
   std::uint64_t prefix_scope = 0;
+  // Positions in the prompt at which others are likely to leave it, ascending: where a turn has
+  // ended that the model replied to. States are kept there (engine/prefixes.h).
+  std::vector<std::uint64_t> turn_ends = {};
 
   // Tokens of the prompt that have been read: at admission, and after every pass that reads.
   std::function<void(std::size_t done, std::size_t total)> on_prompt = {};

@@ -33,6 +33,8 @@ TEST(Request, IsChecked) {
             "min tokens 4 are more than max tokens 3");
   EXPECT_EQ(ErrorOf({.tokens = {1, 2}, .stop = {.max_tokens = 999}}),
             "2 prompt tokens and 999 to generate are more than the model's context of 1000");
+  EXPECT_EQ(ErrorOf({.tokens = {1}, .turn_ends = {3, 9, 9, 7}}),
+            "turn ends: found 7 behind 9, expected them ascending");
   EXPECT_EQ(ErrorOf({.tokens = {1}, .logprobs = 5000}),
             "logprobs: found 5000 alternatives, expected at most 1024");
 }

@@ -153,12 +153,13 @@ ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request) {
   return chat::Encode(api.model.dialect(), request->messages, options);
 }
 
-ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request) {
+ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request,
+                                                std::vector<std::uint64_t>* turn_ends) {
   HADAL_TRY(const chat::Prompt prompt, ChatPrompt(api, request));
   const text::Tokenizer& tokenizer = api.model.files().tokenizer;
   HADAL_TRY_STATUS(
       CheckLeastTokens(api.model, chat::LeastPromptTokens(tokenizer, prompt), request->prompt));
-  HADAL_TRY(std::vector<std::int32_t> tokens, chat::PromptTokens(tokenizer, prompt));
+  HADAL_TRY(std::vector<std::int32_t> tokens, chat::PromptTokens(tokenizer, prompt, turn_ends));
   if (GoesOn(*request) && !request->messages.back().wo_eos) tokens.pop_back();  // its turn's end
   return tokens;
 }
@@ -173,7 +174,7 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
     return BadField("tool_choice", "found {}, which is not among the tools",
                     Quote(request.tool_choice.name));
   RunRequest run;
-  HADAL_TRY(run.engine.tokens, ChatTokens(api, &request));
+  HADAL_TRY(run.engine.tokens, ChatTokens(api, &request, &run.engine.turn_ends));
   const bool asked = request.max_tokens.has_value();
   HADAL_TRY(const std::size_t max_tokens,
             RoomFor(api.model, {.prompt_tokens = run.engine.tokens.size(),

@@ -65,7 +65,9 @@ ApiStatus AddFunction(Json function, const std::string& place, chat::Functions* 
 void ReadParallelCalls(Fields* body, ChatRequest* request);
 
 ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request);
-ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request);
+// turn_ends: as chat::PromptTokens.
+ApiResult<std::vector<std::int32_t>> ChatTokens(Api& api, ChatRequest* request,
+                                                std::vector<std::uint64_t>* turn_ends = nullptr);
 ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request);
 
 }  // namespace hadal::server

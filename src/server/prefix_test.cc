@@ -90,6 +90,32 @@ TEST(Prefixes, AConversationReadsWhatIsNew) {
   EXPECT_EQ(Count(status, {"memory", "kv", "prefixes", "hits"}), 4);
 }
 
+// A conversation that comes whole, as an agent sends it or a client behind a restart, has states
+// where its turns end: edited in the middle it is read from there.
+TEST(Prefixes, AWholeConversationThatIsEditedIsReadFromTheEdit) {
+  const auto conversation = [](int turns, int edited) {
+    std::string more;
+    for (int turn = 2; turn <= turns; ++turn)
+      more += Turns(fmt::format("He said {}.", turn),
+                    fmt::format("{} {}{}", turn == edited ? "No." : "And then?", turn,
+                                kStory + kStory + kStory + kStory));
+    return Chat(kStory + kStory + kStory + kStory, more);
+  };
+  ServerOptions on = TestServer::Options();
+  on.model.context = 4096;
+  ServerOptions off = on;
+  off.engine.keep_prefixes = false;
+  const TestServer server(on), plain(off);
+  const std::int64_t until_fourth = AskChat(plain, conversation(4, 0)).prompt;
+  const Asked whole = AskChat(server, conversation(10, 0));
+  EXPECT_EQ(whole.cached, 0);
+  const Asked edited = AskChat(server, conversation(10, 5));
+  EXPECT_EQ(edited.cached, until_fourth);
+  EXPECT_GT(edited.prompt, 2 * until_fourth);
+  EXPECT_EQ(whole.text, AskChat(plain, conversation(10, 0)).text);
+  EXPECT_EQ(edited.text, AskChat(plain, conversation(10, 5)).text);
+}
+
 // A server that ends and one that begins; the texts are those of one that keeps nothing.
 TEST(Prefixes, AConversationGoesOnBehindARestart) {
   const testing::TempFolder folder;

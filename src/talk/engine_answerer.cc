@@ -124,11 +124,13 @@ Result<Answer> EngineAnswerer::Reply(const Conversation& conversation,
   const bool thinking = conversation.effort != Effort::kNone;
   const chat::Dialect& dialect = chat::DialectOf(arch::ModelType(files_.model.config.architecture));
   HADAL_TRY_STATUS(chat::CheckMessages(dialect, conversation.messages));
+  std::vector<std::uint64_t> turn_ends;
   HADAL_TRY(const std::vector<std::int32_t> prompt,
             chat::PromptTokens(files_.tokenizer,
                                chat::Encode(dialect, conversation.messages,
                                             {.thinking = thinking,
-                                             .max_effort = conversation.effort == Effort::kMax})));
+                                             .max_effort = conversation.effort == Effort::kMax}),
+                               &turn_ends));
   const std::size_t room = Room(prompt.size());
   if (room == 0)
     return Fail(Code::kExhausted,
@@ -139,6 +141,7 @@ Result<Answer> EngineAnswerer::Reply(const Conversation& conversation,
                 .prompt_tokens = prompt.size()};
   Reader reader(dialect, thinking, listener, &answer.message);
   engine::Request request{.tokens = prompt, .sample = conversation.sample};
+  request.turn_ends = std::move(turn_ends);
   request.stop.max_tokens = room;
   chat::AddTurnTokens(files_.tokenizer, dialect, &request.stop.token_ids);
   request.on_prompt = listener.on_prompt;
