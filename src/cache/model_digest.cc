@@ -5,7 +5,9 @@
 #include <optional>
 #include <utility>
 
+#include "base/libm_digest.h"
 #include "base/units.h"
+#include "cache/arithmetic.h"
 #include "cache/state_file.h"
 #include "cache/weight_digests.h"
 #include "io/file_stamp.h"
@@ -16,8 +18,6 @@
 namespace hadal::cache {
 namespace {
 
-// Raised with every change of what a program computes, in its last bit too, between two versions.
-constexpr std::uint64_t kArithmetic = 1;
 constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
 class FileDigests {
@@ -105,6 +105,7 @@ Result<io::Digest> ModelDigest(const model::Model& model, const arch::Numerics& 
   all.Add("hadal state " HADAL_VERSION)
       .Add(kStateFileVersion)
       .Add(kArithmetic)
+      .Add(LibmDigest())
       .Add(kernels::IsaName(kernels::ActiveIsa()));
   all.Add(arch::ConfigToJson(model.config, false).Dump());
   // All of them: with one more this does not compile.

@@ -1,9 +1,9 @@
 // Which model made a state, exactly: a digest of all that its bits depend on.
 //
 // Every byte of every weight, config, numerics, the layout of the state, the format of the files
-// and of the program's arithmetic, and the instruction set that computes. Unlike Fingerprint
-// (cache/fingerprint.h), which samples: a state that is read back from another run must be this
-// very model's.
+// and of the program's arithmetic (cache/arithmetic.h), the C library's (base/libm_digest.h), and
+// the instruction set that computes. Unlike Fingerprint (cache/fingerprint.h), which samples: a
+// state that is read back from another run must be this very model's.
 //
 // A large model is read once: the digest of each of its files is kept beside it
 // (cache/weight_digests.h), or, where its folder cannot be written, with the index of the folder of
