@@ -270,5 +270,34 @@ TEST(TruncateControl, AnotherPastGivesOtherBits) {
   EXPECT_FALSE(testing::SameBits(logits, Row(text.want().main, 131)));
 }
 
+// A drafter that rested leaves a gap in what the MTP block has read. Behind it the block's window
+// has what came since, whatever had been read before.
+TEST(MtpGap, TheWindowBeginsBehindIt) {
+  constexpr std::size_t kGapEnds = 40;
+  Text text(SmallModel(Small::kPublished), Numerics::Stored(), SomeTokens(60, 37));
+  const std::span<const std::int32_t> tokens(text.tokens());
+  model::Forward& forward = text.forward();
+  const auto behind_gap = [&](std::size_t read_before, std::uint64_t first) {
+    cache::Sequence sequence = text.Begin();
+    HADAL_CHECK(sequence.Reserve(tokens.size()).ok());
+    const model::Chunk chunk{&sequence.state(), tokens};
+    HADAL_CHECK(forward.Run({&chunk, 1}).ok());
+    model::SequenceState& state = sequence.state();
+    if (read_before > 0) HADAL_CHECK(forward.RunMtp(state, 0, tokens.subspan(1, read_before)).ok());
+    state.mtp_tokens = kGapEnds;
+    state.mtp_first = first;
+    HADAL_CHECK(forward.RunMtp(state, kGapEnds, tokens.subspan(kGapEnds + 1)).ok());
+    std::vector<float> logits((tokens.size() - 1 - kGapEnds) * kVocab);
+    for (std::size_t i = 0; i * kVocab < logits.size(); ++i)
+      forward.MtpLogits(i, std::span(logits).subspan(i * kVocab, kVocab));
+    return logits;
+  };
+  const std::vector<float> never = behind_gap(0, kGapEnds), before = behind_gap(35, kGapEnds);
+  EXPECT_TRUE(testing::SameBits(never, before));
+  EXPECT_FALSE(testing::SameBits(behind_gap(35, 0), before));  // without a mark it is attended to
+  const std::size_t last = tokens.size() - 2;
+  EXPECT_TRUE(testing::SameBits(Row(never, last - kGapEnds), Row(text.want().mtp, last)));
+}
+
 }  // namespace
 }  // namespace hadal

@@ -81,6 +81,7 @@ Result<Sequence> Sequence::Fork() const {
   }
   fork.state_.tokens = state_.tokens;
   fork.state_.mtp_tokens = state_.mtp_tokens;
+  fork.state_.mtp_first = state_.mtp_first;
   fork.earliest_ = earliest();
   return fork;
 }
@@ -113,6 +114,7 @@ Status Sequence::Truncate(std::uint64_t tokens, std::uint64_t mtp_tokens) {
   KeepPages(arch::PagesOf(tokens));
   state_.tokens = tokens;
   state_.mtp_tokens = mtp_kept;
+  state_.mtp_first = std::min(state_.mtp_first, mtp_kept);
   earliest_ = first;
   return Unit{};
 }
@@ -120,7 +122,7 @@ Status Sequence::Truncate(std::uint64_t tokens, std::uint64_t mtp_tokens) {
 // Guesses far ahead may have left the MTP block unable to go back as far as the layers can.
 Status Sequence::BranchAt(std::uint64_t tokens) {
   if (std::min(state_.mtp_tokens, tokens) < earliest().mtp_tokens)
-    state_.mtp_tokens = earliest_.mtp_tokens = 0;
+    state_.mtp_tokens = state_.mtp_first = earliest_.mtp_tokens = 0;
   if (state_.mtp_tokens > 0) return Truncate(tokens, tokens);
   return state_.tokens > tokens ? Truncate(tokens) : Status(Unit{});
 }

@@ -46,6 +46,18 @@ std::vector<std::size_t> ChooseDepths(const GuessChances& chances, std::size_t m
   return depths;
 }
 
+double ExpectedTokens(const GuessChances& chances, std::span<const std::size_t> depths) {
+  double tokens = 0;
+  for (std::size_t t = 0; t < chances.size(); ++t) {
+    double gain = 1;
+    for (std::size_t i = 0; i <= depths[t]; ++i) {
+      tokens += gain;
+      if (i < depths[t]) gain *= chances[t][i];
+    }
+  }
+  return tokens;
+}
+
 std::vector<std::size_t> AllDepths(const GuessChances& chances, std::size_t most) {
   std::vector<std::size_t> depths(chances.size());
   for (bool more = true; more && most > 0;) {

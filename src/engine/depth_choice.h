@@ -20,7 +20,10 @@ using GuessChances = std::vector<std::vector<double>>;
 std::vector<std::size_t> ChooseDepths(const GuessChances& chances, std::size_t most,
                                       const std::function<double(std::size_t)>& seconds);
 
-// The same without choosing: as many as there are and as there is room for, the first of every text
+// Tokens that such a pass gives, on the average.
+double ExpectedTokens(const GuessChances& chances, std::span<const std::size_t> depths);
+
+// Without choosing: as many as there are and as there is room for, the first of every text
 // before the second of any.
 std::vector<std::size_t> AllDepths(const GuessChances& chances, std::size_t most);
 

@@ -3,7 +3,7 @@
 // The longest earlier match of the text's end is looked for in prompt and text, of at least
 // kLeast and at most kMost tokens (ties: the latest), and what followed it is guessed. Texts that
 // repeat, quote, edit or answer from their prompt have many; others few, and then nothing is
-// guessed. Cost: one comparison a token of context, nothing kept.
+// guessed. Cost: one comparison a token of context, many at once, nothing kept.
 // Source: prompt lookup decoding (A. Saxena, github.com/apoorvumang/prompt-lookup-decoding).
 #pragma once
 #include <cstddef>

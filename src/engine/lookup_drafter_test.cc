@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/random.h"
 #include "engine/constraint.h"
 
 namespace hadal::engine {
@@ -47,6 +48,27 @@ TEST(LookupDrafter, ARepetitionGoesOnForEver) {
 
 // The text's first tokens are a match like any other.
 TEST(LookupDrafter, LooksAtTheBeginningToo) { EXPECT_EQ(Guessed({1, 2, 3, 1, 2}, 1), Ids{3}); }
+
+// Against a search in the order of its definition, around the blocks that it passes over at once.
+TEST(LookupDrafter, FindsWhatASlowSearchFinds) {
+  Random random(1);
+  for (int round = 0; round < 2000; ++round) {
+    Ids tokens(random.Below(300));
+    const std::uint64_t kinds = 2 + random.Below(20);
+    for (std::int32_t& token : tokens) token = static_cast<std::int32_t>(random.Below(kinds));
+    EarlierMatch want;
+    for (std::size_t end = tokens.empty() ? 0 : tokens.size() - 1; end > 0; --end) {
+      std::size_t length = 0;
+      while (length < std::min(end, LookupDrafter::kMost) &&
+             tokens[end - 1 - length] == tokens[tokens.size() - 1 - length])
+        ++length;
+      if (length >= LookupDrafter::kLeast && length > want.length) want = {end, length};
+    }
+    const EarlierMatch got = FindEarlier(tokens);
+    ASSERT_EQ(got.length, want.length) << round;
+    ASSERT_EQ(got.end, want.end) << round;
+  }
+}
 
 TEST(LookupDrafter, LongerMatchesAreStrongerEvidence) {
   std::vector<Guess> guesses;

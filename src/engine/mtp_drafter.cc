@@ -43,7 +43,9 @@ Status MtpDrafter::Follow(std::span<DraftText> texts, std::vector<Guessing>* gue
     const std::size_t rows = RowsToFollow(text);
     if (rows == 0) continue;
     model::SequenceState& state = text.sequence->state();
-    state.mtp_tokens = state.tokens - rows;  // behind a gap, if there is one
+    const std::uint64_t from = state.tokens - rows;
+    if (from > state.mtp_tokens) state.mtp_first = from;  // behind a gap
+    state.mtp_tokens = from;
     chunks.push_back({&state, text.first_row + text.rows - rows,
                       text.tokens.subspan(state.mtp_tokens + 1, rows)});
     row += rows;

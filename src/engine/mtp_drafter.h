@@ -6,8 +6,10 @@
 // guess is what the text would draw if the block's logits were the model's, with the same random
 // number: the nearer the two are, the more often both draw the same.
 //
-// Where the sequence has run ahead of the block (a state that was made without it), the block goes
-// on behind the gap: guesses are worse until its window has passed it, and the text is the same.
+// Where the sequence has run ahead of the block (a state that was made without it, passes in which
+// it was not asked), the block goes on behind the gap, and its window begins there: guesses are
+// worse until it is whole again, and the text is the same. In V3.2, whose block remembers all, what
+// lies in the gap is attended to.
 #pragma once
 #include <cstddef>
 #include <vector>

@@ -27,6 +27,7 @@ class RowCosts {
 
   void Measured(const StepRows& rows, double seconds);
   double Predict(const StepRows& rows) const;  // seconds; 0: nothing is known
+  const DecodeCosts& decode() const { return decode_; }
   // How many prompt rows, at least one and at most `most`, fit into `seconds` beside the decode
   // rows.
   std::size_t PromptRows(std::size_t decode_rows, double seconds, std::size_t most) const;

@@ -1,6 +1,8 @@
 #include "engine/speculation.h"
 
 #include <algorithm>
+#include <limits>
+#include <numeric>
 #include <utility>
 
 #include "arch/stored_tensor.h"
@@ -8,7 +10,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cost/describe.h"
-#include "engine/depth_choice.h"
 #include "engine/lookup_drafter.h"
 #include "engine/mtp_drafter.h"
 
@@ -21,6 +22,29 @@ constexpr std::uint64_t kExpectedContext = 4096;
 
 double Seconds(const RowCosts& costs, std::size_t rows) {
   return costs.Predict({.decode = rows, .prompt = 0});
+}
+
+// What was measured once says nothing yet: it is measured again.
+auto SureSeconds(const RowCosts& costs) {
+  return [&decode = costs.decode()](std::size_t rows) {
+    return decode.Seconds(rows, DecodeCosts::kSure);
+  };
+}
+
+std::vector<Asked> MakeDrafters(const SpeculateOptions& options, const model::Model& model,
+                                model::Forward& forward) {
+  std::vector<Asked> made;
+  for (const DrafterPlan& plan : PlanDrafters(options, model.mtp.has_value())) {
+    Asked asked{.drafter = nullptr, .most = plan.most, .costly = plan.costly};
+    if (plan.by == Drafting::kLookup)
+      asked.drafter = std::make_unique<LookupDrafter>();
+    else if (plan.by == Drafting::kMtp)
+      asked.drafter = std::make_unique<MtpDrafter>(forward, model.config);
+    else
+      asked.drafter = options.drafter();
+    made.push_back(std::move(asked));
+  }
+  return made;
 }
 
 }  // namespace
@@ -80,17 +104,14 @@ std::vector<double> Speculation::ExpectedCosts(const SpeculateOptions& options,
 
 Speculation::Speculation(const SpeculateOptions& options, const model::Model& model,
                          model::Forward& forward)
-    : options_(options), forward_(forward) {
-  for (const DrafterPlan& plan : PlanDrafters(options, model.mtp.has_value()))
-    drafters_.push_back(
-        {.drafter = MakeDrafter(plan.by, model), .most = plan.most, .costly = plan.costly});
+    : Speculation(MakeDrafters(options, model, forward),
+                  options.drafting == Drafting::kAuto && !options.drafter,
+                  [clock = Stopwatch()] { return clock.seconds(); }) {
+  announce_ = [&forward](std::span<const std::int32_t> tokens) { forward.AnnounceTokens(tokens); };
 }
 
-std::unique_ptr<Drafter> Speculation::MakeDrafter(Drafting by, const model::Model& model) const {
-  if (by == Drafting::kLookup) return std::make_unique<LookupDrafter>();
-  if (by == Drafting::kMtp) return std::make_unique<MtpDrafter>(forward_, model.config);
-  return options_.drafter();
-}
+Speculation::Speculation(std::vector<Asked> drafters, bool chooses, std::function<double()> now)
+    : drafters_(std::move(drafters)), chooses_(chooses), now_(std::move(now)) {}
 
 Speculation::Learnt& Speculation::Of(RequestId id) {
   Learnt& learnt = learnt_[id];
@@ -99,25 +120,74 @@ Speculation::Learnt& Speculation::Of(RequestId id) {
   return learnt;
 }
 
-void Speculation::Allot(std::span<ActiveRequest* const> texts, std::size_t room,
-                        const RowCosts& costs) {
-  if (!on()) return;
+// What may not be tried, as nothing is left to lose by it, has no chances.
+GuessChances Speculation::ChancesOf(std::span<ActiveRequest* const> texts) {
   GuessChances chances(texts.size());
   for (std::size_t t = 0; t < texts.size(); ++t) {
     const Learnt& learnt = Of(texts[t]->id());
+    const DraftAccount& account = drafters_[learnt.by].account;
+    if (chooses_ && account.left() <= 0) continue;
     for (const Guess& guess : texts[t]->guesses())
-      chances[t].push_back(learnt.offers[learnt.by].acceptance.Chance(guess.evidence));
+      chances[t].push_back(
+          learnt.offers[learnt.by].acceptance.Chance(guess.evidence, account.trust()));
   }
+  return chances;
+}
+
+// Seconds that a pass may lose: what each of those has left whose guesses it may try.
+double Speculation::Covered(std::span<ActiveRequest* const> texts) {
+  double least = std::numeric_limits<double>::infinity();
+  for (const ActiveRequest* text : texts)
+    if (!text->guesses().empty())
+      least = std::min(least, std::max(drafters_[Of(text->id()).by].account.left(), 0.0));
+  return least;
+}
+
+// As many as pay, if the account covers that all of them are wrong; or a few more than were measured.
+std::vector<std::size_t> Speculation::Choose(const GuessChances& chances, double covered,
+                                             std::size_t room, const RowCosts& costs) const {
+  const std::size_t texts = chances.size(), known = costs.decode().most_rows();
+  if (!costs.decode().Covers(texts)) return std::vector<std::size_t>(texts);  // nothing to gain on
+  if (auto more = Explore(chances, covered, room, costs)) return std::move(*more);
+  const auto seconds = SureSeconds(costs);
+  std::size_t most = known;
+  while (most > texts && seconds(most) - seconds(texts) > covered) --most;
+  return ChooseDepths(chances, std::min(room, most - texts), seconds);
+}
+
+// More rows than were measured may each cost a pass of their own. They are tried if they pay in the
+// best case, and what they lose in the worst one, if guesses are right as often as they should be,
+// is covered; at most twice as many as were measured, so that the next case is known.
+std::optional<std::vector<std::size_t>> Speculation::Explore(const GuessChances& chances,
+                                                             double covered, std::size_t room,
+                                                             const RowCosts& costs) const {
+  const std::size_t texts = chances.size(), known = costs.decode().most_rows();
+  const auto seconds = SureSeconds(costs);
+  const double alone = seconds(texts), stake = std::min(covered, DraftAccount::kMost * alone);
+  for (std::size_t more = std::min(room + texts - std::min(room + texts, known), known); more > 0;
+       more /= 2) {
+    std::vector<std::size_t> depths = ChooseDepths(chances, known + more - texts, seconds);
+    const std::size_t rows = std::accumulate(depths.begin(), depths.end(), texts);
+    if (rows <= known) return std::nullopt;
+    const double worst = seconds(known) + static_cast<double>(rows - known) * seconds(1);
+    const double worth = ExpectedTokens(chances, depths) * alone / static_cast<double>(texts);
+    if (worst - worth <= stake) return depths;
+  }
+  return std::nullopt;
+}
+
+void Speculation::Allot(std::span<ActiveRequest* const> texts, std::size_t room,
+                        const RowCosts& costs) {
+  if (!on() || texts.empty()) return;
+  const GuessChances chances = ChancesOf(texts);
   const std::vector<std::size_t> depths =
-      options_.drafting == Drafting::kAuto
-          ? ChooseDepths(chances, room, [&](std::size_t rows) { return Seconds(costs, rows); })
-          : AllDepths(chances, room);
+      chooses_ ? Choose(chances, Covered(texts), room, costs) : AllDepths(chances, room);
   std::vector<std::int32_t> tokens;
   for (std::size_t t = 0; t < texts.size(); ++t) {
     texts[t]->Try(depths[t]);
     for (std::size_t i = 0; i < depths[t]; ++i) tokens.push_back(texts[t]->guesses()[i].token);
   }
-  forward_.AnnounceTokens(tokens);
+  if (announce_) announce_(tokens);
 }
 
 // Every guess that was made, tried or not, against the tokens that came.
@@ -133,44 +203,52 @@ void Speculation::Learn(std::span<const PassText> texts) {
   }
 }
 
-// What the costly drafters' guesses of the last decoding pass were worth.
+// What each drafter's guesses saved in the last pass, and took: as rows of it, and to be made.
 void Speculation::Judge(std::span<const PassText> texts, const RowCosts& costs) {
-  const auto decoded = static_cast<std::size_t>(std::ranges::count_if(
-      texts, [](const PassText& text) { return !text.request->drawn().empty(); }));
+  std::size_t decoded = 0, all_tried = 0;
+  for (const PassText& text : texts) {
+    decoded += text.request->drawn().empty() ? 0 : 1;
+    all_tried += text.request->tried();
+  }
   const double alone = Seconds(costs, decoded);
+  const double a_row = all_tried == 0 ? 0
+                                      : (Seconds(costs, decoded + all_tried) - alone) /
+                                            static_cast<double>(all_tried);
   for (std::size_t i = 0; i < drafters_.size(); ++i) {
     Asked& asked = drafters_[i];
-    if (!asked.costly || decoded == 0) continue;
-    if (!asked.trial.asks()) asked.trial.Rested();
-    if (asked.rows == 0) continue;
-    std::size_t tried = 0, accepted = 0;
+    double saved = 0, spent = asked.costly ? asked.seconds.Seconds(asked.rows) : 0;
     for (const PassText& text : texts) {
       if (Of(text.request->id()).by != i) continue;
-      tried += text.request->tried();
-      accepted += text.request->accepted();
+      spent += a_row * static_cast<double>(text.request->tried());
+      if (decoded > 0)
+        saved +=
+            alone * static_cast<double>(text.request->accepted()) / static_cast<double>(decoded);
     }
-    const double saved = alone * static_cast<double>(accepted) / static_cast<double>(decoded);
-    asked.trial.Passed(saved,
-                       Seconds(costs, decoded + tried) - alone + asked.seconds.Seconds(asked.rows));
+    asked.account.Passed(alone, saved - spent);
   }
 }
 
-double Speculation::ChanceOf(const Offer& offer) const {
-  return offer.guesses.empty() ? 0 : offer.acceptance.Chance(offer.guesses[0].evidence);
+// That the drafter's first guess for the text is right; 0 if it may not be tried.
+double Speculation::ChanceOf(const Learnt& learnt, std::size_t number) const {
+  const Offer& offer = learnt.offers[number];
+  const bool may = !chooses_ || drafters_[number].account.left() > 0;
+  return may && !offer.guesses.empty() ? offer.acceptance.Chance(offer.guesses[0].evidence, 0) : 0;
 }
 
-// Whether an earlier drafter's guess leaves little to add.
-bool Speculation::Answered(std::size_t number, RequestId id) {
-  const Learnt& learnt = Of(id);
-  return std::any_of(learnt.offers.begin(),
-                     learnt.offers.begin() + static_cast<std::ptrdiff_t>(number),
-                     [&](const Offer& offer) { return ChanceOf(offer) >= kLikely; });
+// Guesses that are wanted of a drafter: none where an earlier one's leaves little to add; and where
+// it is to be chosen how many are tried, few more than were.
+std::size_t Speculation::Wanted(std::size_t number, const ActiveRequest& request) {
+  const Learnt& learnt = Of(request.id());
+  for (std::size_t i = 0; i < number; ++i)
+    if (ChanceOf(learnt, i) >= kLikely) return 0;
+  const std::size_t most = drafters_[number].most;
+  return chooses_ ? std::min(most, 1 + 2 * request.tried()) : most;
 }
 
-// A costly drafter is shown no prompts before it has won: they are most of the rows.
+// A costly drafter is shown no prompts before it has gained: they are most of the rows.
 bool Speculation::Asks(const Asked& asked, const PassText& text) const {
   if (!asked.costly) return true;
-  return asked.trial.asks() && (asked.trial.won() || !text.request->drawn().empty());
+  return asked.account.on() && (asked.account.pays() || !text.request->drawn().empty());
 }
 
 void Speculation::Ask(std::size_t number, std::span<const PassText> texts) {
@@ -183,15 +261,15 @@ void Speculation::Ask(std::size_t number, std::span<const PassText> texts) {
     const RequestId id = text.request->id();
     ids.push_back(id);
     asking.push_back(
-        text.request->ForDrafter(text.first_row, text.rows, Answered(number, id) ? 0 : asked.most));
+        text.request->ForDrafter(text.first_row, text.rows, Wanted(number, *text.request)));
     asked.rows += text.rows;
   }
   if (asking.empty()) return;
-  const Stopwatch clock;
+  const double begin = now_();
   const Status drafted = asked.drafter->Draft(asking);
   asked.failed = !drafted.ok() && drafted.error().code != Code::kExhausted;
   if (asked.failed) spdlog::warn("drafter_stopped error={}", Json(drafted.error().what).Dump());
-  asked.seconds.Measured(asked.rows, clock.seconds());
+  asked.seconds.Measured(asked.rows, now_() - begin);
   if (!drafted.ok()) return;
   for (std::size_t i = 0; i < ids.size(); ++i)
     Of(ids[i]).offers[number].guesses = std::move(asking[i].guesses);
@@ -200,14 +278,14 @@ void Speculation::Ask(std::size_t number, std::span<const PassText> texts) {
 void Speculation::Propose(const PassText& text) {
   Learnt& learnt = Of(text.request->id());
   for (std::size_t i = 0; i < drafters_.size(); ++i)
-    if (ChanceOf(learnt.offers[i]) > ChanceOf(learnt.offers[learnt.by])) learnt.by = i;
+    if (ChanceOf(learnt, i) > ChanceOf(learnt, learnt.by)) learnt.by = i;
   text.request->Propose(learnt.offers[learnt.by].guesses, &scratch_);
 }
 
 void Speculation::Draft(std::span<const PassText> texts, const RowCosts& costs) {
   if (!on()) return;
   Learn(texts);
-  Judge(texts, costs);
+  if (chooses_) Judge(texts, costs);
   for (std::size_t i = 0; i < drafters_.size(); ++i) Ask(i, texts);
   for (const PassText& text : texts) Propose(text);
 }

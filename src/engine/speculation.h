@@ -7,9 +7,12 @@
 //
 // Texts do not depend on any of this, only their speed. With `auto`, a guess is tried where it
 // makes tokens a second more: by how often such guesses were right, in this text and in others
-// (engine/acceptance.h), and by what rows cost on this machine (engine/decode_costs.h). Prompt
-// lookup costs nothing and is always asked; the MTP block costs a layer and a head, and rests where
-// it has lost (engine/draft_trial.h).
+// (engine/acceptance.h), and by what rows cost on this machine (engine/decode_costs.h). What is not
+// known yet, and may lose, is found out where the drafter's account covers the loss
+// (engine/draft_account.h): so all that `auto` loses is a share of the time, and less with every
+// loss. Prompt lookup costs nothing to ask: what its guesses would have been worth is learnt from
+// every token that comes, tried or not. The MTP block costs a layer and a head: it computes nothing
+// until it is asked, and is asked while its account lasts.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -24,7 +27,8 @@
 #include "engine/acceptance.h"
 #include "engine/active_request.h"
 #include "engine/decode_costs.h"
-#include "engine/draft_trial.h"
+#include "engine/depth_choice.h"
+#include "engine/draft_account.h"
 #include "engine/drafter.h"
 #include "engine/row_costs.h"
 #include "model/forward.h"
@@ -54,15 +58,29 @@ Status CheckSpeculate(const SpeculateOptions& options, const model::Model& model
 struct DrafterPlan {
   Drafting by;          // kLookup or kMtp; kOff: the options' own drafter
   std::size_t most;     // guesses of a text in a pass
-  bool costly = false;  // rests where it does not pay
+  bool costly = false;  // asked while that may pay
 };
 std::vector<DrafterPlan> PlanDrafters(const SpeculateOptions& options, bool has_mtp);
 std::size_t MostGuesses(const SpeculateOptions& options);  // of a text in a pass
+
+// A drafter, and what is known of it.
+struct Asked {
+  std::unique_ptr<Drafter> drafter;
+  std::size_t most = 0;  // guesses of a text
+  bool costly = false;
+  bool failed = false;  // and is not asked again
+  Acceptance acceptance = {};
+  DraftAccount account = {};
+  DecodeCosts seconds = DecodeCosts();  // of being asked, by the number of rows that it follows
+  std::size_t rows = 0;                 // that it followed the last time; 0: it was not asked
+};
 
 class Speculation {
  public:
   // Model and forward pass outlive it.
   Speculation(const SpeculateOptions& options, const model::Model& model, model::Forward& forward);
+  // Of any drafters, by any clock, in seconds.
+  Speculation(std::vector<Asked> drafters, bool chooses, std::function<double()> now);
 
   bool on() const { return !drafters_.empty(); }
   // What rows of a pass are expected to cost in proportion (DecodeCosts); empty if nothing is
@@ -84,16 +102,6 @@ class Speculation {
   void ForgetAll() noexcept { learnt_.clear(); }
 
  private:
-  struct Asked {
-    std::unique_ptr<Drafter> drafter;
-    std::size_t most = 0;  // guesses of a text
-    bool costly = false;
-    bool failed = false;  // and is not asked again
-    Acceptance acceptance = {};
-    DraftTrial trial = {};
-    DecodeCosts seconds = DecodeCosts();  // of being asked, by the number of rows that it follows
-    std::size_t rows = 0;                 // that it followed the last time; 0: it was not asked
-  };
   struct Offer {  // of one drafter to one text
     Acceptance acceptance;
     std::vector<Guess> guesses = {};  // all of them, tried or not
@@ -103,18 +111,24 @@ class Speculation {
     std::size_t by = 0;         // whose guesses the text has proposed
   };
   Learnt& Of(RequestId id);
-  double ChanceOf(const Offer& offer) const;  // that its first guess is right
-  std::unique_ptr<Drafter> MakeDrafter(Drafting by, const model::Model& model) const;
+  double ChanceOf(const Learnt& learnt, std::size_t number) const;
+  GuessChances ChancesOf(std::span<ActiveRequest* const> texts);
+  std::vector<std::size_t> Choose(const GuessChances& chances, double covered, std::size_t room,
+                                  const RowCosts& costs) const;
+  std::optional<std::vector<std::size_t>> Explore(const GuessChances& chances, double covered,
+                                                  std::size_t room, const RowCosts& costs) const;
+  double Covered(std::span<ActiveRequest* const> texts);
   void Learn(std::span<const PassText> texts);
   void Judge(std::span<const PassText> texts, const RowCosts& costs);
   void Ask(std::size_t number, std::span<const PassText> texts);
   bool Asks(const Asked& asked, const PassText& text) const;
-  bool Answered(std::size_t number, RequestId id);
+  std::size_t Wanted(std::size_t number, const ActiveRequest& request);
   void Propose(const PassText& text);
 
-  const SpeculateOptions options_;
-  model::Forward& forward_;
   std::vector<Asked> drafters_;  // earlier ones' guesses are preferred
+  const bool chooses_;           // else all guesses are tried
+  const std::function<double()> now_;
+  std::function<void(std::span<const std::int32_t>)> announce_;  // what is tried; may be empty
   std::unordered_map<RequestId, Learnt> learnt_;
   SampleScratch scratch_;
 };

@@ -55,13 +55,15 @@ std::span<const kernels::AttendedEntries> AttendedBy(const Pass& pass, std::size
   const std::span<kernels::AttendedEntries> rows =
       scope.Take<kernels::AttendedEntries>(pass.rows());
   const std::uint64_t window = pass.layout.window;
+  const bool mtp = pass.layout.layers[layer].mtp;
   for (std::size_t t = 0; t < rows.size(); ++t) {
     const BatchChunk& chunk = pass.batch.chunks[pass.batch.chunk_of[t]];
     const std::uint64_t end = pass.batch.positions[t] + 1;
     rows[t] = {};
     rows[t].window = {WindowRing(pass.layout, *chunk.sequence, layer),
                       entries.Rows(chunk.first_row, chunk.rows), chunk.first_position};
-    rows[t].window_begin = end > window ? end - window : 0;
+    rows[t].window_begin = std::max(end > window ? end - window : 0,
+                                    mtp ? chunk.sequence->mtp_first : std::uint64_t{0});
     rows[t].window_count = end - rows[t].window_begin;
     if (ratio == 0) continue;
     rows[t].compressed = CompressedEntries(pass, *chunk.sequence, layer);
