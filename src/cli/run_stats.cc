@@ -67,8 +67,8 @@ std::vector<Part> WeightBytes(const model::Model& model) {
   return parts;
 }
 
-// A state of the model's whole context, and what the same layers would keep in V3.2's form: an entry
-// and an index key, of this model's sizes, of every token in every layer.
+// A state of the model's whole context, and what the same layers would keep in V3.2's form: of this
+// model's sizes an entry and an index key of every token in every layer.
 struct WholeContext {
   std::uint64_t tokens = 0, bytes = 0, v32_bytes = 0;
 };

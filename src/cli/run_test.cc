@@ -69,11 +69,12 @@ TEST(Run, SaysWhatItTook) {
 }
 
 TEST(Run, SaysWhatTheWholeContextTakesAndV32Would) {
-  const Outcome done = Call({"run", "-m", Embedded(), "-p", "Once", "--max-tokens", "1", "--json"});
+  const Outcome done =
+      Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once", "--max-tokens", "1", "--json"});
   ASSERT_EQ(done.code, 0) << done.errors;
   const Json json = ParseJson(done.out).value();
   const Json& whole = *json.Find("stats")->Find("whole_context");
-  const std::string text = io::ReadFile(Embedded() + "/config.json").value();
+  const std::string text = io::ReadFile(testing::EmbeddedFolder() + "/config.json").value();
   const arch::Config config = arch::ParseConfig(ParseJson(text).value()).value();
   EXPECT_EQ(*whole.Find("tokens")->AsUnsigned(), config.max_position_embeddings);
   // Entries of head_dim (FP8 but for the rotary part) and keys of index_head_dim (FP4) at least.
@@ -84,7 +85,8 @@ TEST(Run, SaysWhatTheWholeContextTakesAndV32Would) {
   EXPECT_GT(as_v32, 4 * *whole.Find("state_bytes")->AsUnsigned());
 
   const std::string stats =
-      Call({"run", "-m", Embedded(), "-p", "Once", "--max-tokens", "1", "--stats"}).errors;
+      Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once", "--max-tokens", "1", "--stats"})
+          .errors;
   for (const char* part : {"model", "embedded", "the whole context", "in V3.2's form"})
     EXPECT_NE(stats.find(part), std::string::npos) << part;
 }

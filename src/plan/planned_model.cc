@@ -61,7 +61,7 @@ Result<cost::CostModel> Describe(const Json& config, const Beside& beside,
   const Result<arch::StorageRules> rules = arch::ReadStorage(config, side, any.family());
   HADAL_TRY(cost::CostModel model, DescribeFolder(any, rules, *beside.tensors, name));
   if (rules.ok()) return model;
-  // FP8 Base releases leave expert_dtype out, which the tensors' types tell; not so what is unknown.
+  // FP8 Base releases leave expert_dtype out, which the tensors' types tell. Not so the unknown.
   Json told = config;
   told.Set("expert_dtype", "fp8");
   if (arch::ReadStorage(told, side, any.family()).ok()) return model;
