@@ -15,7 +15,8 @@ class Acceptance {
  public:
   // The guesses for the tokens that then came, until the first that was wrong or has no token yet.
   void Saw(std::span<const Guess> guesses, std::span<const std::int32_t> came);
-  // Trust 1: as often too high as too low. 0: rather too low, by as much as so few guesses can tell.
+  // Trust 1: as often too high as too low. 0: rather too low, by as much as so few guesses can
+  // tell.
   double Chance(Evidence evidence, double trust) const;
   // As a beginning for another text: the same chances, counting as few guesses.
   Acceptance AsPrior() const;

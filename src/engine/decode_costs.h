@@ -5,7 +5,8 @@
 // numbers are kept apart. Each has the median of its last passes, which one slow pass does not
 // move. A number that was not run lately is on the line between the nearest that were; above or
 // below all of them it is judged by the nearest, in the proportion that is expected of the bytes
-// read. That is the least that it may cost: what arithmetic takes, not reading, nobody has measured.
+// read. That is the least that it may cost: what arithmetic takes, not reading, nobody has
+// measured.
 #pragma once
 #include <array>
 #include <cstddef>

@@ -13,17 +13,17 @@
 //     reasoning that comes now;
 // and when the request ends, at the text's end. A pass ends where a state is to be kept; where
 // each pass costs a reading of all experts from disk (PrefixRules::pass_tokens), seldom anywhere
-// else than it would have ended, and not for turns. Off, the cache is empty, and nothing is asked or kept. The
-// stepping thread's.
+// else than it would have ended, and not for turns. Off, the cache is empty, and nothing is asked
+// or kept. The stepping thread's.
 //
 // States may outlive the run on disk (cache/disk_prefixes.h). What is kept is written behind, of
 // the states along a prompt, turns' too, only those at every kWindowsEveryPages-th page end (or
 // all, with full_windows): a state's windows and tails are as large as thousands of tokens' pages,
-// and from a nearer one less is read again. A request goes on from disk where a longer state lies there than
-// in memory, and reading it takes less time than reading the tokens between would: by the bytes a
-// second of those read before, and the rows a second of the passes so far; as long as no pass has
-// been measured, always. The request has its place and its memory then, and a thread reads the
-// state into it, while all others go on.
+// and from a nearer one less is read again. A request goes on from disk where a longer state lies
+// there than in memory, and reading it takes less time than reading the tokens between would: by
+// the bytes a second of those read before, and the rows a second of the passes so far; as long as
+// no pass has been measured, always. The request has its place and its memory then, and a thread
+// reads the state into it, while all others go on.
 //
 // What is kept in memory is what is written: the writer holds it, and until it is written it cannot
 // give way. States that wait to be written do so last, those that are being written never.

@@ -143,7 +143,8 @@ double Speculation::Covered(std::span<ActiveRequest* const> texts) {
   return least;
 }
 
-// As many as pay, if the account covers that all of them are wrong; or a few more than were measured.
+// As many as pay, if the account covers that all of them are wrong; or a few more than were
+// measured.
 std::vector<std::size_t> Speculation::Choose(const GuessChances& chances, double covered,
                                              std::size_t room, const RowCosts& costs) const {
   const std::size_t texts = chances.size(), known = costs.decode().most_rows();
