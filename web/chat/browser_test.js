@@ -347,13 +347,13 @@ test('the machine: figures, memory, and the same context elsewhere', async () =>
       '667tokens/s',
       '2of 8',
       '1in the queue',
-      '135.0 MB60.0 MB held now',
+      '285.0 MB60.0 MB held now',
       '22.0 MBof 90.0 MB',
     ],
   );
   assert.equal(await count('.speed-chart canvas'), 3);
   assert.equal(await count('.parts .request-id'), 2);
-  assert.equal(await textOf('.parts tfoot td'), '135.0 MB');
+  assert.equal(await textOf('.parts tfoot td'), '285.0 MB');
   assert.deepEqual(
     await browser.run(`
     return [...document.querySelectorAll('.on-disk')].map((row) => row.textContent)`),
