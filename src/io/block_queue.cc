@@ -78,7 +78,7 @@ std::optional<BlockQueue::Block> BlockQueue::WaitAndTake() {
   return block;
 }
 
-// From `offset` on, which lies in the block.
+// But for its first bytes, which are there.
 void BlockQueue::PutBack(Block block, std::uint64_t done) {
   block.offset += done;
   block.bytes -= done;

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "base/quote.h"
+#include "io/checkpoint_files.h"
 #include "io/file.h"
 #include "io/system_error.h"
 
@@ -23,12 +24,17 @@ bool IsShardName(std::string_view name) {
   return name.find_first_not_of("-of0123456789") == name.npos;
 }
 
+// What this program itself keeps beside weights: digests, profiles of experts.
+bool IsKeptBeside(std::string_view name) {
+  return name.starts_with("hadal-") && name.ends_with(".json");
+}
+
 bool IsModelsName(std::string_view name) {
   constexpr std::string_view kNames[] = {
-      "config.json",    "generation_config.json", "model.safetensors.index.json",
-      "tokenizer.json", "tokenizer_config.json",  "special_tokens_map.json",
-      "LICENSE"};
-  return IsShardName(name) || std::ranges::find(kNames, name) != std::end(kNames);
+      "config.json",           "generation_config.json",  kIndexFile, "tokenizer.json",
+      "tokenizer_config.json", "special_tokens_map.json", "LICENSE"};
+  return IsShardName(name) || IsKeptBeside(name) ||
+         std::ranges::find(kNames, name) != std::end(kNames);
 }
 
 // What somebody else put there is not ours to remove.

@@ -82,8 +82,9 @@ TEST(AtomicFolder, ReplacesOnlyAModelAndOnlyWhenAsked) {
     EXPECT_EQ(AtomicFolder::Create(path, true).error().code, Code::kInvalid) << name;
     fs::remove(path + "/" + name);
   }
-  for (const char* name : {"model.safetensors", "model-00001-of-00002.safetensors",
-                           "model.safetensors.index.json", "LICENSE"})
+  for (const char* name :
+       {"model.safetensors", "model-00001-of-00002.safetensors", "model.safetensors.index.json",
+        "LICENSE", "hadal-digests.json", "hadal-experts.json"})
     ASSERT_TRUE(WriteFile(path + "/" + name, "old").ok());
   {
     AtomicFolder out = AtomicFolder::Create(path, true).value();

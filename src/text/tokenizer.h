@@ -5,7 +5,7 @@
 // bad sequence, as a lossy decoding does. No BOS is added. A Tokenizer is immutable: any thread may
 // use it.
 //
-// Added tokens (<think>, <｜User｜>, ...) tell a model who speaks. So text that comes from a user or
+// Added tokens (<think>, <｜User｜>, ...) tell a model who speaks. So the text of a user or of
 // a file never becomes one: by default their names are text like any other. Who wrote the text in
 // the chat format asks for ControlTokens::kRead, the rule of the published file: they are cut out
 // of the text first (leftmost, longest), and what is between them is encoded. Source: the Hugging
