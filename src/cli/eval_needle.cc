@@ -1,6 +1,5 @@
 // hadal eval needle: what a model finds again in long texts.
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
 #include "base/progress.h"
@@ -9,6 +8,7 @@
 #include "cli/flags.h"
 #include "eval/needle.h"
 #include "eval/needle_report.h"
+#include "io/checkpoint_files.h"
 #include "io/file.h"
 
 namespace hadal::cli {
@@ -75,7 +75,7 @@ Status Needle(NeedleFlags flags) {
   progress.reset();
   if (!result.ok()) return result.error();
   if (!flags.svg.empty()) {
-    const std::string name = std::filesystem::path(files.directory).filename().string();
+    const std::string name = io::NameOfFolder(files.directory);
     HADAL_TRY_STATUS(io::WriteFile(flags.svg, eval::NeedleSvg(*result, name)));
   }
   if (!result->chat && !flags.json)

@@ -1,7 +1,6 @@
 #include "cli/run_stats.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "base/progress.h"
 #include "base/table.h"
 #include "base/units.h"
+#include "io/checkpoint_files.h"
 
 namespace hadal::cli {
 namespace {
@@ -85,12 +85,6 @@ std::optional<WholeContext> WholeContextOf(const arch::Config& config) {
                       .v32_bytes = tokens * layers * (layout.entry_bytes + layout.index_key_bytes)};
 }
 
-std::string NameOf(const engine::ModelFiles& files) {
-  std::filesystem::path path = std::filesystem::path(files.directory).lexically_normal();
-  if (path.filename().empty()) path = path.parent_path();
-  return path.filename().string();
-}
-
 double Share(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -125,7 +119,7 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
                          std::size_t threads) {
   Table table({"", ">", ""});
   const arch::Config& config = files.model.config;
-  table.Row({"model", NameOf(files),
+  table.Row({"model", io::NameOfFolder(files.directory),
              fmt::format("{} layers, a context of {} tokens", files.model.layers.size(),
                          FormatCount(config.max_position_embeddings))});
   table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});

@@ -7,6 +7,7 @@
 
 #include "arch/layer_kind.h"
 #include "io/checkpoint.h"
+#include "io/checkpoint_files.h"
 #include "io/decode.h"
 #include "io/file.h"
 #include "io/safetensors.h"
@@ -252,11 +253,7 @@ bool IsGoldenCase(const std::string& directory) {
   return fs::exists(fs::path(directory) / "expected.safetensors", ignored);
 }
 
-std::string GoldenCaseName(const std::string& directory) {
-  std::error_code ignored;
-  const fs::path whole = fs::absolute(directory, ignored).lexically_normal();
-  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
-}
+std::string GoldenCaseName(const std::string& directory) { return io::NameOfFolder(directory); }
 
 Result<GoldenCase> ReadGoldenCase(const std::string& directory, const arch::Config& config) {
   GoldenCase out;

@@ -38,6 +38,12 @@ std::string InFolder(const std::string& directory, std::string_view name) {
   return (fs::path(directory) / name).string();
 }
 
+std::string NameOfFolder(const std::string& directory) {
+  std::error_code ignored;
+  const fs::path whole = fs::absolute(directory, ignored).lexically_normal();
+  return (whole.has_filename() ? whole : whole.parent_path()).filename().string();
+}
+
 Result<Json> ReadJsonObject(const std::string& path, std::uint64_t max_bytes) {
   HADAL_TRY(const std::string text, ReadFile(path, max_bytes));
   Result<Json> json = ParseJson(text);

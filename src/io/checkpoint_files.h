@@ -34,4 +34,8 @@ Result<Json> ReadJsonObject(const std::string& path, std::uint64_t max_bytes);
 
 std::string InFolder(const std::string& directory, std::string_view name);
 
+// The name of a folder, however it was put: of "models/embedded/" embedded, of "." the working
+// folder's. Empty: the root has none.
+std::string NameOfFolder(const std::string& directory);
+
 }  // namespace hadal::io

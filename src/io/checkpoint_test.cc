@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "io/checkpoint_files.h"
 #include "tensor/codec.h"
 #include "testing/temp_folder.h"
 
@@ -55,6 +56,14 @@ class CheckpointTest : public ::testing::Test {
 
   TempFolder folder_;
 };
+
+TEST(NameOfFolder, IsTheSameHoweverItIsPut) {
+  for (const char* put :
+       {"/a/model", "/a/model/", "/a/model/.", "/a/b/../model//", "model", "./model"})
+    EXPECT_EQ(NameOfFolder(put), "model") << put;
+  EXPECT_EQ(NameOfFolder("."), std::filesystem::current_path().filename().string());
+  EXPECT_EQ(NameOfFolder("/"), "");
+}
 
 TEST_F(CheckpointTest, OpensShardsWithAnIndex) {
   const auto checkpoint = Checkpoint::Open(folder_.path());

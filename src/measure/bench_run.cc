@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <filesystem>
 #include <set>
 #include <utility>
 
@@ -10,6 +9,7 @@
 #include "engine/expert_memory.h"
 #include "engine/footprint.h"
 #include "engine/model_files.h"
+#include "io/checkpoint_files.h"
 #include "measure/bench.h"
 #include "measure/bench_costs.h"
 #include "measure/bench_decode.h"
@@ -145,7 +145,7 @@ Result<BenchReport> RunBench(const BenchOptions& options,
   report.random_fill = options.random_fill;
   report.chunk_tokens = options.chunk_tokens;
   report.repeat = options.repeat;
-  report.model = std::filesystem::path(place + "/.").parent_path().filename().string();
+  report.model = io::NameOfFolder(place);
   const Stopwatch clock;
   HADAL_TRY(io::Checkpoint checkpoint,
             engine::OpenCheckpoint(place, {.experts = options.experts,

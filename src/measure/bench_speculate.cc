@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <utility>
 
 #include "arch/config.h"
@@ -15,6 +14,7 @@
 #include "chat/prompt_tokens.h"
 #include "engine/generator.h"
 #include "engine/model_files.h"
+#include "io/checkpoint_files.h"
 #include "model/forward.h"
 
 namespace hadal::measure {
@@ -237,14 +237,14 @@ Result<SpeculateReport> RunSpeculateBench(const BenchOptions& options,
   report.threads = threads.count();
   auto files = engine::OpenModel(options.model);
   if (files.ok()) {
-    report.model = std::filesystem::path(files->directory).filename().string();
+    report.model = io::NameOfFolder(files->directory);
     HADAL_TRY_STATUS(MeasureRows(options, files->model, threads, on_step, &report));
     HADAL_TRY_STATUS(MeasureTexts(options, *files, threads, on_step, &report));
     return report;
   }
   if (files.error().code != Code::kNotFound) return files.error();
   HADAL_TRY(const model::Model model, model::Model::Open(options.model));
-  report.model = std::filesystem::path(options.model).filename().string();
+  report.model = io::NameOfFolder(options.model);
   report.notes.push_back("no texts: " + files.error().what);
   HADAL_TRY_STATUS(MeasureRows(options, model, threads, on_step, &report));
   return report;

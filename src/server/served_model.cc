@@ -1,12 +1,12 @@
 #include "server/served_model.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/clock.h"
 #include "base/quote.h"
 #include "cache/fingerprint.h"
 #include "cost/describe.h"
+#include "io/checkpoint_files.h"
 #include "io/file.h"
 
 namespace hadal::server {
@@ -18,9 +18,7 @@ constexpr const char* kKnownNames[] = {"deepseek-v4-flash", "deepseek-v4-pro", "
 constexpr std::string_view kLongContext = "[1m]";  // a mark that Claude Code puts behind names
 
 std::string FolderName(const std::string& directory) {
-  const std::filesystem::path path = std::filesystem::path(directory).lexically_normal();
-  const std::string name =
-      path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+  const std::string name = io::NameOfFolder(directory);
   return name.empty() ? "model" : name;
 }
 
