@@ -17,9 +17,9 @@ DEPS := tools/install_deps.sh
 TORCH := $(if $(HADAL_WITH_TORCH),-DHADAL_WITH_TORCH=$(HADAL_WITH_TORCH))
 TRAIN := $(if $(filter OFF off 0 no,$(HADAL_WITH_TORCH)),,train)
 BROWSER := $(if $(filter OFF off 0 no,$(HADAL_WITH_BROWSER)),,browser)
-# Of minutes even in an emulator. What else the unit tests hold, the builds of CI for other faults
-# leave out.
+# Of minutes even in an emulator: what `make clang` and `make test-aarch64` run.
 FAST_TESTS := base tensor io kernels text arch cache engine units
+# Where threads meet.
 TSAN_TESTS := base io engine
 # A minute or two each under a sanitizer, and no step that other tests of the scheduler do not make:
 # `make test` runs them.

@@ -21,11 +21,7 @@ using tests::InOnePiece, tests::kVocab, tests::Logits, tests::Small, tests::Smal
     tests::Tokens, tests::Walker;
 
 // Sanitizers make it ten times as slow.
-#if defined(HADAL_SANITIZED)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
+using testing::kSanitized;
 
 // On from a random state, across the ends of blocks of 4 and pages of 128, up to the last position
 // of a million; first each sequence by itself, then all in the same batches beside one that has

@@ -20,6 +20,7 @@
 #include "cache/arithmetic.h"
 #include "io/digest.h"
 #include "kernels/isa.h"
+#include "testing/source_file.h"
 #include "walker.h"
 
 namespace hadal::tests {
@@ -29,10 +30,7 @@ constexpr std::size_t kTokens = 300;  // beyond windows, blocks and pages
 constexpr const char* kRenew =
     "HADAL_RENEW_GOLDEN_BITS=1 ctest --test-dir build/release -R GoldenBits";
 
-std::string GoldenPath() {
-  const char* source = std::getenv("HADAL_SOURCE_DIR");
-  return std::string(source == nullptr ? "." : source) + "/tests/golden_bits.txt";
-}
+std::string GoldenPath() { return testing::SourceFile("tests/golden_bits.txt"); }
 
 // "arithmetic N", then lines of "libm isa model digest".
 class GoldenBits {

@@ -30,11 +30,7 @@ namespace hadal {
 namespace {
 
 // Sanitizers add to every allocation and keep what is freed: there only the counters are compared.
-#if defined(HADAL_SANITIZED)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
+using testing::kSanitized;
 constexpr std::uint64_t kMillion = 1'048'576;
 
 struct Published {

@@ -26,11 +26,7 @@ namespace hadal {
 namespace {
 
 // Sanitizers make it slow, and keep what is freed.
-#if defined(HADAL_SANITIZED)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
+using testing::kSanitized;
 constexpr std::size_t kOperations = kSanitized ? 1500 : 10000;
 constexpr std::size_t kVocab = 64, kMostSequences = 12, kMostSnapshots = 5, kMostCheckpoints = 4,
                       kMostTokens = 700;

@@ -677,47 +677,59 @@ TEST_F(DiskPrefixesTest, AFullDiskHasALimitOfItsOwn) {
             Code::kExhausted);
 }
 
+// No file of this process may be larger while it lives; who writes more gets an error, no signal.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    EXPECT_EQ(getrlimit(RLIMIT_FSIZE, &before_), 0);
+    const rlimit small{bytes, before_.rlim_max};
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+  ~FileSizeLimit() {
+    EXPECT_EQ(setrlimit(RLIMIT_FSIZE, &before_), 0);
+    std::signal(SIGXFSZ, handler_);
+  }
+
+ private:
+  rlimit before_ = {};
+  void (*const handler_)(int) = std::signal(SIGXFSZ, SIG_IGN);
+};
+
 // What goes would make no room in a file that may not be as large.
 TEST_F(DiskPrefixesTest, ALimitOnFileSizesEvictsNothing) {
   constexpr std::size_t kBytes = 2 << 20;
   StoredTexts texts(path_);
   ASSERT_TRUE(texts.Write(Tokens(300, 7)).ok());
   const std::uint64_t there = texts.store().Totals().value().segments;
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{1 << 20, before.rlim_max};  // enough for the index
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto write = [](io::AtomicFile* file) { return file->Write(std::string(kBytes, 'x')); };
-  const Status refused =
-      texts.store().Put({.name = {.low = 1, .high = 2}, .parent = {}, .bytes = kBytes}, write,
-                        std::uint64_t{1} << 40);
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, handler);
-  ASSERT_FALSE(refused.ok());
+  {
+    const FileSizeLimit limit(1 << 20);  // enough for the index
+    EXPECT_FALSE(texts.store()
+                     .Put({.name = {.low = 1, .high = 2}, .parent = {}, .bytes = kBytes}, write,
+                          std::uint64_t{1} << 40)
+                     .ok());
+  }
   EXPECT_EQ(texts.store().Totals().value().segments, there);
 }
 
 // A full disk, as of a limit on file sizes: said once, and left alone for a while.
 TEST_F(DiskPrefixesTest, AFullDiskIsNotTriedForEveryState) {
   std::vector<std::string> notes;
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   {
     const auto disk = OpenPrefixes(path_, &notes);
-    const rlimit small{64, before.rlim_max};  // less than a state file's header
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-    for (std::uint64_t i = 1; i < 4; ++i) {
-      const Tokens text = StoredText(i);
-      disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
-      disk->Finish();
+    {
+      const FileSizeLimit limit(64);  // less than a state file's header
+      for (std::uint64_t i = 1; i < 4; ++i) {
+        const Tokens text = StoredText(i);
+        disk->Write(0, text, std::make_shared<Sequence>(StateOf(pool_, text)));
+        disk->Finish();
+      }
     }
-    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
     EXPECT_EQ(disk->figures().written.failed, 1u);
     EXPECT_EQ(disk->figures().written.skipped, 2u);
   }
-  std::signal(SIGXFSZ, handler);
   ASSERT_EQ(notes.size(), 1u);
   EXPECT_NE(notes[0].find("not kept on disk"), std::string::npos) << notes[0];
 }

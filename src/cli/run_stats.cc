@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "base/table.h"
 #include "base/units.h"
+#include "cost/engine_memory.h"
 #include "io/checkpoint_files.h"
 
 namespace hadal::cli {
@@ -81,7 +82,7 @@ std::optional<WholeContext> WholeContextOf(const arch::Config& config) {
       static_cast<std::uint64_t>(std::ranges::count(layout.layers, false, &arch::LayerLayout::mtp));
   const std::uint64_t tokens = config.max_position_embeddings;
   return WholeContext{.tokens = tokens,
-                      .bytes = layout.fixed_bytes + arch::PagesOf(tokens) * layout.page_bytes,
+                      .bytes = cost::AllocatedState(config, layout, tokens).total(),
                       .v32_bytes = tokens * layers * (layout.entry_bytes + layout.index_key_bytes)};
 }
 

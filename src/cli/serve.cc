@@ -135,7 +135,8 @@ void AddCacheFlags(Command serve, ServeOptions* options) {
   serve
       .AddOption("--cache-windows", options->disk_windows,
                  "of which states along a prompt --cache-dir has windows and tails: full: of each "
-                 "that is kept; periodic: of every eighth, and where prompts end or part")
+                 "that is kept; periodic: of those at every 8,192nd token, and where prompts end "
+                 "or part")
       .Check(OneOf({"full", "periodic"}))
       .ShowDefault();
   serve.AddFlag(

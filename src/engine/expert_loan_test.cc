@@ -4,13 +4,13 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "base/random.h"
 #include "cache/stored_texts_test.h"
 #include "engine/model_files.h"
 #include "engine/prefixes.h"
+#include "testing/source_file.h"
 
 namespace hadal::engine {
 namespace {
@@ -18,12 +18,8 @@ namespace {
 using cache::Tokens;
 
 const model::Model& DiskModel() {
-  static const ModelFiles files = [] {
-    const char* source = std::getenv("HADAL_SOURCE_DIR");
-    return OpenModel(std::string(source == nullptr ? "." : source) + "/models/embedded",
-                     {.experts = ExpertsFrom::kDisk})
-        .value();
-  }();
+  static const ModelFiles files =
+      OpenModel(testing::EmbeddedFolder(), {.experts = ExpertsFrom::kDisk}).value();
   return files.model;
 }
 

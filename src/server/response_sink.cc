@@ -256,13 +256,11 @@ class ResponseStream : public AnswerSink {
     if (part.kind == Kind::kReasoning) {
       SayOfItem("response.reasoning_text.done", {{"content_index", 0}, {"text", part.text}});
     } else if (part.kind == Kind::kContent) {
+      const Json logprobs = LogprobsOf(model_, options_, part.tokens);
       SayOfItem("response.output_text.done",
-                {{"content_index", 0},
-                 {"text", part.text},
-                 {"logprobs", LogprobsOf(model_, options_, part.tokens)}});
+                {{"content_index", 0}, {"text", part.text}, {"logprobs", logprobs}});
       SayOfItem("response.content_part.done",
-                {{"content_index", 0},
-                 {"part", TextPart(part.text, LogprobsOf(model_, options_, part.tokens))}});
+                {{"content_index", 0}, {"part", TextPart(part.text, logprobs)}});
     } else {
       SayOfItem("response.function_call_arguments.done",
                 {{"name", part.call.name}, {"arguments", part.call.arguments}});

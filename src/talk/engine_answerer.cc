@@ -1,7 +1,6 @@
 #include "talk/engine_answerer.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "chat/stream_parser.h"
 #include "cost/engine_memory.h"
 #include "engine/footprint.h"
+#include "io/checkpoint_files.h"
 
 namespace hadal::talk {
 namespace {
@@ -91,9 +91,7 @@ Result<std::unique_ptr<EngineAnswerer>> EngineAnswerer::Create(const engine::Mod
   return made;
 }
 
-std::string EngineAnswerer::model() const {
-  return std::filesystem::path(files_.directory).filename().string();
-}
+std::string EngineAnswerer::model() const { return io::NameOfFolder(files_.directory); }
 
 std::string EngineAnswerer::about() const {
   return fmt::format("{} · {} of weights · context {}", model(),

@@ -1,5 +1,5 @@
-// HADAL_SANITIZED is defined in builds with a sanitizer: what they make too slow, or give too much
-// memory, is left out of a test.
+// HADAL_SANITIZED is defined, and kSanitized true, in builds with a sanitizer: what they make too
+// slow, or give too much memory, is left out of a test.
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -9,3 +9,13 @@
 #define HADAL_SANITIZED
 #endif
 #endif
+
+namespace hadal::testing {
+
+#ifdef HADAL_SANITIZED
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+}  // namespace hadal::testing

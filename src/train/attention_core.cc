@@ -9,6 +9,7 @@
 #include "train/attention_blocks.h"
 #include "train/parallel.h"
 #include "train/simd.h"
+#include "train/tensor_products.h"
 
 namespace hadal::train {
 namespace {
@@ -167,7 +168,7 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
     context->save_for_backward(
         {q, kv, entries, window_p, entry_p, sink_p, in.window_begin, begin, end});
     context->saved_data["window"] = in.window;
-    context->saved_data["bf16"] = in.products == Products::kBf16;
+    SaveProducts(context, in.products);
     return o;
   }
 
@@ -175,8 +176,7 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
     const variable_list saved = context->get_saved_variables();
     const Tensor &q = saved[0], &kv = saved[1], &entries = saved[2], g = d[0].contiguous();
     const Bands bands(q.size(1), context->saved_data["window"].toInt());
-    const Products products =
-        context->saved_data["bf16"].toBool() ? Products::kBf16 : Products::kF32;
+    const Products products = SavedProducts(context);
     const Sight sight(saved[6], saved[7], saved[8], bands);
     Tensor dq = torch::empty_like(q), dkv = torch::zeros_like(kv),
            dentries = torch::zeros_like(entries),

@@ -9,7 +9,7 @@ using torch::Tensor;
 
 constexpr std::int64_t kIgnored = -1;
 
-TEST(CrossEntropy, IsLibTorchsWithItsGradient) {
+TEST(CrossEntropy, IsLibTorchs) {
   torch::manual_seed(1);
   namespace F = torch::nn::functional;
   for (const auto& [type, bound] : {std::pair{torch::kFloat, 2e-5}, {torch::kDouble, 1e-12}}) {
@@ -17,24 +17,18 @@ TEST(CrossEntropy, IsLibTorchsWithItsGradient) {
     targets[3] = kIgnored;
     targets[69] = kIgnored;
     const Tensor values = torch::randn({70, 37}, type) * 20;  // some probabilities vanish
-    const Tensor mine = values.clone().requires_grad_(), its = values.clone().requires_grad_();
-    const Tensor loss = SumOfCrossEntropy(mine, targets, kIgnored);
+    const Tensor loss = SumOfCrossEntropy(values, targets, kIgnored);
     const Tensor expected = F::cross_entropy(
-        its, targets, F::CrossEntropyFuncOptions().ignore_index(kIgnored).reduction(torch::kSum));
+        values, targets,
+        F::CrossEntropyFuncOptions().ignore_index(kIgnored).reduction(torch::kSum));
     EXPECT_NEAR(loss.item<double>(), expected.item<double>(), bound * expected.item<double>());
-    (loss * 0.25).backward();
-    (expected * 0.25).backward();
-    EXPECT_LT((mine.grad() - its.grad()).abs().max().item<double>(), bound);
-    EXPECT_EQ(mine.grad()[3].abs().max().item<double>(), 0);
   }
 }
 
 TEST(CrossEntropy, OfNothingIsZero) {
-  const Tensor logits = torch::randn({2, 5}).requires_grad_();
+  const Tensor logits = torch::randn({2, 5});
   const Tensor loss = SumOfCrossEntropy(logits, torch::full({2}, kIgnored, torch::kLong), kIgnored);
-  loss.backward();
   EXPECT_EQ(loss.item<double>(), 0);
-  EXPECT_EQ(logits.grad().abs().max().item<double>(), 0);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "train/parallel.h"
 #include "train/simd.h"
+#include "train/tensor_products.h"
 
 namespace hadal::train {
 namespace {
@@ -50,11 +51,6 @@ Tensor LossAndSlopes(const Tensor& targets, std::int64_t ignored, std::int64_t v
       });
 }
 
-template <class T>
-Matrix<T> DenseOf(const Tensor& x) {
-  return Dense<T>(x.data_ptr<T>(), x.size(0), x.size(1));
-}
-
 struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& w_in,
                         const Tensor& targets, std::int64_t ignored, Products products) {
@@ -69,15 +65,14 @@ struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
       loss = LossAndSlopes(targets.contiguous(), ignored, vocab, z);
     });
     context->save_for_backward({x, w, slopes});
-    context->saved_data["bf16"] = products == Products::kBf16;
+    SaveProducts(context, products);
     return loss.squeeze(0).to(x.scalar_type());
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& d) {
     const variable_list saved = context->get_saved_variables();
     const Tensor &x = saved[0], &w = saved[1], &slopes = saved[2];
-    const Products products =
-        context->saved_data["bf16"].toBool() ? Products::kBf16 : Products::kF32;
+    const Products products = SavedProducts(context);
     Tensor dx = torch::empty_like(x), dw = torch::empty_like(w);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "HeadLoss", [&] {
       const auto factor = d[0].item<scalar_t>();

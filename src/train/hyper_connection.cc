@@ -4,6 +4,7 @@
 
 #include "train/parallel.h"
 #include "train/simd.h"
+#include "train/tensor_products.h"
 
 namespace hadal::train {
 namespace {
@@ -21,11 +22,6 @@ struct Shape {
 struct Range {
   std::int64_t begin, end;
 };
-
-template <class T>
-Matrix<T> DenseOf(const Tensor& x) {
-  return Dense<T>(x.data_ptr<T>(), x.size(0), x.size(1));
-}
 
 // rsqrt(mean(row^2) + eps)
 template <class T>
@@ -149,7 +145,7 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
     context->saved_data["iterations"] = options.iterations;
     context->saved_data["eps"] = options.eps;
     context->saved_data["constrained"] = options.constrained;
-    context->saved_data["bf16"] = products == Products::kBf16;
+    SaveProducts(context, products);
     context->set_materialize_grads(false);
     return {input, mix, streams};
   }
@@ -178,8 +174,7 @@ struct ReadFunction : torch::autograd::Function<ReadFunction> {
       const Tensor dz = grad.logits * inverse;
       dfn = torch::empty_like(fn);
       dx = torch::empty_like(x);
-      const Products products =
-          context->saved_data["bf16"].toBool() ? Products::kBf16 : Products::kF32;
+      const Products products = SavedProducts(context);
       Multiply(Product<scalar_t>{DenseOf<scalar_t>(dz).Turned(), DenseOf<scalar_t>(x),
                                  dfn.data_ptr<scalar_t>(), x.size(1)},
                products);

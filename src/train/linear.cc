@@ -1,4 +1,5 @@
 #include "train/linear.h"
+#include "train/tensor_products.h"
 
 namespace hadal::train {
 namespace {
@@ -37,11 +38,7 @@ struct WeightShape {
 
 void Save(AutogradContext* context, const Tensor& x, const Tensor& w, Products products) {
   context->save_for_backward({x, w});
-  context->saved_data["bf16"] = products == Products::kBf16;
-}
-
-Products Saved(AutogradContext* context) {
-  return context->saved_data["bf16"].toBool() ? Products::kBf16 : Products::kF32;
+  SaveProducts(context, products);
 }
 
 // Empty like x and w, where their gradients are asked for.
@@ -73,7 +70,7 @@ struct LinearFunction : torch::autograd::Function<LinearFunction> {
     const Tensor &x = saved[0], &w = saved[1], dy = d[0].contiguous();
     const Wanted wanted(context, x, w);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "Linear", [&] {
-      const WeightShape s = ShapeOf(x, w, Saved(context));
+      const WeightShape s = ShapeOf(x, w, SavedProducts(context));
       const Rows<const scalar_t> g{dy.data_ptr<scalar_t>(), s.out};
       if (wanted.dx.defined())
         s.BackwardX<scalar_t>(g, w.data_ptr<scalar_t>(), {wanted.dx.data_ptr<scalar_t>(), s.in});
@@ -115,7 +112,7 @@ struct GroupedFunction : torch::autograd::Function<GroupedFunction> {
                  *g = dy.data_ptr<scalar_t>();
       auto *dx = Data<scalar_t>(wanted.dx), *dw = Data<scalar_t>(wanted.dw);
       ForExperts(
-          context->saved_data["offsets"].toIntVector(), w, Saved(context),
+          context->saved_data["offsets"].toIntVector(), w, SavedProducts(context),
           [&](std::int64_t first, std::int64_t e, const auto& s) {
             const Rows<const scalar_t> mine{g + first * s.out, s.out};
             const std::int64_t matrix = e * s.out * s.in;
@@ -164,7 +161,7 @@ struct GroupsFunction : torch::autograd::Function<GroupsFunction> {
     const Tensor &x = saved[0], &w = saved[1], dy = d[0].contiguous();
     Tensor dx = torch::empty_like(x), dw = torch::empty_like(w);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "HeadGroups", [&] {
-      const WeightShape s{x.size(0), w.size(2), w.size(1), Saved(context)};
+      const WeightShape s{x.size(0), w.size(2), w.size(1), SavedProducts(context)};
       const std::int64_t groups = w.size(0), x_step = groups * s.in;
       for (std::int64_t g = 0; g < groups; ++g) {
         const Rows<const scalar_t> mine{dy.data_ptr<scalar_t>() + g * s.out, groups * s.out};

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/units.h"
+#include "io/checkpoint_files.h"
 #include "io/file.h"
 #include "io/folder.h"
 #include "train/adamw.h"
@@ -288,7 +289,7 @@ Status Run::SaveNow() {
                        .model = arch::ConfigToJson(model_->config(), false).Dump()};
   HADAL_TRY_STATUS(SaveState(StatePath(config_.out, step_), AllTensors(), info));
   RemoveOldStates(config_.out, 2);
-  const std::string title = fs::path(config_.out).lexically_normal().filename().string();
+  const std::string title = io::NameOfFolder(config_.out);
   since_save_ = Stopwatch();
   return io::WriteFile(OutPath("loss_plot.svg"), LossPlot(log_->lines(), title));
 }
