@@ -129,25 +129,6 @@ TEST(Extras, WhoWaitsSeesThatTheServerLives) {
   EXPECT_TRUE(server.IsIdleSoon());
 }
 
-TEST(Extras, WhosePromptIsReadIsPinged) {
-  ServerOptions options = TestServer::OneThread();
-  options.model.context = 10'000;
-  options.limits.keep_alive_seconds = 0.02;
-  const TestServer server(options);
-  std::string words;
-  for (int i = 0; i < 8000; ++i) words += "tree ";
-  SocketClient client(server.port(), 60);
-  client.Send(PostText("/v1/messages",
-                       R"({"max_tokens":2,"stream":true,"messages":[{"role":"user","content":")" +
-                           words + R"("}]})"));
-  const std::string got = client.ReadUntil("event: ping\n");
-  const std::size_t start = got.find("event: message_start"), ping = got.find("event: ping");
-  EXPECT_NE(ping, std::string::npos) << got;
-  EXPECT_LT(start, ping) << got;
-  client.Close();
-  EXPECT_TRUE(server.IsIdleSoon());
-}
-
 TEST(Extras, EachOfSeveralKeysOpensAndHasItsOwnLimit) {
   ServerOptions options = TestServer::OneThread();
   options.api_keys = {"first-key", "second-key"};

@@ -1,5 +1,5 @@
-// The sum over rows of -log softmax(logits)[target], in one pass, without a gradient: what is learnt
-// from has it by HeadLoss (train/head_loss.h).
+// The sum over rows of -log softmax(logits)[target], in one pass, without a gradient: what is
+// learnt from has it by HeadLoss (train/head_loss.h).
 //
 //   logits   [rows, vocab]  float32 or float64
 //   targets  [rows] int64; `ignored`: the row adds nothing

@@ -1,4 +1,5 @@
-// What functions with gradients need of LibTorch's tensors to multiply them by train/matrix_product.h.
+// What functions with gradients need of LibTorch's tensors to multiply them by
+// train/matrix_product.h.
 #pragma once
 #include <torch/torch.h>
 
