@@ -6,8 +6,8 @@
 //   w        [vocab, dim]   of x's type
 //   targets  [rows] int64; `ignored`: the row adds nothing
 //
-// Numbers  the composition of Linear and LibTorch's cross_entropy; `products` rounds softmax - onehot, of
-//          which the composition rounds the multiple by the gradient of the sum
+// Numbers  the composition of Linear and LibTorch's cross_entropy; `products` rounds softmax -
+//          onehot, of which the composition rounds the multiple by the gradient of the sum
 #pragma once
 #include <torch/torch.h>
 
