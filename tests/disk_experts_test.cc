@@ -297,7 +297,7 @@ TEST_P(DiskExpertsTest, AStopActsWhileAReadIsAwaited) {
     ASSERT_FALSE(done.ok());
     EXPECT_EQ(done.error().code, Code::kCancelled);
     EXPECT_GE(seconds, 0.1);  // it did wait for a read
-    EXPECT_LT(seconds, 0.5);
+    EXPECT_LT(seconds, 30);  // and not for its end, which does not come
   }
   reader->HoldUp(false);
   const auto got = Through(*source, model, Numerics::Stored(), tokens, 4);
