@@ -166,6 +166,19 @@ TEST(Recall, OnlyTheStatementTellsTheValue) {
   }
 }
 
+// There are only so many keys: a text of 64K tokens once asked for more, without end.
+TEST(Recall, EveryHalfHasAsManyNeedlesAsItSays) {
+  for (const Half half : {Half::kTraining, Half::kHeldOut}) {
+    Random random(6);
+    const std::size_t most = MostNeedles(half);
+    EXPECT_GT(most, half == Half::kTraining ? 4000u : 1000u);
+    std::set<std::string> keys;
+    for (const Needle& needle : MakeNeedles(half, most, &random)) keys.insert(needle.key);
+    EXPECT_EQ(keys.size(), most);
+    EXPECT_DEATH(MakeNeedles(half, most + 1, &random), "MostNeedles");
+  }
+}
+
 // Runs of eight words inside one message; what the published format itself writes is left out.
 std::vector<std::string> Shingles(std::string text) {
   const std::size_t tools = text.find("## Tools");

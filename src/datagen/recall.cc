@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -42,11 +43,14 @@ constexpr NeedleForm kForms[] = {
      "The hidden word of the {key} is", false},
 };
 
+// A key is a word of the first kinds and one of the second.
+constexpr Words kKeyKinds[] = {Words::kAdjectives, Words::kColours, Words::kMaterials};
+constexpr Words kKeyNouns[] = {Words::kThings, Words::kAnimals};
+
 std::string NewKey(Half half, Random* random) {
   for (;;) {
-    const Words kinds[] = {Words::kAdjectives, Words::kColours, Words::kMaterials};
-    std::string key = AnyWord(AnyOf(kinds, random), random) + " " +
-                      AnyWord(random->Below(4) == 0 ? Words::kAnimals : Words::kThings, random);
+    std::string key = AnyWord(AnyOf(kKeyKinds, random), random) + " " +
+                      AnyWord(kKeyNouns[random->Below(4) == 0 ? 1 : 0], random);
     if (BelongsTo(half, std::string_view(key))) return key;
   }
 }
@@ -140,7 +144,23 @@ std::string QuestionsDocument(Half half, const RecallOptions& options, const Fil
 
 }  // namespace
 
+std::size_t MostNeedles(Half half) {
+  static const auto most = [] {
+    std::set<std::string> keys[2];
+    for (const Words kind : kKeyKinds)
+      for (const std::string& first : WordsOf(kind))
+        for (const Words nouns : kKeyNouns)
+          for (const std::string& noun : WordsOf(nouns)) {
+            const std::string key = first + " " + noun;
+            keys[BelongsTo(Half::kHeldOut, std::string_view(key)) ? 1 : 0].insert(key);
+          }
+    return std::array{keys[0].size() * 9 / 10, keys[1].size() * 9 / 10};
+  }();
+  return most[half == Half::kHeldOut ? 1 : 0];
+}
+
 std::vector<Needle> MakeNeedles(Half half, std::size_t count, Random* random) {
+  HADAL_CHECK(count <= MostNeedles(half));
   const auto forms = ItemsOf(half, kForms);
   std::vector<Needle> needles;
   std::set<std::string> used;

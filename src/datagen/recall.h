@@ -20,7 +20,10 @@ struct Needle {
   std::string Answer() const { return stem + " " + value + "."; }
 };
 
-// Different keys, and different values among those of one kind.
+// How many needles of a half may lie together: most of the keys that there are, but not so many
+// that the last ones are hardly to be drawn.
+std::size_t MostNeedles(Half half);
+// Different keys. `count` is at most MostNeedles (HADAL_CHECK): there are only so many keys.
 std::vector<Needle> MakeNeedles(Half half, std::size_t count, Random* random);
 
 // Gives some text that has nothing to do with any needle: a paragraph or so at a time.

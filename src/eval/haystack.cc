@@ -75,6 +75,21 @@ Tokens QuestionForm::Value(const datagen::Needle& needle) const {
   return tokenizer_.Encode(" " + needle.value + ".");
 }
 
+double NeedleTokens(const text::Tokenizer& tokenizer) {
+  constexpr std::size_t kSome = 100;
+  Random random(1);
+  std::size_t tokens = 0;
+  for (const auto& needle : datagen::MakeNeedles(datagen::Half::kHeldOut, kSome, &random))
+    tokens += tokenizer.Encode(needle.statement + "\n").size();
+  return static_cast<double>(tokens) / kSome;
+}
+
+std::size_t NeedlesAtOnce(std::size_t length, double share, double needle_tokens) {
+  return std::clamp<std::size_t>(
+      static_cast<std::size_t>(share * static_cast<double>(length) / needle_tokens), 1,
+      datagen::MostNeedles(datagen::Half::kHeldOut));
+}
+
 Haystack BuildHaystack(const text::Tokenizer& tokenizer, const QuestionForm& form,
                        std::vector<PlacedNeedle> needles, std::size_t tokens, FillerLines* filler,
                        Random* random) {

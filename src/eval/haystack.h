@@ -57,6 +57,12 @@ class QuestionForm {
   bool chat_ = false;
 };
 
+// Tokens of a needle's statement, on average: by bytes it takes thrice as many as by words.
+double NeedleTokens(const text::Tokenizer& tokenizer);
+// How many needles of so many tokens a text of `length` may hold: at most `share` of its tokens, at
+// least one, and no more than there are different keys for.
+std::size_t NeedlesAtOnce(std::size_t length, double share, double needle_tokens);
+
 // `needles` have their depths; their places are chosen here. Exactly `tokens` long.
 Haystack BuildHaystack(const text::Tokenizer& tokenizer, const QuestionForm& form,
                        std::vector<PlacedNeedle> needles, std::size_t tokens, FillerLines* filler,

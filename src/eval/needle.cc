@@ -49,7 +49,8 @@ class NeedleRun {
         form_(form),
         reader_(std::move(reader)),
         filler_(files.tokenizer, options.haystack),
-        random_(options.seed) {
+        random_(options.seed),
+        needle_tokens_(NeedleTokens(files.tokenizer)) {
     for (const std::size_t length : options.lengths) total_ += length * Haystacks(length);
   }
 
@@ -70,10 +71,7 @@ class NeedleRun {
 
  private:
   std::size_t NeedlesAtOnce(std::size_t length) const {
-    constexpr double kTokensOfNeedle = 20;
-    return std::max<std::size_t>(
-        1,
-        static_cast<std::size_t>(options_.share * static_cast<double>(length) / kTokensOfNeedle));
+    return eval::NeedlesAtOnce(length, options_.share, needle_tokens_);
   }
   std::size_t Haystacks(std::size_t length) const {
     const std::size_t all = options_.depths * options_.trials, at_once = NeedlesAtOnce(length);
@@ -131,6 +129,7 @@ class NeedleRun {
   Reader reader_;
   FillerLines filler_;
   Random random_;
+  double needle_tokens_;
   std::uint64_t done_ = 0, total_ = 0;
 };
 

@@ -53,6 +53,22 @@ TEST(Haystack, HoldsItsNeedlesWhereTheyBelong) {
   }
 }
 
+TEST(Haystack, HoldsNoMoreNeedlesThanThereAreKeysNorTokens) {
+  constexpr datagen::Half kHalf = datagen::Half::kHeldOut;
+  EXPECT_EQ(NeedlesAtOnce(65536, 0.1, 20), 327u);
+  EXPECT_EQ(NeedlesAtOnce(512, 0.01, 20), 1u);
+  EXPECT_EQ(NeedlesAtOnce(1 << 20, 0.5, 20), datagen::MostNeedles(kHalf));
+  // A text that is half needles has room for them, whatever a token is.
+  const text::Tokenizer& tokenizer = Embedded().tokenizer;
+  const double each = NeedleTokens(tokenizer);
+  Random random(5);
+  const std::size_t count = NeedlesAtOnce(4096, 0.5, each);
+  std::size_t tokens = 0;
+  for (const auto& needle : datagen::MakeNeedles(kHalf, count, &random))
+    tokens += tokenizer.Encode(needle.statement + "\n").size();
+  EXPECT_NEAR(static_cast<double>(tokens), 2048, 200);
+}
+
 TEST(SelectionWatch, ATokenIsInTheEntryOfItsBlockAndInTheNext) {
   SelectionWatch watch(4);
   watch.Record(2);
