@@ -96,7 +96,8 @@ SublayerResult AttentionLayer(const Tensor& x, const AttentionWeights& w, const 
   const Tensor o = Rotate(attended.o, plan.positions, rotary, /*inverse=*/true);
   result.y = GroupedOutput(o.view({-1, heads * head_dim}), w, pass);
   if (scores.defined())
-    result.indexer_loss = IndexerLoss(scores, attended.mass, visible, in.selected);
+    result.indexer_loss = IndexerLoss(scores, attended.mass, visible,
+                                      pass.options.indexer_sees_all ? Tensor() : in.selected);
   return result;
 }
 

@@ -22,6 +22,7 @@ ForwardOptions OptionsOf(const StepPlan& plan, Products products, bool mtp) {
   options.attention = plan.stage == Stage::kDense    ? Attention::kDense
                       : plan.stage == Stage::kWarmup ? Attention::kWarmup
                                                      : Attention::kSparse;
+  options.indexer_sees_all = plan.indexer_sees_all;
   options.quantize = {.experts = plan.quantize_experts,
                       .linears = plan.quantize_linears,
                       .kv = plan.quantize_kv,

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "base/threads.h"
+#include "text/answer_marks.h"
 
 namespace hadal::train {
 namespace {
@@ -37,32 +38,71 @@ std::vector<Piece> CutPieces(const Corpus& corpus, std::size_t row_tokens, Rando
   return pieces;
 }
 
+struct Encoded {
+  std::vector<text::TokenId> tokens;
+  std::vector<bool> learnt;  // of each token
+  std::size_t text_bytes = 0;
+  bool marked = false;
+};
+
+// The text is encoded without its marks: they change no token.
+Result<Encoded> Encode(const std::string& document, const text::Tokenizer& tokenizer) {
+  HADAL_TRY(const text::MarkedText marked, text::ReadAnswerMarks(document));
+  // Documents may be written in the chat format: their markers are what a model learns.
+  Encoded encoded{.tokens = tokenizer.Encode(marked.text, text::ControlTokens::kRead),
+                  .learnt = {},
+                  .text_bytes = marked.text.size(),
+                  .marked = !marked.answers.empty()};
+  encoded.learnt.assign(encoded.tokens.size(), !encoded.marked);
+  if (!encoded.marked) return encoded;
+  std::size_t begin = 0;
+  auto answer = marked.answers.begin();
+  for (std::size_t t = 0; t < encoded.tokens.size(); ++t) {
+    const std::size_t end = begin + tokenizer.TokenBytes(encoded.tokens[t]).size();
+    while (answer != marked.answers.end() && answer->end <= begin) ++answer;
+    encoded.learnt[t] = answer != marked.answers.end() && answer->begin < end;
+    begin = end;
+  }
+  if (begin != marked.text.size())
+    return Fail(Code::kInvalid,
+                "answer marks: found tokens of {} bytes for a text of {}, expected UTF-8", begin,
+                marked.text.size());
+  return encoded;
+}
+
+void AddToken(text::TokenId token, bool learnt, Corpus* corpus) {
+  corpus->tokens.push_back(token);
+  corpus->learnt.push_back(learnt);
+}
+
 }  // namespace
 
 std::uint64_t Corpus::Fingerprint() const {
   std::uint64_t hash = tokens.size();
   for (const text::TokenId token : tokens) hash = MixBits(hash + static_cast<std::uint64_t>(token));
   for (const std::size_t begin : begins) hash = MixBits(hash + begin);
+  for (const bool learns : learnt) hash = MixBits(hash + (learns ? 1 : 0));
   return hash;
 }
 
-Corpus Tokenize(const std::vector<std::string>& documents, const text::Tokenizer& tokenizer,
-                const MarkOptions& marks, std::size_t threads) {
-  std::vector<std::vector<text::TokenId>> encoded(documents.size());
+Result<Corpus> Tokenize(const std::vector<std::string>& documents, const text::Tokenizer& tokenizer,
+                        const MarkOptions& marks, std::size_t threads) {
+  std::vector<Result<Encoded>> encoded(documents.size(), Encoded{});
   Threads pool(threads);
-  // Documents may be written in the chat format: their markers are what a model learns.
-  pool.Run(documents.size(), [&](std::size_t i) {
-    encoded[i] = tokenizer.Encode(documents[i], text::ControlTokens::kRead);
-  });
+  pool.Run(documents.size(), [&](std::size_t i) { encoded[i] = Encode(documents[i], tokenizer); });
   Corpus corpus;
+  bool marked = false;
   for (std::size_t i = 0; i < documents.size(); ++i) {
-    if (marks.bos) corpus.tokens.push_back(*marks.bos);
-    corpus.tokens.insert(corpus.tokens.end(), encoded[i].begin(), encoded[i].end());
-    if (marks.eos) corpus.tokens.push_back(*marks.eos);
+    HADAL_TRY(const Encoded one, std::move(encoded[i]));
+    if (marks.bos) AddToken(*marks.bos, false, &corpus);
+    for (std::size_t t = 0; t < one.tokens.size(); ++t)
+      AddToken(one.tokens[t], one.learnt[t], &corpus);
+    if (marks.eos) AddToken(*marks.eos, one.tokens.empty() || one.learnt.back(), &corpus);
     corpus.begins.push_back(corpus.tokens.size());
-    corpus.text_bytes += documents[i].size();
-    encoded[i] = {};
+    corpus.text_bytes += one.text_bytes;
+    marked |= one.marked;
   }
+  if (!marked) corpus.learnt.clear();
   return corpus;
 }
 
@@ -93,6 +133,9 @@ std::vector<Row> PackRows(const Corpus& corpus, std::size_t row_tokens, std::uin
 
 void Sample::Append(const Corpus& corpus, const Row& row) {
   const auto token = [&](std::size_t i) { return static_cast<std::int64_t>(corpus.tokens[i]); };
+  const auto target = [&](std::size_t i, const Piece& piece) {
+    return i < piece.document_end && corpus.Learns(i) ? token(i) : kIgnored;
+  };
   std::size_t filled = 0;
   std::int64_t document = 0;
   for (const Piece& piece : row) {
@@ -100,9 +143,9 @@ void Sample::Append(const Corpus& corpus, const Row& row) {
       const std::size_t at = piece.begin + i;
       ids.push_back(token(at));
       documents.push_back(document);
-      targets.push_back(at + 1 < piece.document_end ? token(at + 1) : kIgnored);
+      targets.push_back(target(at + 1, piece));
       const bool next_is_here = i + 1 < piece.length;
-      mtp_targets.push_back(next_is_here && at + 2 < piece.document_end ? token(at + 2) : kIgnored);
+      mtp_targets.push_back(next_is_here ? target(at + 2, piece) : kIgnored);
     }
     filled += piece.length;
     ++document;

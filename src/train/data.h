@@ -17,7 +17,9 @@ namespace hadal::train {
 // The documents of all files, in the order of the paths, a directory's files (not hidden ones, with
 // its subdirectories) in the order of their names. A file is a document, or with a `separator` each
 // part between two of them. Newlines round a document are cut off; empty documents are dropped.
-// kNotFound, kIo; kInvalid: no document at all, or a file with a zero byte (not text).
+// They may mark their answers (text/answer_marks.h).
+// kNotFound, kIo; kInvalid: no document at all, a file with a zero byte (not text), or with marks
+// that lack their partner.
 Result<std::vector<std::string>> ReadDocuments(const std::vector<std::string>& paths,
                                                const std::string& separator);
 
@@ -30,18 +32,22 @@ Result<std::vector<std::string>> HoldOut(std::vector<std::string>* documents, do
 // Tokens of many documents, one after another.
 struct Corpus {
   std::vector<text::TokenId> tokens;
+  std::vector<bool> learnt;            // of each token; empty: all are
   std::vector<std::size_t> begins{0};  // document i is tokens [begins[i], begins[i+1])
   std::uint64_t text_bytes = 0;
 
   std::size_t documents() const { return begins.size() - 1; }
-  std::uint64_t Fingerprint() const;  // of tokens and document borders
+  bool Learns(std::size_t token) const { return learnt.empty() || learnt[token]; }
+  std::uint64_t Fingerprint() const;  // of tokens, which are learnt, and document borders
 };
 
 struct MarkOptions {
   std::optional<text::TokenId> bos, eos;  // put round every document
 };
-Corpus Tokenize(const std::vector<std::string>& documents, const text::Tokenizer& tokenizer,
-                const MarkOptions& marks, std::size_t threads);
+// Of a document that marks its answers, a token is learnt that has a byte of one; and EOS, if an
+// answer stands before it. kInvalid: marks in a text that is not UTF-8.
+Result<Corpus> Tokenize(const std::vector<std::string>& documents, const text::Tokenizer& tokenizer,
+                        const MarkOptions& marks, std::size_t threads);
 
 // Part of one document: corpus.tokens [begin, begin + length).
 struct Piece {
@@ -58,11 +64,12 @@ std::vector<Row> PackRows(const Corpus& corpus, std::size_t row_tokens, std::uin
 
 // Rows as the model reads them: four arrays of [rows, row_tokens], row after row.
 struct Sample {
-  static constexpr std::int64_t kIgnored = -100;  // a target that does not exist
+  static constexpr std::int64_t kIgnored = -100;  // in place of a target: nothing is learnt here
   std::size_t rows = 0, row_tokens = 0;
   std::vector<std::int64_t> ids, documents;
-  std::vector<std::int64_t> targets;      // token t+1 of the same document, also past a piece's end
-  std::vector<std::int64_t> mtp_targets;  // token t+2, where t+1 is in the row
+  // Token t+1 of the same document, also past a piece's end; t+2, where t+1 is in the row. Both
+  // where that token is learnt.
+  std::vector<std::int64_t> targets, mtp_targets;
 
   // Padding at a row's end has id 0, a document number of its own, and no targets.
   void Append(const Corpus& corpus, const Row& row);

@@ -10,6 +10,7 @@
 
 #include "io/file.h"
 #include "testing/temp_folder.h"
+#include "text/small_tokenizer.h"
 
 namespace hadal::train {
 namespace {
@@ -51,6 +52,10 @@ TEST(Documents, BadInputIsNamed) {
   ASSERT_TRUE(io::WriteFile(folder.File("bin"), std::string_view("a\0b", 3)).ok());
   EXPECT_NE(ReadDocuments({folder.File("bin")}, "").error().what.find("zero byte at offset 1"),
             std::string::npos);
+  ASSERT_TRUE(io::WriteFile(folder.File("marks"), "one<doc>\x02two").ok());
+  EXPECT_EQ(ReadDocuments({folder.File("marks")}, "<doc>").error().what,
+            folder.File("marks") +
+                ": document 2: answer marks: found the document's end, expected U+0003 first");
   ASSERT_TRUE(io::WriteFile(folder.File("empty"), "\n\n").ok());
   EXPECT_EQ(ReadDocuments({folder.File("empty")}, "").error().code, Code::kInvalid);
 }
@@ -128,6 +133,57 @@ TEST(Sample, TargetsStayInsideTheirDocument) {
   EXPECT_EQ(sample.targets, (V{2, 3, 4, 7, 8, kNone, kNone, kNone}));
   EXPECT_EQ(sample.mtp_targets, (V{3, 4, kNone, 8, kNone, kNone, kNone, kNone}));
   EXPECT_EQ(CountTargets(sample.targets), 5u);
+}
+
+// Tokens are bytes but for "re", which one answer begins in the middle of.
+text::Tokenizer SmallTokenizer(const testing::TempFolder& folder) {
+  const text::SmallTokenizer small{.merges = {{"r", "e"}}};
+  HADAL_CHECK(io::WriteFile(folder.File("tokenizer.json"), small.File().Dump()).ok());
+  return text::Tokenizer::Open(folder.path()).value();
+}
+
+TEST(Tokenize, LearnsAnswersAloneWhereADocumentMarksThem) {
+  const testing::TempFolder folder;
+  const text::Tokenizer tokenizer = SmallTokenizer(folder);
+  const std::vector<std::string> documents = {
+      "ab\x02"
+      "cd\x03 r\x02"
+      "e\x03",
+      "\x02x\x03y", "xy"};
+  const Corpus corpus = Tokenize(documents, tokenizer, {.bos = 300, .eos = 301}, 1).value();
+  using V = std::vector<std::int64_t>;
+  Sample sample;
+  sample.row_tokens = 8;
+  for (std::size_t i = 0; i < 3; ++i)
+    sample.Append(corpus, {{corpus.begins[i], corpus.begins[i + 1] - corpus.begins[i],
+                            corpus.begins[i + 1]}});
+  constexpr std::int64_t kNone = Sample::kIgnored;
+  EXPECT_EQ(V(sample.ids.begin(), sample.ids.begin() + 8),
+            (V{300, 'a', 'b', 'c', 'd', ' ', 256, 301}));
+  EXPECT_EQ(sample.targets, (V{kNone, kNone, 'c',   'd',   kNone, 256,   301,   kNone,  //
+                               'x',   kNone, kNone, kNone, kNone, kNone, kNone, kNone,  //
+                               'x',   'y',   301,   kNone, kNone, kNone, kNone, kNone}));
+  EXPECT_EQ(V(sample.mtp_targets.begin(), sample.mtp_targets.begin() + 8),
+            (V{kNone, 'c', 'd', kNone, 256, 301, kNone, kNone}));
+  EXPECT_EQ(corpus.text_bytes, 11u);
+}
+
+TEST(Tokenize, WithoutMarksEverythingIsLearnt) {
+  const testing::TempFolder folder;
+  const Corpus corpus = Tokenize({"xy"}, SmallTokenizer(folder), {}, 1).value();
+  EXPECT_TRUE(corpus.learnt.empty());
+  Corpus marked = corpus;
+  marked.learnt = {false, true};
+  EXPECT_NE(marked.Fingerprint(), corpus.Fingerprint());
+}
+
+TEST(Tokenize, MarksInBrokenTextAreAnError) {
+  const testing::TempFolder folder;
+  const auto corpus = Tokenize({"\xff\x02"
+                                "x\x03"},
+                               SmallTokenizer(folder), {}, 1);
+  ASSERT_FALSE(corpus.ok());
+  EXPECT_NE(corpus.error().what.find("expected UTF-8"), std::string::npos) << corpus.error().what;
 }
 
 TEST(DataStream, GoesOnFromAPositionAsIfNeverStopped) {

@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <numeric>
+#include <span>
 
 #include "base/random.h"
 #include "io/file.h"
+#include "text/answer_marks.h"
 #include "train/data.h"
 
 namespace hadal::train {
@@ -49,6 +51,13 @@ void SplitInto(std::string_view text, const std::string& separator,
   AddDocument(text, documents);
 }
 
+Status CheckMarks(const std::string& file, std::span<const std::string> documents) {
+  for (std::size_t i = 0; i < documents.size(); ++i)
+    if (const auto marked = text::ReadAnswerMarks(documents[i]); !marked.ok())
+      return Fail(Code::kInvalid, "{}: document {}: {}", file, i + 1, marked.error().what);
+  return Unit{};
+}
+
 std::uint64_t HashText(std::string_view text, std::uint64_t seed) {
   std::uint64_t hash = MixBits(seed + 0x9E3779B97F4A7C15u);
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
@@ -67,7 +76,9 @@ Result<std::vector<std::string>> ReadDocuments(const std::vector<std::string>& p
       if (const std::size_t zero = text.find('\0'); zero != std::string::npos)
         return Fail(Code::kInvalid, "{}: found a zero byte at offset {}, expected plain text", file,
                     zero);
+      const std::size_t first = documents.size();
       SplitInto(text, separator, &documents);
+      HADAL_TRY_STATUS(CheckMarks(file, std::span(documents).subspan(first)));
     }
   }
   if (documents.empty())

@@ -35,34 +35,28 @@ HADAL_TARGET_CLONES T LossAndSlope(T* z, std::int64_t count, std::int64_t target
 
 // All rows; returns the sum.
 template <class T>
-Tensor LossAndSlopes(const Tensor& targets, std::int64_t ignored, std::int64_t vocab, T* z) {
+Tensor LossAndSlopes(const Tensor& targets, std::int64_t vocab, T* z) {
   const auto* target = targets.data_ptr<std::int64_t>();
   return SumOverRows<double>(
       targets.numel(), 1, torch::kDouble, [&](std::int64_t begin, std::int64_t end, double* sum) {
         for (std::int64_t row = begin; row < end; ++row) {
-          T* const mine = z + row * vocab;
-          if (target[row] == ignored) {
-            std::fill_n(mine, vocab, T{0});
-            continue;
-          }
           HADAL_CHECK(target[row] >= 0 && target[row] < vocab);
-          *sum += static_cast<double>(LossAndSlope(mine, vocab, target[row]));
+          *sum += static_cast<double>(LossAndSlope(z + row * vocab, vocab, target[row]));
         }
       });
 }
 
 struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x_in, const Tensor& w_in,
-                        const Tensor& targets, std::int64_t ignored, Products products) {
+                        const Tensor& targets, Products products) {
     const Tensor x = x_in.contiguous(), w = w_in.contiguous();
     const std::int64_t vocab = w.size(0);
-    HADAL_CHECK(targets.numel() == x.size(0));
     Tensor slopes = torch::empty({x.size(0), vocab}, x.options()), loss;
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "HeadLoss", [&] {
       auto* z = slopes.data_ptr<scalar_t>();
       Multiply(Product<scalar_t>{DenseOf<scalar_t>(x), DenseOf<scalar_t>(w).Turned(), z, vocab},
                products);
-      loss = LossAndSlopes(targets.contiguous(), ignored, vocab, z);
+      loss = LossAndSlopes(targets.contiguous(), vocab, z);
     });
     context->save_for_backward({x, w, slopes});
     SaveProducts(context, products);
@@ -83,7 +77,7 @@ struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
       times(DenseOf<scalar_t>(slopes), DenseOf<scalar_t>(w), dx);
       times(DenseOf<scalar_t>(slopes).Turned(), DenseOf<scalar_t>(x), dw);
     });
-    return {dx, dw, Tensor(), Tensor(), Tensor()};
+    return {dx, dw, Tensor(), Tensor()};
   }
 };
 
@@ -91,7 +85,12 @@ struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
 
 Tensor HeadLoss(const Tensor& x, const Tensor& w, const Tensor& targets, std::int64_t ignored,
                 Products products) {
-  return HeadLossFunction::apply(x, w, targets, ignored, products);
+  HADAL_CHECK(targets.numel() == x.size(0));
+  const Tensor kept = (targets != ignored).nonzero().squeeze(1);
+  if (kept.numel() == x.size(0)) return HeadLossFunction::apply(x, w, targets, products);
+  if (kept.numel() == 0) return (x.sum() + w.sum()) * 0;
+  return HeadLossFunction::apply(x.index_select(0, kept), w, targets.index_select(0, kept),
+                                 products);
 }
 
 }  // namespace hadal::train

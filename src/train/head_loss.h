@@ -4,7 +4,7 @@
 //
 //   x        [rows, dim]    float32 or float64
 //   w        [vocab, dim]   of x's type
-//   targets  [rows] int64; `ignored`: the row adds nothing
+//   targets  [rows] int64; `ignored`: the row adds nothing, and costs nothing
 //
 // Numbers  the composition of Linear and LibTorch's cross_entropy; `products` rounds softmax -
 //          onehot, of which the composition rounds the multiple by the gradient of the sum

@@ -11,7 +11,9 @@
 // Its inputs are detached: its loss reaches its own parameters only, and nothing else reaches them.
 //   loss = mean over tokens that see an entry of  KL(target || softmax(score)),
 //   target = mass of the main attention on the entries, normalised to sum 1;
-//   both over the visible entries, or over the selected ones.
+//   both over the visible entries, or over the selected ones. The report has the second where
+//   attention is sparse; over the visible ones those not selected, which have no mass, are
+//   examples of what not to choose.
 // Source: DeepSeek-V4 inference/model.py, Indexer; DeepSeek-V3.2 report, eq. 3-4.
 #pragma once
 #include <torch/torch.h>

@@ -46,6 +46,7 @@ StepPlan PlanStep(const TrainConfig& config, std::size_t step) {
   else if (reached(config.stages.warmup))
     plan.stage = Stage::kWarmup;
   plan.indexer_only = plan.stage == Stage::kWarmup && config.stages.warmup_freezes_model;
+  plan.indexer_sees_all = config.loss.indexer_entries == "visible";
   plan.quantize_experts = reached(config.quantize.experts);
   plan.quantize_linears = reached(config.quantize.linears);
   plan.quantize_kv = reached(config.quantize.kv);

@@ -14,7 +14,8 @@ struct StepPlan {
   double lr = 0;
   double mtp_weight = 0;
   Stage stage = Stage::kDense;
-  bool indexer_only = false;  // the warm-up, with everything else frozen
+  bool indexer_only = false;      // the warm-up, with everything else frozen
+  bool indexer_sees_all = false;  // its loss is over all visible entries, in every stage
   bool quantize_experts = false, quantize_linears = false;
   bool quantize_kv = false, quantize_indexer = false;
 };

@@ -53,6 +53,9 @@ TEST(Schedule, StagesAndSwitchesBeginAtTheirStep) {
   EXPECT_DOUBLE_EQ(PlanStep(config, 60).mtp_weight, 0.1);
   config.stages.warmup_freezes_model = false;
   EXPECT_FALSE(PlanStep(config, 30).indexer_only);
+  EXPECT_FALSE(PlanStep(config, 50).indexer_sees_all);
+  config.loss.indexer_entries = "visible";
+  EXPECT_TRUE(PlanStep(config, 50).indexer_sees_all);
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ struct Quantize {
 enum class Attention {
   kDense,   // every visible compressed entry of a CSA layer is attended; the indexer is not used
   kWarmup,  // as kDense, and the indexer's KL loss is computed over all visible entries
-  kSparse,  // the indexer's top-k is attended; its KL loss is over the selected entries
+  kSparse,  // the indexer's top-k is attended; its KL loss is over the selected entries, or all
 };
 
 // What a forward pass does on its way, for whoever measures it.
@@ -45,6 +45,7 @@ struct Seen {
 
 struct ForwardOptions {
   Attention attention = Attention::kDense;
+  bool indexer_sees_all = false;  // TrainConfig: loss.indexer_entries is "visible"
   Quantize quantize = {};
   bool mtp = true;  // also run the MTP block (if the config has one)
   Products products = Products::kF32;

@@ -73,6 +73,27 @@ TEST(V4Model, SparseIsDenseWhileEverythingVisibleIsChosen) {
   EXPECT_EQ(dense.indexer_loss.item<double>(), 0);
 }
 
+// What is not selected has no mass: over all entries the loss asks to lower its score.
+TEST(V4Model, TheIndexersLossMayCountEntriesThatWereNotSelected) {
+  arch::Config config = TinyConfig();
+  config.index_topk = 2;
+  V4Model model = TinyModel(config, torch::kDouble);
+  const Batch batch = TinyBatch(config, {{140}});
+  const auto loss = [&](bool all) {
+    return model->Forward(batch, {.attention = Attention::kSparse, .indexer_sees_all = all});
+  };
+  const Output selected = loss(false), all = loss(true);
+  EXPECT_TRUE(torch::equal(selected.logits, all.logits));
+  // The softmax over more entries gives each of the selected ones less.
+  EXPECT_GT(all.indexer_loss.item<double>(), selected.indexer_loss.item<double>() + 0.1);
+  all.indexer_loss.backward();
+  bool reached = false;
+  for (const auto& item : model->named_parameters())
+    reached |= item.key().find("indexer") != std::string::npos && item->grad().defined() &&
+               item->grad().abs().sum().item<double>() > 0;
+  EXPECT_TRUE(reached);
+}
+
 // In BF16 every product rounds its inputs and its result to 8 bits: 2^-9 each time. The signs of a
 // few experts' choices may change, so most positions are compared, not all.
 TEST(V4Model, Bf16ProductsStayNearFloat32) {
