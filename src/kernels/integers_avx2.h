@@ -128,6 +128,9 @@ struct I16 {
             _mm256_add_epi32(sum.hi, _mm256_madd_epi16(a.hi, b.hi))};
   }
 #endif
+  static I16 DotTwoWords(I16 a, I16 b, I16 more_a, I16 more_b) {
+    return DotWords(DotWords(Zero(), a, b), more_a, more_b);
+  }
 
   template <bool kHigh>
   I16 LookUpNibbles(const std::uint8_t* table) const {

@@ -56,6 +56,9 @@ struct I16 {
   static I16 DotTwoBytes(I16 u8, I16 s8, I16 more_u8, I16 more_s8) {
     return DotBytes(DotBytes(Zero(), u8, s8), more_u8, more_s8);
   }
+  static I16 DotTwoWords(I16 a, I16 b, I16 more_a, I16 more_b) {
+    return DotWords(DotWords(Zero(), a, b), more_a, more_b);
+  }
 
   static I16 ProductWords(I16 a, I16 b) {  // each word's, modulo 2^16
     return {_mm512_mullo_epi16(a.v, b.v)};

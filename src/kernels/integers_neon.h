@@ -81,6 +81,15 @@ struct I16 {
       return vaddq_s32(sum.v[i], vpaddq_s32(low, vmull_high_s16(p, q)));
     });
   }
+  static I16 DotTwoWords(I16 a, I16 b, I16 more_a, I16 more_b) {
+    return OfFour<I16>([&](int i) {
+      const int16x8_t p = Words(a.v[i]), q = Words(b.v[i]);
+      const int16x8_t r = Words(more_a.v[i]), s = Words(more_b.v[i]);
+      const int32x4_t low = vmull_s16(vget_low_s16(p), vget_low_s16(q));
+      return vpaddq_s32(vmlal_s16(low, vget_low_s16(r), vget_low_s16(s)),
+                        vmlal_high_s16(vmull_high_s16(p, q), r, s));
+    });
+  }
   static I16 ProductWords(I16 a, I16 b) {  // each word's, modulo 2^16
     return OfFour<I16>(
         [&](int i) { return vreinterpretq_s32_s16(vmulq_s16(Words(a.v[i]), Words(b.v[i]))); });
