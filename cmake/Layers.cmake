@@ -4,10 +4,10 @@
 #   hadal_layer(NAME [OWN_HEADERS] [LIGHT] [WITHOUT file...] [NEEDS layer...] [LIBS target...])
 #
 # Every *.cc of the folder belongs to the library, every *_test.cc to one test program of the layer.
-# A file named *_avx2.cc, *_avxvnni.cc, *_avx512.cc, *_avx512bf16.cc or *_neon.cc is compiled for
-# that instruction set. Those of another architecture than the one built for, and with HADAL_SIMD
-# off all, are left out with *_x86.cc or *_arm.cc, and x86_absent.cc, neon_absent.cc and *_plain.cc
-# stand in. OWN_HEADERS: the layer says itself which headers are precompiled
+# A file named *_avx2.cc, *_avxvnni.cc, *_avx512.cc, *_avx512bf16.cc, *_neon.cc or *_i8mm.cc is
+# compiled for that instruction set. Those of another architecture than the one built for, and with
+# HADAL_SIMD off all, are left out with *_x86.cc or *_arm.cc, and x86_absent.cc, neon_absent.cc and
+# *_plain.cc stand in. OWN_HEADERS: the layer says itself which headers are precompiled
 # (cmake/Precompile.cmake). LIGHT: no time is spent in it worth optimising for; -O1 compiles it a
 # fifth faster. WITHOUT: these are in another library of the folder, by hadal_library.
 option(HADAL_SIMD "the vector kernels for x86-64 and 64-bit ARM" ON)
@@ -33,7 +33,7 @@ function(hadal_layer name)
   if(HADAL_ARM)
     list(APPEND left_out "/neon_absent")
   else()
-    list(APPEND left_out "_(arm|neon)")
+    list(APPEND left_out "_(arm|neon|i8mm)")
   endif()
   if(HADAL_X86 OR HADAL_ARM)
     list(APPEND left_out "_plain")
@@ -96,7 +96,7 @@ function(hadal_isa_flags)
   set(avx512
     "${quiet}-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl;-mavx512vbmi;-mavx512vnni;${avx2}")
   foreach(source IN LISTS ARGN)
-    if(source MATCHES "_(avx[^/]*|neon)\\.cc$")
+    if(source MATCHES "_(avx[^/]*|neon|i8mm)\\.cc$")
       set_source_files_properties(${source} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
     endif()
     if(source MATCHES "_avx2\\.cc$")
@@ -110,6 +110,9 @@ function(hadal_isa_flags)
     elseif(source MATCHES "_neon\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
         "${optimise};-march=armv8.2-a+dotprod")
+    elseif(source MATCHES "_i8mm\\.cc$")
+      set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
+        "${optimise};-march=armv8.2-a+dotprod+i8mm")
     elseif(source MATCHES "_avx512bf16\\.cc$")
       set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS
         "${optimise};${avx512};-mavx512bf16")

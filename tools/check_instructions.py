@@ -15,9 +15,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-SETS = ("avx2", "avxvnni", "avx512", "neon")
-OF_ARM = ("neon",)
-ROW = re.compile(r'\{Arithmetic::k(\w+), "\w+", "(\w*)", "(\w*)", "(\w*)", "(\w*)"\}')
+SETS = ("avx2", "avxvnni", "avx512", "neon", "i8mm")
+OF_ARM = ("neon", "i8mm")
+# These have products of integers of their own, and the rest from the set before them.
+ONLY_INTEGERS = ("avxvnni", "i8mm")
+ROW = re.compile(r'\{Arithmetic::k(\w+), "\w+", "(\w*)", "(\w*)", "(\w*)", "(\w*)", "(\w*)"\}')
 # The kernels, the first part of their file's name, and what computes their products.
 KERNELS = {
     "matmul": ("F32Fma",),
@@ -52,7 +54,8 @@ def check_kernel(name, used, arithmetics, table, own):
     for instruction in sorted(wanted):
         if not any(code.startswith(instruction) for code in used):
             yield f"{name}: has no {instruction}, which kernels/products.cc says it is made of"
-    dots = {code for row in table.values() for code in row.values() if code.startswith("vpdp")}
+    dots = {code for row in table.values() for code in row.values()
+            if code.startswith("vpdp") or code == "smmla"}
     for instruction in sorted(dots - set(table[a][own] for a in table)):
         if instruction in used:
             yield f"{name}: has {instruction}, of another instruction set"
@@ -69,7 +72,7 @@ def main():
     arm = any(name.endswith("_neon") for name in objects)
     sets = [own for own in SETS if (own in OF_ARM) == arm]
     wanted = [f"{kernel}_{own}" for kernel, arithmetics in KERNELS.items() for own in sets
-              if own != "avxvnni" or "Int8Dot" in arithmetics]
+              if own not in ONLY_INTEGERS or "Int8Dot" in arithmetics]
     missing = [name for name in wanted if name not in objects]
     if missing or not {a for arithmetics in KERNELS.values() for a in arithmetics} <= set(table):
         what = ", ".join(missing) or "the table"

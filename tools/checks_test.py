@@ -180,9 +180,11 @@ class IsaSymbols(CheckTest):
 
 class Instructions(CheckTest):
     TABLE = (
-        '{Arithmetic::kF32Fma, "fp32_fma", "vfmadd", "vfmadd", "vfmadd", "fmla"},\n'
-        '{Arithmetic::kInt16Dot, "int16_dot", "vpmaddwd", "vpdpwssd", "vpdpwssd", "smull"},\n'
-        '{Arithmetic::kInt8Dot, "int8_dot", "vpmaddubsw", "vpdpbusd", "vpdpbusd", "sdot"},\n'
+        '{Arithmetic::kF32Fma, "fp32_fma", "vfmadd", "vfmadd", "vfmadd", "fmla", "fmla"},\n'
+        '{Arithmetic::kInt16Dot, "int16_dot", "vpmaddwd", "vpdpwssd", "vpdpwssd", "smull", '
+        '"smmla"},\n'
+        '{Arithmetic::kInt8Dot, "int8_dot", "vpmaddubsw", "vpdpbusd", "vpdpbusd", "sdot", '
+        '"smmla"},\n'
     )
     CODE = {
         "matmul_avx2": "vfmadd231ps",

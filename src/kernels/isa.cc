@@ -48,6 +48,8 @@ std::string_view IsaName(Isa isa) {
       return "avx512";
     case Isa::kNeon:
       return "neon";
+    case Isa::kI8mm:
+      return "i8mm";
   }
   return "?";
 }

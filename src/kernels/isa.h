@@ -1,6 +1,6 @@
 // Which machine code the kernels run: chosen once at start, the best this processor has.
-// HADAL_FORCE_ISA=ref|avx2|avxvnni|avx512|neon overrides; CheckForcedIsa says whether that name is
-// usable.
+// HADAL_FORCE_ISA=ref|avx2|avxvnni|avx512|neon|i8mm overrides; CheckForcedIsa says whether that
+// name is usable.
 #pragma once
 #include <span>
 #include <string_view>
@@ -14,7 +14,8 @@ enum class Isa {
   kAvx2,     // with FMA and F16C
   kAvxVnni,  // kAvx2, its dots of integers with AVX-VNNI
   kAvx512,   // F, BW, DQ, VL, VBMI and VNNI: from Ice Lake and Zen 4 on
-  kNeon      // of 64-bit ARM, with dot products: from Cortex-A76, Graviton 2 and M1 on
+  kNeon,     // of 64-bit ARM, with dot products: from Cortex-A76, Graviton 2 and M1 on
+  kI8mm      // kNeon, its dots of integers with I8MM: from Cortex-X2, Graviton 3 and M2 on
 };
 
 std::string_view IsaName(Isa isa);

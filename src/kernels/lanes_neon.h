@@ -6,7 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#ifdef __ARM_FEATURE_MATMUL_INT8
+#define HADAL_ISA i8mm
+#else
 #define HADAL_ISA neon
+#endif
 
 namespace hadal::kernels::HADAL_ISA {
 

@@ -3,6 +3,13 @@
 
 #include "kernels/simd.h"
 
-namespace hadal::kernels::neon {
+namespace hadal::kernels {
+
+namespace neon {
 #include "kernels/no_simd_functions.inc"
 }
+namespace i8mm {
+#include "kernels/no_simd_dot_functions.inc"
+}
+
+}  // namespace hadal::kernels

@@ -18,15 +18,15 @@ constexpr ProductRow kRows[kProducts] = {
 
 struct ArithmeticRow {
   Arithmetic arithmetic;
-  std::string_view name, avx2, avxvnni, avx512, neon;
+  std::string_view name, avx2, avxvnni, avx512, neon, i8mm;
 };
 
-// What the lane headers' Fma, DotWords and DotBytes are made of.
+// What the lane headers' Fma, DotWords and DotBytes are made of; with I8MM squares, of words four.
 constexpr ArithmeticRow kInstructions[kArithmetics] = {
-    {Arithmetic::kF32Fma, "fp32_fma", "vfmadd", "vfmadd", "vfmadd", "fmla"},
-    {Arithmetic::kBf16Dot, "bf16_dot", "", "", "", ""},
-    {Arithmetic::kInt16Dot, "int16_dot", "vpmaddwd", "vpdpwssd", "vpdpwssd", "smull"},
-    {Arithmetic::kInt8Dot, "int8_dot", "vpmaddubsw", "vpdpbusd", "vpdpbusd", "sdot"},
+    {Arithmetic::kF32Fma, "fp32_fma", "vfmadd", "vfmadd", "vfmadd", "fmla", "fmla"},
+    {Arithmetic::kBf16Dot, "bf16_dot", "", "", "", "", ""},
+    {Arithmetic::kInt16Dot, "int16_dot", "vpmaddwd", "vpdpwssd", "vpdpwssd", "smull", "smmla"},
+    {Arithmetic::kInt8Dot, "int8_dot", "vpmaddubsw", "vpdpbusd", "vpdpbusd", "sdot", "smmla"},
 };
 
 const ArithmeticRow& RowOf(Arithmetic arithmetic) {
@@ -52,6 +52,8 @@ std::string_view InstructionOf(Arithmetic arithmetic, Isa isa) {
       return row.avx512;
     case Isa::kNeon:
       return row.neon;
+    case Isa::kI8mm:
+      return row.i8mm;
   }
   return "";
 }

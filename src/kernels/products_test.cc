@@ -35,7 +35,7 @@ TEST(Products, TheKernelsChooseByTheTable) {
 TEST(Products, EverySetNamesItsInstructions) {
   for (const Product product : kAllProducts) {
     EXPECT_EQ(InstructionOf(ArithmeticOf(product), Isa::kRef), "");
-    for (const Isa isa : {Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512, Isa::kNeon})
+    for (const Isa isa : {Isa::kAvx2, Isa::kAvxVnni, Isa::kAvx512, Isa::kNeon, Isa::kI8mm})
       EXPECT_NE(InstructionOf(ArithmeticOf(product), isa), "") << RowOf(product).key;
   }
   EXPECT_EQ(InstructionOf(Arithmetic::kBf16Dot, Isa::kAvx512), "");

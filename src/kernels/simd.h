@@ -1,7 +1,7 @@
 // The kernels' functions that exist once per instruction set, and the choice between them.
-// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc, and in *_neon.cc; those of another
-// architecture than this one in x86_absent.cc and neon_absent.cc, where nothing calls them because
-// RunnableIsas() does not hold their sets.
+// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc, and in *_neon.cc and *_i8mm.cc; those of
+// another architecture than this one in x86_absent.cc and neon_absent.cc, where nothing calls them
+// because RunnableIsas() does not hold their sets.
 #pragma once
 #include <vector>
 
@@ -23,13 +23,17 @@ namespace avx512 {
 namespace neon {
 #include "kernels/simd_functions.inc"
 }
+namespace i8mm {
+using namespace neon;  // NOLINT(google-build-using-namespace): what is not declared here
+#include "kernels/simd_dot_functions.inc"
+}  // namespace i8mm
 
 std::vector<Isa> DetectSimd();  // without kRef, the best last
 
 // The active instruction set's function; null: the plain C++ of kRef is wanted.
 template <class Function>
 Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_avx512,
-                     Function* for_neon) {
+                     Function* for_neon, Function* for_i8mm) {
   switch (ActiveIsa()) {
     case Isa::kRef:
       return nullptr;
@@ -41,6 +45,8 @@ Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_av
       return for_avx512;
     case Isa::kNeon:
       return for_neon;
+    case Isa::kI8mm:
+      return for_i8mm;
   }
   return nullptr;
 }
@@ -50,4 +56,5 @@ Function* ActiveSimd(Function* for_avx2, Function* for_avxvnni, Function* for_av
 // HADAL_ACTIVE(Name): ActiveSimd of the functions of that name.
 #define HADAL_ACTIVE(name)                                                                      \
   ::hadal::kernels::ActiveSimd(&::hadal::kernels::avx2::name, &::hadal::kernels::avxvnni::name, \
-                               &::hadal::kernels::avx512::name, &::hadal::kernels::neon::name)
+                               &::hadal::kernels::avx512::name, &::hadal::kernels::neon::name,  \
+                               &::hadal::kernels::i8mm::name)

@@ -45,6 +45,7 @@ Computer DescribeComputer() {
   if (dots.avx512_vnni) computer.features.emplace_back("avx512_vnni");
   if (dots.avx512_bf16) computer.features.emplace_back("avx512_bf16");
   if (dots.amx) computer.features.emplace_back("amx");
+  if (dots.arm_bf16) computer.features.emplace_back("bf16");
   Allowance allowance = ReadAllowance();
   computer.threads = allowance.processors;
   computer.threads_by = std::move(allowance.processors_by);

@@ -12,6 +12,7 @@ struct DotInstructions {
   bool avx512_vnni = false;  // int8 dots in 512 bits
   bool avx512_bf16 = false;  // BF16 dots
   bool amx = false;          // tiles; reported, not used
+  bool arm_bf16 = false;     // BF16 dots of ARM; reported, not used
 };
 DotInstructions DetectDots();
 

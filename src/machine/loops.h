@@ -1,7 +1,8 @@
 // Loops that do nothing but one thing, as fast as the processor can.
 //
-// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc, and in *_neon.cc; those of another
-// architecture than this one in x86_absent.cc and neon_absent.cc, where nothing calls them. Some
+// Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc, and in *_neon.cc and *_i8mm.cc; those of
+// another architecture than this one in x86_absent.cc and neon_absent.cc, where nothing calls them.
+// Some
 // use instructions beyond those of their file's set: the caller asks DetectDots first.
 #pragma once
 #include <cstddef>
@@ -40,5 +41,10 @@ float FmaF32(std::uint64_t rounds, float x);
 std::int32_t DotInt16(std::uint64_t rounds, std::int32_t x);  // two multiply, two add
 std::int32_t DotInt8(std::uint64_t rounds, std::int32_t x);
 }  // namespace neon
+namespace i8mm {
+// Words as two bytes: four products of squares, of which a round does those of eight columns.
+std::int32_t DotInt16(std::uint64_t rounds, std::int32_t x);
+std::int32_t DotInt8(std::uint64_t rounds, std::int32_t x);
+}  // namespace i8mm
 
 }  // namespace hadal::machine

@@ -1,34 +1,7 @@
-#include <arm_neon.h>
-
+#include "machine/chains_neon.inc"
 #include "machine/loops.h"
 
 namespace hadal::machine::neon {
-namespace {
-
-// Chains begin equal. Behind this the compiler cannot know it and compute only one of them.
-template <class Vector>
-Vector Opaque(Vector v) {
-  asm volatile("" : "+w"(v));
-  return v;
-}
-
-template <class Vector, class Step>
-void RunChains(std::uint64_t rounds, Vector first, Vector (&sums)[kChains], Step step) {
-  for (Vector& v : sums) v = Opaque(first);
-  for (std::uint64_t r = 0; r < rounds; ++r)
-    for (Vector& v : sums) v = step(v);
-}
-
-template <class Step>
-std::int32_t SumOfInts(std::uint64_t rounds, std::int32_t x, Step step) {
-  int32x4_t sums[kChains];
-  RunChains(rounds, vdupq_n_s32(x), sums, step);
-  int32x4_t all = vdupq_n_s32(0);
-  for (const int32x4_t& v : sums) all = vaddq_s32(all, v);
-  return vgetq_lane_s32(all, 0);
-}
-
-}  // namespace
 
 float FmaF32(std::uint64_t rounds, float x) {
   float32x4_t sums[kChains];

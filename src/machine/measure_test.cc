@@ -60,9 +60,13 @@ TEST(Measure, FindsThePeakOfEveryProductsInstruction) {
     if (isa == kernels::Isa::kRef) continue;
     for (const kernels::Product product : kernels::kAllProducts) {
       const Arithmetic arithmetic = kernels::ArithmeticOf(product);
-      const bool avx2s = isa == kernels::Isa::kAvxVnni && arithmetic == Arithmetic::kF32Fma;
+      // These two have no FMA of their own.
+      kernels::Isa of = isa;
+      if (arithmetic == Arithmetic::kF32Fma && isa == kernels::Isa::kAvxVnni)
+        of = kernels::Isa::kAvx2;
+      if (arithmetic == Arithmetic::kF32Fma && isa == kernels::Isa::kI8mm) of = kernels::Isa::kNeon;
       EXPECT_TRUE(measured.contains(fmt::format("{} {} {}", ArithmeticName(arithmetic),
-                                                avx2s ? "avx2" : kernels::IsaName(isa),
+                                                kernels::IsaName(of),
                                                 kernels::InstructionOf(arithmetic, isa))));
     }
     EXPECT_GT(report.OpsPerSecond(Arithmetic::kInt8Dot, 1), 0);
@@ -169,6 +173,10 @@ TEST(Loops, ComputeWhatTheyCount) {
       EXPECT_FLOAT_EQ(neon::FmaF32(1 << 10, 1), kChains * (1 + 0x1p-10f));
       EXPECT_EQ(neon::DotInt16(5, 3), kChains * (3 + 5 * 2 * 9));
       EXPECT_EQ(neon::DotInt8(5, 3), kChains * (3 + 5 * 4 * 9));
+    }
+    if (isa == kernels::Isa::kI8mm) {  // four squares of bytes each, or one
+      EXPECT_EQ(i8mm::DotInt16(5, 3), kChains * (3 + 5 * 4 * 8 * 9));
+      EXPECT_EQ(i8mm::DotInt8(5, 3), kChains * (3 + 5 * 8 * 9));
     }
   }
 }

@@ -1,12 +1,9 @@
 // Where the processor is no x86-64: its functions of loops.h, never called.
 #include <cstdlib>
 
-#include "machine/features.h"
 #include "machine/loops.h"
 
 namespace hadal::machine {
-
-DotInstructions DetectDots() { return {}; }
 
 namespace avx2 {
 float FmaF32(std::uint64_t, float) { std::abort(); }
