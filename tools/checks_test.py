@@ -228,6 +228,28 @@ class Instructions(CheckTest):
         self.assertIn("quantized_matmul_avx512", output)
 
 
+class Counts(CheckTest):
+    def count(self, dots):
+        code = f"_Z12AddDirectFp8ILb1EEvv: nop\n1: {dots} dec %rax\n test %rax, %rax\n jz 2f\n"
+        code += "vpaddd (%rax), %zmm0, %zmm0\n 2: cmp %rax, %rbx\n jne 1b\n ret\n"
+        source = self.write("a.s", code)
+        compiled, library = self.root / "quantized_matmul_avx512.cc.o", self.root / "lib.a"
+        subprocess.run(["as", source, "-o", compiled], check=True)
+        subprocess.run(["ar", "rc", library, compiled], check=True)
+        return self.run_tool("count_instructions.py", library)
+
+    def test_the_shortest_way_round_a_loop(self):
+        code, output = self.count("vpdpwssd 64(%rax), %zmm2, %zmm0\n" * 4)
+        self.assertRegex(output, r"avx512 +FP8 +one +9\.0 +4\.0 +4\.0\n")
+        self.assertEqual(code, 1)  # of the others there is none
+        self.assertIn("avx512: FP4, one: no loop", output)
+
+    def test_a_loop_with_other_products(self):
+        code, output = self.count("vpdpwssd %zmm1, %zmm2, %zmm0\n" * 3)
+        self.assertEqual(code, 1)
+        self.assertIn("avx512: FP8, one: no loop", output)
+
+
 class Format(CheckTest):
     def test_both_ways(self):
         (self.root / ".clang-format").write_bytes((TOOLS.parent / ".clang-format").read_bytes())
