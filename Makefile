@@ -141,8 +141,14 @@ soak:  ## alone: two thousand requests to hadal serve, many cut short, after whi
 test-aarch64:  ## build for 64-bit ARM and run tests under qemu; Debian on another processor
 	@$(DEPS) engine test aarch64
 	cmake --preset aarch64
-	cmake --build build/aarch64 --target hadal $(FAST_TESTS:%=hadal_%_tests) -j$(JOBS)
-	$(CTEST) --test-dir build/aarch64 -L unit
+	cmake --build build/aarch64 --target hadal hadal_bit_identity_tests hadal_machine_tests \
+	  $(FAST_TESTS:%=hadal_%_tests) -j$(JOBS)
+	NM=aarch64-linux-gnu-nm tools/check_isa_symbols.sh build/aarch64
+	$(CTEST) --test-dir build/aarch64 -L unit -LE 'bit_identity|machine'
+	$(CTEST) --test-dir build/aarch64 -R '^Loops|GoldenBits'
+	QEMU_CPU=cortex-a76 $(CTEST) --test-dir build/aarch64 -L kernels
+	tools/count_instructions.py --objdump aarch64-linux-gnu-objdump \
+	  build/aarch64/src/kernels/libhadal_kernels.a
 
 fuzz:  ## run every fuzz target for FUZZ_SECONDS (60) seconds
 	@$(DEPS) engine fuzz
