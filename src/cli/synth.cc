@@ -4,6 +4,7 @@
 #include <iostream>
 #include <memory>
 
+#include "arch/synthetic.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/stop_signal.h"
@@ -72,13 +73,15 @@ Status Synth(const SynthCommand& command, std::ostream& out) {
     out << Json::MakeObject({{"tensors", report->tensors},
                              {"files", report->files},
                              {"bytes", report->bytes},
+                             {"skew", command.skew},
                              {"seconds", clock.seconds()}})
                .Dump()
         << '\n';
   } else {
-    out << fmt::format("{}: {} tensors, {} in {} file{}, {}\n", command.out,
+    out << fmt::format("{}: {} tensors, {} in {} file{}, {}; experts chosen {}\n", command.out,
                        FormatCount(report->tensors), FormatBytes(report->bytes), report->files,
-                       report->files == 1 ? "" : "s", FormatDuration(clock.seconds()));
+                       report->files == 1 ? "" : "s", FormatDuration(clock.seconds()),
+                       arch::RoutingInWords(arch::Synthetic{command.seed, command.skew}));
   }
   return Unit{};
 }

@@ -50,6 +50,8 @@ TEST_F(SynthTest, Flags) {
   EXPECT_NE(done.out.find("in 1 file"), std::string::npos) << done.out;
   const Json config = ParseJson(io::ReadFile(folder_.File("m/config.json")).value()).value();
   EXPECT_EQ(config.Find("compress_ratios")->Dump(), "[0,128,0]");
+  EXPECT_NE(done.out.find("experts chosen about even"), std::string::npos) << done.out;
+  EXPECT_EQ(config.Find("hadal_synth")->Find("skew")->AsNumber(), 0);
   EXPECT_EQ(Call({"synth"}).code, 2);
   EXPECT_EQ(Call({"synth", "x", "--ratios", "0,5"}).code, 2);
   for (const char* skew : {"-0.1", "2.1", "nan", "much"})

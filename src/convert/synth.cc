@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "arch/inventory.h"
+#include "arch/synthetic.h"
 #include "base/check.h"
 #include "base/random.h"
 #include "convert/expert_skew.h"
@@ -195,8 +196,9 @@ Result<CheckpointReport> WriteRandomCheckpoint(const arch::Config& config, const
   const auto give = [&](std::size_t i, TensorSink& sink) {
     return synthesizer.Give(specs[i], sink);
   };
-  return WriteCheckpoint(out, tensors, {.config = arch::ConfigToJson(config, true)}, options.write,
-                         give);
+  Json json = arch::ConfigToJson(config, true);
+  arch::NoteSynthetic({.seed = options.seed, .skew = options.skew}, &json);
+  return WriteCheckpoint(out, tensors, {.config = std::move(json)}, options.write, give);
 }
 
 }  // namespace hadal::convert

@@ -5,7 +5,7 @@
 // the same for any number of threads, and a tensor is never whole in memory. Matrices have a
 // standard deviation of about 1 / sqrt(cols), FP8 and FP4 ones with block scales that differ by
 // powers of two; norms are near 1. So activations stay near 1, routing and selection spread out.
-// There is no tokenizer.
+// There is no tokenizer. config.json notes seed and skew (arch/synthetic.h).
 #pragma once
 #include <cstdint>
 #include <string>
