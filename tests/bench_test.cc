@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "cache/small_shape_test.h"
 #include "convert/synth.h"
 #include "testing/temp_folder.h"
@@ -166,11 +168,31 @@ TEST_F(BenchTest, SaysWhatCameFromDisk) {
     EXPECT_GT(f.experts->held, 0);
     EXPECT_LE(f.experts->held + f.experts->coming, 1);
     EXPECT_LE(f.experts->waiting, 1);
+    EXPECT_LE(f.experts->hits, 1);
+    EXPECT_LE(f.experts->missed_bytes.sum(), f.experts->read_bytes_per_token * (1 + 1e-9));
+    EXPECT_GT(f.experts->bound_tokens_per_s, 0);
   }
+  const PrefillFigure& prefill = report.prefill[0];  // there is room for all: it computes
+  EXPECT_NEAR(prefill.tokens_per_s.median / prefill.experts->bound_tokens_per_s,
+              prefill.share_of_peak, 1e-6);
+  EXPECT_EQ(report.routing.find("about even"), 0u) << report.routing;
   const std::string text = BenchText(report, BenchForm::kText);
   EXPECT_NE(text.find("experts held"), std::string::npos);
   EXPECT_NE(text.find("experts from disk"), std::string::npos);
-  EXPECT_NE(BenchJson(report).Dump().find("\"read_bytes_per_token\""), std::string::npos);
+  for (const char* key : {"\"read_bytes_per_token\"", "\"hits\"", "\"share_of_bound\""})
+    EXPECT_NE(BenchJson(report).Dump().find(key), std::string::npos) << key;
+}
+
+// A run begins with what the last one learnt.
+TEST_F(BenchTest, KeepsAProfileIfAsked) {
+  BenchOptions options = Small();
+  options.threads = {2};
+  options.batch = {1};
+  options.experts = engine::ExpertsFrom::kDisk;
+  options.experts_profile = folder_.File("profile.json");
+  ASSERT_TRUE(Run(options).ok());
+  EXPECT_TRUE(std::filesystem::exists(options.experts_profile));
+  EXPECT_FALSE(std::filesystem::exists(Model() + "/hadal-experts.json"));
 }
 
 }  // namespace

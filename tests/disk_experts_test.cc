@@ -150,6 +150,9 @@ TEST_P(DiskExpertsTest, NoBudgetAndNoOrderOfReadsChangesABit) {
           EXPECT_LE(figures.slots, slots);
           EXPECT_LE(figures.held + figures.coming, figures.wanted);
           EXPECT_GT(figures.reads, 0u);
+          EXPECT_LE(figures.missed, figures.wanted);
+          EXPECT_GE(figures.missed, figures.wanted - figures.held - figures.coming);
+          EXPECT_LE(figures.missed_by_token, figures.missed);
           const auto [least, most] = ReadBytes(model);
           EXPECT_GE(figures.read_bytes, figures.reads * least);
           EXPECT_LE(figures.read_bytes, figures.reads * most);
@@ -203,6 +206,36 @@ TEST_P(DiskExpertsTest, WhatIsHeldIsNotReadAgain) {
   const model::DiskExpertFigures again = source->figures() - once;
   EXPECT_EQ(again.reads, 0u);
   EXPECT_EQ(again.held, again.wanted);
+  EXPECT_GT(once.missed, 0u);
+  EXPECT_LE(once.missed, once.reads);
+  EXPECT_EQ(again.missed, 0u);
+}
+
+// What is read for a right guess is a miss as what was not guessed is; a wrong guess that stays is
+// a hit the next time.
+TEST_P(DiskExpertsTest, AMissIsWhatWasReadForIt) {
+  const model::Model model = OpenOnDisk(folder_.path());
+  const auto source = DiskExperts::Create(model, {.bytes = std::uint64_t{1} << 40}).value();
+  const std::size_t layer = model.layers.size() - 1;  // of scores
+  ASSERT_TRUE(model.layers[layer].ffn.tid2eid.empty());
+  const std::vector<std::uint32_t> guess = {0, 2}, right = {0, 1}, wrong = {2};
+  const auto pass = [&](std::size_t of, const std::vector<std::uint32_t>& wanted) {
+    source->Announce(of, wanted);
+    for (std::vector<std::uint32_t> left = wanted; !left.empty();) {
+      const auto held = source->Acquire(of, left, {}).value();
+      source->Release(of, held);
+      for (const model::HeldExpert& expert : held) std::erase(left, expert.expert);
+    }
+    return source->figures();
+  };
+  source->Guess(layer, guess);
+  EXPECT_EQ(pass(layer, right).missed, 2u);
+  EXPECT_EQ(pass(layer, right).missed, 2u);
+  EXPECT_EQ(pass(layer, wrong).missed, 2u);
+  EXPECT_EQ(source->figures().missed_by_token, 0u);
+  if (model.layers[0].ffn.tid2eid.empty()) return;
+  EXPECT_EQ(pass(0, right).missed, 4u);
+  EXPECT_EQ(source->figures().missed_by_token, 2u);
 }
 
 // The checkpoint as published: an expert's weights lie together, and so do its scales.
@@ -297,7 +330,7 @@ TEST_P(DiskExpertsTest, AStopActsWhileAReadIsAwaited) {
     ASSERT_FALSE(done.ok());
     EXPECT_EQ(done.error().code, Code::kCancelled);
     EXPECT_GE(seconds, 0.1);  // it did wait for a read
-    EXPECT_LT(seconds, 30);  // and not for its end, which does not come
+    EXPECT_LT(seconds, 30);   // and not for its end, which does not come
   }
   reader->HoldUp(false);
   const auto got = Through(*source, model, Numerics::Stored(), tokens, 4);

@@ -122,6 +122,7 @@ void AddBench(Command app, Work* work) {
       .ShowDefault();
   AddRam(sub, &bench.ram_bytes);
   AddExpertsFrom(sub, &command->experts);
+  AddExpertsProfile(sub, &bench.experts_profile, "none");
   sub.AddFlag("--beyond", bench.beyond, "also contexts longer than the model's own, and say so");
   sub.AddFlag("--quick", bench.quick, "small and short, to see that it works");
   sub.AddOption("--format", command->format, "of the output")
@@ -132,8 +133,9 @@ void AddBench(Command app, Work* work) {
       "--speculate", command->speculate,
       "instead: what guessing tokens is worth, of a pass of 1 to 4 rows, and in prose, chat and "
       "copied text");
-  for (const char* name : {"--prefill", "--prefill-depth", "--prefix", "--prefix-random",
-                           "--prefix-dir", "--batch", "--fill", "--svg", "--experts"})
+  for (const char* name :
+       {"--prefill", "--prefill-depth", "--prefix", "--prefix-random", "--prefix-dir", "--batch",
+        "--fill", "--svg", "--experts", "--experts-profile"})
     speculate.Excludes(sub.Find(name));
   sub.AddFlag("--json", command->json, "print one JSON object");
   sub.OnChosen([command, prefill, depth, work] {

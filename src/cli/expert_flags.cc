@@ -18,9 +18,14 @@ void AddExpertsFrom(Command app, std::string* from) {
 
 void AddExpertFlags(Command app, ExpertFlags* flags) {
   AddExpertsFrom(app, &flags->from);
-  app.AddOption("--experts-profile", flags->profile,
+  AddExpertsProfile(app, &flags->profile, "hadal-experts.json beside the checkpoint");
+}
+
+void AddExpertsProfile(Command app, std::string* profile, const std::string& otherwise) {
+  app.AddOption("--experts-profile", *profile,
                 "where to keep how often experts are used, for the next run that reads them from "
-                "disk (default: hadal-experts.json beside the checkpoint)");
+                "disk (default: " +
+                    otherwise + ")");
 }
 
 engine::OpenOptions OpenWith(const ExpertFlags& flags,

@@ -17,7 +17,9 @@ struct ExpertFlags {
 };
 
 void AddExpertsFrom(Command app, std::string* from);  // --experts alone
-void AddExpertFlags(Command app, ExpertFlags* flags);
+// --experts-profile alone; `otherwise`: what goes without it.
+void AddExpertsProfile(Command app, std::string* profile, const std::string& otherwise);
+void AddExpertFlags(Command app, ExpertFlags* flags);  // both
 
 // For engine::OpenModel: with a progress line while weights are read into memory, unless quiet;
 // `cancel` ends that.

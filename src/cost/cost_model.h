@@ -81,6 +81,7 @@ struct WeightGroup {      // tensors of one name in all layers (and experts)
   Component component = Component::kAttention;
   Work work = Work::kNone;
   std::uint64_t tensors = 0, parameters = 0, bytes = 0;
+  std::uint64_t by_token = 0;  // of `tensors`, in layers that route by the token's id
   // Of those, what one token passes through: all, its experts, or its row.
   std::uint64_t active_parameters = 0, active_bytes = 0;
   std::uint64_t macs = 0;   // a token
@@ -92,7 +93,7 @@ struct KvGroup {          // entries of one kind
   std::string key = {};   // "csa", in JSON
   Component component = Component::kAttentionCore;
   Work work = Work::kCoreAttention;
-  std::uint64_t layers = 0;
+  std::uint64_t layers = 0, by_token = 0;  // by_token: of those, that route by the token's id
   std::uint64_t tokens_per_entry = 1, max_entries = 0, max_read = 0;
   std::uint64_t macs_per_read = 0;
   std::uint64_t prefill_macs_per_read = 0;  // the same, but for V3, which decompresses in prefill

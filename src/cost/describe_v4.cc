@@ -91,7 +91,8 @@ void AddTensor(const Config& c, const TensorSpec& spec, WeightList* weights) {
            .work = WorkOf(spec),
            .module = ModuleOf(spec),
            .for_logits = ForLogits(spec.id),
-           .trained = spec.trained()};
+           .trained = spec.trained(),
+           .by_token = spec.id.part == arch::Part::kLayer && spec.id.layer < c.num_hash_layers};
   if (expert) {
     t.module.count = t.of = c.n_routed_experts;
     t.active = c.num_experts_per_tok;
@@ -121,12 +122,13 @@ class KvList {
   explicit KvList(const Config& config) : c_(config), layout_(config, {}) {}
 
   std::vector<KvGroup> List() && {
-    AddEntries("window entries", "window", c_.num_hidden_layers, 1, c_.sliding_window, 0);
+    AddEntries("window entries", "window", {c_.num_hidden_layers, c_.num_hash_layers}, 1,
+               c_.sliding_window, 0);
     AddEntries("CSA entries", "csa", Layers(arch::kCsaRatio), arch::kCsaRatio, 0, c_.index_topk);
     AddIndexKeys();
     AddEntries("HCA entries", "hca", Layers(arch::kHcaRatio), arch::kHcaRatio, 0, 0);
     if (c_.num_nextn_predict_layers > 0) {
-      AddEntries("MTP window entries", "mtp_window", c_.num_nextn_predict_layers, 1,
+      AddEntries("MTP window entries", "mtp_window", {c_.num_nextn_predict_layers, 0}, 1,
                  c_.sliding_window, 0);
       groups_.back().component = Component::kMtp;
     }
@@ -134,19 +136,27 @@ class KvList {
   }
 
  private:
-  std::uint64_t Layers(std::size_t ratio) const {
-    const auto end = c_.compress_ratios.begin() + static_cast<std::ptrdiff_t>(c_.num_hidden_layers);
-    return static_cast<std::uint64_t>(std::count(c_.compress_ratios.begin(), end, ratio));
+  struct LayerCount {
+    std::uint64_t all = 0, by_token = 0;
+  };
+  LayerCount Layers(std::size_t ratio) const {
+    const auto below = [&](std::size_t layers) {
+      const auto begin = c_.compress_ratios.begin();
+      return static_cast<std::uint64_t>(
+          std::count(begin, begin + static_cast<std::ptrdiff_t>(layers), ratio));
+    };
+    return {below(c_.num_hidden_layers), below(c_.num_hash_layers)};
   }
-  void AddEntries(const char* name, const char* key, std::uint64_t layers, std::uint64_t ratio,
+  void AddEntries(const char* name, const char* key, LayerCount layers, std::uint64_t ratio,
                   std::uint64_t kept, std::uint64_t read) {
-    if (layers == 0) return;
+    if (layers.all == 0) return;
     const std::uint64_t macs = 2 * c_.num_attention_heads * c_.head_dim;  // logits, then values
     groups_.push_back({.name = name,
                        .key = key,
                        .component = Component::kAttentionCore,
                        .work = Work::kCoreAttention,
-                       .layers = layers,
+                       .layers = layers.all,
+                       .by_token = layers.by_token,
                        .tokens_per_entry = ratio,
                        .max_entries = kept,
                        .max_read = read,
@@ -155,13 +165,15 @@ class KvList {
                        .entry_bytes = MainEntryBytes(c_, layout_)});
   }
   void AddIndexKeys() {
-    if (Layers(arch::kCsaRatio) == 0) return;
+    const LayerCount layers = Layers(arch::kCsaRatio);
+    if (layers.all == 0) return;
     const std::uint64_t macs = c_.index_n_heads * c_.index_head_dim;
     groups_.push_back({.name = "index keys",
                        .key = "index_keys",
                        .component = Component::kIndexScores,
                        .work = Work::kIndexFp4,
-                       .layers = Layers(arch::kCsaRatio),
+                       .layers = layers.all,
+                       .by_token = layers.by_token,
                        .tokens_per_entry = arch::kCsaRatio,
                        .macs_per_read = macs,
                        .prefill_macs_per_read = macs,

@@ -32,6 +32,7 @@ void WeightList::Add(const Tensor& t) {
   WeightGroup& group = groups_[at - 1];
   const std::uint64_t elements = t.module.count * t.module.rows * t.module.cols;
   group.tensors += t.module.count;
+  group.by_token += t.by_token ? t.module.count : 0;
   group.parameters += t.trained ? elements : 0;
   group.bytes += held.bytes;
   shares_[at - 1].elements += elements;

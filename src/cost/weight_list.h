@@ -30,6 +30,7 @@ struct Tensor {
   std::uint64_t uses = 1;            // products of a token with it
   bool for_logits = false;           // see WeightGroup
   bool trained = true;               // false: a table, which holds no parameters
+  bool by_token = false;             // of a layer that routes by the token's id
 };
 
 class WeightList {

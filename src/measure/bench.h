@@ -36,6 +36,7 @@ struct BenchOptions {
   std::optional<std::uint64_t> ram_bytes =
       {};  // what does not fit is left out and said; none: what is free
   engine::ExpertsFrom experts = engine::ExpertsFrom::kMapped;
+  std::string experts_profile = {};  // a file, to begin with and to keep; empty: none
   // While weights are read into memory. May be empty.
   std::function<void(std::uint64_t done_bytes, std::uint64_t all_bytes)> on_reading = {};
   const std::atomic<bool>* cancel = nullptr;

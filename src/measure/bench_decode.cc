@@ -9,6 +9,7 @@
 #include "machine/memory_reader.h"
 #include "measure/bench_costs.h"
 #include "measure/bench_memory.h"
+#include "measure/disk_bound.h"
 #include "measure/expert_traffic.h"
 
 namespace hadal::measure {
@@ -117,6 +118,13 @@ void DecodeBench::Add(std::uint64_t depth, const Sequences& sequences, Samples s
                       .times_first = machine::Samples::Of(samples.times_first).median,
                       .experts = samples.experts};
   figure.bytes_per_token = DecodeBytes(subject.cost, depth, figure.batch);
+  if (figure.experts && report_.machine.disk)
+    figure.experts->bound_tokens_per_s = DecodeBound(
+        subject.cost,
+        {.depth = depth,
+         .batch = figure.batch,
+         .missed_bytes = figure.experts->missed_bytes * static_cast<double>(figure.batch)},
+        figure.read_bytes_per_s.median, report_.machine.disk->best.bytes_per_s);
   report_.machine.AddReads(figure.threads, samples.reads);
   std::vector<double> shares = std::move(samples.rates);
   for (std::size_t i = 0; i < shares.size(); ++i)

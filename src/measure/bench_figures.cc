@@ -56,26 +56,30 @@ Table DecodeTable(const BenchReport& report) {
   return table;
 }
 
-void AddTraffic(const std::string& what, const std::optional<ExpertTraffic>& t, double disk,
-                Table* table) {
+void AddTraffic(const std::string& what, const std::optional<ExpertTraffic>& t, double tokens_per_s,
+                double disk, Table* table) {
   if (!t) return;
-  table->Row({what, fmt::format("{:.3f}", t->read_bytes_per_token / 1e9), Percent(t->held),
-              Percent(t->coming), Percent(t->guessed_right), Number(t->disk_bytes_per_s / 1e9),
+  const bool bounded = t->bound_tokens_per_s > 0;
+  table->Row({what, fmt::format("{:.3f}", t->read_bytes_per_token / 1e9), Percent(t->hits),
+              Percent(t->held), Percent(t->coming), Percent(t->guessed_right),
+              Number(t->disk_bytes_per_s / 1e9),
               disk > 0 ? Percent(t->disk_bytes_per_s / disk) : "", Percent(t->disk_busy),
-              Percent(t->waiting)});
+              Percent(t->waiting), bounded ? Number(t->bound_tokens_per_s) : "",
+              bounded ? Percent(tokens_per_s / t->bound_tokens_per_s) : ""});
 }
 
 // Empty: the model is mapped.
 Table TrafficTable(const BenchReport& report) {
-  Table table({"experts from disk", ">GB/token", ">held", ">coming", ">guesses right", ">GB/s",
-               ">share of disk", ">disk busy", ">waiting"});
+  Table table({"experts from disk", ">GB/token", ">hits", ">held", ">coming", ">guesses right",
+               ">GB/s", ">share of disk", ">disk busy", ">waiting", ">bound, tokens/s",
+               ">share of it"});
   const double disk = report.machine.disk ? report.machine.disk->best.bytes_per_s : 0;
   for (const PrefillFigure& f : report.prefill)
     AddTraffic(fmt::format("prefill of {} at {}", FormatCount(f.tokens), FormatCount(f.depth)),
-               f.experts, disk, &table);
+               f.experts, f.tokens_per_s.median, disk, &table);
   for (const DecodeFigure& f : report.decode)
     AddTraffic(fmt::format("decode at {}, batch {}", FormatCount(f.depth), f.batch), f.experts,
-               disk, &table);
+               f.tokens_per_s.median, disk, &table);
   return table;
 }
 
@@ -95,12 +99,13 @@ Table MemoryTable(const BenchReport& report) {
 }
 
 std::string Heading(const BenchReport& report) {
+  const std::string routing = report.routing.empty() ? "" : "; experts chosen " + report.routing;
   return fmt::format(
       "{}: median of {} samples, prefill in chunks of {}; depth reached by {}; opened in {:.3f} s, "
-      "first token after {:.3f} s more",
+      "first token after {:.3f} s more{}",
       report.model, report.repeat, report.chunk_tokens,
       report.random_fill ? "a random state" : "reading tokens", report.open_seconds,
-      report.first_token_seconds);
+      report.first_token_seconds, routing);
 }
 
 std::string Notes(const BenchReport& report) {
@@ -131,15 +136,22 @@ std::string Csv(const BenchReport& report) {
   return text;
 }
 
-Json TrafficJson(const std::optional<ExpertTraffic>& t) {
+Json TrafficJson(const std::optional<ExpertTraffic>& t, double tokens_per_s) {
   if (!t) return nullptr;
-  return Json::MakeObject({{"read_bytes_per_token", t->read_bytes_per_token},
-                           {"held", t->held},
-                           {"coming", t->coming},
-                           {"guessed_right", t->guessed_right},
-                           {"disk_bytes_per_s", t->disk_bytes_per_s},
-                           {"disk_busy", t->disk_busy},
-                           {"waiting", t->waiting}});
+  const bool bounded = t->bound_tokens_per_s > 0;
+  return Json::MakeObject(
+      {{"read_bytes_per_token", t->read_bytes_per_token},
+       {"held", t->held},
+       {"coming", t->coming},
+       {"hits", t->hits},
+       {"missed_bytes_per_token", t->missed_bytes.sum()},
+       {"missed_bytes_by_token_id", t->missed_bytes.by_token},
+       {"guessed_right", t->guessed_right},
+       {"disk_bytes_per_s", t->disk_bytes_per_s},
+       {"disk_busy", t->disk_busy},
+       {"waiting", t->waiting},
+       {"bound_tokens_per_s", bounded ? Json(t->bound_tokens_per_s) : Json()},
+       {"share_of_bound", bounded ? Json(tokens_per_s / t->bound_tokens_per_s) : Json()}});
 }
 
 Json Rates(const machine::Samples& samples) {
@@ -176,16 +188,17 @@ std::string BenchText(const BenchReport& report, BenchForm form) {
 Json BenchJson(const BenchReport& report) {
   Json::Array prefill, prefix, decode, costs, notes;
   for (const PrefillFigure& f : report.prefill)
-    prefill.push_back(Json::MakeObject({{"tokens", f.tokens},
-                                        {"depth", f.depth},
-                                        {"threads", std::uint64_t{f.threads}},
-                                        {"tokens_per_s", f.tokens_per_s.median},
-                                        {"samples", Rates(f.tokens_per_s)},
-                                        {"flops_per_token", f.flops_per_token},
-                                        {"flops_per_s", f.flops_per_s()},
-                                        {"share_of_peak", f.share_of_peak},
-                                        {"times_first", f.times_first},
-                                        {"experts", TrafficJson(f.experts)}}));
+    prefill.push_back(
+        Json::MakeObject({{"tokens", f.tokens},
+                          {"depth", f.depth},
+                          {"threads", std::uint64_t{f.threads}},
+                          {"tokens_per_s", f.tokens_per_s.median},
+                          {"samples", Rates(f.tokens_per_s)},
+                          {"flops_per_token", f.flops_per_token},
+                          {"flops_per_s", f.flops_per_s()},
+                          {"share_of_peak", f.share_of_peak},
+                          {"times_first", f.times_first},
+                          {"experts", TrafficJson(f.experts, f.tokens_per_s.median)}}));
   for (const PrefixFigure& f : report.prefix)
     prefix.push_back(Json::MakeObject({{"tokens", f.tokens},
                                        {"threads", std::uint64_t{f.threads}},
@@ -202,21 +215,22 @@ Json BenchJson(const BenchReport& report) {
                                        {"again_tokens", f.again_tokens},
                                        {"again_seconds", f.again_seconds.median}}));
   for (const DecodeFigure& f : report.decode)
-    decode.push_back(Json::MakeObject({{"depth", f.depth},
-                                       {"threads", std::uint64_t{f.threads}},
-                                       {"batch", std::uint64_t{f.batch}},
-                                       {"tokens_per_s", f.tokens_per_s.median},
-                                       {"samples", Rates(f.tokens_per_s)},
-                                       {"bytes_per_token", f.bytes_per_token},
-                                       {"flops_per_token", f.flops_per_token},
-                                       {"bytes_per_s", f.bytes_per_s()},
-                                       {"flops_per_s", f.flops_per_s()},
-                                       {"read_bytes_per_s", f.read_bytes_per_s.median},
-                                       {"share_of_bandwidth", f.share_of_bandwidth},
-                                       {"times_first", f.times_first},
-                                       {"state_bytes", f.state_bytes},
-                                       {"rss", f.rss_bytes},
-                                       {"experts", TrafficJson(f.experts)}}));
+    decode.push_back(
+        Json::MakeObject({{"depth", f.depth},
+                          {"threads", std::uint64_t{f.threads}},
+                          {"batch", std::uint64_t{f.batch}},
+                          {"tokens_per_s", f.tokens_per_s.median},
+                          {"samples", Rates(f.tokens_per_s)},
+                          {"bytes_per_token", f.bytes_per_token},
+                          {"flops_per_token", f.flops_per_token},
+                          {"bytes_per_s", f.bytes_per_s()},
+                          {"flops_per_s", f.flops_per_s()},
+                          {"read_bytes_per_s", f.read_bytes_per_s.median},
+                          {"share_of_bandwidth", f.share_of_bandwidth},
+                          {"times_first", f.times_first},
+                          {"state_bytes", f.state_bytes},
+                          {"rss", f.rss_bytes},
+                          {"experts", TrafficJson(f.experts, f.tokens_per_s.median)}}));
   for (const ComponentCost& c : report.costs)
     costs.push_back(Json::MakeObject({{"depth", c.depth},
                                       {"component", c.key},
@@ -227,6 +241,7 @@ Json BenchJson(const BenchReport& report) {
       {{"depth", report.memory_depth}, {"batch", std::uint64_t{report.memory_batch}}});
   for (const MemoryPart& part : report.memory) memory.Set(part.key, part.bytes);
   return Json::MakeObject({{"model", report.model},
+                           {"routing", report.routing},
                            {"fill", report.random_fill ? "random" : "real"},
                            {"chunk_tokens", report.chunk_tokens},
                            {"repeat", std::uint64_t{report.repeat}},

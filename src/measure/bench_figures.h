@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "cost/streamed.h"
 #include "machine/measure.h"
 
 namespace hadal::measure {
@@ -15,9 +16,12 @@ struct ExpertTraffic {
   double read_bytes_per_token = 0;
   // Of the experts that layers wanted: in memory; being read already, for a guess was right.
   double held = 0, coming = 0;
+  double hits = 0;                    // kept from earlier tokens: not read for this one
+  cost::ByRouting missed_bytes = {};  // of the others, a token
   double guessed_right = 0;           // of the guesses
   double disk_bytes_per_s = 0;        // while at least one read was under way
   double disk_busy = 0, waiting = 0;  // of the time: the disk read; computing waited for it
+  double bound_tokens_per_s = 0;      // measure/disk_bound.h; 0: the disk's rate is not known
 };
 
 struct PrefillFigure {
@@ -81,6 +85,7 @@ struct MemoryPart {
 
 struct BenchReport {
   std::string model;
+  std::string routing;  // how its experts are chosen (arch/synthetic.h)
   bool random_fill = true;
   std::uint64_t chunk_tokens = 0;
   std::size_t repeat = 0;

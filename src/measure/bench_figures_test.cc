@@ -54,6 +54,31 @@ TEST(BenchFigures, WhatWasNotReadHasNoTimeOfReading) {
   EXPECT_EQ(BenchText(report, BenchForm::kText).find(" 0x"), std::string::npos);
 }
 
+TEST(BenchFigures, OfExpertsFromDiskHaveTheirBound) {
+  BenchReport report = Report();
+  report.routing = "by lot";
+  report.experts = 10;
+  report.decode[0].experts = {.hits = 0.25, .missed_bytes = {3e6, 1e6, 0}, .waiting = 0.125};
+  report.decode[0].experts->bound_tokens_per_s = 25;
+  const std::string text = BenchText(report, BenchForm::kText);
+  for (const char* part : {"experts chosen by lot", "25.0%", "80.0%", "12.5%"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << text;
+  const Json json = BenchJson(report);
+  const Json& experts = *json.Find("decode")->AsArray()->at(0).Find("experts");
+  EXPECT_EQ(*experts.Find("missed_bytes_per_token")->AsNumber(), 4e6);
+  EXPECT_EQ(*experts.Find("missed_bytes_by_token_id")->AsNumber(), 3e6);
+  EXPECT_EQ(*experts.Find("share_of_bound")->AsNumber(), 0.8);
+  EXPECT_EQ(*json.Find("routing")->AsString(), "by lot");
+  report.decode[0].experts->bound_tokens_per_s = 0;  // the disk was not measured
+  EXPECT_TRUE(BenchJson(report)
+                  .Find("decode")
+                  ->AsArray()
+                  ->at(0)
+                  .Find("experts")
+                  ->Find("share_of_bound")
+                  ->is_null());
+}
+
 TEST(BenchFigures, AreJson) {
   const Json json = BenchJson(Report());
   const Json& decode = (*json.Find("decode")->AsArray())[1];

@@ -38,6 +38,11 @@ std::uint64_t HeldBytes(const engine::ExpertMemory& experts) {
   return figures ? figures->slots * figures->slot_bytes : 0;
 }
 
+double NotHeldBytes(const engine::ExpertMemory& experts, std::uint64_t all) {
+  const auto figures = experts.figures();
+  return figures ? static_cast<double>((all - figures->slots) * figures->slot_bytes) : 0;
+}
+
 std::optional<std::string> LeftOut(const BenchOptions& options, const model::Model& model,
                                    const arch::KvLayout& layout, const MemoryNeed& need) {
   const std::uint64_t state =

@@ -30,6 +30,8 @@ struct MemoryNeed {
 // decoding, and the program.
 std::uint64_t OwnBytes(const BenchOptions& options);
 std::uint64_t HeldBytes(const engine::ExpertMemory& experts);
+// Of `all` experts, those for which there is no room. 0: the model is mapped.
+double NotHeldBytes(const engine::ExpertMemory& experts, std::uint64_t all);
 
 // None: it fits into --ram, or into what is free. Else the note that says what is left out and why.
 std::optional<std::string> LeftOut(const BenchOptions& options, const model::Model& model,

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "measure/bench_costs.h"
 #include "measure/bench_memory.h"
+#include "measure/disk_bound.h"
 #include "measure/expert_traffic.h"
 
 namespace hadal::measure {
@@ -57,11 +58,25 @@ Status PrefillBench::MeasureOne(const cache::Sequence& prefix, std::uint64_t dep
                        .tokens_per_s = machine::Samples::Of(std::move(rates))};
   figure.times_first = machine::Samples::Of(std::move(times)).median;
   figure.flops_per_token = 2 * Sum(macs) / static_cast<double>(count);
-  figure.share_of_peak = PeakSeconds(macs, report_.machine, figure.threads) /
-                         (static_cast<double>(count) / figure.tokens_per_s.median);
+  const double peak_seconds = PeakSeconds(macs, report_.machine, figure.threads);
+  figure.share_of_peak = peak_seconds / (static_cast<double>(count) / figure.tokens_per_s.median);
   figure.experts = traffic.traffic();
+  if (figure.experts && report_.machine.disk)
+    figure.experts->bound_tokens_per_s = PrefillBound({.tokens = count,
+                                                       .chunk_tokens = subject.options.chunk_tokens,
+                                                       .missed_bytes = BytesToRead(count),
+                                                       .peak_seconds = peak_seconds},
+                                                      report_.machine.disk->best.bytes_per_s);
   report_.prefill.push_back(figure);
   return Unit{};
+}
+
+// For each chunk: a short one does not want all experts.
+double PrefillBench::BytesToRead(std::uint64_t count) {
+  const BenchSubject& subject = session_.subject();
+  const std::uint64_t rows = std::min(count, subject.options.chunk_tokens);
+  const double wanted = cost::ExpertBytesByRouting(subject.cost, static_cast<double>(rows)).sum();
+  return std::min(NotHeldBytes(session_.experts(), report_.experts), wanted);
 }
 
 }  // namespace hadal::measure

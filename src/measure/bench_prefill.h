@@ -21,6 +21,7 @@ class PrefillBench {
  private:
   Status MeasureOne(const cache::Sequence& prefix, std::uint64_t depth, std::uint64_t start,
                     std::uint64_t count);
+  double BytesToRead(std::uint64_t count);
 
   BenchSession& session_;
   BenchReport& report_;

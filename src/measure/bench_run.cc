@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "arch/stored_tensor.h"
+#include "arch/synthetic.h"
 #include "base/clock.h"
 #include "base/units.h"
 #include "cost/describe.h"
@@ -94,9 +95,12 @@ std::uint64_t ExpertBytes(const BenchSubject& subject, std::size_t threads) {
 Status RunThreads(BenchSubject& subject, std::size_t count, BenchReport& report) {
   const BenchOptions& options = subject.options;
   Threads threads(count);
-  HADAL_TRY(const engine::ExpertMemory experts,
-            engine::ExpertMemory::Create(
-                subject.model, {.bytes = ExpertBytes(subject, count), .keep_profile = false}));
+  HADAL_TRY(
+      const engine::ExpertMemory experts,
+      engine::ExpertMemory::Create(subject.model, {.bytes = ExpertBytes(subject, count),
+                                                   .profile = options.experts_profile,
+                                                   .keep_profile = !options.experts_profile.empty(),
+                                                   .on_note = options.on_note}));
   HADAL_TRY(model::Forward forward,
             model::Forward::Create(subject.model, arch::Numerics::Stored(), threads,
                                    MostRows(options), experts.runner()));
@@ -153,6 +157,7 @@ Result<BenchReport> RunBench(const BenchOptions& options,
                                            .on_reading = options.on_reading,
                                            .cancel = options.cancel}));
   HADAL_TRY(const cost::CostModel cost, CostOf(checkpoint, report.model));
+  report.routing = arch::RoutingInWords(arch::SyntheticOf(checkpoint.config()));
   HADAL_TRY(const model::Model model, model::Model::Load(std::move(checkpoint)));
   report.open_seconds = clock.seconds();
   if (options.on_note)

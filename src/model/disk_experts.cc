@@ -19,8 +19,10 @@ constexpr io::Urgency kUrgency[] = {io::Urgency::kGuess, io::Urgency::kGuess, io
                                     io::Urgency::kNow};  // by claim
 
 constexpr std::uint64_t DiskExpertFigures::*kCounts[] = {
-    &DiskExpertFigures::replaced, &DiskExpertFigures::wanted,    &DiskExpertFigures::held,
-    &DiskExpertFigures::coming,   &DiskExpertFigures::guessed,   &DiskExpertFigures::guessed_right,
+    &DiskExpertFigures::replaced, &DiskExpertFigures::wanted,
+    &DiskExpertFigures::held,     &DiskExpertFigures::coming,
+    &DiskExpertFigures::missed,   &DiskExpertFigures::missed_by_token,
+    &DiskExpertFigures::guessed,  &DiskExpertFigures::guessed_right,
     &DiskExpertFigures::reads,    &DiskExpertFigures::read_bytes};
 
 // So short that it needs none itself.
@@ -55,16 +57,19 @@ DiskExpertFigures& operator+=(DiskExpertFigures& a, const DiskExpertFigures& b) 
   return a;
 }
 
-DiskExperts::DiskExperts(ExpertPlaces places, std::size_t own_slots, std::size_t slots,
-                         io::DirectBuffer memory)
+DiskExperts::DiskExperts(const Model& model, ExpertPlaces places, std::size_t own_slots,
+                         std::size_t slots, io::DirectBuffer memory)
     : places_(std::move(places)),
       own_slots_(own_slots),
       memory_(std::move(memory)),
       scores_(ExpertsOf(places_)),
       slots_(ExpertsOf(places_), slots),
       guessed_(places_.layers()),
-      parts_(slots) {
+      parts_(slots),
+      for_guess_(slots) {
   failed_.reserve(slots);
+  for (std::size_t l = 0; l < places_.layers(); ++l)  // the MTP block's is behind the layers
+    by_token_.push_back(l < model.layers.size() && !model.layers[l].ffn.tid2eid.empty());
   figures_.slot_bytes = places_.slot_bytes();
 }
 
@@ -79,7 +84,7 @@ Result<std::unique_ptr<DiskExperts>> DiskExperts::Create(const Model& model,
   const std::uint64_t slots = own + std::min(options.loan_bytes / slot_bytes, all - own);
   HADAL_TRY(io::DirectBuffer memory, io::DirectBuffer::Create(slots * slot_bytes, "held experts"));
   std::unique_ptr<DiskExperts> made(
-      new DiskExperts(std::move(places), own, slots, std::move(memory)));
+      new DiskExperts(model, std::move(places), own, slots, std::move(memory)));
   for (const std::string& path : made->places_.files()) {
     HADAL_TRY(io::DirectFile file, io::DirectFile::Open(path));
     made->files_.push_back(std::move(file));
@@ -138,6 +143,7 @@ bool DiskExperts::StartNext(Waiting waiting) {
   const bool replaces = slots_.free() == 0;
   const auto slot = slots_.Place(ids.front(), claim, scores_.Raw(ids.front()));
   if (!slot) return false;
+  for_guess_[*slot] = waiting == kGuessedFor;
   if (replaces) ++figures_.replaced;
   ids.pop_front();
   StartRead(*slot, claim);
@@ -193,20 +199,34 @@ void DiskExperts::DropClaims() {
   failed_.clear();
 }
 
+// The layer's guesses are over: they were right or not.
+void DiskExperts::EndGuesses(std::uint32_t layer, std::span<const std::uint32_t> chosen) {
+  for (const std::uint32_t expert : guessed_[layer]) {
+    if (std::ranges::find(chosen, expert) != chosen.end()) ++figures_.guessed_right;
+    const auto slot = slots_.Find({layer, expert});
+    if (!slot) continue;
+    slots_.SetClaim(*slot, Claim::kNone);
+    for_guess_[*slot] = false;
+  }
+  guessed_[layer].clear();
+  std::erase_if(waiting_[kGuessedFor], [&](ExpertId id) { return id.layer == layer; });
+}
+
 void DiskExperts::Announce(std::size_t layer, std::span<const std::uint32_t> experts) {
   const auto number = static_cast<std::uint32_t>(layer);
   const std::lock_guard lock(mutex_);
   if (layer <= last_layer_ && scores_.Age()) RefreshScores();
   last_layer_ = layer;
   DropClaims();
-  for (const std::uint32_t expert : guessed_[layer]) {
-    if (std::ranges::find(experts, expert) != experts.end()) ++figures_.guessed_right;
-    if (const auto slot = slots_.Find({number, expert})) slots_.SetClaim(*slot, Claim::kNone);
-  }
-  guessed_[layer].clear();
-  std::erase_if(waiting_[kGuessedFor], [&](ExpertId id) { return id.layer == number; });
-
   figures_.wanted += experts.size();
+  std::uint64_t missed = 0;
+  for (const std::uint32_t expert : experts) {
+    const auto slot = slots_.Find({number, expert});
+    missed += !slot || for_guess_[*slot] ? 1 : 0;
+  }
+  figures_.missed += missed;
+  if (by_token_[layer]) figures_.missed_by_token += missed;
+  EndGuesses(number, experts);
   for (const std::uint32_t expert : experts) {
     const ExpertId id{number, expert};
     scores_.Use(id);

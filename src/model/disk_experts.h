@@ -44,6 +44,10 @@ struct DiskExpertFigures {
   std::uint64_t wanted = 0;                 // experts announced, each once a layer and pass
   std::uint64_t held = 0;                   // of those, in memory when they were announced
   std::uint64_t coming = 0;                 // of those, being read already, for a guess was right
+  // Of those, that had to be read for it, before or after they were announced: what was wanted and
+  // is not of these was kept from earlier passes. And of these, the ones of layers that route by
+  // the token's id, which are known before the pass.
+  std::uint64_t missed = 0, missed_by_token = 0;
   std::uint64_t guessed = 0, guessed_right = 0;  // experts; of those, announced by their layer then
   std::uint64_t reads = 0, read_bytes = 0;       // experts; whole disk blocks
   double wait_seconds = 0;                       // computing waited for a read
@@ -96,7 +100,7 @@ class DiskExperts final : public ExpertSource {
   // Nobody asks for what is hot; it is read into free slots when there is nothing else to do.
   enum Waiting : std::size_t { kAskedFor, kAnnouncedFor, kGuessedFor, kHot, kWaitings };
 
-  DiskExperts(ExpertPlaces places, std::size_t own_slots, std::size_t slots,
+  DiskExperts(const Model& model, ExpertPlaces places, std::size_t own_slots, std::size_t slots,
               io::DirectBuffer memory);
   void Pump() noexcept;
   bool StartNext(Waiting waiting);
@@ -104,6 +108,7 @@ class DiskExperts final : public ExpertSource {
   void OnRead(std::uint64_t slot, Status status) noexcept;
   void EndParts(std::size_t slot, std::size_t count, std::optional<Error> error);
   void DropClaims();
+  void EndGuesses(std::uint32_t layer, std::span<const std::uint32_t> chosen);
   void RefreshScores();
   std::vector<HeldExpert> TakeReady(std::uint32_t layer, std::span<const std::uint32_t> wanted);
   void AskFor(std::uint32_t layer, std::span<const std::uint32_t> wanted);
@@ -112,6 +117,7 @@ class DiskExperts final : public ExpertSource {
 
   const ExpertPlaces places_;
   const std::size_t own_slots_;  // that are not on loan
+  std::vector<bool> by_token_;   // [layer]: routed by the token's id
   std::vector<io::DirectFile> files_;
   const io::DirectBuffer memory_;
 
@@ -126,7 +132,8 @@ class DiskExperts final : public ExpertSource {
     std::size_t left = 0;
     std::optional<Error> error = {};
   };
-  std::vector<Parts> parts_;                        // [slot]
+  std::vector<Parts> parts_;     // [slot]
+  std::vector<bool> for_guess_;  // [slot]: read for a guess whose layer has not been announced
   std::vector<std::pair<ExpertId, Error>> failed_;  // at most as many as there are slots
   std::size_t reading_ = 0;                         // experts
   std::size_t last_layer_ = 0;
