@@ -10,8 +10,10 @@
 #include "io/file.h"
 #include "machine/report.h"
 #include "plan/check.h"
+#include "plan/expert_profile.h"
 #include "plan/fit.h"
 #include "plan/fleet.h"
+#include "plan/measured_bench.h"
 
 namespace hadal::cli {
 namespace {
@@ -46,23 +48,32 @@ constexpr const char* kAboutMachines =
     "  hadal plan machines --toml > mine.toml        a file to extend, for --catalogue";
 
 constexpr const char* kAboutCheck =
-    "Predicted decode speed beside what `hadal bench --json` measured.\n"
+    "Predicted speed beside what `hadal bench --json` measured.\n"
     "\n"
     "Examples:\n"
     "  hadal bench -m DIR --depth 0,32K,128K --json > bench.json\n"
     "  hadal plan check DIR bench.json --rates this      from the kernels, measured now\n"
     "  hadal plan check DIR bench.json --rates rates.json\n"
-    "  hadal plan check DIR bench.json                   by the share of the first depth";
+    "  hadal plan check DIR bench.json                   by the share of the first depth\n"
+    "  hadal bench -m DIR --ram 24G --chunk 4096 --prefill 4096 --depth 0 --json > disk.json\n"
+    "  hadal plan check DIR disk.json --rates this       experts from disk";
+
+// What is assumed of experts that stay on disk.
+struct ExpertAssumptions {
+  std::optional<double> hits, guesses;  // per cent
+  std::string profile;
+};
 
 struct CheckOptions : PlanFlags {
   std::string model, bench, rates;
+  ExpertAssumptions experts;
 };
 
 struct MachineOptions : PlanFlags {
   std::string machine, catalogue, rates, context = "128K";
   std::uint64_t rows = 512, sequences = 1, machines = 1, ram = 0;
   double usd_per_hour = 0, usd_per_kwh = 0, years = 0;
-  std::optional<double> expert_hits;  // percent
+  ExpertAssumptions experts;
 };
 
 struct FitOptions : MachineOptions {
@@ -132,7 +143,8 @@ Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
   question.load.rows = o.rows;
   question.load.sequences = o.sequences;
   question.load.machines = o.machines;
-  if (o.expert_hits) question.load.expert_hits = *o.expert_hits / 100;
+  if (o.experts.hits) question.load.expert_hits = *o.experts.hits / 100;
+  question.load.expert_guesses = o.experts.guesses.value_or(0) / 100;
   question.load.kv = accounting.kv;
   if (o.usd_per_hour > 0) question.prices.usd_per_hour = o.usd_per_hour;
   if (o.usd_per_kwh > 0) question.prices.usd_per_kwh = o.usd_per_kwh;
@@ -142,10 +154,16 @@ Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
 }
 
 Status Fit(const FitOptions& options, std::ostream& out) {
-  HADAL_TRY(const plan::FitQuestion question, QuestionOf(options));
+  HADAL_TRY(plan::FitQuestion question, QuestionOf(options));
   std::vector<std::string> names = options.models;
   if (names.empty()) names = {"v4-flash", "v4-pro", "v3.2", "gqa8", "embedded"};
   HADAL_TRY(const auto models, plan::FindModels(names));
+  if (!options.experts.profile.empty()) {
+    if (models.size() != 1)
+      return Fail(Code::kInvalid, "--experts-profile: found {} models, expected the one it is of",
+                  models.size());
+    HADAL_TRY(question.profile, plan::ReadProfile(options.experts.profile, models[0].cost));
+  }
   return PrintReport(plan::Fit(models, question), options, out);
 }
 
@@ -172,6 +190,22 @@ Status Machines(const MachinesOptions& options, std::ostream& out) {
   return PrintReport(plan::ListMachines(machines, units), options, out);
 }
 
+Result<plan::CheckAssumptions> AssumptionsOf(const CheckOptions& options,
+                                             const plan::PlannedModel& model, const Json& bench) {
+  plan::CheckAssumptions assumed{.expert_guesses = options.experts.guesses.value_or(0) / 100};
+  if (options.experts.hits) {
+    assumed.expert_hits = *options.experts.hits / 100;
+    assumed.hits_from = "by --expert-hits";
+  } else if (!options.experts.profile.empty()) {
+    HADAL_TRY(const plan::MeasuredBench measured, plan::ReadBench(bench, options.bench));
+    HADAL_TRY(const plan::ExpertProfile profile,
+              plan::ReadProfile(options.experts.profile, model.cost));
+    assumed.expert_hits = profile.HitsOf(measured.kept());
+    assumed.hits_from = "of the most used in " + options.experts.profile;
+  }
+  return assumed;
+}
+
 Status Check(const CheckOptions& options, std::ostream& out) {
   constexpr std::uint64_t kMaxBytes = 64 << 20;
   HADAL_TRY(const plan::PlannedModel model, plan::FindModel(options.model));
@@ -182,12 +216,35 @@ Status Check(const CheckOptions& options, std::ostream& out) {
   if (!options.rates.empty()) {
     HADAL_TRY(rates, FindRates(options.rates));
   }
-  HADAL_TRY(const plan::Report report, plan::CheckAgainstBench(model, *json, options.bench, rates));
+  HADAL_TRY(const plan::CheckAssumptions assumed, AssumptionsOf(options, model, *json));
+  HADAL_TRY(const plan::Report report,
+            plan::CheckAgainstBench(model, *json, options.bench, rates, assumed));
   return PrintReport(report, options, out);
 }
 
 void AddRatesFlag(Command command, std::string* rates) {
   command.AddOption("--rates", *rates, "what `hadal plan rates --json` wrote, or `this`");
+}
+
+void AddExpertAssumptions(Command command, ExpertAssumptions* experts) {
+  const auto percent = [&](const char* flag, std::optional<double>* value, const char* about) {
+    return command.AddOption(flag, *value, about).Check(Number([](double number) -> Status {
+      if (number >= 0 && number <= 100) return Unit{};
+      return Fail(Code::kInvalid, "found {}, expected a number from 0 to 100", number);
+    }));
+  };
+  const Option hits =
+      percent("--expert-hits", &experts->hits,
+              "where experts stay on disk: how many per cent of those that tokens choose are in "
+              "memory and were not read for it (default: as many as are kept there)");
+  command
+      .AddOption("--experts-profile", experts->profile,
+                 "hits of a memory that holds the most used experts of this profile, as a run "
+                 "keeps it")
+      .Excludes(hits);
+  percent("--expert-guesses", &experts->guesses,
+          "of the others, how many per cent are being read before their layer asks for them "
+          "because it was guessed right, where the token's id does not decide (default: 0)");
 }
 
 void AddMachineFlags(Command command, MachineOptions* o) {
@@ -230,13 +287,7 @@ void AddFit(Command plan, Work* work) {
   fit.AddOption("--machines", options->machines, "that share one copy of the weights")
       .Check(WholeNumber(1, 1024))
       .ShowDefault();
-  fit.AddOption("--expert-hits", options->expert_hits,
-                "where experts stay on disk: how many per cent of those that tokens choose are in "
-                "memory and were not read for it (default: as many as are kept there)")
-      .Check(Number([](double number) -> Status {
-        if (number >= 0 && number <= 100) return Unit{};
-        return Fail(Code::kInvalid, "found {}, expected a number from 0 to 100", number);
-      }));
+  AddExpertAssumptions(fit, &options->experts);
   AddMachineFlags(fit, options.get());
   fit.OnChosen([options, work] { *work = [options] { return Fit(*options, std::cout); }; });
 }
@@ -269,6 +320,7 @@ void AddCheck(Command plan, Work* work) {
   check.AddOption("MODEL", options->model, "the model measured").Required();
   check.AddOption("BENCH", options->bench, "what `hadal bench --json` wrote").Required();
   AddRatesFlag(check, &options->rates);
+  AddExpertAssumptions(check, &options->experts);
   AddPlanFlags(check, options.get(), Accountings::kNone);
   check.OnChosen([options, work] { *work = [options] { return Check(*options, std::cout); }; });
 }

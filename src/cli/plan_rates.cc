@@ -16,8 +16,8 @@ namespace {
 constexpr const char* kPlanRatesAbout =
     "How fast the engine's own kernels go on this machine: a few seconds, a gigabyte of memory.\n"
     "\n"
-    "With --rates, `fit` and `check` predict decoding from these and not from the machine's "
-    "limits.\n"
+    "With --rates, `fit` and `check` predict decoding and prefill from these and not from the\n"
+    "machine's limits.\n"
     "\n"
     "Examples:\n"
     "  hadal plan rates\n"
@@ -54,7 +54,8 @@ Result<plan::Report> RatesReport(std::size_t threads) {
   report.notes = {
       "Medians of 15, in turns: products of one token with weights colder than the caches, in "
       "bytes of codes and scales; index scores and attention over stored entries, in operations, "
-      "two a multiply-add; reading memory alone, which `plan check` compares with the bench's."};
+      "two a multiply-add; many_rows: products of 256 rows with one matrix, in operations; reading "
+      "memory alone, which `plan check` compares with the bench's."};
   return report;
 }
 

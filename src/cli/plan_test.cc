@@ -123,6 +123,16 @@ TEST(PlanCommand, ErrorsAreOneLine) {
        1,
        "--sequences: found 1,000 of 1,073,741,824 tokens, expected at most"},
       {{"fit", "--machine", "server-256gb", "--rates", "/nonexistent"}, 1, "/nonexistent"},
+      {{"fit", "--machine", "server-256gb", "--expert-guesses", "101"}, 2, "found 101, expected"},
+      {{"fit", "v4-flash", "--machine", "server-256gb", "--experts-profile", "/nonexistent"},
+       1,
+       "/nonexistent"},
+      {{"fit", "--machine", "server-256gb", "--experts-profile", "p.json"},
+       1,
+       "--experts-profile: found 5 models, expected the one it is of"},
+      {{"fit", "--machine", "server-256gb", "--experts-profile", "p", "--expert-hits", "3"},
+       2,
+       "excludes"},
       {{"claims", "--json", "--csv"}, 2, "--json excludes --csv"},
   };
   for (const Bad& bad : cases) {

@@ -1,5 +1,7 @@
 #include "cost/engine_products.h"
 
+#include "base/check.h"
+
 namespace hadal::cost {
 
 std::optional<kernels::Product> EngineProduct(Work work) {
@@ -22,6 +24,21 @@ std::optional<kernels::Product> EngineProduct(Work work) {
       break;
   }
   return {};
+}
+
+std::string_view ManyRowsKey(kernels::Product matrix) {
+  switch (matrix) {
+    case kernels::Product::kFloatMatrix:
+      return "bf16_matrix_many_rows";
+    case kernels::Product::kFp8Matrix:
+      return "fp8_matrix_many_rows";
+    case kernels::Product::kFp4Matrix:
+      return "fp4_matrix_many_rows";
+    case kernels::Product::kIndexScores:
+    case kernels::Product::kAttention:
+      break;
+  }
+  HADAL_CHECK(false);
 }
 
 }  // namespace hadal::cost

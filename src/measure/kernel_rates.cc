@@ -9,6 +9,7 @@
 #include "base/prefetch.h"
 #include "base/random.h"
 #include "base/threads.h"
+#include "cost/engine_products.h"
 #include "kernels/attention.h"
 #include "kernels/block_quant.h"
 #include "kernels/index_scores.h"
@@ -101,15 +102,22 @@ class Matrices {
   Buffer<std::byte> memory_;
 };
 
+// With one row a product is told by the bytes that it reads, with more by its operations.
+double AmountOf(const Matrices& matrices, std::size_t rows) {
+  if (rows == 1) return matrices.bytes();
+  return 2.0 * kRows * kCols * static_cast<double>(matrices.count() * rows);
+}
+
 class Bf16Case : public Case {
  public:
-  Bf16Case(std::size_t bytes, Threads& threads)
+  Bf16Case(std::size_t rows, std::size_t bytes, Threads& threads)
       : matrices_(StoredFormat::kBf16, bytes, threads),
-        x_(Normals(kCols, 2)),
-        y_(matrices_.count() * kRows) {
-    amount_ = matrices_.bytes();
+        x_(Normals(rows * kCols, 2)),
+        y_(matrices_.count() * rows * kRows) {
+    amount_ = AmountOf(matrices_, rows);
     for (std::size_t m = 0; m < matrices_.count(); ++m)
-      jobs_.push_back({{x_.data(), 1, kCols}, matrices_.At(m), {&y_[m * kRows], 1, kRows}});
+      jobs_.push_back(
+          {{x_.data(), rows, kCols}, matrices_.At(m), {&y_[m * rows * kRows], rows, kRows}});
   }
   void Call(Threads& threads) override { kernels::MatMul(jobs_, threads); }
 
@@ -122,17 +130,21 @@ class Bf16Case : public Case {
 class QuantizedCase : public Case {
  public:
   // `together`: matrices of one parallel region, as the engine has them.
-  QuantizedCase(StoredFormat format, std::size_t together, std::size_t bytes, Threads& threads)
+  QuantizedCase(StoredFormat format, std::size_t rows, std::size_t together, std::size_t bytes,
+                Threads& threads)
       : together_(together),
         matrices_(format, bytes, threads),
-        x_(kernels::QuantizedRowBytes(kernels::RowFormatFor(format), kCols)),
-        y_(matrices_.count() * kRows) {
+        x_(rows * kernels::QuantizedRowBytes(kernels::RowFormatFor(format), kCols)),
+        y_(matrices_.count() * rows * kRows) {
     const kernels::RowFormat row = kernels::RowFormatFor(format);
-    kernels::QuantizeRow(row, Normals(kCols, 2), x_.data());
-    amount_ = matrices_.bytes();
+    const std::size_t stride = x_.size() / rows;
+    for (std::size_t r = 0; r < rows; ++r)
+      kernels::QuantizeRow(row, Normals(kCols, 2 + r), x_.data() + r * stride);
+    amount_ = AmountOf(matrices_, rows);
     for (std::size_t m = 0; m < matrices_.count(); ++m)
-      jobs_.push_back(
-          {{row, kCols, x_.data(), x_.size(), {}}, matrices_.At(m), {&y_[m * kRows], 1, kRows}});
+      jobs_.push_back({{row, kCols, x_.data(), stride, {}},
+                       matrices_.At(m),
+                       {&y_[m * rows * kRows], rows, kRows}});
   }
   void Call(Threads& threads) override {
     for (std::size_t at = 0; at < jobs_.size(); at += together_)
@@ -261,14 +273,15 @@ struct Kernel {
   std::vector<double> rates = {};
 };
 
-std::unique_ptr<Case> MakeCase(kernels::Product product, std::size_t bytes, Threads& threads) {
+std::unique_ptr<Case> MakeCase(kernels::Product product, std::size_t rows, std::size_t bytes,
+                               Threads& threads) {
   switch (product) {
     case kernels::Product::kFloatMatrix:
-      return std::make_unique<Bf16Case>(bytes, threads);
+      return std::make_unique<Bf16Case>(rows, bytes, threads);
     case kernels::Product::kFp8Matrix:
-      return std::make_unique<QuantizedCase>(StoredFormat::kFp8Block128, 2, bytes, threads);
+      return std::make_unique<QuantizedCase>(StoredFormat::kFp8Block128, rows, 2, bytes, threads);
     case kernels::Product::kFp4Matrix:
-      return std::make_unique<QuantizedCase>(StoredFormat::kFp4Block32, 12, bytes, threads);
+      return std::make_unique<QuantizedCase>(StoredFormat::kFp4Block32, rows, 12, bytes, threads);
     case kernels::Product::kIndexScores:
       return std::make_unique<IndexCase>(bytes / 8, threads);
     case kernels::Product::kAttention:
@@ -284,7 +297,12 @@ Result<std::vector<KernelRate>> MeasureKernels(std::size_t thread_count, std::si
   std::vector<Kernel> cases;
   for (const kernels::Product product : kernels::kAllProducts)
     cases.push_back({kernels::RowOf(product).key, kernels::RowOf(product).rate,
-                     MakeCase(product, bytes, threads)});
+                     MakeCase(product, 1, bytes, threads)});
+  const std::size_t many_rows = std::clamp<std::size_t>(bytes >> 20, 2, cost::kManyRows);
+  for (const kernels::Product product : kernels::kAllProducts)
+    if (kernels::RowOf(product).rate == kernels::RateUnit::kBytes)
+      cases.push_back({cost::ManyRowsKey(product), kernels::RateUnit::kOperations,
+                       MakeCase(product, many_rows, 1, threads)});
   HADAL_TRY(machine::MemoryReader memory, machine::MemoryReader::Create(bytes, threads));
   cases.push_back({kernels::kMemoryRead, kernels::RateUnit::kBytes,
                    std::make_unique<ReadCase>(std::move(memory))});

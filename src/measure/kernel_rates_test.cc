@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cost/engine_products.h"
 #include "kernels/isa.h"
 #include "kernels/products.h"
 #include "machine/measure.h"
@@ -58,7 +59,8 @@ TEST(KernelRates, AreWhatTheMachineCanDo) {
   ASSERT_TRUE(measured.ok()) << measured.error().what;
   const machine::MachineReport after = MeasureQuickly();
   const std::vector<KernelRate>& rates = *measured;
-  ASSERT_EQ(rates.size(), kernels::kProducts + 1);
+  constexpr std::size_t kMatrices = 3;  // also with many rows
+  ASSERT_EQ(rates.size(), kernels::kProducts + kMatrices + 1);
   const KernelRate& memory = rates.back();
   ASSERT_EQ(memory.kernel, kernels::kMemoryRead);
   EXPECT_GT(memory.per_s.max, before.ReadBytesPerSecond(kThreads) / 20);
@@ -80,6 +82,20 @@ TEST(KernelRates, AreWhatTheMachineCanDo) {
     EXPECT_LT(rate.max, 4 * limit);
     if (vectors && !kSlow) {
       EXPECT_GT(rate.max, limit / 20);
+    }
+  }
+  for (std::size_t i = 0; i < kMatrices; ++i) {
+    const KernelRate& rate = rates[kernels::kProducts + i];
+    const kernels::ProductRow& row = kernels::RowOf(kernels::kAllProducts[i]);
+    SCOPED_TRACE(rate.kernel);
+    EXPECT_EQ(rate.kernel, cost::ManyRowsKey(row.product));
+    EXPECT_EQ(rate.unit, std::string_view("operations"));
+    const double peak = std::max(before.OpsPerSecond(row.arithmetic, kThreads),
+                                 after.OpsPerSecond(row.arithmetic, kThreads));
+    if (peak == 0) continue;
+    EXPECT_LT(rate.per_s.max, 4 * peak);
+    if (vectors && !kSlow) {
+      EXPECT_GT(rate.per_s.max, peak / 20);
     }
   }
 }

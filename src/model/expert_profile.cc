@@ -1,6 +1,7 @@
 #include "model/expert_profile.h"
 
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "base/json.h"
@@ -31,38 +32,58 @@ bool IsProfile(const Json& json) {
          version->AsInt() != nullptr && *version->AsInt() == kVersion;
 }
 
-// False: it is no list of so many uses.
-bool ReadLayer(const Json& json, std::vector<float>* uses) {
+// None: it is no list of uses.
+std::optional<std::vector<float>> ReadLayer(const Json& json) {
   const Json::Array* list = json.AsArray();
-  if (list == nullptr || list->size() != uses->size()) return false;
-  for (std::size_t e = 0; e < uses->size(); ++e) {
-    const std::optional<double> use = (*list)[e].AsNumber();
-    if (!use || !(*use >= 0) || *use > 1e30) return false;
-    (*uses)[e] = static_cast<float>(*use);
+  if (list == nullptr) return {};
+  std::vector<float> uses;
+  for (const Json& item : *list) {
+    const std::optional<double> use = item.AsNumber();
+    if (!use || !(*use >= 0) || *use > 1e30) return {};
+    uses.push_back(static_cast<float>(*use));
   }
-  return true;
+  return uses;
+}
+
+struct Profile {
+  std::string checkpoint;
+  ExpertUses uses;
+};
+
+Result<Profile> ReadProfile(const std::string& path) {
+  HADAL_TRY(const Json json, io::ReadJsonObject(path, kMostBytes));
+  const std::string* of = Text(json, "checkpoint");
+  if (!IsProfile(json) || of == nullptr) return Corrupt(path, "format, version and checkpoint");
+  const Json* layers = json.Find("uses");
+  if (layers == nullptr || layers->AsArray() == nullptr) return Corrupt(path, "uses");
+  Profile profile{*of, {}};
+  for (const Json& item : *layers->AsArray()) {
+    auto layer = ReadLayer(item);
+    if (!layer) return Corrupt(path, fmt::format("uses of layer {}", profile.uses.size()));
+    profile.uses.push_back(std::move(*layer));
+  }
+  return profile;
 }
 
 }  // namespace
 
 Result<ExpertUses> ReadExpertProfile(const std::string& path, std::uint64_t checkpoint,
                                      const ExpertUses& shape) {
-  HADAL_TRY(const Json json, io::ReadJsonObject(path, kMostBytes));
-  const std::string* of = Text(json, "checkpoint");
-  if (!IsProfile(json) || of == nullptr) return Corrupt(path, "format, version and checkpoint");
+  HADAL_TRY(Profile profile, ReadProfile(path));
   const std::string expected = fmt::format("{:016x}", checkpoint);
-  if (*of != expected)
+  if (profile.checkpoint != expected)
     return Fail(Code::kInvalid, "{}: checkpoint: found {}, expected {}: it is of another model",
-                path, *of, expected);
-  const Json* layers = json.Find("uses");
-  if (layers == nullptr || layers->AsArray() == nullptr ||
-      layers->AsArray()->size() != shape.size())
-    return Corrupt(path, "uses");
-  ExpertUses uses = shape;
-  for (std::size_t l = 0; l < uses.size(); ++l)
-    if (!ReadLayer((*layers->AsArray())[l], &uses[l]))
+                path, profile.checkpoint, expected);
+  if (profile.uses.size() != shape.size()) return Corrupt(path, "uses");
+  for (std::size_t l = 0; l < shape.size(); ++l)
+    if (profile.uses[l].size() != shape[l].size())
       return Corrupt(path, fmt::format("uses of layer {}", l));
-  return uses;
+  return std::move(profile.uses);
+}
+
+Result<ExpertUses> ReadExpertUses(const std::string& path) {
+  HADAL_TRY(Profile profile, ReadProfile(path));
+  return std::move(profile.uses);
 }
 
 Status WriteExpertProfile(const std::string& path, std::uint64_t checkpoint,

@@ -20,6 +20,8 @@ using ExpertUses = std::vector<std::vector<float>>;  // [layer][expert]
 // is that of `shape`.
 Result<ExpertUses> ReadExpertProfile(const std::string& path, std::uint64_t checkpoint,
                                      const ExpertUses& shape);
+// Whatever checkpoint it is of, and of any shape.
+Result<ExpertUses> ReadExpertUses(const std::string& path);
 Status WriteExpertProfile(const std::string& path, std::uint64_t checkpoint,
                           const ExpertUses& uses);
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "cost/accounting.h"
+
 namespace hadal::plan {
 namespace {
 
@@ -94,6 +96,71 @@ TEST(Check, RowsThatDoNotSayWhatMemoryGaveTakeTheRatesAsTheyAre) {
   EXPECT_NE(ReportText(*report).find("rows that do not say what it gave"), std::string::npos);
 }
 
+// A quarter of the experts in memory, a disk of 1 GB/s; memory so fast that the disk decides.
+std::string StreamedBench(const std::string& experts) {
+  return R"({"machine": {"threads": 2, "ram_bytes": 1000000000000,
+    "read": [{"threads": 2, "bytes_per_s": 1e15}],
+    "arithmetic": [{"op": "fp32_fma", "threads": 2, "ops_per_s": 1e20}],
+    "disk": {"bytes_per_s": 1e9}}, "routing": "by lot", "chunk_tokens": 4096,
+    "experts": 11008, "held_experts": 2752,
+    "prefill": [{"tokens": 8192, "depth": 0, "threads": 2, "tokens_per_s": 40},
+                {"tokens": 8192, "depth": 4096, "threads": 2, "tokens_per_s": 30},
+                {"tokens": 8192, "depth": 0, "threads": 1, "tokens_per_s": 20}],
+    "decode": [{"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 0.3, "experts": )" +
+         experts + "}]}";
+}
+
+TEST(Check, ExpertsFromDiskAreCountedAtTheDisksRate) {
+  const PlannedModel model = *FindModel("v4-flash");
+  const Json bench = *ParseJson(StreamedBench(R"({"hits": 0.2})"));
+  const double active = static_cast<double>(cost::ActiveExpertBytes(model.cost)) / 1e9;
+  const auto decode = [&](const CheckAssumptions& assumed) {
+    const auto report = CheckAgainstBench(model, bench, "b.json", {}, assumed);
+    EXPECT_TRUE(report.ok()) << report.error().what;
+    return ReportJson(*report).Find("decode")->AsArray()->at(0);
+  };
+  const Json evenly = decode({});
+  EXPECT_NEAR(*evenly.Find("bound")->AsNumber(), 1 / (0.75 * active), 1e-3);
+  EXPECT_EQ(*evenly.Find("hits")->AsNumber(), 0.2);
+  EXPECT_EQ(*evenly.Find("hits_assumed")->AsNumber(), 0.25);
+  const Json hot = decode({.expert_hits = 0.6, .hits_from = "by hand"});
+  EXPECT_NEAR(*hot.Find("bound")->AsNumber(), 1 / (0.4 * active), 1e-3);
+  const auto report = CheckAgainstBench(model, bench, "b.json");
+  const Json json = ReportJson(*report);
+  const Json::Array& prefill = *json.Find("prefill")->AsArray();
+  ASSERT_EQ(prefill.size(), 1u);  // whole prompts, of all threads
+  const double read = 2 * 0.75 * static_cast<double>(cost::ExpertBytes(model.cost)) / 1e9;
+  EXPECT_NEAR(*prefill[0].Find("bound")->AsNumber(), 8192 / read, 1e-2);
+  EXPECT_TRUE(prefill[0].Find("predicted")->is_null());  // no rates of many rows
+  const std::string text = ReportText(*report);
+  for (const char* part : {"2752 of 11008", "chosen by lot", "1.00 GB/s"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << text;
+}
+
+TEST(Check, PrefillIsPredictedByTheKernelsWithManyRows) {
+  const PlannedModel model = *FindModel("v4-flash");
+  EngineRates rates = Rates(2);
+  rates.many_rows_ops_per_s = {1e12, 1e12, 1e12, 0, 0};
+  std::string text = StreamedBench(R"({"hits": 0.2})");
+  text.replace(text.find("\"bytes_per_s\": 1e9"), 18, "\"bytes_per_s\": 1e12");
+  const auto report = CheckAgainstBench(model, *ParseJson(text), "b.json", rates);
+  ASSERT_TRUE(report.ok()) << report.error().what;
+  const Json row = ReportJson(*report).Find("prefill")->AsArray()->at(0);
+  const cost::MacsByWork macs = cost::PrefillMacs(model.cost, 0, 8192);
+  const double matrices =
+      static_cast<double>(cost::TotalMacs(macs) - macs[std::size_t(cost::Work::kCoreAttention)] -
+                          macs[std::size_t(cost::Work::kIndexFp4)]);
+  EXPECT_NEAR(*row.Find("predicted")->AsNumber(), 8192 / (2 * matrices / 1e12), 0.5);
+}
+
+TEST(Check, WhereExpertsCameFromDiskItMustBeKnown) {
+  std::string text = StreamedBench("null");
+  text.replace(text.find(R"({"bytes_per_s": 1e9})"), 20, "null");
+  const auto report = CheckAgainstBench(*FindModel("v4-flash"), *ParseJson(text), "b.json");
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().what.find("b.json: machine: disk: expected"), 0u);
+}
+
 TEST(Check, TheShareForACatalogueIsTheSmallest) {
   const auto report = CheckAgainstBench(
       *FindModel("v4-flash"),
@@ -135,6 +202,9 @@ TEST(Check, ErrorsNameTheKey) {
   EXPECT_EQ(error(R"({"decode": [{"depth": 0, "threads": 2, "batch": 1, "tokens_per_s": 1}]})")
                 .find("bench.json: machine: expected"),
             0u);
+  for (const char* bad : {R"({"hits": 2})", R"({"hits": "x"})", "{}"})
+    EXPECT_EQ(error(StreamedBench(bad)).find("bench.json: decode: experts: hits: found"), 0u)
+        << error(StreamedBench(bad));
 }
 
 }  // namespace

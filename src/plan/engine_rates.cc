@@ -1,12 +1,26 @@
 #include "plan/engine_rates.h"
 
+#include <algorithm>
+
 #include "arch/config_fields.h"
 #include "cost/engine_products.h"
 
 namespace hadal::plan {
 namespace {
 
-// f(key, rate) for every rate of `rates`, reading memory last.
+bool IsMatrix(kernels::Product product) {
+  return kernels::RowOf(product).rate == kernels::RateUnit::kBytes;
+}
+
+// f(key, rate) for every rate of many rows.
+template <class Rates, class F>
+void ForEachOfManyRows(Rates& rates, F f) {
+  for (const kernels::Product product : kernels::kAllProducts)
+    if (IsMatrix(product))
+      f(cost::ManyRowsKey(product), rates.many_rows_ops_per_s[static_cast<std::size_t>(product)]);
+}
+
+// f(key, rate) for every rate of `rates` that must be there, reading memory last.
 template <class Rates, class F>
 void ForEach(Rates& rates, F f) {
   for (const kernels::Product product : kernels::kAllProducts)
@@ -48,7 +62,13 @@ Status CheckPossible(const EngineRates& rates, const std::string& name) {
                   name, row.key, rate, least, most,
                   bytes ? "what memory_read leaves possible" : "what so many threads can do");
   }
-  return Unit{};
+  Status status = Unit{};
+  ForEachOfManyRows(rates, [&](std::string_view key, double rate) {
+    if (rate != 0 && (rate < kLeastOps * threads || rate > kMostOps * threads))
+      status = Fail(Code::kInvalid, "{}: {}: per_s: found {:.4g}, expected {:.4g} to {:.4g}", name,
+                    key, rate, kLeastOps * threads, kMostOps * threads);
+  });
+  return status;
 }
 
 }  // namespace
@@ -64,13 +84,15 @@ Result<EngineRates> EngineRatesFromJson(const Json& json, const std::string& nam
     return Fail(Code::kInvalid, "{}: kernels: expected what `hadal plan rates --json` prints",
                 name);
   Status status = Unit{};
-  ForEach(rates, [&](std::string_view key, double& rate) {
+  const auto find = [&](std::string_view key, double& rate) {
     const Result<double> found = RateIn(*list->AsArray(), key, name);
     if (found.ok())
       rate = *found;
     else if (status.ok())
       status = found.error();
-  });
+  };
+  ForEach(rates, find);
+  ForEachOfManyRows(rates, find);
   ForEach(rates, [&](std::string_view key, double rate) {
     if (rate == 0 && status.ok())
       status = Fail(Code::kInvalid, "{}: kernels: found no {}, expected its rate", name, key);
@@ -91,8 +113,16 @@ EngineRates WhenMemoryGives(EngineRates rates, double read_bytes_per_s) {
 
 Json EngineRatesJson(const EngineRates& rates) {
   Json json = Json::MakeObject({{"source", rates.source}, {"threads", rates.threads}});
-  ForEach(rates, [&](std::string_view key, double rate) { json.Set(std::string(key), rate); });
+  const auto set = [&](std::string_view key, double rate) { json.Set(std::string(key), rate); };
+  ForEach(rates, set);
+  if (rates.knows_many_rows()) ForEachOfManyRows(rates, set);
   return json;
+}
+
+bool EngineRates::knows_many_rows() const {
+  return std::ranges::all_of(kernels::kAllProducts, [&](kernels::Product product) {
+    return !IsMatrix(product) || many_rows_ops_per_s[static_cast<std::size_t>(product)] > 0;
+  });
 }
 
 KernelLimits LimitsOf(const EngineRates& rates, cost::Work work) {
@@ -101,6 +131,14 @@ KernelLimits LimitsOf(const EngineRates& rates, cost::Work work) {
   const kernels::ProductRow& row = kernels::RowOf(*product);
   if (row.rate == kernels::RateUnit::kBytes) return {rates.Of(*product), {}, row.name};
   return {{}, rates.Of(*product), row.name};
+}
+
+KernelLimits LimitsOfManyRows(const EngineRates& rates, cost::Work work) {
+  const std::optional<kernels::Product> product = cost::EngineProduct(work);
+  if (!product || !IsMatrix(*product)) return LimitsOf(rates, work);
+  return {{},
+          rates.many_rows_ops_per_s[static_cast<std::size_t>(*product)],
+          kernels::RowOf(*product).name};
 }
 
 }  // namespace hadal::plan

@@ -2,7 +2,8 @@
 // plan rates --json` measured. With them a decode prediction needs no share of a limit: each
 // component has the rate of the kernel that computes it (kernels/products.h).
 //
-//   weights      bytes a second of a product with one row, codes and scales read from memory
+//   weights      bytes a second of a product with one row, codes and scales read from memory;
+//                operations a second of one with many rows (kManyRows), which prompts have
 //   memory       bytes a second of reading, beside them
 //   index scores, attention over entries
 //                operations a second (2 a multiply-add) over stored entries read from memory
@@ -25,8 +26,10 @@ struct EngineRates {
   std::string source;  // the file, or "this"
   std::size_t threads = 0;
   std::array<double, kernels::kProducts> per_s = {};  // bytes or operations, as products.h says
+  std::array<double, kernels::kProducts> many_rows_ops_per_s = {};  // of matrices; or 0: not known
   double read_bytes_per_s = 0;
   double Of(kernels::Product product) const { return per_s[static_cast<std::size_t>(product)]; }
+  bool knows_many_rows() const;  // a file of an earlier release does not
 };
 
 // At a moment when the memory gives so much: products with one row take their share of it.
@@ -44,5 +47,6 @@ struct KernelLimits {
   std::string_view name = {};  // "the FP8 kernel"
 };
 KernelLimits LimitsOf(const EngineRates& rates, cost::Work work);
+KernelLimits LimitsOfManyRows(const EngineRates& rates, cost::Work work);
 
 }  // namespace hadal::plan

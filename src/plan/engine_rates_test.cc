@@ -44,6 +44,39 @@ TEST(EngineRates, EachKindOfWorkTakesTheTimeOfItsKernel) {
   EXPECT_EQ(terms["index scores"].bound, "the index kernel");
 }
 
+// Those of files of an earlier release do not know many rows: prefill is then by the limits.
+TEST(EngineRates, PrefillGoesByManyRows) {
+  const PlannedModel model = *FindModel("v4-flash");
+  Machine machine = Fast();
+  const Load load{.context = 4096, .rows = 4096};
+  const auto terms = [&] {
+    std::map<std::string, Term> found;
+    for (const Term& term :
+         PredictPrefill(model, machine, load, PlacementOf(model, machine, load)).terms)
+      found[term.name] = term;
+    return found;
+  };
+  const double limits = terms()["experts"].seconds;
+  machine.engine = Rates();
+  EXPECT_FALSE(machine.engine->knows_many_rows());
+  EXPECT_EQ(terms()["experts"].seconds, limits);
+  std::string text = kRates;
+  text.insert(text.rfind(']'), R"(, {"kernel": "bf16_matrix_many_rows", "per_s": 3e11},
+    {"kernel": "fp8_matrix_many_rows", "per_s": 2e11},
+    {"kernel": "fp4_matrix_many_rows", "per_s": 1e11})");
+  machine.engine = *EngineRatesFromJson(*ParseJson(text), "rates.json");
+  ASSERT_TRUE(machine.engine->knows_many_rows());
+  auto found = terms();
+  EXPECT_NEAR(found["experts"].seconds, found["experts"].flops / 1e11, 1e-9);
+  EXPECT_NEAR(found["shared experts"].seconds, found["shared experts"].flops / 2e11, 1e-9);
+  EXPECT_NEAR(found["router"].seconds, found["router"].flops / 3e11, 1e-9);
+  text.replace(text.find("2e11"), 4, "2e99");
+  const auto refused = EngineRatesFromJson(*ParseJson(text), "r.json");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().what.find("r.json: fp8_matrix_many_rows: per_s: found"), 0u)
+      << refused.error().what;
+}
+
 TEST(EngineRates, AreNotTakenForModelsThatTheEngineDoesNotRun) {
   const PlannedModel model = *FindModel("gqa8");
   Machine machine = Fast();

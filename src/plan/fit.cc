@@ -27,6 +27,13 @@ const char* VerdictKey(const Placement& p) {
   return !p.fits() ? "no" : p.streams() ? "streams_experts" : "yes";
 }
 
+// With the hits of the profile, if there is one, where experts stay on disk.
+Load WithHits(const FitQuestion& q, Load load, const Placement& p) {
+  const double all = p.experts[0] + p.experts[1] + p.experts[2];
+  if (q.profile && p.streams()) load.expert_hits = q.profile->HitsOf(1 - p.experts[2] / all);
+  return load;
+}
+
 struct Fitted {
   Placement placement;
   std::optional<Prediction> decode, prefill;
@@ -35,8 +42,9 @@ struct Fitted {
 Fitted FitOne(const PlannedModel& model, const FitQuestion& q) {
   Fitted f{.placement = PlacementOf(model, q.machine, q.load), .decode = {}, .prefill = {}};
   if (!f.placement.fits()) return f;
-  f.decode = PredictDecode(model, q.machine, q.load, f.placement);
-  f.prefill = PredictPrefill(model, q.machine, q.load, f.placement);
+  const Load load = WithHits(q, q.load, f.placement);
+  f.decode = PredictDecode(model, q.machine, load, f.placement);
+  f.prefill = PredictPrefill(model, q.machine, load, f.placement);
   return f;
 }
 
@@ -168,7 +176,7 @@ void AddSpeedRow(const PlannedModel& model, const FitQuestion& q, const Load& lo
                  Section* section) {
   const Placement placement = PlacementOf(model, q.machine, load);
   if (!placement.fits()) return;
-  const Prediction p = PredictDecode(model, q.machine, load, placement);
+  const Prediction p = PredictDecode(model, q.machine, WithHits(q, load, placement), placement);
   section->rows.push_back({{model.key, model.cost.name},
                            std::move(first),
                            Speed(p.tokens_per_s),
@@ -251,9 +259,10 @@ std::vector<std::string> PredictionNotes(const Machine& machine, const Load& loa
   for (const std::string& note : machine.notes) notes.push_back(machine.name + ": " + note + ".");
   if (machine.engine)
     notes.push_back(
-        fmt::format("Decoding of the engine's models: rates of its kernels, measured ({}), in "
+        fmt::format("{} of the engine's models: rates of its kernels, measured ({}), in "
                     "place of a share; "
                     "element-wise work is not counted.",
+                    machine.engine->knows_many_rows() ? "Decoding and prefill" : "Decoding",
                     machine.engine->source));
   notes.push_back(fmt::format(
       "{} are rooflines at {:.0f}% of the memory and arithmetic limits in decoding and {:.0f}% "
@@ -271,6 +280,11 @@ std::vector<std::string> PredictionNotes(const Machine& machine, const Load& loa
                 100 * *load.expert_hits)
           : std::string("Tokens choose their experts evenly; those that are not in memory are read "
                         "from disk for it, in prefill once a step."));
+  if (machine.nvme_bytes > 0)
+    notes.push_back(fmt::format(
+        "Reading experts from disk goes on beside computing in prefill, in layers that route by "
+        "the token's id, and of other layers for {:.0f}% that are guessed.",
+        100 * load.expert_guesses));
   if (load.machines > 1)
     notes.push_back(
         fmt::format("{} machines hold consecutive layers of one copy; links between "
@@ -303,6 +317,9 @@ Report Fit(const std::vector<PlannedModel>& models, const FitQuestion& q) {
                      ByContext(models, q), ByExperts(models, q)};
   for (Section& section : report.sections) section.in_text = !section.rows.empty();
   report.notes = PredictionNotes(q.machine, q.load);
+  if (q.profile)
+    report.notes.push_back(
+        "By the profile: of what is in memory the most used experts, hit as often as there.");
   for (std::string& note : ModelNotes(models)) report.notes.push_back(std::move(note));
   for (const PlannedModel& model : models) {
     if (!model.engine)

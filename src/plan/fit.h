@@ -3,6 +3,7 @@
 #pragma once
 #include <vector>
 
+#include "plan/expert_profile.h"
 #include "plan/options.h"
 #include "plan/predict.h"
 
@@ -12,6 +13,8 @@ struct FitQuestion {
   Machine machine;
   Load load;
   Prices prices;
+  // Hits go by it, at the share of experts that memory holds, in place of Load's; of one model.
+  std::optional<ExpertProfile> profile = {};
   ByteUnits units = ByteUnits::kDecimal;
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cost/engine_products.h"
+#include "cost/streamed.h"
 
 namespace hadal::plan {
 namespace {
@@ -94,37 +95,62 @@ class Filler {
   PerMemory free_;
 };
 
-// Adds up the times of one component after another.
+enum class Phase { kDecode, kPrefill };
+
+// Adds up the times of one component after another, and those of reading from disk apart.
 class Clock {
  public:
-  // `engine`: the rates of its kernels, in main memory; null: the limits of the machine.
-  explicit Clock(const Machine& machine, const EngineRates* engine = nullptr)
-      : machine_(machine), engine_(engine) {}
+  // Of the engine's kernels if their rates are known, else of the machine's limits.
+  Clock(const PlannedModel& model, const Machine& machine, Phase phase)
+      : machine_(machine), phase_(phase) {
+    if (!machine.engine || !model.has_rates()) return;
+    if (phase == Phase::kDecode || machine.engine->knows_many_rows()) engine_ = &*machine.engine;
+  }
 
-  void Add(Component component, Work work, const PerMemory& shares, double bytes, double macs) {
+  template <class Group>
+  void Add(const Group& group, const PerMemory& shares, double bytes, double macs) {
+    const Component component = group.component;
     Term& term = terms_[component];
+    double seconds = 0;
     for (std::size_t i = 0; i < kMemories; ++i) {
       if (shares[i] == 0) continue;
-      const Limits limits = LimitsIn(static_cast<Memory>(i), work);
+      const auto memory = static_cast<Memory>(i);
+      const Limits limits = LimitsIn(memory == Memory::kDisk ? Memory::kRam : memory, group.work);
       const double read = shares[i] * bytes / limits.bytes_per_s;
       const double computed = shares[i] * 2 * macs / limits.flops_per_s;
-      term.seconds += std::max(read, computed);
+      seconds += std::max(read, computed);
       bounds_[component][read >= computed ? limits.reading : limits.computing] +=
           std::max(read, computed);
     }
-    disk_bytes_ += shares[std::size_t(Memory::kDisk)] * bytes;
+    const double from_disk = shares[std::size_t(Memory::kDisk)] * bytes;
+    disk_bytes_ += from_disk;
+    if (from_disk > 0)
+      disk_ += cost::SharesOf(group) * (from_disk / BandwidthOf(machine_, Memory::kDisk));
+    rest_ += cost::SharesOf(group) * seconds;
+    term.seconds += seconds;
     term.bytes += bytes;
     term.flops += 2 * macs;
   }
 
-  Prediction Finish(double share) {
+  // `share` of the limits is reached; `guessed` as cost::HiddenSeconds.
+  Prediction Finish(double share, double guessed) {
+    if (engine_ != nullptr) share = 1;
     Prediction prediction;
     prediction.disk_bytes = disk_bytes_;
+    prediction.disk_seconds = disk_.sum();
+    const cost::ByRouting rest = rest_ * (1 / share);
+    const double hidden = phase_ == Phase::kPrefill ? std::min(disk_.sum(), rest.sum())
+                                                    : cost::HiddenSeconds(disk_, rest, guessed);
     for (auto& [component, term] : terms_) {
+      auto& bounds = bounds_[component];
+      term.seconds /= share;
+      for (auto& [name, seconds] : bounds) seconds /= share;
+      if (component == Component::kExperts && disk_bytes_ > 0) {
+        term.seconds += disk_.sum() - hidden;
+        bounds[std::string("reading ") + MemoryName(Memory::kDisk)] += disk_.sum() - hidden;
+      }
       if (term.seconds == 0) continue;
       term.name = cost::ComponentName(component);
-      term.seconds /= share;
-      const auto& bounds = bounds_[component];
       term.bound = std::max_element(bounds.begin(), bounds.end(), [](const auto& a, const auto& b) {
                      return a.second < b.second;
                    })->first;
@@ -146,7 +172,8 @@ class Clock {
     Limits limits{BandwidthOf(machine_, where), rate.flops_per_s,
                   std::string("reading ") + MemoryName(where), rate.name};
     if (engine_ == nullptr || where != Memory::kRam) return limits;
-    const KernelLimits kernel = LimitsOf(*engine_, work);
+    const KernelLimits kernel =
+        phase_ == Phase::kDecode ? LimitsOf(*engine_, work) : LimitsOfManyRows(*engine_, work);
     if (kernel.bytes_per_s) {
       limits.bytes_per_s = *kernel.bytes_per_s;
       limits.reading = kernel.name;
@@ -158,9 +185,11 @@ class Clock {
     return limits;
   }
 
-  double disk_bytes_ = 0;
   const Machine& machine_;
-  const EngineRates* engine_;
+  const Phase phase_;
+  const EngineRates* engine_ = nullptr;
+  double disk_bytes_ = 0;
+  cost::ByRouting disk_, rest_;  // seconds
   std::map<Component, Term> terms_;
   std::map<Component, std::map<std::string, double>> bounds_;
 };
@@ -193,7 +222,7 @@ void AddWeights(const cost::CostModel& model, const Shares& shares, double times
                           : lookup ? tokens
                                    : 1) *
                          reads;
-    clock->Add(group.component, group.work, routed ? shares.experts : shares.common, bytes,
+    clock->Add(group, routed ? shares.experts : shares.common, bytes,
                Double(group.macs) * (group.for_logits ? logits : times * tokens));
   }
 }
@@ -271,16 +300,15 @@ Prediction PredictDecode(const PlannedModel& model, const Machine& machine, cons
   const double sequences = Double(load.sequences);
   const double in_flight = std::min(sequences, Double(load.machines));
   const double batch = sequences / in_flight;
-  const bool by_kernels = machine.engine && model.has_rates();
-  Clock clock(machine, by_kernels ? &*machine.engine : nullptr);
+  Clock clock(model, machine, Phase::kDecode);
   AddWeights(model.cost, shares, 1, batch, batch, &clock);
   for (const cost::KvGroup& group : model.cost.kv) {
     if (group.mtp()) continue;
     const double reads = batch * Double(group.layers * group.Reads(load.context));
-    clock.Add(group.component, group.work, shares.state, reads * Double(group.Bytes(load.kv)),
+    clock.Add(group, shares.state, reads * Double(group.Bytes(load.kv)),
               reads * Double(group.macs_per_read));
   }
-  Prediction prediction = clock.Finish(by_kernels ? 1 : machine.decode_share);
+  Prediction prediction = clock.Finish(machine.decode_share, load.expert_guesses);
   prediction.tokens_per_s = sequences / prediction.seconds;
   prediction.distinct_experts = cost::DistinctExperts(model.cost, batch);
   return prediction;
@@ -291,17 +319,17 @@ Prediction PredictPrefill(const PlannedModel& model, const Machine& machine, con
   const Shares shares(placement, load);
   const std::uint64_t steps = (load.context + load.rows - 1) / load.rows;
   const double rows = Double(load.context) / Double(steps);
-  Clock clock(machine);
+  Clock clock(model, machine, Phase::kPrefill);
   AddWeights(model.cost, shares, Double(steps), rows, 1, &clock);
   for (const cost::KvGroup& group : model.cost.kv) {
     if (group.mtp()) continue;
-    clock.Add(group.component, group.work, shares.state,
+    clock.Add(group, shares.state,
               Double(group.layers * group.Bytes(load.kv)) *
                   EntriesOverSteps(group, load.context, load.rows),
               Double(group.layers * group.prefill_macs_per_read) *
                   Double(group.ReadsOver(0, load.context)));
   }
-  Prediction prediction = clock.Finish(machine.prefill_share);
+  Prediction prediction = clock.Finish(machine.prefill_share, load.expert_guesses);
   prediction.tokens_per_s = Double(load.context) / prediction.seconds;
   prediction.distinct_experts = cost::DistinctExperts(model.cost, rows);
   return prediction;

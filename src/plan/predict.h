@@ -4,10 +4,16 @@
 //
 //   seconds(component) = sum over memories it lies in: max(bytes / bandwidth, flops / rate)
 //   seconds            = sum over components / share of the limits that the engine reaches
+//                        + seconds of reading from disk - those in which both go on
 //
 // Where things lie: in the fastest memory that has room, in the order state and scratch, weights
 // that every token reads, experts, MTP block. Experts that fit in no memory are read from disk for
-// each token that wants them. State and other weights are never on disk.
+// each token that wants them, into main memory, from where they are computed with as the others.
+// State and other weights are never on disk.
+//
+// Reading from disk goes on beside computing in prefill, and in decoding where the experts are
+// known ahead: layers that route by the token's id, and as much of the others as Load says is
+// guessed (cost/streamed.h). Elsewhere one waits for the other.
 //
 // Reading in a step of `batch` sequences: the common weights once, each layer's distinct experts
 // once (evenly chosen, cost/cost_model.h), every sequence's own entries.
@@ -17,9 +23,10 @@
 // GPUs BF16 matrices, compressors and attention over entries run at the BF16 rate, all others at
 // the FP8 rate.
 //
-// Where the rates of the engine's own kernels are known (plan/engine_rates.h), decoding of its
-// models from main memory goes by them: matrices at the bytes a second of their format's kernel,
-// scores and attention at the operations a second of theirs, and no share.
+// Where the rates of the engine's own kernels are known (plan/engine_rates.h), its models in main
+// memory go by them, without a share: decoding reads matrices at the bytes a second of their
+// format's kernel with one row, prefill multiplies at its operations a second with many; scores and
+// attention go at the operations a second of theirs.
 //
 // Several machines hold consecutive layers: memory adds up, a token's time does not shrink, and as
 // many groups of sequences as there are machines are under way at once. Links between machines and
@@ -46,6 +53,9 @@ struct Load {
   // Of the experts that tokens choose, how many those in memory are, where others stay on disk;
   // none: as large a share as is kept there, as if all were chosen evenly.
   std::optional<double> expert_hits = {};
+  // Of those that are not in memory and that layers choose by scores, how many are being read
+  // before they are asked for, because a guess was right.
+  double expert_guesses = 0;
 };
 
 enum class Memory { kGpu, kRam, kDisk };
@@ -74,6 +84,7 @@ struct Prediction {
   double tokens_per_s = 0;  // of all sequences together
   double distinct_experts = 0;
   double disk_bytes = 0;    // read from disk, of all terms
+  double disk_seconds = 0;  // that it takes, hidden or not
   std::vector<Term> terms;  // longest first
   std::string dominated_by() const;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "cost/accounting.h"
+#include "cost/streamed.h"
 #include "plan/fit.h"
 
 namespace hadal::plan {
@@ -171,7 +172,48 @@ TEST(Predict, ExpertsOnDiskAreReadFromThere) {
   const double all = DecodeSeconds(model, machine, load);
   load.experts_in_memory = 0.25;
   const auto experts = static_cast<double>(cost::ActiveExpertBytes(model.cost));
-  EXPECT_NEAR(DecodeSeconds(model, machine, load), all + 0.75 * experts * (1e-9 - 1e-12), 1e-6);
+  // They come into memory and are computed with from there, beside reading in the three layers
+  // whose experts are known ahead.
+  const double beside = cost::PassBytesByRouting(model.cost, 1024, 1).by_token * 1e-12;
+  EXPECT_NEAR(DecodeSeconds(model, machine, load), all + 0.75 * experts * 1e-9 - beside, 1e-6);
+}
+
+// What is guessed right is read beside the other layers' work, as long as there is any.
+TEST(Predict, GuessesHideReading) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ReadingOnly(1e10);
+  machine.nvme_bytes = std::uint64_t{1} << 40;
+  machine.nvme_bytes_per_s = 1e10;
+  Load load{.context = 1, .experts_in_memory = 0};
+  const double without = DecodeSeconds(model, machine, load);
+  load.expert_guesses = 0.5;
+  const double by_score =
+      static_cast<double>(cost::ActiveExpertBytes(model.cost)) * 40 / 43 * 1e-10;
+  EXPECT_NEAR(DecodeSeconds(model, machine, load), without - 0.5 * by_score, 1e-6);
+  const Placement placement = PlacementOf(model, machine, load);
+  const Prediction p = PredictDecode(model, machine, load, placement);
+  EXPECT_NEAR(p.disk_seconds, by_score * 43 / 40, 1e-6);
+  double sum = 0;
+  for (const Term& term : p.terms) sum += term.seconds;
+  EXPECT_NEAR(sum, p.seconds, 1e-12);
+  machine.decode_share = 0.5;  // of memory and arithmetic, not of the disk
+  EXPECT_NEAR(PredictDecode(model, machine, load, placement).disk_seconds, p.disk_seconds, 1e-12);
+}
+
+// A chunk is computed while the next experts are read: the longer of the two counts.
+TEST(Predict, PrefillReadsFromDiskWhileItComputes) {
+  const PlannedModel model = Model("v4-flash");
+  Machine machine = ComputingOnly(1e12);
+  machine.nvme_bytes = std::uint64_t{1} << 40;
+  machine.nvme_bytes_per_s = 1e12;
+  const Load load{.context = 8192, .rows = 4096, .experts_in_memory = 0};
+  const auto seconds = [&] {
+    return PredictPrefill(model, machine, load, PlacementOf(model, machine, load)).seconds;
+  };
+  const auto macs = static_cast<double>(cost::TotalMacs(cost::PrefillMacs(model.cost, 0, 8192)));
+  EXPECT_NEAR(seconds(), 2 * macs / 1e12, 1e-6 * macs / 1e12);
+  machine.nvme_bytes_per_s = 1e9;  // all experts, twice
+  EXPECT_NEAR(seconds(), 2 * static_cast<double>(cost::ExpertBytes(model.cost)) / 1e9, 1e-3);
 }
 
 // Hits in place of even choice: of what is in memory no byte comes from disk, of the rest all do.
