@@ -132,6 +132,16 @@ struct I16 {
   }
 };
 
+// Four words of four signed bytes, each for every lane. Here the product spreads them.
+struct FourSplats {
+  int8x16_t v;
+  static FourSplats Load(const std::uint8_t* p) { return {vreinterpretq_s8_u8(vld1q_u8(p))}; }
+  template <std::size_t kWord>
+  I16 Dot(I16 sum, I16 u8) const {
+    return OfFour<I16>([&](int i) { return vdotq_laneq_s32(sum.v[i], Bytes(u8.v[i]), v, kWord); });
+  }
+};
+
 // Words of E4M3 codes: those of bytes 0 and 2 of every lane, and of bytes 1 and 3.
 struct WordPair {
   I16 even, odd;
