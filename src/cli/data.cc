@@ -24,10 +24,11 @@ constexpr const char* kDataAbout =
     "The same seed gives the same documents. The two halves share no names, places, plots, tools\n"
     "or schemas, so that the held-out one measures what was learnt from the other. DIR/KIND.txt\n"
     "holds the documents of a kind with a form feed on a line between two, as hadal train reads\n"
-    "them.\n"
+    "them. In conversations marks round the answers say what is to be learnt.\n"
     "\n"
     "Examples:\n"
     "  hadal data --out data/made story=4000 dialogue=3000 questions=3000 tools=2000\n"
+    "  hadal data --out data/made --bytes 40M tools=35 questions=20 story=15 lists=10\n"
     "  hadal data --out data/made/heldout --half heldout tools=200";
 
 // The longest paragraph that serves as filler.
@@ -35,20 +36,20 @@ constexpr std::size_t kLongestFiller = 400;
 
 struct Wanted {
   datagen::Kind kind;
-  std::uint64_t count;
+  std::uint64_t number;  // of documents, or a share of all bytes
 };
 
 Result<Wanted> ParseWanted(const std::string& text) {
   const std::size_t equals = text.find('=');
   HADAL_TRY(const datagen::Kind kind, datagen::ParseKind(text.substr(0, equals)));
-  std::uint64_t count = 0;
+  std::uint64_t number = 0;
   const char* begin = text.data() + std::min(equals, text.size() - 1) + 1;
   const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(begin, end, count);
-  if (error != std::errc() || stop != end || count == 0)
+  const auto [stop, error] = std::from_chars(begin, end, number);
+  if (error != std::errc() || stop != end || number == 0)
     return Fail(Code::kInvalid, "documents: found {}, expected KIND=COUNT, as story=1000",
                 Quote(text));
-  return Wanted{kind, count};
+  return Wanted{kind, number};
 }
 
 Result<std::vector<std::string>> ReadParagraphs(const std::vector<std::string>& paths) {
@@ -68,14 +69,29 @@ Result<std::vector<std::string>> ReadParagraphs(const std::vector<std::string>& 
   return paragraphs;
 }
 
+// The text of a kind's file, and how many documents it holds.
+std::pair<std::string, std::uint64_t> Write(const Wanted& wanted, double bytes_a_share,
+                                            const DataOptions& options,
+                                            const datagen::DocumentOptions& made) {
+  const double enough = bytes_a_share * static_cast<double>(wanted.number);
+  std::string text;
+  std::uint64_t count = 0;
+  const auto more = [&] {
+    return options.bytes == 0 ? count < wanted.number : static_cast<double>(text.size()) < enough;
+  };
+  for (; more(); ++count)
+    text += (count == 0 ? "" : options.separator) + datagen::MakeDocument(wanted.kind, count, made);
+  return {std::move(text), count};
+}
+
 }  // namespace
 
 Status MakeData(const DataOptions& options, std::ostream& out) {
-  datagen::DocumentOptions made = {
-      .half = options.half == "heldout" ? datagen::Half::kHeldOut : datagen::Half::kTraining,
-      .seed = options.seed,
-      .recall_bytes = options.recall_bytes,
-      .recall_needles = options.needles};
+  datagen::DocumentOptions made = {.half = datagen::HalfNamed(options.half),
+                                   .seed = options.seed,
+                                   .recall_bytes = options.recall_bytes,
+                                   .recall_needles = options.needles,
+                                   .mark_answers = options.learn == "answers"};
   std::vector<Wanted> wanted;
   for (const std::string& text : options.documents) {
     HADAL_TRY(const Wanted one, ParseWanted(text));
@@ -89,13 +105,14 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
                     ".txt");
   HADAL_TRY_STATUS(CheckFree(paths, options.force));
   HADAL_TRY(const io::OutFolder folder, io::OutFolder::Make(options.out));
+  double shares = 0;
+  for (const Wanted& one : wanted) shares += static_cast<double>(one.number);
+  const double bytes_a_share = static_cast<double>(options.bytes) / shares;
   Table table({"file", ">documents", ">bytes"});
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    std::string text;
-    for (std::uint64_t n = 0; n < wanted[i].count; ++n)
-      text += (n == 0 ? "" : options.separator) + datagen::MakeDocument(wanted[i].kind, n, made);
+    const auto [text, count] = Write(wanted[i], bytes_a_share, options, made);
     HADAL_TRY_STATUS(io::WriteFile(paths[i], text));
-    table.Row({paths[i], FormatCount(wanted[i].count), FormatCount(text.size())});
+    table.Row({paths[i], FormatCount(count), FormatCount(text.size())});
   }
   out << table.Text();
   return Unit{};
@@ -107,6 +124,11 @@ void AddData(Command app, Work* work) {
   data.AddOption("--out", options->out, "a directory").Required();
   data.AddOption("--half", options->half, "which names and templates")
       .Check(OneOf({"training", "heldout"}))
+      .ShowDefault();
+  data.AddOption("--bytes", options->bytes, "of all documents; KIND=COUNT are shares of it then")
+      .Check(Size(1));
+  data.AddOption("--learn", options->learn, "of conversations: what the trainer learns")
+      .Check(OneOf({"answers", "all"}))
       .ShowDefault();
   data.AddOption("--seed", options->seed, "another seed, other documents").ShowDefault();
   data.AddOption("--recall-bytes", options->recall_bytes, "length of a recall document, about")

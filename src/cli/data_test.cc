@@ -73,6 +73,24 @@ TEST_F(DataTest, ProseLiesBetweenNeedles) {
                               ": found no line of 40 to 400 bytes, expected paragraphs");
 }
 
+TEST_F(DataTest, SharesAreOfBytes) {
+  DataOptions options = Options({"dialogue=3", "lists=1"});
+  options.bytes = 40000;
+  Run(options);
+  EXPECT_NEAR(static_cast<double>(File("dialogue.txt").size()), 30000, 1500);
+  EXPECT_NEAR(static_cast<double>(File("lists.txt").size()), 10000, 1500);
+}
+
+TEST_F(DataTest, AnswersAreMarkedUnlessAllIsToBeLearnt) {
+  DataOptions options = Options({"lists=2"});
+  Run(options);
+  EXPECT_NE(File("lists.txt").find('\x02'), std::string::npos);
+  options.learn = "all";
+  options.force = true;
+  Run(options);
+  EXPECT_EQ(File("lists.txt").find('\x02'), std::string::npos);
+}
+
 TEST_F(DataTest, WrongKindsAndCountsAreNamed) {
   EXPECT_EQ(Run(Options({"poem=3"})).rfind("error: kind of document: found 'poem'", 0), 0u);
   for (const char* wrong : {"story", "story=", "story=0", "story=3x", "story=-1"})

@@ -17,14 +17,19 @@ namespace {
 constexpr const char* kEvalAbilitiesAbout =
     "What a small model has learnt of what `hadal data` teaches.\n"
     "\n"
-    "Tool calls, questions about a text, lists: tasks of the half that training never sees, with\n"
-    "other names, tools and words. Answers are drawn greedily and without constraints.\n"
+    "Tool calls, questions about a text, memory over turns, lists, stories: tasks of the half "
+    "that\n"
+    "training never sees, with other names, tools and words. Answers are drawn greedily and "
+    "without\n"
+    "constraints. The same tasks of the training half (--half training) tell what was not learnt\n"
+    "from what does not carry over.\n"
     "\n"
-    "Example:\n"
-    "  hadal eval abilities -m models/embedded --trials 20";
+    "Examples:\n"
+    "  hadal eval abilities -m models/embedded --trials 20\n"
+    "  hadal eval abilities -m models/embedded --trials 20 --half training";
 
 struct AbilityFlags {
-  std::string model;
+  std::string model, half = "heldout";
   eval::AbilityOptions eval;
   std::size_t threads = 0;
   bool json = false;
@@ -36,6 +41,7 @@ double Percent(const eval::Ability& a) {
 
 Status Abilities(AbilityFlags flags) {
   flags.eval.cancel = &StopRequested();
+  flags.eval.half = datagen::HalfNamed(flags.half);
   HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(flags.model));
   Threads threads(flags.threads);
   std::optional<Progress> progress;
@@ -56,7 +62,9 @@ Status Abilities(AbilityFlags flags) {
                                      {"right", std::uint64_t{a.right}}}));
   }
   const std::string text =
-      flags.json ? Json::MakeObject({{"abilities", std::move(rows)}}).Dump(2) + "\n" : table.Text();
+      flags.json
+          ? Json::MakeObject({{"half", flags.half}, {"abilities", std::move(rows)}}).Dump(2) + "\n"
+          : table.Text();
   std::fputs(text.c_str(), stdout);
   return Unit{};
 }
@@ -70,6 +78,9 @@ void AddEvalAbilities(Command eval, Work* work) {
                       "checkpoint directory (default: the embedded model)");
   abilities.AddOption("--trials", flags->eval.trials, "tasks of each kind")
       .Check(WholeNumber(1, 100000))
+      .ShowDefault();
+  abilities.AddOption("--half", flags->half, "whose names, templates and tools")
+      .Check(OneOf({"training", "heldout"}))
       .ShowDefault();
   abilities.AddOption("--seed", flags->eval.seed, "other tasks").ShowDefault();
   AddThreads(abilities, &flags->threads);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "chat/encode.h"
+#include "text/answer_marks.h"
 
 namespace hadal::datagen {
 
@@ -41,6 +42,25 @@ std::string Conversation::Text() const {
   const std::string_view eos = chat::kDeepSeekV4.eos;
   if (text.ends_with(eos)) text.resize(text.size() - eos.size());
   return text;
+}
+
+std::string MarkAnswers(std::string_view text) {
+  const chat::Dialect& dialect = chat::kDeepSeekV4;
+  std::string marked;
+  for (;;) {
+    std::size_t begin = text.find(dialect.assistant);
+    if (begin == std::string_view::npos) return marked += text;
+    begin += dialect.assistant.size();
+    for (const std::string_view opening : {dialect.think_begin, dialect.think_end})
+      if (text.substr(begin).starts_with(opening)) begin += opening.size();
+    const std::size_t eos = text.find(dialect.eos, begin);
+    const std::size_t end = eos == std::string_view::npos ? text.size() : eos + dialect.eos.size();
+    marked += text.substr(0, begin);
+    marked += text::kAnswerBegin;
+    marked += text.substr(begin, end - begin);
+    marked += text::kAnswerEnd;
+    text.remove_prefix(end);
+  }
 }
 
 }  // namespace hadal::datagen

@@ -1,6 +1,7 @@
 // A conversation as the published chat format writes it: a document for the trainer.
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "chat/message.h"
@@ -24,5 +25,9 @@ class Conversation {
   std::vector<chat::Message> messages_;
   bool thinking_ = false;
 };
+
+// A conversation's text with marks round what the assistant says, its reasoning and the token that
+// ends it too (text/answer_marks.h): so a model learns to answer, and not to ask.
+std::string MarkAnswers(std::string_view text);
 
 }  // namespace hadal::datagen

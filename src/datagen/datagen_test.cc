@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 #include <span>
+#include <unordered_set>
 
 #include "base/json.h"
 #include "chat/dialect.h"
@@ -16,6 +17,8 @@
 #include "datagen/plots.h"
 #include "datagen/story.h"
 #include "datagen/tools.h"
+#include "datagen/words.h"
+#include "text/answer_marks.h"
 
 namespace hadal::datagen {
 namespace {
@@ -55,6 +58,38 @@ TEST(Documents, AreAFunctionOfHalfKindSeedAndIndex) {
   }
 }
 
+TEST(Documents, MarkWhatTheAssistantSays) {
+  const chat::Dialect& dialect = chat::kDeepSeekV4;
+  std::size_t answers = 0;
+  for (const Kind kind : kAllKinds)
+    for (std::uint64_t i = 0; i < 40; ++i) {
+      const std::string plain = MakeDocument(kind, i, {.mark_answers = false});
+      const std::string document = MakeDocument(kind, i, {});
+      const text::MarkedText marked = text::ReadAnswerMarks(document).value();
+      if (kind == Kind::kPairs || kind == Kind::kSentences) continue;  // no conversations
+      EXPECT_EQ(marked.text, plain);
+      std::size_t turns = 0;
+      for (std::size_t at = 0; (at = plain.find(dialect.assistant, at)) != std::string::npos; ++at)
+        ++turns;
+      EXPECT_EQ(marked.answers.size(), turns) << document;
+      for (const auto& [begin, end] : marked.answers) {
+        ++answers;
+        const std::string before = plain.substr(0, begin),
+                          answer = plain.substr(begin, end - begin);
+        EXPECT_TRUE(before.ends_with(dialect.think_begin) || before.ends_with(dialect.think_end));
+        EXPECT_EQ(answer.find(dialect.user), std::string::npos) << answer;
+        EXPECT_TRUE(answer.ends_with(dialect.eos) || end == plain.size()) << answer;
+      }
+    }
+  EXPECT_GT(answers, 400u);
+  // With reasoning it belongs to the answer; what is no conversation has no marks.
+  EXPECT_EQ(
+      MarkAnswers("<｜User｜>a<｜Assistant｜><think>b</think>c<｜end▁of▁sentence｜><｜User｜>d"),
+      "<｜User｜>a<｜Assistant｜><think>\x02"
+      "b</think>c<｜end▁of▁sentence｜>\x03<｜User｜>d");
+  EXPECT_EQ(MarkAnswers("Once upon a time"), "Once upon a time");
+}
+
 TEST(Documents, KindsHaveNames) {
   for (const Kind kind : kAllKinds) EXPECT_EQ(ParseKind(KindName(kind)).value(), kind);
   EXPECT_EQ(ParseKind("poem").error().what,
@@ -63,7 +98,7 @@ TEST(Documents, KindsHaveNames) {
 }
 
 TEST(Plots, EveryBeatHasSeveralWays) {
-  EXPECT_GE(AllPlots().size(), 20u);
+  EXPECT_GE(AllPlots().size(), 40u);
   std::size_t ways = 0;
   for (const Plot& plot : AllPlots()) {
     EXPECT_GE(plot.beats.size(), 5u) << plot.title;
@@ -121,35 +156,65 @@ TEST(Tools, SchemasAreObeyedOrNot) {
   EXPECT_FALSE(obeys("[1, 2]"));
 }
 
+// The reply of a conversation that goes on behind `so_far`, as a client would read it.
+chat::Message ReadBack(const std::string& conversation, const std::string& so_far) {
+  EXPECT_TRUE(conversation.starts_with(so_far));
+  const std::size_t begin = conversation.find("</think>", so_far.size() - 8) + 8;
+  const std::size_t end = conversation.find(chat::kDeepSeekV4.eos, begin);
+  const auto reply = chat::ParseCompletion(
+      chat::kDeepSeekV4, conversation.substr(begin, end - begin + chat::kDeepSeekV4.eos.size()),
+      false);
+  const auto* message = std::get_if<chat::Message>(&reply);
+  EXPECT_NE(message, nullptr) << std::get<chat::ParseError>(reply).what;
+  return message == nullptr ? chat::Message{} : *message;
+}
+
 TEST(Tools, CallsObeyTheirSchemaAndReadBack) {
   Random random(4);
-  std::size_t calls = 0;
-  for (int i = 0; i < 500; ++i) {
-    const ToolTask task = MakeToolTask(i % 2 == 0 ? Half::kTraining : Half::kHeldOut, &random);
+  std::size_t calls = 0, later = 0;
+  for (int i = 0; i < 200; ++i) {
+    const ToolTask task = MakeToolTask(i % 2 == 0 ? Half::kTraining : Half::kHeldOut, 4, &random);
+    ASSERT_EQ(task.turns.size(), 4u);
     std::set<std::string> names;
     for (const Json& tool : task.tools)
       EXPECT_TRUE(names.insert(*tool.Find("name")->AsString()).second);
-    if (task.calls.empty()) continue;
-    ++calls;
-    const chat::ToolCall& call = task.calls.front();
-    const auto tool = std::ranges::find_if(
-        task.tools, [&](const Json& t) { return *t.Find("name")->AsString() == call.name; });
-    ASSERT_NE(tool, task.tools.end());
-    const Json arguments = ParseJson(call.arguments).value();
-    EXPECT_TRUE(ObeysSchema(arguments, *tool)) << call.arguments << tool->Dump();
-    // What the model has to write is read back as that call.
-    const std::string text = ToolConversation(task).Text();
-    const std::size_t begin = text.find("</think>", text.find(task.request)) + 8;
-    const std::size_t end = text.find(chat::kDeepSeekV4.eos, begin);
-    const auto reply = chat::ParseCompletion(
-        chat::kDeepSeekV4, text.substr(begin, end - begin + chat::kDeepSeekV4.eos.size()), false);
-    const auto* message = std::get_if<chat::Message>(&reply);
-    ASSERT_NE(message, nullptr) << std::get<chat::ParseError>(reply).what;
-    ASSERT_EQ(message->tool_calls.size(), 1u) << text;
-    EXPECT_EQ(message->tool_calls[0].name, call.name);
-    EXPECT_EQ(ParseJson(message->tool_calls[0].arguments).value().Dump(), arguments.Dump());
+    const std::string conversation = ToolConversation(task).Text();
+    for (std::size_t turn = 0; turn < task.turns.size(); ++turn) {
+      if (task.turns[turn].calls.empty()) continue;
+      ++calls;
+      later += turn > 0;
+      const chat::ToolCall& call = task.turns[turn].calls.front();
+      const auto tool = std::ranges::find_if(
+          task.tools, [&](const Json& t) { return *t.Find("name")->AsString() == call.name; });
+      ASSERT_NE(tool, task.tools.end());
+      const Json arguments = ParseJson(call.arguments).value();
+      EXPECT_TRUE(ObeysSchema(arguments, *tool)) << call.arguments << tool->Dump();
+      // What the model has to write is read back as that call.
+      const chat::Message message = ReadBack(conversation, ToolQuestion(task, turn).Text());
+      ASSERT_EQ(message.tool_calls.size(), 1u) << conversation;
+      EXPECT_EQ(message.tool_calls[0].name, call.name);
+      EXPECT_EQ(ParseJson(message.tool_calls[0].arguments).value().Dump(), arguments.Dump());
+    }
   }
-  EXPECT_GT(calls, 350u);
+  EXPECT_GT(calls, 500u);
+  EXPECT_GT(later, 350u);
+}
+
+// A request says every value that the call needs, or nothing could be called.
+TEST(Tools, RequestsHoldTheArguments) {
+  Random random(8);
+  for (int i = 0; i < 300; ++i) {
+    const ToolTask task = MakeToolTask(Half::kTraining, 2, &random);
+    for (const ToolTurn& turn : task.turns) {
+      if (turn.calls.empty()) continue;
+      const Json arguments = ParseJson(turn.calls.front().arguments).value();
+      for (const auto& [name, value] : *arguments.AsObject()) {
+        if (value.AsArray() != nullptr) continue;
+        const std::string said = value.AsString() == nullptr ? value.Dump() : *value.AsString();
+        EXPECT_NE(turn.request.find(said), std::string::npos) << turn.request << " " << said;
+      }
+    }
+  }
 }
 
 TEST(Recall, OnlyTheStatementTellsTheValue) {
@@ -208,9 +273,46 @@ std::vector<std::string> Shingles(std::string text) {
   return shingles;
 }
 
-TEST(Halves, ShareNoNamesAndHardlyAPhrase) {
+// What names somebody, some place, a tool, a parameter, or means nothing.
+std::map<std::string, std::set<std::string>> Names(Half half) {
+  Random random(9);
+  std::map<std::string, std::set<std::string>> names;
+  for (int i = 0; i < 4000; ++i) {
+    names["people"].insert(PersonName(half, &random).text);
+    names["towns"].insert(TownName(half, &random));
+    names["places"].insert(PlaceName(half, &random));
+    names["invented words"].insert(InventedWord(half, &random));
+    names["titles"].insert(MakeStory(half, &random).title);
+  }
+  for (const Needle& needle : MakeNeedles(half, 500, &random)) names["keys"].insert(needle.key);
+  for (int i = 0; i < 2000; ++i)
+    for (const Json& tool : MakeToolTask(half, 1, &random).tools) {
+      names["tools"].insert(*tool.Find("name")->AsString());
+      names["descriptions"].insert(*tool.Find("description")->AsString());
+      const Json properties = *tool.Find("parameters")->Find("properties");
+      for (const auto& [name, property] : *properties.AsObject()) {
+        names["parameters"].insert(name);
+        names["parameters' descriptions"].insert(*property.Find("description")->AsString());
+      }
+    }
+  return names;
+}
+
+TEST(Halves, ShareNoNames) {
+  const auto training = Names(Half::kTraining), heldout = Names(Half::kHeldOut);
+  for (const auto& [kind, names] : training) {
+    std::string both;
+    for (const std::string& name : heldout.at(kind))
+      if (names.contains(name)) both += name + "; ";
+    EXPECT_EQ(both, "") << kind;
+    EXPECT_GE(heldout.at(kind).size(), 5u) << kind;
+  }
+  EXPECT_GT(training.at("tools").size(), 1000u);
+}
+
+TEST(Halves, ShareHardlyAPhrase) {
   for (const Kind kind : kAllKinds) {
-    std::set<std::string> seen;
+    std::unordered_set<std::string> seen;
     for (std::uint64_t i = 0; i < 3 * kMany; ++i)
       for (std::string& shingle : Shingles(MakeDocument(kind, i, {})))
         seen.insert(std::move(shingle));

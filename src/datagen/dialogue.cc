@@ -156,6 +156,20 @@ class DialogueMaker {
     cast_["age"] = {std::to_string(5 + random->Below(80))};
   }
 
+  TurnQuestion Remember() {
+    const Memory& memory = AnyOf(ItemsOf(half_, kMemories), random_);
+    Say({memory.told, memory.heard});
+    for (std::size_t between = 1 + random_->Below(3); between > 0; --between) Chat();
+    talk_.User(Expand(memory.asked, cast_, random_));
+    return {std::move(talk_), AskedFor(memory.asked, memory.recalled, cast_)};
+  }
+
+  TurnQuestion Unknowable() {
+    if (random_->Below(2) == 0) Say(AnyOf(ItemsOf(half_, kGreetings), random_));
+    talk_.User(Expand(AnyOf(ItemsOf(half_, kWorld), random_), cast_, random_));
+    return {std::move(talk_), {}};
+  }
+
   Conversation Make() {
     if (random_->Below(3) == 0) Say(AnyOf(ItemsOf(half_, kGreetings), random_));
     const Memory& memory = AnyOf(ItemsOf(half_, kMemories), random_);
@@ -193,5 +207,13 @@ class DialogueMaker {
 }  // namespace
 
 Conversation MakeDialogue(Half half, Random* random) { return DialogueMaker(half, random).Make(); }
+
+TurnQuestion MakeMemoryQuestion(Half half, Random* random) {
+  return DialogueMaker(half, random).Remember();
+}
+
+TurnQuestion MakeUnknowableQuestion(Half half, Random* random) {
+  return DialogueMaker(half, random).Unknowable();
+}
 
 }  // namespace hadal::datagen

@@ -11,4 +11,13 @@ namespace hadal::datagen {
 
 Conversation MakeDialogue(Half half, Random* random);
 
+struct TurnQuestion {
+  Conversation talk;  // up to a question of the user's
+  std::string value;  // what every right answer names; empty: it cannot be known
+};
+// About what the user said one to three turns before the one in front of it.
+TurnQuestion MakeMemoryQuestion(Half half, Random* random);
+// About the world, of which the conversation says nothing.
+TurnQuestion MakeUnknowableQuestion(Half half, Random* random);
+
 }  // namespace hadal::datagen

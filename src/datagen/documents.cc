@@ -10,20 +10,13 @@
 #include "datagen/facts.h"
 #include "datagen/story.h"
 #include "datagen/tools.h"
+#include "text/answer_marks.h"
 
 namespace hadal::datagen {
 namespace {
 
 constexpr const char* kNames[] = {"story", "dialogue", "questions", "tools",
                                   "lists", "pairs",    "sentences", "needles"};
-
-constexpr const char* kStoryRequests[] = {
-    "Tell me a story about {about}.",
-    "[Write|Tell] a short story about {about}.",
-    "I should like to hear a story about {about}.",
-    "Do you know a story with {about} in it?",
-    "Make up a tale about {about}.",
-};
 
 constexpr const char* kReadings[] = {
     "{text}\n\n{question}",
@@ -49,9 +42,8 @@ std::string StoryDocument(Half half, Random* random) {
   const Story story = MakeStory(half, random);
   if (random->Below(2) == 0) return story.text;
   Conversation talk;
-  talk.User(
-      Expand(AnyOf(ItemsOf(half, kStoryRequests), random), {{"about", {story.about}}}, random));
-  talk.Assistant(story.text);
+  talk.User(StoryRequest(half, story, random));
+  talk.Assistant(ToldOnRequest(half, story, random));
   if (random->Below(2) == 0) {
     talk.User(story.questions.front().question);
     talk.Assistant(story.questions.front().answer);
@@ -93,18 +85,7 @@ std::string QuestionsDocument(Half half, Random* random) {
   return talk.Text();
 }
 
-}  // namespace
-
-const char* KindName(Kind kind) { return kNames[static_cast<std::size_t>(kind)]; }
-
-Result<Kind> ParseKind(std::string_view name) {
-  for (const Kind kind : kAllKinds)
-    if (name == KindName(kind)) return kind;
-  return Fail(Code::kInvalid, "kind of document: found {}, expected one of {}", Quote(name),
-              fmt::join(kNames, ", "));
-}
-
-std::string MakeDocument(Kind kind, std::uint64_t index, const DocumentOptions& options) {
+std::string Unmarked(Kind kind, std::uint64_t index, const DocumentOptions& options) {
   const auto which =
       static_cast<std::uint64_t>(kind) * 2 + static_cast<std::uint64_t>(options.half);
   Random random(options.seed, MixBits(index * 64 + which));
@@ -121,7 +102,7 @@ std::string MakeDocument(Kind kind, std::uint64_t index, const DocumentOptions& 
     case Kind::kQuestions:
       return QuestionsDocument(options.half, &random);
     case Kind::kTools:
-      return ToolConversation(MakeToolTask(options.half, &random)).Text();
+      return ToolConversation(MakeToolTask(options.half, 1 + random.Below(6), &random)).Text();
     case Kind::kLists:
       return ListTaskDocument(options.half, &random);
     case Kind::kPairs:
@@ -135,6 +116,23 @@ std::string MakeDocument(Kind kind, std::uint64_t index, const DocumentOptions& 
       break;
   }
   return RecallDocument(options.half, recall, filler, &random);
+}
+
+}  // namespace
+
+const char* KindName(Kind kind) { return kNames[static_cast<std::size_t>(kind)]; }
+
+Result<Kind> ParseKind(std::string_view name) {
+  for (const Kind kind : kAllKinds)
+    if (name == KindName(kind)) return kind;
+  return Fail(Code::kInvalid, "kind of document: found {}, expected one of {}", Quote(name),
+              fmt::join(kNames, ", "));
+}
+
+std::string MakeDocument(Kind kind, std::uint64_t index, const DocumentOptions& options) {
+  std::string text = Unmarked(kind, index, options);
+  const bool marked = text.find(text::kAnswerBegin) != std::string::npos;
+  return options.mark_answers && !marked ? MarkAnswers(text) : text;
 }
 
 }  // namespace hadal::datagen

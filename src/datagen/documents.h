@@ -32,6 +32,7 @@ struct DocumentOptions {
   std::uint64_t seed = 1;
   std::size_t recall_bytes = 900;  // length of a recall document, about
   std::size_t recall_needles = 4;
+  bool mark_answers = true;             // of conversations: MarkAnswers
   std::vector<std::string> prose = {};  // paragraphs for half of the filler; empty: stories alone
 };
 

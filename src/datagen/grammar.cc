@@ -1,5 +1,6 @@
 #include "datagen/grammar.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -85,6 +86,19 @@ std::string Capitalised(std::string_view text) {
   if (!result.empty() && result[0] >= 'a' && result[0] <= 'z')
     result[0] = static_cast<char>(result[0] - 'a' + 'A');
   return result;
+}
+
+bool Names(std::string_view sentence, std::string_view name) {
+  const std::string word(name), capital = Capitalised(name);
+  return std::ranges::any_of(
+      std::array{"{" + word + "}", "{a " + word + "}", "{A " + word + "}", "{" + capital + "}"},
+      [&](const std::string& slot) { return sentence.find(slot) != std::string_view::npos; });
+}
+
+std::string AskedFor(std::string_view question, std::string_view answer, const Cast& cast) {
+  for (const auto& [name, noun] : cast)
+    if (Names(answer, name) && !Names(question, name)) return noun.text;
+  return {};
 }
 
 std::string Expand(std::string_view sentence, const Cast& cast, Random* random) {

@@ -27,6 +27,11 @@ using Cast = std::map<std::string, Noun, std::less<>>;
 
 std::string Expand(std::string_view sentence, const Cast& cast, Random* random);
 
+// Whether a template names what is bound to `name`; a pronoun does not.
+bool Names(std::string_view sentence, std::string_view name);
+// What the answer names and the question does not; empty: nothing.
+std::string AskedFor(std::string_view question, std::string_view answer, const Cast& cast);
+
 std::string WithArticle(std::string_view noun);  // "an apple"
 std::string Capitalised(std::string_view text);
 

@@ -19,6 +19,11 @@ namespace hadal::datagen {
 
 enum class Half { kTraining, kHeldOut };
 
+// As options spell them: "training", "heldout".
+constexpr Half HalfNamed(std::string_view name) {
+  return name == "heldout" ? Half::kHeldOut : Half::kTraining;
+}
+
 // Every fifth item of a list is held out.
 constexpr bool BelongsTo(Half half, std::size_t index) {
   return (index % 5 == 4) == (half == Half::kHeldOut);

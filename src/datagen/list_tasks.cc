@@ -35,6 +35,13 @@ std::string Next(const std::vector<std::string>& list, const std::string& item) 
     if (list[i] == item) return list[i + 1];
   return "Nothing comes after " + item + ".";
 }
+std::string Previous(const std::vector<std::string>& list, const std::string& item) {
+  for (std::size_t i = 1; i < list.size(); ++i)
+    if (list[i] == item) return list[i - 1];
+  return "Nothing comes before " + item + ".";
+}
+std::string Item(const std::vector<std::string>&, const std::string& item) { return item; }
+std::string Second(const std::vector<std::string>& list, const std::string&) { return list[1]; }
 std::string Contains(const std::vector<std::string>& list, const std::string& item) {
   for (const std::string& word : list)
     if (word == item) return "Yes, " + item + " is in it.";
@@ -68,7 +75,34 @@ constexpr Task kTasks[] = {
     {"Say it backwards: {list}", Reversed},
     {"Leave out {item}: {list}", Without},
     {"Does {item} belong to these words: {list}?", Contains},
+    {"Say the word {item}.", Item},
+    {"Repeat after me: {item}", Item},
+    {"Write {item}[.|!]", Item},
+    {"Which word is this: {item}?", Item},
+    {"Just give me {item} back.", Item},
+    {"What is the second word here: {list}?", Second},
+    {"Name the first of these: {list}", First},
+    {"Which word is the last one: {list}?", Last},
+    {"Which word comes before {item}: {list}?", Previous},
+    {"Tell me the second of the row {list}.", Second},
+    {"Copy: {list}", Same},
+    {"{list}. Write this once more.", Same},
+    {"Here are some words: {list}. [Say|Write] them again.", Same},
+    {"I say {list}, and you say it too.", Same},
+    {"Type what you see: {list}", Same},
 };
+
+// Of words of a kind, of words that mean nothing, of names, or of numbers: all to be copied.
+std::vector<std::string> AnyList(Half half, Words kind, std::size_t count, Random* random) {
+  const std::size_t draw = random->Below(8);
+  if (draw >= 4) return SomeWords(kind, count, random);
+  std::vector<std::string> list;
+  while (list.size() < count)
+    list.push_back(draw == 0   ? PersonName(half, random).text
+                   : draw == 1 ? std::to_string(random->Below(1000))
+                               : InventedWord(half, random));
+  return list;
+}
 
 }  // namespace
 
@@ -78,12 +112,7 @@ ListTask MakeListTask(Half half, Random* random) {
   constexpr Words kKinds[] = {Words::kAnimals, Words::kThings, Words::kFoods, Words::kColours,
                               Words::kPlants};
   const std::size_t count = 2 + random->Below(8);
-  std::vector<std::string> list;
-  if (random->Below(4) == 0) {
-    while (list.size() < count) list.push_back(InventedWord(half, random));
-  } else {
-    list = SomeWords(AnyOf(kKinds, random), count, random);
-  }
+  const std::vector<std::string> list = AnyList(half, AnyOf(kKinds, random), count, random);
   const Words kind = AnyOf(kKinds, random);
   const std::string item = random->Below(3) == 0 ? AnyWord(kind, random) : AnyOf(list, random);
   const Task& task = AnyOf(half == Half::kTraining ? training : heldout, random);
@@ -93,7 +122,7 @@ ListTask MakeListTask(Half half, Random* random) {
 
 std::string ListTaskDocument(Half half, Random* random) {
   Conversation talk;
-  const std::size_t turns = 1 + random->Below(3);
+  const std::size_t turns = 2 + random->Below(4);
   for (std::size_t i = 0; i < turns; ++i) {
     const ListTask task = MakeListTask(half, random);
     talk.User(task.request);

@@ -35,9 +35,11 @@ std::vector<Plot> ParsePlots(std::string_view text) {
 
 const std::vector<Plot>& AllPlots() {
   static const std::vector<Plot> plots = [] {
-    std::vector<Plot> all = ParsePlots(kPlotsAtHomeText);
-    for (Plot& plot : ParsePlots(kPlotsOutsideText)) all.push_back(std::move(plot));
-    return all;
+    std::string text;
+    for (const char* part :
+         {kPlotsAtHomeText, kPlotsOutsideText, kPlotsVillageText, kPlotsJourneysText})
+      text += std::string(part) + "\n";
+    return ParsePlots(text);
   }();
   return plots;
 }

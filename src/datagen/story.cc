@@ -1,13 +1,36 @@
 #include "datagen/story.h"
 
 #include <algorithm>
-#include <array>
+#include <tuple>
+#include <utility>
 
 #include "datagen/plots.h"
 #include "datagen/words.h"
 
 namespace hadal::datagen {
 namespace {
+
+constexpr const char* kStoryRequests[] = {
+    "Tell me a story about {about}.",
+    "[Write|Tell] a short story about {about}.",
+    "I should like to hear a story about {about}.",
+    "Do you know a story with {about} in it?",
+    "Make up a tale about {about}.",
+};
+
+// In front of a story that somebody asked for, if its first sentence does not say of what it is.
+constexpr const char* kOpenings[] = {
+    "This is a story about {about}.",
+    "Here is the story of {about}.",
+    "[Once|Long ago] somebody told me about {about}.",
+    "I know a story with {about} in it.",
+    "So you want to hear of {about}: listen.",
+    "It begins with {about}.",
+    "Let me tell you about {about}.",
+    "There is a tale about {about}.",
+    "[Everything|All of it] began with {about}.",
+    "What happened with {about} is soon told.",
+};
 
 constexpr const char* kNotSaid[] = {
     "The story does not say.",
@@ -42,32 +65,19 @@ bool HasWord(const std::string& text, const std::string& word) {
   return Has(text, word) || Has(text, Capitalised(word));
 }
 
-bool Uses(const std::string& sentence, const std::string& name) {
-  const std::string capital = Capitalised(name);
-  return std::ranges::any_of(
-      std::array{"{" + name + "}", "{a " + name + "}", "{A " + name + "}", "{" + capital + "}"},
-      [&](const std::string& slot) { return Has(sentence, slot); });
-}
-
 // Whether the text holds whatever is bound to the names in a template.
 bool Tells(const std::string& text, const std::string& sentence, const Cast& cast) {
   return std::ranges::all_of(cast, [&](const auto& bound) {
-    return !Uses(sentence, bound.first) || HasWord(text, bound.second.text);
+    return !Names(sentence, bound.first) || HasWord(text, bound.second.text);
   });
-}
-
-// What the answer names and the question does not.
-std::string Asked(const PlotQuestion& q, const Cast& cast) {
-  for (const auto& [name, noun] : cast)
-    if (Uses(q.answer, name) && !Uses(q.question, name)) return noun.text;
-  return {};
 }
 
 void AddQuestions(Half half, const Plot& plot, const Cast& cast, Random* random, Story* story) {
   for (const PlotQuestion& q : plot.questions) {
     const std::string question = Expand(q.question, cast, random);
     if (Tells(story->text, q.answer, cast)) {
-      story->questions.push_back({question, Expand(q.answer, cast, random), true, Asked(q, cast)});
+      story->questions.push_back(
+          {question, Expand(q.answer, cast, random), true, AskedFor(q.question, q.answer, cast)});
     } else if (Tells(story->text, q.question, cast)) {
       story->questions.push_back({question, DoesNotSay(half, random), false, {}});
     }
@@ -99,7 +109,8 @@ Cast MakeCast(Half half, Random* random) {
   bind("colour", AnyWord(Words::kColours, random));
   bind("adjective", AnyWord(Words::kAdjectives, random));
   bind("plant", AnyWord(Words::kPlants, random));
-  bind("trade", AnyWord(Words::kTrades, random));
+  cast["trade"] = {AnyWord(Words::kTrades, random),
+                   random->Below(2) == 0 ? Gender::kHe : Gender::kShe};
   bind("material", AnyWord(Words::kMaterials, random));
   bind("weather", AnyWord(Words::kWeather, random));
   bind("feeling", AnyWord(Words::kFeelings, random));
@@ -111,8 +122,20 @@ Cast MakeCast(Half half, Random* random) {
   do {
     bind("far", PlaceName(half, random));
   } while (cast["far"].text == cast["place"].text);
-  bind("an_old", random->Below(2) == 0 ? "an old man" : "an old woman");
+  const bool man = random->Below(2) == 0;
+  cast["an_old"] = {man ? "an old man" : "an old woman", man ? Gender::kHe : Gender::kShe};
   return cast;
+}
+
+std::string StoryRequest(Half half, const Story& story, Random* random) {
+  return Expand(AnyOf(ItemsOf(half, kStoryRequests), random), {{"about", {story.about}}}, random);
+}
+
+std::string ToldOnRequest(Half half, const Story& story, Random* random) {
+  if (HasWord(story.text.substr(0, story.text.find_first_of(".!?")), story.topic))
+    return story.text;
+  const Cast cast = {{"about", {story.about}}};
+  return Expand(AnyOf(ItemsOf(half, kOpenings), random), cast, random) + "\n" + story.text;
 }
 
 Story MakeStory(Half half, Random* random) {
@@ -127,11 +150,12 @@ Story MakeStory(Half half, Random* random) {
     story.text += Expand(AnyOf(ways, random), cast, random);
   }
   const char* told[] = {"animal", "thing", "other", "food", "plant"};
-  std::vector<std::string> topics = {cast.find("hero")->second.text};
+  std::vector<std::pair<std::string, std::string>> topics = {{cast.find("hero")->second.text, ""}};
   for (const char* name : told)
     if (const std::string& word = cast.find(name)->second.text; HasWord(story.text, word))
-      topics.push_back(name == told[3] ? word : WithArticle(word));
-  story.about = AnyOf(topics, random);
+      topics.emplace_back(word, name == told[3] ? word : WithArticle(word));
+  std::tie(story.topic, story.about) = AnyOf(topics, random);
+  if (story.about.empty()) story.about = story.topic;  // a name
   AddQuestions(half, plot, cast, random, &story);
   return story;
 }

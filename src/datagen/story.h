@@ -16,12 +16,16 @@ struct Question {
 };
 
 struct Story {
-  std::string title, text;  // a beat a line
-  std::string about;        // what somebody may ask for a story about: "a kite", a name
+  std::string title, text;   // a beat a line
+  std::string topic, about;  // what somebody may ask for a story about: "kite", "a kite"; or a name
   std::vector<Question> questions;
 };
 
 Story MakeStory(Half half, Random* random);
+// "Tell me a story about a kite."
+std::string StoryRequest(Half half, const Story& story, Random* random);
+// The story for somebody who asked for one about story.about: its first sentence names it.
+std::string ToldOnRequest(Half half, const Story& story, Random* random);
 // Whoever and whatever a story, or a list of facts, may need.
 Cast MakeCast(Half half, Random* random);
 // In the words of the half: that a text does not say it.

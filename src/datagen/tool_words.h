@@ -1,6 +1,7 @@
 // What tools are made of (tools.h).
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/json.h"
@@ -9,30 +10,42 @@
 
 namespace hadal::datagen {
 
-// A kind of parameter: one of several names, the words that bring its value into a request, and
-// values.
+// A kind of parameter: the nouns that its names and descriptions are made of, the words that bring
+// its value into a request, and values.
 struct Parameter {
-  std::vector<const char*> names;
+  std::vector<const char*> nouns;    // "town": one word each
   const char* type;                  // of JSON Schema
-  std::vector<const char*> about;    // its description
   std::vector<const char*> phrases;  // "in {v}": after the action's words
   Json (*value)(Half half, Random* random);
   std::vector<const char*> choices = {};  // an enum; then `value` is null
 };
 const Parameter& FindParameter(std::string_view kind);
+// "town", "which_town"; the halves make their names of the same plain words in other ways.
+std::string ParameterName(Half half, const Parameter& parameter, Random* random);
+// "The town that is meant."
+std::string ParameterAbout(Half half, const Parameter& parameter, Random* random);
 // In a request: "Oldbridge", "bread and milk".
 std::string Spoken(const Json& value);
 
-// What a tool may do; the table is in tool_actions.cc.
+// What a tool may do: from the table of tool_actions.txt, or composed of a verb and its object.
 struct Action {
   std::vector<std::string> verbs;     // of the tool's name
   std::string object;                 // of its name: "train_ticket"
   std::string about;                  // its description
-  std::vector<std::string> requests;  // "book a train": templates; {v} phrases follow
+  std::vector<std::string> requests;  // "book a train": phrases of the parameters follow
   std::vector<std::string> needs;     // kinds of parameters
-  std::vector<std::string> gives;     // fields of the result: "price:amount"
+  std::vector<std::string> gives;     // fields of the result: "price:money"
   std::string reply;                  // {price}, and the values of the parameters by kind
 };
 const std::vector<Action>& AllActions();
+
+// What a composed action is done to: a word of a list.
+struct Subject {
+  char kind;  // 't'hing, 'a'nimal, 'f'ood, 'p'lant
+  std::string word;
+};
+Subject AnySubject(Random* random);
+// "repair" and a lantern: a verb of the half that goes with the subject, what it needs and gives.
+Action ComposedAction(Half half, const Subject& subject, Random* random);
 
 }  // namespace hadal::datagen

@@ -1,7 +1,11 @@
 #include "datagen/tools.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
+#include <optional>
+#include <utility>
 
 #include "chat/prompt_json.h"
 #include "datagen/grammar.h"
@@ -18,7 +22,7 @@ struct Slot {
 };
 
 struct Tool {
-  const Action* action;
+  Action action;
   std::string name;
   std::vector<Slot> slots;
 };
@@ -40,7 +44,7 @@ constexpr const char* kNoTool[] = {
     "Sorry, that is not something my tools can do.",
 };
 
-constexpr const char* kPolite[] = {"", "", "Please: ", "Hello! ", "Good morning. ", "Quickly: "};
+constexpr const char* kPolite[] = {"", "", "", "Hello! ", "Good morning. ", "Quickly: "};
 constexpr const char* kAfter[] = {"", "", " Thank you.", " It is important.", " Please."};
 
 std::string CamelCase(const std::string& snake) {
@@ -57,21 +61,28 @@ std::string CamelCase(const std::string& snake) {
   return out;
 }
 
-Tool MakeTool(Half half, const Action& action, bool camel, Random* random) {
-  Tool tool{&action, {}, {}};
+// What the two words of a tool's name say is not always in the name: one in six is invented.
+std::string ToolName(Half half, const Action& action, Random* random) {
+  if (random->Below(6) == 0) return InventedWord(half, random);
   const std::string& verb = AnyOf(action.verbs, random);
-  tool.name = random->Below(4) == 0 ? action.object + "_" + verb : verb + "_" + action.object;
-  if (camel) tool.name = CamelCase(tool.name);
-  for (const std::string& kind : action.needs) {
+  return random->Below(4) == 0 ? action.object + "_" + verb : verb + "_" + action.object;
+}
+
+Tool MakeTool(Half half, Action action, bool camel, Random* random) {
+  const auto cased = [&](const std::string& name) { return camel ? CamelCase(name) : name; };
+  Tool tool{std::move(action), {}, {}};
+  tool.name = cased(ToolName(half, tool.action, random));
+  const bool invented = random->Below(4) == 0;
+  for (const std::string& kind : tool.action.needs) {
     const Parameter& parameter = FindParameter(kind);
-    const std::vector<const char*> names = ItemsOf(half, parameter.names);
-    std::string name;
-    do {
-      name = AnyOf(names, random);
-      if (camel) name = CamelCase(name);
-      if (std::ranges::any_of(tool.slots, [&](const Slot& s) { return s.name == name; }))
-        name = kind;  // two parameters may share a name: then the kind is the other's
-    } while (std::ranges::any_of(tool.slots, [&](const Slot& s) { return s.name == name; }));
+    const auto taken = [&](const std::string& name) {
+      return std::ranges::any_of(tool.slots, [&](const Slot& s) { return s.name == name; });
+    };
+    std::string name = cased(ParameterName(half, parameter, random));
+    while (invented || taken(name)) {
+      name = InventedWord(half, random);
+      if (!taken(name)) break;
+    }
     tool.slots.push_back({kind, name, &parameter});
   }
   return tool;
@@ -83,7 +94,7 @@ Json Schema(Half half, const Tool& tool, Random* random) {
   for (const Slot& slot : tool.slots) {
     Json property =
         Json::MakeObject({{"type", slot.parameter->type},
-                          {"description", AnyOf(ItemsOf(half, slot.parameter->about), random)}});
+                          {"description", ParameterAbout(half, *slot.parameter, random)}});
     if (!slot.parameter->choices.empty()) {
       Json::Array choices;
       for (const char* choice : slot.parameter->choices) choices.emplace_back(choice);
@@ -95,7 +106,7 @@ Json Schema(Half half, const Tool& tool, Random* random) {
     required.emplace_back(slot.name);
   }
   return Json::MakeObject({{"name", tool.name},
-                           {"description", tool.action->about},
+                           {"description", tool.action.about},
                            {"parameters", Json::MakeObject({{"type", "object"},
                                                             {"properties", std::move(properties)},
                                                             {"required", std::move(required)}})}});
@@ -147,80 +158,117 @@ bool Fits(const Json& value, const Json& property) {
           }));
 }
 
+// Whether two tools would do the same: a request could mean either.
+bool Alike(const Tool& a, const Tool& b) {
+  return a.name == b.name ||
+         (a.action.object == b.action.object && a.action.verbs == b.action.verbs);
+}
+
 class TaskMaker {
  public:
   TaskMaker(Half half, Random* random)
-      : half_(half), random_(random), actions_(ItemsOf(half, AllActions())) {}
+      : half_(half), random_(random), camel_(random->Below(3) == 0) {}
 
-  ToolTask Make() {
-    Shuffle(&actions_, random_);
-    const bool camel = random_->Below(3) == 0;
+  ToolTask Make(std::size_t turns) {
     const std::size_t offered = 1 + random_->Below(3);
-    std::vector<Tool> tools;
-    // Two tools must not share a name; the next action is asked about when none fits.
-    for (std::size_t i = 0; tools.size() <= offered; ++i) {
-      Tool tool = MakeTool(half_, actions_[i], camel, random_);
-      if (std::ranges::none_of(tools, [&](const Tool& t) { return t.name == tool.name; }))
-        tools.push_back(std::move(tool));
-    }
-    const bool fits = random_->Below(100) < 85;
-    const Tool asked = fits ? tools[random_->Below(offered)] : tools.back();
-    tools.pop_back();
-    for (const Tool& tool : tools) task_.tools.push_back(Schema(half_, tool, random_));
+    // The last one is not on offer: it is asked for when no tool is to fit.
+    while (tools_.size() <= offered) Add(MakeTool(half_, AnyAction(), camel_, random_));
+    Tool missing = std::move(tools_.back());
+    tools_.pop_back();
+    for (const Tool& tool : tools_) task_.tools.push_back(Schema(half_, tool, random_));
     if (random_->Below(2) == 0) task_.system = AnyOf(ItemsOf(half_, kSystems), random_);
-    Ask(asked);
-    if (fits) {
-      Answer(asked);
-    } else {
-      task_.reply = AnyOf(ItemsOf(half_, kNoTool), random_);
+    for (std::size_t i = 0; i < turns; ++i) {
+      const bool fits = random_->Below(100) < 85;
+      task_.turns.push_back(Turn(fits ? AnyOf(tools_, random_) : missing, fits));
     }
     return std::move(task_);
   }
 
  private:
-  void Ask(const Tool& tool) {
+  void Add(Tool tool) {
+    if (std::ranges::none_of(tools_, [&](const Tool& other) { return Alike(tool, other); }))
+      tools_.push_back(std::move(tool));
+  }
+
+  // One in four is of the table. Of the others every third does something else to what the first
+  // one is for, so that the object alone does not tell which tool is meant.
+  Action AnyAction() {
+    static const auto training = ItemsOf(Half::kTraining, AllActions());
+    static const auto heldout = ItemsOf(Half::kHeldOut, AllActions());
+    if (random_->Below(4) == 0)
+      return AnyOf(half_ == Half::kTraining ? training : heldout, random_);
+    if (!subject_ || random_->Below(3) != 0) subject_ = AnySubject(random_);
+    return ComposedAction(half_, *subject_, random_);
+  }
+
+  ToolTurn Turn(const Tool& tool, bool fits) {
+    Cast cast;
+    Json arguments = Json::MakeObject({});
     for (const Slot& slot : tool.slots) {
       const Json value = AnyValue(half_, *slot.parameter, random_);
-      cast_[slot.kind] = {Spoken(value)};
-      arguments_.Set(slot.name, value);
+      cast[slot.kind] = {Spoken(value)};
+      arguments.Set(slot.name, value);
     }
-    std::string request = AnyOf(tool.action->requests, random_);
+    ToolTurn turn{.request = Request(tool, cast), .calls = {}, .result = {}, .reply = {}};
+    if (!fits) {
+      turn.reply = AnyOf(ItemsOf(half_, kNoTool), random_);
+      return turn;
+    }
+    turn.calls = {
+        {.id = fmt::format("call_{}", ++calls_), .name = tool.name, .arguments = arguments.Dump()}};
+    turn.result = chat::PromptJson(Result(tool, &cast));
+    turn.reply = Expand(tool.action.reply, cast, random_);
+    return turn;
+  }
+
+  std::string Request(const Tool& tool, const Cast& cast) {
+    std::string request = AnyOf(tool.action.requests, random_);
     std::vector<Slot> order = tool.slots;
     Shuffle(&order, random_);
     for (const Slot& slot : order)
       request += " " + Expand(AnyOf(slot.parameter->phrases, random_),
-                              {{"v", cast_.find(slot.kind)->second}}, random_);
-    const bool question =
-        request.starts_with("What") || request.starts_with("How") || request.starts_with("When");
-    task_.request =
-        AnyOf(kPolite, random_) + request + (question ? "?" : ".") + AnyOf(kAfter, random_);
+                              {{"v", cast.find(slot.kind)->second}}, random_);
+    constexpr const char* kQuestions[] = {"What", "How", "When", "Can", "Could", "Would"};
+    const bool question = std::ranges::any_of(
+        kQuestions, [&](const char* word) { return request.starts_with(word); });
+    return AnyOf(kPolite, random_) + request + (question ? "?" : ".") + AnyOf(kAfter, random_);
   }
 
-  void Answer(const Tool& tool) {
-    task_.calls = {{.id = "call_1", .name = tool.name, .arguments = arguments_.Dump()}};
+  Json Result(const Tool& tool, Cast* cast) {
     Json result = Json::MakeObject({});
-    for (const std::string& field : tool.action->gives) {
+    for (const std::string& field : tool.action.gives) {
       const std::size_t colon = field.find(':');
       const std::string name = field.substr(0, colon);
       const Json value = ResultValue(half_, field.substr(colon + 1), random_);
-      cast_[name] = {Spoken(value)};
+      (*cast)[name] = {Spoken(value)};
       result.Set(name, value);
     }
-    task_.result = chat::PromptJson(result);
-    task_.reply = Expand(tool.action->reply, cast_, random_);
+    return result;
   }
 
   Half half_;
   Random* random_;
-  std::vector<Action> actions_;
-  Cast cast_;
-  Json arguments_ = Json::MakeObject({});
+  bool camel_;
+  std::optional<Subject> subject_;
+  std::vector<Tool> tools_;
+  std::size_t calls_ = 0;
   ToolTask task_;
 };
 
+void AddTurn(const ToolTurn& turn, Conversation* talk) {
+  talk->User(turn.request);
+  if (!turn.calls.empty()) {
+    talk->Call(turn.calls);
+    talk->ToolResult(turn.result, turn.calls.front().id);
+  }
+  talk->Assistant(turn.reply);
+}
+
 }  // namespace
 
-ToolTask MakeToolTask(Half half, Random* random) { return TaskMaker(half, random).Make(); }
+ToolTask MakeToolTask(Half half, std::size_t turns, Random* random) {
+  return TaskMaker(half, random).Make(turns);
+}
 
 bool ObeysSchema(const Json& arguments, const Json& tool) {
   const Json& properties = *tool.Find("parameters")->Find("properties");
@@ -232,20 +280,18 @@ bool ObeysSchema(const Json& arguments, const Json& tool) {
          });
 }
 
-Conversation ToolQuestion(const ToolTask& task) {
+Conversation ToolConversation(const ToolTask& task) {
   Conversation talk;
   talk.System(task.system, task.tools);
-  talk.User(task.request);
+  for (const ToolTurn& turn : task.turns) AddTurn(turn, &talk);
   return talk;
 }
 
-Conversation ToolConversation(const ToolTask& task) {
-  Conversation talk = ToolQuestion(task);
-  if (!task.calls.empty()) {
-    talk.Call(task.calls);
-    talk.ToolResult(task.result, task.calls.front().id);
-  }
-  talk.Assistant(task.reply);
+Conversation ToolQuestion(const ToolTask& task, std::size_t turn) {
+  Conversation talk;
+  talk.System(task.system, task.tools);
+  for (std::size_t i = 0; i < turn; ++i) AddTurn(task.turns[i], &talk);
+  talk.User(task.turns[turn].request);
   return talk;
 }
 

@@ -1,9 +1,10 @@
-// Conversations in which a tool is called, or is not.
+// Conversations in which tools are called, or are not.
 //
 // A tool is an action (a verb, an object, what it needs, what it gives back) with names and
 // parameters drawn anew for every conversation, so that a model learns to read the schema it is
-// given and not a list of tools. The actions, and the names of parameters, of the held-out half are
-// its own.
+// given and not a list of tools. Some names are invented: then descriptions alone tell what is
+// meant. The actions, and the names of tools and parameters, of the held-out half are its own; the
+// words that they are made of are plain ones that both halves know.
 #pragma once
 #include <string>
 #include <vector>
@@ -16,19 +17,24 @@
 
 namespace hadal::datagen {
 
-struct ToolTask {
-  std::vector<Json> tools;            // on offer: {"name", "description", "parameters"}
-  std::string system;                 // what the system message says before them; may be empty
+struct ToolTurn {
   std::string request;                // the user's
   std::vector<chat::ToolCall> calls;  // what to call; empty: no tool fits
   std::string result, reply;  // what the call gives and what is said then; or the reply alone
 };
 
-ToolTask MakeToolTask(Half half, Random* random);
+struct ToolTask {
+  std::vector<Json> tools;  // on offer: {"name", "description", "parameters"}
+  std::string system;       // what the system message says before them; may be empty
+  std::vector<ToolTurn> turns;
+};
+
+ToolTask MakeToolTask(Half half, std::size_t turns, Random* random);
 // Whether arguments are just what a tool of this generator asks for: every parameter and no other,
 // each of its type and among its choices.
 bool ObeysSchema(const Json& arguments, const Json& tool);
-Conversation ToolConversation(const ToolTask& task);  // with the calls, the result and the reply
-Conversation ToolQuestion(const ToolTask& task);      // up to the user's request
+Conversation ToolConversation(const ToolTask& task);  // with all calls, results and replies
+// Up to the request of a turn; those before it with their calls, results and replies.
+Conversation ToolQuestion(const ToolTask& task, std::size_t turn);
 
 }  // namespace hadal::datagen

@@ -137,12 +137,16 @@ Noun PersonName(Half half, Random* random) {
   const bool girl = random->Below(2) == 1;
   const Gender gender = girl ? Gender::kShe : Gender::kHe;
   if (random->Below(2) == 0) return {AnyOf((girl ? girls : boys).Of(half), random), gender};
-  const std::string name = OfHalf(half, [&] {
-    return Syllables({kOnsets, kVowels, "l n r m d t s v nn ll rr",
-                      girl ? "a ia ina e ya ette" : "o us an ek or in"},
-                     random);
-  });
-  return {Capitalised(name), gender};
+  // A name may turn out to be a known one, which belongs to the half that its list says.
+  static const std::string known = std::string(" ") + kBoys + " " + kGirls + " ";
+  for (;;) {
+    const std::string name = Capitalised(OfHalf(half, [&] {
+      return Syllables({kOnsets, kVowels, "l n r m d t s v nn ll rr",
+                        girl ? "a ia ina e ya ette" : "o us an ek or in"},
+                       random);
+    }));
+    if (known.find(" " + name + " ") == std::string::npos) return {name, gender};
+  }
 }
 
 std::string TownName(Half half, Random* random) {

@@ -8,19 +8,40 @@
 #include "chat/parse.h"
 #include "chat/prompt_tokens.h"
 #include "datagen/conversation.h"
+#include "datagen/dialogue.h"
 #include "datagen/facts.h"
 #include "datagen/recall.h"
+#include "datagen/story.h"
 #include "datagen/tools.h"
 #include "engine/generator.h"
+#include "eval/story_judge.h"
 
 namespace hadal::eval {
 namespace {
 
-using datagen::Half;
+enum Subject {
+  kCall,
+  kValid,
+  kNone,
+  kLater,
+  kKnown,
+  kUnknown,
+  kMemory,
+  kUnknowable,
+  kLists,
+  kTopic,
+  kNames,
+  kFlows,
+  kStory,
+  kSubjects
+};
+constexpr std::array<const char*, kSubjects> kSubjectNames = {
+    "tools: call",   "tools: valid", "tools: none",   "tools: later", "text: known",
+    "text: unknown", "talk: memory", "talk: unknown", "lists",        "story: topic",
+    "story: names",  "story: flows", "story: all"};
 
-enum Subject { kCall, kValid, kNone, kKnown, kUnknown, kLists, kSubjects };
-constexpr std::array<const char*, kSubjects> kNames = {
-    "tools: call", "tools: valid", "tools: none", "text: known", "text: unknown", "lists"};
+// The turn of a conversation whose answer is "later": its calls and replies before are given.
+constexpr std::size_t kLaterTurn = 2;
 
 class AbilityExaminer {
  public:
@@ -29,58 +50,98 @@ class AbilityExaminer {
         dialect_(chat::DialectOf(arch::ModelType(files.model.config.architecture))),
         threads_(threads),
         options_(options) {
-    for (std::size_t i = 0; i < kSubjects; ++i) abilities_[i].name = kNames[i];
+    for (std::size_t i = 0; i < kSubjects; ++i) abilities_[i].name = kSubjectNames[i];
   }
 
   Status Tools(Random* random) {
-    const datagen::ToolTask task = datagen::MakeToolTask(Half::kHeldOut, random);
-    HADAL_TRY(const std::string text, Answer(datagen::ToolQuestion(task).messages()));
-    const auto reply = chat::ParseCompletion(dialect_, text + std::string(dialect_.eos), false);
-    const auto* message = std::get_if<chat::Message>(&reply);
-    const bool one = message != nullptr && message->tool_calls.size() == 1;
-    if (task.calls.empty()) {
-      Count(kNone, message != nullptr && message->tool_calls.empty());
-      return Unit{};
-    }
-    bool valid = false, right = false;
-    if (one) {
-      const chat::ToolCall& call = message->tool_calls[0];
-      const Result<Json> arguments = ParseJson(call.arguments);
-      const auto tool = std::ranges::find_if(task.tools, [&](const Json& offered) {
-        return *offered.Find("name")->AsString() == call.name;
-      });
-      valid = arguments.ok() && tool != task.tools.end() && datagen::ObeysSchema(*arguments, *tool);
-      right = valid && call.name == task.calls[0].name && Same(*arguments, task.calls[0].arguments);
-    }
-    Count(kValid, valid);
-    Count(kCall, right);
-    return Unit{};
+    const datagen::ToolTask task = datagen::MakeToolTask(options_.half, kLaterTurn + 1, random);
+    HADAL_TRY_STATUS(ToolTurn(task, 0));
+    return ToolTurn(task, kLaterTurn);
   }
 
   Status Text(Random* random) {
-    const datagen::FactSheet sheet = datagen::MakeFacts(Half::kHeldOut, 2, random);
+    const datagen::FactSheet sheet = datagen::MakeFacts(options_.half, 2, random);
     for (const bool known : {true, false}) {
       const auto q = std::ranges::find(sheet.questions, known, &datagen::Question::known);
-      HADAL_TRY(
-          const std::string answer,
-          Answer({{.role = chat::Role::kUser, .content = sheet.text + "\n\n" + q->question}}));
+      HADAL_TRY(const Reply reply, Answer(sheet.text + "\n\n" + q->question));
       Count(known ? kKnown : kUnknown,
-            known ? answer.find(q->value) != std::string::npos : AdmitsIgnorance(answer));
+            known ? Names(reply, q->value) : AdmitsIgnorance(reply.text));
     }
+    return Unit{};
+  }
+
+  Status Talk(Random* random) {
+    const datagen::TurnQuestion told = datagen::MakeMemoryQuestion(options_.half, random);
+    HADAL_TRY(const Reply recalled, Answer(told.talk.messages()));
+    Count(kMemory, Names(recalled, told.value));
+    const datagen::TurnQuestion untold = datagen::MakeUnknowableQuestion(options_.half, random);
+    HADAL_TRY(const Reply admitted, Answer(untold.talk.messages()));
+    Count(kUnknowable, AdmitsIgnorance(admitted.text));
     return Unit{};
   }
 
   Status List(Random* random) {
-    const datagen::ListTask task = datagen::MakeListTask(Half::kHeldOut, random);
-    HADAL_TRY(const std::string answer,
-              Answer({{.role = chat::Role::kUser, .content = task.request}}));
-    Count(kLists, answer == task.answer);
+    const datagen::ListTask task = datagen::MakeListTask(options_.half, random);
+    HADAL_TRY(const Reply reply, Answer(task.request));
+    Count(kLists, reply.text == task.answer);
+    return Unit{};
+  }
+
+  Status Story(Random* random) {
+    const datagen::Story story = datagen::MakeStory(options_.half, random);
+    const std::string request = datagen::StoryRequest(options_.half, story, random);
+    HADAL_TRY(const Reply reply, Answer(request, 3 * options_.answer_tokens));
+    const StoryMarks marks = JudgeStory(reply.text, story.topic, reply.ended);
+    Count(kTopic, marks.topic);
+    Count(kNames, marks.names);
+    Count(kFlows, marks.flows);
+    Count(kStory, marks.all());
     return Unit{};
   }
 
   std::vector<Ability> abilities() const { return {abilities_.begin(), abilities_.end()}; }
 
  private:
+  struct Reply {
+    std::string text;
+    bool ended = false;  // by the model
+  };
+
+  Status ToolTurn(const datagen::ToolTask& task, std::size_t turn) {
+    const std::vector<chat::ToolCall>& wanted = task.turns[turn].calls;
+    if (turn > 0 && wanted.empty()) return Unit{};
+    HADAL_TRY(const Reply answer, Answer(datagen::ToolQuestion(task, turn).messages()));
+    const auto reply =
+        chat::ParseCompletion(dialect_, answer.text + std::string(dialect_.eos), false);
+    const auto* message = std::get_if<chat::Message>(&reply);
+    if (wanted.empty()) {
+      Count(kNone, message != nullptr && message->tool_calls.empty());
+      return Unit{};
+    }
+    bool valid = false, right = false;
+    if (message != nullptr && message->tool_calls.size() == 1) {
+      const chat::ToolCall& call = message->tool_calls[0];
+      const Result<Json> arguments = ParseJson(call.arguments);
+      const auto tool = std::ranges::find_if(task.tools, [&](const Json& offered) {
+        return *offered.Find("name")->AsString() == call.name;
+      });
+      valid = arguments.ok() && tool != task.tools.end() && datagen::ObeysSchema(*arguments, *tool);
+      right = valid && call.name == wanted[0].name && Same(*arguments, wanted[0].arguments);
+    }
+    if (turn > 0) {
+      Count(kLater, right);
+      return Unit{};
+    }
+    Count(kValid, valid);
+    Count(kCall, right);
+    return Unit{};
+  }
+
+  static bool Names(const Reply& reply, const std::string& value) {
+    return reply.text.find(value) != std::string::npos ||
+           reply.text.find(datagen::Capitalised(value)) != std::string::npos;
+  }
+
   static bool Same(const Json& arguments, const std::string& wanted) {
     const Json other = ParseJson(wanted).value();
     return std::ranges::all_of(*other.AsObject(), [&](const auto& member) {
@@ -93,20 +154,26 @@ class AbilityExaminer {
     abilities_[subject].right += right ? 1 : 0;
   }
 
-  Result<std::string> Answer(const std::vector<chat::Message>& messages) {
+  Result<Reply> Answer(std::string question, std::size_t tokens = 0) {
+    return Answer({{.role = chat::Role::kUser, .content = std::move(question)}}, tokens);
+  }
+
+  // tokens: 0 as the options say.
+  Result<Reply> Answer(const std::vector<chat::Message>& messages, std::size_t tokens = 0) {
     const chat::Prompt prompt = chat::Encode(dialect_, messages, {.thinking = false, .bos = false});
     HADAL_TRY_STATUS(chat::PromptTokens(files_.tokenizer, prompt));  // it has all control tokens
     engine::GenerateOptions options;
     options.sample.temperature = 0;
-    options.stop.max_tokens = options_.answer_tokens;
+    options.stop.max_tokens = tokens == 0 ? options_.answer_tokens : tokens;
     options.control = text::ControlTokens::kRead;
     options.cancel = options_.cancel;
-    std::string text;
+    Reply reply;
     HADAL_TRY(const engine::GenerateResult result,
               engine::Generate(files_, threads_, prompt.Whole(), options,
-                               {.on_text = [&](std::string_view more) { text += more; }}));
+                               {.on_text = [&](std::string_view more) { reply.text += more; }}));
     if (result.reason == engine::FinishReason::kCancelled) return Fail(Code::kCancelled, "stopped");
-    return text;
+    reply.ended = result.reason == engine::FinishReason::kEos;
+    return reply;
   }
 
   const engine::ModelFiles& files_;
@@ -133,7 +200,9 @@ Result<std::vector<Ability>> MeasureAbilities(
     if (on_progress) on_progress(i, options.trials);
     HADAL_TRY_STATUS(examiner.Tools(&random));
     HADAL_TRY_STATUS(examiner.Text(&random));
+    HADAL_TRY_STATUS(examiner.Talk(&random));
     HADAL_TRY_STATUS(examiner.List(&random));
+    HADAL_TRY_STATUS(examiner.Story(&random));
   }
   return examiner.abilities();
 }

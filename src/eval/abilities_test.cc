@@ -1,7 +1,10 @@
 #include "eval/abilities.h"
-#include "testing/source_file.h"
 
 #include <gtest/gtest.h>
+
+#include <map>
+
+#include "testing/source_file.h"
 
 namespace hadal::eval {
 namespace {
@@ -10,23 +13,38 @@ TEST(Abilities, EveryTaskIsJudgedAndRunsRepeat) {
   const engine::ModelFiles files = engine::OpenModel(testing::EmbeddedFolder()).value();
   Threads threads(2);
   std::size_t calls = 0;
-  const auto measure = [&] {
-    return MeasureAbilities(files, threads, {.trials = 3, .answer_tokens = 8},
-                            [&](std::size_t, std::size_t total) {
-                              ++calls;
-                              EXPECT_EQ(total, 3u);
-                            })
-        .value();
+  const auto measure = [&](datagen::Half half) {
+    const auto measured =
+        MeasureAbilities(files, threads, {.trials = 2, .half = half, .answer_tokens = 8},
+                         [&](std::size_t, std::size_t total) {
+                           ++calls;
+                           EXPECT_EQ(total, 2u);
+                         });
+    std::map<std::string, Ability> abilities;
+    for (const Ability& ability : measured.value()) abilities[ability.name] = ability;
+    return abilities;
   };
-  const std::vector<Ability> abilities = measure();
-  EXPECT_EQ(calls, 3u);
-  ASSERT_EQ(abilities.size(), 6u);
-  EXPECT_EQ(abilities[0].trials, abilities[1].trials);       // calls, twice judged
-  EXPECT_EQ(abilities[0].trials + abilities[2].trials, 3u);  // and tasks for no tool
-  EXPECT_LE(abilities[0].right, abilities[1].right);
-  for (std::size_t i = 3; i < 6; ++i) EXPECT_EQ(abilities[i].trials, 3u);
-  const std::vector<Ability> again = measure();
-  for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(abilities[i].right, again[i].right);
+  for (const datagen::Half half : {datagen::Half::kHeldOut, datagen::Half::kTraining}) {
+    calls = 0;
+    auto abilities = measure(half);
+    EXPECT_EQ(calls, 2u);
+    ASSERT_EQ(abilities.size(), 13u);
+    const Ability call = abilities["tools: call"], valid = abilities["tools: valid"];
+    EXPECT_EQ(call.trials, valid.trials);                          // twice judged
+    EXPECT_EQ(call.trials + abilities["tools: none"].trials, 2u);  // and tasks for no tool
+    EXPECT_LE(call.right, valid.right);
+    EXPECT_LE(abilities["tools: later"].trials, 2u);
+    EXPECT_LE(abilities["story: all"].right, abilities["story: topic"].right);
+    for (const auto& [name, ability] : abilities)
+      if (!name.starts_with("tools")) {
+        EXPECT_EQ(ability.trials, 2u) << name;
+      }
+    const auto repeated = measure(half);
+    for (const auto& [name, again] : repeated) {
+      EXPECT_EQ(abilities[name].right, again.right) << name;
+      EXPECT_EQ(abilities[name].trials, again.trials) << name;
+    }
+  }
 }
 
 TEST(Abilities, IgnoranceIsSaidInSomeWords) {
