@@ -24,7 +24,7 @@ constexpr const char* kDataAbout =
     "The same seed gives the same documents. The two halves share no names, places, plots, tools\n"
     "or schemas, so that the held-out one measures what was learnt from the other. DIR/KIND.txt\n"
     "holds the documents of a kind with a form feed on a line between two, as hadal train reads\n"
-    "them. In conversations marks round the answers say what is to be learnt.\n"
+    "them. Marks round the answers of conversations and recall say what is to be learnt.\n"
     "\n"
     "Examples:\n"
     "  hadal data --out data/made story=4000 dialogue=3000 questions=3000 tools=2000\n"
@@ -91,6 +91,7 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
                                    .seed = options.seed,
                                    .recall_bytes = options.recall_bytes,
                                    .recall_needles = options.needles,
+                                   .recall_nearest_bytes = options.nearest_bytes,
                                    .mark_answers = options.learn == "answers"};
   std::vector<Wanted> wanted;
   for (const std::string& text : options.documents) {
@@ -127,7 +128,7 @@ void AddData(Command app, Work* work) {
       .ShowDefault();
   data.AddOption("--bytes", options->bytes, "of all documents; KIND=COUNT are shares of it then")
       .Check(Size(1));
-  data.AddOption("--learn", options->learn, "of conversations: what the trainer learns")
+  data.AddOption("--learn", options->learn, "what the trainer learns of conversations and recall")
       .Check(OneOf({"answers", "all"}))
       .ShowDefault();
   data.AddOption("--seed", options->seed, "another seed, other documents").ShowDefault();
@@ -136,6 +137,10 @@ void AddData(Command app, Work* work) {
       .ShowDefault();
   data.AddOption("--needles", options->needles, "keys in a recall document")
       .Check(WholeNumber(1, 500))
+      .ShowDefault();
+  data.AddOption("--nearest", options->nearest_bytes,
+                 "bytes of other text between a key and its question, at least")
+      .Check(WholeNumber(0, 1 << 20))
       .ShowDefault();
   data.AddOption("--prose", options->prose, "text whose paragraphs lie between keys; several times")
       .OneValueEach();

@@ -15,9 +15,9 @@ struct DataOptions {
   std::vector<std::string> documents;  // "story=1000"
   std::uint64_t bytes = 0;             // in all, of which documents give the shares; 0: they count
   std::string half = "training";       // or "heldout"
-  std::string learn = "answers";       // of conversations; or "all"
+  std::string learn = "answers";       // of conversations and recall; or "all"
   std::uint64_t seed = 1;
-  std::size_t recall_bytes = 900, needles = 4;
+  std::size_t recall_bytes = 900, needles = 4, nearest_bytes = 300;
   std::vector<std::string> prose;  // text files whose paragraphs are filler
   std::string separator = "\n\f\n";
   bool force = false;  // replace files that are there

@@ -91,6 +91,13 @@ TEST_F(DataTest, AnswersAreMarkedUnlessAllIsToBeLearnt) {
   EXPECT_EQ(File("lists.txt").find('\x02'), std::string::npos);
 }
 
+TEST_F(DataTest, QuestionsAreAsFarAsIsAskedFor) {
+  DataOptions options = Options({"needles=5"});
+  options.nearest_bytes = 20000;
+  Run(options);
+  EXPECT_GT(File("needles.txt").size(), 5u * 20000);
+}
+
 TEST_F(DataTest, WrongKindsAndCountsAreNamed) {
   EXPECT_EQ(Run(Options({"poem=3"})).rfind("error: kind of document: found 'poem'", 0), 0u);
   for (const char* wrong : {"story", "story=", "story=0", "story=3x", "story=-1"})

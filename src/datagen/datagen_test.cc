@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "chat/dialect.h"
 #include "chat/parse.h"
+#include "datagen/conversation.h"
 #include "datagen/documents.h"
 #include "datagen/facts.h"
 #include "datagen/plots.h"
@@ -241,6 +242,75 @@ TEST(Recall, EveryHalfHasAsManyNeedlesAsItSays) {
     for (const Needle& needle : MakeNeedles(half, most, &random)) keys.insert(needle.key);
     EXPECT_EQ(keys.size(), most);
     EXPECT_DEATH(MakeNeedles(half, most + 1, &random), "MostNeedles");
+  }
+}
+
+const Filler kDots = [](Random*) { return std::string("..."); };
+
+TEST(Recall, EveryNeedleIsAskedForAndNoneFromNearby) {
+  const RecallOptions options{.bytes = 3000, .needles = 12, .nearest_bytes = 500};
+  Random random(6), same(6);
+  const std::vector<Needle> needles = MakeNeedles(Half::kTraining, 12, &same, /*alike=*/true);
+  const std::string text = RecallDocument(Half::kTraining, options, kDots, &random);
+  std::size_t last = 0, first = text.size();
+  for (const Needle& needle : needles) {
+    last = std::max(last, text.find(needle.statement) + needle.statement.size());
+    const std::size_t question = text.find(needle.question);
+    ASSERT_NE(question, std::string::npos) << needle.question;
+    EXPECT_NE(text.find(needle.Answer(), question), std::string::npos);
+    first = std::min(first, question);
+  }
+  EXPECT_GE(first, last + 500);
+  EXPECT_GT(text.size(), 2900u);
+}
+
+TEST(Recall, SentencesComeAgainFromAfar) {
+  const RecallOptions options{.level = RecallLevel::kSentences, .bytes = 6000, .needles = 5};
+  Random random(8), same(8);
+  const std::vector<Needle> needles = MakeNeedles(Half::kTraining, 5, &same, /*alike=*/true);
+  const std::string text = RecallDocument(Half::kTraining, options, kDots, &random);
+  std::size_t answers = 0;
+  for (const Needle& needle : needles) {
+    std::size_t last = text.find(needle.statement) + needle.statement.size();
+    const std::string again = needle.stem + text::kAnswerBegin + " " + needle.value + ".";
+    for (std::size_t at = last; (at = text.find(again, at)) != std::string::npos; ++answers) {
+      EXPECT_GE(at, last + options.nearest_bytes);
+      at = last = at + again.size();
+    }
+  }
+  EXPECT_GT(answers, 30u);
+}
+
+TEST(Recall, HalfOfTheKeysHaveAWordOfAnothers) {
+  const auto sharing = [](bool alike) {
+    Random random(7);
+    const std::vector<Needle> needles = MakeNeedles(Half::kTraining, 40, &random, alike);
+    std::map<std::string, int> words;
+    const auto word = [](const std::string& key, int i) {
+      return i == 0 ? key.substr(0, key.find(' ')) + " " : key.substr(key.find(' '));
+    };
+    for (const Needle& needle : needles)
+      for (const int i : {0, 1}) ++words[word(needle.key, i)];
+    return std::ranges::count_if(needles, [&](const Needle& needle) {
+      return words[word(needle.key, 0)] > 1 || words[word(needle.key, 1)] > 1;
+    });
+  };
+  EXPECT_GT(sharing(true), 22);
+  EXPECT_GT(sharing(true), sharing(false) + 5);
+}
+
+TEST(Answers, AreMarkedWhereThatIsAskedFor) {
+  for (const Kind kind : kAllKinds) {
+    std::size_t answers = 0;
+    for (std::uint64_t i = 0; i < 20; ++i) {
+      const std::string plain = MakeDocument(kind, i, {.mark_answers = false});
+      EXPECT_EQ(plain.find_first_of("\x02\x03"), std::string::npos);
+      const auto marked = text::ReadAnswerMarks(MakeDocument(kind, i, {}));
+      ASSERT_TRUE(marked.ok()) << marked.error().what;
+      EXPECT_EQ(marked->text, plain);
+      answers += marked->answers.size();
+    }
+    EXPECT_GE(answers, 10u) << KindName(kind);
   }
 }
 

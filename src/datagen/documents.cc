@@ -85,7 +85,7 @@ std::string QuestionsDocument(Half half, Random* random) {
   return talk.Text();
 }
 
-std::string Unmarked(Kind kind, std::uint64_t index, const DocumentOptions& options) {
+std::string DocumentText(Kind kind, std::uint64_t index, const DocumentOptions& options) {
   const auto which =
       static_cast<std::uint64_t>(kind) * 2 + static_cast<std::uint64_t>(options.half);
   Random random(options.seed, MixBits(index * 64 + which));
@@ -93,7 +93,9 @@ std::string Unmarked(Kind kind, std::uint64_t index, const DocumentOptions& opti
     if (!options.prose.empty() && r->Below(2) == 0) return AnyOf(options.prose, r);
     return AnyBeat(MakeStory(options.half, r).text, r);
   };
-  RecallOptions recall{.bytes = options.recall_bytes, .needles = options.recall_needles};
+  RecallOptions recall{.bytes = options.recall_bytes,
+                       .needles = options.recall_needles,
+                       .nearest_bytes = options.recall_nearest_bytes};
   switch (kind) {
     case Kind::kStory:
       return StoryDocument(options.half, &random);
@@ -130,9 +132,11 @@ Result<Kind> ParseKind(std::string_view name) {
 }
 
 std::string MakeDocument(Kind kind, std::uint64_t index, const DocumentOptions& options) {
-  std::string text = Unmarked(kind, index, options);
+  const std::string text = DocumentText(kind, index, options);
+  if (!options.mark_answers) return text::WithoutAnswerMarks(text);
+  // Tasks without a conversation mark their answers themselves.
   const bool marked = text.find(text::kAnswerBegin) != std::string::npos;
-  return options.mark_answers && !marked ? MarkAnswers(text) : text;
+  return marked ? text : MarkAnswers(text);
 }
 
 }  // namespace hadal::datagen

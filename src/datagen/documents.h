@@ -32,7 +32,8 @@ struct DocumentOptions {
   std::uint64_t seed = 1;
   std::size_t recall_bytes = 900;  // length of a recall document, about
   std::size_t recall_needles = 4;
-  bool mark_answers = true;             // of conversations: MarkAnswers
+  std::size_t recall_nearest_bytes = 300;  // RecallOptions::nearest_bytes
+  bool mark_answers = true;                // they alone are then learnt
   std::vector<std::string> prose = {};  // paragraphs for half of the filler; empty: stories alone
 };
 

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <set>
 
 #include "datagen/conversation.h"
 #include "datagen/grammar.h"
 #include "datagen/words.h"
+#include "text/answer_marks.h"
 
 namespace hadal::datagen {
 namespace {
@@ -47,12 +47,28 @@ constexpr NeedleForm kForms[] = {
 constexpr Words kKeyKinds[] = {Words::kAdjectives, Words::kColours, Words::kMaterials};
 constexpr Words kKeyNouns[] = {Words::kThings, Words::kAnimals};
 
+std::string KeyKind(Random* random) { return AnyWord(AnyOf(kKeyKinds, random), random); }
+std::string KeyNoun(Random* random) {
+  return AnyWord(kKeyNouns[random->Below(4) == 0 ? 1 : 0], random);
+}
+
 std::string NewKey(Half half, Random* random) {
   for (;;) {
-    std::string key = AnyWord(AnyOf(kKeyKinds, random), random) + " " +
-                      AnyWord(kKeyNouns[random->Below(4) == 0 ? 1 : 0], random);
+    std::string key = KeyKind(random) + " " + KeyNoun(random);
     if (BelongsTo(half, std::string_view(key))) return key;
   }
+}
+
+// One that has a word of `other`: both must be read to tell the two apart. There may be none of
+// this half: then any.
+std::string KeyLike(Half half, const std::string& other, Random* random) {
+  const std::size_t space = other.find(' ');
+  for (int tries = 0; tries < 20; ++tries) {
+    std::string key = random->Below(2) == 0 ? KeyKind(random) + other.substr(space)
+                                            : other.substr(0, space + 1) + KeyNoun(random);
+    if (BelongsTo(half, std::string_view(key))) return key;
+  }
+  return NewKey(half, random);
 }
 
 std::string NumberValue(Random* random) {
@@ -76,40 +92,66 @@ std::string WordValue(Half half, Random* random) {
   }
 }
 
-// A key is a word and its value the next: what a first attention head for recall can learn from.
-// In some documents a word or a sign stands between the two, which is harder. Pairs are some words
-// apart, or several of them would fall into one compressed entry.
-std::string PairsDocument(const RecallOptions& options, Random* random) {
-  constexpr const char* kBetween[] = {" ", " ", " ", ": ", " is ", " has the "};
-  constexpr const char* kJoints[] = {", and the ", ". There is ", "; now ", " and then "};
-  const std::string between = AnyOf(kBetween, random), joint = AnyOf(kJoints, random);
-  std::map<std::string, std::string> values;
-  std::vector<std::string> keys;
+std::string Marked(const std::string& answer) {
+  return text::kAnswerBegin + answer + text::kAnswerEnd;
+}
+
+// Some words of the filler, from any place of it.
+std::string FillerWords(std::size_t words, const Filler& filler, Random* random) {
+  std::string text = " ";
+  while (static_cast<std::size_t>(std::ranges::count(text, ' ')) <= 2 * words)
+    text += filler(random) + " ";
+  std::ranges::replace(text, '\n', ' ');
+  std::size_t begin = 0;
+  for (std::size_t skip = random->Below(words + 1); skip > 0; --skip)
+    begin = text.find(' ', begin + 1);
+  std::size_t end = begin;
+  for (; words > 0; --words) end = text.find(' ', end + 1);
+  return text.substr(begin, end - begin);
+}
+
+// "# king water ... # door fire ... ? king water": a sign, a word and its value, with other words
+// between the pairs, and every word asked for at the end. What a first attention head for recall
+// learns from: the sign says which words an entry is about, and few words are in use.
+std::string PairsDocument(const RecallOptions& options, const Filler& filler, Random* random) {
+  std::vector<std::string> keys = SomeWords(Words::kShort, options.needles, random), values;
+  constexpr std::size_t kBytesOfPair = 14, kBytesOfWord = 5;
+  const std::size_t bytes = options.bytes / keys.size();
+  const std::size_t words = (bytes - std::min(bytes, 2 * kBytesOfPair)) / kBytesOfWord;
+  std::vector<std::size_t> order;
   std::string text;
-  while (text.size() < options.bytes) {
-    const bool again = !keys.empty() && random->Below(100) < 50;
-    const std::string& key = again ? AnyOf(keys, random) : AnyWord(Words::kShort, random);
-    if (!again && values.contains(key)) continue;
-    if (!again) {
-      keys.push_back(key);
-      values[key] = AnyWord(Words::kShort, random);
-    }
-    text += fmt::format("{}{}{}{}", text.empty() ? "" : joint, key, between, values[key]);
+  for (const std::string& key : keys) {
+    order.push_back(order.size());
+    values.push_back(AnyWord(Words::kShort, random));
+    text += " # " + key + " " + values.back();
+    text += FillerWords(words / 2 + random->Below(words + 1), filler, random);
   }
-  return text + ".";
+  text += FillerWords(options.nearest_bytes / kBytesOfWord, filler, random);
+  Shuffle(&order, random);
+  for (const std::size_t i : order) text += " ? " + keys[i] + Marked(" " + values[i]);
+  return text.substr(1);
 }
 
 std::string SentencesDocument(Half half, const RecallOptions& options, const Filler& filler,
                               Random* random) {
-  const std::vector<Needle> needles = MakeNeedles(half, options.needles, random);
+  const std::vector<Needle> needles = MakeNeedles(half, options.needles, random, /*alike=*/true);
+  std::vector<std::size_t> said;  // where the told ones were said last
   std::string text;
-  std::size_t told = 0;
-  while (text.size() < options.bytes || told < needles.size()) {
+  const auto far = [&] {
+    std::vector<std::size_t> indices;
+    for (std::size_t i = 0; i < said.size(); ++i)
+      if (text.size() >= said[i] + options.nearest_bytes) indices.push_back(i);
+    return indices;
+  };
+  while (text.size() < options.bytes || said.size() < needles.size()) {
     const std::size_t draw = random->Below(100);
-    if (draw < 35 && told < needles.size()) {
-      text += needles[told++].statement + " ";
-    } else if (draw < 80 && told > 0) {
-      text += needles[random->Below(told)].Answer() + " ";
+    if (draw < 35 && said.size() < needles.size()) {
+      text += needles[said.size()].statement + " ";
+      said.push_back(text.size());
+    } else if (const auto indices = far(); draw < 80 && !indices.empty()) {
+      const std::size_t i = AnyOf(indices, random);
+      text += needles[i].stem + Marked(" " + needles[i].value + ".") + " ";
+      said[i] = text.size();
     } else {
       text += filler(random) + "\n";
     }
@@ -117,25 +159,34 @@ std::string SentencesDocument(Half half, const RecallOptions& options, const Fil
   return text;
 }
 
+// Filler of so many bytes or a little more.
+std::vector<std::string> FillerPieces(std::size_t bytes, const Filler& filler, Random* random) {
+  std::vector<std::string> pieces;
+  for (std::size_t filled = 0; filled < bytes; filled += pieces.back().size())
+    pieces.push_back(filler(random));
+  return pieces;
+}
+
+// Every needle is asked for, and none from nearby.
 std::string QuestionsDocument(Half half, const RecallOptions& options, const Filler& filler,
                               Random* random) {
-  std::vector<Needle> needles = MakeNeedles(half, options.needles, random);
-  std::vector<std::string> pieces;
-  std::size_t bytes = 0;
-  for (const Needle& needle : needles) bytes += needle.statement.size() + needle.question.size();
-  while (bytes < options.bytes) {
-    pieces.push_back(filler(random));
-    bytes += pieces.back().size();
-  }
+  std::vector<Needle> needles = MakeNeedles(half, options.needles, random, /*alike=*/true);
+  std::size_t bytes = options.nearest_bytes;
+  for (const Needle& needle : needles)
+    bytes += needle.statement.size() + needle.question.size() + needle.Answer().size();
+  const std::size_t room = options.bytes - std::min(options.bytes, bytes);
+  std::vector<std::string> pieces = FillerPieces(room, filler, random);
   for (const Needle& needle : needles)
     pieces.insert(pieces.begin() + static_cast<std::ptrdiff_t>(random->Below(pieces.size() + 1)),
                   needle.statement);
+  for (std::string& piece : FillerPieces(options.nearest_bytes, filler, random))
+    pieces.push_back(std::move(piece));
   std::string text;
   for (const std::string& piece : pieces) text += piece + (random->Below(2) == 0 ? "\n" : " ");
 
   Shuffle(&needles, random);
   Conversation talk;
-  for (std::size_t i = 0; i < std::min<std::size_t>(needles.size(), 6); ++i) {
+  for (std::size_t i = 0; i < needles.size(); ++i) {
     talk.User(i == 0 ? text + "\n" + needles[i].question : needles[i].question);
     talk.Assistant(needles[i].Answer());
   }
@@ -159,7 +210,7 @@ std::size_t MostNeedles(Half half) {
   return most[half == Half::kHeldOut ? 1 : 0];
 }
 
-std::vector<Needle> MakeNeedles(Half half, std::size_t count, Random* random) {
+std::vector<Needle> MakeNeedles(Half half, std::size_t count, Random* random, bool alike) {
   HADAL_CHECK(count <= MostNeedles(half));
   const auto forms = ItemsOf(half, kForms);
   std::vector<Needle> needles;
@@ -170,7 +221,11 @@ std::vector<Needle> MakeNeedles(Half half, std::size_t count, Random* random) {
   };
   while (needles.size() < count) {
     const NeedleForm& form = AnyOf(forms, random);
-    const std::string key = fresh([&] { return NewKey(half, random); });
+    const std::string key = fresh([&] {
+      const bool like_another = alike && !needles.empty() && random->Below(2) == 0;
+      return like_another ? KeyLike(half, AnyOf(needles, random).key, random)
+                          : NewKey(half, random);
+    });
     // Words repeat among many needles: there are only so many. A key must not give its own away.
     std::string value;
     do {
@@ -187,7 +242,7 @@ std::string RecallDocument(Half half, const RecallOptions& options, const Filler
                            Random* random) {
   switch (options.level) {
     case RecallLevel::kPairs:
-      return PairsDocument(options, random);
+      return PairsDocument(options, filler, random);
     case RecallLevel::kSentences:
       return SentencesDocument(half, options, filler, random);
     case RecallLevel::kQuestions:

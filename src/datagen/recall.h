@@ -24,14 +24,15 @@ struct Needle {
 // that the last ones are hardly to be drawn.
 std::size_t MostNeedles(Half half);
 // Different keys. `count` is at most MostNeedles (HADAL_CHECK): there are only so many keys.
-std::vector<Needle> MakeNeedles(Half half, std::size_t count, Random* random);
+// alike: about half of the keys have a word of another's.
+std::vector<Needle> MakeNeedles(Half half, std::size_t count, Random* random, bool alike = false);
 
 // Gives some text that has nothing to do with any needle: a paragraph or so at a time.
 using Filler = std::function<std::string(Random*)>;
 
 // How near a recall document is to a real question; a model learns them in this order.
 enum class RecallLevel {
-  kPairs,      // "king water, door fire, king water": words and theirs, again and again
+  kPairs,      // "# king water ... # door fire ... ? king water"
   kSentences,  // needles' statements, and later their stems with the values; filler between
   kQuestions,  // needles in filler, then a conversation of questions
 };
@@ -39,6 +40,9 @@ struct RecallOptions {
   RecallLevel level = RecallLevel::kQuestions;
   std::size_t bytes = 900;  // about so long
   std::size_t needles = 4;
+  // Between a needle and its question, at least. What attention's window still holds teaches
+  // nothing about finding.
+  std::size_t nearest_bytes = 300;
 };
 std::string RecallDocument(Half half, const RecallOptions& options, const Filler& filler,
                            Random* random);
