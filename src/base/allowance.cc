@@ -1,6 +1,5 @@
 #include "base/allowance.h"
 
-#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "base/cgroup.h"
+#include "base/topology.h"
 
 namespace hadal {
 namespace {
@@ -33,19 +33,9 @@ std::optional<std::uint64_t> KibField(const std::string& path, std::string_view 
   return {};
 }
 
-// Machines of more processors than cpu_set_t has bits refuse a mask that is too short.
-std::size_t AffinityCount() {
-  for (std::size_t most = CPU_SETSIZE; most <= std::size_t{1} << 18; most *= 2) {
-    std::vector<cpu_set_t> mask(most / CPU_SETSIZE);
-    const std::size_t bytes = mask.size() * sizeof(cpu_set_t);
-    if (sched_getaffinity(0, bytes, mask.data()) != 0) continue;
-    return static_cast<std::size_t>(std::max(CPU_COUNT_S(bytes, mask.data()), 1));
-  }
-  return 1;
-}
-
-void BoundProcessors(const GroupLimits& groups, Allowance* allowance) {
-  allowance->processors = AffinityCount();
+void BoundProcessors(const GroupLimits& groups, const std::string& root, Allowance* allowance) {
+  const std::vector<std::size_t> allowed = AllowedProcessors();
+  allowance->processors = allowed.size();
   allowance->processors_by = "the affinity mask";
   for (const GroupQuota& quota : groups.quotas) {
     const double whole = std::max(std::ceil(quota.processors), 1.0);
@@ -53,6 +43,7 @@ void BoundProcessors(const GroupLimits& groups, Allowance* allowance) {
     allowance->processors = static_cast<std::size_t>(whole);
     allowance->processors_by = "the CPU quota of " + quota.folder;
   }
+  allowance->cores = std::min(ReadTopology(allowed, root).cores, allowance->processors);
 }
 
 // Of `limit` bytes `used` are taken.
@@ -81,7 +72,7 @@ std::optional<std::uint64_t> SoftLimit(int resource) {
 Allowance ReadAllowance(const std::string& root) {
   const GroupLimits groups = ReadGroupLimits(root);
   Allowance allowance;
-  BoundProcessors(groups, &allowance);
+  BoundProcessors(groups, root, &allowance);
   const std::string meminfo = root + "/proc/meminfo", status = root + "/proc/self/status";
   if (const auto total = KibField(meminfo, "MemTotal"))
     BoundMemory(*total,

@@ -16,6 +16,7 @@ namespace hadal {
 
 struct Allowance {
   std::size_t processors = 1;  // >= 1; a quota is rounded up
+  std::size_t cores = 1;       // >= 1: processors of one core count once (base/topology.h)
   std::string
       processors_by;  // what bounds them: "the affinity mask", "the CPU quota of /sys/fs/..."
 

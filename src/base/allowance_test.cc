@@ -1,5 +1,7 @@
 #include "base/allowance.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -12,6 +14,7 @@
 
 #include "base/cgroup.h"
 #include "base/threads.h"
+#include "base/topology.h"
 #include "testing/sanitized.h"
 #include "testing/temp_folder.h"
 
@@ -145,6 +148,22 @@ TEST(Allowance, RoundsAQuotaUpAndTakesTheSmallest) {
   machine.Write("/sys/fs/cgroup/work.slice/job/cpu.max", "1000 100000\n");
   const Allowance allowance = ReadAllowance(machine.root());
   EXPECT_EQ(allowance.processors, 1u);
+}
+
+TEST(Allowance, CountsProcessorsOfACoreOnce) {
+  const V2Machine machine;
+  const std::vector<std::size_t> allowed = AllowedProcessors();
+  const std::string list = fmt::format("{}", fmt::join(allowed, ","));
+  for (const std::size_t p : allowed)
+    machine.Write(fmt::format("/sys/devices/system/cpu/cpu{}/topology/core_cpus_list", p), list);
+  EXPECT_EQ(ReadAllowance(machine.root()).processors, allowed.size());
+  EXPECT_EQ(ReadAllowance(machine.root()).cores, 1u);
+  const FakeMachine unknown;
+  EXPECT_EQ(ReadAllowance(unknown.root()).cores, allowed.size());
+  unknown.Write("/proc/self/cgroup", "0::/job\n");
+  unknown.Write("/proc/self/mountinfo", "30 24 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+  unknown.Write("/sys/fs/cgroup/job/cpu.max", "50000 100000\n");
+  EXPECT_EQ(ReadAllowance(unknown.root()).cores, 1u);
 }
 
 TEST(Allowance, KeepsToTheAffinityMask) {

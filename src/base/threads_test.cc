@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <new>
 #include <vector>
@@ -87,6 +88,65 @@ TEST(Threads, ThrowWhatTheirWorkThrows) {
     threads.Run(1, [&](std::size_t) { ++after; });
     EXPECT_EQ(after, 1);
   }
+}
+
+// What is not worth telling anybody runs at once, in order, in the caller's thread.
+TEST(Threads, RunShortWorkInTheCallersThread) {
+  Threads threads(3);
+  std::vector<std::size_t> order;
+  for (int repeat = 0; repeat < 100; ++repeat)
+    threads.ForEach(7, 100.0, [&](std::size_t thread, std::size_t i) {
+      EXPECT_EQ(thread, 0u);
+      order.push_back(i);
+    });
+  ASSERT_EQ(order.size(), 700u);
+  for (std::size_t i = 0; i < order.size(); ++i) EXPECT_EQ(order[i], i % 7);
+}
+
+TEST(Threads, GetMoreThreadsForLongerWork) {
+  Threads threads(3);
+  EXPECT_EQ(threads.CountFor(0), 1u);
+  EXPECT_EQ(threads.CountFor(7e3), 1u);
+  EXPECT_EQ(threads.CountFor(9e3), 2u);
+  EXPECT_EQ(threads.CountFor(1e12), 3u);
+}
+
+// Each item waits for the others, so three threads compute: each by its own number.
+TEST(Threads, NumberTheThreadThatComputes) {
+  Threads threads(3);
+  std::vector<std::atomic<int>> items_of(threads.count());
+  std::atomic<int> begun = 0;
+  threads.ForEach(3, [&](std::size_t thread, std::size_t) {
+    ++items_of[thread];
+    ++begun;
+    while (begun < 3) std::this_thread::yield();
+  });
+  for (const std::atomic<int>& items : items_of) EXPECT_EQ(items, 1);
+}
+
+// A worker that is waited for again and again, as one is whose processor others use, stops taking
+// work. Item 1 begins in the worker, which is then held up, or in the caller, which is not.
+TEST(Threads, SendAWorkerAsideThatHoldsTheOthersUp) {
+  Threads threads(2);
+  const std::thread::id caller = std::this_thread::get_id();
+  int waited_for = 0;
+  std::size_t alone = 0;  // Runs behind one another that the caller did by itself
+  while (alone < 3 && waited_for < 1000) {
+    std::atomic<bool> by_worker = false;
+    threads.Run(2, 1e6, [&](std::size_t i) {
+      if (std::this_thread::get_id() != caller) {
+        by_worker = true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(4));
+      } else if (i == 0) {  // time for the worker to begin the other
+        for (int n = 0; n < 100 && !by_worker; ++n)
+          std::this_thread::sleep_for(std::chrono::microseconds(10));
+      }
+    });
+    alone = by_worker ? 0 : alone + 1;
+    waited_for += by_worker;
+  }
+  EXPECT_EQ(alone, 3u);
+  EXPECT_GT(waited_for, 0);
 }
 
 // Address space for a few stacks, not for a thousand.

@@ -64,7 +64,7 @@ void AddRam(Command app, std::optional<std::uint64_t>* bytes) {
 void AddThreads(Command app, std::size_t* threads) {
   *threads = Threads::HardwareCount();
   app.AddOption("--threads", *threads,
-                "threads (default: all processors that this process may use)")
+                "threads (default: one for each core that this process may use)")
       .Check(WholeNumber(1, 1024));
 }
 

@@ -40,6 +40,17 @@ void AttendRow(const AttendedEntries& entries, const EntryFormat& format, float 
   AttendEnd(sink, scratch.state, q);
 }
 
+// Of one thread, roughly: products with every head, and decoding, which is worth some heads.
+double NanosecondsOf(std::span<const AttendedEntries> rows, std::size_t heads,
+                     std::size_t head_dim) {
+  constexpr double kProductsANanosecond = 20;
+  constexpr std::size_t kDecodeHeads = 4;
+  std::size_t entries = 0;
+  for (const AttendedEntries& row : rows) entries += row.size();
+  return static_cast<double>(entries * (2 * heads + kDecodeHeads) * head_dim) /
+         kProductsANanosecond;
+}
+
 }  // namespace
 
 std::size_t AttendScratchFloats(std::size_t heads, std::size_t head_dim) {
@@ -53,14 +64,17 @@ void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format
   HADAL_CHECK(q.rows() == rows.size() && q.cols() == heads * head_dim);
   HADAL_CHECK(scratch.rows() >= threads.count());
   HADAL_CHECK(scratch.cols() >= AttendScratchFloats(heads, head_dim));
-  const std::size_t parts = rows.size() == 1 ? std::min(heads, threads.count()) : 1;
-  threads.ForEach(rows.size() * parts, [&](std::size_t worker, std::size_t item) {
-    const std::size_t t = item / parts, part = item % parts;
-    const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
-    AttendRow(rows[t], format, scale, sink.subspan(first, count),
-              View2<float>(q[t].data() + first * head_dim, count, head_dim),
-              Scratch(scratch[worker], count, head_dim));
-  });
+  const double ns = NanosecondsOf(rows, heads, head_dim);
+  const std::size_t parts = rows.size() == 1 ? std::min(heads, threads.CountFor(ns)) : 1;
+  const std::size_t items = rows.size() * parts;
+  threads.ForEach(
+      items, ns / static_cast<double>(items), [&](std::size_t worker, std::size_t item) {
+        const std::size_t t = item / parts, part = item % parts;
+        const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
+        AttendRow(rows[t], format, scale, sink.subspan(first, count),
+                  View2<float>(q[t].data() + first * head_dim, count, head_dim),
+                  Scratch(scratch[worker], count, head_dim));
+      });
 }
 
 namespace ref {

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 #include "kernels/simd.h"
 #include "tensor/codec.h"
 
@@ -265,19 +266,20 @@ void RoundBf16(std::span<float> x) {
 }
 
 void RoundFp8(View2<float> x, std::size_t block, Threads& threads) {
-  threads.Run(x.rows(), [&](std::size_t t) { RoundFp8(x[t], block); });
+  ShareRows(x.rows(), x.cols(), kExponents, threads, [&](std::size_t t) { RoundFp8(x[t], block); });
 }
 
 void RoundFp8(ScaleRule rule, View2<float> x, std::size_t block, Threads& threads) {
-  threads.Run(x.rows(), [&](std::size_t t) { RoundFp8(rule, x[t], block); });
+  ShareRows(x.rows(), x.cols(), kExponents, threads,
+            [&](std::size_t t) { RoundFp8(rule, x[t], block); });
 }
 
 void RoundFp4(View2<float> x, Threads& threads) {
-  threads.Run(x.rows(), [&](std::size_t t) { RoundFp4(x[t]); });
+  ShareRows(x.rows(), x.cols(), kExponents, threads, [&](std::size_t t) { RoundFp4(x[t]); });
 }
 
 void RoundBf16(View2<float> x, Threads& threads) {
-  threads.Run(x.rows(), [&](std::size_t t) { RoundBf16(x[t]); });
+  ShareRows(x.rows(), x.cols(), kNorming, threads, [&](std::size_t t) { RoundBf16(x[t]); });
 }
 
 float EncodeFp8Block(ScaleRule rule, std::span<const float> x, std::span<std::byte> codes) {

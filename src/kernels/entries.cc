@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/copy.h"
 #include "kernels/latent_entry.h"
+#include "kernels/share_rows.h"
 
 namespace hadal::kernels {
 namespace {
@@ -20,7 +21,8 @@ template <class Format>
 void StoreRows(const Format& format, View2<float> x, std::span<std::byte* const> to,
                Threads& threads) {
   HADAL_CHECK(to.size() == x.rows());
-  threads.Run(x.rows(), [&](std::size_t i) { StoreEntry(format, x[i], to[i]); });
+  ShareRows(x.rows(), x.cols(), kExponents, threads,
+            [&](std::size_t i) { StoreEntry(format, x[i], to[i]); });
 }
 
 template <class T>

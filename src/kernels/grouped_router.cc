@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 
 namespace hadal::kernels {
 namespace {
@@ -123,7 +124,7 @@ void RouteByGroups(View2<const float> logits, std::span<const float> bias,
                    const ExpertGroups& groups, float scaling, View2<std::uint32_t> ids,
                    View2<float> weights, Threads& threads) {
   HADAL_CHECK(ids.rows() == logits.rows() && weights.rows() == logits.rows());
-  threads.Run(logits.rows(), [&](std::size_t t) {
+  ShareRows(logits.rows(), 4 * logits.cols(), kExponents, threads, [&](std::size_t t) {
     RouteByGroups(logits[t], bias, groups, scaling, ids[t], weights[t]);
   });
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 #include "kernels/simd.h"
 
 namespace hadal::kernels {
@@ -52,7 +53,7 @@ void Hadamard(std::span<float> x) {
 
 void Hadamard(View2<float> x, std::size_t n, Threads& threads) {
   HADAL_CHECK(x.cols() % n == 0);
-  threads.Run(x.rows(), [&](std::size_t t) {
+  ShareRows(x.rows(), x.cols(), kRounding, threads, [&](std::size_t t) {
     for (std::size_t begin = 0; begin < x.cols(); begin += n) Hadamard(x[t].subspan(begin, n));
   });
 }

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "kernels/rms_norm.h"
+#include "kernels/share_rows.h"
 #include "kernels/simd.h"
 
 namespace hadal::kernels {
@@ -152,7 +153,7 @@ void HcReduce(View2<const float> streams, const HcParameters& parameters, View2<
               View2<float> weights, View2<float> y, Threads& threads) {
   HADAL_CHECK(weights.rows() == streams.rows() && weights.cols() == kHcMixes);
   HADAL_CHECK(mixes.rows() == streams.rows() && y.rows() == streams.rows());
-  threads.Run(streams.rows(), [&](std::size_t t) {
+  ShareRows(streams.rows(), streams.cols(), kExponents, threads, [&](std::size_t t) {
     ScaleBy(RmsScale(streams[t], parameters.norm_eps), mixes[t]);
     const HcWeights row =
         HcSplit(mixes[t], parameters.scale, parameters.base, parameters.iterations, parameters.eps);
@@ -165,7 +166,7 @@ void HcExpand(View2<const float> weights, View2<const float> sublayer_out, View2
               Threads& threads) {
   HADAL_CHECK(weights.rows() == streams.rows() && weights.cols() == kHcMixes);
   HADAL_CHECK(sublayer_out.rows() == streams.rows());
-  threads.Run(streams.rows(), [&](std::size_t t) {
+  ShareRows(streams.rows(), streams.cols(), kNorming, threads, [&](std::size_t t) {
     HcWeights row;
     std::memcpy(&row, weights[t].data(), sizeof(row));
     HcExpand(row, sublayer_out[t], {streams[t].data(), kStreams, streams.cols() / kStreams});
@@ -176,7 +177,7 @@ void HcHeadReduce(View2<const float> streams, const HcHeadParameters& parameters
                   View2<float> mixes, View2<float> y, Threads& threads) {
   HADAL_CHECK(mixes.rows() == streams.rows() && mixes.cols() == kStreams);
   HADAL_CHECK(y.rows() == streams.rows());
-  threads.Run(streams.rows(), [&](std::size_t t) {
+  ShareRows(streams.rows(), streams.cols(), kNorming, threads, [&](std::size_t t) {
     ScaleBy(RmsScale(streams[t], parameters.norm_eps), mixes[t]);
     float weights[kStreams];
     HcHeadWeights(mixes[t], parameters.scale, parameters.base, parameters.eps, weights);

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 
 namespace hadal::kernels {
 namespace ref {
@@ -25,7 +26,8 @@ void LayerNorm(View2<const float> x, std::span<const float> gain, std::span<cons
                float eps, View2<float> y, Threads& threads) {
   HADAL_CHECK(x.cols() > 0 && gain.size() == x.cols() && bias.size() == x.cols());
   HADAL_CHECK(y.rows() == x.rows() && y.cols() == x.cols());
-  threads.Run(x.rows(), [&](std::size_t t) { ref::LayerNorm(x[t], gain, bias, eps, y[t]); });
+  ShareRows(x.rows(), x.cols(), kExponents, threads,
+            [&](std::size_t t) { ref::LayerNorm(x[t], gain, bias, eps, y[t]); });
 }
 
 }  // namespace hadal::kernels

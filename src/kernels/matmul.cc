@@ -70,6 +70,9 @@ struct Grid {
   std::size_t unit_rows, skipped, rows, tokens;
 };
 
+// Of one thread, roughly, and of a unit's cost below.
+constexpr double kProductsANanosecond = 100;
+
 // What a unit costs, roughly, in products: decoding a weight is worth some tokens.
 std::size_t UnitCost(const MatMulJob& job) {
   constexpr std::size_t kDecodeTokens = 4;
@@ -153,8 +156,10 @@ void MatMul(std::span<const MatMulJob> jobs, Threads& threads) {
     cost += Grid(job).units() * UnitCost(job);
   }
   if (ActiveIsa() == Isa::kRef) return MatMulPlain(jobs, threads);
-  const std::size_t shares = threads.count() == 1 ? 1 : threads.count() * Threads::kPieces;
-  threads.Run(shares, [&](std::size_t share) {
+  const double ns = static_cast<double>(cost) / kProductsANanosecond;
+  const std::size_t workers = threads.CountFor(ns);
+  const std::size_t shares = workers == 1 ? 1 : workers * Threads::kPieces;
+  threads.Run(shares, ns / static_cast<double>(shares), [&](std::size_t share) {
     RunShare(jobs, cost / shares * share, share + 1 == shares ? cost : cost / shares * (share + 1));
   });
 }

@@ -8,6 +8,7 @@
 
 #include "kernels/block_quant.h"
 #include "kernels/quantized_row.h"
+#include "kernels/share_rows.h"
 #include "kernels/simd.h"
 #include "tensor/codec.h"
 
@@ -133,7 +134,7 @@ void PackIndexQueries(View2<const float> q, View2<const float> w, View2<std::byt
   const std::size_t heads = w.cols(), dim = q.cols() / heads;
   HADAL_CHECK(q.cols() == heads * dim && out.cols() == PackedIndexQueryBytes(heads, dim));
   HADAL_CHECK(w.rows() == q.rows() && out.rows() == q.rows());
-  threads.Run(q.rows(), [&](std::size_t t) {
+  ShareRows(q.rows(), q.cols(), kRounding, threads, [&](std::size_t t) {
     PackIndexQuery({q[t].data(), heads, dim}, w[t], out[t].data());
   });
 }

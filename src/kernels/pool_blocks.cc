@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/copy.h"
 #include "kernels/pool.h"
+#include "kernels/share_rows.h"
 
 namespace hadal::kernels {
 namespace {
@@ -52,9 +53,10 @@ std::size_t PoolScratchFloats(const PoolShape& shape) {
 void PoolBlocks(std::span<const PooledBlock> blocks, const PoolShape& shape, View2<float> entries,
                 View2<float> scratch, Threads& threads) {
   HADAL_CHECK(entries.rows() == blocks.size() && entries.cols() == shape.dim);
-  HADAL_CHECK(scratch.rows() >= std::min(threads.count(), blocks.size()));
+  HADAL_CHECK(scratch.rows() >= threads.count());
   HADAL_CHECK(scratch.cols() >= PoolScratchFloats(shape));
-  threads.ForEach(blocks.size(), [&](std::size_t worker, std::size_t b) {
+  const double numbers = static_cast<double>(PoolScratchFloats(shape));
+  threads.ForEach(blocks.size(), kExponents * numbers, [&](std::size_t worker, std::size_t b) {
     const Candidates candidates = Gather(blocks[b], shape, scratch[worker]);
     PoolSoftmax(candidates.kv, candidates.score, entries[b]);
   });

@@ -91,7 +91,10 @@ struct Grid {
   std::size_t rows, tokens;
 };
 
-// What a unit costs, roughly: decoding a weight is worth some tokens; FP8 is worth two FP4.
+// Of one thread, roughly, and of a row's cost below.
+constexpr double kProductsANanosecond = 400;
+
+// What a unit costs, roughly, a row: decoding a weight is worth some tokens; FP8 is worth two FP4.
 std::size_t UnitCost(const QuantizedMatMulJob& job) {
   constexpr std::size_t kDecodeTokens = 8;
   const std::size_t weight = job.w.format == StoredFormat::kFp4Block32 ? 1 : 2;
@@ -185,8 +188,10 @@ void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads) {
     cost += Grid(job).units() * UnitCost(job);
   }
   if (ActiveIsa() == Isa::kRef) return MatMulPlain(jobs, threads);
-  const std::size_t shares = threads.count() == 1 ? 1 : threads.count() * Threads::kPieces;
-  threads.Run(shares, [&](std::size_t share) {
+  const double ns = static_cast<double>(cost * kQuantizedRows) / kProductsANanosecond;
+  const std::size_t workers = threads.CountFor(ns);
+  const std::size_t shares = workers == 1 ? 1 : workers * Threads::kPieces;
+  threads.Run(shares, ns / static_cast<double>(shares), [&](std::size_t share) {
     RunShare(jobs, cost / shares * share, share + 1 == shares ? cost : cost / shares * (share + 1));
   });
 }

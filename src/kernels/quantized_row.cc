@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 #include "kernels/simd.h"
 
 namespace hadal::kernels {
@@ -121,7 +122,8 @@ void QuantizeRow(RowFormat format, std::span<const float> x, std::byte* out) {
 
 void QuantizeRows(RowFormat format, View2<const float> x, View2<std::byte> out, Threads& threads) {
   HADAL_CHECK(x.rows() == out.rows() && out.cols() == QuantizedRowBytes(format, x.cols()));
-  threads.Run(x.rows(), [&](std::size_t t) { QuantizeRow(format, x[t], out[t].data()); });
+  ShareRows(x.rows(), x.cols(), kRounding, threads,
+            [&](std::size_t t) { QuantizeRow(format, x[t], out[t].data()); });
 }
 
 }  // namespace hadal::kernels

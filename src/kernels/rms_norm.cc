@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 #include "kernels/simd.h"
 #include "tensor/codec.h"
 
@@ -67,13 +68,14 @@ void RmsNormBf16Steps(std::span<float> x, float eps) {
 void RmsNorm(View2<const float> x, std::span<const float> gain, float eps, View2<float> y,
              Threads& threads) {
   HADAL_CHECK(x.rows() == y.rows());
-  threads.Run(x.rows(), [&](std::size_t t) { RmsNorm(x[t], gain, eps, y[t]); });
+  ShareRows(x.rows(), x.cols(), kNorming, threads,
+            [&](std::size_t t) { RmsNorm(x[t], gain, eps, y[t]); });
 }
 
 void RmsNormHeads(View2<float> x, std::size_t head_dim, float eps, Rounding rounding,
                   Threads& threads) {
   HADAL_CHECK(x.cols() % head_dim == 0);
-  threads.Run(x.rows(), [&](std::size_t t) {
+  ShareRows(x.rows(), x.cols(), kNorming, threads, [&](std::size_t t) {
     for (std::size_t begin = 0; begin < x.cols(); begin += head_dim) {
       const std::span<float> head = x[t].subspan(begin, head_dim);
       if (rounding == Rounding::kBf16)

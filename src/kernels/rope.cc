@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 
 namespace hadal::kernels {
 namespace {
@@ -62,8 +63,8 @@ void RopeAngles(std::uint64_t position, std::span<const float> frequencies, std:
 void RopeAngles(std::span<const std::uint64_t> positions, std::span<const float> frequencies,
                 View2<float> cos, View2<float> sin, Threads& threads) {
   HADAL_CHECK(cos.rows() == positions.size() && sin.rows() == positions.size());
-  threads.Run(positions.size(),
-              [&](std::size_t t) { RopeAngles(positions[t], frequencies, cos[t], sin[t]); });
+  ShareRows(positions.size(), 8 * frequencies.size(), kExponents, threads,
+            [&](std::size_t t) { RopeAngles(positions[t], frequencies, cos[t], sin[t]); });
 }
 
 namespace ref {
@@ -93,7 +94,7 @@ void Rotate(View2<float> x, std::size_t head_dim, const Angles& angles, Turn tur
             Threads& threads) {
   const std::size_t rotary = 2 * angles.cos.cols();
   HADAL_CHECK(x.cols() % head_dim == 0 && rotary <= head_dim && angles.cos.rows() == x.rows());
-  threads.Run(x.rows(), [&](std::size_t t) {
+  ShareRows(x.rows(), x.cols(), kNorming, threads, [&](std::size_t t) {
     for (std::size_t end = head_dim; end <= x.cols(); end += head_dim)
       Rotate(x[t].subspan(end - rotary, rotary), angles.cos[t], angles.sin[t], turn);
   });
@@ -102,7 +103,7 @@ void Rotate(View2<float> x, std::size_t head_dim, const Angles& angles, Turn tur
 void RotateHalves(View2<float> x, std::size_t head_dim, const Angles& angles, Threads& threads) {
   const std::size_t half = angles.cos.cols();
   HADAL_CHECK(x.cols() % head_dim == 0 && 2 * half <= head_dim && angles.cos.rows() == x.rows());
-  threads.Run(x.rows(), [&](std::size_t t) {
+  ShareRows(x.rows(), x.cols(), kRounding, threads, [&](std::size_t t) {
     const std::span<const float> cos = angles.cos[t], sin = angles.sin[t];
     for (std::size_t begin = 0; begin < x.cols(); begin += head_dim) {
       const std::span<float> head = x[t].subspan(begin, 2 * half);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 
 namespace hadal::kernels {
 namespace {
@@ -77,8 +78,8 @@ void RouteGiven(std::span<const float> logits, float scaling, std::span<std::uin
 void RouteByScore(View2<const float> logits, std::span<const float> bias, float scaling,
                   View2<std::uint32_t> ids, View2<float> weights, Threads& threads) {
   HADAL_CHECK(ids.rows() == logits.rows() && weights.rows() == logits.rows());
-  threads.Run(logits.rows(),
-              [&](std::size_t t) { RouteByScore(logits[t], bias, scaling, ids[t], weights[t]); });
+  ShareRows(logits.rows(), 4 * logits.cols(), kExponents, threads,
+            [&](std::size_t t) { RouteByScore(logits[t], bias, scaling, ids[t], weights[t]); });
 }
 
 void RouteByToken(View2<const float> logits, View2<const std::uint32_t> table,
@@ -86,7 +87,7 @@ void RouteByToken(View2<const float> logits, View2<const std::uint32_t> table,
                   View2<float> weights, Threads& threads) {
   HADAL_CHECK(tokens.size() == logits.rows() && table.cols() == ids.cols());
   HADAL_CHECK(ids.rows() == logits.rows() && weights.rows() == logits.rows());
-  threads.Run(logits.rows(), [&](std::size_t t) {
+  ShareRows(logits.rows(), ids.cols(), kExponents, threads, [&](std::size_t t) {
     std::ranges::copy(table[static_cast<std::size_t>(tokens[t])], ids[t].begin());
     RouteGiven(logits[t], scaling, ids[t], weights[t]);
   });

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/copy.h"
+#include "kernels/share_rows.h"
 #include "tensor/finite.h"
 
 namespace hadal::kernels {
@@ -52,50 +53,52 @@ bool AllFinite(View2<const float> x) {
 void DecodeRows(const StoredMatrix& w, std::span<const std::int32_t> pick, View2<float> y,
                 Threads& threads) {
   HADAL_CHECK(pick.size() == y.rows());
-  threads.Run(y.rows(),
-              [&](std::size_t t) { DecodeRow(w, static_cast<std::size_t>(pick[t]), y[t]); });
+  ShareRows(y.rows(), y.cols(), kRounding, threads,
+            [&](std::size_t t) { DecodeRow(w, static_cast<std::size_t>(pick[t]), y[t]); });
 }
 
 void CopyRows(View2<const float> x, View2<float> y, Threads& threads) {
   HADAL_CHECK(x.rows() == y.rows() && x.cols() == y.cols());
-  threads.Run(y.rows(), [&](std::size_t t) { CopyTo(x[t], y[t]); });
+  ShareRows(y.rows(), y.cols(), kCopying, threads, [&](std::size_t t) { CopyTo(x[t], y[t]); });
 }
 
 void GatherRows(View2<const float> x, std::span<const std::uint32_t> pick, View2<float> y,
                 Threads& threads) {
   HADAL_CHECK(pick.size() == y.rows() && x.cols() == y.cols());
-  threads.Run(y.rows(), [&](std::size_t t) { CopyTo(x[pick[t]], y[t]); });
+  ShareRows(y.rows(), y.cols(), kCopying, threads,
+            [&](std::size_t t) { CopyTo(x[pick[t]], y[t]); });
 }
 
 void AddRows(View2<const float> x, View2<float> y, Threads& threads) {
   HADAL_CHECK(x.rows() == y.rows());
-  threads.Run(y.rows(), [&](std::size_t t) { AddRow(x[t], y[t]); });
+  ShareRows(y.rows(), y.cols(), kAdding, threads, [&](std::size_t t) { AddRow(x[t], y[t]); });
 }
 
 void AddPicked(View2<const float> table, std::span<const std::uint32_t> pick, View2<float> y,
                Threads& threads) {
   HADAL_CHECK(pick.size() == y.rows());
-  threads.Run(y.rows(), [&](std::size_t t) { AddRow(table[pick[t]], y[t]); });
+  ShareRows(y.rows(), y.cols(), kAdding, threads,
+            [&](std::size_t t) { AddRow(table[pick[t]], y[t]); });
 }
 
 void AddChosen(View2<const float> x, View2<const std::uint32_t> slots, std::size_t first,
                View2<float> y, Threads& threads) {
   HADAL_CHECK(slots.rows() == y.rows());
-  threads.Run(y.rows(), [&](std::size_t t) {
+  ShareRows(y.rows(), y.cols() * slots.cols(), kAdding, threads, [&](std::size_t t) {
     for (const std::uint32_t slot : slots[t])
       if (slot >= first && slot - first < x.rows()) AddRow(x[slot - first], y[t]);
   });
 }
 
 void ScaleRows(float factor, View2<float> y, Threads& threads) {
-  threads.Run(y.rows(), [&](std::size_t t) {
+  ShareRows(y.rows(), y.cols(), kAdding, threads, [&](std::size_t t) {
     for (float& v : y[t]) v *= factor;
   });
 }
 
 void WeighRows(std::span<const float> weights, View2<float> y, Threads& threads) {
   HADAL_CHECK(weights.size() == y.rows());
-  threads.Run(y.rows(), [&](std::size_t t) {
+  ShareRows(y.rows(), y.cols(), kAdding, threads, [&](std::size_t t) {
     for (float& v : y[t]) v *= weights[t];
   });
 }
@@ -109,7 +112,7 @@ bool AllFinite(View2<const float> x, Threads& threads) {
     return true;
   }
   std::atomic<bool> finite{true};
-  threads.Run(x.rows(), [&](std::size_t t) {
+  ShareRows(x.rows(), x.cols(), kAdding, threads, [&](std::size_t t) {
     if (FirstNotFinite(x[t])) finite.store(false, std::memory_order_relaxed);
   });
   return finite;

@@ -79,7 +79,11 @@ bool TakesAll(const IndexedEntries& row, std::span<std::uint32_t> chosen) {
 void SelectTogether(const Rows& r, std::span<std::uint32_t> chosen, std::span<TopK> best,
                     View2<float> scratch, Threads& threads) {
   if (TakesAll(r.rows[0], chosen)) return;
-  const std::size_t parts = threads.count();
+  constexpr double kProductsANanosecond = 20;
+  const std::size_t heads = r.queries.w.cols();
+  const double ns =
+      static_cast<double>(r.rows[0].visible * heads * r.queries.format.dim) / kProductsANanosecond;
+  const std::size_t parts = threads.CountFor(ns);
   threads.Run(parts, [&](std::size_t part) {
     KeepBest(r, r.pages() * part / parts, r.pages() * (part + 1) / parts, best.subspan(part, 1),
              scratch[part]);

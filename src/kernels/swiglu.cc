@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "kernels/share_rows.h"
 #include "kernels/simd.h"
 
 namespace hadal::kernels {
@@ -32,7 +33,7 @@ void SwiGlu(View2<const float> gate, View2<const float> up, float limit,
             std::span<const float> weights, View2<float> h, Threads& threads) {
   HADAL_CHECK(gate.rows() == h.rows() && up.rows() == h.rows());
   HADAL_CHECK(weights.empty() || weights.size() == h.rows());
-  threads.Run(h.rows(), [&](std::size_t t) {
+  ShareRows(h.rows(), h.cols(), kExponents, threads, [&](std::size_t t) {
     SwiGlu(gate[t], up[t], limit, weights.empty() ? 1 : weights[t], h[t]);
   });
 }
