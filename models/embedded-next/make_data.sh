@@ -5,22 +5,23 @@
 #
 # After models/embedded/fetch.sh. The same program writes the same text: for training
 # DATA_DIR/made/PHASE/KIND.txt, of the half that training never sees made/heldout/KIND.txt.
+# The numbers behind kinds are shares of the phase's bytes.
 set -eu
 root=$(cd -- "$(dirname -- "$0")/../.." && pwd)
 hadal=${1:-$root/build/hadal}
 data=${2:-$root/data}
 books="--prose $data/train/fairytales.txt --prose $data/train/austen.txt"
 
-# Phase 1: short texts; recall of pairs and sentences from the first step.
-"$hadal" data --out "$data/made/1" --seed 1 --recall-bytes 700 pairs=2500 sentences=2500 \
-  story=5000 dialogue=5000 questions=4000 lists=4000
-# Phase 2: conversations with tools, and questions after a page.
+# Phase 1, rows of 256 tokens: what fits into them. A tool's schema does not.
+"$hadal" data --out "$data/made/1" --seed 1 --bytes 13M --recall-bytes 600 --needles 3 \
+  questions=30 dialogue=20 story=20 lists=25 needles=5
+# Phase 2, rows of 512: the first tools, one request each.
 # shellcheck disable=SC2086  # two options
-"$hadal" data --out "$data/made/2" --seed 2 --recall-bytes 2500 --needles 8 $books needles=2500 \
-  sentences=1500 pairs=1500 story=3000 dialogue=3000 questions=3000 lists=2000 tools=4000
-# Phase 3: the same, and questions after many pages.
+"$hadal" data --out "$data/made/2" --seed 2 --bytes 27M --recall-bytes 1500 --needles 6 $books \
+  --tool-turns 1 tools=30 questions=20 dialogue=12 story=20 lists=12 needles=6
+# Phase 3, rows of 1,024: several requests under one list of tools.
 # shellcheck disable=SC2086
-"$hadal" data --out "$data/made/3" --seed 3 --recall-bytes 12000 --needles 24 $books needles=800 \
-  story=2000 dialogue=2000 questions=2000 lists=1000 tools=3000
+"$hadal" data --out "$data/made/3" --seed 3 --bytes 27M --recall-bytes 3300 --needles 12 $books \
+  tools=60 questions=13 dialogue=7 story=12 lists=4 needles=4
 "$hadal" data --out "$data/made/heldout" --half heldout --seed 1 story=60 dialogue=60 questions=40 \
-  tools=20 lists=40 pairs=10 sentences=10 needles=10
+  tools=20 lists=40 needles=10

@@ -92,6 +92,7 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
                                    .recall_bytes = options.recall_bytes,
                                    .recall_needles = options.needles,
                                    .recall_nearest_bytes = options.nearest_bytes,
+                                   .tool_turns = options.tool_turns,
                                    .mark_answers = options.learn == "answers"};
   std::vector<Wanted> wanted;
   for (const std::string& text : options.documents) {
@@ -141,6 +142,9 @@ void AddData(Command app, Work* work) {
   data.AddOption("--nearest", options->nearest_bytes,
                  "bytes of other text between a key and its question, at least")
       .Check(WholeNumber(0, 1 << 20))
+      .ShowDefault();
+  data.AddOption("--tool-turns", options->tool_turns, "requests in a talk with tools, at most")
+      .Check(WholeNumber(1, 100))
       .ShowDefault();
   data.AddOption("--prose", options->prose, "text whose paragraphs lie between keys; several times")
       .OneValueEach();

@@ -17,7 +17,7 @@ struct DataOptions {
   std::string half = "training";       // or "heldout"
   std::string learn = "answers";       // of conversations and recall; or "all"
   std::uint64_t seed = 1;
-  std::size_t recall_bytes = 900, needles = 4, nearest_bytes = 300;
+  std::size_t recall_bytes = 900, needles = 4, nearest_bytes = 300, tool_turns = 6;
   std::vector<std::string> prose;  // text files whose paragraphs are filler
   std::string separator = "\n\f\n";
   bool force = false;  // replace files that are there

@@ -81,6 +81,26 @@ TEST_F(DataTest, SharesAreOfBytes) {
   EXPECT_NEAR(static_cast<double>(File("lists.txt").size()), 10000, 1500);
 }
 
+TEST_F(DataTest, ConversationsWithToolsAreAsLongAsAsked) {
+  const auto requests = [this](std::size_t turns) {
+    DataOptions options = Options({"tools=40"});
+    options.tool_turns = turns;
+    options.force = true;
+    Run(options);
+    std::size_t most = 0, here = 0;
+    std::istringstream text(File("tools.txt"));
+    for (std::string line; std::getline(text, line);) {
+      if (line.find('\f') != std::string::npos) here = 0;
+      for (std::size_t at = 0; (at = line.find("<｜User｜>", at)) != std::string::npos; ++at)
+        here += line.substr(at).starts_with("<｜User｜><tool_result>") ? 0 : 1;
+      most = std::max(most, here);
+    }
+    return most;
+  };
+  EXPECT_EQ(requests(1), 1u);
+  EXPECT_EQ(requests(3), 3u);
+}
+
 TEST_F(DataTest, AnswersAreMarkedUnlessAllIsToBeLearnt) {
   DataOptions options = Options({"lists=2"});
   Run(options);

@@ -104,7 +104,9 @@ std::string DocumentText(Kind kind, std::uint64_t index, const DocumentOptions& 
     case Kind::kQuestions:
       return QuestionsDocument(options.half, &random);
     case Kind::kTools:
-      return ToolConversation(MakeToolTask(options.half, 1 + random.Below(6), &random)).Text();
+      return ToolConversation(
+                 MakeToolTask(options.half, 1 + random.Below(options.tool_turns), &random))
+          .Text();
     case Kind::kLists:
       return ListTaskDocument(options.half, &random);
     case Kind::kPairs:

@@ -33,6 +33,7 @@ struct DocumentOptions {
   std::size_t recall_bytes = 900;  // length of a recall document, about
   std::size_t recall_needles = 4;
   std::size_t recall_nearest_bytes = 300;  // RecallOptions::nearest_bytes
+  std::size_t tool_turns = 6;              // requests in a conversation with tools, at most
   bool mark_answers = true;                // they alone are then learnt
   std::vector<std::string> prose = {};  // paragraphs for half of the filler; empty: stories alone
 };
