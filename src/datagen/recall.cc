@@ -202,7 +202,7 @@ std::size_t MostNeedles(Half half) {
       for (const std::string& first : WordsOf(kind))
         for (const Words nouns : kKeyNouns)
           for (const std::string& noun : WordsOf(nouns)) {
-            const std::string key = first + " " + noun;
+            const std::string key = fmt::format("{} {}", first, noun);
             keys[BelongsTo(Half::kHeldOut, std::string_view(key)) ? 1 : 0].insert(key);
           }
     return std::array{keys[0].size() * 9 / 10, keys[1].size() * 9 / 10};

@@ -90,12 +90,13 @@ std::vector<Loop> RunnableLoops() {
                      OpsPerRound(128, 8),
                      [](std::uint64_t n) -> double { return neon::DotInt8(n, 1); }});
   }
-  if (Runs(Isa::kI8mm)) {  // a round of a chain: eight columns of two rows with two others
+  // A chain's round: eight columns of two rows with two others, as many products as of 256 bits.
+  if (Runs(Isa::kI8mm)) {
     loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kI8mm),
-                     OpsPerRound(2 * 128, 8),
+                     OpsPerRound(256, 8),
                      [](std::uint64_t n) -> double { return i8mm::DotInt16(n, 1); }});
     loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kI8mm),
-                     OpsPerRound(2 * 128, 8),
+                     OpsPerRound(256, 8),
                      [](std::uint64_t n) -> double { return i8mm::DotInt8(n, 1); }});
   }
   return loops;
