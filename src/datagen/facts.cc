@@ -21,7 +21,8 @@ std::string AnyAnimal(Half, Random* random) { return AnyWord(Words::kAnimals, ra
 std::string AnyDay(Half, Random* random) { return AnyWord(Words::kWeekdays, random); }
 std::string AnyAge(Half, Random* random) { return std::to_string(6 + random->Below(80)); }
 std::string AnyThing(Half, Random* random) {
-  return AnyWord(Words::kAdjectives, random) + " " + AnyWord(Words::kThings, random);
+  const std::string adjective = AnyWord(Words::kAdjectives, random);
+  return adjective + " " + AnyWord(Words::kThings, random);
 }
 
 const std::vector<Attribute>& Attributes() {

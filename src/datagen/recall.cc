@@ -54,7 +54,8 @@ std::string KeyNoun(Random* random) {
 
 std::string NewKey(Half half, Random* random) {
   for (;;) {
-    std::string key = KeyKind(random) + " " + KeyNoun(random);
+    std::string key = KeyKind(random) + " ";  // in this order whatever the compiler
+    key += KeyNoun(random);
     if (BelongsTo(half, std::string_view(key))) return key;
   }
 }

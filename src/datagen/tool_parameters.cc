@@ -14,17 +14,20 @@ Json Day(Half, Random* random) { return AnyWord(Words::kWeekdays, random); }
 Json Few(Half, Random* random) { return static_cast<std::int64_t>(2 + random->Below(9)); }
 Json Many(Half, Random* random) { return static_cast<std::int64_t>(10 + random->Below(490)); }
 Json Amount(Half, Random* random) {
-  return static_cast<double>(1 + random->Below(99)) + (random->Below(2) == 0 ? 0.5 : 0.25);
+  const auto whole = static_cast<double>(1 + random->Below(99));
+  return whole + (random->Below(2) == 0 ? 0.5 : 0.25);
 }
 Json Food(Half, Random* random) { return AnyWord(Words::kFoods, random); }
 Json Animal(Half, Random* random) { return AnyWord(Words::kAnimals, random); }
 Json Plant(Half, Random* random) { return AnyWord(Words::kPlants, random); }
 Json Colour(Half, Random* random) { return AnyWord(Words::kColours, random); }
 Json Thing(Half, Random* random) {
-  return AnyWord(Words::kAdjectives, random) + " " + AnyWord(Words::kThings, random);
+  const std::string adjective = AnyWord(Words::kAdjectives, random);
+  return adjective + " " + AnyWord(Words::kThings, random);
 }
 Json Hour(Half, Random* random) {
-  return std::to_string(6 + random->Below(16)) + (random->Below(2) == 0 ? ":00" : ":30");
+  const std::string hour = std::to_string(6 + random->Below(16));
+  return hour + (random->Below(2) == 0 ? ":00" : ":30");
 }
 Json Invented(Half half, Random* random) { return InventedWord(half, random); }
 Json Sentence(Half half, Random* random) {

@@ -130,8 +130,10 @@ Json ResultValue(Half half, const std::string& kind, Random* random) {
   if (kind == "number") return static_cast<std::int64_t>(1000 + random->Below(9000));
   if (kind == "money") return FindParameter("money").value(half, random);
   if (kind == "hour") return FindParameter("hour").value(half, random);
-  if (kind == "dish")
-    return AnyWord(Words::kFoods, random) + " with " + AnyWord(Words::kFoods, random);
+  if (kind == "dish") {
+    const std::string food = AnyWord(Words::kFoods, random);
+    return food + " with " + AnyWord(Words::kFoods, random);
+  }
   if (kind == "title")
     return "The " + Capitalised(AnyWord(Words::kColours, random)) + " " +
            Capitalised(AnyWord(Words::kThings, random));
@@ -231,7 +233,8 @@ class TaskMaker {
     constexpr const char* kQuestions[] = {"What", "How", "When", "Can", "Could", "Would"};
     const bool question = std::ranges::any_of(
         kQuestions, [&](const char* word) { return request.starts_with(word); });
-    return AnyOf(kPolite, random_) + request + (question ? "?" : ".") + AnyOf(kAfter, random_);
+    const std::string before = AnyOf(kPolite, random_);
+    return before + request + (question ? "?" : ".") + AnyOf(kAfter, random_);
   }
 
   Json Result(const Tool& tool, Cast* cast) {
