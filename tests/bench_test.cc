@@ -52,7 +52,6 @@ TEST_F(BenchTest, MeasuresEverySetting) {
     for (const PrefixFigure& f : report.prefix) {
       EXPECT_EQ(f.tokens, 200u);
       EXPECT_GT(f.kept_seconds.min, 0);
-      EXPECT_GT(f.gain(), 0);
       EXPECT_GT(f.state_bytes, 0u);
       EXPECT_LT(f.again_tokens, 200u);
       EXPECT_EQ(f.again_tokens > 0, f.again_seconds.min > 0);

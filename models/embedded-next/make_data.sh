@@ -4,7 +4,7 @@
 #   models/embedded-next/make_data.sh [HADAL] [DATA_DIR]   defaults: build/hadal, data/
 #
 # After models/embedded/fetch.sh. The same program writes the same text: for training
-# DATA_DIR/made/PHASE/KIND.txt, of the half that training never sees made/heldout/KIND.txt.
+# DATA_DIR/made/PHASE/KIND.txt. The window holds some 500 bytes: needles lie further (--nearest).
 # The numbers behind kinds are shares of the phase's bytes.
 set -eu
 root=$(cd -- "$(dirname -- "$0")/../.." && pwd)
@@ -18,10 +18,8 @@ books="--prose $data/train/fairytales.txt --prose $data/train/austen.txt"
 # Phase 2, rows of 512: the first tools, one request each.
 # shellcheck disable=SC2086  # two options
 "$hadal" data --out "$data/made/2" --seed 2 --bytes 27M --recall-bytes 1500 --needles 6 $books \
-  --tool-turns 1 tools=30 questions=20 dialogue=12 story=20 lists=12 needles=6
+  --nearest 600 --tool-turns 1 tools=30 questions=20 dialogue=12 story=20 lists=12 needles=6
 # Phase 3, rows of 1,024: several requests under one list of tools.
 # shellcheck disable=SC2086
 "$hadal" data --out "$data/made/3" --seed 3 --bytes 27M --recall-bytes 3300 --needles 12 $books \
-  tools=60 questions=13 dialogue=7 story=12 lists=4 needles=4
-"$hadal" data --out "$data/made/heldout" --half heldout --seed 1 story=60 dialogue=60 questions=40 \
-  tools=20 lists=40 needles=10
+  --nearest 600 tools=60 questions=13 dialogue=7 story=12 lists=4 needles=4

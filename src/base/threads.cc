@@ -18,8 +18,8 @@ void Pause() {
 }
 
 // A worker on another part of the processor learns of a Run, and its caller of the worker's end,
-// half a microsecond later each, and what the one wrote and the other reads moves too: so much a
-// thread must have to do before it is any gain.
+// some hundreds of nanoseconds later each, and what the one wrote and the other reads moves too: so
+// much a thread must have to do before it is any gain.
 constexpr double kNanosecondsWorthAThread = 4000;
 
 // Waits for done() for at most so many turns, and says whether it came.
@@ -57,7 +57,7 @@ Threads::Threads(std::size_t count) {
   workers_.reserve(count - 1);  // what may fail comes before the first thread
   std::vector<Member> members(count);
   std::size_t started = 1;
-  const Topology topology = ReadTopology(AllowedProcessors());
+  const Topology topology = count > 1 ? ReadTopology(AllowedProcessors()) : Topology{};
   const std::lock_guard lock(mutex_);  // before the members are there, nobody works
   try {
     for (; started < count; ++started)

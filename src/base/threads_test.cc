@@ -131,19 +131,19 @@ TEST(Threads, SendAWorkerAsideThatHoldsTheOthersUp) {
   const std::thread::id caller = std::this_thread::get_id();
   int waited_for = 0;
   std::size_t alone = 0;  // Runs behind one another that the caller did by itself
-  while (alone < 3 && waited_for < 1000) {
+  for (int round = 0; alone < 3 && round < 200; ++round) {
     std::atomic<bool> by_worker = false;
     threads.Run(2, 1e6, [&](std::size_t i) {
       if (std::this_thread::get_id() != caller) {
         by_worker = true;
-        std::this_thread::sleep_for(std::chrono::milliseconds(4));
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));  // enough for one charge
       } else if (i == 0) {  // time for the worker to begin the other
         for (int n = 0; n < 100 && !by_worker; ++n)
           std::this_thread::sleep_for(std::chrono::microseconds(10));
       }
     });
-    alone = by_worker ? 0 : alone + 1;
     waited_for += by_worker;
+    alone = by_worker || waited_for == 0 ? 0 : alone + 1;
   }
   EXPECT_EQ(alone, 3u);
   EXPECT_GT(waited_for, 0);

@@ -4,7 +4,7 @@
 // A core that runs two threads at once gives them together little more than one alone, where both
 // keep its arithmetic or its reads of memory busy, as here: threads are counted by cores. On a
 // machine with several nodes of memory, a thread reads its own node's faster, and a page lies on
-// the node of the thread that touches it first: threads of a pool keep to a node each, and as each
+// the node of the thread that touches it first: workers of a pool keep to a node each, and as each
 // begins with the same block of a matrix every time, what it reads comes to lie beside it. Within a
 // node the system moves threads as it likes, away from processors that others use.
 //

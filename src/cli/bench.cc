@@ -105,7 +105,7 @@ void AddBench(Command app, Work* work) {
       .Check(NotEmpty());
   const Option depth = list("--depth", &bench.depth, 0,
                             "tokens of context to decode at (default: 0,4K,32K,128K,512K,1M)");
-  sub.AddOption("--threads", bench.threads, "numbers of threads (default: all processors)")
+  sub.AddOption("--threads", bench.threads, "numbers of threads (default: one for each core)")
       .Delimiter(',')
       .Check(WholeNumber(1, 1024));
   sub.AddOption("--batch", bench.batch, "sequences decoded together (default: 1)")

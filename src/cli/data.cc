@@ -14,6 +14,7 @@
 #include "datagen/documents.h"
 #include "io/file.h"
 #include "io/folder.h"
+#include "text/answer_marks.h"
 
 namespace hadal::cli {
 namespace {
@@ -55,7 +56,8 @@ Result<Wanted> ParseWanted(const std::string& text) {
 Result<std::vector<std::string>> ReadParagraphs(const std::vector<std::string>& paths) {
   std::vector<std::string> paragraphs;
   for (const std::string& path : paths) {
-    HADAL_TRY(const std::string text, io::ReadFile(path));
+    HADAL_TRY(const std::string read, io::ReadFile(path));
+    const std::string text = text::WithoutAnswerMarks(read);  // its own would be taken for ours
     for (std::size_t begin = 0; begin < text.size();) {
       const std::size_t end = std::min(text.find('\n', begin), text.size());
       if (end - begin > 40 && end - begin <= kLongestFiller)

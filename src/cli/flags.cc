@@ -62,7 +62,8 @@ void AddRam(Command app, std::optional<std::uint64_t>* bytes) {
 }
 
 void AddThreads(Command app, std::size_t* threads) {
-  *threads = Threads::HardwareCount();
+  static const std::size_t count = Threads::HardwareCount();  // each command asks at its start
+  *threads = count;
   app.AddOption("--threads", *threads,
                 "threads (default: one for each core that this process may use)")
       .Check(WholeNumber(1, 1024));

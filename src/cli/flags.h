@@ -27,7 +27,7 @@ Validator NotEmpty();
 // --ram; a size such as 8G or 8GB. *bytes is absent if it is not given.
 void AddRam(Command app, std::optional<std::uint64_t>* bytes);
 
-// --threads; *threads is all processors if it is not given.
+// --threads; *threads is one for each core if it is not given.
 void AddThreads(Command app, std::size_t* threads);
 
 }  // namespace hadal::cli

@@ -14,7 +14,7 @@ struct SynthCommand {
   arch::ShapeChanges changes = {};
   std::uint64_t seed = 1;
   double skew = 0;          // of the choice of experts; convert/expert_skew.h
-  std::size_t threads = 0;  // 0: all processors
+  std::size_t threads = 0;  // 0: one for each core
   bool force = false;       // replace a model at `out`
   bool quiet = false;
   bool json = false;

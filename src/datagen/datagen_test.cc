@@ -37,6 +37,15 @@ TEST(Grammar, FillsWhatIsAskedFor) {
   EXPECT_EQ(seen, (std::set<std::string>{"ab1d", "ab2d", "acd", "ad"}));
 }
 
+TEST(Grammar, AWordIsNotAPartOfAnother) {
+  for (const char* text : {"a hat", "Hat!", "two hats, no", "(hat)", "that hat's"})
+    EXPECT_TRUE(HasWord(text, "hat")) << text;
+  for (const char* text : {"that", "hatch", "chat", "hatss", "a hat2", ""})
+    EXPECT_FALSE(HasWord(text, "hat")) << text;
+  EXPECT_FALSE(HasWord("16 coins", "6"));
+  EXPECT_FALSE(HasWord("anything", ""));
+}
+
 TEST(Documents, EveryTemplateExpands) {
   for (const Half half : {Half::kTraining, Half::kHeldOut})
     for (const Kind kind : kAllKinds)
@@ -57,6 +66,18 @@ TEST(Documents, AreAFunctionOfHalfKindSeedAndIndex) {
     EXPECT_NE(text, MakeDocument(kind, 7, other_seed));
     EXPECT_NE(text, MakeDocument(kind, 7, heldout));
   }
+}
+
+// Draws must not stand where a compiler chooses which comes first. Whoever changes what is
+// generated writes the new digest here, with g++ and clang++ agreeing.
+TEST(Documents, AreTheSameWhicheverCompilerBuiltThis) {
+  std::uint64_t digest = 14695981039346656037u;  // FNV-1a
+  for (const Half half : {Half::kTraining, Half::kHeldOut})
+    for (const Kind kind : kAllKinds)
+      for (std::uint64_t i = 0; i < kMany; ++i)
+        for (const char c : MakeDocument(kind, i, {.half = half}))
+          digest = (digest ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  EXPECT_EQ(digest, 6338995376416764051u);
 }
 
 TEST(Documents, MarkWhatTheAssistantSays) {
@@ -84,10 +105,10 @@ TEST(Documents, MarkWhatTheAssistantSays) {
     }
   EXPECT_GT(answers, 400u);
   // With reasoning it belongs to the answer; what is no conversation has no marks.
-  EXPECT_EQ(
-      MarkAnswers("<｜User｜>a<｜Assistant｜><think>b</think>c<｜end▁of▁sentence｜><｜User｜>d"),
-      "<｜User｜>a<｜Assistant｜><think>\x02"
-      "b</think>c<｜end▁of▁sentence｜>\x03<｜User｜>d");
+  EXPECT_EQ(MarkAnswers("<｜User｜>a<｜Assistant｜><think>b</think>c"
+                        "<｜end▁of▁sentence｜><｜User｜>d"),
+            "<｜User｜>a<｜Assistant｜><think>\x02"
+            "b</think>c<｜end▁of▁sentence｜>\x03<｜User｜>d");
   EXPECT_EQ(MarkAnswers("Once upon a time"), "Once upon a time");
 }
 

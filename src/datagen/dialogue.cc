@@ -192,8 +192,8 @@ class DialogueMaker {
   void Chat() {
     if (random_->Below(2) == 0) {
       const std::span<const Exchange> forms[] = {kOppositeForms, kDayForms, kSumForms};
-      return Say(AnyOf(ItemsOf(half_, AnyOf(forms, random_)), random_),
-                 KnowledgeCast(half_, random_));
+      const Exchange form = AnyOf(ItemsOf(half_, AnyOf(forms, random_)), random_);
+      return Say(form, KnowledgeCast(half_, random_));
     }
     Say({AnyOf(ItemsOf(half_, kWorld), random_), AnyOf(ItemsOf(half_, kCannotKnow), random_)});
   }

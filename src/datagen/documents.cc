@@ -137,7 +137,7 @@ std::string MakeDocument(Kind kind, std::uint64_t index, const DocumentOptions& 
   const std::string text = DocumentText(kind, index, options);
   if (!options.mark_answers) return text::WithoutAnswerMarks(text);
   // Tasks without a conversation mark their answers themselves.
-  const bool marked = text.find(text::kAnswerBegin) != std::string::npos;
+  const bool marked = kind == Kind::kPairs || kind == Kind::kSentences;
   return marked ? text : MarkAnswers(text);
 }
 

@@ -95,6 +95,21 @@ bool Names(std::string_view sentence, std::string_view name) {
       [&](const std::string& slot) { return sentence.find(slot) != std::string_view::npos; });
 }
 
+bool HasWord(std::string_view text, std::string_view word) {
+  const auto is_letter = [&](std::size_t at) {
+    return at < text.size() && std::isalnum(static_cast<unsigned char>(text[at])) != 0;
+  };
+  const auto has = [&](std::string_view form) {
+    for (std::size_t at = 0; (at = text.find(form, at)) != std::string_view::npos; ++at) {
+      std::size_t end = at + form.size();
+      if (end < text.size() && text[end] == 's') ++end;
+      if ((at == 0 || !is_letter(at - 1)) && !is_letter(end)) return true;
+    }
+    return false;
+  };
+  return !word.empty() && (has(word) || has(Capitalised(word)));
+}
+
 std::string AskedFor(std::string_view question, std::string_view answer, const Cast& cast) {
   for (const auto& [name, noun] : cast)
     if (Names(answer, name) && !Names(question, name)) return noun.text;

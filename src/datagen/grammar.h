@@ -32,6 +32,10 @@ bool Names(std::string_view sentence, std::string_view name);
 // What the answer names and the question does not; empty: nothing.
 std::string AskedFor(std::string_view question, std::string_view answer, const Cast& cast);
 
+// Whether a text has the word, or several of it: also with a capital, and with an s behind. A hat
+// is not in "that".
+bool HasWord(std::string_view text, std::string_view word);
+
 std::string WithArticle(std::string_view noun);  // "an apple"
 std::string Capitalised(std::string_view text);
 

@@ -137,6 +137,7 @@ std::string SentencesDocument(Half half, const RecallOptions& options, const Fil
                               Random* random) {
   const std::vector<Needle> needles = MakeNeedles(half, options.needles, random, /*alike=*/true);
   std::vector<std::size_t> said;  // where the told ones were said last
+  std::size_t answers = 0;
   std::string text;
   const auto far = [&] {
     std::vector<std::size_t> indices;
@@ -144,7 +145,7 @@ std::string SentencesDocument(Half half, const RecallOptions& options, const Fil
       if (text.size() >= said[i] + options.nearest_bytes) indices.push_back(i);
     return indices;
   };
-  while (text.size() < options.bytes || said.size() < needles.size()) {
+  while (text.size() < options.bytes || said.size() < needles.size() || answers == 0) {
     const std::size_t draw = random->Below(100);
     if (draw < 35 && said.size() < needles.size()) {
       text += needles[said.size()].statement + " ";
@@ -153,6 +154,7 @@ std::string SentencesDocument(Half half, const RecallOptions& options, const Fil
       const std::size_t i = AnyOf(indices, random);
       text += needles[i].stem + Marked(" " + needles[i].value + ".") + " ";
       said[i] = text.size();
+      ++answers;
     } else {
       text += filler(random) + "\n";
     }

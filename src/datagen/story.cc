@@ -58,13 +58,6 @@ constexpr const char* kNeverTold[] = {
     "How much did the house cost?",
 };
 
-bool Has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-bool HasWord(const std::string& text, const std::string& word) {
-  return Has(text, word) || Has(text, Capitalised(word));
-}
-
 // Whether the text holds whatever is bound to the names in a template.
 bool Tells(const std::string& text, const std::string& sentence, const Cast& cast) {
   return std::ranges::all_of(cast, [&](const auto& bound) {

@@ -1,5 +1,5 @@
-// Actions made of a verb and an object: some two thousand, far more than a small model can learn by
-// heart, so that it has to read what is on offer.
+// Actions made of a verb and an object: some three and a half thousand, far more than a small model
+// can learn by heart, so that it has to read what is on offer.
 #include <algorithm>
 #include <string_view>
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <span>
 #include <string_view>
 
@@ -37,9 +38,10 @@ Json Sentence(Half half, Random* random) {
       return "I am at " + place;
     case 1:
       return "come to " + place + " at " + std::to_string(1 + random->Below(12));
-    case 2:
-      return "bring " + AnyWord(Words::kFoods, random) + " and the " +
-             AnyWord(Words::kThings, random);
+    case 2: {
+      const std::string food = AnyWord(Words::kFoods, random);
+      return "bring " + food + " and the " + AnyWord(Words::kThings, random);
+    }
     default:
       return "the " + AnyWord(Words::kAnimals, random) + " is at " + place;
   }
@@ -140,6 +142,12 @@ const Parameter& FindParameter(std::string_view kind) {
   for (const NamedParameter& p : Parameters())
     if (p.kind == kind) return p.parameter;
   HADAL_CHECK(false);  // an action that needs what is not in the table
+}
+
+bool IsNounOfParameter(std::string_view word) {
+  return std::ranges::any_of(Parameters(), [&](const NamedParameter& p) {
+    return std::ranges::find(p.parameter.nouns, word) != p.parameter.nouns.end();
+  });
 }
 
 std::string ParameterName(Half half, const Parameter& parameter, Random* random) {

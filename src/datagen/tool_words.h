@@ -20,6 +20,8 @@ struct Parameter {
   std::vector<const char*> choices = {};  // an enum; then `value` is null
 };
 const Parameter& FindParameter(std::string_view kind);
+// Whether a parameter may be called so: an invented word that is one names something after all.
+bool IsNounOfParameter(std::string_view word);
 // "town", "which_town"; the halves make their names of the same plain words in other ways.
 std::string ParameterName(Half half, const Parameter& parameter, Random* random);
 // "The town that is meant."

@@ -78,10 +78,11 @@ Tool MakeTool(Half half, Action action, bool camel, Random* random) {
     const auto taken = [&](const std::string& name) {
       return std::ranges::any_of(tool.slots, [&](const Slot& s) { return s.name == name; });
     };
-    std::string name = cased(ParameterName(half, parameter, random));
-    while (invented || taken(name)) {
-      name = InventedWord(half, random);
-      if (!taken(name)) break;
+    std::string name = invented ? "" : cased(ParameterName(half, parameter, random));
+    while (name.empty() || taken(name)) {
+      do {
+        name = InventedWord(half, random);
+      } while (IsNounOfParameter(name));
     }
     tool.slots.push_back({kind, name, &parameter});
   }
@@ -134,16 +135,18 @@ Json ResultValue(Half half, const std::string& kind, Random* random) {
     const std::string food = AnyWord(Words::kFoods, random);
     return food + " with " + AnyWord(Words::kFoods, random);
   }
-  if (kind == "title")
-    return "The " + Capitalised(AnyWord(Words::kColours, random)) + " " +
-           Capitalised(AnyWord(Words::kThings, random));
+  if (kind == "title") {
+    const std::string colour = Capitalised(AnyWord(Words::kColours, random));
+    return "The " + colour + " " + Capitalised(AnyWord(Words::kThings, random));
+  }
   if (kind == "place") return PlaceName(half, random);
   if (kind == "person") return PersonName(half, random).text;
   if (kind == "invented") return InventedWord(half, random);
   if (kind == "file") return InventedWord(half, random) + ".png";
-  if (kind == "animal_fact")
-    return "It likes " + AnyWord(Words::kFoods, random) + " and sleeps near " +
-           PlaceName(half, random) + ".";
+  if (kind == "animal_fact") {
+    const std::string food = AnyWord(Words::kFoods, random);
+    return "It likes " + food + " and sleeps near " + PlaceName(half, random) + ".";
+  }
   HADAL_CHECK(false);
 }
 

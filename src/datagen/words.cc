@@ -152,11 +152,12 @@ Noun PersonName(Half half, Random* random) {
 std::string TownName(Half half, Random* random) {
   return Capitalised(OfHalf(half, [&] {
     const bool plain = random->Below(2) == 0;
-    return (plain
-                ? Syllables({"old new high low green white black red long stone oak ash mill deep "
-                             "cold bright silver east west fern"},
-                            random)
-                : Syllables({kOnsets, kVowels, "n l m r t ss nd ll"}, random)) +
+    const std::string begin =
+        plain ? Syllables({"old new high low green white black red long stone oak ash mill deep "
+                           "cold bright silver east west fern"},
+                          random)
+              : Syllables({kOnsets, kVowels, "n l m r t ss nd ll"}, random);
+    return begin +
            Syllables(
                {"bridge well ford ton field port wood hill mouth by dale haven brook stead burg "
                 "lake gate moor"},

@@ -10,6 +10,7 @@
 #include "datagen/conversation.h"
 #include "datagen/dialogue.h"
 #include "datagen/facts.h"
+#include "datagen/grammar.h"
 #include "datagen/recall.h"
 #include "datagen/story.h"
 #include "datagen/tools.h"
@@ -65,7 +66,7 @@ class AbilityExaminer {
       const auto q = std::ranges::find(sheet.questions, known, &datagen::Question::known);
       HADAL_TRY(const Reply reply, Answer(sheet.text + "\n\n" + q->question));
       Count(known ? kKnown : kUnknown,
-            known ? Names(reply, q->value) : AdmitsIgnorance(reply.text));
+            known ? datagen::HasWord(reply.text, q->value) : AdmitsIgnorance(reply.text));
     }
     return Unit{};
   }
@@ -73,7 +74,7 @@ class AbilityExaminer {
   Status Talk(Random* random) {
     const datagen::TurnQuestion told = datagen::MakeMemoryQuestion(options_.half, random);
     HADAL_TRY(const Reply recalled, Answer(told.talk.messages()));
-    Count(kMemory, Names(recalled, told.value));
+    Count(kMemory, datagen::HasWord(recalled.text, told.value));
     const datagen::TurnQuestion untold = datagen::MakeUnknowableQuestion(options_.half, random);
     HADAL_TRY(const Reply admitted, Answer(untold.talk.messages()));
     Count(kUnknowable, AdmitsIgnorance(admitted.text));
@@ -135,11 +136,6 @@ class AbilityExaminer {
     Count(kValid, valid);
     Count(kCall, right);
     return Unit{};
-  }
-
-  static bool Names(const Reply& reply, const std::string& value) {
-    return reply.text.find(value) != std::string::npos ||
-           reply.text.find(datagen::Capitalised(value)) != std::string::npos;
   }
 
   static bool Same(const Json& arguments, const std::string& wanted) {

@@ -5,6 +5,8 @@
 #include <set>
 #include <vector>
 
+#include "datagen/grammar.h"
+
 namespace hadal::eval {
 namespace {
 
@@ -46,10 +48,6 @@ std::set<std::string> NamesIn(std::string_view text) {
   return names;
 }
 
-bool Holds(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 bool NamesStay(std::string_view story, const std::vector<std::string_view>& sentences) {
   const auto begin_of = [&](std::size_t sentence) {
     return static_cast<std::size_t>(sentences[sentence].begin() - story.begin());
@@ -58,8 +56,9 @@ bool NamesStay(std::string_view story, const std::vector<std::string_view>& sent
   const std::size_t middle = begin_of(count / 2), last = begin_of(count - (count + 3) / 4);
   bool stays = false, strangers = false;
   for (const std::string& name : NamesIn(story)) {
-    stays |= Holds(story.substr(0, middle), name) && Holds(story.substr(middle), name);
-    strangers |= !Holds(story.substr(0, last), name);
+    stays |= datagen::HasWord(story.substr(0, middle), name) &&
+             datagen::HasWord(story.substr(middle), name);
+    strangers |= !datagen::HasWord(story.substr(0, last), name);
   }
   return stays && !strangers;
 }
@@ -73,7 +72,8 @@ StoryMarks JudgeStory(std::string_view story, std::string_view topic, bool ended
   if (sentences.size() < 2) return marks;
   const std::string text = Lower(story), word = Lower(topic);
   const std::size_t first = sentences[0].size();
-  marks.topic = Holds(text.substr(0, first), word) && Holds(text.substr(first), word);
+  marks.topic =
+      datagen::HasWord(text.substr(0, first), word) && datagen::HasWord(text.substr(first), word);
   marks.names = NamesStay(story, sentences);
   std::set<std::string> different;
   for (const std::string_view sentence : sentences) different.insert(Lower(sentence));

@@ -67,14 +67,16 @@ void AttendRows(std::span<const AttendedEntries> rows, const EntryFormat& format
   const double ns = NanosecondsOf(rows, heads, head_dim);
   const std::size_t parts = rows.size() == 1 ? std::min(heads, threads.CountFor(ns)) : 1;
   const std::size_t items = rows.size() * parts;
-  threads.ForEach(
-      items, ns / static_cast<double>(items), [&](std::size_t worker, std::size_t item) {
-        const std::size_t t = item / parts, part = item % parts;
-        const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
-        AttendRow(rows[t], format, scale, sink.subspan(first, count),
-                  View2<float>(q[t].data() + first * head_dim, count, head_dim),
-                  Scratch(scratch[worker], count, head_dim));
-      });
+  auto attend = [&](std::size_t worker, std::size_t item) {
+    const std::size_t t = item / parts, part = item % parts;
+    const std::size_t first = heads * part / parts, count = heads * (part + 1) / parts - first;
+    AttendRow(rows[t], format, scale, sink.subspan(first, count),
+              View2<float>(q[t].data() + first * head_dim, count, head_dim),
+              Scratch(scratch[worker], count, head_dim));
+  };
+  // Rows of different lengths take different times: nobody is late with one.
+  if (rows.size() > 1 && threads.CountFor(ns) > 1) return threads.ForEach(items, attend);
+  threads.ForEach(items, ns / static_cast<double>(items), attend);
 }
 
 namespace ref {

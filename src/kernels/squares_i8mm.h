@@ -60,7 +60,8 @@ inline void ShiftSquares(Square (&dots)[kFirst][kSquares]) {
 inline FloatSquare OfFirst(float a, float b) { return vcombine_f32(vdup_n_f32(a), vdup_n_f32(b)); }
 inline FloatSquare OfSecond(float a, float b) {
   const float both[2] = {a, b};
-  return vreinterpretq_f32_f64(vld1q_dup_f64(reinterpret_cast<const double*>(both)));
+  const float32x2_t first = vld1_f32(both);
+  return vcombine_f32(first, first);
 }
 
 // Of two squares with the same first rows: a first row's four sums.

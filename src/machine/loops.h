@@ -2,8 +2,7 @@
 //
 // Defined in *_avx2.cc, *_avxvnni.cc and *_avx512.cc, and in *_neon.cc and *_i8mm.cc; those of
 // another architecture than this one in x86_absent.cc and neon_absent.cc, where nothing calls them.
-// Some
-// use instructions beyond those of their file's set: the caller asks DetectDots first.
+// Some use instructions beyond those of their file's set: the caller asks DetectDots first.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -25,7 +25,7 @@ struct BenchOptions {
   std::string prefix_folder = {};  // where their states are written, and read again; empty: nowhere
   // Of decoding; empty: those of kBenchDepths that the model's context holds.
   std::vector<std::uint64_t> depth = {};
-  std::vector<std::uint64_t> threads = {};  // empty: all processors
+  std::vector<std::uint64_t> threads = {};  // empty: one for each core
   std::vector<std::uint64_t> batch = {1};
   bool random_fill = true;
   std::size_t repeat = 5;

@@ -1,5 +1,5 @@
-// The most tokens a second that a model whose experts are read from disk can do here: what a run of
-// it is divided by.
+// The tokens a second that a model whose experts are read from disk can do here without guessing
+// which: what a run of it is divided by.
 //
 //   decoding  a step takes its missed experts at the disk's rate and all its bytes at the memory's:
 //             the larger of the two where reads are known ahead, their sum elsewhere

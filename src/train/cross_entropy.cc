@@ -25,6 +25,7 @@ HADAL_TARGET_CLONES T LogSum(const T* z, std::int64_t count) {
 }  // namespace
 
 Tensor SumOfCrossEntropy(const Tensor& logits_in, const Tensor& targets_in, std::int64_t ignored) {
+  HADAL_CHECK(!logits_in.requires_grad());  // it would end here
   const Tensor logits = logits_in.contiguous(), targets = targets_in.contiguous();
   const std::int64_t rows = logits.size(0), vocab = logits.size(1);
   HADAL_CHECK(targets.numel() == rows);

@@ -31,7 +31,7 @@ struct TrainConfig {
   std::size_t steps = 1000;    // optimizer steps of the whole run
   std::uint64_t seed = 1;      // of initial values, held-out split and order of the data
   std::string out;             // directory of logs, states and the finished model
-  std::size_t threads = 0;     // 0: all processors
+  std::size_t threads = 0;     // 0: one for each core
   std::string device = "cpu";  // the only one: v4_model.cc
   // What products round their inputs and results to, sums being float32 in any case: "bf16", "f32",
   // or "auto", bf16 where the processor has BF16 dot products. Weights, their gradients' sums and
