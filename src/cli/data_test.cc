@@ -73,6 +73,21 @@ TEST_F(DataTest, ProseLiesBetweenNeedles) {
                               ": found no line of 40 to 400 bytes, expected paragraphs");
 }
 
+TEST_F(DataTest, MarksInProseAreNotAnswers) {
+  ASSERT_TRUE(
+      io::WriteFile(folder_.File("book.txt"),
+                    "A line of a book \x02that has\x03 both marks, and one of them \x03 alone.\n")
+          .ok());
+  DataOptions options = Options({"needles=5"});
+  options.prose = {folder_.File("book.txt")};
+  Run(options);
+  const std::string made = File("needles.txt");
+  EXPECT_NE(made.find("A line of a book that has both marks, and one of them  alone."),
+            std::string::npos);
+  EXPECT_EQ(std::ranges::count(made, '\x02'), std::ranges::count(made, '\x03'));
+  EXPECT_GT(std::ranges::count(made, '\x02'), 4);
+}
+
 TEST_F(DataTest, SharesAreOfBytes) {
   DataOptions options = Options({"dialogue=3", "lists=1"});
   options.bytes = 40000;
