@@ -97,6 +97,24 @@ Cell Difference(double predicted, double measured) {
 
 Cell OrNothing(const std::optional<double>& share) { return share ? Percent(*share) : Nothing(); }
 
+// A row's own columns, and those of what is compared.
+std::vector<Column> WithCompared(std::vector<Column> columns) {
+  columns.insert(columns.end(), {{"measured", ">measured tokens/s"},
+                                 {"bound", ">bound"},
+                                 {"share", ">share"},
+                                 {"predicted", ">predicted"},
+                                 {"difference", ">difference"}});
+  return columns;
+}
+
+std::vector<Cell> WithCompared(std::vector<Cell> row, double measured, double bound,
+                               const std::optional<double>& predicted) {
+  row.insert(row.end(), {Number(measured, 2), Number(bound, 2), Percent(measured / bound),
+                         predicted ? Number(*predicted, 2) : Nothing(),
+                         predicted ? Difference(*predicted, measured) : Nothing()});
+  return row;
+}
+
 // A bench beside its predictions, row by row.
 class Comparison {
  public:
@@ -109,17 +127,12 @@ class Comparison {
         load_(LoadOf(bench, assumed)) {}
 
   Result<Section> Decode() {
-    Section section{.key = "decode",
-                    .title = {},
-                    .columns = {{"depth", ">depth"},
-                                {"batch", ">batch"},
-                                {"read_bytes_per_s", ">memory GB/s"},
-                                {"measured", ">measured tokens/s"},
-                                {"bound", ">bound"},
-                                {"share", ">share"},
-                                {"predicted", ">predicted"},
-                                {"difference", ">difference"}},
-                    .rows = {}};
+    Section section{
+        .key = "decode",
+        .title = {},
+        .columns = WithCompared(
+            {{"depth", ">depth"}, {"batch", ">batch"}, {"read_bytes_per_s", ">memory GB/s"}}),
+        .rows = {}};
     if (streams()) {
       section.columns.push_back({"hits", ">hits measured"});
       section.columns.push_back({"hits_assumed", ">assumed"});
@@ -135,12 +148,7 @@ class Comparison {
   Result<Section> Prefill() const {
     Section section{.key = "prefill",
                     .title = "Prefill",
-                    .columns = {{"tokens", ">tokens"},
-                                {"measured", ">measured tokens/s"},
-                                {"bound", ">bound"},
-                                {"share", ">share"},
-                                {"predicted", ">predicted"},
-                                {"difference", ">difference"}},
+                    .columns = WithCompared({{"tokens", ">tokens"}}),
                     .rows = {}};
     if (bench_.chunk_tokens == 0) return section;
     const bool by_kernels = rates_ && rates_->knows_many_rows();
@@ -153,10 +161,8 @@ class Comparison {
       HADAL_TRY(const Prediction bound, predict(machine_));
       HADAL_TRY(const Prediction predicted, predict(with_kernels));
       section.rows.push_back(
-          {Count(figure.tokens), Number(figure.tokens_per_s, 2), Number(bound.tokens_per_s, 2),
-           Percent(figure.tokens_per_s / bound.tokens_per_s),
-           by_kernels ? Number(predicted.tokens_per_s, 2) : Nothing(),
-           by_kernels ? Difference(predicted.tokens_per_s, figure.tokens_per_s) : Nothing()});
+          WithCompared({Count(figure.tokens)}, figure.tokens_per_s, bound.tokens_per_s,
+                       by_kernels ? std::optional(predicted.tokens_per_s) : std::nullopt));
     }
     return section;
   }
@@ -182,15 +188,10 @@ class Comparison {
       predicted = by_kernels.tokens_per_s;
     }
     const auto& memory = figure.read_bytes_per_s;
-    std::vector<Cell> row = {
-        Count(figure.depth),
-        Count(figure.batch),
-        memory ? Cell{*memory, fmt::format("{:.1f}", *memory / 1e9)} : Nothing(),
-        Number(figure.tokens_per_s, 2),
-        Number(bound.tokens_per_s, 2),
-        Percent(share),
-        Number(predicted, 2),
-        Difference(predicted, figure.tokens_per_s)};
+    std::vector<Cell> row =
+        WithCompared({Count(figure.depth), Count(figure.batch),
+                      memory ? Cell{*memory, fmt::format("{:.1f}", *memory / 1e9)} : Nothing()},
+                     figure.tokens_per_s, bound.tokens_per_s, predicted);
     if (streams()) {
       row.push_back(OrNothing(figure.hits));
       row.push_back(Percent(hits_assumed()));

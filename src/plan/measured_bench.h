@@ -18,7 +18,7 @@ struct MeasuredDecode {
 };
 
 struct MeasuredPrefill {
-  std::size_t tokens = 0, depth = 0, threads = 0;
+  std::size_t tokens = 0;
   double tokens_per_s = 0;
 };
 
