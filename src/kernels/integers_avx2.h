@@ -144,16 +144,6 @@ struct I16 {
   }
 };
 
-// Four words of four signed bytes, each for every lane. Here the load spreads them.
-struct FourSplats {
-  const std::uint8_t* at;
-  static FourSplats Load(const std::uint8_t* p) { return {p}; }
-  template <std::size_t kWord>
-  I16 Dot(I16 sum, I16 u8) const {
-    return I16::DotBytes(sum, u8, I16::SplatWord(at + 4 * kWord));
-  }
-};
-
 // Words of E4M3 codes: those of bytes 0 and 2 of every lane, and of bytes 1 and 3.
 struct WordPair {
   I16 even, odd;
@@ -258,3 +248,4 @@ inline void TransposeWords(const std::uint8_t* const* rows, std::uint8_t* out) {
 }
 
 }  // namespace hadal::kernels::HADAL_ISA
+#include "kernels/integers_x86.inc"

@@ -42,62 +42,45 @@ std::string NameOf(Arithmetic arithmetic, Isa isa) {
   return fmt::format("{} {}", kernels::IsaName(isa), kernels::InstructionOf(arithmetic, isa));
 }
 
+template <auto kLoop>
+double RunOf(std::uint64_t rounds) {
+  return kLoop(rounds, 1);
+}
+
 std::vector<Loop> RunnableLoops() {
   const DotInstructions dots = DetectDots();
   std::vector<Loop> loops;
+  const auto add = [&](Arithmetic arithmetic, Isa isa, std::size_t register_bits,
+                       std::size_t number_bits, double (*run)(std::uint64_t)) {
+    loops.push_back(
+        {arithmetic, NameOf(arithmetic, isa), OpsPerRound(register_bits, number_bits), run});
+  };
   if (Runs(Isa::kAvx2)) {
-    loops.push_back({Arithmetic::kF32Fma, NameOf(Arithmetic::kF32Fma, Isa::kAvx2),
-                     OpsPerRound(256, 32),
-                     [](std::uint64_t n) -> double { return avx2::FmaF32(n, 1); }});
-    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kAvx2),
-                     OpsPerRound(256, 16),
-                     [](std::uint64_t n) -> double { return avx2::DotInt16(n, 1); }});
-    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kAvx2),
-                     OpsPerRound(256, 8),
-                     [](std::uint64_t n) -> double { return avx2::DotInt8(n, 1); }});
+    add(Arithmetic::kF32Fma, Isa::kAvx2, 256, 32, RunOf<avx2::FmaF32>);
+    add(Arithmetic::kInt16Dot, Isa::kAvx2, 256, 16, RunOf<avx2::DotInt16>);
+    add(Arithmetic::kInt8Dot, Isa::kAvx2, 256, 8, RunOf<avx2::DotInt8>);
   }
   if (Runs(Isa::kAvxVnni)) {
-    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kAvxVnni),
-                     OpsPerRound(256, 16),
-                     [](std::uint64_t n) -> double { return avxvnni::DotInt16(n, 1); }});
-    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kAvxVnni),
-                     OpsPerRound(256, 8),
-                     [](std::uint64_t n) -> double { return avxvnni::DotInt8(n, 1); }});
+    add(Arithmetic::kInt16Dot, Isa::kAvxVnni, 256, 16, RunOf<avxvnni::DotInt16>);
+    add(Arithmetic::kInt8Dot, Isa::kAvxVnni, 256, 8, RunOf<avxvnni::DotInt8>);
   }
-  if (Runs(Isa::kAvx512))
-    loops.push_back({Arithmetic::kF32Fma, NameOf(Arithmetic::kF32Fma, Isa::kAvx512),
-                     OpsPerRound(512, 32),
-                     [](std::uint64_t n) -> double { return avx512::FmaF32(n, 1); }});
+  if (Runs(Isa::kAvx512)) add(Arithmetic::kF32Fma, Isa::kAvx512, 512, 32, RunOf<avx512::FmaF32>);
   if (dots.avx512_bf16)
-    loops.push_back({Arithmetic::kBf16Dot, "avx512 vdpbf16ps", OpsPerRound(512, 16),
-                     [](std::uint64_t n) -> double { return avx512::DotBf16(n, 1); }});
+    loops.push_back(
+        {Arithmetic::kBf16Dot, "avx512 vdpbf16ps", OpsPerRound(512, 16), RunOf<avx512::DotBf16>});
   if (dots.avx512_vnni) {
-    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kAvx512),
-                     OpsPerRound(512, 16),
-                     [](std::uint64_t n) -> double { return avx512::DotInt16Vnni(n, 1); }});
-    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kAvx512),
-                     OpsPerRound(512, 8),
-                     [](std::uint64_t n) -> double { return avx512::DotInt8Vnni(n, 1); }});
+    add(Arithmetic::kInt16Dot, Isa::kAvx512, 512, 16, RunOf<avx512::DotInt16Vnni>);
+    add(Arithmetic::kInt8Dot, Isa::kAvx512, 512, 8, RunOf<avx512::DotInt8Vnni>);
   }
   if (Runs(Isa::kNeon)) {
-    loops.push_back({Arithmetic::kF32Fma, NameOf(Arithmetic::kF32Fma, Isa::kNeon),
-                     OpsPerRound(128, 32),
-                     [](std::uint64_t n) -> double { return neon::FmaF32(n, 1); }});
-    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kNeon),
-                     OpsPerRound(128, 16),
-                     [](std::uint64_t n) -> double { return neon::DotInt16(n, 1); }});
-    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kNeon),
-                     OpsPerRound(128, 8),
-                     [](std::uint64_t n) -> double { return neon::DotInt8(n, 1); }});
+    add(Arithmetic::kF32Fma, Isa::kNeon, 128, 32, RunOf<neon::FmaF32>);
+    add(Arithmetic::kInt16Dot, Isa::kNeon, 128, 16, RunOf<neon::DotInt16>);
+    add(Arithmetic::kInt8Dot, Isa::kNeon, 128, 8, RunOf<neon::DotInt8>);
   }
   // A chain's round: eight columns of two rows with two others, as many products as of 256 bits.
   if (Runs(Isa::kI8mm)) {
-    loops.push_back({Arithmetic::kInt16Dot, NameOf(Arithmetic::kInt16Dot, Isa::kI8mm),
-                     OpsPerRound(256, 8),
-                     [](std::uint64_t n) -> double { return i8mm::DotInt16(n, 1); }});
-    loops.push_back({Arithmetic::kInt8Dot, NameOf(Arithmetic::kInt8Dot, Isa::kI8mm),
-                     OpsPerRound(256, 8),
-                     [](std::uint64_t n) -> double { return i8mm::DotInt8(n, 1); }});
+    add(Arithmetic::kInt16Dot, Isa::kI8mm, 256, 8, RunOf<i8mm::DotInt16>);
+    add(Arithmetic::kInt8Dot, Isa::kI8mm, 256, 8, RunOf<i8mm::DotInt8>);
   }
   return loops;
 }
