@@ -106,8 +106,8 @@ TEST(Threads, RunShortWorkInTheCallersThread) {
 TEST(Threads, GetMoreThreadsForLongerWork) {
   Threads threads(3);
   EXPECT_EQ(threads.CountFor(0), 1u);
-  EXPECT_EQ(threads.CountFor(7e3), 1u);
-  EXPECT_EQ(threads.CountFor(9e3), 2u);
+  EXPECT_EQ(threads.CountFor(900), 1u);
+  EXPECT_EQ(threads.CountFor(1100), 2u);
   EXPECT_EQ(threads.CountFor(1e12), 3u);
 }
 
