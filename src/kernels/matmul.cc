@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "kernels/products.h"
+#include "kernels/share_units.h"
 #include "kernels/simd.h"
 #include "tensor/codec.h"
 
@@ -132,36 +133,19 @@ void CheckJob(const MatMulJob& job) {
   HADAL_CHECK(format != StoredFormat::kFp4Block32 || job.w.cols % 32 == 0);
 }
 
-// Runs the units whose costs, summed in order, begin in [begin, end).
-void RunShare(std::span<const MatMulJob> jobs, std::size_t begin, std::size_t end) {
-  std::size_t before = 0;
-  for (const MatMulJob& job : jobs) {
-    const Grid grid(job);
-    const std::size_t cost = UnitCost(job), after = before + grid.units() * cost;
-    if (after > begin && before < end) {
-      const std::size_t first = begin > before ? CeilDiv(begin - before, cost) : 0;
-      const std::size_t last = std::min(CeilDiv(end - before, cost), grid.units());
-      for (std::size_t unit = first; unit < last; ++unit) RunUnit(job, grid, unit);
-    }
-    before = after;
-  }
+void RunUnits(const MatMulJob& job, std::size_t first, std::size_t last) {
+  const Grid grid(job);
+  for (std::size_t unit = first; unit < last; ++unit) RunUnit(job, grid, unit);
 }
 
 }  // namespace
 
 void MatMul(std::span<const MatMulJob> jobs, Threads& threads) {
-  std::size_t cost = 0;
-  for (const MatMulJob& job : jobs) {
-    CheckJob(job);
-    cost += Grid(job).units() * UnitCost(job);
-  }
+  for (const MatMulJob& job : jobs) CheckJob(job);
   if (ActiveIsa() == Isa::kRef) return MatMulPlain(jobs, threads);
-  const double ns = static_cast<double>(cost) / kProductsANanosecond;
-  const std::size_t workers = threads.CountFor(ns);
-  const std::size_t shares = workers == 1 ? 1 : workers * Threads::kPieces;
-  threads.Run(shares, ns / static_cast<double>(shares), [&](std::size_t share) {
-    RunShare(jobs, cost / shares * share, share + 1 == shares ? cost : cost / shares * (share + 1));
-  });
+  ShareUnits(
+      jobs, 1 / kProductsANanosecond, threads,
+      [](const MatMulJob& job) { return Grid(job).units(); }, UnitCost, RunUnits);
 }
 
 void MatMul(View2<const float> x, const Weight& w, View2<float> y, Threads& threads) {

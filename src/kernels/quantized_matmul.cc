@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "kernels/products.h"
+#include "kernels/share_units.h"
 #include "kernels/simd.h"
 #include "tensor/codec.h"
 
@@ -137,19 +138,9 @@ void RunUnit(const QuantizedMatMulJob& job, const Grid& grid, std::size_t index)
   SimdFunction(w.format)(unit);
 }
 
-// Runs the units whose costs, summed in order, begin in [begin, end).
-void RunShare(std::span<const QuantizedMatMulJob> jobs, std::size_t begin, std::size_t end) {
-  std::size_t before = 0;
-  for (const QuantizedMatMulJob& job : jobs) {
-    const Grid grid(job);
-    const std::size_t cost = UnitCost(job), after = before + grid.units() * cost;
-    if (after > begin && before < end) {
-      const std::size_t first = begin > before ? CeilDiv(begin - before, cost) : 0;
-      const std::size_t last = std::min(CeilDiv(end - before, cost), grid.units());
-      for (std::size_t unit = first; unit < last; ++unit) RunUnit(job, grid, unit);
-    }
-    before = after;
-  }
+void RunUnits(const QuantizedMatMulJob& job, std::size_t first, std::size_t last) {
+  const Grid grid(job);
+  for (std::size_t unit = first; unit < last; ++unit) RunUnit(job, grid, unit);
 }
 
 }  // namespace
@@ -182,18 +173,11 @@ void MatMul(const QuantizedMatMulJob& job) {
 }  // namespace ref
 
 void MatMul(std::span<const QuantizedMatMulJob> jobs, Threads& threads) {
-  std::size_t cost = 0;
-  for (const QuantizedMatMulJob& job : jobs) {
-    CheckJob(job);
-    cost += Grid(job).units() * UnitCost(job);
-  }
+  for (const QuantizedMatMulJob& job : jobs) CheckJob(job);
   if (ActiveIsa() == Isa::kRef) return MatMulPlain(jobs, threads);
-  const double ns = static_cast<double>(cost * kQuantizedRows) / kProductsANanosecond;
-  const std::size_t workers = threads.CountFor(ns);
-  const std::size_t shares = workers == 1 ? 1 : workers * Threads::kPieces;
-  threads.Run(shares, ns / static_cast<double>(shares), [&](std::size_t share) {
-    RunShare(jobs, cost / shares * share, share + 1 == shares ? cost : cost / shares * (share + 1));
-  });
+  ShareUnits(
+      jobs, kQuantizedRows / kProductsANanosecond, threads,
+      [](const QuantizedMatMulJob& job) { return Grid(job).units(); }, UnitCost, RunUnits);
 }
 
 }  // namespace hadal::kernels
