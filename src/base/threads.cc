@@ -14,6 +14,8 @@ namespace {
 void Pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");  // waits for the pipeline; `yield` does nothing on most processors
 #endif
 }
 
