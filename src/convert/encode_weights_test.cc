@@ -18,7 +18,10 @@ namespace {
 std::vector<float> RandomWeights(std::size_t count, std::uint64_t seed) {
   Random random(seed);
   std::vector<float> w(count);
-  for (float& v : w) v = static_cast<float>(random.Normal() * std::exp2(8 * random.Uniform() - 8));
+  for (float& v : w) {
+    const double normal = random.Normal();
+    v = static_cast<float>(normal * std::exp2(8 * random.Uniform() - 8));
+  }
   return w;
 }
 
@@ -94,8 +97,10 @@ TEST(EncodeWeights, DecodedWeightsEncodeToTheSameValues) {
     EncodedBlocks fp8, fp4;
     const auto span =
         static_cast<std::uint8_t>(1 + 126 * (round % 10) / 9);  // of the magnitudes used
-    for (std::size_t i = 0; i < rows * cols; ++i)
-      fp8.codes.push_back(static_cast<std::uint8_t>(random.Below(span) | random.Below(2) << 7));
+    for (std::size_t i = 0; i < rows * cols; ++i) {
+      const std::uint64_t magnitude = random.Below(span);
+      fp8.codes.push_back(static_cast<std::uint8_t>(magnitude | random.Below(2) << 7));
+    }
     for (std::size_t i = 0; i < rows * cols / 2; ++i)
       fp4.codes.push_back(static_cast<std::uint8_t>(random.Below(256)));
     for (int i = 0; i < 4; ++i)

@@ -213,7 +213,8 @@ TEST(NumberRange, AcceptsWhatLiesBetween) {
   const auto bound = [&]() -> std::optional<Bound> {
     if (random.Below(4) == 0) return std::nullopt;
     const double scale[] = {1, 1, 10, 100, 1000};
-    const double value = (static_cast<double>(random.Below(4001)) - 2000) / scale[random.Below(5)];
+    const double whole = static_cast<double>(random.Below(4001)) - 2000;
+    const double value = whole / scale[random.Below(5)];
     return Bound{value, random.Below(2) == 0};
   };
   for (int round = 0; round < 300; ++round) {
@@ -230,7 +231,8 @@ TEST(NumberRange, AcceptsWhatLiesBetween) {
     const Grammar& grammar = *made;
     for (int i = 0; i < 40; ++i) {
       double near = least && random.Below(2) == 0 ? least->value : most ? most->value : 0;
-      near += (static_cast<double>(random.Below(2001)) - 1000) / (random.Below(2) == 0 ? 1 : 1000);
+      const double away = static_cast<double>(random.Below(2001)) - 1000;
+      near += away / (random.Below(2) == 0 ? 1 : 1000);
       std::string text = fmt::format("{:.{}f}", near, whole ? 0 : random.Below(5));
       const double value = std::strtod(text.c_str(), nullptr);
       if (value == 0) text = whole ? "0" : "0.0";

@@ -27,9 +27,12 @@ std::string Story(Random* random) {
   const Words does = {"found", "sold", "feared", "painted", "followed"};
   const Words what = {"a lamp", "the river", "seven stones", "a letter", "the moon"};
   std::string story;
-  for (std::size_t i = 0; i < 6 + random->Below(20); ++i)
-    story +=
-        who[random->Below(5)] + " " + does[random->Below(5)] + " " + what[random->Below(5)] + ". ";
+  const auto one_of = [&](const Words& words) { return words[random->Below(words.size())]; };
+  for (std::size_t i = 0; i < 6 + random->Below(20); ++i) {
+    story += one_of(who) + " ";
+    story += one_of(does) + " ";
+    story += one_of(what) + ". ";
+  }
   return story;
 }
 
