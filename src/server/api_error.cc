@@ -65,6 +65,12 @@ ApiError FromError(const Error& error) {
   return ApiError{.status = status, .message = error.what};
 }
 
+ApiError FromRun(const Error& error) {
+  ApiError answer = FromError(error);
+  if (error.code == Code::kCorrupt) answer.status = 500;
+  return answer;
+}
+
 ErrorShape ShapeOf(std::string_view path) {
   const bool messages = path.starts_with("/v1/messages") || path.starts_with("/anthropic/");
   return messages ? ErrorShape::kAnthropic : ErrorShape::kOpenAi;

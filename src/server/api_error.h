@@ -20,6 +20,8 @@ struct ApiError {
 
 // Codes of our own layers as statuses: what is wrong with the request is 400.
 ApiError FromError(const Error& error);
+// Of a request that was taken: what is damaged then is the model, 500.
+ApiError FromRun(const Error& error);
 
 template <class... Args>
 ApiError BadField(std::string param, fmt::format_string<Args...> format, Args&&... args) {

@@ -176,7 +176,7 @@ void Generations::DropRuns(const Active& active) {
 // The client's last word. Where there is no memory even for that, the exchange goes, and the
 // connection with it.
 void Generations::TellFailed(Active& active, const Error& error) noexcept {
-  (void)Caught([&] { active.sink->Failed(FromError(error)); });
+  (void)Caught([&] { active.sink->Failed(FromRun(error)); });
   active.gone = true;
   active.sink.reset();
   active.exchange.reset();
@@ -367,7 +367,7 @@ void Generations::Finish(Active& active) {
     if (ended.failed) {
       for (const Answer& answer : ended.answers)
         if (answer.end.error) {
-          active.sink->Failed(FromError(*answer.end.error));
+          active.sink->Failed(FromRun(*answer.end.error));
           break;
         }
     } else if (ended.cancelled) {

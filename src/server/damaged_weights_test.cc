@@ -1,0 +1,51 @@
+// What clients hear when the weights are damaged: it is not their requests' fault.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <filesystem>
+
+#include "io/file.h"
+#include "server/test_server_test.h"
+#include "testing/temp_folder.h"
+
+namespace hadal::server {
+namespace {
+
+// The embedded model with a NaN in a weight that every token meets.
+void WriteDamaged(const std::string& folder) {
+  std::filesystem::copy(testing::EmbeddedFolder(), folder,
+                        std::filesystem::copy_options::overwrite_existing);
+  const std::string path = folder + "/model.safetensors";
+  std::string bytes = io::ReadFile(path).value();
+  std::uint64_t header = 0;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  const Json json = ParseJson(std::string_view(bytes).substr(8, header)).value();
+  const Json& tensor = *json.Find("norm.weight");
+  ASSERT_EQ(*tensor.Find("dtype")->AsString(), "BF16");
+  const std::uint64_t begin = *(*tensor.Find("data_offsets")->AsArray())[0].AsUnsigned();
+  bytes.replace(8 + header + begin, 2, "\xC0\x7F");
+  ASSERT_TRUE(io::WriteFile(path, bytes).ok());
+}
+
+TEST(DamagedWeights, AreTheServersFault) {
+  const testing::TempFolder folder;
+  ASSERT_NO_FATAL_FAILURE(WriteDamaged(folder.path()));
+  ServerOptions options = TestServer::OneThread();
+  options.model.directory = folder.path();
+  const TestServer server(options);
+  const Reply chat = server.Post("/v1/chat/completions", Chat(R"("max_tokens":4)"));
+  EXPECT_EQ(chat.status, 500) << chat.body;
+  EXPECT_EQ(Text(chat.json(), {"error", "type"}), "server_error");
+  EXPECT_NE(Text(chat.json(), {"error", "message"}).find("the weights are damaged"),
+            std::string::npos)
+      << chat.body;
+  const Reply messages = server.Post(
+      "/v1/messages", R"({"max_tokens":4,"messages":[{"role":"user","content":"A fox"}]})");
+  EXPECT_EQ(messages.status, 500) << messages.body;
+  EXPECT_EQ(Text(messages.json(), {"error", "type"}), "api_error");
+  // What a request says wrongly is its own fault here too.
+  EXPECT_EQ(server.Post("/v1/chat/completions", "{").status, 400);
+}
+
+}  // namespace
+}  // namespace hadal::server
