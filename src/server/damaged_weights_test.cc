@@ -11,19 +11,19 @@
 namespace hadal::server {
 namespace {
 
-// The embedded model with a NaN in a weight that every token meets.
+// The embedded model with a scale that is no number, which every token meets.
 void WriteDamaged(const std::string& folder) {
   std::filesystem::copy(testing::EmbeddedFolder(), folder,
-                        std::filesystem::copy_options::overwrite_existing);
+                        std::filesystem::copy_options::recursive);
   const std::string path = folder + "/model.safetensors";
   std::string bytes = io::ReadFile(path).value();
   std::uint64_t header = 0;
   std::memcpy(&header, bytes.data(), sizeof(header));
   const Json json = ParseJson(std::string_view(bytes).substr(8, header)).value();
-  const Json& tensor = *json.Find("norm.weight");
-  ASSERT_EQ(*tensor.Find("dtype")->AsString(), "BF16");
+  const Json& tensor = *json.Find("layers.1.attn.wq_a.scale");
+  ASSERT_EQ(*tensor.Find("dtype")->AsString(), "F8_E8M0");
   const std::uint64_t begin = *(*tensor.Find("data_offsets")->AsArray())[0].AsUnsigned();
-  bytes.replace(8 + header + begin, 2, "\xC0\x7F");
+  bytes.replace(8 + header + begin, 1, "\xFF");
   ASSERT_TRUE(io::WriteFile(path, bytes).ok());
 }
 
