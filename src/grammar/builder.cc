@@ -280,8 +280,10 @@ Piece Builder::InOrder(const std::vector<Item>& items, Piece between, std::optio
     written = next_written;
   }
   if (more) add(*more, written);
-  Link(fresh, written);
-  return {begin, written};
+  const std::uint32_t end = NewNode();  // none of its own after nothing was written: no comma there
+  Link(fresh, end);
+  Link(written, end);
+  return {begin, end};
 }
 
 Result<Grammar> Builder::Finish() && {
