@@ -165,10 +165,10 @@ std::string EngineAnswerer::UseTable() const {
   Table table({"", ">", ""});
   table.Row(
       {"context", FormatCount(use_.tokens), fmt::format("of {} tokens", FormatCount(use_.limit))});
-  table.Row({"cache", FormatBytes(use_.cache_bytes), "of this conversation"});
+  table.Row({"cache", FormatBytes(use_.cache_bytes), "of this conversation while it is read"});
   table.Row({"  fixed", FormatBytes(use_.cache_bytes == 0 ? 0 : pool.layout().fixed_bytes),
              "windows and tails, whatever the context"});
-  table.Row({"all states", FormatBytes(pool.used_bytes()), "with those kept for /undo and /regen"});
+  table.Row({"kept", FormatBytes(pool.used_bytes()), "states between messages, for /undo too"});
   table.Row({"scratch", FormatBytes(scheduler_->scratch_bytes()), ""});
   table.Row({"weights", FormatBytes(files_.model.checkpoint().tensor_bytes()), "mapped"});
   return table.Text();

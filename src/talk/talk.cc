@@ -61,9 +61,10 @@ Talk::Talk(Answerer& answerer, LineSource& lines, Screen& screen, Conversation c
 
 Status Talk::Run() {
   std::string text;
-  while (!quit_ && ReadMessage(&text)) {
+  bool fenced = false;
+  while (!quit_ && ReadMessage(&text, &fenced)) {
     if (text.find_first_not_of(" \t\n") == text.npos) continue;
-    const Status done = text.starts_with('/') ? Obey(text) : Ask(text);
+    const Status done = text.starts_with('/') && !fenced ? Obey(text) : Ask(text);
     if (done.ok()) continue;
     if (!screen_.terminal()) return done;
     screen_.Say("! " + done.error().what);
@@ -71,8 +72,9 @@ Status Talk::Run() {
   return Unit{};
 }
 
-bool Talk::ReadMessage(std::string* text) {
+bool Talk::ReadMessage(std::string* text, bool* fenced) {
   text->clear();
+  *fenced = false;
   std::string line;
   for (bool more = false;; more = true) {
     const Got got = lines_.Read(screen_.Prompt(more), &line);
@@ -86,7 +88,8 @@ bool Talk::ReadMessage(std::string* text) {
     }
     if (!more && line.starts_with(kFence)) {
       *text = line.substr(kFence.size());
-      if (!ReadBlock(text)) return false;
+      *fenced = true;
+      ReadBlock(text);
       break;
     }
     *text += line;
@@ -97,18 +100,18 @@ bool Talk::ReadMessage(std::string* text) {
   return true;
 }
 
-// The rest of a message between fences. An interrupt leaves it empty.
-bool Talk::ReadBlock(std::string* text) {
+// The rest of a message between fences; the end of all input ends it too. An interrupt leaves it
+// empty.
+void Talk::ReadBlock(std::string* text) {
   while (!text->ends_with(kFence)) {
     std::string line;
     const Got got = lines_.Read(screen_.Prompt(true), &line);
-    if (got == Got::kInterrupt) text->clear();
-    if (got != Got::kLine) return got == Got::kInterrupt;
+    if (got == Got::kInterrupt) return text->clear();
+    if (got == Got::kEnd) break;
     *text += (text->empty() ? "" : "\n") + line;
   }
-  text->resize(text->size() - kFence.size());
+  if (text->ends_with(kFence)) text->resize(text->size() - kFence.size());
   while (text->ends_with('\n')) text->pop_back();
-  return true;
 }
 
 Status Talk::Obey(std::string_view line) {

@@ -36,9 +36,10 @@ class Talk {
   friend std::string CommandHelp();
   static const std::vector<Command>& Commands();
 
-  // One message or command, of several lines if they say so. False: there are no more.
-  bool ReadMessage(std::string* text);
-  bool ReadBlock(std::string* text);
+  // One message or command, of several lines if they say so; one between fences is a message
+  // whatever it begins with. False: there are no more.
+  bool ReadMessage(std::string* text, bool* fenced);
+  void ReadBlock(std::string* text);
   Status Obey(std::string_view line);
   Status Ask(const std::string& text);
   Status Reply();  // to the conversation as it is

@@ -67,6 +67,8 @@ TEST(Talk, AnswersAloneComeOutOfAPipe) {
   EXPECT_EQ(Say("a\n\nb\r\n/quit\nc\n").out, "1:a#0\n3:b#0\n");
   EXPECT_EQ(Say("/think\na\n").out, "1:a#0\n");  // reasoning is for people
   EXPECT_EQ(Say("a\\\nb\n\"\"\"c\n/d\n\"\"\"\n").out, "1:a\nb#0\n3:c\n/d#0\n");
+  EXPECT_EQ(Say("\"\"\"\n/etc is a folder\n\"\"\"\n").out, "1:/etc is a folder#0\n");
+  EXPECT_EQ(Say("\"\"\"\nhello\nyou\n").out, "1:hello\nyou#0\n");  // the input's end ends it
   EXPECT_EQ(Say(" /a").out, "1: /a#0\n");
 }
 
