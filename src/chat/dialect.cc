@@ -87,6 +87,10 @@ std::vector<std::string> DialectNames() {
   return names;
 }
 
+std::string CallsBegin(const Dialect& d) {
+  return "\n\n<" + std::string(d.dsml) + std::string(d.tool_calls) + ">";
+}
+
 std::string CallEnd(const Dialect& d) { return "</" + std::string(d.dsml) + "invoke>"; }
 
 std::string CallsEnd(const Dialect& d) {

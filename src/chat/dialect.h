@@ -52,7 +52,9 @@ const Dialect& DialectOf(std::string_view model_type);
 // The model types that have one.
 std::vector<std::string> DialectNames();
 
-// The tags that close a call, and the block of all calls.
+// The tags around the block of all calls, an empty line in front of it, and the one that closes a
+// call.
+std::string CallsBegin(const Dialect& dialect);
 std::string CallEnd(const Dialect& dialect);
 std::string CallsEnd(const Dialect& dialect);
 

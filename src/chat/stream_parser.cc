@@ -58,7 +58,7 @@ std::string Escaped(std::string_view text) {
 StreamParser::StreamParser(const Dialect& dialect, StreamOptions options)
     : d_(dialect),
       options_(options),
-      block_begin_("\n\n<" + std::string(d_.dsml) + std::string(d_.tool_calls) + ">"),
+      block_begin_(CallsBegin(d_)),
       loose_block_begin_(block_begin_.substr(2)),
       block_end_("</" + loose_block_begin_.substr(1)),
       invoke_begin_("<" + std::string(d_.dsml) + "invoke"),

@@ -13,7 +13,8 @@ ActiveRequest::ActiveRequest(RequestId id, Request request, std::uint64_t promis
       prompt_tokens_(request_.tokens.size() - request_.generated),
       sampler_(request_.sample, std::span(request_.tokens).first(prompt_tokens_)),
       next_(request_.constraint, request_.stop, eos_ids),
-      stop_(request_.stop.texts) {
+      stops_after_(request_.stop.texts_after),
+      stop_(request_.stop.texts, request_.stop.shields, request_.stop.always) {
   if (tokenizer != nullptr) decoder_.emplace(*tokenizer);
 }
 
@@ -146,7 +147,10 @@ void ActiveRequest::Propose(std::vector<Guess> guesses, SampleScratch* scratch) 
 void ActiveRequest::Show(std::int32_t token, const Logprobs* logprobs) {
   std::string text;
   if (decoder_) text = decoder_->Push(token);
-  if (request_.generated >= request_.stop.min_tokens) text = stop_.Push(text);
+  if (stops_after_ == token)
+    stops_after_.reset();
+  else if (!stops_after_ && request_.generated >= request_.stop.min_tokens)
+    text = stop_.Push(text);
   if (stop_.stopped()) End(FinishReason::kStop);
   if (request_.on_token)
     request_.on_token({.id = token,
@@ -165,8 +169,14 @@ void ActiveRequest::Tell() {
   if (!request_.on_end) return;
   const double end = clock_.seconds(), admitted = admitted_.value_or(end);
   const double drawn = drawn_.value_or(end);
+  std::string text = decoder_ ? stop_.Push(decoder_->Finish()) : std::string();
+  text += stop_.Finish();
+  // One that waited for what did not come.
+  if (stop_.stopped() && (reason_ == FinishReason::kEos || reason_ == FinishReason::kMaxTokens))
+    reason_ = FinishReason::kStop;
   Outcome outcome{.reason = *reason_,
                   .error = std::move(error_),
+                  .text = std::move(text),
                   .stop_text = stop_.found(),
                   .prompt_tokens = prompt_tokens_,
                   .generated_tokens = request_.generated,
@@ -176,8 +186,6 @@ void ActiveRequest::Tell() {
                   .prefill_seconds = drawn - admitted,
                   .decode_seconds = end - drawn,
                   .drafts = drafts_};
-  if (decoder_) outcome.text = stop_.Push(decoder_->Finish());
-  outcome.text += stop_.Finish();
   outcome.tokens = std::move(request_.tokens);
   if (!outcome.error) outcome.state = std::move(request_.state);
   request_.state.reset();

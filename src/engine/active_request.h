@@ -109,6 +109,7 @@ class ActiveRequest {
   Sampler sampler_;
   NextTokens next_;
   std::optional<text::StreamDecoder> decoder_;
+  std::optional<std::int32_t> stops_after_;  // the token that texts are looked for behind
   StopText stop_;
   std::vector<Guess> guesses_;
   std::size_t to_try_ = 0, tried_ = 0, accepted_ = 0, drawn_tokens_ = 0;

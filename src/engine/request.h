@@ -33,7 +33,12 @@ struct StopOptions {
   // Before so many tokens no end is drawn (EOS and stop ids are forbidden) and stop texts do not
   // count.
   std::size_t min_tokens = 0;
-  std::vector<std::string> texts = {};       // the text ends before any of these
+  std::vector<std::string> texts = {};  // the text ends before any of these
+  // Where those do not count: until this token has come, and from where one of these texts begins
+  // on, where `always` alone does.
+  std::optional<std::int32_t> texts_after = {};
+  std::vector<std::string> shields = {};
+  std::string always = {};
   std::vector<std::int32_t> token_ids = {};  // any of these ends the text, besides EOS
   bool ignore_eos = false;                   // EOS is a token like any other
 };

@@ -81,7 +81,8 @@ std::uint64_t Scheduler::NeededBytes(const Request& request) const {
 
 Result<RequestId> Scheduler::Add(Request request) {
   HADAL_TRY_STATUS(CheckRequest(request, model_.config));
-  if (!request.stop.texts.empty() && options_.tokenizer == nullptr)
+  if ((!request.stop.texts.empty() || !request.stop.always.empty()) &&
+      options_.tokenizer == nullptr)
     return Fail(Code::kInvalid, "stop texts: there is no tokenizer");
   request.stop.max_tokens = TokenLimit(request, model_.config);
   const std::uint64_t needed = NeededBytes(request);

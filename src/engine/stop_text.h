@@ -9,17 +9,26 @@ namespace hadal::engine {
 
 class StopText {
  public:
-  explicit StopText(std::vector<std::string> stops);  // empty strings are ignored
+  // Empty strings are ignored. From where one of `shields` begins on, only `always` is looked for;
+  // a stop string within what may be the beginning of one waits until that is clear.
+  explicit StopText(std::vector<std::string> stops, std::vector<std::string> shields = {},
+                    std::string always = {});
 
   // Text that may be shown now. After a stop string has been seen: what came before it, then
   // nothing.
   std::string Push(std::string_view text);
-  std::string Finish();  // what was held back, if no stop string came
+  std::string Finish();  // what was held back, if no stop string came; one that waited comes now
   bool stopped() const { return stopped_; }
   const std::string& found() const { return found_; }  // the stop string that came; empty: none
 
  private:
-  std::vector<std::string> stops_;
+  std::size_t FirstStop();
+  std::size_t FirstShield() const;
+  std::size_t BegunBytes(const std::vector<std::string>& strings) const;
+  std::string StopAt(std::size_t stop);
+
+  std::vector<std::string> stops_, shields_;  // no shields: none comes any more
+  const std::string always_;
   std::string held_, found_;
   bool stopped_ = false;
 };

@@ -36,5 +36,32 @@ TEST(StopText, HoldsBackOnlyWhatMayBeAStop) {
   EXPECT_EQ(stop.Push("a"), "xya");
 }
 
+TEST(StopText, NothingBehindAShieldCountsHoweverTheTextIsCut) {
+  const std::string call = "\n\n<t>\n\n\"France\"</i></t>";
+  for (std::size_t piece = 1; piece < 30; ++piece) {
+    SCOPED_TRACE(piece);
+    const std::vector<std::string> stops = {"\n\n", "\"", "France", "<"};
+    const std::vector<std::string> shields = {"\n\n<t>", "<t>"};
+    StopText shielded(stops, shields);
+    EXPECT_EQ(Stream(shielded, "Let me see." + call, piece), "Let me see." + call);
+    EXPECT_FALSE(shielded.stopped());
+    EXPECT_EQ(shielded.found(), "");
+    StopText loose({"See"}, shields);
+    EXPECT_EQ(Stream(loose, "Let me:<t>See</i></t>", piece), "Let me:<t>See</i></t>");
+    StopText always(stops, shields, "</i>");
+    EXPECT_EQ(Stream(always, "Let me see." + call, piece), "Let me see.\n\n<t>\n\n\"France\"");
+    EXPECT_EQ(always.found(), "</i>");
+    StopText before(stops, shields);
+    EXPECT_EQ(Stream(before, "In France:" + call, piece), "In ");
+    EXPECT_EQ(before.found(), "France");
+    StopText other(stops, shields);
+    EXPECT_EQ(Stream(other, "One.\n\nTwo.", piece), "One.");
+    EXPECT_EQ(other.found(), "\n\n");
+    StopText waits(stops, shields);  // the shield never comes
+    EXPECT_EQ(Stream(waits, "One.\n\n", piece), "One.");
+    EXPECT_TRUE(waits.stopped());
+  }
+}
+
 }  // namespace
 }  // namespace hadal::engine
