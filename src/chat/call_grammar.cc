@@ -216,4 +216,20 @@ Result<grammar::Grammar> CallGrammar(const Dialect& dialect, std::span<const Jso
   return CallWriter(dialect, options).Run(tools);
 }
 
+Result<grammar::Grammar> SchemaOrCalls(const Dialect& dialect, const Json& schema,
+                                       std::string_view dsml, grammar::SchemaLimits limits) {
+  Builder b(limits.states);
+  b.EscapeBars();
+  grammar::SchemaPieces schemas(b, schema, limits);
+  const std::size_t whole = b.NewRule();
+  HADAL_TRY(const Piece answer, schemas.Value(schema, "schema"));
+  std::string begin = CallsBegin(dialect);
+  if (!dsml.empty()) begin.replace(begin.find(dialect.dsml), dialect.dsml.size(), dsml);
+  const Piece anything = b.Repeat(b.Bytes(0x00, 0xFF), 0, grammar::kMany);
+  b.Define(whole, b.Any({answer, b.Seq({b.Text(begin), anything})}));
+  auto made = std::move(b).Finish();
+  if (!made.ok()) return Within("schema", made.error());
+  return made;
+}
+
 }  // namespace hadal::chat

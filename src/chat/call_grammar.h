@@ -32,4 +32,9 @@ struct CallGrammarOptions {
 Result<grammar::Grammar> CallGrammar(const Dialect& dialect, std::span<const Json> tools,
                                      const CallGrammarOptions& options);
 
+// JSON that the schema accepts or, behind the tag that opens calls, anything. `dsml` as above;
+// errors as CompileSchema.
+Result<grammar::Grammar> SchemaOrCalls(const Dialect& dialect, const Json& schema,
+                                       std::string_view dsml, grammar::SchemaLimits limits = {});
+
 }  // namespace hadal::chat

@@ -141,6 +141,28 @@ TEST(CallGrammar, AMarkStandsForTheToken) {
   EXPECT_FALSE(Accepts(text));
 }
 
+TEST(CallGrammar, AnAnswerOfASchemaMayBeCallsInstead) {
+  const Json schema = ParseJson(R"({"type": "object", "properties": {"a": {"type": "boolean"}},
+      "additionalProperties": false})")
+                          .value();
+  const grammar::Grammar grammar = SchemaOrCalls(kDeepSeekV4, schema, "\xF8").value();
+  grammar::Matcher matcher(grammar);
+  const auto whole = [&](std::string text) {
+    const std::string dsml(kDeepSeekV4.dsml);
+    for (std::size_t at = 0; (at = text.find(dsml, at)) != text.npos;)
+      text.replace(at, dsml.size(), "\xF8");
+    const grammar::Place place = matcher.Step(matcher.Start(), text);
+    return place != grammar::kDead && matcher.MayEnd(place);
+  };
+  EXPECT_TRUE(whole(R"({"a":true})"));
+  EXPECT_FALSE(whole(R"({"b":true})"));
+  EXPECT_TRUE(whole(Written({{"", "anything", R"({"b": [1]})"}})));
+  EXPECT_FALSE(whole("\n\nYes."));
+  EXPECT_FALSE(whole(""));
+  EXPECT_EQ(SchemaOrCalls(kDeepSeekV4, ParseJson(R"({"not": {}})").value(), "").error().what,
+            "schema: not is not supported");
+}
+
 TEST(CallGrammar, WhatCannotBeCalledIsNamed) {
   const auto problem = [](const char* tool, CallGrammarOptions options = {}) {
     std::vector<Json> tools;

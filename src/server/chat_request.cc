@@ -5,6 +5,7 @@
 
 #include "base/quote.h"
 #include "chat/encode.h"
+#include "chat/instructions.h"
 #include "chat/prompt_tokens.h"
 
 namespace hadal::server {
@@ -39,23 +40,44 @@ bool GoesOn(const ChatRequest& request) {
   return !request.messages.empty() && request.messages.back().role == chat::Role::kAssistant;
 }
 
+Json SchemaOf(const AnswerFormat& format) {
+  return format.kind == AnswerFormat::Kind::kSchema ? format.schema
+                                                    : Json::MakeObject({{"type", "object"}});
+}
+
+bool RequiresCall(const ChatRequest& request) {
+  return request.tool_choice.kind == ToolChoice::Kind::kNamed ||
+         request.tool_choice.kind == ToolChoice::Kind::kRequired;
+}
+
 ApiStatus Constrain(Api& api, const ChatRequest& request, bool reasons, std::int32_t think_end,
                     engine::ConstraintOptions* constraint) {
   const ToolChoice& choice = request.tool_choice;
+  const AnswerFormat& format = request.format;
   const bool named = choice.kind == ToolChoice::Kind::kNamed;
-  if (named || choice.kind == ToolChoice::Kind::kRequired) {
+  if (RequiresCall(request)) {
     HADAL_TRY(constraint->language,
               api.languages.OfCalls(request.tools, choice.name, !named && request.parallel_calls));
-  } else if (request.format.kind == AnswerFormat::Kind::kText) {
+  } else if (format.kind == AnswerFormat::Kind::kText) {
     return Unit{};
-  } else if (request.format.kind == AnswerFormat::Kind::kSchema) {
-    HADAL_TRY(constraint->language,
-              api.languages.OfSchema(request.format.schema, request.format.param));
+  } else if (OffersTools(request)) {  // an answer of this format, or calls
+    HADAL_TRY(constraint->language, api.languages.OfSchemaOrCalls(SchemaOf(format), format.param));
+  } else if (format.kind == AnswerFormat::Kind::kSchema) {
+    HADAL_TRY(constraint->language, api.languages.OfSchema(format.schema, format.param));
   } else {
     HADAL_TRY(constraint->language, api.languages.OfObject());
   }
   if (reasons) constraint->after = think_end;
   return Unit{};
+}
+
+// Stop texts are about what is said: not about reasoning, and not about calls, which would be cut.
+void Shield(const chat::Dialect& dialect, bool calls, const std::int32_t* think_end,
+            engine::StopOptions* stop) {
+  if (think_end != nullptr) stop->texts_after = *think_end;
+  if (!calls) return;
+  const std::string begin = chat::CallsBegin(dialect);
+  stop->shields = {begin, begin.substr(begin.find('<'))};
 }
 
 // What closes the reasoning when it is not the model that does.
@@ -144,9 +166,11 @@ void ReadParallelCalls(Fields* body, ChatRequest* request) {
 
 ApiResult<chat::Prompt> ChatPrompt(Api& api, ChatRequest* request) {
   if (request->messages.empty()) return BadField("messages", "found none");
-  api.tool_memory.Restore(CallsOwner(request->scope, request->messages), &request->messages);
-  Offer(request);
   HADAL_TRY_STATUS(chat::CheckMessages(api.model.dialect(), request->messages));
+  request->owner = CallsOwner(request->scope, request->messages);
+  api.tool_memory.Restore(request->owner, &request->messages);
+  chat::PlaceInstructions(&request->messages);
+  Offer(request);
   const chat::EncodeOptions options{.thinking = request->thinking.on,
                                     .drop_thinking = request->thinking.drop_thinking.value_or(true),
                                     .max_effort = request->thinking.max_effort};
@@ -188,7 +212,11 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
   run.engine.stop.max_tokens = max_tokens;
   run.engine.stop.min_tokens = std::min(run.engine.stop.min_tokens, max_tokens);
   run.engine.logprobs = request.logprobs;
-  run.reasons = request.thinking.on && !GoesOn(request);
+  const text::Tokenizer& tokenizer = api.model.files().tokenizer;
+  const chat::Dialect& dialect = api.model.dialect();
+  // A quick instruction's answer and a reply that goes on have no reasoning.
+  run.reasons =
+      request.thinking.on && run.engine.tokens.back() == tokenizer.AddedToken(dialect.think_begin);
   if (api.options.deepseek_compat && request.thinking.on) {
     engine::SampleOptions& sample = run.engine.sample;
     sample = api.model.files().generation.sample;
@@ -196,16 +224,17 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
     sample.logit_bias = request.sampling.sample.logit_bias;
   }
   if (request.thinking.on) {
-    const auto think_end = api.model.files().tokenizer.AddedToken(api.model.dialect().think_end);
+    const auto think_end = tokenizer.AddedToken(dialect.think_end);
     if (!think_end) return BadField("thinking", "this model's vocabulary has no reasoning");
     run.think_end = *think_end;
     run.close_with = CloseWith(api, *think_end);
     run.reasoning_budget = request.thinking.budget;
   }
   HADAL_TRY_STATUS(Constrain(api, request, run.reasons, run.think_end, &run.engine.constraint));
+  Shield(dialect, OffersTools(request), run.reasons ? &run.think_end : nullptr, &run.engine.stop);
+  if (RequiresCall(request)) run.engine.stop.texts.clear();  // all of the answer is calls
   if (!run.engine.stop.ignore_eos && !run.engine.constraint.language) {  // which has none of them
-    chat::AddTurnTokens(api.model.files().tokenizer, api.model.dialect(),
-                        &run.engine.stop.token_ids);
+    chat::AddTurnTokens(tokenizer, dialect, &run.engine.stop.token_ids);
   }
   Generation generation{.api = request.api,
                         .chat = true,
@@ -215,7 +244,7 @@ ApiResult<Generation> MakeGeneration(Api& api, ChatRequest request) {
                         .reasons = run.reasons,
                         .length_given = asked && !request.clamp_max_tokens,
                         .default_length = !asked && api.options.max_tokens,
-                        .owner = CallsOwner(request.scope, request.messages)};
+                        .owner = request.owner};
   for (std::size_t i = 0; i < request.sampling.choices; ++i) {
     generation.runs.push_back(run);
     generation.runs.back().engine.sample.choice = i;

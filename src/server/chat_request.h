@@ -34,6 +34,7 @@ struct ChatRequest {
   std::string api = {};
   std::string model = {};  // as the client named it
   std::uint64_t scope = 0;
+  std::uint64_t owner = 0;  // CallsOwner: ChatPrompt sets it
   std::vector<chat::Message> messages = {};
   std::vector<Json> tools = {};  // {"name", "description", "parameters"}
   ToolChoice tool_choice = {};

@@ -67,6 +67,15 @@ ApiResult<LanguagePtr> Languages::OfSchema(const Json& schema, const std::string
   });
 }
 
+ApiResult<LanguagePtr> Languages::OfSchemaOrCalls(const Json& schema, const std::string& param) {
+  return FindOrMake("schema or calls " + schema.Dump(), [&]() -> ApiResult<grammar::Grammar> {
+    const chat::Dialect& dialect = model_.dialect();
+    auto grammar = chat::SchemaOrCalls(dialect, schema, Tokens()->Mark(dialect.dsml));
+    if (!grammar.ok()) return BadField(param, "{}", grammar.error().what);
+    return std::move(*grammar);
+  });
+}
+
 ApiResult<LanguagePtr> Languages::OfObject() {
   return FindOrMake("object",
                     []() -> ApiResult<grammar::Grammar> { return grammar::ObjectGrammar(); });

@@ -34,6 +34,8 @@ class Languages {
   // JSON that the schema accepts. 400 names the keyword; `param` is the field that held it.
   ApiResult<LanguagePtr> OfSchema(const Json& schema, const std::string& param);
   ApiResult<LanguagePtr> OfObject();  // any JSON object
+  // The same, or calls of whatever functions: once their block has begun, anything.
+  ApiResult<LanguagePtr> OfSchemaOrCalls(const Json& schema, const std::string& param);
   // Calls of these functions, or of the one that is named; one call, or several (parallel). 400
   // names the function and the keyword.
   ApiResult<LanguagePtr> OfCalls(const std::vector<Json>& tools, const std::string& only,

@@ -185,7 +185,7 @@ void Generations::TellFailed(Active& active, const Error& error) noexcept {
 ApiStatus Generations::StartRuns(Active& active) {
   Generation& generation = active.generation;
   for (RunRequest& run : generation.runs) {
-    if (generation.one_call) run.engine.stop.texts.push_back(chat::CallEnd(model_.dialect()));
+    if (generation.one_call) run.engine.stop.always = chat::CallEnd(model_.dialect());
     active.ended.max_tokens = run.engine.stop.max_tokens.value_or(0);
     active.prompt_tokens = std::max(active.prompt_tokens, run.engine.tokens.size());
     const chat::StreamOptions options{.thinking = run.reasons, .tools = generation.tools};

@@ -126,6 +126,44 @@ TEST_F(ToolsTest, NoParallelCallsMeansOne) {
   EXPECT_GT(most, 1u);  // or there would be nothing to forbid
 }
 
+// They are about what is said.
+TEST_F(ToolsTest, StopTextsCutNoCalls) {
+  const std::string choice =
+      R"("tool_choice":{"type":"function","function":{"name":"weather"}},"seed":4)";
+  const Json whole = AskChat(choice);
+  for (const char* stop :
+       {R"(["\n\n"])", R"(["\""])", R"(["invoke","</"])", R"(["Oslo","Lima"])"}) {
+    const Json json = AskChat(fmt::format(R"({},"stop":{})", choice, stop));
+    EXPECT_EQ(Text(json, {"choices", "0", "finish_reason"}), "tool_calls") << stop;
+    EXPECT_EQ(Text(json, {"choices", "0", "message", "tool_calls", "0", "function", "arguments"}),
+              Text(whole, {"choices", "0", "message", "tool_calls", "0", "function", "arguments"}))
+        << stop;
+  }
+  const Json json =
+      Post("/v1/messages", Chat(Tools(kOfMessages) + R"(,"max_tokens":400,"temperature":1,"seed":4,
+          "tool_choice":{"type":"tool","name":"weather"},"stop_sequences":["Oslo","Lima"])"));
+  EXPECT_EQ(Text(json, {"stop_reason"}), "tool_use");
+  EXPECT_TRUE(At(json, {"stop_sequence"}).is_null());
+  ExpectWeather(At(json, {"content", "0", "input"}));
+}
+
+TEST_F(ToolsTest, AnAnswerOfAFormatMayBeCallsInstead) {
+  // What a call begins with, which JSON does not.
+  const std::string begin = Text(Post("/tokenize", R"({"content":"\n\n"})"), {"tokens", "0"});
+  for (const char* format :
+       {R"({"type":"json_object"})",
+        R"({"type":"json_schema","json_schema":{"name":"a","schema":{"type":"boolean"}}})"})
+    for (const bool calls : {true, false}) {
+      const Json json = Post(
+          "/v1/chat/completions",
+          Chat(Tools(kOfChats) +
+               fmt::format(R"(,"tool_choice":"{}","response_format":{},"logit_bias":{{"{}":100}},
+                              "temperature":0,"max_tokens":1,"return_token_ids":true)",
+                           calls ? "auto" : "none", format, begin)));
+      EXPECT_EQ(Text(json, {"choices", "0", "token_ids", "0"}) == begin, calls) << json.Dump();
+    }
+}
+
 TEST_F(ToolsTest, MessagesHaveTheCallAsABlock) {
   for (const char* choice : {R"({"type":"any"})", R"({"type":"tool","name":"weather"})",
                              R"({"type":"any","disable_parallel_tool_use":true})"}) {
