@@ -60,6 +60,11 @@ Finish FinishOf(const Answer& answer) {
   return answer.calls.empty() ? Finish::kStop : Finish::kToolCalls;
 }
 
+// Whether the text has come to an end of its own: one that failed, or was cut off, has none.
+bool EndsWell(const RunEnd& end) {
+  return end.reason != FinishReason::kFailed && end.reason != FinishReason::kCancelled;
+}
+
 }  // namespace
 
 Generations::Generations(Loop& loop, EngineThread& engine, const ServedModel& model,
@@ -320,7 +325,7 @@ void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
   choice.ended = true;
   if (active.generation.one_call) CompleteCall(&end);
   choice.reasoning = false;
-  if (!active.gone && end.reason != FinishReason::kFailed) {
+  if (!active.gone && EndsWell(end)) {
     AnswerDelta delta{.index = choice.answer.index};
     if (active.generation.chat) {
       delta = Read(active, choice, choice.parser.Push(end.text));
@@ -342,8 +347,7 @@ void Generations::OnEnd(Active& active, Choice& choice, RunEnd end) {
   }
   choice.answer.end = std::move(end);
   choice.answer.finish = FinishOf(choice.answer);
-  if (!active.gone && choice.answer.end.reason != FinishReason::kFailed)
-    active.sink->Done(choice.answer);
+  if (!active.gone && EndsWell(choice.answer.end)) active.sink->Done(choice.answer);
   if (std::ranges::all_of(active.choices, &Choice::ended)) Finish(active);
 }
 
