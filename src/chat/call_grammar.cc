@@ -159,7 +159,7 @@ class CallWriter {
     if (const Json* value = schema.Find("const"); value != nullptr) return Listed({value, 1});
     if (const Json* values = schema.Find("enum"); values != nullptr)
       return values->AsArray() != nullptr ? Listed(*values->AsArray()) : Strings{};
-    for (const char* key : {"pattern", "minLength", "maxLength", "oneOf", "allOf", "format"})
+    for (const char* key : {"pattern", "minLength", "maxLength", "oneOf", "allOf"})
       if (schema.Find(key) != nullptr) return Strings{};
     if (schema.Find("type") == nullptr) return Strings{};
     return Strings{FreeText(), types.size() == 1};

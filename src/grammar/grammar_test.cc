@@ -246,11 +246,18 @@ TEST(NumberRange, AcceptsWhatLiesBetween) {
   }
 }
 
-TEST(NumberRange, BoundsThatNoTextKeepsApartAreNamed) {
+TEST(NumberRange, BoundsThatLeaveNoTextAreNamed) {
   Builder b;
-  EXPECT_EQ(NumberRange(b, Bound{1e17, false}, {}).error().code, Code::kUnsupported);
-  EXPECT_EQ(NumberRange(b, Bound{1e-12, false}, {}).error().code, Code::kUnsupported);
-  EXPECT_EQ(IntegerRange(b, Bound{-1e16, false}, {}).error().code, Code::kUnsupported);
+  const Bound large{1e17, false}, small{-1e17, false};
+  EXPECT_EQ(NumberRange(b, large, {}).error().code, Code::kUnsupported);
+  EXPECT_EQ(NumberRange(b, {}, small).error().code, Code::kUnsupported);
+  EXPECT_EQ(IntegerRange(b, large, {}).error().code, Code::kUnsupported);
+  EXPECT_EQ(IntegerRange(b, {}, small).error().code, Code::kUnsupported);
+  EXPECT_EQ(IntegerRange(b, Bound{9007199254740992, false}, {}).error().code, Code::kUnsupported);
+  for (const auto& [least, most] : {std::pair{small, large}, {Bound{1e-12, true}, large}}) {
+    EXPECT_TRUE(NumberRange(b, least, most).ok());
+    EXPECT_TRUE(IntegerRange(b, least, most).ok());
+  }
 }
 
 // Against the standard library's ECMAScript expressions, on texts that need no escapes.

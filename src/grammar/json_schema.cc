@@ -23,9 +23,12 @@ namespace {
 
 constexpr std::size_t kMostApart = 256;  // schemas of a oneOf, each looked at beside each
 // What only describes.
-constexpr std::string_view kPassedOver[] = {
-    "title",   "description", "default",  "examples",  "$schema", "$id",   "$comment",
-    "$anchor", "deprecated",  "readOnly", "writeOnly", "strict",  "$defs", "definitions"};
+constexpr std::string_view kPassedOver[] = {"title",           "description",      "default",
+                                            "examples",        "$schema",          "$id",
+                                            "$comment",        "$anchor",          "deprecated",
+                                            "readOnly",        "writeOnly",        "strict",
+                                            "$defs",           "definitions",      "format",
+                                            "contentEncoding", "contentMediaType", "contentSchema"};
 constexpr std::string_view kObjectKeys[] = {"properties", "required", "additionalProperties"};
 constexpr std::string_view kArrayKeys[] = {"items", "prefixItems", "minItems", "maxItems"};
 constexpr std::string_view kStringKeys[] = {"minLength", "maxLength", "pattern"};
@@ -37,6 +40,21 @@ bool Holds(const List& list, std::string_view key) {
   return std::ranges::find(list, key) != std::end(list);
 }
 
+// Whether a keyword says nothing here: what it has is what there is without it.
+bool SaysNothing(std::string_view key, const Json& value) {
+  if (Holds(kPassedOver, key)) return true;
+  if (key == "uniqueItems") return value.AsBool() != nullptr && !*value.AsBool();
+  if (key != "propertyNames") return false;
+  // Names are strings.
+  if (value.AsBool() != nullptr) return *value.AsBool();
+  if (value.AsObject() == nullptr) return false;
+  return std::ranges::all_of(*value.AsObject(), [](const Json::Member& member) {
+    const std::string* type = member.second.AsString();
+    return Holds(kPassedOver, member.first) ||
+           (member.first == "type" && type != nullptr && *type == "string");
+  });
+}
+
 bool HasAny(const Json& schema, const auto& keys) {
   return std::ranges::any_of(keys,
                              [&](std::string_view key) { return schema.Find(key) != nullptr; });
@@ -45,8 +63,8 @@ bool HasAny(const Json& schema, const auto& keys) {
 const char* TypeOf(const Json& value) {
   if (value.is_null()) return "null";
   if (value.AsBool() != nullptr) return "boolean";
-  if (value.AsInt() != nullptr) return "integer";
-  if (value.AsNumber()) return "number";
+  if (const auto number = value.AsNumber())
+    return *number == std::floor(*number) ? "integer" : "number";
   if (value.AsString() != nullptr) return "string";
   return value.AsArray() != nullptr ? "array" : "object";
 }
@@ -93,7 +111,8 @@ class SchemaPieces::Compiler {
     if (schema.AsObject() == nullptr)
       return Fail(Code::kInvalid, "{}: found {}, expected an object", place, schema.KindName());
     for (const auto& [key, value] : *schema.AsObject())
-      if (!Known(key)) return Fail(Code::kUnsupported, "{}: {} is not supported", place, key);
+      if (!SaysNothing(key, value) && !Known(key))
+        return Fail(Code::kUnsupported, "{}: {} is not supported", place, key);
     for (const char* key : {"$ref", "anyOf", "oneOf", "allOf", "enum", "const"})
       if (schema.Find(key) != nullptr) return Combined(schema, key, place, depth);
     HADAL_TRY(const std::vector<std::string> types, SchemaTypes(schema, place));
@@ -108,8 +127,8 @@ class SchemaPieces::Compiler {
   static bool Known(std::string_view key) {
     constexpr std::string_view kOthers[] = {"type",  "$ref",  "anyOf", "oneOf",
                                             "allOf", "const", "enum"};
-    return Holds(kPassedOver, key) || Holds(kObjectKeys, key) || Holds(kArrayKeys, key) ||
-           Holds(kStringKeys, key) || Holds(kNumberKeys, key) || Holds(kOthers, key);
+    return Holds(kObjectKeys, key) || Holds(kArrayKeys, key) || Holds(kStringKeys, key) ||
+           Holds(kNumberKeys, key) || Holds(kOthers, key);
   }
 
   // A schema that says what it accepts by other schemas or by values. Nothing else may narrow it,
@@ -118,7 +137,7 @@ class SchemaPieces::Compiler {
                          std::size_t depth) {
     const bool values = key == "enum" || key == "const";
     for (const auto& [other, value] : *schema.AsObject())
-      if (other != key && !Holds(kPassedOver, other) && !(values && other == "type"))
+      if (other != key && !SaysNothing(other, value) && !(values && other == "type"))
         return Fail(Code::kUnsupported, "{}: {} beside {} is not supported", place, other, key);
     const Json& value = *schema.Find(key);
     const std::string inside = place + "." + std::string(key);
@@ -180,10 +199,10 @@ class SchemaPieces::Compiler {
     };
     std::vector<Piece> choices;
     if (!many) {
-      if (fits(value)) choices.push_back(json_.Literal(value));
+      if (fits(value)) choices.push_back(json_.Literal(PlainNumber(value)));
     } else {
       for (const Json& item : *value.AsArray())
-        if (fits(item)) choices.push_back(json_.Literal(item));
+        if (fits(item)) choices.push_back(json_.Literal(PlainNumber(item)));
     }
     return b_.Any(choices);
   }

@@ -6,8 +6,10 @@
 // exclusiveMinimum, exclusiveMaximum, anyOf, oneOf where no value can fit two branches (they differ
 // in type, or in a required property's constant), allOf of one schema, $ref into the same document
 // (recursion too), $defs and definitions; what only describes (title, description, default,
-// examples, $schema, $id, $comment, deprecated, readOnly, writeOnly, strict) is passed over. Any
-// other keyword is an error that names it.
+// examples, $schema, $id, $comment, deprecated, readOnly, writeOnly, strict, and format and
+// content*, which assert nothing unless a dialect says so) is passed over, and what says nothing
+// where it stands (propertyNames of any string, uniqueItems: false). Any other keyword is an error
+// that names it.
 //
 // Source: JSON Schema 2020-12.
 #pragma once

@@ -68,6 +68,34 @@ TEST(JsonSchema, AcceptsWhatTheSchemaDoes) {
        {R"({"k":[1,"a"],"n":[]})", R"({"k": [1, "a"], "n": []})"},
        {R"({"k":[1]})", R"({"n":[],"k":[1,"a"]})", "[1]"}},
       {R"({"allOf": [{"type": "boolean"}], "title": "t"})", {"true"}, {"1"}},
+      // As zod and others write integers.
+      {R"({"type": "integer", "minimum": -9007199254740991, "maximum": 9007199254740991})",
+       {"0", "-7", "9007199254740991", "-9007199254740991", "999999999999999"},
+       {"9007199254740992", "-9007199254740992", "10000000000000000", "1.5"}},
+      {R"({"type": "integer", "exclusiveMinimum": 0, "maximum": 18446744073709551615})",
+       {"1", "9007199254740991"},
+       {"0", "-1", "9007199254740992"}},
+      {R"({"type": "integer", "exclusiveMinimum": 9007199254740989})",
+       {"9007199254740990", "9007199254740991"},
+       {"9007199254740989", "1"}},
+      {R"({"type": "integer", "maximum": -9007199254740990})",
+       {"-9007199254740990", "-9007199254740991"},
+       {"-9007199254740989", "-9007199254740992", "0"}},
+      {R"({"type": "number", "minimum": 0, "maximum": 1.7976931348623157e308})",
+       {"0", "5.5", "999999999999999"},
+       {"-1"}},
+      {R"({"type": "number", "minimum": 0.1234567891, "maximum": 0.99999999995})",
+       {"0.12345679", "0.999999999"},
+       {"0.123456789", "1", "1.0"}},
+      {R"({"type": "integer", "const": 3.0})", {"3"}, {"3.5", "4"}},
+      {R"({"type": "integer", "enum": [1.0, 2.5, -0.0]})", {"1", "0"}, {"2.5", "2"}},
+      {R"({"type": "string", "format": "date-time"})", {R"("")", R"("now")"}, {"1"}},
+      {R"({"anyOf": [{"type": "null"}], "format": "x", "propertyNames": {}})", {"null"}, {"1"}},
+      {R"({"type": "object", "propertyNames": {"type": "string"},
+           "additionalProperties": {"type": "null"}})",
+       {"{}", R"({"a":null})"},
+       {R"({"a":1})"}},
+      {R"({"type": "array", "items": {"type": "null"}, "uniqueItems": false})", {"[]"}, {"[1]"}},
   };
   for (const Case& c : cases) {
     const auto grammar = Compile(c.schema);
@@ -83,8 +111,13 @@ TEST(JsonSchema, AcceptsWhatTheSchemaDoes) {
 }
 
 TEST(JsonSchema, WhatIsUnknownIsNamed) {
-  EXPECT_EQ(Problem(R"({"properties": {"a": {"type": "string", "format": "uri"}}})"),
-            "schema.properties.a: format is not supported");
+  EXPECT_EQ(Problem(R"({"properties": {"a": {"type": "string", "not": {}}}})"),
+            "schema.properties.a: not is not supported");
+  for (const char* names : {R"({"type": "string", "minLength": 1})", R"({"enum": ["a"]})", "false",
+                            R"({"type": "number"})"})
+    EXPECT_EQ(Problem(fmt::format(R"({{"propertyNames": {}}})", names).c_str()),
+              "schema: propertyNames is not supported");
+  EXPECT_EQ(Problem(R"({"uniqueItems": true})"), "schema: uniqueItems is not supported");
   EXPECT_EQ(Problem(R"({"multipleOf": 3})"), "schema: multipleOf is not supported");
   EXPECT_EQ(Problem(R"({"type": "text"})"),
             "schema.type: found \"text\", expected one of object, array, string, number, integer, "
@@ -94,6 +127,7 @@ TEST(JsonSchema, WhatIsUnknownIsNamed) {
   EXPECT_EQ(Problem(R"({"oneOf": [{"type": "integer"}, {"type": "number"}]})"),
             "schema.oneOf: a value may fit both [0] and [1]; they must differ in type or in a "
             "required property's const");
+  EXPECT_NE(Problem(R"({"oneOf": [{"const": 3}, {"const": 3.0}]})"), "");
   EXPECT_EQ(Problem(R"x({"type": "string", "pattern": "(?=a)"})x"),
             "schema: pattern: look-ahead at byte 1 is not supported");
   EXPECT_EQ(Problem(R"({"$ref": "http://x/y"})"),

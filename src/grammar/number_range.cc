@@ -9,8 +9,10 @@
 namespace hadal::grammar {
 namespace {
 
-constexpr std::int64_t kLargest = 999'999'999'999'999;
+constexpr std::int64_t kLargest = 999'999'999'999'999;      // with digits behind the point, or bare
+constexpr std::int64_t kMostExact = 9'007'199'254'740'991;  // 2^53 - 1: where a bound asks for it
 constexpr std::size_t kDigits = 15, kFraction = 9;
+constexpr std::size_t kExactDigits = 16;
 
 Piece Digit(Builder& b, char lo, char hi) {
   return b.Bytes(static_cast<std::uint8_t>(lo), static_cast<std::uint8_t>(hi));
@@ -36,7 +38,7 @@ Piece SameLength(Builder& b, const std::string& lo, const std::string& hi) {
 Piece Natural(Builder& b, std::int64_t lo, std::int64_t hi) {
   std::vector<Piece> choices;
   std::int64_t first = 0, last = 9;  // of the numbers of one length
-  for (std::size_t length = 1; length <= kDigits; ++length) {
+  for (std::size_t length = 1; length <= kExactDigits; ++length) {
     const std::int64_t from = std::max(lo, first), to = std::min(hi, last);
     if (from <= to) choices.push_back(SameLength(b, std::to_string(from), std::to_string(to)));
     first = last + 1;
@@ -58,23 +60,37 @@ struct Decimal {
   std::string fraction;
   bool strict = false;
 
+  // To the next number with that many digits behind the point, away from 0; or towards it.
+  void Round(std::size_t digits, bool away) {
+    if (fraction.size() <= digits) return;
+    fraction.resize(digits);
+    strict = false;  // the bound itself is cut away
+    if (!away) return;
+    std::size_t at = digits;
+    while (at > 0 && fraction[at - 1] == '9') fraction[--at] = '0';
+    at > 0 ? ++fraction[at - 1] : ++whole;
+  }
   bool ZeroFrom(std::size_t at) const {
     return at >= fraction.size() || fraction.find_first_not_of('0', at) == std::string::npos;
   }
   char At(std::size_t at) const { return at < fraction.size() ? fraction[at] : '0'; }
 };
 
-Result<Decimal> ToDecimal(double value, bool strict) {
+// Of a bound away from 0 (`least`) or towards it: where no text reaches it, the next one that does,
+// on its inner side.
+Result<Decimal> ToDecimal(double value, bool strict, bool least) {
   char digits[400];  // the shortest text that reads back equal
   const auto end = std::to_chars(digits, digits + sizeof(digits), value, std::chars_format::fixed);
   const std::string text(digits, end.ptr);
   const std::size_t point = std::min(text.find('.'), text.size());
   Decimal decimal{0, text.substr(std::min(point + 1, text.size())), strict};
   // Fifteen digits in all are told apart by every reader.
-  if (!(value <= static_cast<double>(kLargest)) || decimal.fraction.size() > kFraction)
-    return Fail(Code::kUnsupported, "{}: expected at most 15 digits, 9 of them behind the point",
-                value);
+  if (value > static_cast<double>(kLargest)) {
+    if (!least) return Decimal{kLargest, "", false};
+    return Fail(Code::kUnsupported, "{}: no number of at most 15 digits is beyond it", value);
+  }
   decimal.whole = std::stoll(text.substr(0, point));
+  decimal.Round(kFraction, least);
   return decimal;
 }
 
@@ -139,17 +155,23 @@ Piece Positive(Builder& b, const Decimal& least, const Decimal& most) {
 }  // namespace
 
 Result<Piece> IntegerRange(Builder& b, std::optional<Bound> least, std::optional<Bound> most) {
-  for (const auto& bound : {least, most})
-    if (bound && !(std::abs(bound->value) <= static_cast<double>(kLargest)))
-      return Fail(Code::kUnsupported, "{}: expected at most 15 digits", bound->value);
+  constexpr double kBeyond = static_cast<double>(kMostExact) + 1;
   std::int64_t lo = -kLargest, hi = kLargest;
   if (least) {
-    lo = static_cast<std::int64_t>(std::ceil(least->value));
+    if (least->value >= kBeyond)
+      return Fail(Code::kUnsupported, "{}: expected at most {}", least->value, kMostExact);
+    lo = static_cast<std::int64_t>(std::ceil(std::max(least->value, -kBeyond)));
     if (least->strict && static_cast<double>(lo) == least->value) ++lo;
+    lo = std::max(lo, -kMostExact);
+    if (lo > hi) hi = kMostExact;
   }
   if (most) {
-    hi = static_cast<std::int64_t>(std::floor(most->value));
+    if (most->value <= -kBeyond)
+      return Fail(Code::kUnsupported, "{}: expected at least {}", most->value, -kMostExact);
+    hi = static_cast<std::int64_t>(std::floor(std::min(most->value, kBeyond)));
     if (most->strict && static_cast<double>(hi) == most->value) --hi;
+    hi = std::min(hi, kMostExact);
+    if (!least && lo > hi) lo = -kMostExact;
   }
   return lo > hi ? b.Nothing() : WholeNumbers(b, lo, hi);
 }
@@ -160,20 +182,20 @@ Result<Piece> NumberRange(Builder& b, std::optional<Bound> least, std::optional<
   if (!most || most->value >= 0) {
     Decimal lo = zero, hi = largest;
     if (least && least->value >= 0) {
-      HADAL_TRY(lo, ToDecimal(least->value, least->strict));
+      HADAL_TRY(lo, ToDecimal(least->value, least->strict, true));
     }
     if (most) {
-      HADAL_TRY(hi, ToDecimal(most->value, most->strict));
+      HADAL_TRY(hi, ToDecimal(most->value, most->strict, false));
     }
     choices.push_back(Positive(b, lo, hi));
   }
   if (!least || least->value < 0) {  // mirrored: -x between -most and -least, and not 0
     Decimal lo = nothing_less, hi = largest;
     if (most && most->value < 0) {
-      HADAL_TRY(lo, ToDecimal(-most->value, most->strict));
+      HADAL_TRY(lo, ToDecimal(-most->value, most->strict, true));
     }
     if (least) {
-      HADAL_TRY(hi, ToDecimal(-least->value, least->strict));
+      HADAL_TRY(hi, ToDecimal(-least->value, least->strict, false));
     }
     choices.push_back(b.Seq({b.Text("-"), Positive(b, lo, hi)}));
   }

@@ -1,6 +1,7 @@
 #include "grammar/schema_apart.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 
 namespace hadal::grammar {
@@ -20,17 +21,25 @@ bool Meet(const std::vector<std::string>& a, const std::vector<std::string>& b) 
 std::optional<SchemaFacts::Values> ValuesOf(const Json& schema) {
   SchemaFacts::Values values;
   if (const Json* value = schema.Find("const"); value != nullptr) {
-    values.push_back(value->Dump());
+    values.push_back(PlainNumber(*value).Dump());
     return values;
   }
   const Json* list = schema.Find("enum");
   if (list == nullptr || list->AsArray() == nullptr) return std::nullopt;
-  for (const Json& value : *list->AsArray()) values.push_back(value.Dump());
+  for (const Json& value : *list->AsArray()) values.push_back(PlainNumber(value).Dump());
   std::ranges::sort(values);
   return values;
 }
 
 }  // namespace
+
+Json PlainNumber(const Json& value) {
+  constexpr double kMostExact = 9007199254740992;  // 2^53
+  const auto number = value.AsNumber();
+  if (!number || value.AsInt() != nullptr) return value;
+  const bool whole = std::abs(*number) <= kMostExact && *number == std::floor(*number);
+  return whole ? Json(static_cast<std::int64_t>(*number)) : value;
+}
 
 Result<std::vector<std::string>> SchemaTypes(const Json& schema, const std::string& place) {
   const Json* type = schema.Find("type");

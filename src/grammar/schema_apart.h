@@ -27,6 +27,9 @@ struct SchemaFacts {
 // True: no value fits both. False: one may.
 bool Apart(const SchemaFacts& a, const SchemaFacts& b);
 
+// 3 for 3.0: the same number, and the text by which integers are known.
+Json PlainNumber(const Json& value);
+
 // The names in "type" (all of JSON Schema's if it is not there; of number and integer the wider
 // one), and in "required".
 Result<std::vector<std::string>> SchemaTypes(const Json& schema, const std::string& place);
