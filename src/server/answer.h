@@ -26,7 +26,7 @@ struct AnswerToken {
 
 // One choice, complete.
 struct Answer {
-  std::size_t index = 0;
+  std::size_t index = 0, prompt = 0;  // which of the request's prompts it goes on from
   std::string reasoning = {}, content = {};
   std::vector<AnswerCall> calls = {};
   std::vector<AnswerToken> tokens = {};  // without the one that ended it
@@ -52,7 +52,7 @@ struct AnswerDelta {
 struct Usage {
   std::size_t prompt_tokens = 0, completion_tokens = 0, cached_tokens = 0, reasoning_tokens = 0;
 };
-// Of all choices: a prompt is counted once, however many texts were made of it.
+// Of all choices: each prompt is counted once, however many texts were made of it.
 Usage UsageOf(const std::vector<Answer>& answers);
 
 // What an API makes of it. On the loop's thread, in this order: Accepted; Progress, Delta and Done

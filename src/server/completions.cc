@@ -7,6 +7,7 @@
 #include "server/answer_json.h"
 #include "server/sampling.h"
 #include "server/sse.h"
+#include "text/utf8.h"
 
 namespace hadal::server {
 namespace {
@@ -106,12 +107,35 @@ void AddSuffix(const ServedModel& model, Fields* body, std::vector<CompletionPro
   }
 }
 
-// {"tokens", "token_logprobs", "top_logprobs", "text_offset"}; offsets count bytes of the answer.
+// Where tokens begin in the text that they make, in characters; one that begins within a character
+// has the place of that character.
+class TextOffset {
+ public:
+  // Of the next token.
+  std::size_t Pass(std::string_view bytes) {
+    const std::size_t begin = open_.size();
+    open_ += bytes;
+    const std::size_t whole = open_.size() - text::IncompleteUtf8Tail(open_);
+    std::size_t at = 0, place = characters_;
+    for (; at < whole; ++characters_) {
+      at += text::StepUtf8(std::string_view(open_).substr(at)).bytes;
+      if (at <= begin) ++place;
+    }
+    open_.erase(0, whole);
+    return place;
+  }
+
+ private:
+  std::size_t characters_ = 0;
+  std::string open_;  // the beginning of a character
+};
+
+// {"tokens", "token_logprobs", "top_logprobs", "text_offset"}.
 class LogprobLists {
  public:
   explicit LogprobLists(const text::Tokenizer& tokenizer) : tokenizer_(tokenizer) {}
 
-  Json Of(const std::vector<AnswerToken>& answer_tokens, std::size_t* offset) const {
+  Json Of(const std::vector<AnswerToken>& answer_tokens, TextOffset* offset) const {
     Json::Array tokens, logprobs, tops, offsets;
     for (const AnswerToken& token : answer_tokens) {
       if (!token.logprobs) continue;
@@ -121,8 +145,7 @@ class LogprobLists {
       for (const engine::TokenLogprob& other : token.logprobs->top)
         top.Set(TokenText(tokenizer_, other.id), other.logprob);
       tops.push_back(std::move(top));
-      offsets.emplace_back(std::uint64_t{*offset});
-      *offset += tokenizer_.TokenBytes(token.id).size();
+      offsets.emplace_back(std::uint64_t{offset->Pass(tokenizer_.TokenBytes(token.id))});
     }
     return Json::MakeObject({{"tokens", std::move(tokens)},
                              {"token_logprobs", std::move(logprobs)},
@@ -158,7 +181,7 @@ class CompletionWhole : public WholeSink {
     Json::Array choices;
     for (const Answer& answer : answers) {
       const std::string echo = options_.echo ? options_.echoes[answer.index] : "";
-      std::size_t offset = echo.size();
+      TextOffset offset;
       Json choice = Json::MakeObject(
           {{"index", std::uint64_t{answer.index}},
            {"text", echo + answer.content},
@@ -185,16 +208,14 @@ class CompletionStream : public AnswerSink {
       : model_(model),
         options_(std::move(options)),
         stream_(std::move(exchange)),
-        offsets_(options_.echoes.size(), 0) {}
+        offsets_(options_.echoes.size()) {}
 
   void Accepted(const std::string& id) override {
     id_ = id;
     stream_.Begin();
     if (!options_.echo) return;
-    for (std::size_t i = 0; i < options_.echoes.size(); ++i) {
-      offsets_[i] = options_.echoes[i].size();
+    for (std::size_t i = 0; i < options_.echoes.size(); ++i)
       stream_.Data(Chunk(i, options_.echoes[i], {}));
-    }
   }
   void Progress(std::size_t, std::size_t, double) override {}
   void Delta(const AnswerDelta& delta) override {
@@ -238,7 +259,7 @@ class CompletionStream : public AnswerSink {
   const std::int64_t created_ = UnixSeconds();
   EventStream stream_;
   std::string id_;
-  std::vector<std::size_t> offsets_;  // of the choices: bytes of their texts
+  std::vector<TextOffset> offsets_;  // of the choices
 };
 
 CompletionOptions ReadOptions(Fields* body) {
@@ -273,8 +294,10 @@ ApiResult<Prepared> PrepareCompletion(Api& api, const Json& json, const Exchange
   Generation generation{.api = "completions"};
   if (options.logprobs || options.token_ids)
     generation.tokens = options.stream ? TokensGo::kThrough : TokensGo::kIntoAnswer;
+  std::size_t number = 0;
   for (const CompletionPrompt& prompt : prompts) {
     RunRequest run;
+    run.prompt = number++;
     run.engine.tokens = prompt.tokens;
     run.engine.sample = sampling.sample;
     run.engine.stop = sampling.stop;

@@ -196,7 +196,7 @@ ApiStatus Generations::StartRuns(Active& active) {
     const chat::StreamOptions options{.thinking = run.reasons, .tools = generation.tools};
     active.choices.push_back({.run = 0,
                               .parser = chat::StreamParser(model_.dialect(), options),
-                              .answer = {.index = active.choices.size()},
+                              .answer = {.index = active.choices.size(), .prompt = run.prompt},
                               .reasoning = run.reasons});
     if (limits_.prefixes_by_key) run.engine.prefix_scope = generation.scope;
     auto added = engine_.Add(std::move(run));

@@ -24,6 +24,7 @@ enum class ReasoningEnd { kNone, kModel, kBudget, kAsked };
 
 struct RunRequest {
   engine::Request engine;  // without callbacks
+  std::size_t prompt = 0;  // which of its generation's prompts it has
   // Reasoning: what closes it, and how many tokens it may have. The prompt ends inside it.
   bool reasons = false;
   std::int32_t think_end = -1;
