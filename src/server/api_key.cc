@@ -1,5 +1,6 @@
 #include "server/api_key.h"
 
+#include <algorithm>
 #include <fstream>
 #include <span>
 #include <sstream>
@@ -16,7 +17,7 @@ std::string_view KeyOf(const HttpRequest& request) {
   if (given.size() > kBearer.size() &&
       std::equal(kBearer.begin(), kBearer.end(), given.begin(),
                  [&](char want, char found) { return same(found, want); }))
-    return given.substr(kBearer.size());
+    return given.substr(std::min(given.find_first_not_of(' ', kBearer.size()), given.size()));
   return request.Find("x-api-key");
 }
 

@@ -64,6 +64,8 @@ TEST_F(FrontTest, KeysInBothHeaders) {
   };
   EXPECT_EQ(with("authorization", "Bearer two"), 200);
   EXPECT_EQ(with("authorization", "bearer one"), 200);
+  EXPECT_EQ(with("authorization", "Bearer   one"), 200);
+  EXPECT_EQ(with("authorization", "Bearer  "), 401);
   EXPECT_EQ(with("x-api-key", "one"), 200);
   EXPECT_EQ(with("authorization", "Bearer onetwo"), 401);
   EXPECT_EQ(with("authorization", "Bearer on"), 401);
@@ -84,6 +86,11 @@ TEST_F(FrontTest, ForeignHostsAndPagesAreKeptOut) {
   for (const char* host : {"", "example.org", "localhost.example.org", "127.0.0.1.example.org",
                            "127.evil:80", "[::2]"})
     EXPECT_EQ(with({{"host", host}}), 403) << host;
+  // No browser leaves it out.
+  EXPECT_EQ(with({}), 200);
+  EXPECT_EQ(with({{"origin", "null"}}), 403);
+  EXPECT_EQ(with({{"origin", "http://"}}), 403);
+  EXPECT_EQ(with({{"host", ""}, {"origin", "null"}}, {.loopback = false}), 403);
   EXPECT_EQ(with({{"host", "box:80"}}, {.hosts = {"box"}}), 200);
   EXPECT_EQ(with({{"host", "BOX"}}, {.hosts = {"Box"}}), 200);
   EXPECT_EQ(with({{"host", "localhost"}, {"host", "localhost"}}), 400);
@@ -141,6 +148,12 @@ TEST(ApiKeys, KeysThatNoHeaderCanHold) {
   EXPECT_FALSE(ApiKeys::Create({""}).ok());
   EXPECT_FALSE(ApiKeys::Create({"a b"}).ok());
   EXPECT_FALSE(ApiKeys::Create({"a\xC3\xA9"}).ok());
+}
+
+TEST(Http, WhatAPathHasLeftOfEscapesIsAName) {
+  EXPECT_EQ(NameInPath("a%2Fb"), "a/b");
+  EXPECT_EQ(NameInPath("%252F%"), "%2F%");
+  EXPECT_EQ(NameInPath(*WithoutEscapes("a%252fb%2F%5B")), "a%2fb/[");
 }
 
 TEST(ApiError, HasTheShapeOfItsApi) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,9 @@ struct Header {
 struct HttpRequest {
   std::string id = {};  // of ours, or the client's own x-request-id: in logs and in the answer
   std::string method = {};
-  std::string path = {}, query = {};  // of the target, cut at its '?'; not decoded
+  // Of the target, cut at its '?'. The path has no escapes (%XX) but those of '/' and '%'
+  // (WithoutEscapes); the query is as it came.
+  std::string path = {}, query = {};
   std::vector<Header> headers = {};
   std::string body = {};
   std::string peer = {};  // address and port
@@ -34,6 +37,13 @@ struct HttpResponse {
 };
 
 const char* StatusText(int status);
+
+// A path without its escapes, but for those of '/', which would divide it, and of '%': they become
+// %2F and %25. Nothing if one is wrong, or stands for a control character.
+// Source: RFC 3986, 2.1, 2.4, 6.2.2.2.
+std::optional<std::string> WithoutEscapes(std::string_view path);
+// What such a path has left of escapes is what it stands for: a name with slashes.
+std::string NameInPath(std::string_view part);
 
 // What HTTP compares without regard to case: names of headers, hosts and media types. ASCII.
 std::string Lower(std::string_view text);

@@ -106,7 +106,67 @@ TEST_F(ListenerTest, WhatIsNotHttpIsRefused) {
     EXPECT_TRUE(answer.starts_with(status)) << request << "\n" << answer;
     EXPECT_NE(answer.find(kClose.substr(0, 17)), std::string::npos);
   }
-  EXPECT_TRUE(Ask("GET / HTTP/1.1\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(
+      Ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 200"));
+}
+
+TEST_F(ListenerTest, WhatHttpAsksOfServers) {
+  Start();
+  const std::string chunks = "Connection: close\r\n\r\n1\r\na\r\n0\r\n\r\n";
+  const std::pair<std::string, const char*> cases[] = {
+      {"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", "HTTP/1.1 400"},
+      {"GET http://x/ HTTP/1.1\r\n\r\n", "HTTP/1.1 400"},
+      {"GET / HTTP/1.1\r\nHost:\r\nConnection: close\r\n\r\n", "HTTP/1.1 200"},
+      {"GET / HTTP/1.0\r\n\r\n", "HTTP/1.1 200"},
+      {"\r\n\r\nGET / HTTP/1.0\r\n\r\n", "HTTP/1.1 200"},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + chunks, "HTTP/1.1 200"},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n" + chunks,
+       "HTTP/1.1 501"},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n"
+       "Transfer-Encoding: chunked\r\n" +
+           chunks,
+       "HTTP/1.1 501"},
+      {"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 501"},
+      {"POST / HTTP/1.0\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\na", "HTTP/1.1 200"}};
+  for (const auto& [request, status] : cases)
+    EXPECT_TRUE(Ask(request).starts_with(status)) << request << "\n" << Ask(request);
+}
+
+TEST_F(ListenerTest, OldClientsWaitForNoLeaveAndMayKeepTheirConnection) {
+  Start();
+  SocketClient client(port_);
+  client.Send(
+      "POST /a HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1\r\n"
+      "Expect: 100-continue\r\n\r\n");
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  client.Send("b");
+  const std::string first = client.ReadUntil("POST /a  b");
+  EXPECT_TRUE(first.starts_with("HTTP/1.1 200")) << first;
+  EXPECT_NE(first.find("connection: keep-alive\r\n"), std::string::npos) << first;
+  // Half of an empty line, then the rest and a request.
+  client.Send("\r");
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  client.Send("\nGET /c HTTP/1.0\r\n\r\n");
+  const std::string second = client.ReadAll();
+  EXPECT_TRUE(second.ends_with("GET /c  ")) << second;
+  EXPECT_NE(second.find(kClose), std::string::npos) << second;
+}
+
+TEST_F(ListenerTest, PathsHaveNoEscapesButOfWhatWouldDivideThem) {
+  Start();
+  const auto ask = [&](const std::string& target) {
+    return Ask("GET " + target + " HTTP/1.0\r\n\r\n");
+  };
+  const std::pair<const char*, const char*> cases[] = {{"/v1/m%6Fdels", "GET /v1/models  "},
+                                                       {"/a%5b1m%5D?b%20", "GET /a[1m] b%20 "},
+                                                       {"/a%2fb/..%2F..", "GET /a%2Fb/..%2F..  "},
+                                                       {"/%252F%25", "GET /%252F%25  "},
+                                                       {"/%C3%A9", "GET /\xC3\xA9  "},
+                                                       {"http://h/%41", "GET /A  "}};
+  for (const auto& [target, says] : cases)
+    EXPECT_TRUE(ask(target).ends_with(says)) << target << "\n" << ask(target);
+  for (const char* wrong : {"/%", "/%4", "/%zz", "/%4 ", "/%+1", "/%00", "/%0a", "/%7F"})
+    EXPECT_TRUE(ask(wrong).starts_with("HTTP/1.1 400")) << wrong;
 }
 
 TEST_F(ListenerTest, WhatIsRefusedIsKnownByItsPath) {
@@ -274,7 +334,7 @@ TEST_F(ListenerTest, ManyConnectionsAreRefusedNotServed) {
   EXPECT_EQ(Ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "");
   first.Close();
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
-  EXPECT_NE(Ask("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"), "");
+  EXPECT_NE(Ask("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "");
 }
 
 // For want of memory, say: of two, one handler throws, and one lets the exchange go.

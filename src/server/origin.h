@@ -1,6 +1,7 @@
 // Which pages may use the server. A browser sends what any page asks it to, to servers on loopback
-// too; so on loopback the Host must be this machine's (a name that an attacker's DNS points here is
-// not), and an Origin must be the server's own or one that was allowed.
+// too; so on loopback the Host, which browsers always send, must be this machine's (a name that an
+// attacker's DNS points here is not), and an Origin must be the server's own or one that was
+// allowed.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -8,6 +8,7 @@
 
 #include "base/exceptions.h"
 #include "base/log.h"
+#include "base/quote.h"
 #include "server/ids.h"
 
 namespace hadal::server {
@@ -37,8 +38,22 @@ void SetTarget(std::string_view target, HttpRequest* request) {
     if (!target.starts_with('/')) request->path = "/";
   }
   const std::size_t mark = target.find('?');
-  request->path += target.substr(0, mark);
+  const std::string_view path = target.substr(0, mark);
+  request->path += WithoutEscapes(path).value_or(std::string(path));
   if (mark != target.npos) request->query = std::string(target.substr(mark + 1));
+}
+
+// Of headers that were not parsed: the lines that are whole, as far as they are headers.
+void AddLines(std::string_view lines, std::vector<Header>* headers) {
+  for (std::size_t end = 0; (end = lines.find("\r\n")) != lines.npos && end > 0;) {
+    const std::string_view line = lines.substr(0, end);
+    const std::size_t colon = line.find(':');
+    const std::size_t begin = line.find_first_not_of(" \t", std::min(colon, end - 1) + 1);
+    constexpr std::string_view kNone("\r\n\0", 3);  // such a value is none
+    if (colon != line.npos && begin != line.npos && line.find_first_of(kNone) == line.npos)
+      headers->push_back({Lower(line.substr(0, colon)), std::string(line.substr(begin))});
+    lines.remove_prefix(end + 2);
+  }
 }
 
 struct Refusal {
@@ -51,6 +66,29 @@ Refusal RefusalOf(const ErrorCode& error, const ListenerOptions& options) {
   if (error == http::error::header_limit)
     return {431, fmt::format("the headers have more than {} bytes", options.header_bytes)};
   return {400, "the request is not HTTP: " + error.message()};
+}
+
+// Of a request that the parser lets pass.
+// Source: RFC 9112, 3.2, 6.1.
+template <class Message>
+std::optional<Refusal> RefusalOf(const Message& message) {
+  std::string coding;
+  for (const auto& field : message)
+    if (field.name() == http::field::transfer_encoding)
+      coding += (coding.empty() ? "" : ", ") + Lower(field.value());
+  const bool newer = message.version() >= 11;  // than HTTP/1.0
+  if (!coding.empty() && (coding != "chunked" || !newer))
+    return Refusal{
+        newer ? 501 : 400,
+        fmt::format("Transfer-Encoding: found {}, expected chunked, of HTTP/1.1", Quote(coding))};
+  if (newer && message.count(http::field::host) == 0)
+    return Refusal{400, "Host: found none, expected the server's name"};
+  const std::string_view target = message.target();
+  if (!WithoutEscapes(target.substr(0, target.find('?'))))
+    return Refusal{400, fmt::format("the path: found {}, expected %XX, of no control character, "
+                                    "behind every %",
+                                    Quote(target))};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -229,8 +267,19 @@ void Session::OnEnded() {
     WritePiece(":\n\n");
 }
 
+// Empty lines in front of a request, as some clients put behind a body, are passed over. False:
+// nothing else has come yet.
+// Source: RFC 9112, 2.2.
+bool Session::SkipEmptyLines() {
+  std::size_t size = 0;
+  while (buffer_.compare(size, 2, "\r\n") == 0) size += 2;
+  buffer_.erase(0, size);
+  return !buffer_.empty() && buffer_ != "\r";
+}
+
 void Session::Feed() {
   while (!exchange_ && !closed_ && !lingering_ && !buffer_.empty()) {
+    if (!parser_ && !SkipEmptyLines()) break;
     if (!parser_) {
       parser_ = std::make_unique<Parser>();
       parser_->eager(true);
@@ -262,22 +311,18 @@ void Session::Feed() {
 void Session::AwaitMore() {
   if (!parser_->is_header_done()) return;  // its deadline counts from the first byte
   deadline_ = Clock::now() + std::chrono::seconds(host_->options.body_seconds);
-  if (!continued_ && Lower(parser_->get()[http::field::expect]) == "100-continue") {
+  const auto& message = parser_->get();
+  if (!continued_ && message.version() >= 11 &&
+      Lower(message[http::field::expect]) == "100-continue") {
     continued_ = true;
     Queue("HTTP/1.1 100 Continue\r\n\r\n");
   }
 }
 
 HttpRequest Session::TakeRequest() {
+  HttpRequest request = Known();
   auto message = parser_->release();
-  HttpRequest request;
-  request.method = std::string(message.method_string());
-  for (const auto& field : message)
-    request.headers.push_back({Lower(field.name_string()), std::string(field.value())});
-  SetTarget(message.target(), &request);
   request.body = std::move(message.body());
-  request.peer = peer_;
-  request.id = RequestId(request.Find("x-request-id"));
   keep_alive_ = message.keep_alive() && !host_->closing;
   head_only_ = request.method == "HEAD";
   chunked_ = message.version() >= 11;
@@ -285,6 +330,8 @@ HttpRequest Session::TakeRequest() {
 }
 
 void Session::Dispatch() {
+  if (const auto refusal = RefusalOf(parser_->get()))
+    return Refuse(refusal->status, refusal->message);
   HttpRequest request = TakeRequest();
   parser_.reset();
   deadline_ = kNever;
@@ -294,16 +341,17 @@ void Session::Dispatch() {
   host_->handler(exchange);
 }
 
-// Headers are parsed when all are there; of a request that does not come so far, its first line has
-// the target.
+// All but the body. Headers are parsed when all are there; of a request that does not come so far,
+// its first line has the target, and some that follow it are headers.
 HttpRequest Session::Known() const {
   HttpRequest request{.peer = peer_};
-  std::string_view target, id;
+  std::string_view target;
   if (parser_ != nullptr) {
     const auto& message = parser_->get();
     request.method = std::string(message.method_string());
+    for (const auto& field : message)
+      request.headers.push_back({Lower(field.name_string()), std::string(field.value())});
     target = message.target();
-    id = message["x-request-id"];
   }
   if (target.empty()) {
     const std::string_view line = std::string_view(buffer_).substr(0, buffer_.find("\r\n"));
@@ -312,9 +360,11 @@ HttpRequest Session::Known() const {
     target.remove_prefix(std::min<std::size_t>(target.size(), 1));
     target = target.substr(0, target.find(' '));
     request.method = std::string(line.substr(0, begin));
+    AddLines(std::string_view(buffer_).substr(std::min(line.size() + 2, buffer_.size())),
+             &request.headers);
   }
   SetTarget(target, &request);
-  request.id = RequestId(id);
+  request.id = RequestId(request.Find("x-request-id"));
   return request;
 }
 
@@ -337,7 +387,11 @@ std::string Session::Head(const HttpResponse& response, const std::string& frami
   if (!response.content_type.empty() && response.status != 204)
     head += "content-type: " + response.content_type + "\r\n";
   for (const Header& header : response.headers) head += header.name + ": " + header.value + "\r\n";
-  return head + framing + (keep_alive_ ? "" : "connection: close\r\n") + "\r\n";
+  // HTTP/1.0, whose answers have no chunks, ends connections unless it is told.
+  const char* connection = !keep_alive_ ? "connection: close\r\n"
+                           : chunked_   ? ""
+                                        : "connection: keep-alive\r\n";
+  return head + framing + connection + "\r\n";
 }
 
 void Session::Send(const HttpResponse& response) {

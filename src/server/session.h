@@ -51,6 +51,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void ReadMore();
   void OnReadable();
   void OnEnded();
+  bool SkipEmptyLines();
   void Feed();
   void AwaitMore();
   void Dispatch();
