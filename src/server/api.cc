@@ -12,7 +12,7 @@ namespace {
 
 void Refuse(const ExchangePtr& exchange, const ApiError& error) {
   const HttpRequest& request = exchange->request();
-  exchange->Send(ErrorResponse(error, ShapeOf(request.path), request.id));
+  exchange->Send(ErrorResponse(error, ShapeOf(request), request.id));
 }
 
 }  // namespace
@@ -76,7 +76,7 @@ void ReadStreamOptions(Fields* body, bool* include_usage) {
 void FailStream(EventStream* stream, const ApiError& error) {
   if (!stream->begun()) return Refuse(stream->exchange(), error);
   const HttpRequest& request = stream->exchange()->request();
-  stream->DataLine(ErrorJson(error, ShapeOf(request.path), request.id));
+  stream->DataLine(ErrorJson(error, ShapeOf(request), request.id));
   stream->End();
 }
 

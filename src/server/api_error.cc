@@ -76,18 +76,32 @@ ErrorShape ShapeOf(std::string_view path) {
   return messages ? ErrorShape::kAnthropic : ErrorShape::kOpenAi;
 }
 
+ErrorShape ShapeOf(const HttpRequest& request) {
+  const std::string& path = request.path;
+  const bool models = path.starts_with("/v1/models") || path.starts_with("/models");
+  if (models && !request.Find("anthropic-version").empty()) return ErrorShape::kAnthropic;
+  return ShapeOf(path);
+}
+
+std::vector<Header> IdHeaders(const HttpRequest& request) {
+  std::vector<Header> headers = {{"x-request-id", request.id}};
+  if (ShapeOf(request) == ErrorShape::kAnthropic) headers.push_back({"request-id", request.id});
+  return headers;
+}
+
 const char* ErrorType(ErrorShape shape, int status) {
   return shape == ErrorShape::kAnthropic ? AnthropicType(status) : OpenAiType(status);
 }
 
 std::string ErrorJson(const ApiError& error, ErrorShape shape, const std::string& request_id) {
   const char* type = ErrorType(shape, error.status);
-  if (shape == ErrorShape::kAnthropic)
-    return Json::MakeObject(
-               {{"type", "error"},
-                {"error", Json::MakeObject({{"type", type}, {"message", error.message}})},
-                {"request_id", request_id}})
+  if (shape == ErrorShape::kAnthropic) {
+    const std::string& message = error.anthropic.empty() ? error.message : error.anthropic;
+    return Json::MakeObject({{"type", "error"},
+                             {"error", Json::MakeObject({{"type", type}, {"message", message}})},
+                             {"request_id", request_id}})
         .Dump();
+  }
   return Json::MakeObject({{"error", Json::MakeObject({{"message", error.message},
                                                        {"type", type},
                                                        {"param", OrNull(error.param)},

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/result.h"
 #include "server/http.h"
@@ -15,6 +16,7 @@ struct ApiError {
   int status = 400;
   std::string message;
   std::string param = {}, code = {};  // of OpenAI's shape; empty: null
+  std::string anthropic = {};         // the message in Anthropic's shape, if it has another there
   int retry_after_s = 0;              // 0: not said
 };
 
@@ -69,6 +71,10 @@ using ApiStatus = ApiResult<Unit>;
 
 enum class ErrorShape { kOpenAi, kAnthropic };
 ErrorShape ShapeOf(std::string_view path);  // by the API that lives there
+// Both APIs list models at one path: whose client asks, its headers say.
+ErrorShape ShapeOf(const HttpRequest& request);
+// The request's id, by the names that the API's clients read.
+std::vector<Header> IdHeaders(const HttpRequest& request);
 
 const char* ErrorType(ErrorShape shape, int status);
 HttpResponse ErrorResponse(const ApiError& error, ErrorShape shape, const std::string& request_id);

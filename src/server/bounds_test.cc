@@ -72,7 +72,7 @@ TEST_F(BoundsTest, APromptThatIsTooLongIsNamedByItsField) {
   const Reply reply = server_->Post("/v1/responses", R"({"input":")" + words + "\"}");
   EXPECT_EQ(reply.status, 400);
   EXPECT_EQ(Text(reply.json(), {"error", "param"}), "input");
-  EXPECT_NE(reply.body.find("However, your prompt has "), std::string::npos) << reply.body;
+  EXPECT_NE(reply.body.find("However, your input resulted in "), std::string::npos) << reply.body;
 }
 
 TEST_F(BoundsTest, FunctionsThatAreNoneAreNamed) {

@@ -61,7 +61,7 @@ void AddMade(Routes* routes, const Document& document) {
                      if (ready.ok()) return Send(document, made->bytes(), made->etag(), exchange);
                      const HttpRequest& request = exchange->request();
                      exchange->Send(ErrorResponse({.status = 500, .message = ready.error().what},
-                                                  ShapeOf(request.path), request.id));
+                                                  ShapeOf(request), request.id));
                    },
                .open = document.open,
                .on_worker = true});

@@ -81,8 +81,8 @@ void Run(const Route& route, const ExchangePtr& exchange) {
     return Unit{};
   });
   if (done.ok()) return;
-  exchange->Send(ErrorResponse(FromError(done.error()), ShapeOf(exchange->request().path),
-                               exchange->request().id));
+  exchange->Send(
+      ErrorResponse(FromError(done.error()), ShapeOf(exchange->request()), exchange->request().id));
 }
 
 }  // namespace
@@ -119,13 +119,13 @@ ApiResult<const Route*> Front::Admit(const HttpRequest& request, std::string* al
 void Front::Handle(const ExchangePtr& plain) {
   const HttpRequest& request = plain->request();
   std::vector<Header> headers = origin_.CorsHeaders(request);
-  headers.push_back({"x-request-id", request.id});
+  for (Header& header : IdHeaders(request)) headers.push_back(std::move(header));
   const auto exchange = std::make_shared<NotedExchange>(plain, std::move(headers), on_answered_);
   if (auto preflight = origin_.Preflight(request)) return exchange->Send(std::move(*preflight));
   std::string allowed;
   const auto route = Admit(request, &allowed);
   if (!route.ok()) {
-    HttpResponse refusal = ErrorResponse(route.error(), ShapeOf(request.path), request.id);
+    HttpResponse refusal = ErrorResponse(route.error(), ShapeOf(request), request.id);
     if (!allowed.empty() && refusal.status == 405) refusal.headers.push_back({"allow", allowed});
     return exchange->Send(std::move(refusal));
   }

@@ -167,6 +167,17 @@ TEST(ApiError, HasTheShapeOfItsApi) {
   EXPECT_EQ(ErrorResponse({.status = 503, .message = "m"}, ErrorShape::kAnthropic, "").status, 529);
   EXPECT_EQ(ShapeOf("/v1/messages/count_tokens"), ErrorShape::kAnthropic);
   EXPECT_EQ(ShapeOf("/v1/chat/completions"), ErrorShape::kOpenAi);
+  EXPECT_EQ(ErrorJson({.message = "m", .anthropic = "a"}, ErrorShape::kAnthropic, "r"),
+            R"({"type":"error","error":{"type":"invalid_request_error","message":"a"},)"
+            R"("request_id":"r"})");
+  HttpRequest request{.id = "r", .path = "/v1/models"};
+  EXPECT_EQ(ShapeOf(request), ErrorShape::kOpenAi);
+  EXPECT_EQ(IdHeaders(request).size(), 1u);
+  request.headers = {{"anthropic-version", "2023-06-01"}};
+  EXPECT_EQ(ShapeOf(request), ErrorShape::kAnthropic);
+  EXPECT_EQ(IdHeaders(request).back().name, "request-id");
+  request.path = "/v1/chat/completions";
+  EXPECT_EQ(ShapeOf(request), ErrorShape::kOpenAi);
 }
 
 }  // namespace

@@ -1,6 +1,10 @@
 #include "server/info_api.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <chrono>
+#include <string>
 
 #include "base/progress.h"
 #include "cost/presets.h"
@@ -139,6 +143,16 @@ Json MemoryJson(const StatusParts& parts) {
                            {"resident_anonymous_bytes", AnonymousResidentBytes()}});
 }
 
+std::string Rfc3339(std::int64_t unix_seconds) {
+  const std::chrono::sys_seconds time{std::chrono::seconds(unix_seconds)};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss clock{time - day};
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
 }  // namespace
 
 RunningState StateOf(const StatusParts& parts) {
@@ -184,8 +198,21 @@ Json VersionJson(const ServedModel& model) {
       {{"version", HADAL_VERSION}, {"system_fingerprint", model.fingerprint()}});
 }
 
-Json ModelsJson(const ServedModel& model) {
-  const Json card = model.Card();
+Json ModelCard(const ServedModel& model, ErrorShape shape) {
+  if (shape == ErrorShape::kOpenAi) return model.Card();
+  return Json::MakeObject({{"type", "model"},
+                           {"id", model.id()},
+                           {"display_name", model.id()},
+                           {"created_at", Rfc3339(model.created())}});
+}
+
+Json ModelsJson(const ServedModel& model, ErrorShape shape) {
+  const Json card = ModelCard(model, shape);
+  if (shape == ErrorShape::kAnthropic)
+    return Json::MakeObject({{"data", Json::Array{card}},
+                             {"has_more", false},
+                             {"first_id", model.id()},
+                             {"last_id", model.id()}});
   // "models": what OpenAI's own agent looks for besides.
   return Json::MakeObject(
       {{"object", "list"}, {"data", Json::Array{card}}, {"models", Json::Array{card}}});

@@ -17,7 +17,9 @@ namespace hadal::server {
 
 Json HealthJson();
 Json VersionJson(const ServedModel& model);
-Json ModelsJson(const ServedModel& model);
+// The model, and the list of models, as clients of either API read them.
+Json ModelCard(const ServedModel& model, ErrorShape shape);
+Json ModelsJson(const ServedModel& model, ErrorShape shape);
 
 // Texts that are under way, one a choice, as the list of generations has them. Paused: their client
 // does not take them.

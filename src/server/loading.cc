@@ -1,5 +1,7 @@
 #include "server/loading.h"
 
+#include <utility>
+
 #include "base/json.h"
 #include "server/api_error.h"
 
@@ -14,14 +16,14 @@ constexpr int kRetrySeconds = 5;
 HttpResponse LoadingResponse(const HttpRequest& request) {
   HttpResponse response = ErrorResponse(
       {.status = 503, .message = kMessage, .code = "unavailable", .retry_after_s = kRetrySeconds},
-      ShapeOf(request.path), request.id);
+      ShapeOf(request), request.id);
   if (request.path == "/health" || request.path == "/v1/health")
     response.body =
         Json::MakeObject(
             {{"error", Json::MakeObject(
                            {{"code", 503}, {"message", kMessage}, {"type", "unavailable_error"}})}})
             .Dump();
-  response.headers.push_back({"x-request-id", request.id});
+  for (Header& header : IdHeaders(request)) response.headers.push_back(std::move(header));
   return response;
 }
 

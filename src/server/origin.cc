@@ -66,7 +66,7 @@ std::vector<Header> OriginCheck::CorsHeaders(const HttpRequest& request) const {
   const std::string_view origin = request.Find("origin");
   if (origin.empty() || !Allowed(origin)) return {};
   return {{"access-control-allow-origin", std::string(origin)},
-          {"access-control-expose-headers", "x-request-id, retry-after"},
+          {"access-control-expose-headers", "x-request-id, request-id, retry-after"},
           {"vary", "origin"}};
 }
 

@@ -51,14 +51,16 @@ void ReadBias(Fields* body, std::size_t vocab_size, std::vector<engine::LogitBia
   }
 }
 
-// Clients look for the code, and some for the first sentence.
-ApiError TooLong(const char* prompt, const std::string& found, std::size_t context) {
+// Clients look for the code, and some for the sentences, which are those of the APIs' own services.
+ApiError TooLong(const char* prompt, const std::string& found, std::size_t tokens,
+                 std::size_t context) {
   return ApiError{
       .status = 400,
       .message = fmt::format("This model's maximum context length is {} tokens. However, {}.",
                              context, found),
       .param = prompt,
-      .code = "context_length_exceeded"};
+      .code = "context_length_exceeded",
+      .anthropic = fmt::format("prompt is too long: {} tokens > {} maximum", tokens, context - 1)};
 }
 
 }  // namespace
@@ -113,10 +115,11 @@ ApiResult<std::size_t> RoomFor(const ServedModel& model, const RoomQuery& query)
   const std::size_t most = query.most.value_or(room);
   if (room == 0 || (!clamp && *query.wanted > room))
     return TooLong(query.prompt,
-                   clamp ? fmt::format("your prompt has {} tokens", prompt)
-                         : fmt::format("you requested {} tokens ({} in the {}, {} in the answer)",
+                   clamp ? fmt::format("your {} resulted in {} tokens", query.prompt, prompt)
+                         : fmt::format("you requested {} tokens ({} in the {}, {} in the "
+                                       "completion)",
                                        prompt + *query.wanted, prompt, query.prompt, *query.wanted),
-                   context);
+                   prompt, context);
   const std::size_t wanted = query.wanted.value_or(room);
   if (!clamp && wanted > most)
     return BadField(query.length, "found {}, answers of this server have {} tokens at most", wanted,
@@ -126,8 +129,8 @@ ApiResult<std::size_t> RoomFor(const ServedModel& model, const RoomQuery& query)
 
 ApiStatus CheckLeastTokens(const ServedModel& model, std::size_t tokens, const char* prompt) {
   if (tokens < model.context()) return Unit{};
-  return TooLong(prompt, fmt::format("your prompt has {} tokens at the least", tokens),
-                 model.context());
+  return TooLong(prompt, fmt::format("your {} resulted in {} tokens at the least", prompt, tokens),
+                 tokens, model.context());
 }
 
 }  // namespace hadal::server

@@ -45,6 +45,7 @@ class ServedModel {
   }
   const std::string& id() const { return id_; }
   std::uint64_t context() const { return context_; }
+  std::int64_t created() const { return created_; }  // when it was opened, in seconds of Unix time
   // Of weights, numerics and program: what the same request must have to get the same answer.
   const std::string& fingerprint() const { return fingerprint_; }
   const cost::CostModel& costs() const { return costs_; }

@@ -45,7 +45,7 @@ void AddAbsent(Routes* routes) {
                    exchange->Send(ErrorResponse({.status = 501,
                                                  .message = request.path + ": not implemented",
                                                  .code = "not_implemented"},
-                                                ShapeOf(request.path), request.id));
+                                                ShapeOf(request), request.id));
                  }});
 }
 
@@ -58,6 +58,7 @@ struct Server::Impl {
 
   Status Open();
   Status Listen();
+  void AddCors(const HttpRequest& request, HttpResponse* response) const;
   Status OpenFolder(std::string* note);
   Status OpenEngine();
   void GiveBackMemory(bool idle);
@@ -93,18 +94,27 @@ struct Server::Impl {
   Stopwatch since_look;
 };
 
+// Of answers that the front does not give: a page that may ask is to read them too.
+void Server::Impl::AddCors(const HttpRequest& request, HttpResponse* response) const {
+  for (Header& header : OriginCheck(options.origin).CorsHeaders(request))
+    response->headers.push_back(std::move(header));
+}
+
 Status Server::Impl::Listen() {
   ListenerOptions& listen = options.listener;
   listen.body_bytes = options.body_bytes.value_or(kept.body);
   listen.all_body_bytes = std::max<std::uint64_t>(kept.bodies, listen.body_bytes);
   auto handler = [this](const ExchangePtr& exchange) {
     if (front != nullptr) return front->Handle(exchange);
-    exchange->Send(LoadingResponse(exchange->request()));
+    HttpResponse response = LoadingResponse(exchange->request());
+    AddCors(exchange->request(), &response);
+    exchange->Send(std::move(response));
   };
   auto refuse = [this](int status, const std::string& message, const HttpRequest& known) {
     HttpResponse response =
-        ErrorResponse({.status = status, .message = message}, ShapeOf(known.path), known.id);
-    response.headers.push_back({"x-request-id", known.id});
+        ErrorResponse({.status = status, .message = message}, ShapeOf(known), known.id);
+    for (Header& header : IdHeaders(known)) response.headers.push_back(std::move(header));
+    AddCors(known, &response);
     // Whether anybody serves that path was not asked: it is no label.
     if (metrics) metrics->OnAnswered({"none", "none", known.id, known.peer, response.status, 0});
     spdlog::info("http id={} peer={} method={} path={} status={} what=\"{}\"", known.id, known.peer,
@@ -261,13 +271,18 @@ void Server::Impl::AddInfo(Routes* routes) {
                                  .body = metrics->Text(Parts())});
                }});
   for (const std::string prefix : {"/v1", "", "/anthropic/v1"}) {
-    get((prefix + "/models").c_str(), false, [this] { return ModelsJson(*model); });
+    routes->Add({"GET", prefix + "/models", [this](const ExchangePtr& exchange) {
+                   const ErrorShape shape = ShapeOf(exchange->request());
+                   exchange->Send(JsonResponse(ModelsJson(*model, shape)));
+                 }});
     const std::string folder = prefix + "/models/";
     routes->Add({"GET", folder + "*", [this, folder](const ExchangePtr& exchange) {
                    const HttpRequest& request = exchange->request();
-                   const auto choice = model->Choose(request.path.substr(folder.size()));
-                   if (choice.ok()) return exchange->Send(JsonResponse(model->Card()));
-                   exchange->Send(ErrorResponse(choice.error(), ShapeOf(request.path), request.id));
+                   const ErrorShape shape = ShapeOf(request);
+                   const auto choice =
+                       model->Choose(NameInPath(request.path.substr(folder.size())));
+                   if (choice.ok()) return exchange->Send(JsonResponse(ModelCard(*model, shape)));
+                   exchange->Send(ErrorResponse(choice.error(), shape, request.id));
                  }});
   }
 }

@@ -32,6 +32,76 @@ TEST_F(ShapesTest, ModelsByNamesWithEscapes) {
   EXPECT_EQ(Text(wrong.json(), {"type"}), "error") << wrong.body;
 }
 
+TEST_F(ShapesTest, ModelsAsAnthropicsClientsReadThem) {
+  const std::string version = "anthropic-version: 2023-06-01\r\n";
+  const auto is_card = [](const Json& card) {
+    EXPECT_EQ(Text(card, {"type"}), "model") << card.Dump();
+    EXPECT_EQ(Text(card, {"id"}), "embedded");
+    EXPECT_EQ(Text(card, {"display_name"}), "embedded");
+    const std::string created = Text(card, {"created_at"});
+    ASSERT_EQ(created.size(), 20u) << created;
+    EXPECT_TRUE(created.starts_with("20") && created[10] == 'T' && created.ends_with("Z"));
+  };
+  const std::pair<const char*, std::string> ways[] = {{"/v1/models", version},
+                                                      {"/anthropic/v1/models", ""}};
+  for (const auto& [path, headers] : ways) {
+    const Reply reply = server_->Get(path, headers);
+    const Json list = reply.json();
+    is_card(At(list, {"data", "0"}));
+    EXPECT_EQ(Text(list, {"has_more"}), "false");
+    EXPECT_EQ(Text(list, {"first_id"}), "embedded");
+    EXPECT_EQ(Text(list, {"last_id"}), "embedded");
+    EXPECT_NE(reply.head.find("\r\nrequest-id: "), std::string::npos) << reply.head;
+    is_card(server_->Get(std::string(path) + "/embedded", headers).json());
+    const Reply none = server_->Get(std::string(path) + "/gpt", headers);
+    EXPECT_EQ(none.status, 404);
+    EXPECT_EQ(Text(none.json(), {"error", "type"}), "not_found_error") << none.body;
+    EXPECT_EQ(Text(none.json(), {"type"}), "error") << none.body;
+  }
+  EXPECT_EQ(Text(server_->Get("/v1/models").json(), {"object"}), "list");
+}
+
+TEST_F(ShapesTest, RequestsOfAnthropicsApiHaveTheirIdByItsName) {
+  const auto id = [&](const std::string& path, const std::string& body) {
+    const std::string head = server_->Post(path, body, "x-request-id: mine\r\n").head;
+    EXPECT_NE(head.find("\r\nx-request-id: mine\r\n"), std::string::npos) << head;
+    return head.find("\r\nrequest-id: mine\r\n") != std::string::npos ||
+           head.ends_with("\r\nrequest-id: mine");
+  };
+  EXPECT_TRUE(id("/v1/messages", Chat(R"("max_tokens":1)")));
+  EXPECT_TRUE(id("/v1/messages", Chat(R"("max_tokens":1,"stream":true)")));
+  EXPECT_TRUE(id("/v1/messages", "{"));
+  EXPECT_TRUE(id("/v1/messages/count_tokens", Chat(R"("max_tokens":1)")));
+  EXPECT_FALSE(id("/v1/chat/completions", Chat(R"("max_tokens":1)")));
+}
+
+// The sentences that clients of each API look for.
+TEST_F(ShapesTest, ATooLongPromptIsSaidInTheApisWords) {
+  std::string words;
+  for (int i = 0; i < 3000; ++i) words += "a ";
+  const auto chat = [&](const std::string& more) {
+    return fmt::format(R"({{"messages":[{{"role":"user","content":"{}"}}]{}}})", words, more);
+  };
+  const auto message = [&](const std::string& path, const std::string& body) {
+    const Reply reply = Post(path, body);
+    EXPECT_EQ(reply.status, 400) << reply.body;
+    return Text(reply.json(), {"error", "message"});
+  };
+  const std::string anthropic = message("/v1/messages", chat(R"(,"max_tokens":9)"));
+  EXPECT_TRUE(anthropic.starts_with("prompt is too long: ")) << anthropic;
+  EXPECT_TRUE(anthropic.ends_with(" tokens > 2047 maximum")) << anthropic;
+  EXPECT_GT(std::atoi(anthropic.c_str() + 20), 2047);
+  const std::string asked = message("/v1/chat/completions", Chat(R"("max_tokens":2047)"));
+  const std::string count =
+      Text(Post("/v1/chat/completions/input_tokens", Chat(R"("max_tokens":1)")).json(),
+           {"input_tokens"});
+  EXPECT_EQ(asked, fmt::format("This model's maximum context length is 2048 tokens. However, you "
+                               "requested {} tokens ({} in the messages, 2047 in the completion).",
+                               std::atoi(count.c_str()) + 2047, count));
+  EXPECT_NE(message("/v1/chat/completions", chat("")).find("However, your messages resulted in "),
+            std::string::npos);
+}
+
 TEST_F(ShapesTest, UsageCountsEveryPromptOnce) {
   const auto usage = [&](const std::string& prompt) {
     const Reply reply = Post("/v1/completions", fmt::format(R"({{"prompt":{},"max_tokens":2,
@@ -104,6 +174,37 @@ TEST_F(ShapesTest, ATemplatesTextGoesOnAsTokenIds) {
                                           At(ids, {"tokens"}).Dump()))
           .json();
   EXPECT_EQ(Text(answer, {"usage", "prompt_tokens"}), Text(ids, {"count"})) << answer.Dump();
+}
+
+// Pages that may ask read why they were refused too.
+TEST_F(ShapesTest, WhatIsRefusedEarlyIsForThePageThatAsked) {
+  ServerOptions options = TestServer::OneThread();
+  options.body_bytes = 1024;
+  options.listener.header_bytes = 4096;
+  options.listener.header_seconds = options.listener.body_seconds = 1;
+  options.origin.allowed = {"https://good.example"};
+  const TestServer server(options);
+  const std::string large = "x: " + std::string(5000, 'a') + "\r\n";
+  for (const bool good : {true, false}) {
+    const std::string origin =
+        fmt::format("Origin: https://{}.example\r\n", good ? "good" : "evil");
+    const auto expect = [&](const std::string& head, int status) {
+      EXPECT_TRUE(head.starts_with(fmt::format("HTTP/1.1 {}", status))) << head;
+      const bool named =
+          head.find("access-control-allow-origin: https://good.example") != head.npos;
+      EXPECT_EQ(named, good) << head;
+    };
+    expect(server.Post("/v1/completions", std::string(2000, 'a'), origin).head, 413);
+    expect(server.Post("/v1/completions", "{}", origin + large).head, 431);
+    expect(server.Get("/v1/%", origin).head, 400);
+    SocketClient slow(server.port());
+    slow.Send("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n" + origin +
+              "Content-Length: 9\r\n\r\nabc");
+    expect(slow.ReadAll(), 408);
+    SocketClient slower(server.port());
+    slower.Send("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n" + origin + "Content-Le");
+    expect(slower.ReadAll(), 408);
+  }
 }
 
 // A stream that the server cuts off does not say that it has ended well.

@@ -23,6 +23,20 @@ test('a message, whole and streamed, is the same text', async () => {
   assert.equal(streamed.usage.output_tokens, 24);
 });
 
+test('models, and ids of requests', async () => {
+  const models = await client.models.list();
+  assert.deepEqual(models.data.map(({ type, id }) => [type, id]), [['model', 'embedded']]);
+  assert.equal(models.has_more, false);
+  const model = await client.models.retrieve('embedded[1m]');
+  assert.ok(new Date(model.created_at) <= new Date(), model.created_at);
+  const message = await client.messages.create({ model: 'embedded', messages: fox, max_tokens: 1 });
+  assert.match(message._request_id, /./);
+  await assert.rejects(client.models.retrieve('gpt'), (error) => {
+    assert.match(error.requestID, /./);
+    return error.status === 404 && error.type === 'not_found_error';
+  });
+});
+
 test('thinking has a block of its own', async () => {
   const message = await client.messages.stream({
     model: 'embedded', messages: fox, max_tokens: 1040,

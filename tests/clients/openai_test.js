@@ -17,6 +17,7 @@ test('models', async () => {
   const models = await client.models.list();
   assert.equal(models.data[0].id, 'embedded');
   assert.equal((await client.models.retrieve('embedded')).object, 'model');
+  assert.equal((await client.models.retrieve('embedded[1m]')).id, 'embedded');
 });
 
 test('a chat, whole and streamed, is the same text', async () => {
