@@ -43,6 +43,7 @@ bool IsNothing(const Json& json) {
 
 Result<std::string> TextOfPart(const Json& part, const std::string& place) {
   HADAL_TRY(const std::string type, TextField(part, "type"));
+  if (type == "refusal") return TextField(part, "refusal");  // what an assistant said instead
   if (type != "text")
     return Fail(Code::kInvalid, "{}.type: found {}, expected \"text\"", place, Quote(type));
   return TextField(part, "text");
@@ -105,6 +106,9 @@ Result<Message> ReadMessage(const Json& json) {
   Message message;
   HADAL_TRY(message.role, ReadRole(json));
   HADAL_TRY(message.content, Content(json));
+  if (message.role == Role::kAssistant && message.content.empty()) {
+    HADAL_TRY(message.content, TextField(json, "refusal"));
+  }
   HADAL_TRY(message.reasoning, TextField(json, "reasoning_content"));
   // Another name of it; an object of this name is something else.
   if (const Json* other = json.Find("reasoning"); message.reasoning.empty() && other != nullptr)

@@ -49,6 +49,7 @@ ApiResult<ChatRequest> ReadChat(Api& api, Fields* body, std::uint64_t scope) {
     request.tools = std::move(*read);
   }
   request.tool_choice = ReadToolChoice(body);
+  HADAL_TRY_STATUS(KeepAllowed(&request));
   ReadParallelCalls(body, &request);
   request.format = ReadFormat(body, "response_format");
   ReadGuided(body, &request.format);

@@ -87,6 +87,30 @@ std::vector<std::int32_t> CloseWith(const Api& api, std::int32_t think_end) {
   return tokens;
 }
 
+// {"mode": "auto"|"required", "tools": [{"type", "name"} or {"type", "function": {"name"}}]}, in
+// "allowed_tools" or here. What is no function is passed over, as it is among the tools.
+ToolChoice ReadAllowedTools(Fields* body, const Json& field) {
+  const Json* inner = field.Find("allowed_tools");
+  const Json& choice = inner == nullptr ? field : *inner;
+  ToolChoice out{.allowed = std::vector<std::string>()};
+  const std::string mode = TextIn(choice, "mode");
+  const Json* tools = choice.Find("tools");
+  if (mode == "required") out.kind = ToolChoice::Kind::kRequired;
+  if (mode != "auto" && mode != "required")
+    body->Fail("tool_choice", "mode: found " + Quote(mode) + ", expected auto or required");
+  if (tools == nullptr || tools->AsArray() == nullptr) {
+    body->Fail("tool_choice", fmt::format("tools: found {}, expected an array",
+                                          tools == nullptr ? "nothing" : tools->KindName()));
+    return out;
+  }
+  for (const Json& tool : *tools->AsArray()) {
+    const Json* function = tool.Find("function");
+    const std::string name = TextIn(function == nullptr ? tool : *function, "name");
+    if (TextIn(tool, "type") == "function") out.allowed->push_back(name);
+  }
+  return out;
+}
+
 }  // namespace
 
 ApiResult<Thinking> DefaultThinking(const Api& api, const std::string& model) {
@@ -139,11 +163,25 @@ ToolChoice ReadToolChoice(Fields* body) {
     body->Fail("tool_choice", "found " + Quote(*text) + ", " + kExpected);
     return {};
   }
+  if (TextIn(*field, "type") == "allowed_tools") return ReadAllowedTools(body, *field);
   const Json* function = field->Find("function");
   const Json* name = (function != nullptr ? function : field)->Find("name");
   if (name != nullptr && name->AsString() != nullptr) return {Kind::kNamed, *name->AsString()};
   body->Fail("tool_choice", fmt::format("found {}, {}", field->KindName(), kExpected));
   return {};
+}
+
+ApiStatus KeepAllowed(ChatRequest* request) {
+  if (!request->tool_choice.allowed) return Unit{};
+  const std::vector<std::string>& allowed = *request->tool_choice.allowed;
+  for (const std::string& name : allowed)
+    if (std::ranges::none_of(request->tools,
+                             [&](const Json& tool) { return TextIn(tool, "name") == name; }))
+      return BadField("tool_choice", "found {}, which is not among the tools", Quote(name));
+  std::erase_if(request->tools, [&](const Json& tool) {
+    return std::ranges::find(allowed, TextIn(tool, "name")) == allowed.end();
+  });
+  return Unit{};
 }
 
 void ReadAnswering(const Api& api, Fields* body, const Thinking& defaults, ChatRequest* request) {

@@ -19,7 +19,8 @@ namespace hadal::server {
 struct ToolChoice {
   enum class Kind { kAuto, kNone, kRequired, kNamed };
   Kind kind = Kind::kAuto;
-  std::string name = {};  // kNamed
+  std::string name = {};                                 // kNamed
+  std::optional<std::vector<std::string>> allowed = {};  // names of the only ones on offer
 };
 
 // What an answer's content must be.
@@ -54,8 +55,11 @@ ApiResult<Thinking> DefaultThinking(const Api& api, const std::string& model);
 
 // {"type": "text"|"json_object"|"json_schema", ...}, with the schema in "json_schema" or beside.
 AnswerFormat ReadFormat(Fields* body, std::string_view key);
-// "auto"|"none"|"required"|{"type": "function", "function": {"name"}} or {"type", "name"}.
+// "auto"|"none"|"required"|{"type": "function", "function": {"name"}} or {"type", "name"}, or
+// {"type": "allowed_tools", "allowed_tools": {"mode", "tools"}} or {"type", "mode", "tools"}.
 ToolChoice ReadToolChoice(Fields* body);
+// The tools without those that the choice does not allow. 400 names one that is none.
+ApiStatus KeepAllowed(ChatRequest* request);
 
 // What the messages and responses APIs have in common, whose clients ask for fixed large numbers of
 // tokens: reasoning, sampling of one answer, and whether it streams.

@@ -175,7 +175,13 @@ Json Echoed(const Json& json) {
       {"truncation", Json("disabled")}};
   for (const auto& [key, absent] : fields) {
     const Json* given = json.Find(key);
-    echoed.Set(key, given == nullptr ? absent : *given);
+    Json value = given == nullptr || given->is_null() ? absent : *given;
+    // Of an object, what it leaves out is there too.
+    if (absent.AsObject() != nullptr)
+      for (const auto& [name, inner] : *absent.AsObject())
+        if (const Json* found = value.Find(name); found == nullptr || found->is_null())
+          value.Set(name, inner);
+    echoed.Set(key, std::move(value));
   }
   return echoed;
 }
@@ -218,6 +224,7 @@ ApiResult<ResponsesRequest> ReadResponses(Api& api, const Json& json, const Call
                          {.role = chat::Role::kSystem, .content = std::move(instructions)});
   HADAL_TRY(chat.tools, ReadTools(&body));
   chat.tool_choice = ReadToolChoice(&body);
+  HADAL_TRY_STATUS(KeepAllowed(&chat));
   ReadParallelCalls(&body, &chat);
   ReadText(&body, &chat.format);
   ReadAnswering(api, &body, defaults, &chat);

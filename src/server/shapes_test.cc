@@ -102,6 +102,93 @@ TEST_F(ShapesTest, ATooLongPromptIsSaidInTheApisWords) {
             std::string::npos);
 }
 
+TEST_F(ShapesTest, ResponsesHaveTheFieldsThatWereNullOrLeftOut) {
+  const auto response = [&](const std::string& fields) {
+    const Reply reply =
+        Post("/v1/responses", R"({"input":"a","max_output_tokens":1)" + fields + "}");
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return reply.json();
+  };
+  const Json plain = response("");
+  const Json nulls = response(R"(,"tools":null,"tool_choice":null,"parallel_tool_calls":null,
+      "text":null,"store":null,"metadata":null,"reasoning":null,"truncation":null)");
+  for (const char* key : {"tools", "tool_choice", "parallel_tool_calls", "text", "store",
+                          "metadata", "reasoning", "truncation"}) {
+    EXPECT_EQ(At(nulls, {key}).Dump(), At(plain, {key}).Dump()) << key;
+    EXPECT_FALSE(At(nulls, {key}).is_null()) << key;
+  }
+  const Json brief = response(R"(,"text":{"verbosity":"low"},"reasoning":{"effort":"none"})");
+  EXPECT_EQ(Text(brief, {"text", "verbosity"}), "low");
+  EXPECT_EQ(Text(brief, {"text", "format", "type"}), "text") << brief.Dump();
+  EXPECT_EQ(Text(brief, {"reasoning", "effort"}), "none");
+  EXPECT_NE(At(brief, {"reasoning"}).Find("summary"), nullptr);
+}
+
+// The others are not on offer: the prompt is that of the request without them.
+TEST_F(ShapesTest, ToolsThatAChoiceDoesNotAllowAreNotOnOffer) {
+  struct Form {
+    const char *path, *prompt, *tool, *choice;
+  };
+  const Form forms[] = {{"/v1/chat/completions", R"("messages":[{"role":"user","content":"w?"}])",
+                         R"({{"type":"function","function":{{"name":"{}"}}}})",
+                         R"({{"type":"allowed_tools","allowed_tools":{{"mode":"{}","tools":[
+           {{"type":"function","function":{{"name":"{}"}}}}]}}}})"},
+                        {"/v1/responses", R"("input":"w?")", R"({{"type":"function","name":"{}"}})",
+                         R"({{"type":"allowed_tools","mode":"{}","tools":[{{"type":"web_search"}},
+           {{"type":"function","name":"{}"}}]}})"}};
+  for (const Form& form : forms) {
+    const auto body = [&](std::initializer_list<const char*> names, const std::string& choice) {
+      std::string tools;
+      for (const char* name : names)
+        tools += (tools.empty() ? "" : ",") + fmt::format(fmt::runtime(form.tool), name);
+      return fmt::format(R"({{{},"tools":[{}],"tool_choice":{}}})", form.prompt, tools, choice);
+    };
+    const auto choice = [&](const char* mode, const char* name) {
+      return fmt::format(fmt::runtime(form.choice), mode, name);
+    };
+    const auto count = [&](const std::string& given) {
+      const Reply reply = Post(form.path + std::string("/input_tokens"), given);
+      EXPECT_EQ(reply.status, 200) << reply.body;
+      return Text(reply.json(), {"input_tokens"});
+    };
+    EXPECT_EQ(count(body({"weather", "now"}, choice("auto", "now"))),
+              count(body({"now"}, "\"auto\"")));
+    EXPECT_NE(count(body({"weather", "now"}, choice("auto", "now"))),
+              count(body({"weather", "now"}, "\"auto\"")));
+    const Reply called = Post(form.path, body({"weather", "now"}, choice("required", "now")));
+    EXPECT_EQ(called.status, 200) << called.body;
+    const Json json = called.json();
+    const bool chats = std::string(form.path) == "/v1/chat/completions";
+    EXPECT_EQ(chats ? Text(json, {"choices", "0", "message", "tool_calls", "0", "function", "name"})
+                    : Text(json, {"output", "0", "name"}),
+              "now")
+        << called.body;
+    for (const auto& [wrong, why] :
+         {std::pair{choice("auto", "none"), "'none', which is not among the tools"},
+          {choice("any", "now"), "mode: found 'any'"},
+          {std::string(R"({"type":"allowed_tools","mode":"auto"})"), "tools: found nothing"}}) {
+      const Reply reply = Post(form.path, body({"weather", "now"}, wrong));
+      EXPECT_EQ(reply.status, 400) << wrong;
+      EXPECT_NE(reply.body.find(why), std::string::npos) << reply.body;
+    }
+  }
+}
+
+TEST_F(ShapesTest, WhatAnAssistantRefusedIsPartOfTheConversation) {
+  const auto count = [&](const std::string& fields) {
+    const Reply reply = Post("/v1/chat/completions/input_tokens", fmt::format(R"({{"messages":[
+        {{"role":"user","content":"a"}},{{"role":"assistant",{}}},
+        {{"role":"user","content":"b"}}]}})",
+                                                                              fields));
+    EXPECT_EQ(reply.status, 200) << reply.body;
+    return Text(reply.json(), {"input_tokens"});
+  };
+  const std::string plain = count(R"("content":"I cannot say that.")");
+  EXPECT_EQ(count(R"("content":[{"type":"refusal","refusal":"I cannot say that."}])"), plain);
+  EXPECT_EQ(count(R"("content":null,"refusal":"I cannot say that.")"), plain);
+  EXPECT_EQ(count(R"("content":"I cannot say that.","refusal":null)"), plain);
+}
+
 TEST_F(ShapesTest, UsageCountsEveryPromptOnce) {
   const auto usage = [&](const std::string& prompt) {
     const Reply reply = Post("/v1/completions", fmt::format(R"({{"prompt":{},"max_tokens":2,
