@@ -73,7 +73,7 @@ void CheckQuantization(Fields& fields) {
   if (!fields.ok() || !fields.Has("quantization_config")) return;
   Fields sub(*fields.Find("quantization_config"), fields.place() + ": quantization_config");
   sub.Only("quant_method", "fp8");
-  sub.Only("fmt", "e4m3");
+  sub.OneOf("fmt", kE4m3Names);
   sub.Only("scale_fmt", "ue8m0");
   sub.Only("activation_scheme", "dynamic");
   sub.Only("weight_block_size", Json::Array{128, 128});
@@ -129,11 +129,6 @@ void ReadYarn(Fields& fields, YarnScaling* yarn) {
   for (const char* other : {"mscale", "mscale_all_dim"})
     if (fields.Has(other))
       fields.Refuse(Code::kUnsupported, other, "nothing: hadal has no such scale");
-}
-
-bool SameYarn(const YarnScaling& a, const YarnScaling& b) {
-  return a.factor == b.factor && a.beta_fast == b.beta_fast && a.beta_slow == b.beta_slow &&
-         a.original_max_position_embeddings == b.original_max_position_embeddings;
 }
 
 // A value that may stand in two places: where both give it they must agree.

@@ -133,6 +133,11 @@ void Fields::Only(std::string_view key, const Json& value) {
          fmt::format("{}, the only value hadal implements for this model_type", value.Dump()));
 }
 
+void Fields::OneOf(std::string_view key, const std::vector<std::string>& names) {
+  std::size_t which = 0;
+  if (ok() && Has(key)) Choice(key, names, &which);
+}
+
 void Fields::Absent(std::initializer_list<std::string_view> keys) {
   for (const std::string_view key : keys)
     if (Has(key)) Refuse(Code::kInvalid, key, "nothing: this model_type has no such field");

@@ -19,6 +19,9 @@
 
 namespace hadal::arch {
 
+// The number format of FP8 weights, as tools call it.
+inline const std::vector<std::string> kE4m3Names = {"e4m3", "float8_e4m3fn"};
+
 class Fields {
  public:
   // `json` must be an object (else the first error is that) and outlive this.
@@ -51,6 +54,9 @@ class Fields {
   // May be missing or null, must otherwise be this: the one value that hadal implements for the
   // model_type.
   void Only(std::string_view key, const Json& value);
+
+  // May be missing or null, must otherwise be one of these names of one thing.
+  void OneOf(std::string_view key, const std::vector<std::string>& names);
 
   // None of these may be given: fields of other architectures, which would change the figures if
   // they meant anything here.

@@ -89,24 +89,31 @@ void ReadYarn(Fields& sub, YarnScaling* yarn) {
                fmt::format("mscale_all_dim {}", yarn->mscale_all_dim));
 }
 
-// rope_theta and rope_scaling; or both in rope_parameters, as Hugging Face's class writes them.
-void ReadRope(Fields& fields, Config& c) {
-  c.rope_scaling = {};
-  if (!fields.ok()) return;
-  const bool together = fields.Has("rope_parameters");
-  const char* key = together ? "rope_parameters" : "rope_scaling";
-  if (together) {
-    for (const char* other : {"rope_theta", "rope_scaling"})
-      if (fields.Has(other))
-        fields.Refuse(Code::kInvalid, other, "nothing: rope_parameters says it");
-  } else {
-    fields.Number("rope_theta", 1, 1e12, &c.rope_theta);
-  }
-  if (!fields.ok() || !fields.Has(key)) return;
+YarnScaling ReadScaling(Fields& fields, const char* key) {
+  YarnScaling yarn;
+  if (!fields.ok() || !fields.Has(key)) return yarn;
   Fields sub(*fields.Find(key), fmt::format("{}: {}", fields.place(), key));
-  if (together) sub.Number("rope_theta", 1, 1e12, &c.rope_theta);
-  ReadYarn(sub, &c.rope_scaling);
+  ReadYarn(sub, &yarn);
   fields.Take(sub);
+  return yarn;
+}
+
+// rope_theta and rope_scaling; or both in rope_parameters, as Hugging Face's class writes them.
+// What is given in both ways is the same.
+void ReadRope(Fields& fields, Config& c) {
+  const bool together = fields.Has("rope_parameters"), scaling = fields.Has("rope_scaling");
+  if (!together || fields.Has("rope_theta")) fields.Number("rope_theta", 1, 1e12, &c.rope_theta);
+  c.rope_scaling = ReadScaling(fields, together ? "rope_parameters" : "rope_scaling");
+  if (!fields.ok() || !together) return;
+  if (scaling && !SameYarn(ReadScaling(fields, "rope_scaling"), c.rope_scaling))
+    fields.Refuse(Code::kInvalid, "rope_scaling", "the same values as rope_parameters");
+  Fields sub(*fields.Find("rope_parameters"), fields.place() + ": rope_parameters");
+  double theta = 0;
+  sub.Number("rope_theta", 1, 1e12, &theta);
+  fields.Take(sub);
+  if (fields.ok() && fields.Has("rope_theta") && theta != c.rope_theta)
+    fields.Refuse(Code::kInvalid, "rope_theta", fmt::format("{}, as {} says", theta, sub.place()));
+  c.rope_theta = theta;
 }
 
 void CheckTogether(Fields& fields, const Config& c) {
@@ -129,7 +136,21 @@ void CheckTogether(Fields& fields, const Config& c) {
           fmt::format("at most the {} experts of topk_group groups", candidates));
 }
 
+// scale_fmt: "float" is what scales are without it.
+bool PowersOfTwo(Fields& fields) {
+  std::size_t format = 0;
+  if (fields.ok() && fields.Has("scale_fmt"))
+    fields.Choice("scale_fmt", {"float", "ue8m0"}, &format);
+  return format == 1;
+}
+
 }  // namespace
+
+bool SameYarn(const YarnScaling& a, const YarnScaling& b) {
+  return a.factor == b.factor && a.beta_fast == b.beta_fast && a.beta_slow == b.beta_slow &&
+         a.original_max_position_embeddings == b.original_max_position_embeddings &&
+         a.mscale_all_dim == b.mscale_all_dim;
+}
 
 bool IsV32(const Json& config) {
   const Json* type = config.Find("model_type");
@@ -155,19 +176,18 @@ Config ReadV32(Fields& fields) {
 }
 
 void ReadV32Quantization(Fields& fields, Config& config) {
-  fields.Only("scale_fmt", "ue8m0");
+  const bool alone = PowersOfTwo(fields);
   if (!fields.ok()) return;
-  const bool alone = fields.Has("scale_fmt");
   config.scale_rule = alone ? ScaleRule::kPowerOfTwo : ScaleRule::kExact;
   if (!fields.Has("quantization_config")) return;
   Fields sub(*fields.Find("quantization_config"), fields.place() + ": quantization_config");
   sub.Only("quant_method", "fp8");
-  sub.Only("fmt", "e4m3");
+  sub.OneOf("fmt", kE4m3Names);
   sub.Only("activation_scheme", "dynamic");
   sub.Only("weight_block_size", Json::Array{128, 128});
-  sub.Only("scale_fmt", "ue8m0");
-  if (sub.ok() && sub.Has("scale_fmt")) config.scale_rule = ScaleRule::kPowerOfTwo;
-  if (sub.ok() && alone && !sub.Has("scale_fmt"))
+  const bool powers = PowersOfTwo(sub);
+  if (sub.ok() && powers) config.scale_rule = ScaleRule::kPowerOfTwo;
+  if (sub.ok() && alone && !powers)
     sub.Refuse(Code::kInvalid, "scale_fmt", "\"ue8m0\", as the config's own scale_fmt says");
   fields.Take(sub);
 }

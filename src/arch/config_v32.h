@@ -14,6 +14,7 @@ Config ReadV32(Fields& fields);
 // quantization_config, and of weights that are not quantised by the config itself, as in the
 // inference code's own: their activations and entries are rounded by the same rule.
 void ReadV32Quantization(Fields& fields, Config& config);
+bool SameYarn(const YarnScaling& a, const YarnScaling& b);  // also of V4's
 Json V32ToJson(const Config& config, bool quantised);
 
 }  // namespace hadal::arch

@@ -44,6 +44,11 @@ TEST(ConfigV32, TheRuleOfScalesStaysWithTheModel) {
     for (const bool quantised : {true, false})
       EXPECT_EQ(rule(ConfigToJson(config, quantised)), config.scale_rule) << quantised;
   }
+  Json named = exact, entry = *exact.Find("quantization_config");
+  entry.Set("scale_fmt", "float");
+  named.Set("quantization_config", entry);
+  named.Set("scale_fmt", "float");
+  EXPECT_EQ(rule(named), ScaleRule::kExact);
   exact.Set("scale_fmt", "ue8m0");
   EXPECT_EQ(
       ParseConfig(exact).error().what,
@@ -69,7 +74,16 @@ TEST(ConfigV32, ReadsEitherWayOfWritingRotations) {
   EXPECT_EQ(ParseConfig(json).value().rope_scaling.factor, 1);
   // Missing is null.
   EXPECT_EQ(ParseConfig(Without(published, "rope_scaling")).value().rope_scaling.factor, 1);
-  EXPECT_NE(Complaint("rope_parameters", parameters).find("rope_theta: found 10000"),
+  // Both ways, if they agree.
+  parameters.Set("rope_theta", 10000);
+  EXPECT_EQ(Complaint("rope_parameters", parameters), "");
+  parameters.Set("rope_theta", 5000);
+  EXPECT_NE(Complaint("rope_parameters", parameters)
+                .find("expected 5000, as config.json: rope_parameters says"),
+            std::string::npos);
+  parameters.Set("rope_theta", 10000);
+  parameters.Set("factor", 39);
+  EXPECT_NE(Complaint("rope_parameters", parameters).find("rope_scaling: found"),
             std::string::npos);
   EXPECT_NE(Complaint("rope_interleave", false).find("rope_interleave: found false"),
             std::string::npos);

@@ -18,8 +18,9 @@ std::uint64_t Fp8ScaleBits(Family family) {
 
 void ReadFp8(Fields& entry, Family family, StorageRules* rules) {
   entry.Known({"quant_method", "fmt", "activation_scheme", "weight_block_size", "scale_fmt",
-               "modules_to_not_convert"});
-  entry.Only("fmt", "e4m3");
+               "modules_to_not_convert", "dequantize"});
+  entry.OneOf("fmt", kE4m3Names);
+  entry.Only("dequantize", false);
   ReadKept(entry, "modules_to_not_convert", rules);
   Packing packing = {.number = Number::kFp8, .bits = 8};
   if (!entry.Has("weight_block_size") && family == Family::kTransformer) {
@@ -52,11 +53,14 @@ void ReadV4Experts(Fields& entry, StorageRules* rules) {
 void ReadPublishedV4(Fields& fields, Fields& entry, StorageRules* rules) {
   entry.Known({"quant_method", "fmt", "activation_scheme", "weight_block_size", "scale_fmt",
                "moe_quant_algo", "quant_algo", "group_size", "ignore", "exclude_modules",
-               "quantized_layers", "producer"});
-  entry.Only("fmt", "e4m3");
+               "quantized_layers", "producer", "modules_to_not_convert", "dequantize"});
+  entry.OneOf("fmt", kE4m3Names);
+  entry.Only("dequantize", false);
   entry.Only("scale_fmt", "ue8m0");
   entry.Only("weight_block_size", Json::Array{128, 128});
   rules->published_v4 = true;
+  entry.Strings("modules_to_not_convert",
+                [&](const std::string& name) { return rules->unconverted.Add(name); });
   if (entry.Has("moe_quant_algo")) ReadV4Experts(entry, rules);
   entry.Only("quant_algo", "MIXED_PRECISION");
   std::size_t fp8 = 0;
@@ -144,7 +148,8 @@ void ReadGptq(Fields& entry, StorageRules* rules) {
 }
 
 void ReadMxfp4(Fields& entry, StorageRules* rules) {
-  entry.Known({"quant_method", "modules_to_not_convert"});
+  entry.Known({"quant_method", "modules_to_not_convert", "dequantize"});
+  entry.Only("dequantize", false);
   ReadKept(entry, "modules_to_not_convert", rules);
   rules->linear = PackingOf(StoredFormat::kFp4Block32);
 }
@@ -193,7 +198,9 @@ Packing StorageRules::PackingOf(const Module& module) const {
       if (rule.where.Match(module.name)) return rule.packing;
     if (linear) return *linear;
   }
-  if (module.packing && (published_v4 || !module.linear)) return *module.packing;
+  if (module.packing && (published_v4 || !module.linear)) {
+    return module.linear && unconverted.Match(module.name) ? plain : *module.packing;
+  }
   return plain;
 }
 

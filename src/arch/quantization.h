@@ -8,10 +8,11 @@
 //   modelopt            NVFP4, FP8, FP8_PB_WO, or a list (mixed)       ignore, exclude_modules
 //   compressed-tensors  packed integers, FP8, INT8, NVFP4, by groups   ignore
 //
-// A V4 config's "fp8" is the published FP8 + FP4 (expert_dtype); "moe_quant_algo" changes its
-// experts. hf_quant_config.json, which older modelopt exports write beside a config without
-// quantization_config, is read as the same. Embedding and router are never quantised; the head only
-// where a tool's list of targets can hold it (modelopt, compressed-tensors).
+// A V4 config's "fp8" is the published FP8 + FP4 (expert_dtype), but for modules_to_not_convert;
+// "moe_quant_algo" changes its experts. hf_quant_config.json, which older modelopt exports write
+// beside a config without quantization_config, is read as the same. Embedding and router are never
+// quantised; the head only where a tool's list of targets can hold it (modelopt,
+// compressed-tensors).
 //
 // Everything in the entry is read, known to make no difference, or refused by name:
 // "config.json: quantization_config: quant_method: found ..., expected one of ...".
@@ -50,6 +51,7 @@ struct StorageRules {
     Packing packing = {};
   };
   NamePatterns kept;               // never quantised
+  NamePatterns unconverted;        // of a published V4 file: quantised there, plain here
   std::vector<Rule> rules;         // the first that matches
   std::optional<Packing> linear;   // of the other linear layers
   std::vector<std::string> notes;  // what is not counted

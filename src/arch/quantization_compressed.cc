@@ -100,6 +100,15 @@ void ReadGroup(Fields& group, std::size_t format, StorageRules* rules) {
   rules->rules.push_back(std::move(rule));
 }
 
+// Nothing is sparse: no entry, an empty one, or what the tool writes of whole matrices.
+void ReadSparsity(Fields& entry) {
+  const Json* sparsity = entry.Find("sparsity_config");
+  const Json* format = sparsity == nullptr ? nullptr : sparsity->Find("format");
+  const bool dense =
+      format != nullptr && format->AsString() != nullptr && *format->AsString() == "dense";
+  if (!dense) entry.Only("sparsity_config", Json::Object{});
+}
+
 }  // namespace
 
 void ReadCompressedTensors(Fields& entry, StorageRules* rules) {
@@ -107,7 +116,8 @@ void ReadCompressedTensors(Fields& entry, StorageRules* rules) {
                "quantization_status", "global_compression_ratio", "sparsity_config",
                "transform_config", "version"});
   ReadKept(entry, "ignore", rules);
-  for (const char* key : {"sparsity_config", "transform_config"}) entry.Only(key, Json::Object{});
+  entry.Only("transform_config", Json::Object{});
+  ReadSparsity(entry);
   NoteKvScales(entry, rules);
   std::size_t format = kFormats.size();  // of each group, then
   const Json* named = entry.Find("format");

@@ -47,6 +47,57 @@ TEST(Quantization, Fp8OfEachFamily) {
             kNumbers + 8);
 }
 
+// As Hugging Face's classes write them out again.
+TEST(Quantization, WhatChangesNothingIsRead) {
+  const std::uint64_t fp8 = kNumbers + kSquares * 2;
+  EXPECT_EQ(Bytes(Rules(R"({"quant_method": "fp8", "fmt": "float8_e4m3fn", "dequantize": false,
+      "weight_block_size": [128, 128]})"),
+                  kQuery),
+            fp8);
+  EXPECT_EQ(Bytes(Rules(R"({"quant_method": "mxfp4", "dequantize": false})"), kUp),
+            kNumbers / 2 + kNumbers / 32);
+  for (const char* sparsity : {"{}", R"({"format": "dense", "registry_requires_subclass": false})"})
+    EXPECT_EQ(Bytes(Rules(std::string(R"({"quant_method": "compressed-tensors",
+        "format": "int-quantized", "config_groups": {"g": {"targets": ["Linear"], "weights":
+        {"num_bits": 8, "strategy": "channel"}}}, "sparsity_config": )") +
+                          sparsity + "}"),
+                    kQuery),
+              kNumbers + kRows * 2);
+  const auto error = [](const char* entry) {
+    const Json config =
+        *ParseJson(std::string(R"({"expert_dtype": "fp4", "quantization_config": )") + entry + "}");
+    const auto rules = ReadStorage(config, nullptr, Family::kTransformer);
+    return rules.ok() ? std::string() : rules.error().what;
+  };
+  EXPECT_NE(
+      error(R"({"quant_method": "mxfp4", "dequantize": true})").find("dequantize: found true"),
+      std::string::npos);
+  EXPECT_NE(error(R"({"quant_method": "compressed-tensors", "sparsity_config":
+      {"format": "sparse-24-bitmask"}})")
+                .find("sparsity_config: "),
+            std::string::npos);
+}
+
+// Of a published V4 file, where matrices have forms of their own.
+TEST(Quantization, V4ModulesThatWereNotConverted) {
+  const StorageRules rules = Rules(R"({"quant_method": "fp8", "fmt": "e4m3", "scale_fmt": "ue8m0",
+      "weight_block_size": [128, 128], "activation_scheme": "dynamic", "dequantize": false,
+      "modules_to_not_convert": ["layers.3.attn"]})",
+                                   Family::kV4);
+  Module module{.name = "layers.3.attn.wq_a",
+                .rows = kRows,
+                .cols = kCols,
+                .linear = true,
+                .packing = PackingOf(StoredFormat::kFp8Block128)};
+  EXPECT_EQ(PackedBytes(rules.PackingOf(module), kRows, kCols), 2 * kNumbers);
+  module.name = "layers.4.attn.wq_a";
+  EXPECT_EQ(rules.PackingOf(module).number, Number::kFp8);
+  module.name = "layers.3.attn.norm";
+  module.linear = false;
+  module.packing = PackingOf(StoredFormat::kF32);
+  EXPECT_EQ(rules.PackingOf(module).number, Number::kF32);
+}
+
 // A word of eight numbers; a group's scale, and its zero point in a word of eight.
 TEST(Quantization, AwqAndGptq) {
   const std::uint64_t groups = kRows * 4, packed = kNumbers / 2 + groups * 2 + groups / 2;

@@ -24,6 +24,32 @@ constexpr std::array<std::string_view, 10> kHarmless = {"_from_model_config",
                                                         "output_hidden_states",
                                                         "output_scores"};
 
+// What the library writes where nothing was chosen: its defaults, which change no text either.
+const std::pair<std::string_view, Json> kDefaults[] = {{"max_length", 20},
+                                                       {"min_length", 0},
+                                                       {"num_beams", 1},
+                                                       {"num_beam_groups", 1},
+                                                       {"typical_p", 1},
+                                                       {"epsilon_cutoff", 0},
+                                                       {"eta_cutoff", 0},
+                                                       {"diversity_penalty", 0},
+                                                       {"length_penalty", 1},
+                                                       {"no_repeat_ngram_size", 0},
+                                                       {"encoder_no_repeat_ngram_size", 0},
+                                                       {"encoder_repetition_penalty", 1},
+                                                       {"num_return_sequences", 1},
+                                                       {"penalty_alpha", 0},
+                                                       {"suppress_tokens", Json::Array{}},
+                                                       {"begin_suppress_tokens", Json::Array{}}};
+
+bool IsDefault(std::string_view key, const Json& value) {
+  return std::ranges::any_of(kDefaults, [&](const auto& known) {
+    if (known.first != key) return false;
+    const auto found = value.AsNumber(), want = known.second.AsNumber();
+    return want ? found == want : value.Dump() == known.second.Dump();
+  });
+}
+
 Error Wrong(std::string_view key, const Json& found, const std::string& expected) {
   return Fail(Code::kInvalid, "{}: found {}, expected {}", key, found.Dump(), expected);
 }
@@ -70,7 +96,7 @@ Status ReadKey(const std::string& key, const Json& value, std::size_t vocab_size
   }
   const bool off = value.AsBool() != nullptr && !*value.AsBool();
   const bool list = value.AsArray() != nullptr || value.AsObject() != nullptr;
-  if (!off && std::ranges::count(kHarmless, key) == 0)
+  if (!off && std::ranges::count(kHarmless, key) == 0 && !IsDefault(key, value))
     out->passed_over.push_back(list ? key : key + " " + value.Dump());
   return Unit{};
 }

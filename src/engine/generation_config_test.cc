@@ -47,6 +47,14 @@ TEST(GenerationConfig, NamesWhatItPassesOver) {
             (std::vector<std::string>{"num_beams 4", "suppress_tokens", "max_length 4096"}));
 }
 
+TEST(GenerationConfig, TheLibrarysDefaultsChangeNothing) {
+  const GenerationConfig c = Read(
+      R"({"num_beams": 1, "typical_p": 1.0, "max_length": 20, "length_penalty": 1,
+          "no_repeat_ngram_size": 0, "suppress_tokens": [], "num_return_sequences": 1})");
+  EXPECT_EQ(c.passed_over, std::vector<std::string>());
+  EXPECT_EQ(Read(R"({"max_length": 21})").passed_over, (std::vector<std::string>{"max_length 21"}));
+}
+
 TEST(GenerationConfig, RefusesWhatMakesNoSense) {
   EXPECT_EQ(ErrorOf(R"({"temperature": "hot"})"), R"(temperature: found "hot", expected a number)");
   EXPECT_EQ(ErrorOf(R"({"do_sample": 1})"), "do_sample: found 1, expected true or false");
