@@ -1,7 +1,9 @@
 #include "convert/write_checkpoint.h"
 
 #include <filesystem>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/units.h"
 #include "io/file.h"
@@ -16,16 +18,22 @@ constexpr const char* kFilesToCopy[] = {"tokenizer.json", "tokenizer_config.json
                                         "generation_config.json", "special_tokens_map.json",
                                         "LICENSE"};
 
-Status CopyFiles(const std::string& from, const io::AtomicFolder& folder) {
-  if (from.empty()) return Unit{};
+struct Copy {
+  const char* name;
+  std::string text;
+};
+
+// What is there, of the files that go with a model. A link to nothing is an error.
+Result<std::vector<Copy>> ReadCopies(const std::string& from) {
+  std::vector<Copy> copies;
   for (const char* name : kFilesToCopy) {
     const std::string path = (fs::path(from) / name).string();
     std::error_code ignored;
-    if (!fs::is_regular_file(path, ignored)) continue;
-    HADAL_TRY(const std::string text, io::ReadFile(path));
-    HADAL_TRY_STATUS(io::WriteFile(folder.File(name), text));
+    if (from.empty() || !fs::exists(fs::symlink_status(path, ignored))) continue;
+    HADAL_TRY(std::string text, io::ReadFile(path));
+    copies.push_back({name, std::move(text)});
   }
-  return Unit{};
+  return copies;
 }
 
 // The name that the folder has while it is written is gone when an error is read.
@@ -65,12 +73,14 @@ class CheckpointWriter {
   const ShardPlan& plan() const { return plan_; }
 
   // config.json comes last: without it the folder is no checkpoint.
-  Status WriteTo(const io::AtomicFolder& folder, const CheckpointFiles& files) {
+  Status WriteTo(const io::AtomicFolder& folder, const std::vector<Copy>& copies,
+                 const Json& config) {
     HADAL_TRY_STATUS(plan_.CheckSpace(folder.File("")));
     for (std::size_t i = 0; i < plan_.count(); ++i) HADAL_TRY_STATUS(WriteShard(folder, i));
     HADAL_TRY_STATUS(plan_.WriteIndex(folder));
-    HADAL_TRY_STATUS(CopyFiles(files.tokenizer, folder));
-    return io::WriteFile(folder.File("config.json"), files.config.Dump(2) + "\n");
+    for (const Copy& copy : copies)
+      HADAL_TRY_STATUS(io::WriteFile(folder.File(copy.name), copy.text));
+    return io::WriteFile(folder.File("config.json"), config.Dump(2) + "\n");
   }
 
  private:
@@ -98,9 +108,10 @@ class CheckpointWriter {
 Result<CheckpointReport> WriteCheckpoint(const std::string& out, std::span<const ToStore> tensors,
                                          const CheckpointFiles& files, const WriteOptions& options,
                                          const GiveTensor& give) {
+  HADAL_TRY(const std::vector<Copy> copies, ReadCopies(files.tokenizer));  // before the long work
   HADAL_TRY(io::AtomicFolder folder, io::AtomicFolder::Create(out, options.replace));
   CheckpointWriter writer(tensors, options, give);
-  if (const Status written = writer.WriteTo(folder, files); !written.ok())
+  if (const Status written = writer.WriteTo(folder, copies, files.config); !written.ok())
     return Renamed(written.error(), folder.File(""), out + "/");
   HADAL_TRY_STATUS(folder.Commit());
   return CheckpointReport{.tensors = tensors.size(),

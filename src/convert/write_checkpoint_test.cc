@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 
 #include "io/checkpoint.h"
@@ -56,6 +57,21 @@ class WriteCheckpointTest : public ::testing::Test {
   std::vector<arch::TensorSpec> specs_;
   std::vector<ToStore> tensors_;
 };
+
+// Not a model without what it had, and not after the work.
+TEST_F(WriteCheckpointTest, ALinkToNothingIsRefusedFirst) {
+  const std::string link = folder_.File("tokenizer.json");
+  std::filesystem::create_symlink(folder_.File("absent"), link);
+  const auto report = WriteCheckpoint(Out(), tensors_,
+                                      {.config = Json::MakeObject({}), .tokenizer = folder_.path()},
+                                      {.quiet = true}, [](std::size_t, TensorSink&) -> Status {
+                                        ADD_FAILURE() << "work was begun";
+                                        return Unit{};
+                                      });
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().what.find(link + ": "), 0u) << report.error().what;
+  EXPECT_FALSE(std::filesystem::exists(Out()));
+}
 
 TEST_F(WriteCheckpointTest, EveryTensorGetsItsBytes) {
   const auto report = Write({.quiet = true});
