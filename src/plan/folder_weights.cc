@@ -14,6 +14,11 @@ namespace {
 struct Found {
   std::uint64_t expected = 0;  // bytes by the config
   std::uint64_t bytes = 0;     // found, and a share of what was not
+  std::uint64_t elements = 0;  // numbers by the config
+  std::uint64_t held = 0;      // those in tensors whose types tell how many they hold
+  bool pairs = false;          // ..., but for FP4 and INT4, of which a byte holds two
+  bool countable = true;       // there are no others
+  std::string first;           // of those tensors
   std::uint64_t largest = 0;   // of its tensors: the numbers themselves
   std::string dtype;           // of that one
   bool small_floats = false;   // there are scales of E8M0 or E4M3
@@ -23,6 +28,26 @@ struct Found {
   std::uint64_t wanted() const {
     if (present() && whole) return 0;
     return expected > bytes ? expected - bytes : 0;
+  }
+  bool contradicts() const {
+    if (!whole || !countable || first.empty()) return false;
+    return held != elements && !(pairs && 2 * held == elements);
+  }
+  void Count(const std::string& name, const io::StoredTensor& tensor) {
+    if (first.empty()) first = name;
+    const std::uint64_t bytes_each = BytesOf(tensor.dtype);
+    countable &= bytes_each > 0;
+    pairs |= tensor.dtype == "U8" || tensor.dtype == "I8";
+    if (bytes_each > 0) held += tensor.bytes / bytes_each;
+  }
+
+ private:
+  // Of a number; 0: several may lie in one.
+  static std::uint64_t BytesOf(std::string_view dtype) {
+    if (dtype == "F64") return 8;
+    if (dtype == "F32") return 4;
+    if (dtype == "BF16" || dtype == "F16") return 2;
+    return dtype.starts_with("F8_") || dtype == "U8" || dtype == "I8" ? 1 : 0;
   }
 };
 
@@ -45,12 +70,16 @@ class Folder {
 
   // The first pass over the config's list.
   void Expect(const arch::Module& module, std::uint64_t bytes) {
-    found_[Key(module.name)].expected = bytes;
+    Found& found = found_[Key(module.name)];
+    found.expected = bytes;
+    found.elements = module.rows * module.cols * module.count;
   }
 
   void Assign() {
     for (const auto& [name, tensor] : stored_.tensors) {
-      Found* module = ModuleOf(Key(name));
+      const std::string key = Key(name);
+      Found* module = ModuleOf(key);
+      if (module != nullptr && module == Numbers(key)) module->Count(name, tensor);
       if (module == nullptr) {
         other_bytes_ += tensor.bytes;
         ++other_tensors_;
@@ -105,6 +134,11 @@ class Folder {
   }
 
   bool shared() const { return shared_ > 0; }
+  // Nothing that is still to come explains what the folder holds.
+  bool contradicts() const {
+    return (stored_.complete() && missing_ > 0) ||
+           std::ranges::any_of(found_, [](const auto& f) { return f.second.contradicts(); });
+  }
   std::uint64_t other_bytes() const { return other_bytes_; }
   std::size_t other_tensors() const { return other_tensors_; }
 
@@ -123,6 +157,14 @@ class Folder {
           missing_, first_missing_,
           shared_ > 0 ? "the tensors of other names are counted as theirs"
                       : "an incomplete checkpoint?"));
+    const auto wrong =
+        std::ranges::find_if(found_, [](const auto& f) { return f.second.contradicts(); });
+    if (wrong != found_.end())
+      notes.push_back(
+          fmt::format("the tensors do not hold the numbers that config.json calls for: of '{}' and "
+                      "those like it found {}, expected {}",
+                      wrong->second.first, FormatCount(wrong->second.held),
+                      FormatCount(wrong->second.elements)));
     if (other_bytes_ > 0)
       notes.push_back(
           fmt::format("{} bytes in {} tensors are no part of the model that config.json "
@@ -132,6 +174,13 @@ class Folder {
   }
 
  private:
+  // The module whose numbers this tensor holds, as opposed to scales and the like.
+  Found* Numbers(std::string_view key) {
+    constexpr std::string_view kWeight = ".weight";
+    if (!key.ends_with(kWeight)) return nullptr;
+    const auto found = found_.find(key.substr(0, key.size() - kWeight.size()));
+    return found == found_.end() ? nullptr : &found->second;
+  }
   // The longest beginning that is a module; "x_blocks" is a part of x.
   Found* ModuleOf(std::string key) {
     for (const std::string_view suffix : {"_blocks", "_scales"})
@@ -164,9 +213,9 @@ class Folder {
 
 }  // namespace
 
-Result<cost::CostModel> DescribeFolder(const arch::AnyConfig& config,
-                                       const Result<arch::StorageRules>& rules,
-                                       const io::StoredTensors& stored, const std::string& name) {
+Result<FolderModel> DescribeFolder(const arch::AnyConfig& config,
+                                   const Result<arch::StorageRules>& rules,
+                                   const io::StoredTensors& stored, const std::string& name) {
   const arch::StorageRules plain;
   const cost::HeldBy by_config = cost::HeldByRules(rules.ok() ? *rules : plain);
   Folder folder(stored);
@@ -191,7 +240,7 @@ Result<cost::CostModel> DescribeFolder(const arch::AnyConfig& config,
                              .bytes = folder.other_bytes()});
   model.weight_bytes_shared = folder.shared();
   for (std::string& note : folder.Notes()) model.notes.push_back(std::move(note));
-  return model;
+  return FolderModel{std::move(model), folder.contradicts()};
 }
 
 }  // namespace hadal::plan

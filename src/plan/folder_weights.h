@@ -7,7 +7,8 @@
 // zero points and packed halves count with their matrix whatever the tool called them. What then
 // lies in no module (copies, drafters) is "other tensors". Modules without a tensor, because their
 // shard is not here or their names are others, share what is left of the whole (the index's
-// total_size) as the config would have them; a note says so.
+// total_size) as the config would have them; a note says so. Another note says where the tensors
+// named *.weight of a module do not hold as many numbers as the config has it.
 #pragma once
 #include <string>
 #include <vector>
@@ -19,10 +20,14 @@
 
 namespace hadal::plan {
 
+struct FolderModel {
+  cost::CostModel cost;
+  bool contradicts = false;  // the tensors are not those of the config
+};
 // `rules`: of the config, for what the folder does not tell; null where the config's own account
 // cannot be read. kInvalid: the config's account, and that nothing else tells.
-Result<cost::CostModel> DescribeFolder(const arch::AnyConfig& config,
-                                       const Result<arch::StorageRules>& rules,
-                                       const io::StoredTensors& stored, const std::string& name);
+Result<FolderModel> DescribeFolder(const arch::AnyConfig& config,
+                                   const Result<arch::StorageRules>& rules,
+                                   const io::StoredTensors& stored, const std::string& name);
 
 }  // namespace hadal::plan

@@ -198,6 +198,28 @@ TEST(FolderWeights, MissingModulesAreNamed) {
       << model.cost.notes.back();
 }
 
+// The tensors win, and what the config says of them is not exact.
+TEST(FolderWeights, AConfigOfOtherWeightsIsNamed) {
+  Tensors all = Outer() + Layer(0) + Layer(1);
+  all[0].bytes -= 64;  // a row less
+  const Folder folder;
+  folder.Write("model.safetensors", Header(all));
+  const PlannedModel model = folder.Plan();
+  ASSERT_FALSE(model.cost.notes.empty());
+  EXPECT_NE(model.cost.notes.back().find("'model.embed_tokens.weight' and those like it found 288, "
+                                         "expected 320"),
+            std::string::npos)
+      << model.cost.notes.back();
+  EXPECT_NE(NotExact({model}).find("the tensors are not those of config.json"), std::string::npos);
+  const Folder twice;
+  twice.Write("model.safetensors",
+              Header(Outer() + Layer(0) + Layer(1) + Tensors{{"norm.weight", "BF16", 64}}));
+  EXPECT_NE(twice.Plan().cost.notes.back().find("found 64, expected 32"), std::string::npos);
+  const Folder missing;
+  missing.Write("model.safetensors", Header(Outer() + Layer(0)));
+  EXPECT_NE(NotExact({missing.Plan()}), "");
+}
+
 TEST(FolderWeights, WhatIsGuessedIsSaid) {
   const Folder folder(R"(, "quantization_config": {"quant_method": "bitsandbytes"})");
   folder.Write("model.safetensors", Header(Outer() + Layer(0) + Layer(1)));

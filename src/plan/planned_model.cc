@@ -53,20 +53,22 @@ Result<Beside> ReadBeside(const fs::path& config_file, bool folder) {
   return beside;
 }
 
-Result<cost::CostModel> Describe(const Json& config, const Beside& beside,
-                                 const std::string& name) {
+Result<FolderModel> Describe(const Json& config, const Beside& beside, const std::string& name) {
   const Json* side = beside.quantization ? &*beside.quantization : nullptr;
-  if (!beside.tensors) return cost::Describe(config, name, side);
+  if (!beside.tensors) {
+    HADAL_TRY(cost::CostModel alone, cost::Describe(config, name, side));
+    return FolderModel{std::move(alone), false};
+  }
   HADAL_TRY(const arch::AnyConfig any, arch::ParseAnyConfig(config));
   const Result<arch::StorageRules> rules = arch::ReadStorage(config, side, any.family());
-  HADAL_TRY(cost::CostModel model, DescribeFolder(any, rules, *beside.tensors, name));
+  HADAL_TRY(FolderModel model, DescribeFolder(any, rules, *beside.tensors, name));
   if (rules.ok()) return model;
   // FP8 Base releases leave expert_dtype out, which the tensors' types tell. Not so the unknown.
   Json told = config;
   told.Set("expert_dtype", "fp8");
   if (arch::ReadStorage(told, side, any.family()).ok()) return model;
-  model.formats_guessed = true;
-  model.notes.push_back(fmt::format(
+  model.cost.formats_guessed = true;
+  model.cost.notes.push_back(fmt::format(
       "{}: bytes are those of the files, and how they are multiplied is guessed from their types",
       rules.error().what));
   return model;
@@ -94,9 +96,10 @@ Result<PlannedModel> ModelFromPath(const std::string& path) {
   const std::string label = shown.filename() == "config.json"
                                 ? shown.parent_path().filename().string()
                                 : shown.stem().string();
-  Result<cost::CostModel> described = Describe(config, beside, label);
+  Result<FolderModel> described = Describe(config, beside, label);
   if (!described.ok()) return Within(path, described.error());
-  return PlannedModel{path, std::move(*described), EngineShape(config)};
+  return PlannedModel{path, std::move(described->cost), EngineShape(config),
+                      described->contradicts};
 }
 
 Result<PlannedModel> FindModel(const std::string& name) {
@@ -127,8 +130,11 @@ std::string NotExact(const std::vector<PlannedModel>& models) {
       models, [](const PlannedModel& model) { return model.cost.weight_bytes_shared; });
   const bool guessed = std::ranges::any_of(
       models, [](const PlannedModel& model) { return model.cost.formats_guessed; });
-  return std::string(shared ? ", but the bytes of tensors that are not here: shares of their sum"
-                            : "") +
+  const bool contradict =
+      std::ranges::any_of(models, [](const PlannedModel& model) { return model.contradicts; });
+  return std::string(contradict ? ", but the weights: the tensors are not those of config.json"
+                                : "") +
+         (shared ? ", but the bytes of tensors that are not here: shares of their sum" : "") +
          (guessed ? ", but how weights of an unknown format are multiplied" : "");
 }
 

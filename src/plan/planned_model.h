@@ -18,6 +18,7 @@ struct PlannedModel {
   std::string key = {};  // what the user wrote
   cost::CostModel cost = {};
   std::optional<arch::Config> engine = {};  // there is one, and the config says what it needs
+  bool contradicts = false;                 // a folder's tensors are not those of its config
 
   // Whether rates of the engine's kernels give its times: of V4's products.
   bool has_rates() const { return engine && engine->architecture == arch::Architecture::kV4; }
