@@ -1,6 +1,8 @@
 #include "talk/http_answerer.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -135,27 +137,54 @@ double NumberIn(const Json& json, const char* key) {
   return value == nullptr ? 0 : value->AsNumber().value_or(0);
 }
 
+struct ServerPlace {
+  std::string host, port, base;  // the last with "/v1"
+};
+
+// The resolver would take a port's number modulo 65,536.
+bool IsPort(std::string_view text) {
+  std::uint16_t number = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && stop == text.data() + text.size() && number > 0;
+}
+
+Result<ServerPlace> ParseServerUrl(const std::string& url) {
+  std::string_view rest = url;
+  if (!rest.starts_with(kScheme))
+    return Fail(Code::kInvalid, "--url {}: expected http://HOST:PORT", Quote(url));
+  rest.remove_prefix(kScheme.size());
+  std::string_view host = rest.substr(0, rest.find('/'));
+  std::string_view folder = rest.substr(host.size());
+  while (folder.ends_with('/')) folder.remove_suffix(1);
+  ServerPlace place{.host = {}, .port = "80", .base = std::string(folder)};
+  if (!folder.ends_with(kApiVersion)) place.base += kApiVersion;
+  const std::size_t colon = host.rfind(':');
+  if (colon != host.npos && host.find(']', colon) == host.npos) {
+    place.port = host.substr(colon + 1);
+    host = host.substr(0, colon);
+    if (!IsPort(place.port))
+      return Fail(Code::kInvalid, "--url {}: found port {}, expected 1 to 65535", Quote(url),
+                  Quote(place.port));
+  }
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  if (host.empty()) return Fail(Code::kInvalid, "--url {}: expected http://HOST:PORT", Quote(url));
+  place.host = host;
+  return place;
+}
+
 }  // namespace
 
+Status CheckServerUrl(const std::string& url) {
+  const Result<ServerPlace> place = ParseServerUrl(url);
+  return place.ok() ? Status(Unit{}) : Status(place.error());
+}
+
 Result<std::unique_ptr<HttpAnswerer>> HttpAnswerer::Create(const ServerOptions& options) {
+  HADAL_TRY(ServerPlace place, ParseServerUrl(options.url));
   std::unique_ptr<HttpAnswerer> made(new HttpAnswerer(options));
-  std::string_view rest = options.url;
-  if (!rest.starts_with(kScheme))
-    return Fail(Code::kInvalid, "--url {}: expected http://HOST:PORT", Quote(options.url));
-  rest.remove_prefix(kScheme.size());
-  std::string_view place = rest.substr(0, rest.find('/'));
-  std::string_view folder = rest.substr(place.size());
-  while (folder.ends_with('/')) folder.remove_suffix(1);
-  if (!folder.ends_with(kApiVersion))
-    made->base_ = std::string(folder) + std::string(kApiVersion);
-  else
-    made->base_ = folder;
-  const std::size_t colon = place.rfind(':');
-  const bool has_port = colon != place.npos && place.find(']', colon) == place.npos;
-  made->port_ = has_port ? place.substr(colon + 1) : "80";
-  if (has_port) place = place.substr(0, colon);
-  if (place.starts_with('[') && place.ends_with(']')) place = place.substr(1, place.size() - 2);
-  made->host_ = place;
+  made->host_ = std::move(place.host);
+  made->port_ = std::move(place.port);
+  made->base_ = std::move(place.base);
 
   HADAL_TRY(const Json json, made->Get(made->base_ + "/models"));
   const Json* data = json.Find("data");

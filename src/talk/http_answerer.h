@@ -19,6 +19,9 @@ struct ServerOptions {
   Json draws = Json::MakeObject({});
 };
 
+// kInvalid: an address that is none, or https.
+Status CheckServerUrl(const std::string& url);
+
 class HttpAnswerer : public Answerer {
  public:
   // Asks the server for its models. kInvalid: an address that is none, or https. kIo, kNotFound: no

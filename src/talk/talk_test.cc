@@ -11,6 +11,7 @@
 #include "io/file.h"
 #include "talk/engine_answerer.h"
 #include "talk/history_file.h"
+#include "talk/http_answerer.h"
 #include "testing/source_file.h"
 #include "testing/temp_folder.h"
 
@@ -142,6 +143,18 @@ TEST(Conversation, ComesBackFromItsFile) {
             ConversationJson(said.conversation).Dump());
   EXPECT_EQ(loaded.conversation.messages[2].reasoning, "because");
   EXPECT_EQ(loaded.conversation.sample.choice, 1u);
+}
+
+TEST(ServerUrl, HasAHostAndAPort) {
+  for (const char* good : {"http://a", "http://a:1", "http://a:65535/v1", "http://[::1]:8080/x"})
+    EXPECT_TRUE(CheckServerUrl(good).ok()) << good;
+  for (const char* bad : {"http://a:0", "http://a:65536", "http://a:99999", "http://a:",
+                          "http://a:http", "http://a:-1", "http://a:80x", "http://[::1]:/v1"})
+    EXPECT_NE(CheckServerUrl(bad).error().what.find("expected 1 to 65535"), std::string::npos)
+        << bad;
+  for (const char* bad : {"", "foo", "https://a", "http://", "http://:80", "http:///v1"})
+    EXPECT_NE(CheckServerUrl(bad).error().what.find("expected http://HOST:PORT"), std::string::npos)
+        << bad;
 }
 
 TEST(Conversation, ForeignAndCutFilesAreOneLine) {
