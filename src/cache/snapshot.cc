@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "cache/state_file.h"
 #include "io/file.h"
 
 namespace hadal::cache {

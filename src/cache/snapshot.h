@@ -13,8 +13,12 @@
 
 #include "base/result.h"
 #include "cache/sequence.h"
+#include "cache/state_file.h"
+#include "io/place.h"
 
 namespace hadal::cache {
+
+inline constexpr io::FileKind kSnapshotKind = {"a snapshot", BeginsStateFile};
 
 // `note` is the caller's own: which tokens were read, where sampling stands.
 Status SaveSnapshot(const Sequence& sequence, std::uint64_t fingerprint, std::string_view note,

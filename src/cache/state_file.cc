@@ -73,6 +73,10 @@ std::optional<std::uint64_t> BytesOf(const StateFileHeader& h) {
 
 }  // namespace
 
+bool BeginsStateFile(std::string_view start) {
+  return start.starts_with(std::string_view(kMagic, sizeof(kMagic)));
+}
+
 Status WriteStateFile(const StateFileHeader& header, std::span<const std::byte> fixed,
                       std::string_view note, std::span<std::byte* const> pages,
                       io::AtomicFile* file) {

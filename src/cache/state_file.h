@@ -22,6 +22,8 @@ namespace hadal::cache {
 // Of the format; others are not read. 1 had another fingerprint, 2 other notes, 3 shorter rings.
 inline constexpr std::uint64_t kStateFileVersion = 4;
 
+bool BeginsStateFile(std::string_view start);  // of any version
+
 struct StateFileHeader {
   std::uint64_t owner = 0;  // what the state belongs to: no other may read it
   Progress done = {};       // tokens that it stands for

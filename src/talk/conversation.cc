@@ -4,6 +4,7 @@
 
 #include "base/quote.h"
 #include "io/file.h"
+#include "io/place.h"
 
 namespace hadal::talk {
 namespace {
@@ -64,6 +65,16 @@ Result<Effort> ParseEffort(const Json& json) {
     if (json.AsString() != nullptr && *json.AsString() == EffortName(effort)) return effort;
   return Fail(Code::kInvalid, "effort: found {}, expected none, high or max", json.Dump());
 }
+
+bool BeginsConversation(std::string_view start) {
+  for (const std::string_view part : {std::string_view("{"), std::string_view("\"")}) {
+    start.remove_prefix(std::min(start.find_first_not_of(" \t\r\n"), start.size()));
+    if (!start.starts_with(part)) return false;
+    start.remove_prefix(part.size());
+  }
+  return start.starts_with(std::string(kMark) + "\"");
+}
+constexpr io::FileKind kConversationKind = {"a conversation of hadal chat", BeginsConversation};
 
 }  // namespace
 
@@ -137,6 +148,7 @@ Result<Conversation> ParseConversation(const Json& json) {
 }
 
 Status SaveConversation(const Conversation& conversation, const std::string& path) {
+  HADAL_TRY_STATUS(io::CheckKind(path, kConversationKind));
   return io::WriteFile(path, ConversationJson(conversation).Dump(2) + "\n");
 }
 

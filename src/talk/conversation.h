@@ -33,7 +33,7 @@ Json ConversationJson(const Conversation& conversation);
 // kInvalid: names the field, what was found and what was expected.
 Result<Conversation> ParseConversation(const Json& json);
 
-// Errors have the path in front.
+// Errors have the path in front. kInvalid: what is at `path` is no conversation; it stays there.
 Status SaveConversation(const Conversation& conversation, const std::string& path);
 Result<Conversation> LoadConversation(const std::string& path);
 

@@ -145,6 +145,22 @@ TEST(Conversation, ComesBackFromItsFile) {
   EXPECT_EQ(loaded.conversation.sample.choice, 1u);
 }
 
+TEST(Conversation, ReplacesAConversationAlone) {
+  testing::TempFolder folder;
+  const std::string file = folder.File("c.json");
+  for (const char* other : {"a book", R"({"messages": []})", R"({"a": "hadal_conversation"})"}) {
+    ASSERT_TRUE(io::WriteFile(file, other).ok());
+    const Said said = Say("a\n/save " + file + "\n");
+    EXPECT_EQ(said.status.error().what,
+              file +
+                  ": found a file that is not a conversation of hadal chat, expected nothing or a "
+                  "conversation of hadal chat");
+    EXPECT_EQ(io::ReadFile(file).value(), other);
+  }
+  ASSERT_TRUE(io::WriteFile(file, R"({"hadal_conversation":1,"messages":[]})").ok());
+  EXPECT_TRUE(Say("a\n/save " + file + "\n/save " + file + "\n").status.ok());
+}
+
 TEST(ServerUrl, HasAHostAndAPort) {
   for (const char* good : {"http://a", "http://a:1", "http://a:65535/v1", "http://[::1]:8080/x"})
     EXPECT_TRUE(CheckServerUrl(good).ok()) << good;
