@@ -16,12 +16,13 @@ import tempfile
 import threading
 from pathlib import Path
 
-from served import Server
+from served import Server, endless
 
 PROGRAM = sys.argv[1]
 SECONDS = 60
 LINES = "Tell me about a fox.\n/think\nAnd then?\n"
-DRAWS = ["--seed", "3", "--max-tokens", "24", "--temperature", "0.9", "--frequency-penalty", "1"]
+DRAWS = ["--seed", "3", "--max-tokens", "24", "--temperature", "0.9", "--frequency-penalty", "1",
+         *endless()]
 
 
 def chat(*arguments, lines=LINES, key=None):

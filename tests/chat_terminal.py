@@ -17,7 +17,7 @@ import tempfile
 import termios
 import time
 
-from served import Server
+from served import Server, endless
 
 PROGRAM = sys.argv[1]
 SECONDS = 60  # for anything that is waited for
@@ -32,7 +32,7 @@ class Terminal:
         self.text = ""
         self.pid, self.file = pty.fork()
         if self.pid == 0:
-            os.execve(PROGRAM, [PROGRAM, "chat", *arguments], env)
+            os.execve(PROGRAM, [PROGRAM, "chat", *endless(), *arguments], env)
 
     def read(self, seconds):
         ready, _, _ = select.select([self.file], [], [], seconds)

@@ -32,6 +32,7 @@ class GenerationTest : public ::testing::Test {
 
   struct Outcome {
     std::string text, error;
+    std::vector<std::int32_t> ids;  // if log-probabilities were asked for
     GenerateResult result;
     std::size_t read = 0;  // of the prompt
     std::uint64_t most_memory = 0;
@@ -43,18 +44,20 @@ class GenerationTest : public ::testing::Test {
     options.cancel = &cancel;
     Outcome outcome;
     int passes = 0;
-    const GenerateCallbacks callbacks{.on_prefill =
-                                          [&](std::size_t done, std::size_t) {
-                                            outcome.read = done;
-                                            if (++passes == stop_pass) cancel = true;
-                                          },
-                                      .on_text =
-                                          [&](std::string_view text) {
-                                            outcome.text += text;
-                                            outcome.most_memory = std::max(
-                                                outcome.most_memory, AnonymousResidentBytes());
-                                            if (outcome.text.size() >= stop_bytes) cancel = true;
-                                          }};
+    const GenerateCallbacks callbacks{
+        .on_prefill =
+            [&](std::size_t done, std::size_t) {
+              outcome.read = done;
+              if (++passes == stop_pass) cancel = true;
+            },
+        .on_text =
+            [&](std::string_view text) {
+              outcome.text += text;
+              outcome.most_memory = std::max(outcome.most_memory, AnonymousResidentBytes());
+              if (outcome.text.size() >= stop_bytes) cancel = true;
+            },
+        .on_logprobs =
+            [&](const Logprobs& of_token) { outcome.ids.push_back(of_token.chosen.id); }};
     Threads threads(2);
     auto done = resume.empty() ? Generate(*files_, threads, prompt_, options, callbacks)
                                : ResumeGeneration(*files_, threads, resume, options, callbacks);
@@ -72,6 +75,7 @@ class GenerationTest : public ::testing::Test {
     GenerateOptions options;
     options.sample = {.temperature = 0.9, .top_p = 0.95, .seed = ~std::uint64_t{4}};
     options.stop.max_tokens = 60;
+    options.stop.ignore_eos = true;  // only its length ends a text, whatever the model would say
     options.prefill_chunk = 50;
     return options;
   }
@@ -214,15 +218,16 @@ TEST_F(GenerationTest, TheDefaultLimitIsTheRoomThatIsLeft) {
 TEST_F(GenerationTest, EveryEndOfTheModelEndsTheText) {
   GenerateOptions options = Options();
   options.sample.temperature = 0;
-  const std::string whole = Run(options).text;
-  const std::vector<text::TokenId> ids = files_->tokenizer.Encode(whole);
-  files_->eos_ids = {1, ids[ids.size() / 2]};
+  options.logprobs = 0;
+  const Outcome whole = Run(options);
+  ASSERT_EQ(whole.ids.size(), 60u);
+  files_->eos_ids = {1, whole.ids[30]};
+  EXPECT_EQ(Run(options).text, whole.text);  // which ignores them
+  options.stop.ignore_eos = false;
   const Outcome ended = Run(options);
   EXPECT_EQ(ended.result.reason, FinishReason::kEos);
-  EXPECT_EQ(whole.find(ended.text), 0u);
-  EXPECT_LT(ended.text.size(), whole.size());
-  options.stop.ignore_eos = true;
-  EXPECT_EQ(Run(options).text, whole);
+  EXPECT_EQ(whole.text.find(ended.text), 0u);
+  EXPECT_LT(ended.text.size(), whole.text.size());
 }
 
 TEST_F(GenerationTest, DamagedOrForeignSnapshots) {

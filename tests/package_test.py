@@ -132,7 +132,8 @@ def check_server(root):
     try:
         url = re.search(r"listening at (\S+)", server.stdout.readline())[1]
         answer = json.loads(ask(url, "/v1/chat/completions", {
-            "messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 8}))
+            "messages": [{"role": "user", "content": "Tell me a story."}], "max_tokens": 8,
+            "ignore_eos": True}))
         assert answer["usage"]["completion_tokens"] == 8, answer
         assert "<html" in ask(url, "/").lower()
         assert (root / "usr/share/hadal").as_posix() not in answer["model"]

@@ -9,7 +9,6 @@ this build takes address space without end, as sanitizers do.
 """
 import http.client
 import json
-import pathlib
 import random
 import re
 import resource
@@ -17,10 +16,9 @@ import sys
 import threading
 import time
 
-from served import Server
+from served import MODEL, Server
 
 PROGRAM = sys.argv[1]
-MODEL = str(pathlib.Path(__file__).resolve().parent.parent / "models" / "embedded")
 SECONDS = 60
 MIB = 1 << 20
 # MiB beside what the server has when its memory is taken away.
@@ -28,11 +26,13 @@ LIMITS = [(resource.RLIMIT_AS, more) for more in (-256, 0, 1, 4, 16)] + [
     (resource.RLIMIT_DATA, more) for more in (-64, 0, 2, 8)]
 BODIES = (
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "Tell me of a fox."}],
-                              "max_tokens": 40}),
+                              "max_tokens": 40, "ignore_eos": True}),
     ("/v1/chat/completions", {"messages": [{"role": "user", "content": "A long tale. " * 400}],
-                              "max_tokens": 20, "stream": True}),
-    ("/v1/completions", {"prompt": "Once", "max_tokens": 300, "n": 3, "logprobs": 3}),
-    ("/v1/messages", {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 30}),
+                              "max_tokens": 20, "ignore_eos": True, "stream": True}),
+    ("/v1/completions", {"prompt": "Once", "max_tokens": 300, "ignore_eos": True, "n": 3,
+                         "logprobs": 3}),
+    ("/v1/messages", {"messages": [{"role": "user", "content": "Hello."}], "max_tokens": 30,
+                      "ignore_eos": True}),
     # Too long for the context, and long enough to want memory of its own.
     ("/v1/responses", {"input": "x " * 3_000_000, "max_output_tokens": 5}),
 )

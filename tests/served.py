@@ -7,11 +7,20 @@ It must end, once it is told to, with exit code 0.
 """
 import http.client
 import json
+import pathlib
 import re
 import signal
 import subprocess
 
 SECONDS = 60  # for an answer, and for the end
+MODEL = pathlib.Path(__file__).resolve().parent.parent / "models" / "embedded"
+
+
+def endless():
+    """Flags of hadal chat with which only its length ends an answer, whatever the model would
+    write: no control token is ever drawn."""
+    tokens = json.loads((MODEL / "tokenizer.json").read_text(encoding="utf-8"))["added_tokens"]
+    return [word for token in tokens for word in ("--logit-bias", f"{token['id']}=-100")]
 
 
 class Server:

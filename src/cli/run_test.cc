@@ -55,7 +55,7 @@ class RunTest : public ::testing::Test {
 TEST(Run, SaysWhatItTook) {
   const Outcome done =
       Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once upon a time", "--max-tokens", "3",
-            "--seed", "18446744073709551615", "--threads", "2", "--json"});
+            "--ignore-eos", "--seed", "18446744073709551615", "--threads", "2", "--json"});
   ASSERT_EQ(done.code, 0) << done.errors;
   const Json json = ParseJson(done.out).value();
   const Json* stats = json.Find("stats");
@@ -93,8 +93,9 @@ TEST(Run, SaysWhatTheWholeContextTakesAndV32Would) {
 
 TEST(Run, GuessesChangeSpeedAlone) {
   const auto run = [](const char* mode) {
-    const Outcome done = Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once upon a time",
-                               "--max-tokens", "24", "--seed", "5", "--json", "--speculate", mode});
+    const Outcome done =
+        Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once upon a time", "--max-tokens",
+              "24", "--ignore-eos", "--seed", "5", "--json", "--speculate", mode});
     EXPECT_EQ(done.code, 0) << done.errors;
     return ParseJson(done.out).value();
   };
@@ -144,18 +145,34 @@ TEST_F(RunTest, TheModelsOwnDefaultsCount) {
 }
 
 TEST_F(RunTest, EosOfBothFilesEndsAText) {
-  const std::string whole = Run({"--max-tokens", "12", "--temperature", "0"}).out;
-  const std::string was = " was";  // token 310
-  ASSERT_NE(whole.find(was), std::string::npos) << whole;
-  const std::string cut = whole.substr(0, whole.find(was)) + "\n";
-  Set("generation_config.json", "eos_token_id", Json::Array{1, 310});
-  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0"}).out, cut);
-  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0", "--ignore-eos"}).out, whole);
+  // Hot, so that tokens differ, and without the model's own EOS.
+  const auto run = [this](std::vector<std::string> more) {
+    std::vector<std::string> flags = {"--max-tokens", "12",    "--temperature", "2",
+                                      "--top-p",      "1",     "--seed",        "5",
+                                      "--logit-bias", "1=-100"};
+    flags.insert(flags.end(), more.begin(), more.end());
+    return Run(flags).out;
+  };
+  const std::string whole = run({});
+  const Json json = ParseJson(run({"--json", "--logprobs", "0"})).value();
+  const Json::Array& tokens = *json.Find("logprobs")->AsArray();
+  ASSERT_EQ(tokens.size(), 12u);
+  const auto id = [&](std::size_t i) { return *tokens[i].Find("id")->AsInt(); };
+  std::size_t at = 1;  // the first that is not the one in front of all
+  while (at < tokens.size() && id(at) == id(0)) ++at;
+  ASSERT_LT(at, tokens.size()) << whole;
+  std::string cut;
+  for (std::size_t i = 0; i < at; ++i) cut += *tokens[i].Find("text")->AsString();
+  cut += "\n";
+  ASSERT_NE(cut, whole);
+  Set("generation_config.json", "eos_token_id", Json::Array{1, id(at)});
+  EXPECT_EQ(run({}), cut);
+  EXPECT_EQ(run({"--ignore-eos"}), whole);
   Set("generation_config.json", "eos_token_id", nullptr);
-  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0"}).out, whole);
-  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0", "--stop-id", "310"}).out, cut);
-  Set("config.json", "eos_token_id", Json::Array{310});
-  EXPECT_EQ(Run({"--max-tokens", "12", "--temperature", "0"}).out, cut);
+  EXPECT_EQ(run({}), whole);
+  EXPECT_EQ(run({"--stop-id", std::to_string(id(at))}), cut);
+  Set("config.json", "eos_token_id", Json::Array{id(at)});
+  EXPECT_EQ(run({}), cut);
 }
 
 TEST_F(RunTest, LogprobsAreThoseOfTheTokensDrawn) {
@@ -181,8 +198,8 @@ TEST_F(RunTest, LogprobsAreThoseOfTheTokensDrawn) {
 
 TEST_F(RunTest, ABiasDecidesWhichTokensCome) {
   const auto ids = [this](std::vector<std::string> bias) {
-    std::vector<std::string> flags = {"--max-tokens", "12", "--temperature", "0", "--json",
-                                      "--logprobs",   "0"};
+    std::vector<std::string> flags = {"--max-tokens", "12", "--temperature", "0",     "--json",
+                                      "--logprobs",   "0",  "--logit-bias",  "1=-100"};
     flags.insert(flags.end(), bias.begin(), bias.end());
     std::vector<std::int64_t> list;
     const Json json = ParseJson(Run(flags).out).value();
@@ -190,10 +207,13 @@ TEST_F(RunTest, ABiasDecidesWhichTokensCome) {
       list.push_back(*token.Find("id")->AsInt());
     return list;
   };
-  ASSERT_NE(std::ranges::count(ids({}), 310), 0);  // " was"
-  EXPECT_EQ(std::ranges::count(ids({"--logit-bias", "310=-100"}), 310), 0);
-  const std::vector<std::string> both = {"--logit-bias", "310=100", "--logit-bias", "5=-100"};
-  EXPECT_EQ(std::ranges::count(ids(both), 310), 12);
+  const std::int64_t some = ids({}).at(0);
+  const std::string its = std::to_string(some);
+  EXPECT_EQ(std::ranges::count(ids({"--logit-bias", its + "=-100"}), some), 0);
+  const std::int64_t other = some == 5 ? 6 : 5;
+  const std::vector<std::string> both = {"--logit-bias", its + "=-100", "--logit-bias",
+                                         std::to_string(other) + "=100"};
+  EXPECT_EQ(std::ranges::count(ids(both), other), 12);
   const Outcome outside = Run({"--logit-bias", "100000=1"});
   EXPECT_EQ(outside.code, 1);
   EXPECT_NE(outside.errors.find("logit bias: found 100000, but the model's vocabulary has"),

@@ -111,8 +111,8 @@ TEST_F(ConstraintTest, WhereNothingMayFollowTheTextEnds) {
   const Heard heard = Run(std::move(request));
   EXPECT_EQ(heard.end->reason, FinishReason::kStop);
   EXPECT_TRUE(heard.text == "true" || heard.text == "false") << heard.text;
-  // Where something may, min_tokens counts.
-  request = Hot(1, {.language = LanguageOf(R"({"type": "integer"})")});
+  // Where something may, as behind each digit of a number that does not begin with 0, it counts.
+  request = Hot(1, {.language = LanguageOf(R"({"type": "integer", "minimum": 1})")});
   request.stop.min_tokens = 6;
   EXPECT_GE(Run(std::move(request)).ids.size(), 6u);
 }

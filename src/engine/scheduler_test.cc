@@ -207,7 +207,9 @@ TEST_F(SchedulerTest, WhatDoesNotFitAnywayCostsNoPrefix) {
   while (!held.end) scheduler_->Step();
   ASSERT_GT(scheduler_->prefix_figures().states, 0u);
   const std::uint64_t dropped = scheduler_->prefix_figures().dropped;
-  Request all = Reading(300, 4000);
+  std::size_t tokens = 400;  // that take all of the memory
+  while (StateBytes(tokens + 128) <= options_.state_bytes) tokens += 128;
+  Request all = Reading(300, tokens - 300);
   std::ranges::fill(all.tokens, 5);
   Add(std::move(all), &large);
   for (int step = 0; step < 3; ++step) EXPECT_EQ(scheduler_->Step().waiting, 1u);

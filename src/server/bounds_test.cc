@@ -12,7 +12,7 @@ class BoundsTest : public SharedServerTest {};
 TEST_F(BoundsTest, TheEmbeddedModelsAnswersHaveALengthThatLeavesRoomBehindReasoning) {
   const Json json = server_
                         ->Post("/v1/chat/completions",
-                               Chat(R"("seed":1,"ignore_eos":true,"thinking":{"type":"enabled"})"))
+                               Chat(Endless() + R"(,"seed":1,"thinking":{"type":"enabled"})"))
                         .json();
   EXPECT_EQ(Text(json, {"usage", "completion_tokens"}), "256") << json.Dump();
   EXPECT_EQ(Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"}), "128");
@@ -20,8 +20,8 @@ TEST_F(BoundsTest, TheEmbeddedModelsAnswersHaveALengthThatLeavesRoomBehindReason
   // What is asked for is not shared out.
   const Json asked =
       server_
-          ->Post("/v1/chat/completions", Chat(R"("seed":1,"ignore_eos":true,"max_tokens":40,
-                                        "thinking":{"type":"enabled"},"logit_bias":{"2":-100})"))
+          ->Post("/v1/chat/completions", Chat(Endless() + R"(,"seed":1,"max_tokens":40,
+                                        "thinking":{"type":"enabled"})"))
           .json();
   EXPECT_NE(Text(asked, {"choices", "0", "reasoning_end"}), "budget") << asked.Dump();
 }

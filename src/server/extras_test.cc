@@ -65,7 +65,8 @@ TEST(Extras, TimingsAddUp) {
     EXPECT_NEAR(number((part + "_per_token_ms").c_str()), ms / count, 1e-9 * ms) << part;
     EXPECT_NEAR(number((part + "_per_second").c_str()) * ms, 1e3 * count, 1e-6 * count) << part;
   }
-  const Reply stream = server.Post("/v1/chat/completions", Chat(R"("max_tokens":3,"stream":true)"));
+  const Reply stream =
+      server.Post("/v1/chat/completions", Chat(Endless() + R"(,"max_tokens":3,"stream":true)"));
   const std::vector<Json> events = stream.Events();
   EXPECT_EQ(Text(events.at(events.size() - 2), {"timings", "predicted_n"}), "3") << stream.body;
 }
@@ -204,8 +205,8 @@ TEST(Extras, AnothersReasoningIsNotEnded) {
   const TestServer server(options);
   const std::string first = "x-api-key: first-key\r\n", second = "x-api-key: second-key\r\n";
   SocketClient client(server.port(), 60);
-  const std::string body = Chat(R"("max_tokens":1900,"seed":1,"stream":true,"ignore_eos":true,
-                                    "thinking":{"type":"enabled"})");
+  const std::string body = Chat(Endless() + R"(,"max_tokens":1900,"seed":1,"stream":true,
+                                                 "thinking":{"type":"enabled"})");
   client.Send(PostText("/v1/chat/completions", body, first));
   client.ReadUntil("reasoning_content");
   const std::string id = Text(server.Get("/slots", second).json(), {"0", "id_task"});

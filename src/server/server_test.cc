@@ -20,8 +20,8 @@ class ServerTest : public SharedServerTest {
 };
 
 TEST_F(ServerTest, AChatIsAnsweredWholeAndAsAStream) {
-  const Reply whole =
-      Post("/v1/chat/completions", Chat(R"("max_tokens":20,"seed":1,"logprobs":true)"));
+  const Reply whole = Post("/v1/chat/completions",
+                           Chat(Endless() + R"(,"max_tokens":20,"seed":1,"logprobs":true)"));
   ASSERT_EQ(whole.status, 200) << whole.body;
   const Json json = whole.json();
   EXPECT_EQ(Text(json, {"object"}), "chat.completion");
@@ -30,8 +30,8 @@ TEST_F(ServerTest, AChatIsAnsweredWholeAndAsAStream) {
   EXPECT_EQ(At(json, {"choices", "0", "logprobs", "content"}).AsArray()->size(), 20u);
 
   const Reply stream =
-      Post("/v1/chat/completions", Chat(R"("max_tokens":20,"seed":1,"logprobs":true,"stream":true,
-                                    "stream_options":{"include_usage":true})"));
+      Post("/v1/chat/completions", Chat(Endless() + R"(,"max_tokens":20,"seed":1,"logprobs":true,
+                                    "stream":true,"stream_options":{"include_usage":true})"));
   EXPECT_NE(stream.head.find("text/event-stream"), std::string::npos);
   std::string content;
   Json::Array logprobs;
@@ -73,14 +73,29 @@ TEST_F(ServerTest, AnothersTurnIsNoPartOfAnAnswer) {
 }
 
 TEST_F(ServerTest, SeveralChoicesAndStops) {
+  const std::string fields = Endless() + R"(,"max_tokens":40,"seed":5,"n":3)";
+  const Json whole = Post("/v1/chat/completions", Chat(fields)).json();
+  const auto text = [](const Json& json, const char* i) {
+    return Text(json, {"choices", i, "message", "content"});
+  };
+  // A piece of the first one's, from a whole character on.
+  const std::string first = text(whole, "0");
+  std::size_t begin = 5, end = 8;
+  const auto inside = [&](std::size_t at) {
+    return at < first.size() && (first[at] & 0xC0) == 0x80;
+  };
+  while (inside(begin)) ++begin;
+  while (inside(end)) ++end;
+  ASSERT_LT(end, first.size()) << whole.Dump();
+  const std::string stop = first.substr(begin, end - begin);
   const Json json =
-      Post("/v1/chat/completions", Chat(R"("max_tokens":40,"seed":5,"n":3,"stop":[" a"])")).json();
+      Post("/v1/chat/completions", Chat(fields + ",\"stop\":[" + Json(stop).Dump() + "]")).json();
   ASSERT_EQ(At(json, {"choices"}).AsArray()->size(), 3u) << json.Dump();
   for (const char* i : {"0", "1", "2"}) {
     EXPECT_EQ(Text(json, {"choices", i, "index"}), i);
-    EXPECT_EQ(Text(json, {"choices", i, "message", "content"}).find(" a"), std::string::npos);
+    EXPECT_EQ(text(json, i), text(whole, i).substr(0, text(whole, i).find(stop)));
   }
-  EXPECT_EQ(Text(json, {"choices", "0", "stop_reason"}), " a");
+  EXPECT_EQ(Text(json, {"choices", "0", "stop_reason"}), stop);
 }
 
 TEST_F(ServerTest, ASeedMayBeWrittenWithAPoint) {
@@ -123,7 +138,8 @@ TEST_F(ServerTest, NothingRunsThatIsNotListed) {
 TEST_F(ServerTest, ThinkingInEverySpelling) {
   const auto reasoning = [&](const std::string& fields) {
     const Json json =
-        Post("/v1/chat/completions", Chat(fields + R"("max_tokens":4,"seed":1)")).json();
+        Post("/v1/chat/completions", Chat(fields + Endless() + R"(,"max_tokens":4,"seed":1)"))
+            .json();
     return Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"});
   };
   EXPECT_EQ(reasoning(""), "0");
@@ -139,8 +155,8 @@ TEST_F(ServerTest, ThinkingInEverySpelling) {
 }
 
 TEST_F(ServerTest, AThinkingBudgetClosesTheReasoning) {
-  const std::string body =
-      Chat(R"("max_tokens":12,"seed":1,"thinking":{"type":"enabled","budget_tokens":5})");
+  const std::string body = Chat(
+      Endless() + R"(,"max_tokens":12,"seed":1,"thinking":{"type":"enabled","budget_tokens":5})");
   const Json json = Post("/v1/chat/completions", body).json();
   EXPECT_EQ(Text(json, {"usage", "completion_tokens_details", "reasoning_tokens"}), "5");
   EXPECT_EQ(Text(json, {"choices", "0", "reasoning_end"}), "budget");
@@ -152,8 +168,7 @@ TEST_F(ServerTest, AThinkingBudgetClosesTheReasoning) {
 TEST_F(ServerTest, AnswerNowClosesTheReasoning) {
   SocketClient client(server_->port(), 120);
   const std::string body = Chat(
-      R"("max_tokens":1500,"seed":1,"stream":true,"thinking":{"type":"enabled"},
-         "ignore_eos":true)");
+      Endless() + R"(,"max_tokens":1500,"seed":1,"stream":true,"thinking":{"type":"enabled"})");
   client.Send(PostText("/v1/chat/completions", body));
   client.ReadUntil("reasoning_content");
   const Json status = server_->Get("/hadal/status").json();
@@ -191,20 +206,23 @@ TEST_F(ServerTest, JsonThatASchemaAsksFor) {
 TEST_F(ServerTest, CompletionsOfSeveralPrompts) {
   const Json json = Post("/v1/completions",
                          R"({"prompt":["Once upon","The king"],"max_tokens":8,"seed":1,"echo":true,
-                             "n":2})")
+                             "n":2,)" +
+                             Endless() + "}")
                         .json();
   ASSERT_EQ(At(json, {"choices"}).AsArray()->size(), 4u) << json.Dump();
   EXPECT_TRUE(Text(json, {"choices", "0", "text"}).starts_with("Once upon"));
   EXPECT_TRUE(Text(json, {"choices", "3", "text"}).starts_with("The king"));
   EXPECT_EQ(Text(json, {"usage", "completion_tokens"}), "32");
   const Json ids =
-      Post("/v1/completions", R"({"prompt":[0,5,6],"max_tokens":3,"logprobs":2})").json();
+      Post("/v1/completions", R"({"prompt":[0,5,6],"max_tokens":3,"logprobs":2,)" + Endless() + "}")
+          .json();
   EXPECT_EQ(Text(ids, {"usage", "prompt_tokens"}), "3");
   EXPECT_EQ(At(ids, {"choices", "0", "logprobs", "tokens"}).AsArray()->size(), 3u) << ids.Dump();
 }
 
 TEST_F(ServerTest, MessagesAsAStreamOfBlocks) {
-  const Reply reply = Post("/v1/messages", Chat(R"("max_tokens":12,"seed":1,"stream":true,
+  const Reply reply =
+      Post("/v1/messages", Chat(Endless() + R"(,"max_tokens":12,"seed":1,"stream":true,
       "thinking":{"type":"enabled","budget_tokens":4},
       "system":[{"type":"text","text":"Be short."}])"));
   std::string types;
@@ -216,7 +234,7 @@ TEST_F(ServerTest, MessagesAsAStreamOfBlocks) {
             "message_start content_block_start content_block_stop content_block_start "
             "content_block_stop message_delta message_stop ");
   EXPECT_NE(reply.body.find("signature_delta"), std::string::npos);
-  const Json whole = Post("/v1/messages", Chat(R"("max_tokens":12,"seed":1)")).json();
+  const Json whole = Post("/v1/messages", Chat(Endless() + R"(,"max_tokens":12,"seed":1)")).json();
   EXPECT_EQ(Text(whole, {"stop_reason"}), "max_tokens");
   EXPECT_EQ(Text(whole, {"content", "0", "type"}), "text");
   EXPECT_EQ(Text(whole, {"usage", "output_tokens"}), "12");
@@ -281,7 +299,9 @@ TEST_F(ServerTest, ToolsOfMessagesAreThoseOfChats) {
 
 TEST_F(ServerTest, ResponsesGoOnFromEachOther) {
   const Json first =
-      Post("/v1/responses", R"({"input":"Tell me about a fox.","max_output_tokens":6})").json();
+      Post("/v1/responses",
+           R"({"input":"Tell me about a fox.","max_output_tokens":6,)" + Endless() + "}")
+          .json();
   EXPECT_EQ(Text(first, {"status"}), "incomplete");
   const std::string id = Text(first, {"id"});
   const Json second = Post("/v1/responses", R"({"input":"Go on.","max_output_tokens":6,
@@ -356,8 +376,10 @@ TEST_F(ServerTest, WhatAResponseCannotHaveIsSaid) {
 }
 
 TEST_F(ServerTest, ResponsesAsAStreamOfEvents) {
-  const Reply reply = Post("/v1/responses", R"({"input":"Tell me.","max_output_tokens":12,
-      "stream":true,"reasoning":{"effort":"high","max_tokens":3}})");
+  const Reply reply =
+      Post("/v1/responses", R"({"input":"Tell me.","max_output_tokens":12,"stream":true,
+      "reasoning":{"effort":"high","max_tokens":3},)" +
+                                Endless() + "}");
   std::string types;
   std::int64_t number = 0;
   for (const Json& event : reply.Events()) {
@@ -591,7 +613,7 @@ TEST(Server, MetricsHaveVllmsNames) {
     ServerOptions options = TestServer::OneThread();
     options.vllm_metrics = vllm;
     const TestServer server(options);
-    server.Post("/v1/completions", R"({"prompt":"a","max_tokens":3,"n":2})");
+    server.Post("/v1/completions", R"({"prompt":"a","max_tokens":3,"n":2,)" + Endless() + "}");
     const std::string text = server.Get("/metrics").body;
     const std::string prefix = vllm ? "vllm:" : "hadal:";
     const auto value = [&](const std::string& name, const std::string& labels = {}) {
@@ -678,7 +700,7 @@ TEST(Server, AnswersHaveADefaultLength) {
                    Chat(R"("ignore_eos":true,"seed":1,"max_tokens":9)"), "completion_tokens"),
             "9");
   options.api.max_tokens.reset();
-  options.model.directory.clear();  // the embedded model, which seldom ends
+  options.model.directory.clear();  // the embedded model
   const TestServer embedded(options);
   EXPECT_EQ(tokens(embedded, "/v1/chat/completions", chat, "completion_tokens"), "256");
 }

@@ -117,7 +117,8 @@ class StreamsTest : public SharedServerTest {
 // In the pieces of the text, at the text's end, and in the items of the end: the same everywhere.
 TEST_F(StreamsTest, LogprobsOfAResponseComeWithItsText) {
   const std::string body = R"({"input":"Tell me about a fox.","max_output_tokens":12,"seed":1,
-      "top_logprobs":2,"ignore_eos":true,"thinking":{"type":"enabled","budget_tokens":4})";
+      "top_logprobs":2,"thinking":{"type":"enabled","budget_tokens":4},)" +
+                           Endless();
   const auto of_message = [](const Json& response) {
     return At(response, {"output", "1", "content", "0", "logprobs"});
   };

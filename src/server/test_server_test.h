@@ -12,9 +12,11 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "chat/dialect.h"
 #include "server/server.h"
 #include "server/socket_client_test.h"
 #include "testing/source_file.h"
+#include "text/tokenizer.h"
 
 namespace hadal::server {
 
@@ -24,6 +26,20 @@ inline constexpr const char* kFox =
 
 inline std::string Chat(const std::string& fields) {
   return fmt::format("{{{},{}}}", kFox, fields);
+}
+
+// What a request says whose answer only its length is to end, and its reasoning a budget, whatever
+// the model would write: no control token is ever drawn.
+inline std::string Endless() {
+  static const std::string fields = [] {
+    std::string bias;
+    const auto tokenizer = text::Tokenizer::Open(testing::EmbeddedFolder()).value();
+    for (const std::string& token : chat::ControlTokens(chat::kDeepSeekV4))
+      bias += fmt::format("{}\"{}\":-100", bias.empty() ? "" : ",",
+                          tokenizer.AddedToken(token).value());
+    return fmt::format(R"("ignore_eos":true,"logit_bias":{{{}}})", bias);
+  }();
+  return fields;
 }
 
 // What lies below these keys and numbers of elements; null if nothing does.

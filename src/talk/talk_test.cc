@@ -8,6 +8,7 @@
 
 #include <sstream>
 
+#include "chat/dialect.h"
 #include "io/file.h"
 #include "talk/engine_answerer.h"
 #include "talk/history_file.h"
@@ -235,6 +236,13 @@ class EngineAnswererTest : public ::testing::Test {
     conversation.messages.push_back({.role = chat::Role::kUser, .content = text});
     return conversation;
   }
+  // One whose answers the model cannot end itself: no control token is ever drawn.
+  static Conversation AskingForever(const char* text) {
+    Conversation conversation = Asking(text);
+    for (const std::string& token : chat::ControlTokens(chat::kDeepSeekV4))
+      conversation.sample.logit_bias.push_back({*Files().tokenizer.AddedToken(token), -100});
+    return conversation;
+  }
   Answer Reply(EngineAnswerer& answerer, Conversation* conversation) {
     const Answer answer = answerer.Reply(*conversation, {}, stop_).value();
     conversation->messages.push_back(answer.message);
@@ -277,18 +285,18 @@ TEST_F(EngineAnswererTest, ATurnReadsOnlyWhatIsNew) {
 
 TEST_F(EngineAnswererTest, AnswersEndAtTheirLimits) {
   const auto answerer = Make({.context = 64});
-  Conversation conversation = Asking("Once upon a time");
+  Conversation conversation = AskingForever("Once upon a time");
   EXPECT_EQ(Reply(*answerer, &conversation).end, Answer::End::kLimit);
   conversation.messages.push_back({.role = chat::Role::kUser, .content = "And then?"});
   const auto full = answerer->Reply(conversation, {}, stop_);
   EXPECT_NE(full.error().what.find("the context 64: /undo, /new, or a larger --ctx"),
             std::string::npos);
   // Ctrl-C, before and while it answers.
-  Conversation other = Asking("Once");
+  Conversation other = AskingForever("Once");
   stop_ = true;
   EXPECT_EQ(Reply(*answerer, &other).end, Answer::End::kStopped);
   stop_ = false;
-  other = Asking("Once");
+  other = AskingForever("Once");
   AnswerListener listener;
   listener.on_text = [&](bool, std::string_view) { stop_ = true; };
   const Answer stopped = answerer->Reply(other, listener, stop_).value();

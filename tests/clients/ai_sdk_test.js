@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateObject, generateText, jsonSchema, streamObject, streamText, tool } from 'ai';
 import {
-  becomesIdle, isPerson, isWeather, personSchema, startServer, weatherSchema,
+  becomesIdle, endless, isPerson, isWeather, personSchema, startServer, weatherSchema,
 } from './server.js';
 
 const prompt = 'Tell me a story about a fox.';
@@ -32,7 +32,7 @@ test('text, whole and streamed, is the same', async () => {
 
 test('reasoning comes apart', async () => {
   const reply = await generateText({ model, prompt, maxOutputTokens: 12,
-    providerOptions: { hadal: { reasoningEffort: 'high' } } });
+    providerOptions: { hadal: { reasoningEffort: 'high', ...await endless(server.url) } } });
   assert.ok(reply.reasoningText.length > 0);
 });
 

@@ -3,18 +3,19 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import {
-  becomesIdle, fox, isPerson, isWeather, personSchema, startServer, weatherSchema,
+  becomesIdle, endless, fox, isPerson, isWeather, personSchema, startServer, weatherSchema,
 } from './server.js';
 
-let server, client;
+let server, client, on;
 before(async () => {
   server = await startServer();
+  on = await endless(server.url);
   client = new Anthropic({ baseURL: server.url, apiKey: 'none', maxRetries: 0 });
 });
 after(async () => assert.equal(await server.stop(), 0));
 
 test('a message, whole and streamed, is the same text', async () => {
-  const request = { model: 'embedded', messages: fox, max_tokens: 24, temperature: 0 };
+  const request = { model: 'embedded', messages: fox, max_tokens: 24, temperature: 0, ...on };
   const whole = await client.messages.create(request);
   assert.equal(whole.stop_reason, 'max_tokens');
   assert.equal(whole.usage.output_tokens, 24);
@@ -40,15 +41,20 @@ test('models, and ids of requests', async () => {
 test('thinking has a block of its own', async () => {
   const message = await client.messages.stream({
     model: 'embedded', messages: fox, max_tokens: 1040,
-    thinking: { type: 'enabled', budget_tokens: 1024 }, stop_sequences: ['.'] }).finalMessage();
+    thinking: { type: 'enabled', budget_tokens: 1024 }, stop_sequences: ['.'], ...on,
+  }).finalMessage();
   assert.equal(message.content[0].type, 'thinking');
 });
 
 test('stop sequences are named', async () => {
-  const message = await client.messages.create({
-    model: 'embedded', messages: fox, max_tokens: 500, stop_sequences: [' the'] });
+  const request = { model: 'embedded', messages: fox, max_tokens: 30, temperature: 0, ...on };
+  const whole = (await client.messages.create(request)).content[0].text;
+  const stop = [...whole].slice(5, 8).join('');
+  assert.equal([...stop].length, 3);
+  const message = await client.messages.create({ ...request, stop_sequences: ['\u0001', stop] });
   assert.equal(message.stop_reason, 'stop_sequence');
-  assert.equal(message.stop_sequence, ' the');
+  assert.equal(message.stop_sequence, stop);
+  assert.equal(message.content[0]?.text ?? '', whole.slice(0, whole.indexOf(stop)));
 });
 
 test('tokens are counted', async () => {

@@ -3,12 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import OpenAI from 'openai';
 import {
-  becomesIdle, fox, isPerson, isWeather, personSchema, startServer, weatherSchema,
+  becomesIdle, endless, fox, isPerson, isWeather, personSchema, startServer, weatherSchema,
 } from './server.js';
 
-let server, client;
+let server, client, on;
 before(async () => {
   server = await startServer();
+  on = await endless(server.url);
   client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
 });
 after(async () => assert.equal(await server.stop(), 0));
@@ -23,7 +24,7 @@ test('models', async () => {
 test('a chat, whole and streamed, is the same text', async () => {
   // So long a prompt is kept: from 16 tokens on.
   const messages = [{ role: 'system', content: 'You tell stories of animals.' }, ...fox];
-  const request = { model: 'embedded', messages, max_tokens: 24, seed: 1 };
+  const request = { model: 'embedded', messages, max_tokens: 24, seed: 1, ...on };
   const whole = await client.chat.completions.create(request);
   assert.equal(whole.choices[0].finish_reason, 'length');
   assert.equal(whole.usage.completion_tokens, 24);
@@ -41,7 +42,7 @@ test('a chat, whole and streamed, is the same text', async () => {
 
 test('the stream helper puts the message together', async () => {
   const runner = client.chat.completions.stream(
-    { model: 'embedded', messages: fox, max_tokens: 8, seed: 1, n: 2 });
+    { model: 'embedded', messages: fox, max_tokens: 8, seed: 1, n: 2, ...on });
   const completion = await runner.finalChatCompletion();
   assert.equal(completion.choices.length, 2);
   assert.ok(completion.choices[1].message.content.length > 0);
@@ -50,14 +51,14 @@ test('the stream helper puts the message together', async () => {
 test('reasoning comes apart', async () => {
   const reply = await client.chat.completions.create({
     model: 'embedded', messages: fox, max_tokens: 16, seed: 1, reasoning_effort: 'high',
-    thinking_budget: 6 });
+    thinking_budget: 6, ...on });
   assert.ok(reply.choices[0].message.reasoning_content.length > 0);
   assert.equal(reply.usage.completion_tokens_details.reasoning_tokens, 6);
 });
 
 test('logprobs', async () => {
   const reply = await client.chat.completions.create({
-    model: 'embedded', messages: fox, max_tokens: 4, logprobs: true, top_logprobs: 3 });
+    model: 'embedded', messages: fox, max_tokens: 4, logprobs: true, top_logprobs: 3, ...on });
   const { content } = reply.choices[0].logprobs;
   assert.equal(content.length, 4);
   assert.equal(content[0].top_logprobs.length, 3);
@@ -176,7 +177,7 @@ test('legacy completions', async () => {
 
 test('responses, whole and streamed', async () => {
   const request = { model: 'embedded', input: 'Tell me a story about a fox.', max_output_tokens: 12,
-    temperature: 0 };
+    temperature: 0, ...on };
   const whole = await client.responses.create(request);
   assert.equal(whole.status, 'incomplete');
   assert.ok(whole.output_text.length > 0);

@@ -26,6 +26,17 @@ export async function startServer(...flags) {
   };
 }
 
+// What a request says whose answer only its length is to end, and its reasoning a budget, whatever
+// the model would write: no control token is ever drawn.
+export async function endless(url) {
+  const content = '<｜end▁of▁sentence｜><｜User｜><｜Assistant｜><think></think>｜DSML｜';
+  const { tokens } = await (await fetch(`${url}/tokenize`, {
+    method: 'POST', headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ content, parse_special: true }) })).json();
+  return { ignore_eos: true,
+    logit_bias: Object.fromEntries(tokens.map((token) => [token, -100])) };
+}
+
 // Requests that the server has under way.
 export async function underWay(url) {
   return (await (await fetch(`${url}/hadal/status`)).json()).requests.list.length;

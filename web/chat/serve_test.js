@@ -99,6 +99,18 @@ test('an answer, with its figures, and the same again with the same seed', async
   assert.equal(await textOf('.message.assistant .markdown'), answer);
 });
 
+// What the page's next request for an answer says besides, on its way.
+const addToNext = (fields) =>
+  browser.run(
+    `const plain = window.fetch, fields = arguments[0];
+     window.fetch = (to, how) => {
+       if (!String(to).endsWith('/chat/completions')) return plain(to, how);
+       window.fetch = plain;
+       return plain(to, { ...how, body: JSON.stringify({ ...JSON.parse(how.body), ...fields }) });
+     };`,
+    fields,
+  );
+
 const running = async () => (await (await fetch(`${url}/hadal/status`)).json()).requests.running;
 
 test('a stop in the page ends the work of the server', async () => {
@@ -107,6 +119,7 @@ test('a stop in the page ends the work of the server', async () => {
   await setField('Longest answer', '4000');
   await browser.click('.dialog-foot .primary');
   await browser.click('.effort [value=high]');
+  await addToNext({ ignore_eos: true }); // it is to be under way when it is stopped
   await browser.type('#composer', `Tell me a story about a fox.${kKeys.enter}`);
   await browser.until("return document.querySelector('.reasoning, .markdown') !== null");
   assert.equal(await running(), 1);
@@ -147,6 +160,7 @@ test('a reload shows the chat again, and ends an answer that was under way', asy
   await browser.until("return document.querySelector('.message.assistant .markdown') !== null");
   assert.deepEqual(await shown(), before);
   await setTokens('4000');
+  await addToNext({ ignore_eos: true });
   await browser.type('#composer', `And then?${kKeys.enter}`);
   await browser.until("return document.querySelectorAll('.message').length === 4");
   await new Promise((resolve) => setTimeout(resolve, 1300)); // it is kept once a second
@@ -177,8 +191,7 @@ test('an edit is a branch, and the first one is still there', async () => {
   assert.deepEqual(await shown(), first);
 });
 
-// The embedded model calls nothing by itself: the page's first request gets a tool_choice on its
-// way.
+// Whether the model would call anything by itself does not matter.
 test('a call of a tool is a card, and its result goes back to the server', async () => {
   await browser.click('#new-chat');
   await setTokens('120');
@@ -202,14 +215,7 @@ test('a call of a tool is a card, and its result goes back to the server', async
     JSON.stringify([{ type: 'function', function: { name: 'get_weather', parameters } }]),
   );
   await browser.click('.dialog-foot .primary');
-  await browser.run(`
-    const plain = window.fetch;
-    window.fetch = (to, how) => {
-      if (!String(to).endsWith('/chat/completions')) return plain(to, how);
-      window.fetch = plain;
-      const body = { ...JSON.parse(how.body), tool_choice: 'required', parallel_tool_calls: false };
-      return plain(to, { ...how, body: JSON.stringify(body) });
-    };`);
+  await addToNext({ tool_choice: 'required', parallel_tool_calls: false });
   await ask('How is the weather?');
   assert.equal(await count('.remark.error'), 0, await textOf('.remark.error'));
   assert.equal(await textOf('.tool-name'), 'get_weather');
