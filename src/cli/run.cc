@@ -143,7 +143,12 @@ Status Run(RunOptions options) {
   callbacks.on_logprobs = [&](const engine::Logprobs& of_token) {
     logprobs.push_back(LogprobsJson(of_token, files.tokenizer));
   };
-  if (options.echo && !options.chat && !prompt.empty()) callbacks.on_text(prompt);
+  if (options.echo && !prompt.empty()) {
+    if (!options.chat)
+      callbacks.on_text(prompt);
+    else if (!options.json)
+      std::cout << prompt << "\n\n";
+  }
   HADAL_TRY(const engine::GenerateResult result,
             options.resume.empty()
                 ? engine::Generate(files, threads, prompt, generate, callbacks)
@@ -226,7 +231,7 @@ void AddRun(Command app, Work* work) {
   for (const char* name :
        {"--prompt", "--file", "--prompt-tokens", "--no-bos", "--special", "--chat"})
     resume.Excludes(run.Find(name));
-  run.AddFlag("--echo", options->echo, "print the prompt before its continuation");
+  run.AddFlag("--echo", options->echo, "print the prompt, or the question, before what follows");
   run.AddFlag("--stats", options->stats, "print speed and bytes by component to stderr at the end");
   const Option json =
       run.AddFlag("--json", options->json, "print one JSON object with text and stats at the end");

@@ -264,6 +264,17 @@ TEST(RunChat, TheEndOfALineIsNoPartOfAQuestion) {
   EXPECT_EQ(Call(call).out, given.out);
 }
 
+TEST(RunChat, EchoShowsTheQuestion) {
+  std::vector<std::string> call = {
+      "run", "-m",          testing::EmbeddedFolder(), "--chat", "--max-tokens", "9", "--seed", "1",
+      "-p",  "Who are you?"};
+  const Outcome plain = Call(call);
+  call.push_back("--echo");
+  EXPECT_EQ(Call(call).out, "Who are you?\n\n" + plain.out);
+  call.push_back("--json");  // whose text is the answer
+  EXPECT_EQ(*ParseJson(Call(call).out).value().Find("text")->AsString() + "\n", plain.out);
+}
+
 // A model that goes on with the next turn, here because it must, has ended its own.
 TEST(RunChat, AnothersTurnIsNoPartOfTheAnswer) {
   const Json tokenizer =
