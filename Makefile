@@ -7,7 +7,7 @@
 # BENCHES="..." and BENCH_FLAGS="--benchmark_filter=..." for bench, HADAL_BENCH="-m DIR ..." for its
 # last step.
 JOBS ?= $(shell nproc)
-export PROMPT ?= Once upon a time
+export PROMPT ?= Tell me a story about a fox.
 EXPERIMENTS ?= optimizer attention fp4 residuals
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
@@ -43,9 +43,9 @@ build: deps-engine $(RELEASE)/build.ninja  ## build build/hadal; build/hadal-tra
 	cmake --build $(RELEASE) --target programs -j$(JOBS)
 	@$(MAKE) -s links
 
-run: deps-engine $(RELEASE)/build.ninja  ## build what that takes, generate text; PROMPT="..."
+run: deps-engine $(RELEASE)/build.ninja  ## build what that takes, answer PROMPT="..."
 	@tools/build.sh $(RELEASE) --target hadal-run -j$(JOBS)
-	$(RELEASE)/hadal-run run --echo --stats --prompt "$$PROMPT"
+	$(RELEASE)/hadal-run run --chat --echo --stats --prompt "$$PROMPT"
 	@tools/next_commands.sh
 
 test:  ## build everything, run the tests; installs LibTorch unless HADAL_WITH_TORCH=OFF

@@ -103,7 +103,7 @@ TEST_F(FailureTest, TooLittleMemoryIsOneLine) {
   GTEST_SKIP() << "a sanitizer takes address space without end";
 #endif
   constexpr std::uint64_t kMib = std::uint64_t{1} << 20;
-  const std::string text = EmbeddedFolder() + "/train.toml", model = EmbeddedFolder();
+  const std::string text = EmbeddedFolder() + "/phase1.toml", model = EmbeddedFolder();
   const Words commands[] = {
       {"run", "-m", EmbeddedFolder(), "-p", "Once", "--max-tokens", "2", "--threads", "4"},
       {"serve", "-m", model, "--port", "0", "--ctx", "4K", "--threads", "2"},
@@ -122,7 +122,7 @@ TEST_F(FailureTest, TooLittleMemoryIsOneLine) {
       {"quantize", EmbeddedFolder(), folder_.File("new"), "--to", "f32", "--quiet"},
       {"plan", "show", "v4-flash", "--context", "1K"},
       {"doctor", "--quick", "--no-disk", "--threads", "2"},
-      {"eval", "perplexity", "-m", EmbeddedFolder(), "-f", EmbeddedFolder() + "/train.toml"},
+      {"eval", "perplexity", "-m", EmbeddedFolder(), "-f", EmbeddedFolder() + "/phase1.toml"},
       {"inspect", EmbeddedFolder()}};
   const auto runs = [](const Words& command, std::uint64_t mib, std::string* errors) {
     Program program("hadal", command, {.address_bytes = mib * kMib});

@@ -96,7 +96,7 @@ def takes_large_requests(server):
 def stays_within_its_plan():
     """What a server keeps for clients is bounded, and in the plan that --ram was compared with."""
     with Server(PROGRAM, "-m", MODEL, "--ctx", "32K", "--threads", "2", "--parallel", "4", "--ram",
-                "220MB") as server:
+                "235MB") as server:
         port = server.port
         chat = {"messages": [{"role": "user", "content": "Tell me of a fox."}], "seed": 1}
         large = {**chat, "n": 4, "max_tokens": 6000, "logprobs": True, "top_logprobs": 20,

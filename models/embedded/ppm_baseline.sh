@@ -1,6 +1,7 @@
 #!/bin/sh
 # What PPMd, a model of the last bytes as 7-Zip has it, makes of the held-out text after it has seen
-# the training text: the stronger of the two baselines of the embedded model (xz_baseline.sh).
+# the books of the training text: the stronger of the two baselines of the embedded model
+# (xz_baseline.sh).
 #
 #   models/embedded/ppm_baseline.sh [DATA_DIR]    after fetch.sh; Debian's package 7zip, or SEVENZIP
 #
@@ -43,7 +44,7 @@ for order in 4 6 8 12 16; do
     alone=$(compressed "$order" <"$file")
     awk -v f="$(basename "$file")" -v b="$(wc -c <"$file")" -v o="$order" -v a="$alone" \
         -v w="$((with - train_bytes))" 'BEGIN {
-      printf "%s: order %d, alone %.4f bits per byte, after the training text %.4f\n", f, o,
+      printf "%s: order %d, alone %.4f bits per byte, after the books %.4f\n", f, o,
              8 * a / b, 8 * w / b }'
   done
 done

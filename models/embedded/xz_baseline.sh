@@ -1,13 +1,13 @@
 #!/bin/sh
-# What `xz -9e` makes of the held-out text after it has seen the training text: the bits per byte
-# that the embedded model is compared with.
+# What `xz -9e` makes of the held-out text after it has seen the books of the training text: the
+# bits per byte that the embedded model is compared with.
 #
 #   models/embedded/xz_baseline.sh [DATA_DIR]    after fetch.sh
 #
 #   bits per byte = 8 * (size(xz(train + heldout)) - size(xz(train))) / bytes(heldout)
 #
-# The dictionary (64 MiB) holds all of the training text. The tales come last in it, nearest to the
-# held-out tales, which is to xz's advantage; chat.txt is left out, as it repeats the tales.
+# The dictionary (64 MiB) holds all of the books. The tales come last in it, nearest to the held-out
+# tales, which is to xz's advantage; chat.txt is left out, as it repeats the tales.
 set -eu
 unset CDPATH
 
@@ -26,12 +26,12 @@ train() {
 compressed() { xz --format=xz --check=none --lzma2=preset=9e,dict=64MiB --stdout | wc -c; }
 
 train_bytes=$(train | compressed)
-echo "training text: $(train | wc -c) bytes, xz $train_bytes"
+echo "books: $(train | wc -c) bytes, xz $train_bytes"
 for file in "$data"/heldout/*.txt; do
   bytes=$(wc -c <"$file")
   alone=$(compressed <"$file")
   with=$({ train; cat "$file"; } | compressed)
   awk -v f="$(basename "$file")" -v b="$bytes" -v a="$alone" -v w="$((with - train_bytes))" 'BEGIN {
-    printf "%s: %d bytes, xz alone %.4f bits per byte, xz after the training text %.4f\n", f, b,
+    printf "%s: %d bytes, xz alone %.4f bits per byte, xz after the books %.4f\n", f, b,
            8 * a / b, 8 * w / b }'
 done

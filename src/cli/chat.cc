@@ -15,9 +15,8 @@ namespace {
 constexpr const char* kChatAbout =
     "Talk to a model in the terminal.\n"
     "\n"
-    "Without -m the embedded model answers, which is small and only tells stories. /help lists "
-    "the\n"
-    "commands of the conversation. From a pipe every line is a message, and answers alone are\n"
+    "Without -m the embedded model answers, which is small and knows next to nothing. /help lists\n"
+    "the commands of the conversation. From a pipe every line is a message, and answers alone are\n"
     "printed. Two commands of its own turn conversations into prompts and back.\n"
     "\n"
     "Examples:\n"

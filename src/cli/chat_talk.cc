@@ -122,7 +122,7 @@ void AddTalk(Command chat, Work* work) {
   chat.AddOption(
           "--max-tokens", options->engine.max_tokens,
           "end an answer after so many tokens (default: what is left of the context; 256 with "
-          "the embedded model, whose stories seldom end)")
+          "the embedded model)")
       .Check(WholeNumber(1));
   AddSampleFlags(chat, &options->sample);
   AddRam(chat, &options->engine.ram_bytes);

@@ -181,7 +181,7 @@ void AddAnswerFlags(Command serve, ServeOptions* options) {
   serve
       .AddOption("--max-tokens", api.max_tokens,
                  "tokens of a chat's answer where a request does not say (default: what there is "
-                 "room for; 256 with the embedded model, whose stories seldom end)")
+                 "room for; 256 with the embedded model)")
       .Check(WholeNumber(1));
   serve
       .AddOption("--most-tokens", api.most_tokens,

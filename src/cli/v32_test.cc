@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kVocab = 4105;  // of the embedded model's tokenizer
+constexpr std::size_t kVocab = 4096;  // of the embedded model's tokenizer
 
 class V32Commands : public ::testing::Test {
  protected:

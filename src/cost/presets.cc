@@ -20,18 +20,18 @@ constexpr std::string_view kGqa8 =
 
 // models/embedded/config.json; a test compares them.
 constexpr std::string_view kEmbedded =
-    R"({"model_type": "deepseek_v4", "torch_dtype": "bfloat16", "vocab_size": 4105,
+    R"({"model_type": "deepseek_v4", "torch_dtype": "bfloat16", "vocab_size": 4096,
  "hidden_size": 256, "num_hidden_layers": 6,
- "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 128,
- "qk_rope_head_dim": 64, "q_lora_rank": 128, "o_groups": 2, "o_lora_rank": 128, "sliding_window":
- 64, "index_n_heads": 4, "index_head_dim": 64, "index_topk": 32, "moe_intermediate_size": 128,
+ "num_attention_heads": 4, "num_key_value_heads": 1, "head_dim": 144,
+ "qk_rope_head_dim": 16, "q_lora_rank": 128, "o_groups": 2, "o_lora_rank": 128, "sliding_window":
+ 128, "index_n_heads": 4, "index_head_dim": 64, "index_topk": 32, "moe_intermediate_size": 128,
  "n_routed_experts": 8, "n_shared_experts": 1, "num_experts_per_tok": 2, "num_hash_layers": 1,
  "scoring_func": "sqrtsoftplus", "topk_method": "noaux_tc", "norm_topk_prob": true,
  "routed_scaling_factor": 1.5, "hidden_act": "silu", "swiglu_limit": 10.0, "hc_mult": 4,
  "hc_sinkhorn_iters": 20, "hc_eps": 1e-06, "rms_norm_eps": 1e-06, "rope_theta": 10000.0,
- "compress_rope_theta": 160000.0, "rope_scaling": {"type": "yarn", "factor": 16.0, "beta_fast":
- 32.0, "beta_slow": 1.0, "original_max_position_embeddings": 65536}, "compress_ratios": [0, 4, 128,
- 4, 128, 4, 0], "num_nextn_predict_layers": 1, "max_position_embeddings": 1048576,
+ "compress_rope_theta": 200.0, "rope_scaling": {"type": "yarn", "factor": 1.0, "beta_fast":
+ 32.0, "beta_slow": 1.0, "original_max_position_embeddings": 1048576}, "compress_ratios": [0, 4, 4,
+ 128, 4, 4, 0], "num_nextn_predict_layers": 1, "max_position_embeddings": 1048576,
  "tie_word_embeddings": false, "bos_token_id": 0, "eos_token_id": 1, "expert_dtype": "fp4",
  "quantization_config": {"quant_method": "fp8", "activation_scheme": "dynamic", "fmt": "e4m3",
  "scale_fmt": "ue8m0", "weight_block_size": [128, 128]}})";

@@ -22,7 +22,7 @@ std::string ProgramFolder();  // of the running executable, without a final slas
 Result<std::string> EmbeddedModel();
 
 // Whether that is the model of this directory, however it is called; empty: it is. Of such a small
-// model, whose stories seldom end and which never learnt to reason, answers have other defaults.
+// model, which may not find an end and has learnt little reasoning, answers have other defaults.
 bool IsEmbeddedModel(const std::string& directory);
 
 struct ModelFiles {

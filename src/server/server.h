@@ -26,11 +26,11 @@ struct ServerOptions {
   GenerationLimits limits;
   OriginOptions origin;                          // loopback is found out
   std::optional<std::uint64_t> body_bytes = {};  // of one request; absent: kept_bytes.h
-  // Without api.max_tokens the embedded model's answers have engine::kDefaultMaxTokens: its stories
-  // seldom end.
+  // Without api.max_tokens the embedded model's answers have engine::kDefaultMaxTokens at most: it
+  // is small, and may not find an end.
   ApiOptions api;
   std::optional<bool> thinking =
-      {};  // absent: on, but for the embedded model, which never learnt to
+      {};  // absent: on, but for the embedded model, which hardly learnt to
   std::vector<Document> documents = {};
   std::vector<std::string> api_keys = {};
   bool vllm_metrics = false;       // metrics have vLLM's names

@@ -99,7 +99,7 @@ void AddFlags(CLI::App& app, Arguments& a) {
     if (a.config.empty() && a.sweep.empty()) throw CLI::RequiredError("CONFIG, or --sweep");
   });
   app.footer(
-      "Example:\n  hadal-train models/embedded/train.toml --steps 200 --out /tmp/run\n"
+      "Example:\n  hadal-train models/embedded/phase1.toml --steps 200 --out /tmp/run\n"
       "Ctrl-C finishes the step, saves, and stops; --resume goes on from there, after a kill too.");
 }
 

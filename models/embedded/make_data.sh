@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes the text that the next embedded model is trained on, beside the books of fetch.sh.
+# Writes the text that the embedded model is trained on, beside the books of fetch.sh.
 #
-#   models/embedded-next/make_data.sh [HADAL] [DATA_DIR]   defaults: build/hadal, data/
+#   models/embedded/make_data.sh [HADAL] [DATA_DIR]   defaults: build/hadal, data/
 #
 # After models/embedded/fetch.sh. The same program writes the same text: for training
 # DATA_DIR/made/PHASE/KIND.txt. The window holds some 500 bytes: needles lie further (--nearest).
