@@ -209,12 +209,13 @@ TEST_F(ShapesTest, UsageCountsEveryPromptOnce) {
 }
 
 TEST_F(ShapesTest, OffsetsOfTokensCountTheTextsCharacters) {
-  const Json ids = Post("/tokenize", R"({"content":"\u00e9\u65e5x"})").json();
+  const Json ids = Post("/tokenize", R"({"content":"\u00e9"})").json();
   std::string bias;
   for (const Json& id : *At(ids, {"tokens"}).AsArray())
     bias += fmt::format(R"({}"{}":100)", bias.empty() ? "" : ",", *id.AsInt());
-  const std::string body = fmt::format(R"({{"prompt":"a","max_tokens":60,"seed":2,"temperature":2,
-      "logprobs":0,"ignore_eos":true,"return_token_ids":true,"logit_bias":{{{}}}}})",
+  const std::string body = fmt::format(R"({{"prompt":"a","max_tokens":60,"seed":2,
+      "frequency_penalty":2,"logprobs":0,
+      "ignore_eos":true,"return_token_ids":true,"logit_bias":{{{}}}}})",
                                        bias);
   const Json choice = At(Post("/v1/completions", body).json(), {"choices", "0"});
   const auto characters = [](std::string_view text) {
@@ -226,7 +227,7 @@ TEST_F(ShapesTest, OffsetsOfTokensCountTheTextsCharacters) {
   const Json::Array& offsets = *At(choice, {"logprobs", "text_offset"}).AsArray();
   const Json::Array& tokens = *At(choice, {"token_ids"}).AsArray();
   ASSERT_EQ(offsets.size(), tokens.size());
-  EXPECT_LT(characters(text), text.size());
+  EXPECT_NE(text.find("\u00e9\u00e9"), text.npos) << text;
   // Where what comes before a token is whole, it has so many characters.
   std::size_t whole = 0;
   for (std::size_t i = 0; i < tokens.size(); ++i) {
