@@ -11,9 +11,17 @@ set -euo pipefail
 
 on_ubuntu() { [[ $(. /etc/os-release 2>/dev/null && echo "${ID:-}") == ubuntu ]]; }
 
+boost_version() {  # packages are named by it, and each release has others; 1.81 or later is needed
+  case $(. /etc/os-release 2>/dev/null && echo "${ID:-} ${VERSION_ID:-}") in
+    "debian 12") echo 1.81 ;;
+    debian* | ubuntu*) echo 1.83 ;;
+    *) echo 1.81 ;;
+  esac
+}
+
 packages() {  # GROUP -> lines "package reason"
   case $1 in
-    engine) cat <<'LIST' ;;
+    engine) cat <<'LIST'
 g++ C++20 compiler
 cmake configures the build
 ninja-build runs the build
@@ -28,8 +36,8 @@ libxxhash-dev checksums of snapshots
 liburing-dev reads of experts past the page cache, where io_uring is allowed
 libsqlite3-dev what a server keeps on disk: calls of tools
 libedit-dev editing of lines in `hadal chat`
-libboost1.81-dev Asio and Beast: HTTP of the server (headers alone)
 LIST
+      echo "libboost$(boost_version)-dev Asio and Beast: HTTP of the server (headers alone)" ;;
     test) cat <<'LIST' ;;
 libgtest-dev unit tests
 librapidcheck-dev property tests
