@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -41,8 +42,12 @@ Status AdamW::Step(StepSize size, Workers& workers) {
     const torch::NoGradGuard no_grad;
     Entry& entry = entries_[i];
     if (!entry.value.grad().defined()) return Unit{};
-    const torch::Tensor gradient = entry.value.grad().contiguous();
     const auto t = static_cast<double>(++steps[i]);
+    if (!HasKernels(entry.value)) {
+      StepPlainly(entry, t, size);
+      return Unit{};
+    }
+    const torch::Tensor gradient = entry.value.grad().contiguous();
     const double bias1 = 1 - std::pow(options_.beta1, t), bias2 = 1 - std::pow(options_.beta2, t);
     AT_DISPATCH_FLOATING_TYPES(gradient.scalar_type(), "AdamW", [&] {
       const Factors<scalar_t> factors{static_cast<scalar_t>(options_.beta1),
@@ -57,6 +62,16 @@ Status AdamW::Step(StepSize size, Workers& workers) {
     });
     return Unit{};
   });
+}
+
+void AdamW::StepPlainly(Entry& entry, double steps, StepSize size) const {
+  const AdamWOptions& o = options_;
+  const torch::Tensor g = entry.value.grad() * size.gradient_factor;
+  entry.m.mul_(o.beta1).add_(g, 1 - o.beta1);
+  entry.v.mul_(o.beta2).addcmul_(g, g, 1 - o.beta2);
+  const torch::Tensor mean = entry.m / (1 - std::pow(o.beta1, steps)),
+                      square = entry.v / (1 - std::pow(o.beta2, steps));
+  entry.value.mul_(1 - size.lr * o.weight_decay).addcdiv_(mean, square.sqrt() + o.eps, -size.lr);
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> AdamW::State() const {

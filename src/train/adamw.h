@@ -36,6 +36,7 @@ class AdamW {
     std::string name;
     torch::Tensor value, m, v;
   };
+  void StepPlainly(Entry& entry, double steps, StepSize size) const;
   std::vector<Entry> entries_;
   torch::Tensor steps_;  // int64, on the CPU
   AdamWOptions options_;

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "train/attention_blocks.h"
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 #include "train/tensor_products.h"
 
@@ -213,10 +214,71 @@ struct AttentionFunction : torch::autograd::Function<AttentionFunction> {
   }
 };
 
+// Queries [begin, end) of a plain computation, and the window keys that any of them sees.
+struct PlainBlock {
+  std::int64_t begin, end, key;
+};
+
+// [batch, queries, keys] bool: the window keys that each query of a block sees.
+Tensor SeenKeys(const DocumentPlan& plan, const PlainBlock& block) {
+  const auto options = plan.window_begin.options();
+  const Tensor key = torch::arange(block.key, block.end, options),
+               query = torch::arange(block.begin, block.end, options).unsqueeze(1),
+               first = plan.window_begin.slice(1, block.begin, block.end).unsqueeze(2);
+  return (key >= first).logical_and(key <= query);
+}
+
+// Window keys and entries are the keys of one softmax; the sink is one more, without a value.
+// seen_entries [batch, tokens, count] bool is undefined where there are none.
+AttentionResult AttendBlock(const AttentionInputs& in, const PlainBlock& block,
+                            const Tensor& seen_keys, const Tensor& seen_entries,
+                            Products products) {
+  Tensor keys = in.kv.slice(1, block.key, block.end), seen = seen_keys;
+  if (seen_entries.defined()) {
+    keys = torch::cat({keys, in.entries}, 1);
+    seen = torch::cat({seen, seen_entries.slice(1, block.begin, block.end)}, 2);
+  }
+  const Tensor q = in.q.slice(1, block.begin, block.end);
+  const std::int64_t batch = q.size(0), queries = q.size(1), heads = q.size(2),
+                     count = keys.size(1);
+  const double scale = 1 / std::sqrt(static_cast<double>(q.size(3)));
+  const Tensor scores =
+      plain::MatMul(q.flatten(1, 2), keys.transpose(1, 2), products)
+          .view({batch, queries, heads, count})
+          .mul(scale)
+          .masked_fill(seen.logical_not().unsqueeze(2), -std::numeric_limits<double>::infinity());
+  const Tensor sink = in.sink.view({1, 1, heads, 1}).expand({batch, queries, heads, 1});
+  const Tensor p = torch::cat({scores, sink}, 3).softmax(3).slice(3, 0, count);
+  AttentionResult result;
+  result.o = plain::MatMul(p.flatten(1, 2), keys, products).view(q.sizes());
+  if (in.want_mass && seen_entries.defined())
+    result.mass = p.detach().slice(3, block.end - block.key).sum(2);
+  return result;
+}
+
 }  // namespace
+
+AttentionResult plain::AttentionCore(const AttentionInputs& in, const DocumentPlan& plan,
+                                     std::int64_t window, const Entries* visible,
+                                     Products products) {
+  constexpr std::int64_t kPlainQueries = 128;  // at a time: memory grows with tokens * window
+  Tensor seen_entries;
+  if (in.entries.defined() && in.entries.size(1) > 0) seen_entries = VisibleEntries(*visible);
+  if (in.selected.defined()) seen_entries = seen_entries.logical_and(in.selected);
+  std::vector<Tensor> o, mass;
+  for (std::int64_t begin = 0; begin < plan.tokens; begin += kPlainQueries) {
+    const PlainBlock block{begin, std::min(plan.tokens, begin + kPlainQueries),
+                           std::max<std::int64_t>(0, begin - window + 1)};
+    AttentionResult part = AttendBlock(in, block, SeenKeys(plan, block), seen_entries, products);
+    o.push_back(part.o);
+    if (part.mass.defined()) mass.push_back(part.mass);
+  }
+  return {torch::cat(o, 1), mass.empty() ? Tensor() : torch::cat(mass, 1)};
+}
 
 AttentionResult AttentionCore(const AttentionInputs& in, const DocumentPlan& plan,
                               std::int64_t window, const Entries* visible, Products products) {
+  if (!HasKernels(in.q)) return plain::AttentionCore(in, plan, window, visible, products);
   const bool any = in.entries.defined() && in.entries.size(1) > 0;
   HADAL_CHECK(!any || (visible != nullptr && visible->count == in.entries.size(1)));
   AttentionResult result;

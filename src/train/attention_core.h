@@ -37,4 +37,9 @@ struct AttentionResult {
 AttentionResult AttentionCore(const AttentionInputs& in, const DocumentPlan& plan,
                               std::int64_t window, const Entries* visible, Products products);
 
+namespace plain {  // train/plain.h
+AttentionResult AttentionCore(const AttentionInputs& in, const DocumentPlan& plan,
+                              std::int64_t window, const Entries* visible, Products products);
+}
+
 }  // namespace hadal::train

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/rms_norm.h"
 #include "train/simd.h"
 
@@ -159,8 +160,40 @@ struct PoolFunction : torch::autograd::Function<PoolFunction> {
 
 }  // namespace
 
+Tensor plain::PoolBlocks(const Tensor& kv, const Tensor& gate, const Tensor& ape,
+                         const Entries& entries, std::int64_t width) {
+  const std::int64_t batch = entries.first.size(0), half = kv.size(1) - width;
+  const auto indices = entries.first.options();
+  const Tensor row = torch::arange(batch, indices).unsqueeze(1) * (kv.size(0) / batch);
+  // The token `back` before each token of a block, [batch, count, ratio], as a row of kv; where
+  // there is none, any.
+  const auto tokens = [&](std::int64_t back) {
+    const Tensor step = torch::arange(-back, entries.ratio - back, indices);
+    return ((entries.first + row).unsqueeze(2) + step).clamp_min(0);
+  };
+  const auto candidates = [&](const Tensor& x, const Tensor& of, std::int64_t channel) {
+    return x.slice(1, channel, channel + width)
+        .index_select(0, of.flatten())
+        .view({batch, entries.count, entries.ratio, width});
+  };
+  const Tensor own = tokens(0);
+  Tensor values = candidates(kv, own, half),
+         gates = candidates(gate, own, half) + ape.slice(1, half);
+  if (half > 0) {  // the previous block's tokens are candidates too
+    const Tensor previous = tokens(entries.ratio),
+                 none = (entries.positions == 0).view({batch, entries.count, 1, 1});
+    const Tensor gates_before = (candidates(gate, previous, 0) + ape.slice(1, 0, width))
+                                    .masked_fill(none, -std::numeric_limits<double>::infinity());
+    values = torch::cat({candidates(kv, previous, 0), values}, 2);
+    gates = torch::cat({gates_before, gates}, 2);
+  }
+  const Tensor padding = (entries.first < 0).unsqueeze(2);
+  return (gates.softmax(2) * values).sum(2).masked_fill(padding, 0);
+}
+
 Tensor PoolBlocks(const Tensor& kv, const Tensor& gate, const Tensor& ape, const Entries& entries,
                   std::int64_t width) {
+  if (!HasKernels(kv)) return plain::PoolBlocks(kv, gate, ape, entries, width);
   return PoolFunction::apply(kv, gate, ape, entries.first, entries.positions, width);
 }
 

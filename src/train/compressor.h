@@ -24,4 +24,9 @@ torch::Tensor Compress(const torch::Tensor& x, const CompressorWeights& weights,
 torch::Tensor PoolBlocks(const torch::Tensor& kv, const torch::Tensor& gate,
                          const torch::Tensor& ape, const Entries& entries, std::int64_t width);
 
+namespace plain {  // train/plain.h
+torch::Tensor PoolBlocks(const torch::Tensor& kv, const torch::Tensor& gate,
+                         const torch::Tensor& ape, const Entries& entries, std::int64_t width);
+}
+
 }  // namespace hadal::train

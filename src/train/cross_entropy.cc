@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -24,8 +25,16 @@ HADAL_TARGET_CLONES T LogSum(const T* z, std::int64_t count) {
 
 }  // namespace
 
+Tensor plain::SumOfCrossEntropy(const Tensor& logits, const Tensor& targets, std::int64_t ignored) {
+  namespace F = torch::nn::functional;
+  const Tensor losses = F::cross_entropy(
+      logits, targets, F::CrossEntropyFuncOptions().ignore_index(ignored).reduction(torch::kNone));
+  return losses.to(torch::kDouble).sum().to(logits.scalar_type());
+}
+
 Tensor SumOfCrossEntropy(const Tensor& logits_in, const Tensor& targets_in, std::int64_t ignored) {
   HADAL_CHECK(!logits_in.requires_grad());  // it would end here
+  if (!HasKernels(logits_in)) return plain::SumOfCrossEntropy(logits_in, targets_in, ignored);
   const Tensor logits = logits_in.contiguous(), targets = targets_in.contiguous();
   const std::int64_t rows = logits.size(0), vocab = logits.size(1);
   HADAL_CHECK(targets.numel() == rows);

@@ -13,4 +13,9 @@ namespace hadal::train {
 torch::Tensor SumOfCrossEntropy(const torch::Tensor& logits, const torch::Tensor& targets,
                                 std::int64_t ignored);
 
+namespace plain {  // train/plain.h
+torch::Tensor SumOfCrossEntropy(const torch::Tensor& logits, const torch::Tensor& targets,
+                                std::int64_t ignored);
+}
+
 }  // namespace hadal::train

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -11,7 +12,8 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-Tensor GatherPlain(const Tensor& x_in, const Tensor& rows) {
+Tensor Gather(const Tensor& x_in, const Tensor& rows) {
+  if (!HasKernels(x_in)) return x_in.index_select(0, rows);
   const Tensor x = x_in.contiguous();
   const std::int64_t width = x.size(1);
   Tensor y = torch::empty({rows.numel(), width}, x.options());
@@ -27,7 +29,9 @@ Tensor GatherPlain(const Tensor& x_in, const Tensor& rows) {
   return y;
 }
 
-Tensor CombinePlain(const Tensor& x_in, const Tensor& places) {
+Tensor Combine(const Tensor& x_in, const Tensor& places) {
+  if (!HasKernels(x_in))
+    return x_in.index_select(0, places.flatten()).view({places.size(0), places.size(1), -1}).sum(1);
   const Tensor x = x_in.contiguous();
   const std::int64_t width = x.size(1), chosen = places.size(1);
   Tensor y = torch::empty({places.size(0), width}, x.options());
@@ -52,10 +56,10 @@ struct GatherFunction : torch::autograd::Function<GatherFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& rows,
                         const Tensor& places) {
     context->save_for_backward({places});
-    return GatherPlain(x, rows);
+    return Gather(x, rows);
   }
   static variable_list backward(AutogradContext* context, const variable_list& d) {
-    return {CombinePlain(d[0], context->get_saved_variables()[0]), Tensor(), Tensor()};
+    return {Combine(d[0], context->get_saved_variables()[0]), Tensor(), Tensor()};
   }
 };
 
@@ -63,17 +67,17 @@ struct CombineFunction : torch::autograd::Function<CombineFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& rows,
                         const Tensor& places) {
     context->save_for_backward({rows});
-    return CombinePlain(x, places);
+    return Combine(x, places);
   }
   static variable_list backward(AutogradContext* context, const variable_list& d) {
-    return {GatherPlain(d[0], context->get_saved_variables()[0]), Tensor(), Tensor()};
+    return {Gather(d[0], context->get_saved_variables()[0]), Tensor(), Tensor()};
   }
 };
 
 }  // namespace
 
 Dispatch PlanDispatch(const Tensor& ids_in, std::int64_t experts) {
-  const Tensor ids = ids_in.contiguous();
+  const Tensor ids = ids_in.cpu().contiguous();
   const std::int64_t chosen = ids.size(1), total = ids.numel();
   const std::int64_t* id = ids.data_ptr<std::int64_t>();
   Dispatch plan;
@@ -96,6 +100,8 @@ Dispatch PlanDispatch(const Tensor& ids_in, std::int64_t experts) {
     assignments[place] = a;
     places[a] = place;
   }
+  for (Tensor* tensor : {&plan.tokens, &plan.assignments, &plan.places})
+    *tensor = tensor->to(ids_in.device());
   return plan;
 }
 

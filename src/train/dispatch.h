@@ -19,7 +19,7 @@ struct Dispatch {
       offsets;  // [experts + 1]: places of expert e are offsets[e] .. offsets[e+1]-1
 };
 
-// ids: [tokens, chosen] int64, each in [0, experts).
+// ids: [tokens, chosen] int64, each in [0, experts). The plan's tensors are where ids is.
 Dispatch PlanDispatch(const torch::Tensor& ids, std::int64_t experts);
 
 // y[i] = x[rows[i]]. places [rows of x, k] says where each row of x went, every place once.

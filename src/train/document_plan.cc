@@ -59,8 +59,8 @@ Entries PlanEntries(const DocumentPlan& plan, std::int64_t ratio) {
 
 DocumentPlan PlanDocuments(const torch::Tensor& documents, std::int64_t window) {
   HADAL_CHECK(documents.dim() == 2 && documents.scalar_type() == torch::kLong);
-  HADAL_CHECK(documents.is_cpu() && window >= 1);
-  const torch::Tensor numbers = documents.contiguous();
+  HADAL_CHECK(window >= 1);
+  const torch::Tensor numbers = documents.cpu().contiguous();
   DocumentPlan plan;
   plan.batch = numbers.size(0);
   plan.tokens = numbers.size(1);
@@ -80,7 +80,16 @@ DocumentPlan PlanDocuments(const torch::Tensor& documents, std::int64_t window) 
   }
   plan.csa = PlanEntries(plan, static_cast<std::int64_t>(arch::kCsaRatio));
   plan.hca = PlanEntries(plan, static_cast<std::int64_t>(arch::kHcaRatio));
+  for (torch::Tensor* tensor :
+       {&plan.positions, &plan.window_begin, &plan.csa.first, &plan.csa.positions, &plan.csa.begin,
+        &plan.csa.end, &plan.hca.first, &plan.hca.positions, &plan.hca.begin, &plan.hca.end})
+    *tensor = tensor->to(documents.device());
   return plan;
+}
+
+torch::Tensor VisibleEntries(const Entries& entries) {
+  const torch::Tensor entry = torch::arange(entries.count, entries.begin.options());
+  return (entry >= entries.begin.unsqueeze(2)).logical_and(entry < entries.end.unsqueeze(2));
 }
 
 }  // namespace hadal::train

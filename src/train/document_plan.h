@@ -32,7 +32,11 @@ struct DocumentPlan {
   Entries csa, hca;
 };
 
-// documents: [batch, tokens] int64; neighbours with equal numbers belong together.
+// documents: [batch, tokens] int64; neighbours with equal numbers belong together. The plan's
+// tensors are where they are.
 DocumentPlan PlanDocuments(const torch::Tensor& documents, std::int64_t window);
+
+// The ranges of entries as a mask: [batch, tokens, count] bool.
+torch::Tensor VisibleEntries(const Entries& entries);
 
 }  // namespace hadal::train

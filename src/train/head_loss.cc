@@ -3,7 +3,9 @@
 #include <cmath>
 
 #include "base/check.h"
+#include "train/linear.h"
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 #include "train/tensor_products.h"
 
@@ -83,8 +85,17 @@ struct HeadLossFunction : torch::autograd::Function<HeadLossFunction> {
 
 }  // namespace
 
+Tensor plain::HeadLoss(const Tensor& x, const Tensor& w, const Tensor& targets,
+                       std::int64_t ignored, Products products) {
+  namespace F = torch::nn::functional;
+  return F::cross_entropy(
+      train::Linear(x, w, products), targets,
+      F::CrossEntropyFuncOptions().ignore_index(ignored).reduction(torch::kSum));
+}
+
 Tensor HeadLoss(const Tensor& x, const Tensor& w, const Tensor& targets, std::int64_t ignored,
                 Products products) {
+  if (!HasKernels(x)) return plain::HeadLoss(x, w, targets, ignored, products);
   HADAL_CHECK(targets.numel() == x.size(0));
   const Tensor kept = (targets != ignored).nonzero().squeeze(1);
   if (kept.numel() == x.size(0)) return HeadLossFunction::apply(x, w, targets, products);

@@ -20,4 +20,9 @@ namespace hadal::train {
 torch::Tensor HeadLoss(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& targets,
                        std::int64_t ignored, Products products);
 
+namespace plain {  // train/plain.h
+torch::Tensor HeadLoss(const torch::Tensor& x, const torch::Tensor& w, const torch::Tensor& targets,
+                       std::int64_t ignored, Products products);
+}
+
 }  // namespace hadal::train

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 #include "train/tensor_products.h"
 
@@ -274,14 +275,32 @@ struct WriteFunction : torch::autograd::Function<WriteFunction> {
 
 }  // namespace
 
+HyperReadResult plain::HyperRead(const Tensor& streams, const HyperWeights& weights,
+                                 double norm_eps, const HyperMixOptions& options) {
+  const Tensor x = streams.flatten(1);
+  const Tensor inverse = (x.square().mean(1, true) + norm_eps).rsqrt();
+  const Tensor mix = plain::HyperMix(torch::matmul(x, weights.fn.t()) * inverse, weights.scale,
+                                     weights.base, options);
+  const Tensor pre = mix.slice(1, 0, options.streams);
+  return {(pre.unsqueeze(2) * streams).sum(1), mix, streams};
+}
+
+Tensor plain::HyperWrite(const Tensor& streams, const Tensor& output, const Tensor& mix) {
+  const std::int64_t n = streams.size(1);
+  const Tensor post = mix.slice(1, n, 2 * n), comb = mix.slice(1, 2 * n).reshape({-1, n, n});
+  return post.unsqueeze(2) * output.unsqueeze(1) + torch::bmm(comb.transpose(1, 2), streams);
+}
+
 HyperReadResult HyperRead(const Tensor& streams, const HyperWeights& weights, double norm_eps,
                           const HyperMixOptions& options, Products products) {
+  if (!HasKernels(streams)) return plain::HyperRead(streams, weights, norm_eps, options);
   const variable_list out = ReadFunction::apply(streams, weights.fn, weights.scale, weights.base,
                                                 norm_eps, options, products);
   return {out[0], out[1], out[2]};
 }
 
 Tensor HyperWrite(const Tensor& streams, const Tensor& output, const Tensor& mix) {
+  if (!HasKernels(streams)) return plain::HyperWrite(streams, output, mix);
   return WriteFunction::apply(streams, output, mix);
 }
 

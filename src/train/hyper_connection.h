@@ -36,4 +36,11 @@ HyperReadResult HyperRead(const torch::Tensor& streams, const HyperWeights& weig
 torch::Tensor HyperWrite(const torch::Tensor& streams, const torch::Tensor& output,
                          const torch::Tensor& mix);
 
+namespace plain {  // train/plain.h; the gradient of the logits is carried back in float32 too
+HyperReadResult HyperRead(const torch::Tensor& streams, const HyperWeights& weights,
+                          double norm_eps, const HyperMixOptions& options);
+torch::Tensor HyperWrite(const torch::Tensor& streams, const torch::Tensor& output,
+                         const torch::Tensor& mix);
+}  // namespace plain
+
 }  // namespace hadal::train

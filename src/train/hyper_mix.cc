@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -219,9 +220,30 @@ Tensor SumGroups(const Tensor& values, const Tensor& scale, std::int64_t streams
 
 }  // namespace
 
+Tensor plain::HyperMix(const Tensor& logits, const Tensor& scale, const Tensor& base,
+                       const HyperMixOptions& options) {
+  const std::int64_t n = options.streams;
+  if (!options.constrained) return logits.tanh() * Spread(scale, n) + base;
+  const Tensor scaled = logits * Spread(scale, n) + base;
+  const Tensor pre = scaled.slice(1, 0, n).sigmoid() + options.eps;
+  if (logits.size(1) == n) return pre;
+  const Tensor post = 2 * scaled.slice(1, n, 2 * n).sigmoid();
+  Tensor comb = scaled.slice(1, 2 * n).reshape({-1, n, n}).softmax(2) + options.eps;
+  const auto divide = [&](std::int64_t along) {
+    comb = comb / (comb.sum(along, true) + options.eps);
+  };
+  divide(1);
+  for (std::int64_t i = 1; i < options.iterations; ++i) {
+    divide(2);
+    divide(1);
+  }
+  return torch::cat({pre, post, comb.flatten(1)}, 1);
+}
+
 Tensor HyperMix(const Tensor& logits, const Tensor& scale, const Tensor& base,
                 const HyperMixOptions& options) {
-  if (!options.constrained) return logits.tanh() * Spread(scale, options.streams) + base;
+  if (!options.constrained || !HasKernels(logits))
+    return plain::HyperMix(logits, scale, base, options);
   Tensor mix = torch::empty_like(logits);
   AT_DISPATCH_FLOATING_TYPES(logits.scalar_type(), "HyperMix", [&] {
     const Mixer<scalar_t> m(logits, scale, base, options);

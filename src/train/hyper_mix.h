@@ -32,6 +32,11 @@ struct HyperMixOptions {
 torch::Tensor HyperMix(const torch::Tensor& logits, const torch::Tensor& scale,
                        const torch::Tensor& base, const HyperMixOptions& options);
 
+namespace plain {  // train/plain.h
+torch::Tensor HyperMix(const torch::Tensor& logits, const torch::Tensor& scale,
+                       const torch::Tensor& base, const HyperMixOptions& options);
+}
+
 struct HyperMixGradients {
   torch::Tensor logits, scale, base;
 };

@@ -8,6 +8,7 @@
 
 #include "train/compressor.h"
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/quantize_ste.h"
 #include "train/simd.h"
 
@@ -178,6 +179,33 @@ void Choose(const T* score, std::int64_t begin, std::int64_t end, std::int64_t t
 
 }  // namespace
 
+Tensor plain::WeightedScores(const Tensor& q, const Tensor& k, const Tensor& w) {
+  const Tensor dots = torch::bmm(q.flatten(1, 2), k.transpose(1, 2));
+  return (dots.view({q.size(0), q.size(1), q.size(2), -1}).relu() * w.unsqueeze(3)).sum(2);
+}
+
+Tensor plain::SelectEntries(const Tensor& scores, const Entries& entries, std::int64_t topk) {
+  const Tensor visible = VisibleEntries(entries);
+  const Tensor of_visible =
+      scores.detach().masked_fill(visible.logical_not(), -std::numeric_limits<double>::infinity());
+  const Tensor order =
+      std::get<1>(torch::sort(of_visible, /*stable=*/true, 2, /*descending=*/true));
+  const Tensor best = torch::zeros_like(visible).scatter_(2, order.slice(2, 0, topk), true);
+  return best.logical_and(visible).to(torch::kByte);
+}
+
+Tensor plain::IndexerLoss(const Tensor& scores, const Tensor& mass, const Entries& entries,
+                          const Tensor& selected) {
+  Tensor counts = VisibleEntries(entries);
+  if (selected.defined()) counts = counts.logical_and(selected);
+  // Not infinity: it is multiplied by targets of zero.
+  const Tensor log_p = scores.masked_fill(counts.logical_not(), -1e30).log_softmax(2);
+  const Tensor wanted = mass * counts;
+  const Tensor target = wanted / wanted.sum(2, true).clamp_min(1e-30);
+  const Tensor seeing = (entries.end > entries.begin).sum().clamp_min(1);
+  return (torch::xlogy(target, target) - target * log_p).sum() / seeing;
+}
+
 Tensor IndexerScores(const Tensor& x_in, const Tensor& q_r_in, const IndexerWeights& weights,
                      const DocumentPlan& plan, const RotaryTable& rotary,
                      const arch::Config& config, const ForwardOptions& options) {
@@ -196,10 +224,13 @@ Tensor IndexerScores(const Tensor& x_in, const Tensor& q_r_in, const IndexerWeig
   }
   const double scale = 1 / std::sqrt(static_cast<double>(width * heads));
   const Tensor w = Linear(x, weights.weights_proj, options.products) * scale;
-  return ScoresFunction::apply(q, k.squeeze(2), w.view({plan.batch, plan.tokens, heads}));
+  const Tensor of_heads = w.view({plan.batch, plan.tokens, heads});
+  if (!HasKernels(q)) return plain::WeightedScores(q, k.squeeze(2), of_heads);
+  return ScoresFunction::apply(q, k.squeeze(2), of_heads);
 }
 
 Tensor SelectEntries(const Tensor& scores_in, const Entries& entries, std::int64_t topk) {
+  if (!HasKernels(scores_in)) return plain::SelectEntries(scores_in, entries, topk);
   const Tensor scores = scores_in.detach().contiguous();
   const std::int64_t count = scores.size(2);
   Tensor selected = torch::zeros(scores.sizes(), torch::kByte);
@@ -219,6 +250,7 @@ Tensor SelectEntries(const Tensor& scores_in, const Entries& entries, std::int64
 
 Tensor IndexerLoss(const Tensor& scores, const Tensor& mass, const Entries& entries,
                    const Tensor& selected) {
+  if (!HasKernels(scores)) return plain::IndexerLoss(scores, mass, entries, selected);
   return LossFunction::apply(scores, LossInputs{mass, entries, selected});
 }
 

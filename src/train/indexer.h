@@ -40,4 +40,13 @@ torch::Tensor SelectEntries(const torch::Tensor& scores, const Entries& entries,
 torch::Tensor IndexerLoss(const torch::Tensor& scores, const torch::Tensor& mass,
                           const Entries& entries, const torch::Tensor& selected);
 
+namespace plain {  // train/plain.h
+// score of q [batch, tokens, heads, width], k [batch, count, width], w [batch, tokens, heads]
+torch::Tensor WeightedScores(const torch::Tensor& q, const torch::Tensor& k,
+                             const torch::Tensor& w);
+torch::Tensor SelectEntries(const torch::Tensor& scores, const Entries& entries, std::int64_t topk);
+torch::Tensor IndexerLoss(const torch::Tensor& scores, const torch::Tensor& mass,
+                          const Entries& entries, const torch::Tensor& selected);
+}  // namespace plain
+
 }  // namespace hadal::train

@@ -1,4 +1,6 @@
 #include "train/linear.h"
+
+#include "train/plain.h"
 #include "train/tensor_products.h"
 
 namespace hadal::train {
@@ -178,16 +180,39 @@ struct GroupsFunction : torch::autograd::Function<GroupsFunction> {
 
 }  // namespace
 
+Tensor plain::Linear(const Tensor& x, const Tensor& w, Products products) {
+  std::vector<std::int64_t> shape = x.sizes().vec();
+  shape.back() = w.size(0);
+  return MatMul(x.reshape({-1, x.size(-1)}), w.t(), products).view(shape);
+}
+
+Tensor plain::GroupedLinear(const Tensor& x, const Tensor& w,
+                            const std::vector<std::int64_t>& offsets, Products products) {
+  std::vector<std::int64_t> rows;
+  for (std::size_t e = 0; e + 1 < offsets.size(); ++e) rows.push_back(offsets[e + 1] - offsets[e]);
+  const std::vector<Tensor> xs = x.split_with_sizes(rows), ws = w.unbind();
+  std::vector<Tensor> ys;
+  for (std::size_t e = 0; e < ws.size(); ++e) ys.push_back(MatMul(xs[e], ws[e].t(), products));
+  return torch::cat(ys);
+}
+
+Tensor plain::HeadGroups(const Tensor& x, const Tensor& w, Products products) {
+  return MatMul(x.transpose(0, 1), w.transpose(1, 2), products).transpose(0, 1).contiguous();
+}
+
 Tensor Linear(const Tensor& x, const Tensor& w, Products products) {
+  if (!HasKernels(x)) return plain::Linear(x, w, products);
   return LinearFunction::apply(x, w, products);
 }
 
 Tensor GroupedLinear(const Tensor& x, const Tensor& w, const std::vector<std::int64_t>& offsets,
                      Products products) {
+  if (!HasKernels(x)) return plain::GroupedLinear(x, w, offsets, products);
   return GroupedFunction::apply(x, w, offsets, products);
 }
 
 Tensor HeadGroups(const Tensor& x, const Tensor& w, Products products) {
+  if (!HasKernels(x)) return plain::HeadGroups(x, w, products);
   return GroupsFunction::apply(x, w, products);
 }
 

@@ -24,4 +24,11 @@ torch::Tensor GroupedLinear(const torch::Tensor& x, const torch::Tensor& w,
 
 torch::Tensor HeadGroups(const torch::Tensor& x, const torch::Tensor& w, Products products);
 
+namespace plain {  // train/plain.h
+torch::Tensor Linear(const torch::Tensor& x, const torch::Tensor& w, Products products);
+torch::Tensor GroupedLinear(const torch::Tensor& x, const torch::Tensor& w,
+                            const std::vector<std::int64_t>& offsets, Products products);
+torch::Tensor HeadGroups(const torch::Tensor& x, const torch::Tensor& w, Products products);
+}  // namespace plain
+
 }  // namespace hadal::train

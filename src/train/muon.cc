@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -93,9 +94,23 @@ HADAL_TARGET_CLONES void Apply(const T* o, std::int64_t count, T keep, T step, T
 
 }  // namespace
 
+torch::Tensor plain::HybridNewtonSchulz(const torch::Tensor& matrices,
+                                        const NewtonSchulzSteps& steps, Products products) {
+  const bool tall = matrices.size(1) > matrices.size(2);
+  torch::Tensor x = tall ? matrices.transpose(1, 2) : matrices;
+  x = x / x.square().sum({1, 2}, true).sqrt().clamp_min(1e-30);
+  for (std::size_t step = 0; step < steps.count; ++step) {
+    const Coefficients k = CoefficientsOf(step, steps);
+    const torch::Tensor gram = MatMul(x, x.transpose(1, 2), products);
+    x = k.a * x + MatMul(k.b * gram + k.c * MatMul(gram, gram, products), x, products);
+  }
+  return tall ? x.transpose(1, 2) : x;
+}
+
 torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, const NewtonSchulzSteps& steps,
                                  Products products) {
   HADAL_CHECK(matrices.dim() == 3);
+  if (!HasKernels(matrices)) return plain::HybridNewtonSchulz(matrices, steps, products);
   torch::Tensor result = matrices.contiguous().clone();
   const std::int64_t n = result.size(1), m = result.size(2);
   AT_DISPATCH_FLOATING_TYPES(result.scalar_type(), "HybridNewtonSchulz", [&] {
@@ -118,6 +133,10 @@ Muon::Muon(std::vector<MuonParameter> parameters, MuonOptions options) : options
 }
 
 Status Muon::Step(StepSize size, Workers& workers) {
+  if (!entries_.empty() && !HasKernels(entries_.front().momentum)) {
+    for (Entry& entry : entries_) StepPlainly(entry, size);
+    return Unit{};
+  }
   std::vector<Job> jobs;
   for (std::size_t i = 0; i < entries_.size(); ++i) {
     if (!entries_[i].parameter.value.grad().defined()) continue;
@@ -135,6 +154,24 @@ Status Muon::Step(StepSize size, Workers& workers) {
   });
 }
 
+double Muon::ScaleOf(const Entry& entry) const {
+  return std::sqrt(static_cast<double>(std::max(entry.rows, entry.cols))) * options_.gamma;
+}
+
+void Muon::StepPlainly(Entry& entry, StepSize size) {
+  const torch::NoGradGuard no_grad;
+  torch::Tensor& value = entry.parameter.value;
+  if (!value.grad().defined()) return;
+  const torch::Tensor g = value.grad() * size.gradient_factor;
+  entry.momentum.mul_(options_.momentum).add_(g);
+  const torch::Tensor matrices = (options_.momentum * entry.momentum + g)
+                                     .view({entry.parameter.blocks, entry.rows, entry.cols});
+  const torch::Tensor o =
+      plain::HybridNewtonSchulz(matrices, options_.newton_schulz, options_.products);
+  value.mul_(1 - size.lr * options_.weight_decay)
+      .sub_(o.reshape(value.sizes()), size.lr * ScaleOf(entry));
+}
+
 void Muon::StepMatrices(std::span<const Job> jobs, StepSize size) {
   const torch::NoGradGuard no_grad;
   AT_DISPATCH_FLOATING_TYPES(entries_.front().momentum.scalar_type(), "Muon", [&] {
@@ -150,10 +187,8 @@ void Muon::StepMatrices(std::span<const Job> jobs, StepSize size) {
                static_cast<scalar_t>(options_.momentum), entry.momentum.data_ptr<scalar_t>() + at,
                update.data());
       iterations.Run(update.data(), entry.rows, entry.cols);
-      const double scale =
-          std::sqrt(static_cast<double>(std::max(entry.rows, entry.cols))) * options_.gamma;
       Apply(update.data(), count, static_cast<scalar_t>(1 - size.lr * options_.weight_decay),
-            static_cast<scalar_t>(size.lr * scale),
+            static_cast<scalar_t>(size.lr * ScaleOf(entry)),
             entry.parameter.value.data_ptr<scalar_t>() + at);
     }
   });

@@ -33,6 +33,11 @@ struct NewtonSchulzSteps {
 torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, const NewtonSchulzSteps& steps,
                                  Products products = Products::kF32);
 
+namespace plain {  // train/plain.h
+torch::Tensor HybridNewtonSchulz(const torch::Tensor& matrices, const NewtonSchulzSteps& steps,
+                                 Products products = Products::kF32);
+}
+
 struct MuonOptions {
   double momentum = 0.95, gamma = 0.18, weight_decay = 0.1;
   NewtonSchulzSteps newton_schulz = {};
@@ -66,6 +71,8 @@ class Muon {
     std::int64_t block;
   };
   void StepMatrices(std::span<const Job> jobs, StepSize size);
+  void StepPlainly(Entry& entry, StepSize size);
+  double ScaleOf(const Entry& entry) const;
 
   std::vector<Entry> entries_;
   MuonOptions options_;

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "tensor/codec.h"
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -116,8 +117,62 @@ void Round(Kind kind, std::int64_t nope_dim, const Tensor& x, Tensor& y) {
   }
 }
 
+// A format of few bits, and the scale of a block of its numbers, by exact operations on floats.
+struct SmallFormat {
+  float smallest_normal, max, amax_floor;
+  int mantissa;  // stored bits
+
+  Tensor ScaleOf(const Tensor& amax) const {  // the power of two at or above
+    const Tensor bits = (amax.clamp_min(amax_floor) * (1 / max)).view(torch::kInt) + 0x7FFFFF;
+    return bits.bitwise_and(0x7F800000).view(torch::kFloat);
+  }
+  Tensor Round(const Tensor& x) const {  // ties to even
+    const Tensor magnitude = x.abs().view(torch::kInt).bitwise_and(0x7F800000).view(torch::kFloat);
+    const Tensor step = magnitude.clamp_min(smallest_normal) * std::ldexp(1.0F, -mantissa);
+    return ((x / step).round() * step).clamp(-max, max);
+  }
+};
+constexpr SmallFormat kE4m3{0x1p-6F, kE4m3Max, kFp8AmaxFloor, 3},
+    kE2m1{1, kE2m1Max, kFp4AmaxFloor, 1};
+
+// x [rows, cols], float32, in blocks of that many, each with a scale of its own.
+Tensor PlainBlocks(const Tensor& x, std::int64_t rows, std::int64_t cols,
+                   const SmallFormat& format) {
+  const auto missing = [](std::int64_t size, std::int64_t block) {
+    return (block - size % block) % block;
+  };
+  const Tensor padded =
+      torch::constant_pad_nd(x, {0, missing(x.size(1), cols), 0, missing(x.size(0), rows)})
+          .contiguous();
+  const Tensor blocks = padded.view({padded.size(0) / rows, rows, padded.size(1) / cols, cols});
+  const Tensor scale = format.ScaleOf(blocks.abs().amax({1, 3}, true));
+  const Tensor rounded = (format.Round(blocks / scale) * scale).view(padded.sizes());
+  return rounded.slice(0, 0, x.size(0)).slice(1, 0, x.size(1));
+}
+
+// x [rows, cols], float32
+Tensor PlainRound(Kind kind, std::int64_t nope_dim, const Tensor& x) {
+  switch (kind) {
+    case Kind::kBf16:
+      return x.to(torch::kBFloat16).to(torch::kFloat);
+    case Kind::kFp8:
+      return PlainBlocks(x, 128, 128, kE4m3);
+    case Kind::kFp4:
+      return PlainBlocks(x, 1, 32, kE2m1);
+    case Kind::kKv:
+      return torch::cat({PlainBlocks(x.slice(1, 0, nope_dim), 1, 64, kE4m3),
+                         PlainRound(Kind::kBf16, 0, x.slice(1, nope_dim))},
+                        1);
+  }
+  HADAL_CHECK(false);
+}
+
 struct RoundFunction : torch::autograd::Function<RoundFunction> {
   static Tensor forward(AutogradContext*, const Tensor& x_in, Kind kind, std::int64_t nope_dim) {
+    if (!HasKernels(x_in))
+      return PlainRound(kind, nope_dim, x_in.reshape({-1, x_in.size(-1)}).to(torch::kFloat))
+          .reshape(x_in.sizes())
+          .to(x_in.scalar_type());
     const Tensor x = x_in.contiguous();
     Tensor y = torch::empty_like(x);
     AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "Stored",
@@ -129,7 +184,20 @@ struct RoundFunction : torch::autograd::Function<RoundFunction> {
   }
 };
 
-Tensor HadamardPlain(const Tensor& x) {
+// The product with the matrix, by sums and differences of halves.
+Tensor PlainTransform(const Tensor& x) {
+  const std::int64_t width = x.size(-1);
+  Tensor y = x.reshape({-1, width});
+  for (std::int64_t half = 1; half < width; half *= 2) {
+    const Tensor pairs = y.view({-1, width / (2 * half), 2, half});
+    const Tensor a = pairs.select(2, 0), b = pairs.select(2, 1);
+    y = torch::stack({a + b, a - b}, 2).view({-1, width});
+  }
+  return (y / std::sqrt(static_cast<double>(width))).view(x.sizes());
+}
+
+Tensor Transform(const Tensor& x) {
+  if (!HasKernels(x)) return PlainTransform(x);
   Tensor y = x.contiguous().clone();
   const auto norm = 1 / std::sqrt(static_cast<double>(y.size(-1)));
   AT_DISPATCH_FLOATING_TYPES(y.scalar_type(), "Hadamard", [&] {
@@ -148,9 +216,9 @@ Tensor HadamardPlain(const Tensor& x) {
 }
 
 struct HadamardFunction : torch::autograd::Function<HadamardFunction> {
-  static Tensor forward(AutogradContext*, const Tensor& x) { return HadamardPlain(x); }
+  static Tensor forward(AutogradContext*, const Tensor& x) { return Transform(x); }
   static variable_list backward(AutogradContext*, const variable_list& d) {
-    return {HadamardPlain(d[0])};
+    return {Transform(d[0])};
   }
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -104,7 +105,13 @@ struct RmsNormFunction : torch::autograd::Function<RmsNormFunction> {
 
 }  // namespace
 
+Tensor plain::RmsNorm(const Tensor& x, const Tensor& weight, double eps) {
+  const Tensor y = x * (x.square().mean(-1, true) + eps).rsqrt();
+  return weight.defined() ? y * weight : y;
+}
+
 Tensor RmsNorm(const Tensor& x, const Tensor& weight, double eps) {
+  if (!HasKernels(x)) return plain::RmsNorm(x, weight, eps);
   // LibTorch wants every tensor argument of a function defined: no weight is an empty one.
   return RmsNormFunction::apply(x, weight.defined() ? weight : torch::empty({0}, x.options()), eps);
 }

@@ -10,4 +10,8 @@ namespace hadal::train {
 
 torch::Tensor RmsNorm(const torch::Tensor& x, const torch::Tensor& weight, double eps);
 
+namespace plain {  // train/plain.h
+torch::Tensor RmsNorm(const torch::Tensor& x, const torch::Tensor& weight, double eps);
+}
+
 }  // namespace hadal::train

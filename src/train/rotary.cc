@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -113,13 +114,28 @@ std::vector<double> RotaryFrequencies(const arch::Config& config, bool compresse
 }
 
 RotaryTable MakeRotaryTable(const std::vector<double>& frequencies, std::int64_t positions,
-                            torch::ScalarType type) {
+                            const torch::TensorOptions& options) {
   const Tensor f = torch::tensor(frequencies, torch::kDouble);
   const Tensor angles = torch::outer(torch::arange(positions, torch::kDouble), f);
-  return {angles.cos().to(type), angles.sin().to(type)};
+  return {angles.cos().to(options), angles.sin().to(options)};
+}
+
+Tensor plain::Rotate(const Tensor& x, const Tensor& positions, const RotaryTable& table,
+                     bool inverse) {
+  const std::int64_t half = table.cos.size(1), rows = positions.numel(), heads = x.size(-2);
+  const Tensor channels = x.reshape({rows, heads, x.size(-1)});
+  const Tensor still = channels.slice(2, 0, x.size(-1) - 2 * half);
+  const Tensor pairs = channels.slice(2, x.size(-1) - 2 * half).reshape({rows, heads, half, 2});
+  const Tensor re = pairs.select(3, 0), im = pairs.select(3, 1);
+  const Tensor cos = table.cos.index_select(0, positions.flatten()).unsqueeze(1);
+  const Tensor sin =
+      table.sin.index_select(0, positions.flatten()).unsqueeze(1) * (inverse ? -1.0 : 1.0);
+  const Tensor turned = torch::stack({re * cos - im * sin, re * sin + im * cos}, 3);
+  return torch::cat({still, turned.flatten(2)}, 2).view(x.sizes());
 }
 
 Tensor Rotate(const Tensor& x, const Tensor& positions, const RotaryTable& table, bool inverse) {
+  if (!HasKernels(x)) return plain::Rotate(x, positions, table, inverse);
   return RotateFunction::apply(x, positions, table.cos, table.sin, inverse);
 }
 

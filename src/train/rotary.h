@@ -22,12 +22,18 @@ struct RotaryTable {
 };
 
 std::vector<double> RotaryFrequencies(const arch::Config& config, bool compressed);
+// Like the tensors of `options` in type and place.
 RotaryTable MakeRotaryTable(const std::vector<double>& frequencies, std::int64_t positions,
-                            torch::ScalarType type);
+                            const torch::TensorOptions& options);
 
 // x [..., heads, channels]; positions int64, one for each of the leading axes' rows (their
 // product). A tensor without heads passes [..., 1, channels]. Returns the rotated copy.
 torch::Tensor Rotate(const torch::Tensor& x, const torch::Tensor& positions,
                      const RotaryTable& table, bool inverse = false);
+
+namespace plain {  // train/plain.h
+torch::Tensor Rotate(const torch::Tensor& x, const torch::Tensor& positions,
+                     const RotaryTable& table, bool inverse = false);
+}
 
 }  // namespace hadal::train

@@ -1,6 +1,7 @@
 #include "train/swiglu.h"
 
 #include "train/parallel.h"
+#include "train/plain.h"
 #include "train/simd.h"
 
 namespace hadal::train {
@@ -92,7 +93,13 @@ struct SwiGluFunction : torch::autograd::Function<SwiGluFunction> {
 
 }  // namespace
 
+Tensor plain::SwiGlu(const Tensor& gate, const Tensor& up, const Tensor& weight, double limit) {
+  const Tensor h = torch::silu(gate.clamp_max(limit)) * up.clamp(-limit, limit);
+  return weight.defined() ? h * weight.unsqueeze(1) : h;
+}
+
 Tensor SwiGlu(const Tensor& gate, const Tensor& up, const Tensor& weight, double limit) {
+  if (!HasKernels(gate)) return plain::SwiGlu(gate, up, weight, limit);
   // LibTorch wants every tensor argument of a function defined: no weight is an empty one.
   return SwiGluFunction::apply(
       gate, up, weight.defined() ? weight : torch::empty({0}, gate.options()), limit);

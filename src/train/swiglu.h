@@ -12,4 +12,9 @@ namespace hadal::train {
 torch::Tensor SwiGlu(const torch::Tensor& gate, const torch::Tensor& up,
                      const torch::Tensor& weight, double limit);
 
+namespace plain {  // train/plain.h
+torch::Tensor SwiGlu(const torch::Tensor& gate, const torch::Tensor& up,
+                     const torch::Tensor& weight, double limit);
+}
+
 }  // namespace hadal::train

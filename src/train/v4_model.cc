@@ -92,17 +92,14 @@ V4ModelImpl::V4ModelImpl(arch::Config config, std::uint64_t seed, double init_st
 Output V4ModelImpl::Forward(const Batch& batch, const ForwardOptions& options) {
   CheckBatch(batch, config_);
   const ModelWeights w = Bind(options.quantize);
-  // The operations written by hand read memory directly. LibTorch's own check: the caller catches
-  // those.
-  TORCH_CHECK(w.embed.is_cpu() && batch.ids.is_cpu(), "the trainer computes on the CPU only");
-  const auto type = w.embed.scalar_type();
+  const torch::TensorOptions like = w.embed.options();
   Pass pass{
       config_,   options,
       residual_, PlanDocuments(batch.documents, static_cast<std::int64_t>(config_.sliding_window)),
       {},        {}};
-  pass.window_rotary = MakeRotaryTable(RotaryFrequencies(config_, false), pass.plan.longest, type);
+  pass.window_rotary = MakeRotaryTable(RotaryFrequencies(config_, false), pass.plan.longest, like);
   pass.compressed_rotary =
-      MakeRotaryTable(RotaryFrequencies(config_, true), pass.plan.longest, type);
+      MakeRotaryTable(RotaryFrequencies(config_, true), pass.plan.longest, like);
 
   const auto streams_count = static_cast<std::int64_t>(config_.hc_mult);
   Tensor streams = torch::embedding(w.embed, batch.ids.reshape({-1}))
@@ -150,7 +147,7 @@ void V4ModelImpl::UpdateGateBias(const Tensor& expert_load, double speed) {
     if (id.role != arch::Role::kGateBias) continue;
     const std::size_t row =
         id.layer + (id.part == arch::Part::kMtp ? config_.num_hidden_layers : 0);
-    tensor.values.add_(step[static_cast<std::int64_t>(row)].to(tensor.values.scalar_type()));
+    tensor.values.add_(step[static_cast<std::int64_t>(row)].to(tensor.values.options()));
   }
 }
 

@@ -4,7 +4,7 @@
 //
 // Experts of a layer are stacked: parameter "layers.N.ffn.experts.w1" is [experts, inter, dim] and
 // is exported as layers.N.ffn.experts.E.w1.weight. Every other parameter is named as in the
-// checkpoint. Parameters are float32 (float64 for gradient checks), on one device.
+// checkpoint. Parameters are float32 (float64 for gradient checks), on one device, whichever it is.
 #pragma once
 #include <torch/torch.h>
 
@@ -54,6 +54,7 @@ struct ForwardOptions {
 
 // One packed batch. Documents lie one after another in a row; each has its own positions (from 0),
 // its own compression blocks (a trailing incomplete block yields nothing) and sees only itself.
+// All of it is where the model is.
 struct Batch {
   torch::Tensor ids;  // [batch, tokens] int64
   torch::Tensor
@@ -73,7 +74,8 @@ struct Output {
       balance_loss;
   torch::Tensor
       indexer_loss;  // scalar: KL, mean over CSA layers and over tokens with a choice; 0 if kDense
-  torch::Tensor expert_load;  // [layers + mtp blocks, experts] int64: tokens routed to each expert
+  // [layers + mtp blocks, experts] int64, on the CPU: tokens routed to each expert
+  torch::Tensor expert_load;
 };
 
 class V4ModelImpl : public torch::nn::Module {

@@ -1,4 +1,5 @@
-// The forward pass against the logits of the official code, on the shared conformance checkpoints.
+// The forward pass against the logits of the official code, on the shared conformance checkpoints,
+// by every path.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -6,6 +7,7 @@
 
 #include "io/decode.h"
 #include "testing/shared_file.h"
+#include "train/paths_test.h"
 #include "train/v4_model.h"
 
 namespace hadal::train {
@@ -50,7 +52,8 @@ void ExpectClose(const Tensor& got, const Tensor& want, const Limits& limits, co
               errors[n * 95 / 100].item<double>(), errors[n - 1].item<double>());
 }
 
-void CheckCase(const std::string& name, const Limits& limits) {
+void CheckCase(const std::string& name, const Limits& limits, Path path) {
+  const OnPath on(path);
   const auto golden = testing::SharedFolder("golden");
   if (!golden) GTEST_SKIP() << "no shared/golden beside the sources";
   const std::string folder = *golden + "/" + name;
@@ -59,12 +62,13 @@ void CheckCase(const std::string& name, const Limits& limits) {
   auto config = arch::ParseConfig(checkpoint->config());
   ASSERT_TRUE(config.ok()) << config.error().what;
   V4Model model(*config, 1, 0.02);
+  model->to(DeviceOf(path));
   const Status loaded = model->Load(*checkpoint);
   ASSERT_TRUE(loaded.ok()) << loaded.error().what;
 
   const Expected expected(io::SafetensorsFile::Open(folder + "/expected.safetensors").value());
   const Tensor prompt = expected.Ints("input_ids"), next = expected.Ints("next_ids");
-  const Tensor ids = torch::cat({prompt, next}, 1);
+  const Tensor ids = torch::cat({prompt, next}, 1).to(DeviceOf(path));
   at::set_num_threads(1);
   const torch::NoGradGuard no_grad;
   ForwardOptions options;
@@ -72,7 +76,7 @@ void CheckCase(const std::string& name, const Limits& limits) {
   const Output out = model->Forward({ids, torch::zeros_like(ids)}, options);
 
   const std::int64_t s = prompt.size(1), t = next.size(1);
-  const Tensor logits = out.logits[0], mtp = out.mtp_logits[0];
+  const Tensor logits = out.logits[0].cpu(), mtp = out.mtp_logits[0].cpu();
   ExpectClose(logits.index_select(0, expected.Ints("prefill_positions")),
               expected.Floats("f32.prefill_logits"), limits, "prefill");
   ExpectClose(logits.slice(0, s, s + t), expected.Floats("f32.decode_logits"), limits, "decode");
@@ -82,10 +86,14 @@ void CheckCase(const std::string& name, const Limits& limits) {
               "mtp decode");
 }
 
-TEST(V4ModelGolden, TinyF32) { CheckCase("tiny-f32", {2e-5, 3e-5, 1e-4}); }
-TEST(V4ModelGolden, TinyBf16) { CheckCase("tiny-bf16", {2e-5, 3e-5, 1e-4}); }
-TEST(V4ModelGolden, TinyFp8Fp4) { CheckCase("tiny-fp8-fp4", {2e-5, 3e-5, 1e-4}); }
-TEST(V4ModelGolden, TinyLong) { CheckCase("tiny-long", {3e-5, 5e-5, 2e-4}); }
+class V4ModelGolden : public EveryPath {};
+
+TEST_P(V4ModelGolden, TinyF32) { CheckCase("tiny-f32", {2e-5, 3e-5, 1e-4}, GetParam()); }
+TEST_P(V4ModelGolden, TinyBf16) { CheckCase("tiny-bf16", {2e-5, 3e-5, 1e-4}, GetParam()); }
+TEST_P(V4ModelGolden, TinyFp8Fp4) { CheckCase("tiny-fp8-fp4", {2e-5, 3e-5, 1e-4}, GetParam()); }
+TEST_P(V4ModelGolden, TinyLong) { CheckCase("tiny-long", {3e-5, 5e-5, 2e-4}, GetParam()); }
+
+INSTANTIATE_TEST_SUITE_P(Paths, V4ModelGolden, kEveryPath, PathName);
 
 }  // namespace
 }  // namespace hadal::train

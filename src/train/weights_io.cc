@@ -28,10 +28,10 @@ Status GiveBlocks(const Result<convert::EncodedBlocks>& blocks, convert::TensorS
 
 Status Give(const convert::ToStore& to, const Tensor& values, convert::TensorSink& sink) {
   if (to.format == StoredFormat::kI64) {
-    const Tensor ids = values.to(torch::kLong).contiguous();
+    const Tensor ids = values.to(torch::kCPU, torch::kLong).contiguous();
     return sink.Append(Bytes(ids.data_ptr<std::int64_t>(), static_cast<std::size_t>(ids.numel())));
   }
-  const Tensor floats = values.to(torch::kFloat).contiguous();
+  const Tensor floats = values.to(torch::kCPU, torch::kFloat).contiguous();
   const std::span<const float> w(floats.data_ptr<float>(),
                                  static_cast<std::size_t>(floats.numel()));
   if (to.format == StoredFormat::kF32) return sink.Append(std::as_bytes(w));
