@@ -13,8 +13,9 @@ double Mean(double sum, std::size_t count) {
 }  // namespace
 
 Products ProductsOf(const TrainConfig& config) {
-  if (config.precision == "auto") return FastestProducts();
-  return config.precision == "bf16" ? Products::kBf16 : Products::kF32;
+  if (config.precision != "auto")
+    return config.precision == "bf16" ? Products::kBf16 : Products::kF32;
+  return config.device == "cpu" ? FastestProducts() : Products::kBf16;
 }
 
 ForwardOptions OptionsOf(const StepPlan& plan, Products products, bool mtp) {

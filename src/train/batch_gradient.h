@@ -27,7 +27,7 @@ struct BatchLoss {
   torch::Tensor expert_load;   // [layers + mtp blocks, experts] int64, of the whole batch
 };
 
-// What config.precision means on this machine.
+// What config.precision means on this machine and the config's device.
 Products ProductsOf(const TrainConfig& config);
 ForwardOptions OptionsOf(const StepPlan& plan, Products products, bool mtp);
 

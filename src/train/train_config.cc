@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <string_view>
 
 #include "io/file.h"
 #include "train/settings_visitor.h"
@@ -21,7 +22,7 @@ void Visit(SettingsVisitor& v, TrainConfig& c) {
   v.Count("seed", &c.seed, {0, 9e18});
   v.Path("out", &c.out, true);
   v.Count("threads", &c.threads, {0, 1024});
-  v.Choice("device", &c.device, {"cpu"});
+  v.Text("device", &c.device);
   v.Choice("precision", &c.precision, {"auto", "bf16", "f32"});
   v.Choice("export_format", &c.export_format, {"fp8_fp4", "f32"});
 
@@ -84,8 +85,20 @@ void Visit(SettingsVisitor& v, TrainConfig& c) {
   v.Number("checkpoint.minutes", &c.checkpoint.minutes, {0, 1e6});
 }
 
-// What no single key can say.
+// "cpu", "cuda" or "cuda:N"
+bool IsDevice(std::string_view name) {
+  if (name == "cpu" || name == "cuda") return true;
+  if (!name.starts_with("cuda:")) return false;
+  const std::string_view index = name.substr(5);
+  return (index.size() == 1 || (index.size() == 2 && index[0] != '0')) &&
+         index.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// What no single key can say, and the one text that is no free one.
 Status CheckTogether(const TrainConfig& c, const std::string& name) {
+  if (!IsDevice(c.device))
+    return Fail(Code::kInvalid, "{}: device: found '{}', expected \"cpu\", \"cuda\" or \"cuda:N\"",
+                name, c.device);
   if (c.batch.rows % c.batch.shards != 0)
     return Fail(Code::kInvalid, "{}: batch.rows: found {}, expected a multiple of batch.shards, {}",
                 name, c.batch.rows, c.batch.shards);

@@ -32,10 +32,10 @@ struct TrainConfig {
   std::uint64_t seed = 1;      // of initial values, held-out split and order of the data
   std::string out;             // directory of logs, states and the finished model
   std::size_t threads = 0;     // 0: one for each core
-  std::string device = "cpu";  // the only one: v4_model.cc
+  std::string device = "cpu";  // or "cuda", "cuda:N": with LibTorch's operators alone (plain.h)
   // What products round their inputs and results to, sums being float32 in any case: "bf16", "f32",
-  // or "auto", bf16 where the processor has BF16 dot products. Weights, their gradients' sums and
-  // the optimizers' state are float32 always.
+  // or "auto", bf16 on a CUDA device and where the processor has BF16 dot products. Weights, their
+  // gradients' sums and the optimizers' state are float32 always.
   std::string precision = "auto";
 
   struct {

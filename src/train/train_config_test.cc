@@ -60,7 +60,11 @@ TEST(TrainConfig, WrongTypesAndRangesSayWhatWasExpected) {
             "x.toml:1: lr.peak: found 'fast', expected a number from 0 to 1");
   EXPECT_EQ(ErrorOf("lr.peak = nan\n"),
             "x.toml:1: lr.peak: found nan, expected a number from 0 to 1");
-  EXPECT_EQ(ErrorOf("device = \"cuda\"\n"), "x.toml:1: device: found 'cuda', expected \"cpu\"");
+  for (const std::string device : {"gpu", "cuda:", "cuda:-1", "cuda:1x", "cuda:01", "CUDA"})
+    EXPECT_EQ(ErrorOf("device = \"" + device + "\"\n"),
+              "x.toml: device: found '" + device + "', expected \"cpu\", \"cuda\" or \"cuda:N\"");
+  for (const std::string device : {"cpu", "cuda", "cuda:0", "cuda:12"})
+    EXPECT_EQ(ErrorOf("device = \"" + device + "\"\n"), "no error");
   EXPECT_NE(ErrorOf("stages.sparse = 1.5\n").find("expected a step"), std::string::npos);
   EXPECT_NE(ErrorOf("lr = 3\n").find("lr"), std::string::npos);
   EXPECT_NE(ErrorOf("steps = = 3\n").find("x.toml:1: not TOML"), std::string::npos);

@@ -15,6 +15,7 @@
 #include "io/folder.h"
 #include "train/adamw.h"
 #include "train/batch_gradient.h"
+#include "train/device.h"
 #include "train/evaluate.h"
 #include "train/export_model.h"
 #include "train/loss_plot.h"
@@ -36,7 +37,9 @@ std::size_t ThreadCount(const TrainConfig& config) {
   return config.threads == 0 ? Threads::HardwareCount() : config.threads;
 }
 
+// Another device than the CPU is kept busy by one.
 std::size_t WorkerCount(const TrainConfig& config) {
+  if (config.device != "cpu") return 1;
   return std::min(ThreadCount(config), config.batch.shards);
 }
 
@@ -356,7 +359,9 @@ TrainConfig WithPrecision(TrainConfig config) {
 Result<RunSummary> RunTraining(const TrainConfig& asked, const RunOptions& options,
                                const std::atomic<bool>& stop) {
   const TrainConfig config = WithPrecision(asked);
-  if (ProductsOf(config) == Products::kBf16 && FastestProducts() != Products::kBf16)
+  HADAL_TRY(const torch::Device device, DeviceOf(config.device));
+  if (device.is_cpu() && ProductsOf(config) == Products::kBf16 &&
+      FastestProducts() != Products::kBf16)
     return Fail(Code::kUnsupported,
                 "precision: found bf16, but this processor has no BF16 dot products (AVX512_BF16); "
                 "auto and f32 work");
@@ -364,6 +369,7 @@ Result<RunSummary> RunTraining(const TrainConfig& asked, const RunOptions& optio
   HADAL_TRY(RunData data, ReadRunData(config, model->config(), ThreadCount(config)));
   std::optional<Run> run;
   HADAL_TRY_STATUS(Catching("preparing", [&]() -> Status {
+    model->to(device);
     run.emplace(config, options, std::move(model), std::move(data));
     return run->Start();
   }));

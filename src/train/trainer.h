@@ -12,7 +12,8 @@
 //                                of a residual other than mhc there is none
 //
 // A run stopped at any moment, by a kill too, goes on from its last state and ends with the same
-// run_log.csv and the same model, bit for bit, given the same machine and shards.
+// run_log.csv and the same model, bit for bit, given the same machine and shards, on the CPU. On
+// other devices LibTorch's operators do not promise that.
 #pragma once
 #include <atomic>
 #include <memory>
