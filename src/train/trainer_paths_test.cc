@@ -69,8 +69,7 @@ TEST_P(TrainerPaths, AStateGoesOnByThisPathAndByTheKernels) {
   EXPECT_EQ(Log(config).size(), config.steps);
 }
 
-INSTANTIATE_TEST_SUITE_P(Paths, TrainerPaths, ::testing::Values(Path::kPlain, Path::kCuda),
-                         PathName);
+INSTANTIATE_TEST_SUITE_P(Paths, TrainerPaths, kOtherPaths, PathName);
 
 TEST(Device, WhatIsNotThereIsOneErrorThatNamesTheSetting) {
   EXPECT_TRUE(DeviceOf("cpu").value().is_cpu());
