@@ -60,6 +60,7 @@ void KeepMemory() {
 struct Arguments {
   std::string config, out, export_directory, sweep;
   std::size_t steps = 0, threads = 0;
+  double minutes = 0;
   bool quiet = false, force = false, quick = false;
   hadal::train::RunOptions run;
 };
@@ -73,13 +74,19 @@ void AddFlags(CLI::App& app, Arguments& a) {
   CLI::Option* steps =
       app.add_option("--steps", a.steps, "steps of the whole run, instead of the file's")
           ->check(CLI::Range(1, 1000000000));
+  CLI::Option* minutes =
+      app.add_option("--minutes", a.minutes,
+                     "as many steps as take about so long, by the speed of 20 before the run")
+          ->check(CLI::Range(0.01, 1e6))
+          ->excludes(steps)
+          ->excludes(resume);
   CLI::Option* sweep =
       app.add_option(
              "--sweep", a.sweep,
              "train FOLDER/sweep.toml's variants with its learning rates and seeds; goes on "
              "where it was stopped")
           ->type_name("FOLDER");
-  for (CLI::Option* other : {config, resume, changed, steps}) sweep->excludes(other);
+  for (CLI::Option* other : {config, resume, changed, steps, minutes}) sweep->excludes(other);
   app.add_flag("--quick", a.quick, "with --sweep: its short form")->needs(sweep);
   app.add_option("--threads", a.threads, "instead of the file's")->check(CLI::Range(1, 1024));
   app.add_option("--out", a.out, "directory of the run, instead of the file's");
@@ -150,12 +157,18 @@ Status Work(const Arguments& a) {
                        a.export_directory);
   if (!a.export_directory.empty())
     return hadal::train::ExportNewestState(config, a.export_directory, a.force);
+  if (a.minutes > 0) {
+    HADAL_TRY(config.steps, StepsThatFit(config, a.minutes, hadal::StopRequested()));
+    spdlog::info("minutes={} steps={}", a.minutes, config.steps);
+  }
   HADAL_TRY(const hadal::train::RunSummary run, RunTraining(config, a.run, hadal::StopRequested()));
   if (!run.diverged.empty()) return hadal::Fail(hadal::Code::kInvalid, "{}", run.diverged);
   if (!run.finished)
-    return hadal::Fail(hadal::Code::kCancelled,
-                       "stopped after step {} of {}; continue with: hadal-train {} --resume{}",
-                       run.step, config.steps, a.config, a.out.empty() ? "" : " --out " + a.out);
+    return hadal::Fail(
+        hadal::Code::kCancelled,
+        "stopped after step {} of {}; continue with: hadal-train {} --resume{}{}", run.step,
+        config.steps, a.config, a.out.empty() ? "" : " --out " + a.out,
+        a.steps > 0 || a.minutes > 0 ? fmt::format(" --steps {}", config.steps) : "");
   fmt::print(
       "{} steps, loss {:.4f}, held out {:.4f} nats per token, {:.4f} bits per byte\nmodel: {}\n",
       run.step, run.loss, run.heldout_nats_per_token, run.heldout_bits_per_byte,

@@ -115,6 +115,19 @@ TEST(Resume, CtrlCSavesAndSaysHowToGoOnAndAStateCanBeExported) {
   EXPECT_NE(bogus.errors().find("--bogus\\x1B[2J"), std::string::npos) << bogus.errors();
 }
 
+TEST(Resume, ARunSizedToATimeEndsAboutThen) {
+  const testing::TempFolder folder;
+  WriteInputs(folder);
+  Trainer trainer(folder, {"--minutes", "0.05"});
+  EXPECT_EQ(trainer.Wait(), 0) << trainer.errors();
+  const std::size_t steps = LogLines(folder.File("run/run_log.csv")) - 1;
+  EXPECT_GT(steps, 3u) << "a second each would be slow";
+  for (const std::string& name : folder.Names())
+    EXPECT_FALSE(name.ends_with(".tmp")) << name << ": where the speed was measured";
+  Trainer longer(folder, {"--minutes", "0.05", "--resume"});
+  EXPECT_EQ(longer.Wait(), 2);
+}
+
 TEST(Resume, ANewRunReplacesNoFilesOfOthers) {
   const testing::TempFolder folder;
   WriteInputs(folder);

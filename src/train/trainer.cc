@@ -13,6 +13,7 @@
 #include "io/checkpoint_files.h"
 #include "io/file.h"
 #include "io/folder.h"
+#include "io/temporary.h"
 #include "train/adamw.h"
 #include "train/batch_gradient.h"
 #include "train/device.h"
@@ -127,6 +128,7 @@ class Run {
   std::ofstream speed_;
   std::size_t step_ = 0, first_step_ = 0;  // steps done; those of earlier runs
   double tokens_per_s_ = 0;                // recent average
+  double seconds_ = 0;                     // of steps after the first of this program
   std::size_t diverged_at_ = 0;
   std::string diverged_;
   Stopwatch clock_, since_save_;
@@ -300,6 +302,7 @@ Status Run::SaveNow() {
 void Run::Report(Progress* progress, double seconds, double processor_seconds) {
   const double rate = static_cast<double>(config_.batch.rows * config_.batch.tokens) / seconds;
   const bool first = step_ <= first_step_ + 1;
+  if (!first) seconds_ += seconds;
   tokens_per_s_ = first ? rate : tokens_per_s_ + 0.05 * (rate - tokens_per_s_);
   speed_ << fmt::format("{},{:.2f},{:.0f},{:.3f}\n", step_, clock_.seconds(), rate,
                         processor_seconds)
@@ -317,6 +320,8 @@ RunSummary Run::Summary(bool finished) const {
   summary.finished = finished;
   summary.diverged = diverged_;
   summary.diverged_at = diverged_at_;
+  if (step_ > first_step_ + 1)
+    summary.seconds_per_step = seconds_ / static_cast<double>(step_ - first_step_ - 1);
   if (log_->lines().empty()) return summary;
   summary.loss = log_->lines().back().loss;
   for (const LogLine& line : log_->lines()) {
@@ -374,6 +379,22 @@ Result<RunSummary> RunTraining(const TrainConfig& asked, const RunOptions& optio
     return run->Start();
   }));
   return run->Loop(stop);
+}
+
+Result<std::size_t> StepsThatFit(const TrainConfig& asked, double minutes,
+                                 const std::atomic<bool>& stop) {
+  HADAL_TRY_STATUS(io::MakeFolder(fs::absolute(asked.out).parent_path().string()));
+  HADAL_TRY(const io::Temporary folder, io::Temporary::MakeFolder(asked.out, /*replace=*/true));
+  TrainConfig config = asked;
+  config.out = folder.path();
+  config.steps = 20;
+  config.eval.every = config.checkpoint.every = config.steps;
+  config.eval.tokens = 1;  // a row
+  HADAL_TRY(const RunSummary run, RunTraining(config, {.quiet = true}, stop));
+  if (!run.finished)
+    return Fail(Code::kCancelled, "measuring the speed: {}",
+                run.diverged.empty() ? "stopped" : run.diverged);
+  return std::max<std::size_t>(1, static_cast<std::size_t>(60 * minutes / run.seconds_per_step));
 }
 
 }  // namespace hadal::train

@@ -36,12 +36,19 @@ struct RunSummary {
   std::string diverged;         // what was found, if numbers were not finite
   std::size_t diverged_at = 0;  // the step of that
   double loss = 0, heldout_nats_per_token = 0, heldout_bits_per_byte = 0;
+  double seconds_per_step = 0;  // mean of this program's steps, but for its first; without saving
   std::string model_directory;  // where the finished model is; empty: there is none
 };
 
 // Once *stop is set, the step in work is finished, a state is saved, and it returns.
 Result<RunSummary> RunTraining(const TrainConfig& config, const RunOptions& options,
                                const std::atomic<bool>& stop);
+
+// How many steps fit into `minutes`, saving and preparing apart: by a run of 20, with the config's
+// stages at the same fractions, in a folder of its own beside config.out that is removed again.
+// kCancelled: `stop` was set.
+Result<std::size_t> StepsThatFit(const TrainConfig& config, double minutes,
+                                 const std::atomic<bool>& stop);
 
 // With precision "auto" replaced by what it is here, so that a state says how it was computed and a
 // machine that would compute otherwise does not go on from it unasked.
