@@ -37,7 +37,7 @@ constexpr const char* kAboutFleet =
     "\n"
     "Examples:\n"
     "  hadal plan fleet v4-flash --against v3.2 --machine server-768gb --users 100000 \\\n"
-    "      --concurrency 2000 --contexts 8K:0.6,64K:0.3,128K:0.1 --output-tokens 20000 \\\n"
+    "      --concurrency 10000 --contexts 8K:0.6,64K:0.3,128K:0.1 --output-tokens 20000 \\\n"
     "      --prompt-tokens 100000 --peak 2 --context-growth 4";
 
 constexpr const char* kAboutMachines =

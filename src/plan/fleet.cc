@@ -15,6 +15,9 @@ constexpr std::uint32_t kMostCopies = 10'000'000;
 
 double Double(std::uint64_t n) { return static_cast<double>(n); }
 
+// Rounded down, and at most 10^18.
+std::uint64_t Whole(double n) { return static_cast<std::uint64_t>(std::min(n, 1e18)); }
+
 std::uint64_t Grown(std::uint64_t tokens, double growth) {
   return static_cast<std::uint64_t>(std::llround(Double(tokens) * growth));
 }
@@ -73,6 +76,12 @@ class Sizer {
     const double room = Double(placement_.capacity - placement_.weights - placement_.scratch);
     const double held = std::max(1.0, std::floor(room / fleet.mean_state_bytes));
     const double by_memory = std::max(1.0, std::ceil(d_.concurrency / held));
+    // One sequence a copy: further copies would have nothing to do.
+    if (const double busy = SpeedOf(d_.concurrency).busy; busy > 1) {
+      fleet.limited_by = fmt::format("needs at least {} sequences at once",
+                                     FormatCount(Whole(std::ceil(busy * d_.concurrency))));
+      return fleet;
+    }
     const double copies = by_memory > kMostCopies ? 0 : FewestCopies(by_memory);
     if (copies == 0) {
       fleet.limited_by =
@@ -91,22 +100,24 @@ class Sizer {
     load_.sequences =
         std::max<std::uint64_t>(1, static_cast<std::uint64_t>(std::ceil(d_.concurrency / copies)));
     const Placement placement = PlacementOf(model_, q_.machine, load_);
-    const double decode = PredictDecode(model_, q_.machine, load_, placement).tokens_per_s * copies;
+    const double each =
+        PredictDecode(model_, q_.machine, load_, placement).tokens_per_s / Double(load_.sequences);
+    const double decode = each * d_.concurrency;
     // Machines of a copy work on different steps of a prompt at once.
     const double prefill = PredictPrefill(model_, q_.machine, load_, placement).tokens_per_s *
-                           copies * Double(load_.machines);
+                           std::min(copies, d_.concurrency) * Double(load_.machines);
     const double users = d_.users * d_.peak / kSecondsADay;
     const double prompts = users * d_.prompt_tokens_a_day / prefill;
-    return {decode, decode / (copies * Double(load_.sequences)),
-            users * d_.output_tokens_a_day / decode + prompts, prompts};
+    return {decode, each, users * d_.output_tokens_a_day / decode + prompts, prompts};
   }
   // 0: more than kMostCopies.
   double FewestCopies(double at_least) {
-    if (SpeedOf(kMostCopies).busy > 1) return 0;
+    const double most = std::min<double>(d_.concurrency, kMostCopies);
+    if (SpeedOf(most).busy > 1) return 0;
     double low = at_least - 1, high = at_least;  // low: too few
     while (SpeedOf(high).busy > 1) {
       low = high;
-      high = std::min<double>(2 * high, kMostCopies);
+      high = std::min<double>(2 * high, most);
     }
     while (high - low > 1) {
       const double middle = std::floor((low + high) / 2);
@@ -311,13 +322,16 @@ std::string Contexts(const std::vector<ContextShare>& contexts) {
   return out;
 }
 
+std::string Rounded(double n) { return FormatCount(Whole(std::round(n))); }
+
 std::vector<std::string> DemandNotes(const Demand& d) {
   return {
-      fmt::format("{:.0f} users, {:.0f} sequences under way at the peak.", d.users, d.concurrency),
-      fmt::format("Contexts: {}; mean {:.0f} tokens.", Contexts(d.contexts), MeanContext(d)),
-      fmt::format("A user's day: {:.0f} tokens decoded, {:.0f} of prompts that no cache holds; the "
-                  "peak is {:.3g} times the mean.",
-                  d.output_tokens_a_day, d.prompt_tokens_a_day, d.peak),
+      fmt::format("{} users, {} sequences under way at the peak.", Rounded(d.users),
+                  Rounded(d.concurrency)),
+      fmt::format("Contexts: {}; mean {} tokens.", Contexts(d.contexts), Rounded(MeanContext(d))),
+      fmt::format("A user's day: {} tokens decoded, {} of prompts that no cache holds; the peak is "
+                  "{:.3g} times the mean.",
+                  Rounded(d.output_tokens_a_day), Rounded(d.prompt_tokens_a_day), d.peak),
       "Every machine of the fleet is alike; a copy of the weights serves any sequence; no spares.",
       "Disks do not decide how many machines there are: compare those wanted with those installed.",
       "Speed is that of the mean context; state in memory is that of each context, in whole pages.",
@@ -352,8 +366,9 @@ Result<std::vector<ContextShare>> ContextSharesFlag(const std::string& flag,
     char* rest = nullptr;
     const double share = std::strtod(number.c_str(), &rest);
     if (number.empty() || *rest != '\0' || !(share > 0 && share <= 1))
-      return Fail(Code::kInvalid, "{}: found {}, expected TOKENS:SHARE with a share of 0 to 1",
-                  flag, Quote(part));
+      return Fail(Code::kInvalid,
+                  "{}: found {}, expected TOKENS:SHARE with a share above 0, at most 1", flag,
+                  Quote(part));
     shares.push_back({tokens, share});
     sum += share;
     begin = end + 1;

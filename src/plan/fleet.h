@@ -5,10 +5,12 @@
 // wanted. Copies are added until they hold all sequences of the peak and keep up with its tokens:
 //
 //   sequences a copy holds = floor((memory of its machines - weights - scratch) / mean state)
-//   load                   = (decoded/s / decode rate + prompt/s / prefill rate) / copies <= 1
+//   load                   = decoded/s / (sequences * rate of each)
+//                            + prompt/s / (min(copies, sequences) * prefill rate) <= 1
 //
-// with the rates of plan/predict.h at the mean context and the sequences that then fall on each
-// copy.
+// with `sequences` those under way at the peak, and the rates of plan/predict.h at the mean context
+// and the sequences that then fall on each copy. A demand that is not met with one sequence a copy
+// is met by no number of copies: it needs more sequences under way.
 #pragma once
 #include <optional>
 #include <string>
@@ -46,7 +48,7 @@ struct FleetSize {
   double disk_bytes = 0;                                        // every user's context kept
   double decode_tokens_per_s = 0, tokens_per_s_each = 0;
   double busy = 0, busy_with_prompts = 0;  // shares of the time at the peak; busy: all of it
-  std::string limited_by;                  // "memory", "speed"
+  std::string limited_by;                  // "memory", "speed"; or why there is none
 };
 FleetSize SizeFleet(const PlannedModel& model, const FitQuestion& question, const Demand& demand);
 

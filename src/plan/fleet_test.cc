@@ -47,12 +47,34 @@ TEST(Fleet, SpeedDecidesWhenTokensAreWanted) {
   const PlannedModel flash = *FindModel("v4-flash");
   const FitQuestion q = Question(2'000'000'000'000, 1e11);
   Demand demand = Someone();
-  demand.output_tokens_a_day = 1e6;
+  demand.output_tokens_a_day = 4e4;
   const FleetSize size = SizeFleet(flash, q, demand);
   EXPECT_EQ(size.limited_by, "speed");
   EXPECT_LE(size.busy, 1);
-  EXPECT_GT(size.busy, 0.9);
-  EXPECT_GE(size.decode_tokens_per_s, 1000 * 1e6 / 86400);
+  EXPECT_GT(size.busy, 0.8);  // a copy less: a sequence more on some, all slower
+  EXPECT_GE(size.decode_tokens_per_s, 1000 * 4e4 / 86400);
+  EXPECT_DOUBLE_EQ(size.decode_tokens_per_s, 100 * size.tokens_per_s_each);
+}
+
+// A sequence is on one copy at a time: more copies than sequences do not make it faster.
+TEST(Fleet, NoNumberOfCopiesDecodesMoreThanTheSequencesUnderWay) {
+  const PlannedModel flash = *FindModel("v4-flash");
+  const FitQuestion q = Question(2'000'000'000'000, 1e11);
+  Demand demand = Someone();
+  demand.concurrency = 1;
+  demand.output_tokens_a_day = 1e5;
+  demand.prompt_tokens_a_day = 1000;
+  FleetSize size = SizeFleet(flash, q, demand);
+  EXPECT_EQ(size.machines, 0u);
+  const std::string needs = "needs at least ";
+  ASSERT_EQ(size.limited_by.find(needs), 0u) << size.limited_by;
+  demand.concurrency = std::stod(size.limited_by.substr(needs.size()));
+  EXPECT_GT(demand.concurrency, 10);
+  size = SizeFleet(flash, q, demand);
+  EXPECT_GT(size.machines, 0u);
+  EXPECT_LE(size.copies, demand.concurrency);
+  --demand.concurrency;
+  EXPECT_EQ(SizeFleet(flash, q, demand).machines, 0u);
 }
 
 TEST(Fleet, AModelThatOneMachineCannotHoldTakesSeveral) {
@@ -66,11 +88,15 @@ TEST(Fleet, ADemandThatNoFleetMeets) {
   Demand demand = Someone();
   demand.users = 1e10;
   demand.output_tokens_a_day = 1e9;
+  demand.concurrency = 1e10;
+  const FleetSize never = SizeFleet(flash, Question(2'000'000'000'000, 1e11), demand);
+  EXPECT_EQ(never.machines, 0u);
+  EXPECT_EQ(never.limited_by.find("needs at least "), 0u) << never.limited_by;
+  demand.output_tokens_a_day = 1e4;
   const FleetSize size = SizeFleet(flash, Question(2'000'000'000'000, 1e11), demand);
   EXPECT_EQ(size.machines, 0u);
   EXPECT_EQ(size.limited_by, "more than 10,000,000 copies");
   demand.output_tokens_a_day = 0;
-  demand.concurrency = 1e10;
   EXPECT_EQ(SizeFleet(flash, Question(163'600'000'000, 1e11), demand).machines, 0u);
 }
 
@@ -100,7 +126,7 @@ TEST(Fleet, ContextShares) {
   ASSERT_TRUE(shares.ok());
   EXPECT_EQ((*shares)[1].tokens, 1u << 20);
   EXPECT_EQ((*shares)[0].share, 0.6);
-  for (const char* bad : {"", "8K", "8K:", "8K:0.5", "8K:x", "8K:0.5,1M:0.6", "8K:-1,4K:2",
+  for (const char* bad : {"", "8K", "8K:", "8K:0.5", "8K:x", "8K:0.5,1M:0.6", "8K:-1,4K:2", "8K:0,4K:1",
                           "8K:nan", ":1", "8K:1,"}) {
     const auto found = ContextSharesFlag("--contexts", bad);
     ASSERT_FALSE(found.ok()) << bad;

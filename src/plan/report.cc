@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/check.h"
@@ -51,7 +52,10 @@ Cell Count(std::uint64_t count) { return {count, FormatCount(count)}; }
 
 Cell Number(double value, int digits) {
   HADAL_CHECK(std::isfinite(value));
-  return {value, fmt::format("{:.{}f}", value, digits)};
+  std::string text = fmt::format("{:.{}f}", value, digits);
+  const std::size_t begin = text[0] == '-' ? 1 : 0, point = std::min(text.find('.'), text.size());
+  for (std::size_t i = point; i > begin + 3; i -= 3) text.insert(i - 3, ",");
+  return {value, std::move(text)};
 }
 
 Cell Times(double ratio) {

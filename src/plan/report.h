@@ -24,7 +24,7 @@ enum class ByteUnits { kDecimal, kBinary };  // GB, or GiB: one of them in a rep
 Cell Text(const std::string& text);
 Cell Bytes(std::uint64_t bytes, ByteUnits units);
 Cell Count(std::uint64_t count);
-Cell Number(double value, int digits);  // "12.40"
+Cell Number(double value, int digits);  // "1,012.40"
 Cell Times(double ratio);               // "9.83x"
 Cell Percent(double share);             // value 0.123, text "12.3%"
 Cell Seconds(double seconds);

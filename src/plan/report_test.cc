@@ -35,6 +35,12 @@ TEST(Report, Csv) {
   EXPECT_EQ(ReportCsv(Small()), "name,bytes,why\r\n\"a, \"\"b\"\"\",2048,because\r\nc,,\r\n");
 }
 
+TEST(Report, LargeNumbersAreInThousands) {
+  EXPECT_EQ(Number(999.5, 1).text, "999.5");
+  EXPECT_EQ(Number(75270, 0).text, "75,270");
+  EXPECT_EQ(Number(-1234567.25, 2).text, "-1,234,567.25");
+}
+
 TEST(Report, UnitsAreOneKindOnly) {
   EXPECT_EQ(Bytes(1 << 30, ByteUnits::kDecimal).text, "1.07 GB");
   EXPECT_EQ(Bytes(1 << 30, ByteUnits::kBinary).text, "1.00 GiB");
