@@ -76,9 +76,11 @@ class Builder : public nlohmann::json_sax<Library> {
     return true;
   }
   bool parse_error(std::size_t byte, const std::string&, const Library::exception& e) override {
-    // The library's text repeats the position and its own name; keep what follows the last ": ".
+    // The library's text begins with its own name, and may repeat the position.
     const std::string text = e.what();
-    const std::size_t cut = text.find("syntax error");
+    std::size_t cut = text.find("syntax error");
+    if (const std::size_t name = text.find("] "); cut == std::string::npos && name != text.npos)
+      cut = name + 2;
     // It holds the whole of the word that was read last, which may be megabytes.
     problem_ = fmt::format("not JSON at byte {}: {}", byte,
                            text.substr(cut == std::string::npos ? 0 : cut, kMaxProblemBytes));

@@ -86,5 +86,11 @@ TEST(Json, SetAppendsOrReplaces) {
   EXPECT_EQ(json.Dump(), R"({"a":2.5,"b":"x"})");
 }
 
+TEST(Json, NumbersThatAreTooLargeAreNamedInPlainWords) {
+  const auto json = ParseJson("[1e999]");
+  ASSERT_FALSE(json.ok());
+  EXPECT_EQ(json.error().what.find("not JSON at byte 6: number overflow"), 0u) << json.error().what;
+}
+
 }  // namespace
 }  // namespace hadal

@@ -60,7 +60,8 @@ Result<std::uint64_t> ParseSize(std::string_view text) {
                                   {"TiB", 0x1p40}};
   if (problem == std::errc() && number >= 0)
     for (const Suffix& unit : kSuffixes)
-      if (unit.name == suffix && number * unit.factor < 0x1p63)
+      if (unit.name == suffix && number * unit.factor < 0x1p63 &&
+          (unit.factor > 1 || number == std::floor(number)))
         return static_cast<std::uint64_t>(std::llround(number * unit.factor));
   return Fail(Code::kInvalid, "'{}' is not a size; write 4096, 128K, 1M, 96GB or 96GiB", text);
 }

@@ -27,7 +27,8 @@ TEST(Units, ParsesSizes) {
   EXPECT_EQ(*ParseSize("1M"), 1048576u);
   EXPECT_EQ(*ParseSize("96GiB"), 96ull << 30);
   EXPECT_EQ(*ParseSize("1.5GB"), 1500000000u);
-  for (const char* bad : {"", "K", "-1", "1X", "1e300", "nan", "inf", "1 M", "99999999999G"})
+  for (const char* bad :
+       {"", "K", "-1", "1.5", "0.5B", "1X", "1e300", "nan", "inf", "1 M", "99999999999G"})
     EXPECT_FALSE(ParseSize(bad).ok()) << bad;
 }
 

@@ -126,8 +126,8 @@ TEST(Fleet, ContextShares) {
   ASSERT_TRUE(shares.ok());
   EXPECT_EQ((*shares)[1].tokens, 1u << 20);
   EXPECT_EQ((*shares)[0].share, 0.6);
-  for (const char* bad : {"", "8K", "8K:", "8K:0.5", "8K:x", "8K:0.5,1M:0.6", "8K:-1,4K:2", "8K:0,4K:1",
-                          "8K:nan", ":1", "8K:1,"}) {
+  for (const char* bad : {"", "8K", "8K:", "8K:0.5", "8K:x", "8K:0.5,1M:0.6", "8K:-1,4K:2",
+                          "8K:0,4K:1", "8K:nan", ":1", "8K:1,"}) {
     const auto found = ContextSharesFlag("--contexts", bad);
     ASSERT_FALSE(found.ok()) << bad;
     EXPECT_EQ(found.error().what.find("--contexts: "), 0u) << found.error().what;
