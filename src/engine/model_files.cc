@@ -36,7 +36,8 @@ std::string ProgramFolder() {
 }
 
 Result<std::string> EmbeddedModel() {
-  if (const char* directory = std::getenv("HADAL_MODEL"); directory != nullptr)
+  if (const char* directory = std::getenv("HADAL_MODEL");
+      directory != nullptr && *directory != '\0')
     return std::string(directory);
   const std::filesystem::path here = ProgramFolder();
   std::string looked;

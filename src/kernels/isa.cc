@@ -22,9 +22,14 @@ const Isa* FindRunnable(std::string_view name) {
   return nullptr;
 }
 
+const char* ForcedIsa() {
+  const char* forced = std::getenv("HADAL_FORCE_ISA");
+  return forced == nullptr || *forced == '\0' ? nullptr : forced;
+}
+
 // A name that nothing answers to leaves the best one active; CheckForcedIsa reports it.
 Isa InitialIsa() {
-  const char* forced = std::getenv("HADAL_FORCE_ISA");
+  const char* forced = ForcedIsa();
   const Isa* found = forced == nullptr ? nullptr : FindRunnable(forced);
   return found != nullptr ? *found : RunnableIsas().back();
 }
@@ -64,7 +69,7 @@ Isa ActiveIsa() { return ActiveSlot().load(std::memory_order_relaxed); }
 void SetActiveIsa(Isa isa) { ActiveSlot().store(isa, std::memory_order_relaxed); }
 
 Status CheckForcedIsa() {
-  const char* forced = std::getenv("HADAL_FORCE_ISA");
+  const char* forced = ForcedIsa();
   if (forced == nullptr || FindRunnable(forced) != nullptr) return Unit{};
   std::string names;
   for (Isa isa : RunnableIsas()) names += (names.empty() ? "" : ", ") + std::string(IsaName(isa));

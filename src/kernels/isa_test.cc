@@ -23,6 +23,8 @@ TEST(Isa, AForcedNameMustBeRunnable) {
     setenv("HADAL_FORCE_ISA", std::string(IsaName(isa)).c_str(), 1);
     EXPECT_TRUE(CheckForcedIsa().ok());
   }
+  setenv("HADAL_FORCE_ISA", "", 1);  // as not set
+  EXPECT_TRUE(CheckForcedIsa().ok());
   setenv("HADAL_FORCE_ISA", "avx3", 1);
   const Status status = CheckForcedIsa();
   ASSERT_FALSE(status.ok());
