@@ -74,12 +74,12 @@ Result<SampleOptions> ReadSample(const Json& json, std::size_t vocab_size) {
 }  // namespace
 
 std::string WriteNote(const GenerationNote& note) {
-  std::string text = Json::MakeObject({{"version", kVersion},
-                                       {"tokens", std::uint64_t{note.tokens.size()}},
-                                       {"prompt_tokens", std::uint64_t{note.prompt_tokens}},
-                                       {"sample", SampleJson(note.sample)}})
-                         .Dump() +
-                     "\n";
+  Json json = Json::MakeObject({{"version", kVersion},
+                                {"tokens", std::uint64_t{note.tokens.size()}},
+                                {"prompt_tokens", std::uint64_t{note.prompt_tokens}},
+                                {"sample", SampleJson(note.sample)}});
+  if (note.constrained) json.Set("constrained", true);
+  std::string text = json.Dump() + "\n";
   const auto ids = std::as_bytes(std::span(note.tokens));
   text.reserve(text.size() + ids.size());
   text.append(reinterpret_cast<const char*>(ids.data()), ids.size());
@@ -107,6 +107,10 @@ Result<GenerationNote> ReadNote(std::string_view text, std::size_t vocab_size) {
   const Json* sample = json->Find("sample");
   if (sample == nullptr) return Bad("sample");
   HADAL_TRY(note.sample, ReadSample(*sample, vocab_size));
+  if (const Json* constrained = json->Find("constrained"); constrained != nullptr) {
+    if (constrained->AsBool() == nullptr) return Bad("constrained");
+    note.constrained = *constrained->AsBool();
+  }
   return note;
 }
 

@@ -17,6 +17,7 @@ struct GenerationNote {
   std::vector<std::int32_t> tokens;  // the prompt, and behind it what was generated
   std::size_t prompt_tokens = 0;
   SampleOptions sample;
+  bool constrained = false;  // the text had to obey something, which is not kept
 };
 
 std::string WriteNote(const GenerationNote& note);

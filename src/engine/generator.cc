@@ -10,7 +10,7 @@
 #include "engine/footprint.h"
 #include "engine/generation_note.h"
 #include "engine/scheduler.h"
-#include "io/file.h"
+#include "io/place.h"
 
 namespace hadal::engine {
 namespace {
@@ -26,13 +26,6 @@ std::vector<std::int32_t> PromptTokens(const ModelFiles& files, std::string_view
   return tokens;
 }
 
-// Found out before the work, not after it.
-Status CheckSnapshotPlace(const std::string& path) {
-  if (path.empty()) return Unit{};
-  const auto file = io::AtomicFile::Create(path);
-  return file.ok() ? Status(Unit{}) : Status(file.error());
-}
-
 class Generation {
  public:
   Generation(const ModelFiles& files, Threads& threads, const GenerateOptions& options,
@@ -44,7 +37,7 @@ class Generation {
     if (options_.prefill_chunk == 0)
       return Fail(Code::kInvalid, "prefill chunk 0: expected at least 1");
     HADAL_TRY_STATUS(CheckRequest(request, files_.model.config));
-    HADAL_TRY_STATUS(CheckSnapshotPlace(options_.snapshot));
+    if (!options_.snapshot.empty()) HADAL_TRY_STATUS(io::CheckWritable(options_.snapshot));
     const std::size_t prompt = request.tokens.size() - request.generated;
     const std::size_t most = std::max(request.generated, TokenLimit(request, files_.model.config));
     SchedulerOptions scheduler{.tokenizer = &files_.tokenizer,
@@ -119,8 +112,10 @@ class Generation {
     const bool unfinished =
         outcome.reason == FinishReason::kCancelled || outcome.reason == FinishReason::kMaxTokens;
     if (options_.snapshot.empty() || !unfinished || !outcome.state) return false;
-    const GenerationNote note{
-        .tokens = outcome.tokens, .prompt_tokens = outcome.prompt_tokens, .sample = sample};
+    const GenerationNote note{.tokens = outcome.tokens,
+                              .prompt_tokens = outcome.prompt_tokens,
+                              .sample = sample,
+                              .constrained = options_.constraint.language != nullptr};
     HADAL_TRY_STATUS(cache::SaveSnapshot(*outcome.state,
                                          cache::Fingerprint(files_.model, pool()->layout()),
                                          WriteNote(note), options_.snapshot));
@@ -159,6 +154,11 @@ Result<GenerateResult> ResumeGeneration(const ModelFiles& files, Threads& thread
   HADAL_TRY(const std::string text, cache::ReadSnapshotNote(snapshot, fingerprint, layout));
   auto note = ReadNote(text, config.vocab_size);
   if (!note.ok()) return Within(snapshot, note.error());
+  if (note->constrained && options.constraint.language == nullptr && callbacks.on_note)
+    callbacks.on_note(
+        snapshot +
+        ": its text was bound to JSON, which it does not keep: the rest is free; bind "
+        "it with the same --json-schema or --json-object");
   Request request{.tokens = std::move(note->tokens),
                   .sample = note->sample,
                   .stop = options.stop,
