@@ -11,6 +11,7 @@
 #include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/note.h"
+#include "cli/overwrite.h"
 #include "io/file.h"
 #include "measure/bench_speculate.h"
 
@@ -39,7 +40,7 @@ struct BenchCommand {
   measure::BenchOptions bench;
   std::string fill = "random", format = "text", svg;
   std::string experts = "auto";
-  bool json = false, speculate = false;
+  bool json = false, speculate = false, force = false;
 };
 
 Status RunSpeculate(const BenchCommand& command, const measure::BenchOptions& bench) {
@@ -59,6 +60,7 @@ Status RunCommand(BenchCommand command) {
   if (!bench.prefix_folder.empty() && bench.prefix.empty() && bench.prefix_random.empty())
     return Fail(Code::kInvalid, "--prefix-dir '{}' needs --prefix or --prefix-random",
                 bench.prefix_folder);
+  HADAL_TRY_STATUS(CheckNamed(command.svg, kPlotKind, command.force));
   if (bench.quick) bench.sample_seconds = 0.05;
   bench.random_fill = command.fill == "random";
   bench.cancel = &StopRequested();
@@ -72,14 +74,13 @@ Status RunCommand(BenchCommand command) {
             measure::RunBench(bench, [&](const std::string& step) {
               if (!command.json) std::fprintf(stderr, "%s\n", step.c_str());
             }));
-  if (!command.svg.empty()) HADAL_TRY_STATUS(io::WriteFile(command.svg, measure::BenchSvg(report)));
   const measure::BenchForm form = command.format == "csv"        ? measure::BenchForm::kCsv
                                   : command.format == "markdown" ? measure::BenchForm::kMarkdown
                                                                  : measure::BenchForm::kText;
   const std::string text =
       command.json ? measure::BenchJson(report).Dump(2) + "\n" : measure::BenchText(report, form);
   std::fputs(text.c_str(), stdout);
-  return Unit{};
+  return command.svg.empty() ? Unit{} : io::WriteFile(command.svg, measure::BenchSvg(report));
 }
 
 }  // namespace
@@ -101,8 +102,7 @@ void AddBench(Command app, Work* work) {
        "the same of random states, which are not read first (default: none)");
   sub.AddOption("--prefix-dir", bench.prefix_folder,
                 "a folder, as --cache-dir's, where the states of --prefix and --prefix-random are "
-                "written, read back and removed")
-      .Check(NotEmpty());
+                "written, read back and removed");
   const Option depth = list("--depth", &bench.depth, 0,
                             "tokens of context to decode at (default: 0,4K,32K,128K,512K,1M)");
   sub.AddOption("--threads", bench.threads, "numbers of threads (default: one for each core)")
@@ -118,7 +118,7 @@ void AddBench(Command app, Work* work) {
       .Check(WholeNumber(1, 1000))
       .ShowDefault();
   sub.AddOption("--chunk", bench.chunk_tokens, "tokens of a forward pass in prefill")
-      .Check(WholeNumber(1, 65536))
+      .Check(Size(1, 65536))
       .ShowDefault();
   AddRam(sub, &bench.ram_bytes);
   AddExpertsFrom(sub, &command->experts);
@@ -129,6 +129,7 @@ void AddBench(Command app, Work* work) {
       .Check(OneOf({"text", "markdown", "csv"}))
       .ShowDefault();
   sub.AddOption("--svg", command->svg, "also write a plot of speed and memory over depth");
+  AddForce(sub, &command->force);
   const Option speculate = sub.AddFlag(
       "--speculate", command->speculate,
       "instead: what guessing tokens is worth, of a pass of 1 to 4 rows, and in prose, chat and "

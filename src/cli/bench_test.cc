@@ -43,6 +43,40 @@ TEST(Bench, PrintsJsonAndDrawsWhatItMeasured) {
   EXPECT_NE(plot.find(">1K<"), std::string::npos);
 }
 
+// Before anything is measured.
+TEST(Bench, APlotReplacesAPlotAlone) {
+  const testing::TempFolder folder;
+  const std::string path = folder.File("notes.txt");
+  ASSERT_TRUE(io::WriteFile(path, "notes").ok());
+  WriteModel(folder.File("m"));
+  const std::vector<std::string> bench = {"bench",     "-m", folder.File("m"), "--quick",
+                                          "--depth",   "0",  "--prefill",      "20",
+                                          "--threads", "1"};
+  const auto to = [&](std::vector<std::string> command, const std::string& svg) {
+    command.insert(command.end(), {"--svg", svg});
+    return command;
+  };
+  const std::vector<std::string> needle = {"eval", "needle", "-m", testing::EmbeddedFolder(),
+                                           "--quick"};
+  for (const auto& command : {bench, needle}) {
+    const Outcome refused = Call(to(command, path));
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_EQ(refused.out, "");
+    EXPECT_EQ(refused.errors, "hadal: " + path +
+                                  ": found a file that is not a plot that hadal wrote, expected "
+                                  "nothing or a plot that hadal wrote; --force replaces it\n");
+    const Outcome nowhere = Call(to(command, folder.File("absent/x.svg")));
+    EXPECT_EQ(nowhere.code, 1);
+    EXPECT_EQ(nowhere.out, "");
+    EXPECT_EQ(nowhere.errors.find("hadal: " + folder.File("absent")), 0u) << nowhere.errors;
+  }
+  EXPECT_EQ(io::ReadFile(path).value(), "notes");
+  std::vector<std::string> forced = to(bench, path);
+  forced.emplace_back("--force");
+  EXPECT_EQ(Call(forced).code, 0);
+  EXPECT_EQ(Call(to(bench, path)).code, 0);  // its own
+}
+
 // Without a tokenizer: what rows cost, and no texts.
 TEST(Bench, SaysWhatGuessesWouldHaveToGain) {
   const testing::TempFolder folder;

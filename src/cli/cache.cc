@@ -138,9 +138,13 @@ Status CacheFigures(const CacheOptions& options, std::ostream& out) {
   return Written(out);
 }
 
+Status CheckRemoval(const CacheOptions& options) {
+  if (options.all || !options.model.empty() || options.unused_days) return Unit{};
+  return Fail(Code::kInvalid, "what is to be removed? name --all, --model or --unused");
+}
+
 Status RemoveFromCache(const CacheOptions& options, std::ostream& out) {
-  if (!options.all && options.model.empty() && !options.unused_days)
-    return Fail(Code::kInvalid, "what is to be removed? name --all, --model or --unused");
+  HADAL_TRY_STATUS(CheckRemoval(options));
   HADAL_TRY(SegmentStore store, OpenStore(options));
   HADAL_TRY(const std::vector<Segment> all, store.All());
   const std::vector<io::Digest> names = Chosen(all, options);
@@ -151,18 +155,22 @@ Status RemoveFromCache(const CacheOptions& options, std::ostream& out) {
     HADAL_TRY_STATUS(store.Remove(names));
     HADAL_TRY([[maybe_unused]] const std::uint64_t litter, store.RemoveLitter());
   }
-  out << fmt::format("removed {} of {} segments\n", FormatCount(names.size()),
-                     FormatCount(all.size()));
+  if (options.json)
+    out << Json::MakeObject({{"removed", names.size()}, {"segments", all.size()}}).Dump(2) << '\n';
+  else
+    out << fmt::format("removed {} of {} segments\n", FormatCount(names.size()),
+                       FormatCount(all.size()));
   return Written(out);
 }
 
 Status VerifyCache(const CacheOptions& options, std::ostream& out) {
   HADAL_TRY(SegmentStore store, OpenStore(options));
   HADAL_TRY(const std::vector<Segment> all, store.All());
-  std::uint64_t bytes = 0, done = 0, broken = 0;
+  std::uint64_t bytes = 0, done = 0;
+  Json::Array problems;
   for (const Segment& segment : all) bytes += segment.bytes;
   {
-    Progress progress("reading", bytes);
+    Progress progress("reading", bytes, options.json);
     for (const Segment& segment : all) {
       const std::string stamp = store.StampOf(segment.name);
       const Status whole =
@@ -177,15 +185,26 @@ Status VerifyCache(const CacheOptions& options, std::ostream& out) {
         HADAL_TRY(const bool dropped, store.Drop(segment.name, stamp));
         if (!dropped) continue;
       }
-      out << EscapeLines(whole.error().what) << (store.read_only() ? "\n" : "; it is removed\n");
-      ++broken;
+      if (!options.json)
+        out << EscapeLines(whole.error().what) << (store.read_only() ? "\n" : "; it is removed\n");
+      problems.emplace_back(whole.error().what);
     }
   }
   HADAL_TRY(const std::uint64_t litter,
             store.read_only() ? Result<std::uint64_t>(0) : store.RemoveLitter());
-  out << fmt::format("{} segments, {}: {} broken, {} files that belonged to nothing\n",
-                     FormatCount(all.size()), FormatBytes(bytes), FormatCount(broken),
-                     FormatCount(litter));
+  const std::uint64_t broken = problems.size();
+  if (options.json)
+    out << Json::MakeObject({{"segments", all.size()},
+                             {"bytes", bytes},
+                             {"broken", std::move(problems)},
+                             {"removed", !store.read_only()},
+                             {"files_of_nothing", litter}})
+               .Dump(2)
+        << '\n';
+  else
+    out << fmt::format("{} segments, {}: {} broken, {} files that belonged to nothing\n",
+                       FormatCount(all.size()), FormatBytes(bytes), FormatCount(broken),
+                       FormatCount(litter));
   HADAL_TRY_STATUS(Written(out));
   if (broken > 0)
     return Fail(Code::kCorrupt, "{}: {} of {} segments {}", options.folder, FormatCount(broken),
@@ -198,27 +217,27 @@ void AddCache(Command app, Work* work) {
   const Command cache = app.AddCommand("cache", kCacheAbout);
   cache.RequireCommand();
   const auto add = [&](const char* name, const char* about,
-                       Status (*run)(const CacheOptions&, std::ostream&)) {
+                       Status (*run)(const CacheOptions&, std::ostream&),
+                       Status (*check)(const CacheOptions&) = nullptr) {
     const Command command = cache.AddCommand(name, about);
     auto options = std::make_shared<CacheOptions>();
     command.AddOption("DIR", options->folder, "the folder of --cache-dir").Required();
+    command.AddFlag("--json", options->json, "for programs");
     command.OnChosen(
-        [options, work, run] { *work = [options, run] { return run(*options, std::cout); }; });
+        [options, work, run] { *work = [options, run] { return run(*options, std::cout); }; },
+        [options, check] { return check == nullptr ? Status(Unit{}) : check(*options); });
     return std::pair(command, options);
   };
-  const auto [ls, listed] = add("ls", "List the states: their model, their length.", ListCache);
-  ls.AddFlag("--json", listed->json, "for programs");
-  const auto [stats, counted] =
-      add("stats", "How much there is, by model; states are windows and tails, the rest pages.",
-          CacheFigures);
-  stats.AddFlag("--json", counted->json, "for programs");
+  add("ls", "List the states: their model, their length.", ListCache);
+  add("stats", "How much there is, by model; states are windows and tails, the rest pages.",
+      CacheFigures);
   add("verify",
       "Read every byte. What is broken, and files that belong to nothing, are removed; exit code "
       "1 if anything was broken.",
       VerifyCache);
-  const auto [rm, removed] = add("rm", "Remove states and pages.", RemoveFromCache);
+  const auto [rm, removed] = add("rm", "Remove states and pages.", RemoveFromCache, CheckRemoval);
   rm.AddFlag("--all", removed->all, "all of them, and a server's calls of tools, without a trace");
-  rm.AddOption("--model", removed->model, "those of the model of this name").Check(NotEmpty());
+  rm.AddOption("--model", removed->model, "those of the model of this name");
   rm.AddOption("--unused", removed->unused_days, "those that were not used for so many days")
       .Check(WholeNumber(0, 100'000));
 }

@@ -21,6 +21,7 @@ struct CacheOptions {
 // All: kNotFound: no such folder; kInvalid: another's.
 Status ListCache(const CacheOptions& options, std::ostream& out);     // its states
 Status CacheFigures(const CacheOptions& options, std::ostream& out);  // `stats`: by model
+Status CheckRemoval(const CacheOptions& options);  // kInvalid: nothing is named to be removed
 Status RemoveFromCache(const CacheOptions& options, std::ostream& out);
 // Reads every byte. What is broken, and files that belong to nothing, are removed. kCorrupt: some
 // were broken. Where nothing may be written the broken are only counted, and the others not looked

@@ -43,6 +43,15 @@ TEST_F(CacheCommand, SaysWhatThereIs) {
   EXPECT_NE(Call({"cache", "stats", path_}).out.find("toy-model"), std::string::npos);
 }
 
+TEST_F(CacheCommand, TellsPrograms) {
+  std::fstream(files_[0], std::ios::in | std::ios::out | std::ios::binary).seekp(200) << "damage";
+  const Json verified = ParseJson(Call({"cache", "verify", "--json", path_}).out).value();
+  ASSERT_EQ(verified.Find("broken")->AsArray()->size(), 1u);
+  EXPECT_EQ(verified.Find("segments")->AsUnsigned(), files_.size());
+  const Json removed = ParseJson(Call({"cache", "rm", "--all", "--json", path_}).out).value();
+  EXPECT_EQ(removed.Find("removed")->AsUnsigned(), files_.size() - 1);
+}
+
 TEST_F(CacheCommand, VerifyFindsAndRemovesWhatIsBroken) {
   Outcome verified = Call({"cache", "verify", path_});
   EXPECT_EQ(verified.code, 0) << verified.errors;
@@ -74,7 +83,7 @@ TEST_F(CacheCommand, VerifyRemovesNothingThatItCannotRead) {
 }
 
 TEST_F(CacheCommand, RemovesWhatIsNamed) {
-  EXPECT_EQ(Call({"cache", "rm", path_}).code, 1);
+  EXPECT_EQ(Call({"cache", "rm", path_}).code, 2);
   EXPECT_NE(Call({"cache", "rm", "--model", "other", path_}).out.find("removed 0 of "),
             std::string::npos);
   EXPECT_NE(Call({"cache", "rm", "--unused", "1", path_}).out.find("removed 0 of "),

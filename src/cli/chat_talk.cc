@@ -111,7 +111,7 @@ void AddTalk(Command chat, Work* work) {
   auto options = std::make_shared<TalkOptions>();
   chat.AddOption("-m,--model", options->model, "checkpoint directory");
   chat.AddOption("--load", options->load, "go on with a conversation that /save has written");
-  chat.AddOption("--system", options->system, "the system's message");
+  chat.AddText("--system", options->system, "the system's message");
   const Option think = chat.AddFlag("--think", options->think, "reason before answers, as /think");
   chat.AddFlag("--max", options->max, "reason as thoroughly as the model can, as /max")
       .Excludes(think);
@@ -123,7 +123,7 @@ void AddTalk(Command chat, Work* work) {
           "--max-tokens", options->engine.max_tokens,
           "end an answer after so many tokens (default: what is left of the context; 256 with "
           "the embedded model)")
-      .Check(WholeNumber(1));
+      .Check(Size(1));
   AddSampleFlags(chat, &options->sample);
   AddRam(chat, &options->engine.ram_bytes);
   AddExpertFlags(chat, &options->experts);
@@ -144,7 +144,11 @@ void AddTalk(Command chat, Work* work) {
        {"--model", "--ctx", "--ram", "--experts", "--experts-profile", "--threads", "--speculate",
         "--draft-depth", "--cache-dir", "--cache-disk"})
     url.Excludes(chat.Find(name));
-  chat.OnChosenAlone([options, work] { *work = [options] { return Chat(*options); }; });
+  chat.OnChosenAlone([options, work] { *work = [options] { return Chat(*options); }; },
+                     [options, url] {
+                       return url.given() ? talk::CheckServerUrl(options->server.url)
+                                          : Status(Unit{});
+                     });
 }
 
 }  // namespace hadal::cli

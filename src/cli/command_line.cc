@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <sstream>
+#include <type_traits>
 #include <utility>
 
 #include "base/quote.h"
@@ -59,6 +60,23 @@ CommandInfo DescribeApp(const CLI::App& app) {
   return info;
 }
 
+template <class T>
+constexpr bool kIsText =
+    std::is_same_v<T, std::string> || std::is_same_v<T, std::optional<std::string>> ||
+    std::is_same_v<T, std::vector<std::string>>;
+
+std::string RefuseEmpty(const std::string& text) {
+  return text.empty() ? "found an empty text" : "";
+}
+
+std::function<void()> Checked(std::function<void()> work, const Command::Checking& check) {
+  if (!check) return work;
+  return [work = std::move(work), check] {
+    if (const Status fine = check(); !fine.ok()) throw CLI::ValidationError(fine.error().what);
+    work();
+  };
+}
+
 }  // namespace
 
 Validator OneOf(std::vector<std::string> names) {
@@ -110,6 +128,13 @@ Command Command::AddCommand(const std::string& name, const std::string& about) c
 
 template <class T>
 Option Command::AddOption(const std::string& names, T& variable, const std::string& help) const {
+  CLI::Option* option = app_->add_option(names, variable, help);
+  if constexpr (kIsText<T>) option->check(CLI::Validator(RefuseEmpty, ""));
+  return Option(option);
+}
+
+Option Command::AddText(const std::string& names, std::string& variable,
+                        const std::string& help) const {
   return Option(app_->add_option(names, variable, help));
 }
 
@@ -124,7 +149,9 @@ Option Command::AddFlag(const std::string& names, const std::string& help) const
 
 Option Command::Find(const std::string& name) const { return Option(app_->get_option(name)); }
 
-void Command::OnChosen(std::function<void()> work) const { app_->callback(std::move(work)); }
+void Command::OnChosen(std::function<void()> work, const Checking& check) const {
+  app_->callback(Checked(std::move(work), check));
+}
 
 void Command::RequireCommand() const {
   app_->require_subcommand(0, 1);  // by the callback: so that a wrong name is named
@@ -133,9 +160,9 @@ void Command::RequireCommand() const {
   });
 }
 
-void Command::OnChosenAlone(std::function<void()> work) const {
+void Command::OnChosenAlone(std::function<void()> work, const Checking& check) const {
   app_->require_subcommand(0, 1);
-  app_->callback([app = app_, work = std::move(work)] {
+  app_->callback([app = app_, work = Checked(std::move(work), check)] {
     if (app->get_subcommands().empty()) work();
   });
 }

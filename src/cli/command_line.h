@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
+
 namespace CLI {
 class App;
 class Option;
@@ -73,9 +75,12 @@ class Command {
   // `about`: the first line stands in the list of commands, all of it in the command's own help.
   Command AddCommand(const std::string& name, const std::string& about) const;
 
-  // T: one of the types that command_line.cc lists at its end. Text that is no T is wrong usage.
+  // T: one of the types that command_line.cc lists at its end. Text that is no T is wrong usage, as
+  // is an empty one.
   template <class T>
   Option AddOption(const std::string& names, T& variable, const std::string& help) const;
+  Option AddText(const std::string& names, std::string& variable,
+                 const std::string& help) const;  // which may be empty
   // T: bool, or an optional bool, or an int that counts how often the flag is given.
   template <class T>
   Option AddFlag(const std::string& names, T& variable, const std::string& help) const;
@@ -84,9 +89,13 @@ class Command {
 
   CommandInfo Describe() const;
 
-  void OnChosen(std::function<void()> work) const;       // once its flags are read
-  void RequireCommand() const;                           // one of its own must be chosen
-  void OnChosenAlone(std::function<void()> work) const;  // without one of its own
+  // Work is called once the command's flags are read and `check`, if there is one, finds nothing
+  // wrong in them together: an error is wrong usage.
+  using Checking = std::function<Status()>;
+  void OnChosen(std::function<void()> work, const Checking& check = {}) const;
+  void OnChosenAlone(std::function<void()> work, const Checking& check = {}) const;  // without one
+                                                                                     // of its own
+  void RequireCommand() const;  // one of its own must be chosen
   // Instead of OnChosen and options: all arguments that follow the command, --help too, as they
   // are.
   void TakeAll(std::function<void(std::vector<std::string>)> work) const;

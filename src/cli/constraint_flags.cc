@@ -25,7 +25,6 @@ Result<grammar::Grammar> Compiled(const std::string& path) {
 void AddConstraintFlags(Command command, ConstraintFlags* flags) {
   const Option schema = command.AddOption("--json-schema", flags->schema_file,
                                           "the text must be JSON that this JSON Schema accepts");
-  schema.Check(NotEmpty());
   command.AddFlag("--json-object", flags->json_object, "the text must be a JSON object")
       .Excludes(schema);
 }

@@ -1,11 +1,12 @@
 #include "cli/data.h"
 
-#include <charconv>
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
 #include "base/quote.h"
+#include "base/stop_signal.h"
 #include "base/table.h"
 #include "base/units.h"
 #include "cli/commands.h"
@@ -43,14 +44,23 @@ struct Wanted {
 Result<Wanted> ParseWanted(const std::string& text) {
   const std::size_t equals = text.find('=');
   HADAL_TRY(const datagen::Kind kind, datagen::ParseKind(text.substr(0, equals)));
-  std::uint64_t number = 0;
-  const char* begin = text.data() + std::min(equals, text.size() - 1) + 1;
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(begin, end, number);
-  if (error != std::errc() || stop != end || number == 0)
+  const Result<std::uint64_t> number = ParseSize(
+      equals == text.npos ? std::string_view() : std::string_view(text).substr(equals + 1));
+  if (!number.ok() || *number == 0)
     return Fail(Code::kInvalid, "documents: found {}, expected KIND=COUNT, as story=1000",
                 Quote(text));
-  return Wanted{kind, number};
+  return Wanted{kind, *number};
+}
+
+Result<std::vector<Wanted>> ParseAllWanted(const std::vector<std::string>& texts) {
+  std::vector<Wanted> wanted;
+  for (const std::string& text : texts) {
+    HADAL_TRY(const Wanted one, ParseWanted(text));
+    if (std::ranges::find(wanted, one.kind, &Wanted::kind) != wanted.end())
+      return Fail(Code::kInvalid, "{} is given twice", datagen::KindName(one.kind));
+    wanted.push_back(one);
+  }
+  return wanted;
 }
 
 Result<std::vector<std::string>> ReadParagraphs(const std::vector<std::string>& paths) {
@@ -71,19 +81,22 @@ Result<std::vector<std::string>> ReadParagraphs(const std::vector<std::string>& 
   return paragraphs;
 }
 
-// The text of a kind's file, and how many documents it holds.
-std::pair<std::string, std::uint64_t> Write(const Wanted& wanted, double bytes_a_share,
-                                            const DataOptions& options,
-                                            const datagen::DocumentOptions& made) {
+// The text of a kind's file, and how many documents it holds. kCancelled: by Ctrl-C.
+Result<std::pair<std::string, std::uint64_t>> Write(const Wanted& wanted, double bytes_a_share,
+                                                    const DataOptions& options,
+                                                    const datagen::DocumentOptions& made) {
   const double enough = bytes_a_share * static_cast<double>(wanted.number);
   std::string text;
   std::uint64_t count = 0;
   const auto more = [&] {
     return options.bytes == 0 ? count < wanted.number : static_cast<double>(text.size()) < enough;
   };
-  for (; more(); ++count)
+  const std::atomic<bool>& stop = StopRequested();
+  for (; more(); ++count) {
+    if (stop.load(std::memory_order_relaxed)) return Fail(Code::kCancelled, "stopped");
     text += (count == 0 ? "" : options.separator) + datagen::MakeDocument(wanted.kind, count, made);
-  return {std::move(text), count};
+  }
+  return std::pair(std::move(text), count);
 }
 
 }  // namespace
@@ -96,11 +109,7 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
                                    .recall_nearest_bytes = options.nearest_bytes,
                                    .tool_turns = options.tool_turns,
                                    .mark_answers = options.learn == "answers"};
-  std::vector<Wanted> wanted;
-  for (const std::string& text : options.documents) {
-    HADAL_TRY(const Wanted one, ParseWanted(text));
-    wanted.push_back(one);
-  }
+  HADAL_TRY(const std::vector<Wanted> wanted, ParseAllWanted(options.documents));
   HADAL_TRY(made.prose, ReadParagraphs(options.prose));
   std::vector<std::string> paths;
   paths.reserve(wanted.size());
@@ -114,7 +123,8 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
   const double bytes_a_share = static_cast<double>(options.bytes) / shares;
   Table table({"file", ">documents", ">bytes"});
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const auto [text, count] = Write(wanted[i], bytes_a_share, options, made);
+    HADAL_TRY(const auto written, Write(wanted[i], bytes_a_share, options, made));
+    const auto& [text, count] = written;
     HADAL_TRY_STATUS(io::WriteFile(paths[i], text));
     table.Row({paths[i], FormatCount(count), FormatCount(text.size())});
   }
@@ -154,7 +164,8 @@ void AddData(Command app, Work* work) {
   data.AddOption("KIND=COUNT", options->documents,
                  "story, dialogue, questions, tools, lists, pairs, sentences, needles")
       .Required();
-  data.OnChosen([options, work] { *work = [options] { return MakeData(*options, std::cout); }; });
+  data.OnChosen([options, work] { *work = [options] { return MakeData(*options, std::cout); }; },
+                [options] { return StatusOf(ParseAllWanted(options->documents)); });
 }
 
 }  // namespace hadal::cli

@@ -53,6 +53,13 @@ TEST_F(DataTest, WritesAFileOfEachKind) {
   EXPECT_NE(File("story.txt"), stories);
 }
 
+TEST_F(DataTest, AKindIsGivenOnce) {
+  EXPECT_EQ(Run(Options({"story=1", "tools=1", "story=2"})), "error: story is given twice");
+  EXPECT_FALSE(std::filesystem::exists(folder_.File("made")));
+  Run(Options({"story=1K"}));
+  EXPECT_EQ(std::ranges::count(File("story.txt"), '\f'), 1023);
+}
+
 TEST_F(DataTest, OneFileOfSomebodyElseAndNoneIsWritten) {
   std::filesystem::create_directory(folder_.File("made"));
   ASSERT_TRUE(io::WriteFile(folder_.File("made/tools.txt"), "a letter").ok());

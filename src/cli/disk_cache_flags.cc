@@ -12,11 +12,11 @@
 namespace hadal::cli {
 
 void AddDiskCacheFlags(Command app, engine::DiskCacheOptions* options) {
-  app.AddOption("--cache-dir", options->folder,
-                "a folder, on a disk of this machine, where states of texts that were read, and a "
-                "server's calls of tools, outlive the program, for whoever names it next; the "
-                "model's weights are read once, whole, for their digest, which is kept beside them")
-      .Check(NotEmpty());
+  app.AddOption(
+      "--cache-dir", options->folder,
+      "a folder, on a disk of this machine, where states of texts that were read, and a "
+      "server's calls of tools, outlive the program, for whoever names it next; the "
+      "model's weights are read once, whole, for their digest, which is kept beside them");
   app.AddOption(
          "--cache-disk", options->limit_bytes,
          "bytes of states in that folder, if the disk has room for so many; what was used longest "

@@ -14,6 +14,7 @@
 #include "eval/golden.h"
 #include "eval/perplexity.h"
 #include "io/file.h"
+#include "text/utf8.h"
 
 namespace hadal::cli {
 namespace {
@@ -146,7 +147,21 @@ void PrintPerplexity(const std::vector<std::pair<std::string, eval::PerplexityRe
   std::fprintf(stdout, "%s", table.Text().c_str());
 }
 
+// Bytes that are no text would count as what they are read as.
+Result<std::vector<std::string>> ReadTexts(const std::vector<std::string>& paths) {
+  std::vector<std::string> texts;
+  for (const std::string& path : paths) {
+    HADAL_TRY(std::string text, io::ReadFile(path));
+    if (const std::size_t valid = text::ValidUtf8Prefix(text); valid < text.size())
+      return Fail(Code::kInvalid, "{}: byte {} is not UTF-8; only text can be measured", path,
+                  valid);
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
 Status Perplexity(const PerplexityOptions& options) {
+  HADAL_TRY(const std::vector<std::string> texts, ReadTexts(options.files));
   HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(options.model));
   for (const std::string& note : files.model.notes) PrintNote(note);
   Threads threads(options.threads);
@@ -158,9 +173,9 @@ Status Perplexity(const PerplexityOptions& options) {
     PrintNote(fmt::format("sequences of {} tokens: the model's context", context));
   std::vector<std::pair<std::string, eval::PerplexityResult>> rows;
   eval::PerplexityResult all;
-  for (const std::string& path : options.files) {
-    HADAL_TRY(const std::string text, io::ReadFile(path));
-    const std::vector<text::TokenId> tokens = files.tokenizer.Encode(text);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::string& path = options.files[i];
+    const std::vector<text::TokenId> tokens = files.tokenizer.Encode(texts[i]);
     Progress progress(path, tokens.size(), options.json);
     auto result = eval::Perplexity(
         files.model, files.tokenizer, threads, tokens, engine,
@@ -212,7 +227,7 @@ void AddPerplexity(Command eval, Work* work) {
       .AddOption("--context", options->engine.context,
                  "the text is cut into sequences of so many tokens (default: 2048, or the model's "
                  "context)")
-      .Check(WholeNumber(2, std::uint64_t{1} << 24));
+      .Check(Size(2, std::uint64_t{1} << 24));
   AddRam(perplexity, &options->engine.ram_bytes);
   AddThreads(perplexity, &options->threads);
   perplexity.AddFlag("--no-bos", options->no_bos, "no BOS token in front of each sequence");

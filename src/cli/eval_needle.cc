@@ -4,8 +4,11 @@
 
 #include "base/progress.h"
 #include "base/stop_signal.h"
+#include "base/units.h"
 #include "cli/commands.h"
 #include "cli/flags.h"
+#include "cli/note.h"
+#include "cli/overwrite.h"
 #include "eval/needle.h"
 #include "eval/needle_report.h"
 #include "io/checkpoint_files.h"
@@ -32,22 +35,13 @@ struct NeedleFlags {
   std::vector<std::string> lengths = {"4K", "16K", "64K"}, haystack;
   eval::NeedleOptions eval;
   std::size_t threads = 0;
-  bool quick = false, json = false;
+  bool quick = false, json = false, force = false;
 };
 
-// "64K" -> 65,536.
-Result<std::vector<std::size_t>> ParseLengths(std::vector<std::string> texts) {
-  std::vector<std::size_t> lengths;
-  for (std::string& text : texts) {
-    const std::string wrong = Size(1).check(text);  // rewrites it to digits
-    if (!wrong.empty()) return Fail(Code::kInvalid, "--lengths: {}", wrong);
-    lengths.push_back(std::stoull(text));
-  }
-  return lengths;
-}
-
 Status Needle(NeedleFlags flags) {
-  HADAL_TRY(flags.eval.lengths, ParseLengths(flags.lengths));
+  for (const std::string& length : flags.lengths)
+    flags.eval.lengths.push_back(ParseSize(length).value());  // checked as a flag
+  HADAL_TRY_STATUS(CheckNamed(flags.svg, kPlotKind, flags.force));
   if (flags.quick) {
     flags.eval.lengths = {1024, 4096};
     flags.eval.depths = 3;
@@ -55,6 +49,7 @@ Status Needle(NeedleFlags flags) {
   }
   for (const std::string& path : flags.haystack) {
     HADAL_TRY(const std::string text, io::ReadFile(path));
+    NoteOtherBytes(path, text);
     flags.eval.haystack += text + "\n";
   }
   flags.eval.cancel = &StopRequested();
@@ -68,22 +63,16 @@ Status Needle(NeedleFlags flags) {
              if (!progress) progress.emplace("reading", total, flags.json);
              progress->Set(done, fmt::format("{:.0f} tokens/s", progress->PerSecond(done)));
            },
-       .on_note =
-           [](std::string_view line) {
-             std::fprintf(stderr, "hadal: %.*s\n", static_cast<int>(line.size()), line.data());
-           }});
+       .on_note = PrintNote});
   progress.reset();
   if (!result.ok()) return result.error();
-  if (!flags.svg.empty()) {
-    const std::string name = io::NameOfFolder(files.directory);
-    HADAL_TRY_STATUS(io::WriteFile(flags.svg, eval::NeedleSvg(*result, name)));
-  }
   if (!result->chat && !flags.json)
     std::fprintf(stderr, "hadal: the tokenizer has no chat format: questions are put as text\n");
   const std::string text =
       flags.json ? eval::NeedleJson(*result).Dump(2) + "\n" : eval::NeedleTable(*result);
   std::fputs(text.c_str(), stdout);
-  return Unit{};
+  if (flags.svg.empty()) return Unit{};
+  return io::WriteFile(flags.svg, eval::NeedleSvg(*result, io::NameOfFolder(files.directory)));
 }
 
 }  // namespace
@@ -95,6 +84,7 @@ void AddEvalNeedle(Command eval, Work* work) {
                    "checkpoint directory (default: the embedded model)");
   needle.AddOption("--lengths", flags->lengths, "lengths of the text in tokens, as 4K,64K,1M")
       .Delimiter(',')
+      .Check(Size(1))
       .ShowDefault();
   needle.AddOption("--depths", flags->eval.depths, "how many depths, from 0 to 100 %")
       .Check(WholeNumber(1, 101))
@@ -110,6 +100,7 @@ void AddEvalNeedle(Command eval, Work* work) {
       .OneValueEach();
   needle.AddOption("--seed", flags->eval.seed, "other needles and texts").ShowDefault();
   needle.AddOption("--svg", flags->svg, "write a heat map here");
+  AddForce(needle, &flags->force);
   needle.AddFlag("--quick", flags->quick, "1K and 4K tokens, 3 depths, 8 trials");
   AddRam(needle, &flags->eval.ram_bytes);
   AddThreads(needle, &flags->threads);

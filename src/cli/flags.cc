@@ -47,13 +47,6 @@ Validator Number(const std::function<Status(double)>& check) {
   return {read};
 }
 
-Validator NotEmpty() {
-  const auto check = [](const std::string& text) -> std::string {
-    return text.empty() ? "found an empty text" : "";
-  };
-  return {check};
-}
-
 void AddRam(Command app, std::optional<std::uint64_t>* bytes) {
   app.AddOption("--ram", *bytes,
                 "memory for weights, states and scratch together, of a server with what it keeps "

@@ -12,6 +12,12 @@
 
 namespace hadal::cli {
 
+// Whether there is a value: for checks of flags together.
+template <class T>
+Status StatusOf(const Result<T>& result) {
+  return result.ok() ? Status(Unit{}) : Status(result.error());
+}
+
 // A whole number from min to max. By itself CLI11 takes "-1" for 2^64 - 1.
 Validator WholeNumber(std::uint64_t min = 0,
                       std::uint64_t max = std::numeric_limits<std::uint64_t>::max());
@@ -21,8 +27,6 @@ Validator Size(std::uint64_t min, std::uint64_t max = std::uint64_t{1} << 62);
 
 // A decimal number, then what `check` says of it.
 Validator Number(const std::function<Status(double)>& check);
-
-Validator NotEmpty();
 
 // --ram; a size such as 8G or 8GB. *bytes is absent if it is not given.
 void AddRam(Command app, std::optional<std::uint64_t>* bytes);

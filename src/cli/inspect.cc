@@ -45,7 +45,7 @@ void AddInspect(Command app, Work* work) {
   auto options = std::make_shared<InspectOptions>();
   const Command inspect = app.AddCommand("inspect", kInspectAbout);
   inspect.AddOption("DIR", options->directory, "checkpoint directory").Required();
-  inspect.AddOption("--filter", options->filter, "list the tensors with this in their name");
+  inspect.AddText("--filter", options->filter, "list the tensors with this in their name");
   inspect.AddFlag("--tensors", options->tensors, "list every tensor");
   inspect.AddFlag("--verify", options->verify, "read every number: all must be finite");
   inspect.AddFlag("--quiet", options->quiet, "no progress line");

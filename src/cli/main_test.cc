@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/call_test.h"
+#include "engine/model_files.h"
 #include "testing/source_file.h"
 
 namespace hadal::cli {
@@ -29,12 +30,48 @@ TEST(Usage, ValuesOutOfRangeAreNamed) {
       {{"run", "-p", "a", "--ram", "8X"}, "--ram: '8X' is not a size"},
       {{"eval", "perplexity", "-f", "x", "--context", "1"}, "--context: found '1'"},
       {{"synth", "x", "--ratios", "4,5"}, "--ratios: 5 not in {0,4,128}"},
+      {{"run", "-m", "", "-p", "a"}, "--model: found an empty text"},
+      {{"run", "-p", "a", "--snapshot", ""}, "--snapshot: found an empty text"},
+      {{"eval", "perplexity", "-f", ""}, "--file: found an empty text"},
+      {{"run", "-p", "a", "--max-tokens", "2", "--min-tokens", "5"},
+       "--min-tokens: found 5, expected at most the 2 of --max-tokens"},
+      {{"run", "-p", "a", "--max-tokens", "1.5"}, "--max-tokens: '1.5' is not a size"},
+      {{"eval", "needle", "--lengths", "0"}, "--lengths: found '0', expected 1 to"},
+      {{"data", "--out", "none", "story=0"}, "documents: found 'story=0', expected KIND=COUNT"},
+      {{"data", "--out", "none", "story=1", "story=2"}, "story is given twice"},
+      {{"cache", "rm", "none"}, "name --all, --model or --unused"},
+      {{"chat", "--url", "foo"}, "--url 'foo': expected http://HOST:PORT"},
+      {{"chat", "--url", "http://a:99999"}, "found port '99999', expected 1 to 65535"},
+      {{"synth", "none", "--shape", "nope"}, "--shape: found 'nope', expected flash"},
   };
   for (const auto& [arguments, message] : cases) {
     const Outcome outcome = Call(arguments);
     EXPECT_EQ(outcome.code, 2) << message;
     EXPECT_NE(outcome.errors.find(message), std::string::npos) << outcome.errors;
   }
+}
+
+TEST(Usage, AnEmptyVariableIsNotSet) {
+  const char* before = std::getenv("HADAL_MODEL");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("HADAL_MODEL", "", 1);
+  const auto found = engine::EmbeddedModel();
+  EXPECT_TRUE(!found.ok() || !found->empty());
+  if (before == nullptr)
+    unsetenv("HADAL_MODEL");
+  else
+    setenv("HADAL_MODEL", kept.c_str(), 1);
+}
+
+// Tokens are counted in K and M everywhere.
+TEST(Usage, TokensTakeUnits) {
+  const Outcome run = Call({"run", "-m", testing::EmbeddedFolder(), "-p", "a", "--max-tokens",
+                            "0.001K", "--prompt-tokens", "1K", "--chunk", "1K", "--json"});
+  EXPECT_EQ(run.code, 0) << run.errors;
+  const Outcome measured = Call({"eval", "perplexity", "-m", testing::EmbeddedFolder(), "-f",
+                                 testing::SourceFile("LICENSE"), "--context", "1K", "--json"});
+  EXPECT_EQ(measured.code, 0) << measured.errors;
+  EXPECT_NE(measured.out.find("\"context\": 1024"), std::string::npos) << measured.out;
 }
 
 // What belongs to the program may stand behind its commands, as in a service's file of flags.

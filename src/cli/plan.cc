@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "cli/flags.h"
+#include "cli/overwrite.h"
 #include "io/file.h"
 #include "plan/claims.h"
 #include "plan/compare.h"
@@ -50,8 +52,14 @@ constexpr const char* kAboutCompare =
     "  hadal plan compare gqa8 v4-flash --context 8K,128K,1000000 --csv\n"
     "  hadal plan compare v3.2 v4-pro v4-flash --html plan.html";
 
+struct PageFlags {
+  std::string html;
+  bool force = false;
+};
+
 struct ShowOptions : PlanFlags {
-  std::string model, context = "1M", html;
+  std::string model, context = "1M";
+  PageFlags page;
 };
 
 struct ClaimsOptions : PlanFlags {
@@ -60,26 +68,30 @@ struct ClaimsOptions : PlanFlags {
 
 struct CompareOptions : PlanFlags {
   std::vector<std::string> models;
-  std::string context = "4K..1M", html;
+  std::string context = "4K..1M";
+  PageFlags page;
 };
 
 // The page for --html, if it was asked for.
-Status WritePage(const std::string& html, const std::vector<plan::PlannedModel>& models,
+Status WritePage(const PageFlags& flags, const std::vector<plan::PlannedModel>& models,
                  const std::vector<std::uint64_t>& contexts, const plan::Accounting& accounting) {
-  if (html.empty()) return Unit{};
+  if (flags.html.empty()) return Unit{};
+  HADAL_TRY_STATUS(CheckNamed(flags.html, kPageKind, flags.force));
   HADAL_TRY(const std::string page, plan::PlanPage(models, contexts, accounting));
-  return io::WriteFile(html, page);
+  return io::WriteFile(flags.html, page);
 }
 
-void AddHtmlFlag(Command command, std::string* html) {
-  command.AddOption("--html", *html, "also write a page of charts for the browser to this file");
+void AddPageFlags(Command command, PageFlags* flags) {
+  command.AddOption("--html", flags->html,
+                    "also write a page of charts for the browser to this file");
+  AddForce(command, &flags->force);
 }
 
 Status Show(const ShowOptions& options, std::ostream& out) {
   HADAL_TRY(const plan::Accounting accounting, AccountingOf(options));
   HADAL_TRY(const std::uint64_t context, plan::ContextFlag("--context", options.context));
   HADAL_TRY(const plan::PlannedModel model, plan::FindModel(options.model));
-  HADAL_TRY_STATUS(WritePage(options.html, {model}, {context}, accounting));
+  HADAL_TRY_STATUS(WritePage(options.page, {model}, {context}, accounting));
   return PrintReport(plan::ShowModel(model, context, accounting), options, out);
 }
 
@@ -93,8 +105,14 @@ Status Compare(const CompareOptions& options, std::ostream& out) {
   HADAL_TRY(const plan::Accounting accounting, AccountingOf(options));
   HADAL_TRY(const auto contexts, plan::ContextsFlag("--context", options.context));
   HADAL_TRY(const auto models, plan::FindModels(options.models));
-  HADAL_TRY_STATUS(WritePage(options.html, models, contexts, accounting));
+  HADAL_TRY_STATUS(WritePage(options.page, models, contexts, accounting));
   return PrintReport(plan::CompareModels(models, contexts, accounting), options, out);
+}
+
+template <class Reader>
+Status CheckFlags(const PlanFlags& flags, const std::string& context, Reader read) {
+  HADAL_TRY_STATUS(StatusOf(AccountingOf(flags)));
+  return StatusOf(read("--context", context));
 }
 
 void AddShow(Command plan, Work* work) {
@@ -102,9 +120,10 @@ void AddShow(Command plan, Work* work) {
   const Command show = plan.AddCommand("show", kAboutShow);
   show.AddOption("MODEL", options->model, "preset, config.json or checkpoint folder").Required();
   show.AddOption("--context", options->context, "tokens, with the new one").ShowDefault();
-  AddHtmlFlag(show, &options->html);
+  AddPageFlags(show, &options->page);
   AddPlanFlags(show, options.get(), Accountings::kBoth);
-  show.OnChosen([options, work] { *work = [options] { return Show(*options, std::cout); }; });
+  show.OnChosen([options, work] { *work = [options] { return Show(*options, std::cout); }; },
+                [options] { return CheckFlags(*options, options->context, plan::ContextFlag); });
 }
 
 void AddClaims(Command plan, Work* work) {
@@ -112,7 +131,8 @@ void AddClaims(Command plan, Work* work) {
   const Command claims = plan.AddCommand("claims", kAboutClaims);
   claims.AddOption("--context", options->context, "tokens").ShowDefault();
   AddPlanFlags(claims, options.get(), Accountings::kBoth);
-  claims.OnChosen([options, work] { *work = [options] { return Claims(*options, std::cout); }; });
+  claims.OnChosen([options, work] { *work = [options] { return Claims(*options, std::cout); }; },
+                  [options] { return CheckFlags(*options, options->context, plan::ContextFlag); });
 }
 
 void AddCompare(Command plan, Work* work) {
@@ -122,9 +142,11 @@ void AddCompare(Command plan, Work* work) {
       .AddOption("MODEL", options->models, "models; the first is what the others are held against")
       .Required();
   compare.AddOption("--context", options->context, "FROM..TO, doubling; or a list").ShowDefault();
-  AddHtmlFlag(compare, &options->html);
+  AddPageFlags(compare, &options->page);
   AddPlanFlags(compare, options.get(), Accountings::kBoth);
-  compare.OnChosen([options, work] { *work = [options] { return Compare(*options, std::cout); }; });
+  compare.OnChosen(
+      [options, work] { *work = [options] { return Compare(*options, std::cout); }; },
+      [options] { return CheckFlags(*options, options->context, plan::ContextsFlag); });
 }
 
 }  // namespace

@@ -121,6 +121,16 @@ Result<plan::Machine> MeasureThis() {
   return plan::MachineFromDoctor(machine::ToJson(report), "this");
 }
 
+// What needs no look at the machine.
+Status CheckLoad(const MachineOptions& o) {
+  HADAL_TRY_STATUS(StatusOf(AccountingOf(o)));
+  HADAL_TRY(const std::uint64_t context, plan::ContextFlag("--context", o.context));
+  if (o.sequences <= kMostTokensInAll / context) return Unit{};
+  return Fail(Code::kInvalid,
+              "--sequences: found {} of {} tokens, expected at most {} tokens in all",
+              FormatCount(o.sequences), FormatCount(context), FormatCount(kMostTokensInAll));
+}
+
 Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
   HADAL_TRY(const plan::Accounting accounting, AccountingOf(o));
   plan::FitQuestion question;
@@ -135,11 +145,6 @@ Result<plan::FitQuestion> QuestionOf(const MachineOptions& o) {
                   question.machine.engine->threads, question.machine.cores, question.machine.name);
   }
   HADAL_TRY(question.load.context, plan::ContextFlag("--context", o.context));
-  if (o.sequences > kMostTokensInAll / question.load.context)
-    return Fail(Code::kInvalid,
-                "--sequences: found {} of {} tokens, expected at most {} tokens in all",
-                FormatCount(o.sequences), FormatCount(question.load.context),
-                FormatCount(kMostTokensInAll));
   question.load.rows = o.rows;
   question.load.sequences = o.sequences;
   question.load.machines = o.machines;
@@ -167,6 +172,13 @@ Status Fit(const FitOptions& options, std::ostream& out) {
   return PrintReport(plan::Fit(models, question), options, out);
 }
 
+Result<plan::Demand> DemandOf(const FleetOptions& options) {
+  plan::Demand demand = options.demand;
+  HADAL_TRY(demand.contexts, plan::ContextSharesFlag("--contexts", options.contexts));
+  HADAL_TRY_STATUS(plan::CheckDemand(demand));
+  return demand;
+}
+
 Status Fleet(const FleetOptions& options, std::ostream& out) {
   HADAL_TRY(const plan::FitQuestion question, QuestionOf(options));
   HADAL_TRY(const plan::PlannedModel model, plan::FindModel(options.model));
@@ -174,9 +186,7 @@ Status Fleet(const FleetOptions& options, std::ostream& out) {
   if (!options.against.empty()) {
     HADAL_TRY(against, plan::FindModel(options.against));
   }
-  plan::Demand demand = options.demand;
-  HADAL_TRY(demand.contexts, plan::ContextSharesFlag("--contexts", options.contexts));
-  HADAL_TRY_STATUS(plan::CheckDemand(demand));
+  HADAL_TRY(const plan::Demand demand, DemandOf(options));
   return PrintReport(plan::Fleet(model, against, question, demand), options, out);
 }
 
@@ -257,7 +267,7 @@ void AddMachineFlags(Command command, MachineOptions* o) {
       .Check(Size(1, kMostRam));
   AddRatesFlag(command, &o->rates);
   command.AddOption("--prefill-rows", o->rows, "tokens of a prefill step")
-      .Check(WholeNumber(1, 1 << 20))
+      .Check(Size(1, 1 << 20))
       .ShowDefault();
   const auto price = [&](const char* flag, double* value, const char* about) {
     return command.AddOption(flag, *value, about).Check(Number([](double number) -> Status {
@@ -289,7 +299,8 @@ void AddFit(Command plan, Work* work) {
       .ShowDefault();
   AddExpertAssumptions(fit, &options->experts);
   AddMachineFlags(fit, options.get());
-  fit.OnChosen([options, work] { *work = [options] { return Fit(*options, std::cout); }; });
+  fit.OnChosen([options, work] { *work = [options] { return Fit(*options, std::cout); }; },
+               [options] { return CheckLoad(*options); });
 }
 
 void AddFleet(Command plan, Work* work) {
@@ -311,7 +322,11 @@ void AddFleet(Command plan, Work* work) {
   fleet.AddOption("--context-growth", demand.context_growth, "what if contexts grew this much")
       .ShowDefault();
   AddMachineFlags(fleet, options.get());
-  fleet.OnChosen([options, work] { *work = [options] { return Fleet(*options, std::cout); }; });
+  fleet.OnChosen([options, work] { *work = [options] { return Fleet(*options, std::cout); }; },
+                 [options]() -> Status {
+                   HADAL_TRY_STATUS(CheckLoad(*options));
+                   return StatusOf(DemandOf(*options));
+                 });
 }
 
 void AddCheck(Command plan, Work* work) {

@@ -93,9 +93,10 @@ TEST(PlanCommand, ErrorsAreOneLine) {
   const Bad cases[] = {
       {{"show", "v5"}, 1, "hadal: model: found 'v5', expected one of v4-flash, "},
       {{"show", config}, 1, ": config.json: model_type: found \"mamba\", expected one of "},
-      {{"show", "v4-flash", "--context", "0"}, 1, "hadal: --context: found 0, expected 1 or more"},
-      {{"show", "v4-flash", "--kv", "fp2"}, 1, "hadal: --kv: found 'fp2', expected one of "},
-      {{"compare", "v4-flash", "--flops", "x"}, 1, "hadal: --flops: found 'x', expected one of "},
+      {{"show", "v4-flash", "--context", "0"}, 2, "--context: found 0, expected 1 or more"},
+      {{"show", "v4-flash", "--context", "1.5"}, 2, "--context: '1.5' is not a size"},
+      {{"show", "v4-flash", "--kv", "fp2"}, 2, "--kv: found 'fp2', expected one of "},
+      {{"compare", "v4-flash", "--flops", "x"}, 2, "--flops: found 'x', expected one of "},
       {{"fit", "--machine", "abacus"}, 1, "hadal: --machine: found 'abacus', expected one of this"},
       {{"fit", "--machine", "server-256gb", "--catalogue", config}, 1, config.c_str()},
       {{"fit", "--machine", "server-256gb", "--sequences", "0"}, 2, "--sequences"},
@@ -103,9 +104,9 @@ TEST(PlanCommand, ErrorsAreOneLine) {
       {{"fit"}, 2, "--machine is required"},
       {{}, 2, "A subcommand is required"},
       {{"frob"}, 2, "not expected: frob"},
-      {{"show", "v4-flash", "--context", "96GiB"}, 1, "--context: found 96GiB, expected tokens"},
-      {{"show", "v4-flash", "--context", "2G"}, 1, "found 2G, expected at most 1,073,741,824"},
-      {{"compare", "v3.2", "v4-flash", "--context", "4K.."}, 1, "found 4K.., expected FROM..TO"},
+      {{"show", "v4-flash", "--context", "96GiB"}, 2, "--context: found 96GiB, expected tokens"},
+      {{"show", "v4-flash", "--context", "2G"}, 2, "found 2G, expected at most 1,073,741,824"},
+      {{"compare", "v3.2", "v4-flash", "--context", "4K.."}, 2, "found 4K.., expected FROM..TO"},
       {{"fit", "--machine", "server-256gb", "--usd-per-hour", "nan"}, 2, "found nan, expected"},
       {{"fit", "--machine", "server-256gb", "--usd-per-kwh", "-1"}, 2, "found -1, expected"},
       {{"fit", "--machine", "server-256gb", "--years", "3"}, 2, "--years requires --usd-per-kwh"},
@@ -120,7 +121,7 @@ TEST(PlanCommand, ErrorsAreOneLine) {
       {{"fit", "--machine", "server-256gb", "--ram", "8GiB"}, 1, "--ram: found 8.59 GB, expected"},
       {{"fit", "--machine", "server-256gb", "--ram", "lots"}, 2, "--ram: 'lots' is not a size"},
       {{"fit", "--machine", "server-256gb", "--context", "1G", "--sequences", "1000"},
-       1,
+       2,
        "--sequences: found 1,000 of 1,073,741,824 tokens, expected at most"},
       {{"fit", "--machine", "server-256gb", "--rates", "/nonexistent"}, 1, "/nonexistent"},
       {{"fit", "--machine", "server-256gb", "--expert-guesses", "101"}, 2, "found 101, expected"},
@@ -133,6 +134,10 @@ TEST(PlanCommand, ErrorsAreOneLine) {
       {{"fit", "--machine", "server-256gb", "--experts-profile", "p", "--expert-hits", "3"},
        2,
        "excludes"},
+      {{"fleet", "v4-flash", "--machine", "server-256gb", "--users", "0", "--concurrency", "1",
+        "--contexts", "8K:1", "--output-tokens", "1", "--prompt-tokens", "1"},
+       2,
+       "--users: found 0, expected 1 to"},
       {{"claims", "--json", "--csv"}, 2, "--json excludes --csv"},
   };
   for (const Bad& bad : cases) {
@@ -144,6 +149,23 @@ TEST(PlanCommand, ErrorsAreOneLine) {
       EXPECT_EQ(std::count(ran.error.begin(), ran.error.end(), '\n'), 1) << ran.error;
     }
   }
+}
+
+TEST(PlanCommand, APageReplacesAPageAlone) {
+  const testing::TempFolder folder;
+  const std::string path = folder.File("plan.html");
+  ASSERT_TRUE(io::WriteFile(path, "a book").ok());
+  const std::vector<std::string> command = {"show", "embedded", "--html", path};
+  const Ran refused = Plan(command);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.error, "hadal: " + path +
+                               ": found a file that is not a page that hadal wrote, expected "
+                               "nothing or a page that hadal wrote; --force replaces it\n");
+  EXPECT_EQ(*io::ReadFile(path), "a book");
+  std::vector<std::string> forced = command;
+  forced.emplace_back("--force");
+  if (Plan(forced).code != 0) GTEST_SKIP() << "built without the chart library";
+  EXPECT_EQ(Plan(command).code, 0);  // its own
 }
 
 }  // namespace

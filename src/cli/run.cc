@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/stop_signal.h"
+#include "cache/snapshot.h"
 #include "chat/prompt_tokens.h"
 #include "cli/chat_prompt.h"
 #include "cli/commands.h"
@@ -15,6 +16,7 @@
 #include "cli/expert_flags.h"
 #include "cli/flags.h"
 #include "cli/note.h"
+#include "cli/overwrite.h"
 #include "cli/run_stats.h"
 #include "cli/sample_flags.h"
 #include "cli/speculate_flags.h"
@@ -51,8 +53,14 @@ struct RunOptions {
   engine::GenerateOptions generate;
   std::size_t threads = 0;
   bool prompt_given = false, no_bos = false, special = false, chat = false, think = false,
-       echo = false, stats = false, json = false;
+       echo = false, stats = false, json = false, force = false;
 };
+
+Status CheckStop(const engine::StopOptions& stop) {
+  if (!stop.max_tokens || stop.min_tokens <= *stop.max_tokens) return Unit{};
+  return Fail(Code::kInvalid, "--min-tokens: found {}, expected at most the {} of --max-tokens",
+              stop.min_tokens, *stop.max_tokens);
+}
 
 Result<std::string> ReadPrompt(const RunOptions& options) {
   if (options.prompt_given) return options.prompt;
@@ -94,9 +102,11 @@ Status AskInChat(const RunOptions& options, const std::string& question,
 
 Status Run(RunOptions options) {
   const std::atomic<bool>& stop = StopRequested();
+  HADAL_TRY_STATUS(CheckNamed(options.generate.snapshot, cache::kSnapshotKind, options.force));
   std::string prompt;
   if (options.resume.empty()) {
     HADAL_TRY(prompt, ReadPrompt(options));
+    NoteOtherBytes(options.prompt_file.empty() ? "the prompt" : options.prompt_file, prompt);
     // A question ends where its line does: the end of a file's last line is none of its text.
     if (options.chat && !options.prompt_given)
       while (prompt.ends_with('\n') || prompt.ends_with('\r')) prompt.pop_back();
@@ -180,37 +190,36 @@ void AddRun(Command app, Work* work) {
   auto options = std::make_shared<RunOptions>();
   const Command run = app.AddCommand("run", kRunAbout);
   run.AddOption("-m,--model", options->model, "checkpoint directory");
-  const Option prompt = run.AddOption("-p,--prompt", options->prompt, "the text to continue");
+  const Option prompt = run.AddText("-p,--prompt", options->prompt, "the text to continue");
   run.AddOption("-f,--file", options->prompt_file, "a file with the text to continue")
       .Excludes(prompt);
   engine::StopOptions& stop = options->generate.stop;
   run.AddOption("--max-tokens", stop.max_tokens,
                 "stop after so many tokens (default: 256, or what is left of the model's context)")
-      .Check(WholeNumber());
+      .Check(Size(0));
   const std::vector<Option> sample = AddSampleFlags(run, &options->sample);
   run.AddOption("--stop", stop.texts, "end before this text; may be given several times")
-      .OneValueEach()
-      .Check(NotEmpty());
+      .OneValueEach();
   run.AddOption("--stop-id", stop.token_ids,
                 "end at this token, as at the model's EOS; may be given several times")
       .OneValueEach()
       .Check(WholeNumber(0, std::numeric_limits<std::int32_t>::max()));
-  run.AddOption("--min-tokens", stop.min_tokens, "do not end before so many tokens")
-      .Check(WholeNumber());
+  run.AddOption("--min-tokens", stop.min_tokens, "do not end before so many tokens").Check(Size(0));
   run.AddFlag("--ignore-eos", stop.ignore_eos, "go on behind the model's EOS");
   run.AddOption("--prompt-tokens", options->generate.prompt_tokens,
                 "read only so many tokens of a longer prompt")
-      .Check(WholeNumber(1));
+      .Check(Size(1));
   const Option chunk =
       run.AddOption("--chunk", options->generate.prefill_chunk,
                     "tokens of the prompt read together: speed against scratch memory; experts "
                     "that are on disk are read once for each chunk, so that it is larger then")
-          .Check(WholeNumber(1, 65536))
+          .Check(Size(1, 65536))
           .ShowDefault();
   AddRam(run, &options->generate.ram_bytes);
   AddExpertFlags(run, &options->experts);
   run.AddOption("--snapshot", options->generate.snapshot,
                 "where to write the state if Ctrl-C or --max-tokens ends the run");
+  AddForce(run, &options->force);
   const Option resume =
       run.AddOption("--resume", options->resume,
                     "go on from such a file, with its prompt, sampling and text so far");
@@ -241,11 +250,13 @@ void AddRun(Command app, Work* work) {
          "log-probability, and \"top\", the same of so many of the likeliest; 0: none of them")
       .Check(WholeNumber(0, engine::kMostAlternatives))
       .Needs(json);
-  run.OnChosen([options, work, prompt, chunk] {
-    options->generate.larger_chunks = !chunk.given();
-    options->prompt_given = prompt.given();
-    *work = [options] { return Run(*options); };
-  });
+  run.OnChosen(
+      [options, work, prompt, chunk] {
+        options->generate.larger_chunks = !chunk.given();
+        options->prompt_given = prompt.given();
+        *work = [options] { return Run(*options); };
+      },
+      [options] { return CheckStop(options->generate.stop); });
 }
 
 }  // namespace hadal::cli

@@ -52,6 +52,69 @@ class RunTest : public ::testing::Test {
   testing::TempFolder folder_;
 };
 
+TEST(Run, ASnapshotReplacesASnapshotAlone) {
+  const testing::TempFolder folder;
+  const std::string path = folder.File("book.txt");
+  ASSERT_TRUE(io::WriteFile(path, "a book").ok());
+  std::vector<std::string> run = {
+      "run", "-m", testing::EmbeddedFolder(), "-f", path, "--max-tokens", "2", "--snapshot", path};
+  const Outcome refused = Call(run);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.errors, "hadal: " + path +
+                                ": found a file that is not a snapshot, expected nothing or a "
+                                "snapshot; --force replaces it\n");
+  EXPECT_EQ(io::ReadFile(path).value(), "a book");
+  run[4] = testing::EmbeddedFolder() + "/config.json";
+  run.emplace_back("--prompt-tokens");
+  run.emplace_back("4");
+  std::vector<std::string> forced = run;
+  forced.emplace_back("--force");
+  for (const std::vector<std::string>& call : {forced, run}) {
+    const Outcome done = Call(call);
+    EXPECT_EQ(done.code, 0) << done.errors;
+  }
+  const Outcome resumed =
+      Call({"run", "-m", testing::EmbeddedFolder(), "--resume", path, "--max-tokens", "4"});
+  EXPECT_EQ(resumed.code, 0) << resumed.errors;
+}
+
+TEST(Run, SaysWhereAPromptIsNoText) {
+  const testing::TempFolder folder;
+  const std::string path = folder.File("latin1.txt");
+  ASSERT_TRUE(io::WriteFile(path, "caf\xE9 noir").ok());
+  const std::string note =
+      "hadal: " + path + ": byte 3 is not UTF-8; what is not is read as U+FFFD\n";
+  const Outcome run =
+      Call({"run", "-m", testing::EmbeddedFolder(), "-f", path, "--max-tokens", "1"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_NE(run.errors.find(note), std::string::npos) << run.errors;
+  const Outcome ids = Call({"tokenize", "-m", testing::EmbeddedFolder(), "-f", path});
+  EXPECT_EQ(ids.code, 0);
+  EXPECT_EQ(ids.errors, note);
+  const Outcome measured =
+      Call({"eval", "perplexity", "-m", testing::EmbeddedFolder(), "-f", path});
+  EXPECT_EQ(measured.code, 1);
+  EXPECT_EQ(measured.errors,
+            "hadal: " + path + ": byte 3 is not UTF-8; only text can be measured\n");
+}
+
+TEST(Run, ASnapshotSaysThatItsTextWasBound) {
+  const testing::TempFolder folder;
+  const std::string path = folder.File("s");
+  const std::string model = testing::EmbeddedFolder();
+  ASSERT_EQ(Call({"run", "-m", model, "-p", "A", "--json-object", "--max-tokens", "3", "--snapshot",
+                  path})
+                .code,
+            0);
+  const char* const note = "its text was bound to JSON";
+  const auto go_on = [&](std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"run", "-m", model, "--resume", path, "--max-tokens", "6"});
+    return Call(flags).errors;
+  };
+  EXPECT_NE(go_on({}).find(note), std::string::npos);
+  EXPECT_EQ(go_on({"--json-object"}).find(note), std::string::npos);
+}
+
 TEST(Run, SaysWhatItTook) {
   const Outcome done =
       Call({"run", "-m", testing::EmbeddedFolder(), "-p", "Once upon a time", "--max-tokens", "3",

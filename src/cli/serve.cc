@@ -90,13 +90,10 @@ Status Serve(const ServeOptions& options) {
 void AddModelFlags(Command serve, ServeOptions* options) {
   server::ServerOptions& server = options->server;
   serve.AddOption("-m,--model", server.model.directory, "checkpoint directory");
-  serve
-      .AddOption("--name", server.model.name,
-                 "the model's name for clients (default: its folder's)")
-      .Check(NotEmpty());
+  serve.AddOption("--name", server.model.name,
+                  "the model's name for clients (default: its folder's)");
   serve.AddOption("--alias", server.model.aliases, "another name; may be given several times")
-      .OneValueEach()
-      .Check(NotEmpty());
+      .OneValueEach();
   serve.AddFlag("--any-model", server.model.any_name, "serve it whatever model a request names");
   serve
       .AddOption("--ctx", server.model.context,
@@ -154,21 +151,18 @@ void AddNetworkFlags(Command serve, ServeOptions* options) {
       .AddOption("--api-key", options->keys,
                  "a key that clients must send; several with commas, or the flag several times. "
                  "$HADAL_API_KEY too")
-      .OneValueEach()
-      .Check(NotEmpty());
+      .OneValueEach();
   serve.AddOption("--api-key-file", options->key_file, "a file with a key a line");
   serve.AddFlag("--insecure", server.insecure, "listen beyond this machine without a key");
   serve
       .AddOption("--cors-origin", server.origin.allowed,
                  "let pages of this origin in, such as https://example.org; *: of any; may be "
                  "given several times")
-      .OneValueEach()
-      .Check(NotEmpty());
+      .OneValueEach();
   serve
       .AddOption("--allow-host", server.origin.hosts,
                  "a name by which clients call this machine; may be given several times")
-      .OneValueEach()
-      .Check(NotEmpty());
+      .OneValueEach();
 }
 
 void AddAnswerFlags(Command serve, ServeOptions* options) {

@@ -121,7 +121,8 @@ void AddSynth(Command app, Work* work) {
   synth.AddFlag("--force", command->force, "replace a model that is in OUT");
   synth.AddFlag("--quiet", command->quiet, "no progress line");
   synth.AddFlag("--json", command->json, "print one JSON object");
-  synth.OnChosen([command, work] { *work = [command] { return Synth(*command, std::cout); }; });
+  synth.OnChosen([command, work] { *work = [command] { return Synth(*command, std::cout); }; },
+                 [command] { return StatusOf(SynthShape(*command)); });
 }
 
 }  // namespace hadal::cli

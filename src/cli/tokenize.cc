@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "base/quote.h"
 #include "cli/commands.h"
+#include "cli/note.h"
 #include "engine/model_files.h"
 #include "io/file.h"
 #include "text/tokenizer.h"
@@ -170,6 +171,7 @@ Status Convert(const Tokenizer& tokenizer, const TokenizeOptions& options, std::
   if (options.jsonl) return ConvertLines(tokenizer, options.decode, in, out);
   const std::string input(std::istreambuf_iterator<char>(in), {});
   if (!options.decode) {
+    NoteOtherBytes(options.file.empty() ? "the text" : options.file, input);
     out << EncodedOutput(tokenizer, tokenizer.Encode(input, text::ControlTokens::kRead), options);
     return Unit{};
   }
@@ -204,7 +206,7 @@ void AddTokenize(Command app, Work* work) {
   const Command tokenize = app.AddCommand("tokenize", kTokenizeAbout);
   tokenize.AddOption("-m,--model", options->model,
                      "checkpoint directory or tokenizer.json (default: the embedded model)");
-  const Option text = tokenize.AddOption("-p,--prompt", options->text, "the text, or the ids");
+  const Option text = tokenize.AddText("-p,--prompt", options->text, "the text, or the ids");
   tokenize.AddOption("-f,--file", options->file, "a file with them").Excludes(text);
   const Option decode = tokenize.AddFlag("--decode", options->decode, "ids to text");
   const Option jsonl = tokenize.AddFlag(

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "base/made_by.h"
 #include "base/table.h"
 #include "base/units.h"
 
@@ -97,10 +98,10 @@ std::string NeedleSvg(const NeedleResult& result, const std::string& title) {
   const double height = kTop + kHigh * static_cast<double>(depths) + 44;
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
-      "font-family=\"sans-serif\" font-size=\"13\">\n<rect width=\"{0:.0f}\" height=\"{1:.0f}\" "
+      "font-family=\"sans-serif\" font-size=\"13\">{4}\n<rect width=\"{0:.0f}\" height=\"{1:.0f}\" "
       "fill=\"#ffffff\"/>\n<text x=\"{2:.0f}\" y=\"22\" font-size=\"15\">{3}</text>\n"
       "<text x=\"{2:.0f}\" y=\"44\" fill=\"#555555\">% found, by length and depth</text>\n",
-      width, height, kLeft, Escape(title));
+      width, height, kLeft, Escape(title), kMadeBy);
   std::size_t column = 0;
   for (const auto& [length, cells] : rows) {
     const double x = kLeft + kWide * static_cast<double>(column++);

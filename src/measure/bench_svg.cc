@@ -4,6 +4,7 @@
 #include <map>
 #include <utility>
 
+#include "base/made_by.h"
 #include "base/units.h"
 #include "measure/bench_figures.h"
 
@@ -108,9 +109,9 @@ std::string BenchSvg(const BenchReport& report) {
   const double second = kTop + kPanel + kBottom + kTop;
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" "
-      "font-family=\"sans-serif\" font-size=\"11\">\n"
+      "font-family=\"sans-serif\" font-size=\"11\">{}\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-      kWidth, second + kPanel + kBottom);
+      kWidth, second + kPanel + kBottom, kMadeBy);
   svg += Draw(speeds, "decode, tokens/s, over tokens of context", kTop,
               [](double v) { return fmt::format("{:.1f}", v); });
   svg += Draw(memories, "state of the sequences", second,
