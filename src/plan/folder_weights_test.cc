@@ -215,6 +215,12 @@ TEST(FolderWeights, AConfigOfOtherWeightsIsNamed) {
   twice.Write("model.safetensors",
               Header(Outer() + Layer(0) + Layer(1) + Tensors{{"norm.weight", "BF16", 64}}));
   EXPECT_NE(twice.Plan().cost.notes.back().find("found 64, expected 32"), std::string::npos);
+  Tensors half = Outer() + Layer(0) + Layer(1);  // twice a matrix in FP4 is as many bytes as 8-bit
+  for (Tensor& t : half)
+    if (t.dtype == "U8" && t.name.find("up_proj") != std::string::npos) t.bytes *= 2;
+  const Folder wide;
+  wide.Write("model.safetensors", Header(half));
+  EXPECT_NE(wide.Plan().cost.notes.back().find("found 4,096, expected 2,048"), std::string::npos);
   const Folder missing;
   missing.Write("model.safetensors", Header(Outer() + Layer(0)));
   EXPECT_NE(NotExact({missing.Plan()}), "");
