@@ -186,10 +186,10 @@ TEST_F(V32Commands, EvalAndBenchMeasureIt) {
 TEST_F(V32Commands, WhatItDoesNotHaveIsRefusedByName) {
   const Outcome ratios =
       Call({"synth", File("x"), "--shape", File("shape.json"), "--ratios", "4,4,4"});
-  EXPECT_EQ(ratios.code, 1);
+  EXPECT_EQ(ratios.code, 2);
   EXPECT_NE(ratios.errors.find("V3.2 compresses nothing"), std::string::npos) << ratios.errors;
   const Outcome experts = Call({"synth", File("x"), "--shape", "v3.2", "--experts", "12"});
-  EXPECT_EQ(experts.code, 1);
+  EXPECT_EQ(experts.code, 2);
   EXPECT_NE(experts.errors.find("n_group: found 8, expected a divisor of n_routed_experts 12"),
             std::string::npos)
       << experts.errors;
