@@ -8,8 +8,8 @@
 
 namespace hadal::kernels {
 
-// run(job, first, last) until every unit in [0, units(job)) of every job is done. A job's units cost
-// the same, cost(job) > 0 each; one unit of cost takes a thread about `ns`.
+// run(job, first, last) until every unit in [0, units(job)) of every job is done. The units of a
+// job cost the same, cost(job) > 0 each; one unit of cost takes a thread about `ns`.
 template <class Job, class Units, class Cost, class Run>
 void ShareUnits(std::span<const Job> jobs, double ns, Threads& threads, Units units, Cost cost,
                 Run run) {
