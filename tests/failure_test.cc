@@ -86,7 +86,8 @@ TEST_F(FailureTest, ALimitOnFileSizesIsOneLineAndKeepsWhatWasThere) {
   const std::pair<Words, std::string> commands[] = {
       {{"quantize", EmbeddedFolder(), Out(), "--to", "f32", "--force", "--quiet"}, in_out},
       {{"synth", Out(), "--shape", "flash", "--layers", "1", "--experts", "16", "--force"}, in_out},
-      {{"run", "-m", EmbeddedFolder(), "-p", "Once", "--max-tokens", "2", "--snapshot", in_out},
+      {{"run", "-m", EmbeddedFolder(), "-p", "Once", "--max-tokens", "2", "--snapshot", in_out,
+        "--force"},
        in_out}};
   for (const auto& [command, path] : commands) {
     Program program("hadal", command, {.file_bytes = 4096});
