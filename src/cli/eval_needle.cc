@@ -1,4 +1,5 @@
 // hadal eval needle: what a model finds again in long texts.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -39,8 +40,12 @@ struct NeedleFlags {
 };
 
 Status Needle(NeedleFlags flags) {
+  flags.eval.lengths.clear();
   for (const std::string& length : flags.lengths)
     flags.eval.lengths.push_back(ParseSize(length).value());  // checked as a flag
+  std::ranges::sort(flags.eval.lengths);
+  const auto again = std::ranges::unique(flags.eval.lengths);
+  flags.eval.lengths.erase(again.begin(), again.end());
   HADAL_TRY_STATUS(CheckNamed(flags.svg, kPlotKind, flags.force));
   if (flags.quick) {
     flags.eval.lengths = {1024, 4096};
