@@ -213,6 +213,7 @@ bool StreamParser::BeginParameter(std::string_view tag) {
 }
 
 bool StreamParser::StepValue() {
+  if (finishing_) DropBegunTag();
   const Split split = SplitAt(waiting_, {parameter_end_}, finishing_);
   EmitValue(std::string_view(waiting_).substr(0, split.sure));
   waiting_.erase(0, split.sure);
@@ -221,6 +222,14 @@ bool StreamParser::StepValue() {
   if (value_is_text_) Emit(Kind::kArguments, "\"");
   state_ = State::kParameters;
   return true;
+}
+
+// Where a text is cut within the tag that ends a value, what there is of the tag is no part of it:
+// if it has the tag's control token, or the value is JSON, which does not end so.
+void StreamParser::DropBegunTag() {
+  if (waiting_.find(parameter_end_) != waiting_.npos) return;
+  const std::size_t begin = SplitAt(waiting_, {parameter_end_}, false).sure;
+  if (!value_is_text_ || waiting_.find(d_.dsml, begin) != waiting_.npos) waiting_.resize(begin);
 }
 
 bool StreamParser::StepEnded() {

@@ -56,7 +56,8 @@ class StreamParser {
   bool StepCalls();       // between the calls of a block
   bool StepParameters();  // inside a call
   bool StepValue();       // inside a parameter
-  bool StepEnded();       // behind the end
+  bool StepEnded();
+  void DropBegunTag();       // behind the end
   void Run();
 
   bool BeginCall(std::string_view tag);

@@ -169,6 +169,19 @@ TEST(StreamParser, ACallThatIsCutStaysOpen) {
   EXPECT_EQ(read.warnings, std::vector<std::string>{"the text ends inside a tool call"});
 }
 
+// However much of the tag there is.
+TEST(StreamParser, ATagThatIsCutIsNoPartOfItsValue) {
+  const std::string tag = Text("</{D}parameter>");
+  for (const auto& [is_text, value] : {std::pair("false", "3"), {"true", "3"}}) {
+    const std::string open = "</think>" + Text("\n\n<{D}tool_calls>\n<{D}invoke name=\"f\">\n") +
+                             Text("<{D}parameter name=\"a\" string=\"") + is_text + "\">" + value;
+    const Read whole = ReadWhole(open, kTools);
+    const std::size_t sure = tag.find(kDeepSeekV4.dsml) + kDeepSeekV4.dsml.size();
+    for (std::size_t n = *is_text == 'f' ? 1 : sure; n < tag.size(); ++n)
+      EXPECT_EQ(ReadWhole(open + tag.substr(0, n), kTools).Text(), whole.Text()) << is_text << n;
+  }
+}
+
 TEST(StreamParser, KnowsWhereACallWasCut) {
   const auto inside = [](std::string_view text) {
     StreamParser parser(kDeepSeekV4, {.thinking = false, .tools = true});
