@@ -43,9 +43,9 @@ Status Needle(NeedleFlags flags) {
   flags.eval.lengths.clear();
   for (const std::string& length : flags.lengths)
     flags.eval.lengths.push_back(ParseSize(length).value());  // checked as a flag
-  std::ranges::sort(flags.eval.lengths);
-  const auto again = std::ranges::unique(flags.eval.lengths);
-  flags.eval.lengths.erase(again.begin(), again.end());
+  std::vector<std::size_t>& lengths = flags.eval.lengths;
+  std::ranges::sort(lengths);
+  lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
   HADAL_TRY_STATUS(CheckNamed(flags.svg, kPlotKind, flags.force));
   if (flags.quick) {
     flags.eval.lengths = {1024, 4096};

@@ -33,10 +33,10 @@ Status CheckFree(std::span<const std::string> paths, bool force) {
 Status CheckNamed(const std::string& path, const io::FileKind& kind, bool force) {
   if (path.empty()) return Unit{};
   if (!force) {
-    Status same = io::CheckKind(path, kind);
+    const Status same = io::CheckKind(path, kind);
     if (!same.ok() && same.error().code == Code::kInvalid)
       return Fail(Code::kInvalid, "{}; --force replaces it", same.error().what);
-    HADAL_TRY_STATUS(same);
+    if (!same.ok()) return same;
   }
   return io::CheckWritable(path);
 }
