@@ -2,6 +2,7 @@
 // what it does, and what it refuses.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <sstream>
@@ -172,9 +173,10 @@ TEST_F(V32Commands, EvalAndBenchMeasureIt) {
   const Outcome perplexity =
       Call({"eval", "perplexity", "-m", Model(), "-f", File("text"), "--json"});
   ASSERT_EQ(perplexity.code, 0) << perplexity.errors;
-  const Outcome needle =
-      Call({"eval", "needle", "-m", Model(), "--lengths", "512", "--trials", "1", "--depths", "1"});
+  const Outcome needle = Call(
+      {"eval", "needle", "-m", Model(), "--lengths", "512,512", "--trials", "1", "--depths", "1"});
   EXPECT_EQ(needle.code, 0) << needle.errors;
+  EXPECT_EQ(std::ranges::count(needle.out, '\n'), 2) << needle.out;  // a head and that length alone
   const Outcome bench = Call({"bench", "-m", Model(), "--depth", "0,300", "--prefill", "16",
                               "--repeat", "1", "--quick", "--json"});
   ASSERT_EQ(bench.code, 0) << bench.errors;
