@@ -57,7 +57,7 @@ class StreamParser {
   bool StepParameters();  // inside a call
   bool StepValue();       // inside a parameter
   bool StepEnded();
-  void DropBegunTag();       // behind the end
+  void DropBegunTag();  // behind the end
   void Run();
 
   bool BeginCall(std::string_view tag);
