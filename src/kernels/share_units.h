@@ -24,12 +24,15 @@ void ShareUnits(std::span<const Job> jobs, double ns, Threads& threads, Units un
     const std::size_t end = share + 1 == shares ? total : total / shares * (share + 1);
     std::size_t before = 0;
     for (const Job& job : jobs) {
-      const std::size_t count = units(job), each = cost(job);
-      const auto from = [&](std::size_t place) {
-        return place <= before ? 0 : std::min((place - before + each - 1) / each, count);
-      };
-      if (from(begin) < from(end)) run(job, from(begin), from(end));
-      before += count * each;
+      const std::size_t each = cost(job), after = before + units(job) * each;
+      if (after > begin && before < end) {  // divides for the jobs that the share meets alone
+        const auto from = [&](std::size_t place) {
+          return place <= before ? 0 : (std::min(place, after) - before + each - 1) / each;
+        };
+        const std::size_t first = from(begin), last = from(end);
+        if (first < last) run(job, first, last);
+      }
+      before = after;
     }
   });
 }
