@@ -24,6 +24,11 @@ constexpr const char* kReadings[] = {
     "Here is a text:\n{text}\n\nMy question: {question}",
     "{question}\n\n{text}",
     "[Answer|Answer me this] from the text. {question}\n\nThe text: {text}",
+    "{text}\n{question}",
+    "\"{text}\"\n\n{question}",
+    "Text: {text}\nQuestion: {question}",
+    "Somebody wrote this.\n\n{text}\n\nTell me: {question}",
+    "Listen: {text}\n\nNow you know it. {question}",
 };
 
 struct Thought {

@@ -16,6 +16,16 @@ constexpr const char* kStoryRequests[] = {
     "I should like to hear a story about {about}.",
     "Do you know a story with {about} in it?",
     "Make up a tale about {about}.",
+    "Tell me about {about}, but as a story.",
+    "A story about {about}[, please|!]",
+    "[Can|Could] you tell a story about {about}?",
+    "Invent a story with {about} in it.",
+    "Let me hear a tale of {about}.",
+    "I want a story about {about}.",
+    "Is there a story about {about}?",
+    "Once more a story, and this time about {about}.",
+    "What is a good story about {about}?",
+    "Please tell the story of {about}.",
 };
 
 // In front of a story that somebody asked for, if its first sentence does not say of what it is.

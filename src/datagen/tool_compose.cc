@@ -60,8 +60,21 @@ constexpr Verb kVerbs[] = {
 };
 
 constexpr const char* kAbout[] = {
-    "{Does} {any}.",         "This tool {does} {any}.",     "{Does} {any} for the user.",
-    "Use it to {to} {any}.", "With it one can {to} {any}.",
+    "{Does} {any}.",
+    "This tool {does} {any}.",
+    "{Does} {any} for the user.",
+    "Use it to {to} {any}.",
+    "With it one can {to} {any}.",
+    "A tool to {to} {any}.",
+    "To {to} {any}.",
+    "{Does} {any}, as asked.",
+    "Call it to have {any} {done}.",
+    "Has {any} {done}.",
+    "It {does} {any}.",
+    "Lets the user {to} {any}.",
+    "Whoever wants {any} {done} calls this.",
+    "{Does} {any} and says how it went.",
+    "For having {any} {done}.",
 };
 
 constexpr const char* kRequests[] = {
@@ -75,6 +88,26 @@ constexpr const char* kRequests[] = {
     "{To} {any} for me",
     "I should like {any} {done}",
     "My wish is to have {that} {done}",
+    "Be so good as to {to} {that}",
+    "I would like to {to} {any}",
+    "It is time to {to} {that}",
+    "Let us {to} {any}",
+    "How about having {that} {done}",
+    "Have {any} {done}",
+    "See to it that {that} is {done}",
+    "We must {to} {that}",
+    "Do me the favour to {to} {any}",
+    "I was told that you {to} {any}",
+    "{To} {any} now",
+    "Could someone {to} {that}",
+    "Get {that} {done}",
+    "I want {any} to be {done}",
+    "Make sure that {that} is {done}",
+    "Please see that {that} is {done}",
+    "There is {any} that must be {done}",
+    "May I ask you to {to} {that}",
+    "Will you {to} {any}",
+    "I ask you to {to} {that}",
 };
 
 // What comes back, and what is said of it: {that} and {done} are the action's words, the other name

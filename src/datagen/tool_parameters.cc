@@ -109,8 +109,9 @@ const std::vector<NamedParameter>& Parameters() {
   return all;
 }
 
-constexpr const char* kNames[] = {"{n}",       "{n}",     "the_{n}", "which_{n}", "{n}_given",
-                                  "{n}_value", "for_{n}", "{n}",     "{n}_field", "{n}_to_use"};
+constexpr const char* kNames[] = {"{n}",       "{n}",     "the_{n}",  "which_{n}", "{n}_given",
+                                  "{n}_value", "for_{n}", "{n}",      "{n}_field", "{n}_to_use",
+                                  "my_{n}",    "new_{n}", "{n}_name", "with_{n}",  "{n}_wanted"};
 
 constexpr const char* kAbouts[] = {
     "The {n}.",
@@ -128,6 +129,16 @@ constexpr const char* kAbouts[] = {
     "Must be the {n}",
     "{n} of it",
     "Whatever {n} was mentioned",
+    "{N} of the request",
+    "The wanted {n}",
+    "{N}, word for word",
+    "The user's {n}",
+    "Say which {n}",
+    "What the request says of the {n}",
+    "{N}, taken over as it is",
+    "One {n}",
+    "{N} for this",
+    "{N} as it was given",
 };
 
 std::string FromNoun(Half half, std::span<const char* const> ways, const Parameter& parameter,

@@ -44,8 +44,10 @@ constexpr const char* kNoTool[] = {
     "Sorry, that is not something my tools can do.",
 };
 
-constexpr const char* kPolite[] = {"", "", "", "Hello! ", "Good morning. ", "Quickly: "};
-constexpr const char* kAfter[] = {"", "", " Thank you.", " It is important.", " Please."};
+constexpr const char* kPolite[] = {
+    "", "", "", "", "Hello! ", "Good morning. ", "Quickly: ", "Hi. ", "Next: ", "Excuse me. "};
+constexpr const char* kAfter[] = {
+    "", "", " Thank you.", " It is important.", " Please.", " Many thanks.", " If you can."};
 
 std::string CamelCase(const std::string& snake) {
   std::string out;
@@ -183,7 +185,7 @@ class TaskMaker {
     for (const Tool& tool : tools_) task_.tools.push_back(Schema(half_, tool, random_));
     if (random_->Below(2) == 0) task_.system = AnyOf(ItemsOf(half_, kSystems), random_);
     for (std::size_t i = 0; i < turns; ++i) {
-      const bool fits = random_->Below(100) < 85;
+      const bool fits = random_->Below(100) < 80;
       task_.turns.push_back(Turn(fits ? AnyOf(tools_, random_) : missing, fits));
     }
     return std::move(task_);
@@ -233,7 +235,8 @@ class TaskMaker {
     for (const Slot& slot : order)
       request += " " + Expand(AnyOf(slot.parameter->phrases, random_),
                               {{"v", cast.find(slot.kind)->second}}, random_);
-    constexpr const char* kQuestions[] = {"What", "How", "When", "Can", "Could", "Would"};
+    constexpr const char* kQuestions[] = {"What",  "How",   "When", "Can",
+                                          "Could", "Would", "Will", "May"};
     const bool question = std::ranges::any_of(
         kQuestions, [&](const char* word) { return request.starts_with(word); });
     const std::string before = AnyOf(kPolite, random_);
