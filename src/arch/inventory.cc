@@ -153,7 +153,7 @@ ParameterCount CountParameters(const Config& config) {
     if (component == Component::kExperts) experts += spec.elements();
     if (component == Component::kEmbedding) embedding += spec.elements();
   }
-  count.active = count.total - experts - embedding + config.hidden_size +
+  count.active = count.total - experts - embedding +
                  experts / config.n_routed_experts * config.num_experts_per_tok;
   return count;
 }

@@ -30,7 +30,7 @@ std::vector<TensorSpec> TensorsOf(const Config& config);
 // Parameters as papers count them: without scales and tables, MTP apart, FP4 weights one by one.
 struct ParameterCount {
   std::uint64_t total = 0;   // without MTP
-  std::uint64_t active = 0;  // of those, what one token passes through; of the embedding, one row
+  std::uint64_t active = 0;  // of those, what one token passes through; without the embedding
   std::uint64_t mtp = 0;
 };
 ParameterCount CountParameters(const Config& config);
