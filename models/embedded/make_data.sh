@@ -23,3 +23,10 @@ books="--prose $data/train/fairytales.txt --prose $data/train/austen.txt"
 # shellcheck disable=SC2086
 "$hadal" data --out "$data/made/3" --seed 3 --bytes 27M --recall-bytes 3300 --needles 12 $books \
   --nearest 600 tools=60 questions=13 dialogue=7 story=12 lists=4 needles=4
+# Phases 4 and 5, rows of 1,024: more of the same, in other words.
+# shellcheck disable=SC2086
+"$hadal" data --out "$data/made/4" --seed 4 --bytes 40M --recall-bytes 3300 --needles 12 $books \
+  --nearest 600 tools=62 questions=12 dialogue=6 story=10 lists=7 needles=3
+# shellcheck disable=SC2086
+"$hadal" data --out "$data/made/5" --seed 5 --bytes 40M --recall-bytes 3300 --needles 12 $books \
+  --nearest 600 tools=60 questions=14 dialogue=7 story=10 lists=6 needles=3

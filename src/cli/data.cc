@@ -1,10 +1,12 @@
 #include "cli/data.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
+#include "base/progress.h"
 #include "base/quote.h"
 #include "base/stop_signal.h"
 #include "base/table.h"
@@ -33,6 +35,7 @@ constexpr const char* kDataAbout =
     "  hadal data --out data/made --bytes 40M tools=35 questions=20 story=15 lists=10\n"
     "  hadal data --out data/made/heldout --half heldout tools=200";
 
+constexpr std::size_t kPiece = 1 << 20;  // written at once
 // The longest paragraph that serves as filler.
 constexpr std::size_t kLongestFiller = 400;
 
@@ -81,22 +84,36 @@ Result<std::vector<std::string>> ReadParagraphs(const std::vector<std::string>& 
   return paragraphs;
 }
 
-// The text of a kind's file, and how many documents it holds. kCancelled: by Ctrl-C.
-Result<std::pair<std::string, std::uint64_t>> Write(const Wanted& wanted, double bytes_a_share,
-                                                    const DataOptions& options,
-                                                    const datagen::DocumentOptions& made) {
-  const double enough = bytes_a_share * static_cast<double>(wanted.number);
-  std::string text;
-  std::uint64_t count = 0;
-  const auto more = [&] {
-    return options.bytes == 0 ? count < wanted.number : static_cast<double>(text.size()) < enough;
+struct Written {
+  std::uint64_t documents = 0, bytes = 0;
+};
+
+// A kind's file, document by document. kCancelled: by Ctrl-C.
+Result<Written> Write(const std::string& path, const Wanted& wanted, std::uint64_t bytes,
+                      const DataOptions& options, const datagen::DocumentOptions& made) {
+  HADAL_TRY(io::AtomicFile file, io::AtomicFile::Create(path));
+  Written written;
+  std::string waiting;
+  const auto enough = [&] {
+    return options.bytes == 0 ? written.documents >= wanted.number : written.bytes >= bytes;
   };
   const std::atomic<bool>& stop = StopRequested();
-  for (; more(); ++count) {
+  Progress progress(path, options.bytes == 0 ? wanted.number : bytes);
+  for (; !enough(); ++written.documents) {
     if (stop.load(std::memory_order_relaxed)) return Fail(Code::kCancelled, "stopped");
-    text += (count == 0 ? "" : options.separator) + datagen::MakeDocument(wanted.kind, count, made);
+    const std::size_t before = waiting.size();
+    waiting += written.documents == 0 ? "" : options.separator;
+    waiting += datagen::MakeDocument(wanted.kind, written.documents, made);
+    written.bytes += waiting.size() - before;
+    if (waiting.size() < kPiece) continue;
+    HADAL_TRY_STATUS(file.Write(waiting));
+    waiting.clear();
+    progress.Set(options.bytes == 0 ? written.documents : written.bytes,
+                 FormatBytes(written.bytes));
   }
-  return std::pair(std::move(text), count);
+  HADAL_TRY_STATUS(file.Write(waiting));
+  HADAL_TRY_STATUS(file.Commit());
+  return written;
 }
 
 }  // namespace
@@ -123,10 +140,10 @@ Status MakeData(const DataOptions& options, std::ostream& out) {
   const double bytes_a_share = static_cast<double>(options.bytes) / shares;
   Table table({"file", ">documents", ">bytes"});
   for (std::size_t i = 0; i < wanted.size(); ++i) {
-    HADAL_TRY(const auto written, Write(wanted[i], bytes_a_share, options, made));
-    const auto& [text, count] = written;
-    HADAL_TRY_STATUS(io::WriteFile(paths[i], text));
-    table.Row({paths[i], FormatCount(count), FormatCount(text.size())});
+    const auto bytes = static_cast<std::uint64_t>(
+        std::ceil(bytes_a_share * static_cast<double>(wanted[i].number)));
+    HADAL_TRY(const Written written, Write(paths[i], wanted[i], bytes, options, made));
+    table.Row({paths[i], FormatCount(written.documents), FormatCount(written.bytes)});
   }
   out << table.Text();
   return Unit{};

@@ -161,6 +161,8 @@ Status TrainTokenizer(const TrainTokenizerOptions& options, std::ostream& out) {
     texts.emplace_back(reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size());
     summary.input_bytes += file.bytes().size();
   }
+  if (summary.input_bytes == 0)
+    return Fail(Code::kInvalid, "{}: found no text to learn tokens from", options.inputs[0]);
 
   std::string json;
   {

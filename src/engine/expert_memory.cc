@@ -10,6 +10,7 @@
 #include "cache/fingerprint.h"
 #include "io/checkpoint_files.h"
 #include "io/disk_tuning.h"
+#include "io/place.h"
 #include "model/expert_profile.h"
 
 namespace hadal::engine {
@@ -26,6 +27,8 @@ Result<ExpertMemory> ExpertMemory::Create(const model::Model& model,
   if (!options.keep_profile) return memory;
   if (options.profile.empty())
     memory.options_.profile = io::InFolder(model.checkpoint().directory(), kProfileName);
+  else  // before the work that it is to keep
+    HADAL_TRY_STATUS(io::CheckWritable(options.profile));
   memory.checkpoint_ = cache::Fingerprint(
       model, arch::KvLayout(model.config, arch::Numerics::Stored(), model.selection));
   memory.ReadProfile();

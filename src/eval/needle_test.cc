@@ -161,6 +161,22 @@ TEST(Needle, EveryTrialIsCountedOnceAndRunsRepeat) {
   EXPECT_EQ(NeedleJson(result).Dump(), NeedleJson(again).Dump());
 }
 
+// What its card claims, in small: 97 of 100 at any length there.
+TEST(Needle, TheRecallModelFindsWhatItHasRead) {
+  const auto files = engine::OpenModel(testing::SourceFile("models/recall"));
+  ASSERT_TRUE(files.ok()) << files.error().what;
+  Threads threads(1);
+  const auto result =
+      RunNeedles(*files, threads, {.lengths = {2048, 16384}, .depths = 3, .trials = 10}, {});
+  ASSERT_TRUE(result.ok()) << result.error().what;
+  for (const std::size_t length : {2048u, 16384u}) {
+    std::size_t found = 0;
+    for (const NeedleCell& cell : result->cells)
+      if (cell.length == length) found += cell.found;
+    EXPECT_GE(found, 26u) << "of 30 at " << length;
+  }
+}
+
 TEST(Needle, BadOptionsAreNamed) {
   Threads threads(1);
   NeedleOptions options = Quick();

@@ -70,7 +70,8 @@ void AddFlags(CLI::App& app, Arguments& a) {
   CLI::Option* resume =
       app.add_flag("--resume", a.run.resume, "continue from the last saved state");
   CLI::Option* changed =
-      app.add_flag("--changed", a.run.allow_changes, "with --resume: accept changed settings");
+      app.add_flag("--changed", a.run.allow_changes, "with --resume: accept changed settings")
+          ->needs(resume);
   CLI::Option* steps =
       app.add_option("--steps", a.steps, "steps of the whole run, instead of the file's")
           ->check(CLI::Range(1, 1000000000));
@@ -90,10 +91,14 @@ void AddFlags(CLI::App& app, Arguments& a) {
   app.add_flag("--quick", a.quick, "with --sweep: its short form")->needs(sweep);
   app.add_option("--threads", a.threads, "instead of the file's")->check(CLI::Range(1, 1024));
   app.add_option("--out", a.out, "directory of the run, instead of the file's");
-  app.add_option("--export", a.export_directory,
-                 "write the model of the last saved state here; do not train")
-      ->excludes(sweep);
-  app.add_flag("--force", a.force, "with --export: replace a model that is there");
+  CLI::Option* exported =
+      app.add_option("--export", a.export_directory,
+                     "write the model of the last saved state here; do not train")
+          ->check([](const std::string& folder) {
+            return folder.empty() ? std::string("found '', expected a directory") : std::string();
+          });
+  for (CLI::Option* other : {sweep, resume, steps, minutes}) exported->excludes(other);
+  app.add_flag("--force", a.force, "with --export: replace a model that is there")->needs(exported);
   app.add_flag("--quiet", a.quiet, "no progress");
   app.add_flag_callback(
       "--settings",

@@ -1,11 +1,14 @@
 #include "train/trainer.h"
 
+#include <charconv>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <utility>
 
+#include "arch/inventory.h"
+#include "base/allowance.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -102,6 +105,7 @@ class Run {
   StepPlan Plan(std::size_t step) const;
   Status Begin();
   Status BeginProbes();
+  Status BeginSpeed();
   Status Resume();
   Status RestoreState(const std::string& path);
   Status Step();
@@ -155,10 +159,25 @@ Status Run::Start() {
   HADAL_TRY(RunLock lock, RunLock::Take(config_.out));
   lock_.emplace(std::move(lock));
   HADAL_TRY_STATUS(options_.resume ? Resume() : Begin());
-  const std::string speed = OutPath("run_speed.csv");
-  if (std::error_code ignored; !options_.resume || !fs::exists(speed, ignored))
-    HADAL_TRY_STATUS(io::WriteFile(speed, "step,seconds,tokens_per_s,processor_seconds\n"));
-  speed_.open(speed, std::ios::app);
+  HADAL_TRY_STATUS(io::WriteFile(OutPath("settings.toml"), SettingsText(ListSettings(config_))));
+  return BeginSpeed();
+}
+
+// Goes on behind the lines of steps that are done.
+Status Run::BeginSpeed() {
+  const std::string path = OutPath("run_speed.csv");
+  std::string text = "step,seconds,tokens_per_s,processor_seconds\n";
+  if (std::error_code ignored; step_ > 0 && fs::exists(path, ignored)) {
+    HADAL_TRY(const std::string old, io::ReadFile(path));
+    for (std::size_t begin = old.find('\n') + 1, end; (end = old.find('\n', begin)) != old.npos;
+         begin = end + 1) {
+      std::size_t step = 0;
+      std::from_chars(old.data() + begin, old.data() + end, step);
+      if (step > 0 && step <= step_) text.append(old, begin, end + 1 - begin);
+    }
+  }
+  HADAL_TRY_STATUS(io::WriteFile(path, text));
+  speed_.open(path, std::ios::app);
   return Unit{};
 }
 
@@ -178,7 +197,6 @@ Status Run::Begin() {
             "{}: is there already, expected a folder without a run; go on with --resume, or "
             "name another with --out",
             OutPath(name));
-  HADAL_TRY_STATUS(io::WriteFile(OutPath("settings.toml"), SettingsText(ListSettings(config_))));
   HADAL_TRY(RunLog log, RunLog::Create(OutPath("run_log.csv")));
   log_.emplace(std::move(log));
   return BeginProbes();
@@ -280,6 +298,7 @@ Status Run::Evaluate(const StepPlan& plan, const std::vector<Measure>& gradients
 }
 
 Status Run::SaveNow() {
+  if (!speed_) return Fail(Code::kIo, "{}: cannot write", OutPath("run_speed.csv"));
   HADAL_TRY(const std::uint64_t log_bytes, log_->Sync());
   std::uint64_t probe_bytes = 0;
   if (probes_) {
@@ -354,6 +373,29 @@ Result<RunSummary> Run::Loop(const std::atomic<bool>& stop) {
   return summary;
 }
 
+// At least what a run takes: parameters, their gradients and optimizer states, and what one forward
+// pass keeps for its backward pass, of which the streams before every sub-layer are about a fifth.
+// kExhausted: there is less.
+Status CheckMemory(const TrainConfig& config, const arch::Config& model) {
+  const std::uint64_t available = ReadAllowance().available_bytes;
+  const arch::ParameterCount count = arch::CountParameters(model);
+  const double parameters = static_cast<double>(count.total + count.mtp) * 4 * sizeof(float);
+  const std::size_t rows = std::max<std::size_t>(1, config.batch.rows / config.batch.shards);
+  const double tokens = static_cast<double>(rows * WorkerCount(config) * config.batch.tokens);
+  const std::size_t stream =
+      config.model.residual == "plain" ? model.hidden_size : model.stream_dim();
+  const double kept =
+      tokens * static_cast<double>(model.num_hidden_layers * stream) * 2 * 3 * sizeof(float);
+  if (available == 0 || parameters + kept <= static_cast<double>(available)) return Unit{};
+  return Fail(Code::kExhausted,
+              "training takes at least {} for {} parameters and {} for {} x {} tokens, found {} "
+              "free; a smaller batch.rows or batch.tokens, or more batch.shards, takes less",
+              FormatBytes(static_cast<std::uint64_t>(parameters)),
+              FormatCount(count.total + count.mtp), FormatBytes(static_cast<std::uint64_t>(kept)),
+              FormatCount(rows * WorkerCount(config)), FormatCount(config.batch.tokens),
+              FormatBytes(available));
+}
+
 }  // namespace
 
 TrainConfig WithPrecision(TrainConfig config) {
@@ -371,6 +413,7 @@ Result<RunSummary> RunTraining(const TrainConfig& asked, const RunOptions& optio
                 "precision: found bf16, but this processor has no BF16 dot products (AVX512_BF16); "
                 "auto and f32 work");
   HADAL_TRY(V4Model model, MakeModel(config));
+  if (device.is_cpu()) HADAL_TRY_STATUS(CheckMemory(config, model->config()));
   HADAL_TRY(RunData data, ReadRunData(config, model->config(), ThreadCount(config)));
   std::optional<Run> run;
   HADAL_TRY_STATUS(Catching("preparing", [&]() -> Status {
