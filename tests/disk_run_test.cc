@@ -91,6 +91,16 @@ TEST(DiskRun, TheTextIsThatOfTheMappedModel) {
   EXPECT_EQ(second.notes.size(), 1u);
 }
 
+TEST(DiskRun, AProfileThatCannotBeKeptIsToldBeforeTheText) {
+  const TempFolder folder;
+  const engine::ModelFiles disk =
+      engine::OpenModel(EmbeddedFolder(), {.experts = engine::ExpertsFrom::kDisk}).value();
+  const Text none = TextOf(disk, Options(folder.File("nowhere/profile.json")));
+  EXPECT_EQ(none.text, "");
+  EXPECT_EQ(none.error,
+            folder.File("nowhere/profile.json") + ": cannot create it: No such file or directory");
+}
+
 // Every expert comes anew.
 TEST(DiskRun, AsLittleMemoryAsThereMayBeIsEnough) {
 #if defined(HADAL_SANITIZED)

@@ -125,6 +125,8 @@ TEST_F(InspectTest, ListsTensorsByName) {
   const Json one = RunJson({.directory = In(), .filter = "embed"});
   ASSERT_EQ(one.Find("tensor_list")->AsArray()->size(), 1u);
   EXPECT_EQ((*one.Find("tensor_list")->AsArray())[0].Find("shape")->Dump(), "[40,64]");
+  EXPECT_EQ(Run({.directory = In(), .filter = "nobody"}).find("no tensor has this in its name"),
+            0u);
 }
 
 TEST_F(InspectTest, ShowsWhatItCanAndThenFails) {

@@ -146,6 +146,21 @@ TEST_F(TokenizeTest, TrainingReadsFoldersAndReports) {
   EXPECT_TRUE(text::Tokenizer::Open(path).ok());
 }
 
+TEST_F(TokenizeTest, NothingIsLearntFromNoText) {
+  std::ofstream(folder_.File("empty.txt")).flush();
+  const std::string path = folder_.File("out.json");
+  std::ostringstream out;
+  const Status done = TrainTokenizer({.vocab_size = 300,
+                                      .out = path,
+                                      .special = {},
+                                      .inputs = {folder_.File("empty.txt")},
+                                      .quiet = true},
+                                     out);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().what, folder_.File("empty.txt") + ": found no text to learn tokens from");
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 TEST_F(TokenizeTest, ATokenizerThatIsThereStaysUnlessAsked) {
   TrainTokenizerOptions again = {.vocab_size = 262,
                                  .out = folder_.File("model"),

@@ -68,6 +68,7 @@ TEST(Resume, ARunKilledAnywhereEndsAsTheUndisturbedOne) {
   }
   end({"--out", killed, "--resume"});
 
+  EXPECT_EQ(LogLines(killed + "/run_speed.csv"), 25u) << "a line of each step, once";
   for (const char* file : {"/run_log.csv", "/model/model.safetensors", "/model/config.json",
                            "/model/tokenizer.json"}) {
     const auto one = io::ReadFile(whole + file), other = io::ReadFile(killed + file);
@@ -126,6 +127,44 @@ TEST(Resume, ARunSizedToATimeEndsAboutThen) {
     EXPECT_FALSE(name.ends_with(".tmp")) << name << ": where the speed was measured";
   Trainer longer(folder, {"--minutes", "0.05", "--resume"});
   EXPECT_EQ(longer.Wait(), 2);
+}
+
+TEST(Resume, SettingsAreThoseThatTheRunGoesOnWith) {
+  const testing::TempFolder folder;
+  WriteInputs(folder);
+  Trainer first(folder, {"--steps", "2"});
+  ASSERT_EQ(first.Wait(), 0) << first.errors();
+  Trainer longer(folder, {"--steps", "3", "--resume", "--changed"});
+  ASSERT_EQ(longer.Wait(), 0) << longer.errors();
+  EXPECT_NE(io::ReadFile(folder.File("run/settings.toml")).value().find("steps = 3\n"),
+            std::string::npos);
+}
+
+TEST(Resume, ABatchBeyondMemoryIsRefusedBeforeAnythingIsWritten) {
+  const testing::TempFolder folder;
+  WriteInputs(folder);
+  const std::string path = folder.File("train.toml"), batch = "rows = 4, tokens = 64";
+  std::string text = io::ReadFile(path).value();
+  ASSERT_NE(text.find(batch), std::string::npos);
+  text.replace(text.find(batch), batch.size(), "rows = 65536, tokens = 1048576");
+  ASSERT_TRUE(io::WriteFile(path, text).ok());
+  Trainer trainer(folder, {});
+  EXPECT_EQ(trainer.Wait(), 1);
+  EXPECT_NE(trainer.errors().find("for 65,536 x 1,048,576 tokens, found "), std::string::npos)
+      << trainer.errors();
+  EXPECT_FALSE(fs::exists(folder.File("run")));
+}
+
+TEST(Resume, WhatIsOnlyForAnotherFlagNeedsIt) {
+  const testing::TempFolder folder;
+  WriteInputs(folder);
+  for (const Words& arguments :
+       {Words{"--changed"}, Words{"--force"}, Words{"--export", ""},
+        Words{"--export", "x", "--steps", "3"}, Words{"--export", "x", "--resume"}}) {
+    Trainer trainer(folder, arguments);
+    EXPECT_EQ(trainer.Wait(), 2) << arguments[0];
+  }
+  EXPECT_FALSE(fs::exists(folder.File("run")));
 }
 
 TEST(Resume, ANewRunReplacesNoFilesOfOthers) {
