@@ -8,7 +8,7 @@ foreach(program IN ITEMS hadal hadal-train)
     install(TARGETS ${program} COMPONENT ${component})
   endif()
 endforeach()
-install(DIRECTORY models/embedded DESTINATION share/hadal/models COMPONENT hadal
+install(DIRECTORY models/embedded models/recall DESTINATION share/hadal/models COMPONENT hadal
   FILES_MATCHING PATTERN "*.json" PATTERN "*.safetensors" PATTERN "README.md"
   PATTERN "data" EXCLUDE)
 install(FILES packaging/hadal.service DESTINATION lib/systemd/system COMPONENT hadal)

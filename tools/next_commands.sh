@@ -10,7 +10,7 @@ cat <<'NEXT'
 Next:
   build/hadal chat                                  talk to it in the terminal
   build/hadal serve                                 OpenAI's and Anthropic's API, and a page
-  build/hadal eval needle --quick                   what it finds again in a long text
+  build/hadal eval needle -m models/recall          what a small model finds again in long texts
   build/hadal plan compare v3.2 v4-flash --context 4K..1M
                                                     what a context costs the published models
 NEXT

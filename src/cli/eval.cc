@@ -244,7 +244,7 @@ void AddEval(Command app, Work* work) {
                                       "Examples:\n"
                                       "  hadal eval golden cases/\n"
                                       "  hadal eval perplexity -f book.txt\n"
-                                      "  hadal eval needle --quick");
+                                      "  hadal eval needle -m models/recall");
   AddGolden(eval, work);
   AddPerplexity(eval, work);
   AddEvalNeedle(eval, work);
