@@ -21,3 +21,4 @@ make 1 12M 500 8 180 pairs=100
 make 2 24M 1200 12 180 pairs=20 sentences=80
 make 3 30M 3000 30 250 sentences=50 needles=50
 make 4 60M 14000 64 300 sentences=30 needles=70
+make 5 60M 14000 80 300 sentences=30 needles=70
