@@ -22,7 +22,6 @@
 
 namespace {
 
-using hadal::Result;
 using hadal::Status;
 using hadal::Unit;
 
