@@ -144,8 +144,10 @@ Json TensorsJson(const Inspection& inspection) {
 
 std::string InspectionText(const Inspection& inspection, bool list_tensors) {
   std::string out;
-  if (list_tensors && inspection.tensors.empty()) out += "no tensor has this in its name\n\n";
-  if (list_tensors && !inspection.tensors.empty()) out += TensorTable(inspection) + "\n";
+  if (list_tensors)
+    out += (inspection.tensors.empty() ? "no tensor has this in its name\n"
+                                       : TensorTable(inspection)) +
+           "\n";
   out += fmt::format("{}: {} tensors, {} in {} file{}\n", inspection.directory,
                      FormatCount(inspection.all.tensors), FormatBytes(inspection.all.bytes),
                      inspection.files, inspection.files == 1 ? "" : "s");

@@ -1,5 +1,7 @@
 #include "engine/expert_memory.h"
 
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "arch/kv_layout.h"
@@ -27,7 +29,8 @@ Result<ExpertMemory> ExpertMemory::Create(const model::Model& model,
   if (!options.keep_profile) return memory;
   if (options.profile.empty())
     memory.options_.profile = io::InFolder(model.checkpoint().directory(), kProfileName);
-  else  // before the work that it is to keep
+  // Before the work that it is to keep; one that may only be read is of use too.
+  else if (std::error_code ignored; !std::filesystem::exists(options.profile, ignored))
     HADAL_TRY_STATUS(io::CheckWritable(options.profile));
   memory.checkpoint_ = cache::Fingerprint(
       model, arch::KvLayout(model.config, arch::Numerics::Stored(), model.selection));

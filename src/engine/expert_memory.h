@@ -32,8 +32,8 @@ inline constexpr std::string_view kProfileName = "hadal-experts.json";
 
 class ExpertMemory {
  public:
-  // kExhausted: no room for one expert. kNotFound, kIo: a file of the checkpoint, or that no
-  // profile can be written where it is to be.
+  // kExhausted: no room for one expert. kNotFound, kIo: a file of the checkpoint, or there is
+  // no profile and none can be written.
   static Result<ExpertMemory> Create(const model::Model& model, const ExpertMemoryOptions& options);
   ExpertMemory(ExpertMemory&& other) noexcept = default;
   ExpertMemory& operator=(ExpertMemory&&) = delete;

@@ -382,10 +382,8 @@ Status CheckMemory(const TrainConfig& config, const arch::Config& model) {
   const double parameters = static_cast<double>(count.total + count.mtp) * 4 * sizeof(float);
   const std::size_t rows = std::max<std::size_t>(1, config.batch.rows / config.batch.shards);
   const double tokens = static_cast<double>(rows * WorkerCount(config) * config.batch.tokens);
-  const std::size_t stream =
-      config.model.residual == "plain" ? model.hidden_size : model.stream_dim();
-  const double kept =
-      tokens * static_cast<double>(model.num_hidden_layers * stream) * 2 * 3 * sizeof(float);
+  const double kept = tokens * static_cast<double>(model.num_hidden_layers * model.stream_dim()) *
+                      2 * 3 * sizeof(float);
   if (available == 0 || parameters + kept <= static_cast<double>(available)) return Unit{};
   return Fail(Code::kExhausted,
               "training takes at least {} for {} parameters and {} for {} x {} tokens, found {} "
@@ -412,8 +410,11 @@ Result<RunSummary> RunTraining(const TrainConfig& asked, const RunOptions& optio
     return Fail(Code::kUnsupported,
                 "precision: found bf16, but this processor has no BF16 dot products (AVX512_BF16); "
                 "auto and f32 work");
+  if (device.is_cpu()) {
+    HADAL_TRY(const arch::Config shape, ReadModelConfig(config));
+    HADAL_TRY_STATUS(CheckMemory(config, shape));
+  }
   HADAL_TRY(V4Model model, MakeModel(config));
-  if (device.is_cpu()) HADAL_TRY_STATUS(CheckMemory(config, model->config()));
   HADAL_TRY(RunData data, ReadRunData(config, model->config(), ThreadCount(config)));
   std::optional<Run> run;
   HADAL_TRY_STATUS(Catching("preparing", [&]() -> Status {
