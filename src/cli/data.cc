@@ -179,7 +179,7 @@ void AddData(Command app, Work* work) {
       .OneValueEach();
   AddForce(data, &options->force);
   data.AddOption("KIND=COUNT", options->documents,
-                 "story, dialogue, questions, tools, lists, pairs, sentences, needles")
+                 "story, dialogue, questions, tools, lists, pairs, sentences, needles, drills")
       .Required();
   data.OnChosen([options, work] { *work = [options] { return MakeData(*options, std::cout); }; },
                 [options] { return StatusOf(ParseAllWanted(options->documents)); });

@@ -52,7 +52,7 @@ TEST(Documents, EveryTemplateExpands) {
       for (std::uint64_t i = 0; i < kMany; ++i) {
         const std::string text = MakeDocument(kind, i, {.half = half});
         ASSERT_FALSE(text.empty());
-        if (kind == Kind::kTools) continue;  // holds JSON
+        if (kind == Kind::kTools || kind == Kind::kDrills) continue;  // hold JSON
         EXPECT_EQ(text.find_first_of("{}[]"), std::string::npos) << text;
       }
 }
@@ -77,7 +77,7 @@ TEST(Documents, AreTheSameWhicheverCompilerBuiltThis) {
       for (std::uint64_t i = 0; i < kMany; ++i)
         for (const char c : MakeDocument(kind, i, {.half = half}))
           digest = (digest ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  EXPECT_EQ(digest, 5683784190584243920u);
+  EXPECT_EQ(digest, 14221278934227320379u);
 }
 
 TEST(Documents, MarkWhatTheAssistantSays) {
@@ -116,7 +116,7 @@ TEST(Documents, KindsHaveNames) {
   for (const Kind kind : kAllKinds) EXPECT_EQ(ParseKind(KindName(kind)).value(), kind);
   EXPECT_EQ(ParseKind("poem").error().what,
             "kind of document: found 'poem', expected one of story, dialogue, questions, tools, "
-            "lists, pairs, sentences, needles");
+            "lists, pairs, sentences, needles, drills");
 }
 
 TEST(Plots, EveryBeatHasSeveralWays) {
@@ -195,7 +195,8 @@ TEST(Tools, CallsObeyTheirSchemaAndReadBack) {
   Random random(4);
   std::size_t calls = 0, later = 0;
   for (int i = 0; i < 200; ++i) {
-    const ToolTask task = MakeToolTask(i % 2 == 0 ? Half::kTraining : Half::kHeldOut, 4, &random);
+    const auto make = i % 3 == 0 ? MakeToolDrill : MakeToolTask;
+    const ToolTask task = make(i % 2 == 0 ? Half::kTraining : Half::kHeldOut, 4, &random);
     ASSERT_EQ(task.turns.size(), 4u);
     std::set<std::string> names;
     for (const Json& tool : task.tools)
@@ -220,6 +221,18 @@ TEST(Tools, CallsObeyTheirSchemaAndReadBack) {
   }
   EXPECT_GT(calls, 500u);
   EXPECT_GT(later, 350u);
+}
+
+// Whoever answers has to read: no parameter of a drill has a name that says what it is.
+TEST(Tools, ParametersOfDrillsMeanNothing) {
+  Random random(9);
+  for (int i = 0; i < 100; ++i)
+    for (const Json& tool : MakeToolDrill(Half::kTraining, 1, &random).tools)
+      for (const auto& [name, property] :
+           *tool.Find("parameters")->Find("properties")->AsObject()) {
+        EXPECT_TRUE(BelongsTo(Half::kTraining, std::string_view(name))) << name;
+        EXPECT_FALSE(HasWord(*property.Find("description")->AsString(), name)) << name;
+      }
 }
 
 // A request says every value that the call needs, or nothing could be called.

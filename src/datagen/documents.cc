@@ -16,7 +16,7 @@ namespace hadal::datagen {
 namespace {
 
 constexpr const char* kNames[] = {"story", "dialogue", "questions", "tools",
-                                  "lists", "pairs",    "sentences", "needles"};
+                                  "lists", "pairs",    "sentences", "needles", "drills"};
 
 constexpr const char* kReadings[] = {
     "{text}\n\n{question}",
@@ -111,6 +111,10 @@ std::string DocumentText(Kind kind, std::uint64_t index, const DocumentOptions& 
     case Kind::kTools:
       return ToolConversation(
                  MakeToolTask(options.half, 1 + random.Below(options.tool_turns), &random))
+          .Text();
+    case Kind::kDrills:
+      return ToolConversation(
+                 MakeToolDrill(options.half, 1 + random.Below(options.tool_turns), &random))
           .Text();
     case Kind::kLists:
       return ListTaskDocument(options.half, &random);

@@ -146,10 +146,24 @@ Words ListOf(char kind) {
   }
 }
 
+struct VerbForms {
+  std::string to, does, done;
+};
+
+VerbForms InventedVerb(Half half, Random* random) {
+  const std::string to = InventedWord(half, random);
+  return {to, to + "s", to + "ed"};
+}
+
 std::vector<Verb> VerbsFor(Half half, char kind) {
   std::vector<Verb> verbs = ItemsOf(half, kVerbs);
   std::erase_if(verbs, [&](const Verb& v) { return v.kinds.find(kind) == std::string_view::npos; });
   return verbs;
+}
+
+VerbForms KnownVerb(Half half, char kind, Random* random) {
+  const Verb verb = AnyOf(VerbsFor(half, kind), random);
+  return {verb.to, verb.does, verb.done};
 }
 
 // With the action's words; the field stays a slot, its value is not known yet.
@@ -168,8 +182,9 @@ Subject AnySubject(Random* random) {
   return {kind, AnyWord(ListOf(kind), random)};
 }
 
-Action ComposedAction(Half half, const Subject& subject, Random* random) {
-  const Verb verb = AnyOf(VerbsFor(half, subject.kind), random);
+Action ComposedAction(Half half, const Subject& subject, bool invented_verb, Random* random) {
+  const VerbForms verb = invented_verb ? InventedVerb(half, random)
+                                       : KnownVerb(half, subject.kind, random);
   const Cast words = {
       {"to", {verb.to}},
       {"does", {verb.does}},

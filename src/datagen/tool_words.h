@@ -47,7 +47,8 @@ struct Subject {
   std::string word;
 };
 Subject AnySubject(Random* random);
-// "repair" and a lantern: a verb of the half that goes with the subject, what it needs and gives.
-Action ComposedAction(Half half, const Subject& subject, Random* random);
+// "repair" and a lantern: a verb of the half that goes with the subject, or one that means nothing;
+// what it needs and gives.
+Action ComposedAction(Half half, const Subject& subject, bool invented_verb, Random* random);
 
 }  // namespace hadal::datagen

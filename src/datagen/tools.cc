@@ -63,24 +63,32 @@ std::string CamelCase(const std::string& snake) {
   return out;
 }
 
-// What the two words of a tool's name say is not always in the name: one in six is invented.
-std::string ToolName(Half half, const Action& action, Random* random) {
-  if (random->Below(6) == 0) return InventedWord(half, random);
+// One in so many means nothing: verbs and subjects of actions (0: none does), tools' names, tools'
+// parameters.
+struct Invented {
+  std::size_t actions, names, parameters;
+};
+constexpr Invented kUsual = {.actions = 0, .names = 6, .parameters = 4};
+constexpr Invented kDrill = {.actions = 2, .names = 2, .parameters = 1};
+
+// What the two words of a tool's name say is not always in the name.
+std::string ToolName(Half half, const Action& action, Invented invented, Random* random) {
+  if (random->Below(invented.names) == 0) return InventedWord(half, random);
   const std::string& verb = AnyOf(action.verbs, random);
   return random->Below(4) == 0 ? action.object + "_" + verb : verb + "_" + action.object;
 }
 
-Tool MakeTool(Half half, Action action, bool camel, Random* random) {
+Tool MakeTool(Half half, Action action, bool camel, Invented invented, Random* random) {
   const auto cased = [&](const std::string& name) { return camel ? CamelCase(name) : name; };
   Tool tool{std::move(action), {}, {}};
-  tool.name = cased(ToolName(half, tool.action, random));
-  const bool invented = random->Below(4) == 0;
+  tool.name = cased(ToolName(half, tool.action, invented, random));
+  const bool invented_parameters = random->Below(invented.parameters) == 0;
   for (const std::string& kind : tool.action.needs) {
     const Parameter& parameter = FindParameter(kind);
     const auto taken = [&](const std::string& name) {
       return std::ranges::any_of(tool.slots, [&](const Slot& s) { return s.name == name; });
     };
-    std::string name = invented ? "" : cased(ParameterName(half, parameter, random));
+    std::string name = invented_parameters ? "" : cased(ParameterName(half, parameter, random));
     while (name.empty() || taken(name)) {
       do {
         name = InventedWord(half, random);
@@ -173,13 +181,12 @@ bool Alike(const Tool& a, const Tool& b) {
 
 class TaskMaker {
  public:
-  TaskMaker(Half half, Random* random)
-      : half_(half), random_(random), camel_(random->Below(3) == 0) {}
+  TaskMaker(Half half, Invented invented, Random* random)
+      : half_(half), invented_(invented), random_(random), camel_(random->Below(3) == 0) {}
 
-  ToolTask Make(std::size_t turns) {
-    const std::size_t offered = 1 + random_->Below(3);
+  ToolTask Make(std::size_t offered, std::size_t turns) {
     // The last one is not on offer: it is asked for when no tool is to fit.
-    while (tools_.size() <= offered) Add(MakeTool(half_, AnyAction(), camel_, random_));
+    while (tools_.size() <= offered) Add(MakeTool(half_, AnyAction(), camel_, invented_, random_));
     Tool missing = std::move(tools_.back());
     tools_.pop_back();
     for (const Tool& tool : tools_) task_.tools.push_back(Schema(half_, tool, random_));
@@ -197,15 +204,18 @@ class TaskMaker {
       tools_.push_back(std::move(tool));
   }
 
-  // One in four is of the table. Of the others every third does something else to what the first
-  // one is for, so that the object alone does not tell which tool is meant.
+  bool Invents() { return invented_.actions > 0 && random_->Below(invented_.actions) == 0; }
+
+  // One in four is of the table, where none is invented. Of the others every third does something
+  // else to what the first one is for, so that the object alone does not tell which tool is meant.
   Action AnyAction() {
     static const auto training = ItemsOf(Half::kTraining, AllActions());
     static const auto heldout = ItemsOf(Half::kHeldOut, AllActions());
-    if (random_->Below(4) == 0)
+    if (invented_.actions == 0 && random_->Below(4) == 0)
       return AnyOf(half_ == Half::kTraining ? training : heldout, random_);
-    if (!subject_ || random_->Below(3) != 0) subject_ = AnySubject(random_);
-    return ComposedAction(half_, *subject_, random_);
+    if (!subject_ || random_->Below(3) != 0)
+      subject_ = Invents() ? Subject{'t', InventedWord(half_, random_)} : AnySubject(random_);
+    return ComposedAction(half_, *subject_, Invents(), random_);
   }
 
   ToolTurn Turn(const Tool& tool, bool fits) {
@@ -256,6 +266,7 @@ class TaskMaker {
   }
 
   Half half_;
+  Invented invented_;
   Random* random_;
   bool camel_;
   std::optional<Subject> subject_;
@@ -276,7 +287,15 @@ void AddTurn(const ToolTurn& turn, Conversation* talk) {
 }  // namespace
 
 ToolTask MakeToolTask(Half half, std::size_t turns, Random* random) {
-  return TaskMaker(half, random).Make(turns);
+  TaskMaker maker(half, kUsual, random);
+  const std::size_t offered = 1 + random->Below(3);
+  return maker.Make(offered, turns);
+}
+
+ToolTask MakeToolDrill(Half half, std::size_t turns, Random* random) {
+  TaskMaker maker(half, kDrill, random);
+  const std::size_t offered = 2 + random->Below(2);
+  return maker.Make(offered, turns);
 }
 
 bool ObeysSchema(const Json& arguments, const Json& tool) {
