@@ -77,7 +77,7 @@ TEST(Documents, AreTheSameWhicheverCompilerBuiltThis) {
       for (std::uint64_t i = 0; i < kMany; ++i)
         for (const char c : MakeDocument(kind, i, {.half = half}))
           digest = (digest ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  EXPECT_EQ(digest, 14221278934227320379u);
+  EXPECT_EQ(digest, 7270169622172246177u);
 }
 
 TEST(Documents, MarkWhatTheAssistantSays) {
@@ -223,16 +223,28 @@ TEST(Tools, CallsObeyTheirSchemaAndReadBack) {
   EXPECT_GT(later, 350u);
 }
 
-// Whoever answers has to read: no parameter of a drill has a name that says what it is.
-TEST(Tools, ParametersOfDrillsMeanNothing) {
+std::set<std::string> ParameterNames(const ToolTask& task) {
+  std::set<std::string> names;
+  for (const Json& tool : task.tools)
+    for (const auto& [name, property] : *tool.Find("parameters")->Find("properties")->AsObject())
+      names.insert(name);
+  return names;
+}
+
+// Whoever answers has to read: what a parameter of a drill is called, no other task has shown.
+TEST(Tools, ParametersOfDrillsHaveNamesOfTheirOwn) {
   Random random(9);
+  std::set<std::string> known;
+  for (int i = 0; i < 500; ++i)
+    known.merge(ParameterNames(MakeToolTask(Half::kTraining, 1, &random)));
+  std::size_t names = 0, met = 0;
   for (int i = 0; i < 100; ++i)
-    for (const Json& tool : MakeToolDrill(Half::kTraining, 1, &random).tools)
-      for (const auto& [name, property] :
-           *tool.Find("parameters")->Find("properties")->AsObject()) {
-        EXPECT_TRUE(BelongsTo(Half::kTraining, std::string_view(name))) << name;
-        EXPECT_FALSE(HasWord(*property.Find("description")->AsString(), name)) << name;
-      }
+    for (const std::string& name : ParameterNames(MakeToolDrill(Half::kTraining, 1, &random))) {
+      ++names;
+      met += known.insert(name).second ? 0 : 1;
+    }
+  EXPECT_GT(names, 300u);
+  EXPECT_LT(met, names / 20);
 }
 
 // A request says every value that the call needs, or nothing could be called.

@@ -15,8 +15,8 @@
 namespace hadal::datagen {
 namespace {
 
-constexpr const char* kNames[] = {"story", "dialogue", "questions", "tools",
-                                  "lists", "pairs",    "sentences", "needles", "drills"};
+constexpr const char* kNames[] = {"story", "dialogue",  "questions", "tools", "lists",
+                                  "pairs", "sentences", "needles",   "drills"};
 
 constexpr const char* kReadings[] = {
     "{text}\n\n{question}",

@@ -20,11 +20,11 @@ enum class Kind {
   kPairs,      // recall, see RecallLevel
   kSentences,
   kNeedles,
-  kDrills,  // calls of tools whose words mean nothing
+  kDrills,  // calls of tools whose names cannot be foreseen
 };
 inline constexpr Kind kAllKinds[] = {Kind::kStory,     Kind::kDialogue, Kind::kQuestions,
                                      Kind::kTools,     Kind::kLists,    Kind::kPairs,
-                                     Kind::kSentences, Kind::kNeedles,   Kind::kDrills};
+                                     Kind::kSentences, Kind::kNeedles,  Kind::kDrills};
 const char* KindName(Kind kind);
 Result<Kind> ParseKind(std::string_view name);  // kInvalid names the known ones
 

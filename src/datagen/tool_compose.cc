@@ -183,8 +183,8 @@ Subject AnySubject(Random* random) {
 }
 
 Action ComposedAction(Half half, const Subject& subject, bool invented_verb, Random* random) {
-  const VerbForms verb = invented_verb ? InventedVerb(half, random)
-                                       : KnownVerb(half, subject.kind, random);
+  const VerbForms verb =
+      invented_verb ? InventedVerb(half, random) : KnownVerb(half, subject.kind, random);
   const Cast words = {
       {"to", {verb.to}},
       {"does", {verb.does}},

@@ -63,13 +63,30 @@ std::string CamelCase(const std::string& snake) {
   return out;
 }
 
-// One in so many means nothing: verbs and subjects of actions (0: none does), tools' names, tools'
-// parameters.
+std::string MeaninglessName(Half half, const Parameter&, Random* random) {
+  return InventedWord(half, random);
+}
+
+// Half of them mean nothing; the others have a noun that fits beside words that do not: "roof_town",
+// "town_milk_lamp".
+std::string UnforeseenName(Half half, const Parameter& parameter, Random* random) {
+  if (random->Below(2) == 0) return InventedWord(half, random);
+  const std::string noun = AnyOf(parameter.nouns, random), word = AnyWord(Words::kShort, random);
+  const std::size_t form = random->Below(3);
+  if (form == 0) return word + "_" + noun;
+  return noun + "_" + word + (form == 1 ? "" : "_" + AnyWord(Words::kShort, random));
+}
+
+// One in so many is invented: verbs and subjects of actions (0: none is), tools' names, the names of
+// a tool's parameters.
 struct Invented {
   std::size_t actions, names, parameters;
+  std::string (*parameter)(Half half, const Parameter& parameter, Random* random);
 };
-constexpr Invented kUsual = {.actions = 0, .names = 6, .parameters = 4};
-constexpr Invented kDrill = {.actions = 2, .names = 2, .parameters = 1};
+constexpr Invented kUsual = {
+    .actions = 0, .names = 6, .parameters = 4, .parameter = MeaninglessName};
+constexpr Invented kDrill = {
+    .actions = 2, .names = 2, .parameters = 1, .parameter = UnforeseenName};
 
 // What the two words of a tool's name say is not always in the name.
 std::string ToolName(Half half, const Action& action, Invented invented, Random* random) {
@@ -91,7 +108,7 @@ Tool MakeTool(Half half, Action action, bool camel, Invented invented, Random* r
     std::string name = invented_parameters ? "" : cased(ParameterName(half, parameter, random));
     while (name.empty() || taken(name)) {
       do {
-        name = InventedWord(half, random);
+        name = cased(invented.parameter(half, parameter, random));
       } while (IsNounOfParameter(name));
     }
     tool.slots.push_back({kind, name, &parameter});
