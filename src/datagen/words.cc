@@ -1,8 +1,10 @@
 #include "datagen/words.h"
 
+#include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <sstream>
+#include <string_view>
 
 namespace hadal::datagen {
 namespace {
@@ -94,9 +96,17 @@ struct HalvedList {
   std::vector<std::string> training, heldout;
 };
 
+// One of the words, each a space apart.
+std::string_view AnyPart(std::string_view words, Random* random) {
+  const auto spaces = static_cast<std::size_t>(std::ranges::count(words, ' '));
+  for (std::size_t skip = random->Below(spaces + 1); skip > 0; --skip)
+    words.remove_prefix(words.find(' ') + 1);
+  return words.substr(0, words.find(' '));
+}
+
 std::string Syllables(std::initializer_list<const char*> parts, Random* random) {
   std::string word;
-  for (const char* part : parts) word += AnyOf(SplitWords(part), random);
+  for (const char* part : parts) word += AnyPart(part, random);
   return word;
 }
 
