@@ -233,9 +233,14 @@ TEST_P(DiskExpertsTest, AMissIsWhatWasReadForIt) {
   EXPECT_EQ(pass(layer, right).missed, 2u);
   EXPECT_EQ(pass(layer, wrong).missed, 2u);
   EXPECT_EQ(source->figures().missed_by_token, 0u);
+  EXPECT_EQ(source->figures().guessed, 2u);
+  EXPECT_EQ(source->figures().guessed_right, 1u);
   if (model.layers[0].ffn.tid2eid.empty()) return;
+  source->Guess(0, right);  // the token tells it: no guess
   EXPECT_EQ(pass(0, right).missed, 4u);
   EXPECT_EQ(source->figures().missed_by_token, 2u);
+  EXPECT_EQ(source->figures().guessed, 2u);
+  EXPECT_EQ(source->figures().guessed_right, 1u);
 }
 
 // The checkpoint as published: an expert's weights lie together, and so do its scales.

@@ -18,6 +18,7 @@
 #include "base/progress.h"
 #include "base/units.h"
 #include "convert/synth.h"
+#include "engine/disk_cache.h"
 #include "engine/footprint.h"
 #include "engine/generator.h"
 #include "engine/scheduler.h"
@@ -239,6 +240,25 @@ TEST(DiskRun, TheBudgetIsNeverExceeded) {
   const Json* experts = json.Find("stats")->Find("experts");
   ASSERT_NE(experts, nullptr);
   EXPECT_GT(*experts->Find("read_bytes")->AsInt(), static_cast<std::int64_t>(kBudget));
+}
+
+// A digest of all weights names the states that are kept on disk; it reads every byte, and the
+// budget has no place for them.
+TEST(DiskRun, TheDigestOfWeightsOnDiskLeavesThePageCacheAsItWas) {
+  const TempFolder folder;
+  const std::string path = MakeLargeModel(folder), weights = path + "/model.safetensors";
+  const engine::ModelFiles files =
+      engine::OpenModel(path, {.experts = engine::ExpertsFrom::kDisk}).value();
+  DropFromCache(weights);
+  const std::uint64_t before = CachedBytes(weights);
+  std::uint64_t read = 0;
+  const auto cache = engine::OpenDiskCache(
+      files.model, "large",
+      {.folder = folder.File("states"),
+       .on_reading = [&](std::uint64_t done, std::uint64_t) { read = done; }});
+  ASSERT_TRUE(cache.ok()) << cache.error().what;
+  EXPECT_EQ(read, fs::file_size(weights));
+  EXPECT_LT(CachedBytes(weights), before + 10'000'000);
 }
 
 // Looks at this process and at the weights' part of the page cache until it ends.

@@ -107,6 +107,7 @@ TEST_F(FailureTest, TooLittleMemoryIsOneLine) {
   const std::string text = EmbeddedFolder() + "/phase1.toml", model = EmbeddedFolder();
   const Words commands[] = {
       {"run", "-m", EmbeddedFolder(), "-p", "Once", "--max-tokens", "2", "--threads", "4"},
+      {"run", "-m", model, "-p", "Once", "--max-tokens", "2", "--experts", "disk", "--ram", "4G"},
       {"serve", "-m", model, "--port", "0", "--ctx", "4K", "--threads", "2"},
       {"chat", "-m", model, "--ctx", "1K", "--threads", "2"},
       {"bench", "-m", model, "--quick", "--repeat", "1", "--depth", "0", "--prefill", "16"},

@@ -22,8 +22,11 @@ constexpr std::size_t kPieceBytes = std::size_t{4} << 20;
 
 class FileDigests {
  public:
-  FileDigests(const std::string& folder, SegmentStore& memory, const DigestOptions& options)
-      : beside_(WeightDigests::Beside(folder)), memory_(memory), options_(options) {}
+  FileDigests(const io::Checkpoint& checkpoint, SegmentStore& memory, const DigestOptions& options)
+      : beside_(WeightDigests::Beside(checkpoint.directory())),
+        memory_(memory),
+        options_(options),
+        mapped_(checkpoint.mapped()) {}
 
   // stamps: of each path, as it was when it was loaded. Nothing is known of what was loaded from
   // one that is another by now.
@@ -77,6 +80,8 @@ class FileDigests {
       piece.resize(std::min<std::uint64_t>(kPieceBytes, file.bytes() - at));
       HADAL_TRY_STATUS(file.Read(at, piece));
       digester.Add(piece);
+      // Weights that are not mapped have their place in memory elsewhere.
+      if (!mapped_) file.Forget(at, piece.size());
       done_ += piece.size();
       if (options_.on_reading) options_.on_reading(done_, all_);
     }
@@ -86,6 +91,7 @@ class FileDigests {
   WeightDigests beside_;
   SegmentStore& memory_;
   const DigestOptions& options_;
+  const bool mapped_;
   std::map<std::string, io::Digest> digests_;
   std::uint64_t done_ = 0, all_ = 0;
 };
@@ -99,7 +105,7 @@ Result<io::Digest> ModelDigest(const model::Model& model, const arch::Numerics& 
   const std::vector<std::string> names = checkpoint.Names();
   std::map<std::string, std::string> stamps;
   for (const std::string& name : names) stamps[checkpoint.FileOf(name)] = checkpoint.StampOf(name);
-  FileDigests files(checkpoint.directory(), memory, options);
+  FileDigests files(checkpoint, memory, options);
   HADAL_TRY_STATUS(files.Read(stamps));
   io::Digester all;
   all.Add("hadal state " HADAL_VERSION)

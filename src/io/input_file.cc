@@ -36,7 +36,9 @@ InputFile::~InputFile() {
   if (fd_ >= 0) close(fd_);
 }
 
-void InputFile::Forget() const { posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED); }
+void InputFile::Forget(std::uint64_t offset, std::uint64_t bytes) const {
+  posix_fadvise(fd_, static_cast<off_t>(offset), static_cast<off_t>(bytes), POSIX_FADV_DONTNEED);
+}
 
 Status InputFile::Read(std::uint64_t offset, std::span<std::byte> out) const {
   while (!out.empty()) {

@@ -202,7 +202,8 @@ void DiskExperts::DropClaims() {
 // The layer's guesses are over: they were right or not.
 void DiskExperts::EndGuesses(std::uint32_t layer, std::span<const std::uint32_t> chosen) {
   for (const std::uint32_t expert : guessed_[layer]) {
-    if (std::ranges::find(chosen, expert) != chosen.end()) ++figures_.guessed_right;
+    const bool right = std::ranges::find(chosen, expert) != chosen.end();
+    if (right && !by_token_[layer]) ++figures_.guessed_right;
     const auto slot = slots_.Find({layer, expert});
     if (!slot) continue;
     slots_.SetClaim(*slot, Claim::kNone);
@@ -254,7 +255,7 @@ void DiskExperts::Guess(std::size_t layer, std::span<const std::uint32_t> expert
     if (std::ranges::find(guessed, expert) != guessed.end()) continue;
     const ExpertId id{number, expert};
     guessed.push_back(expert);
-    ++figures_.guessed;
+    if (!by_token_[layer]) ++figures_.guessed;
     const auto slot = slots_.Find(id);
     if (!slot)
       waiting_[kGuessedFor].push_back(id);

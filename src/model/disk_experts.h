@@ -48,10 +48,12 @@ struct DiskExpertFigures {
   // is not of these was kept from earlier passes. And of these, the ones of layers that route by
   // the token's id, which are known before the pass.
   std::uint64_t missed = 0, missed_by_token = 0;
-  std::uint64_t guessed = 0, guessed_right = 0;  // experts; of those, announced by their layer then
-  std::uint64_t reads = 0, read_bytes = 0;       // experts; whole disk blocks
-  double wait_seconds = 0;                       // computing waited for a read
-  double busy_seconds = 0;                       // at least one read was under way
+  // Experts of layers that route by scores; of those, announced by their layer then. What the
+  // token's id tells is no guess.
+  std::uint64_t guessed = 0, guessed_right = 0;
+  std::uint64_t reads = 0, read_bytes = 0;  // experts; whole disk blocks
+  double wait_seconds = 0;                  // computing waited for a read
+  double busy_seconds = 0;                  // at least one read was under way
 };
 // Of slots and slot_bytes the first one's.
 DiskExpertFigures operator-(const DiskExpertFigures& a, const DiskExpertFigures& b);
