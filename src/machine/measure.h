@@ -64,8 +64,9 @@ struct DiskRate {
 struct MachineReport {
   Computer computer;
   std::uint64_t buffer_bytes = 0;
-  std::vector<ReadRate> reads;             // ascending threads
-  std::vector<ArithmeticRate> arithmetic;  // every instruction that runs here
+  std::vector<ReadRate> reads;  // ascending threads
+  std::vector<ArithmeticRate>
+      arithmetic;  // every instruction that runs here, as far as kernels may use it
   std::optional<DiskRate> disk = {};
   double seconds = 0;  // that measuring took
 
