@@ -30,8 +30,3 @@ books="--prose $data/train/fairytales.txt --prose $data/train/austen.txt"
 # shellcheck disable=SC2086
 "$hadal" data --out "$data/made/5" --seed 5 --bytes 40M --recall-bytes 3300 --needles 12 $books \
   --nearest 600 tools=60 questions=14 dialogue=7 story=10 lists=6 needles=3
-# Phases 6 and 7, rows of 1,024: tools whose names cannot be foreseen, so that schemas have to be read.
-"$hadal" data --out "$data/made/6" --seed 6 --bytes 40M \
-  drills=40 tools=35 questions=7 dialogue=4 story=7 lists=7
-"$hadal" data --out "$data/made/7" --seed 7 --bytes 40M \
-  drills=25 tools=45 questions=12 dialogue=5 story=8 lists=5

@@ -67,8 +67,8 @@ std::string MeaninglessName(Half half, const Parameter&, Random* random) {
   return InventedWord(half, random);
 }
 
-// Half of them mean nothing; the others have a noun that fits beside words that do not: "roof_town",
-// "town_milk_lamp".
+// Half of them mean nothing; the others have a noun that fits beside words that do not:
+// "roof_town", "town_milk_lamp".
 std::string UnforeseenName(Half half, const Parameter& parameter, Random* random) {
   if (random->Below(2) == 0) return InventedWord(half, random);
   const std::string noun = AnyOf(parameter.nouns, random), word = AnyWord(Words::kShort, random);
@@ -77,8 +77,8 @@ std::string UnforeseenName(Half half, const Parameter& parameter, Random* random
   return noun + "_" + word + (form == 1 ? "" : "_" + AnyWord(Words::kShort, random));
 }
 
-// One in so many is invented: verbs and subjects of actions (0: none is), tools' names, the names of
-// a tool's parameters.
+// One in so many is invented: verbs and subjects of actions (0: none is), tools' names, the names
+// of a tool's parameters.
 struct Invented {
   std::size_t actions, names, parameters;
   std::string (*parameter)(Half half, const Parameter& parameter, Random* random);

@@ -30,9 +30,9 @@ struct ToolTask {
 };
 
 ToolTask MakeToolTask(Half half, std::size_t turns, Random* random);
-// Two or three tools of which little can be known beforehand: half of the tools' names, of the verbs
-// and of what they are done to mean nothing, and so do half of the parameters; the others' names
-// have words that are not theirs. So each must be read to its end.
+// Two or three tools of which little can be known beforehand: half of the tools' names, of the
+// verbs and of what they are done to mean nothing, and so do half of the parameters; the others'
+// names have words that are not theirs. So each must be read to its end.
 ToolTask MakeToolDrill(Half half, std::size_t turns, Random* random);
 // Whether arguments are just what a tool of this generator asks for: every parameter and no other,
 // each of its type and among its choices.

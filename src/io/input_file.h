@@ -23,8 +23,8 @@ class InputFile {
   std::uint64_t bytes() const { return bytes_; }  // when it was opened
   // All of `out`. kCorrupt: the file has fewer bytes by now. kIo.
   Status Read(std::uint64_t offset, std::span<std::byte> out) const;
-  // The system forgets what it holds of these bytes, as far as they were flushed: the next one reads
-  // the disk. 0 bytes: to the end.
+  // The system forgets what it holds of these bytes, as far as they were flushed: the next one
+  // reads the disk. 0 bytes: to the end.
   void Forget(std::uint64_t offset = 0, std::uint64_t bytes = 0) const;
 
  private:

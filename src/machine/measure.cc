@@ -25,8 +25,9 @@ void Keep(double value) {
   sink.store(value, std::memory_order_relaxed);
 }
 
-// Whether the processor has it and the kernels may use it, which HADAL_FORCE_ISA can forbid: a share
-// of the peak is of what is used. An architecture's sets ascend; the plain one is compared with all.
+// Whether the processor has it and the kernels may use it, which HADAL_FORCE_ISA can forbid: a
+// share of the peak is of what is used. An architecture's sets ascend; the plain one is compared
+// with all.
 bool Runs(Isa isa) {
   const auto isas = kernels::RunnableIsas();
   const Isa active = kernels::ActiveIsa();
