@@ -10,6 +10,7 @@
 #include "datagen/facts.h"
 #include "datagen/story.h"
 #include "datagen/tools.h"
+#include "datagen/words.h"
 #include "text/answer_marks.h"
 
 namespace hadal::datagen {
@@ -57,11 +58,7 @@ std::string StoryDocument(Half half, Random* random) {
 }
 
 std::string AnyBeat(const std::string& story, Random* random) {
-  const auto beats = static_cast<std::size_t>(std::ranges::count(story, '\n')) + 1;
-  std::size_t begin = 0;
-  for (std::size_t skip = random->Below(beats); skip > 0; --skip)
-    begin = story.find('\n', begin) + 1;
-  return story.substr(begin, story.find('\n', begin) - begin);
+  return std::string(AnyPart(story, '\n', random));
 }
 
 std::string QuestionsDocument(Half half, Random* random) {
@@ -109,13 +106,11 @@ std::string DocumentText(Kind kind, std::uint64_t index, const DocumentOptions& 
     case Kind::kQuestions:
       return QuestionsDocument(options.half, &random);
     case Kind::kTools:
-      return ToolConversation(
-                 MakeToolTask(options.half, 1 + random.Below(options.tool_turns), &random))
-          .Text();
-    case Kind::kDrills:
-      return ToolConversation(
-                 MakeToolDrill(options.half, 1 + random.Below(options.tool_turns), &random))
-          .Text();
+    case Kind::kDrills: {
+      const auto make = kind == Kind::kDrills ? MakeToolDrill : MakeToolTask;
+      const std::size_t turns = 1 + random.Below(options.tool_turns);
+      return ToolConversation(make(options.half, turns, &random)).Text();
+    }
     case Kind::kLists:
       return ListTaskDocument(options.half, &random);
     case Kind::kPairs:

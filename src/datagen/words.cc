@@ -96,17 +96,9 @@ struct HalvedList {
   std::vector<std::string> training, heldout;
 };
 
-// One of the words, each a space apart.
-std::string_view AnyPart(std::string_view words, Random* random) {
-  const auto spaces = static_cast<std::size_t>(std::ranges::count(words, ' '));
-  for (std::size_t skip = random->Below(spaces + 1); skip > 0; --skip)
-    words.remove_prefix(words.find(' ') + 1);
-  return words.substr(0, words.find(' '));
-}
-
 std::string Syllables(std::initializer_list<const char*> parts, Random* random) {
   std::string word;
-  for (const char* part : parts) word += AnyPart(part, random);
+  for (const char* part : parts) word += AnyPart(part, ' ', random);
   return word;
 }
 
@@ -123,6 +115,13 @@ std::string OfHalf(Half half, const Draw& draw) {
 }
 
 }  // namespace
+
+std::string_view AnyPart(std::string_view text, char between, Random* random) {
+  const auto breaks = static_cast<std::size_t>(std::ranges::count(text, between));
+  for (std::size_t skip = random->Below(breaks + 1); skip > 0; --skip)
+    text.remove_prefix(text.find(between) + 1);
+  return text.substr(0, text.find(between));
+}
 
 const std::vector<std::string>& WordsOf(Words kind) {
   static const auto lists = [] {

@@ -2,6 +2,7 @@
 // belongs to one (half.h).
 #pragma once
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/random.h"
@@ -29,6 +30,8 @@ enum class Words {
 
 const std::vector<std::string>& WordsOf(Words kind);
 const std::string& AnyWord(Words kind, Random* random);
+// One of the parts that `between` divides a text into.
+std::string_view AnyPart(std::string_view text, char between, Random* random);
 // `count` different ones, or all.
 std::vector<std::string> SomeWords(Words kind, std::size_t count, Random* random);
 

@@ -64,9 +64,8 @@ struct DiskRate {
 struct MachineReport {
   Computer computer;
   std::uint64_t buffer_bytes = 0;
-  std::vector<ReadRate> reads;  // ascending threads
-  std::vector<ArithmeticRate>
-      arithmetic;  // every instruction that runs here, as far as kernels may use it
+  std::vector<ReadRate> reads;             // ascending threads
+  std::vector<ArithmeticRate> arithmetic;  // every instruction that kernels may use here
   std::optional<DiskRate> disk = {};
   double seconds = 0;  // that measuring took
 
