@@ -56,11 +56,18 @@ ExpertMemory::~ExpertMemory() {
   (void)Caught([this] { KeepProfile(); });
 }
 
-void ExpertMemory::KeepProfile() const {
+void ExpertMemory::KeepSometimes() {
+  if (since_kept_.seconds() < options_.keep_seconds) return;
+  KeepProfile();
+  since_kept_ = Stopwatch();
+}
+
+void ExpertMemory::KeepProfile() {
   if (source_ == nullptr || !options_.keep_profile || source_->figures().wanted == 0) return;
   const Status written = model::WriteExpertProfile(options_.profile, checkpoint_, source_->Uses());
-  if (!written.ok())
-    Note(fmt::format("{}; what was learnt of the experts is not kept", written.error().what));
+  if (written.ok()) return;
+  Note(fmt::format("{}; what was learnt of the experts is not kept", written.error().what));
+  options_.keep_profile = false;
 }
 
 std::optional<model::DiskExpertFigures> ExpertMemory::figures() const {

@@ -2,9 +2,9 @@
 // experts stay on disk, a memory of so many bytes that holds some of them, with what was learnt of
 // their use in earlier runs.
 //
-// The profile is read when this is made, and written when it ends, beside the checkpoint or where
-// the user says; one that cannot be read or written, or is of another checkpoint, is a note and no
-// more. The model outlives this; one thread.
+// The profile is read when this is made, and written from time to time and when it ends, beside the
+// checkpoint or where the user says; one that cannot be read or written, or is of another
+// checkpoint, is a note and no more. The model outlives this; one thread.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "model/disk_experts.h"
 #include "model/expert_runner.h"
@@ -25,6 +26,7 @@ struct ExpertMemoryOptions {
   std::uint64_t loan_bytes = 0;  // for more, of memory that prefixes may want (expert_loan.h)
   std::string profile = {};      // a file; empty: kProfileName in the checkpoint's folder
   bool keep_profile = true;      // false: none is read or written
+  double keep_seconds = 300;     // how old what was written may be when KeepSometimes is called
   std::function<void(std::string_view)> on_note = {};  // empty: into the log
 };
 
@@ -39,6 +41,10 @@ class ExpertMemory {
   ExpertMemory& operator=(ExpertMemory&&) = delete;
   ~ExpertMemory();
 
+  // Between passes: writes the profile if it was long ago, so that a program that is killed has
+  // learnt something too.
+  void KeepSometimes();
+
   // For model::Forward::Create; null: the model is mapped.
   model::ExpertRunner* runner() const { return runner_.get(); }
   // None: the model is mapped.
@@ -48,11 +54,12 @@ class ExpertMemory {
  private:
   explicit ExpertMemory(const ExpertMemoryOptions& options) : options_(options) {}
   void ReadProfile();
-  void KeepProfile() const;
+  void KeepProfile();
   void Note(std::string_view text) const;
 
   ExpertMemoryOptions options_;
   std::uint64_t checkpoint_ = 0;  // its digest
+  Stopwatch since_kept_;
   std::unique_ptr<model::DiskExperts> source_;
   std::unique_ptr<model::LocalExpertRunner> runner_;
 };

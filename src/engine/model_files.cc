@@ -6,6 +6,7 @@
 
 #include "base/allowance.h"
 #include "base/progress.h"
+#include "base/units.h"
 #include "engine/footprint.h"
 #include "io/checkpoint_files.h"
 #include "io/disk_tuning.h"
@@ -79,7 +80,13 @@ Result<io::Checkpoint> OpenCheckpoint(const std::string& directory, const OpenOp
     const std::uint64_t taken = AnonymousResidentBytes();
     reading.most_bytes = options.ram_bytes ? most - std::min(most, taken) : most;
   }
-  return io::Checkpoint::OpenUnmapped(directory, model::DenseWeights(reading));
+  auto checkpoint = io::Checkpoint::OpenUnmapped(directory, model::DenseWeights(reading));
+  if (checkpoint.ok() || checkpoint.error().code != Code::kExhausted || !options.ram_bytes)
+    return checkpoint;
+  return Fail(Code::kExhausted,
+              "{}, of the budget's {}; a context and experts come on top: hadal plan fit MODEL "
+              "--machine this shows how much",
+              checkpoint.error().what, FormatBytes(most));
 }
 
 Result<ModelFiles> OpenModel(const std::string& directory, const OpenOptions& options) {

@@ -381,6 +381,7 @@ void Scheduler::RemoveEnded() {
     prefixes_.Ended(*ended);
     speculation_.Forget(ended->id());
     ended->Tell();
+    experts_.KeepSometimes();
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "io/file.h"
 #include "server/test_server_test.h"
@@ -45,6 +46,37 @@ TEST(DamagedWeights, AreTheServersFault) {
   EXPECT_EQ(Text(messages.json(), {"error", "type"}), "api_error");
   // What a request says wrongly is its own fault here too.
   EXPECT_EQ(server.Post("/v1/chat/completions", "{").status, 400);
+}
+
+// Cut short and made whole again in place, as a disk that fails for a while.
+void Cut(const std::string& path, std::uintmax_t bytes) {
+  std::filesystem::resize_file(path, bytes);
+}
+void Mend(const std::string& path, const std::string& bytes) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  ASSERT_TRUE(file.flush().good());
+}
+
+TEST(DamagedWeights, AnExpertThatCannotBeReadEndsTheRequestAlone) {
+  const testing::TempFolder folder;
+  std::filesystem::copy(testing::EmbeddedFolder(), folder.path(),
+                        std::filesystem::copy_options::recursive);
+  const std::string path = folder.File("model.safetensors"), bytes = io::ReadFile(path).value();
+  ServerOptions options = TestServer::OneThread();
+  options.model.directory = folder.path();
+  options.model.open.experts = engine::ExpertsFrom::kDisk;
+  const TestServer server(options);
+  Cut(path, 4096);
+  const std::string question = Chat(R"("max_tokens":4)");
+  const Reply failed = server.Post("/v1/chat/completions", question);
+  EXPECT_EQ(failed.status, 500) << failed.body;
+  const std::string message = Text(failed.json(), {"error", "message"});
+  EXPECT_NE(message.find("model.safetensors: "), std::string::npos) << message;
+  EXPECT_NE(message.find(" at byte "), std::string::npos) << message;
+  ASSERT_NO_FATAL_FAILURE(Mend(path, bytes));
+  const Reply again = server.Post("/v1/chat/completions", question);
+  EXPECT_EQ(again.status, 200) << again.body;
 }
 
 }  // namespace
