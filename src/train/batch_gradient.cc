@@ -6,8 +6,11 @@
 namespace hadal::train {
 namespace {
 
-double Mean(double sum, std::size_t count) {
-  return count == 0 ? 0 : sum / static_cast<double>(count);
+double Mean(double sum, double weight) { return weight == 0 ? 0 : sum / weight; }
+
+double WeightOrOne(const std::vector<float>& weights) {
+  const double sum = SumOfWeights(weights);
+  return sum > 0 ? sum : 1;
 }
 
 }  // namespace
@@ -31,18 +34,6 @@ ForwardOptions OptionsOf(const StepPlan& plan, Products products, bool mtp) {
   options.mtp = mtp;
   options.products = products;
   return options;
-}
-
-torch::Tensor SampleRows(const Sample& sample, const std::vector<std::int64_t>& values,
-                         std::size_t first, std::size_t rows, torch::Device device) {
-  HADAL_CHECK(values.size() == sample.rows * sample.row_tokens && first + rows <= sample.rows);
-  // from_blob wants a pointer it may write through; the copy below never lets it.
-  auto* const begin = const_cast<std::int64_t*>(values.data() + first * sample.row_tokens);
-  return torch::from_blob(
-             begin, {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(sample.row_tokens)},
-             torch::kInt64)
-      .clone()
-      .to(device);
 }
 
 BatchGradient::BatchGradient(V4Model model, const TrainConfig& config, Workers& workers)
@@ -84,25 +75,23 @@ Status BatchGradient::ComputeShard(V4Model& twin, const Sample& sample, const St
                                    std::size_t index, Shard* shard) {
   const torch::Device device = twin->parameters().front().device();
   const std::size_t rows = sample.rows / config_.batch.shards;
-  const auto part = [&](const std::vector<std::int64_t>& values) {
+  const auto part = [&](const auto& values) {
     return SampleRows(sample, values, index * rows, rows, device);
   };
   const bool mtp =
       plan.mtp_weight > 0 && twin->config().num_nextn_predict_layers > 0 && !plan.indexer_only;
-  const Output output = twin->Forward(
-      {part(sample.ids), part(sample.documents), part(sample.targets), part(sample.mtp_targets)},
-      OptionsOf(plan, products_, mtp));
+  const Output output =
+      twin->Forward({part(sample.ids), part(sample.documents), part(sample.targets),
+                     part(sample.mtp_targets), part(sample.weights), part(sample.mtp_weights)},
+                    OptionsOf(plan, products_, mtp));
 
   const double share = 1 / static_cast<double>(config_.batch.shards);
   torch::Tensor total = output.indexer_loss * (config_.loss.indexer * share);
-  if (!plan.indexer_only) {
-    const auto targets =
-        static_cast<double>(std::max<std::size_t>(1, CountTargets(sample.targets)));
-    total = total + output.ce / targets + output.balance_loss * (config_.loss.balance * share);
-  }
+  if (!plan.indexer_only)
+    total = total + output.ce / WeightOrOne(sample.weights) +
+            output.balance_loss * (config_.loss.balance * share);
   if (mtp) {
-    const std::size_t targets = std::max<std::size_t>(1, CountTargets(sample.mtp_targets));
-    total = total + output.mtp_ce * (plan.mtp_weight / static_cast<double>(targets));
+    total = total + output.mtp_ce * (plan.mtp_weight / WeightOrOne(sample.mtp_weights));
     shard->mtp_sum = output.mtp_ce.item<double>();
   }
   shard->ce_sum = output.ce.item<double>();
@@ -136,8 +125,8 @@ Result<BatchLoss> BatchGradient::Compute(const Sample& sample, const StepPlan& p
     loss.expert_load =
         loss.expert_load.defined() ? loss.expert_load + shard.expert_load : shard.expert_load;
   }
-  loss.loss = Mean(loss.loss, CountTargets(sample.targets));
-  loss.mtp_loss = Mean(loss.mtp_loss, CountTargets(sample.mtp_targets));
+  loss.loss = Mean(loss.loss, SumOfWeights(sample.weights));
+  loss.mtp_loss = Mean(loss.mtp_loss, SumOfWeights(sample.mtp_weights));
 
   HADAL_TRY(loss.gradient_length, SumGradients(shards));
   return loss;

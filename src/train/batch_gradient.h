@@ -19,10 +19,11 @@
 namespace hadal::train {
 
 struct BatchLoss {
-  double loss = 0;          // nats a token: next tokens
-  double mtp_loss = 0;      // nats a token: tokens t+2; 0 if the model has no MTP block or weight 0
-  double balance_loss = 0;  // unweighted; mean over shards
-  double indexer_loss = 0;  // likewise
+  // Nats a token, means by the sample's weights: of next tokens, and of tokens t+2 (0 if the model
+  // has no MTP block, or it has weight 0).
+  double loss = 0, mtp_loss = 0;
+  double balance_loss = 0;     // unweighted; mean over shards
+  double indexer_loss = 0;     // likewise
   double gradient_length = 0;  // Euclidean, of all gradients together; as finite as they are
   torch::Tensor expert_load;   // [layers + mtp blocks, experts] int64, of the whole batch
 };
@@ -31,9 +32,19 @@ struct BatchLoss {
 Products ProductsOf(const TrainConfig& config);
 ForwardOptions OptionsOf(const StepPlan& plan, Products products, bool mtp);
 
-// [rows, tokens] int64 of rows [first, first + rows) of one of a sample's arrays.
-torch::Tensor SampleRows(const Sample& sample, const std::vector<std::int64_t>& values,
-                         std::size_t first, std::size_t rows, torch::Device device);
+// [rows, tokens] of rows [first, first + rows) of one of a sample's arrays; T: int64, float.
+template <class T>
+torch::Tensor SampleRows(const Sample& sample, const std::vector<T>& values, std::size_t first,
+                         std::size_t rows, torch::Device device) {
+  HADAL_CHECK(values.size() == sample.rows * sample.row_tokens && first + rows <= sample.rows);
+  // from_blob wants a pointer it may write through; the copy below never lets it.
+  auto* const begin = const_cast<T*>(values.data() + first * sample.row_tokens);
+  return torch::from_blob(
+             begin, {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(sample.row_tokens)},
+             torch::CppTypeToScalarType<T>::value)
+      .clone()
+      .to(device);
+}
 
 class BatchGradient {
  public:

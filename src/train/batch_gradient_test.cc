@@ -32,6 +32,8 @@ Sample RandomSample(const TrainConfig& config) {
       ids->push_back(static_cast<std::int64_t>(random.Below(TinyConfig().vocab_size)));
     sample.documents.push_back(0);
     if (i % 7 == 0 || i >= 45) sample.targets.back() = Sample::kIgnored;
+    sample.weights.push_back(sample.targets.back() == Sample::kIgnored ? 0 : 1);
+    sample.mtp_weights.push_back(1);
   }
   return sample;
 }
@@ -41,19 +43,23 @@ struct Computed {
   std::vector<Tensor> gradients;
 };
 
-Computed Compute(std::size_t shards, std::size_t threads) {
+Computed Compute(std::size_t shards, std::size_t threads, const Sample& sample) {
   const TrainConfig config = ConfigWith(shards);
   Workers workers(threads, 1);
   V4Model model = TinyModel(TinyConfig(), torch::kFloat);
   BatchGradient batch(model, config, workers);
   StepPlan plan;
   plan.mtp_weight = 0.5;
-  auto loss = batch.Compute(RandomSample(config), plan);
+  auto loss = batch.Compute(sample, plan);
   EXPECT_TRUE(loss.ok()) << loss.error().what;
   Computed computed{*loss, {}};
   for (const Tensor& parameter : model->parameters())
     computed.gradients.push_back(parameter.grad());
   return computed;
+}
+
+Computed Compute(std::size_t shards, std::size_t threads) {
+  return Compute(shards, threads, RandomSample(ConfigWith(shards)));
 }
 
 double LengthOf(const std::vector<Tensor>& gradients) {
@@ -95,6 +101,31 @@ TEST(BatchGradient, TheLossIsThatOfTheLogits) {
   const BatchLoss loss = Compute(1, 1).loss;
   EXPECT_NEAR(loss.loss, mean(output.logits, sample.targets), 1e-5);
   EXPECT_NEAR(loss.mtp_loss, mean(output.mtp_logits, sample.mtp_targets), 1e-5);
+}
+
+// Of the gradient, since a loss of which half the tokens weigh twice is that of all of them and of
+// that half once more.
+TEST(BatchGradient, WeighsTokens) {
+  const Sample sample = RandomSample(ConfigWith(2));
+  Sample half = sample, weighed = sample;
+  for (std::size_t i = 0; i < sample.targets.size(); ++i) {
+    if (i % 2 == 0) {
+      half.targets[i] = Sample::kIgnored;
+      half.weights[i] = 0;
+    }
+    weighed.weights[i] += half.weights[i];
+  }
+  const Computed all = Compute(2, 2, sample), one = Compute(2, 2, half),
+                 both = Compute(2, 2, weighed);
+  const double a = SumOfWeights(sample.weights), b = SumOfWeights(half.weights);
+  EXPECT_NEAR(both.loss.loss, (a * all.loss.loss + b * one.loss.loss) / (a + b), 1e-5);
+  for (std::size_t i = 0; i < both.gradients.size(); ++i) {
+    if (!both.gradients[i].defined()) continue;
+    const Tensor want = (a * all.gradients[i] + b * one.gradients[i]) / (a + b);
+    EXPECT_LE((both.gradients[i] - want).norm().item<double>(),
+              1e-4 * want.norm().item<double>() + 1e-7)
+        << i;
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "base/random.h"
 #include "base/threads.h"
@@ -70,9 +71,9 @@ Result<Encoded> Encode(const std::string& document, const text::Tokenizer& token
   return encoded;
 }
 
-void AddToken(text::TokenId token, bool learnt, Corpus* corpus) {
+void AddToken(text::TokenId token, float weight, Corpus* corpus) {
   corpus->tokens.push_back(token);
-  corpus->learnt.push_back(learnt);
+  corpus->weights.push_back(weight);
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ std::uint64_t Corpus::Fingerprint() const {
   std::uint64_t hash = tokens.size();
   for (const text::TokenId token : tokens) hash = MixBits(hash + static_cast<std::uint64_t>(token));
   for (const std::size_t begin : begins) hash = MixBits(hash + begin);
-  for (const bool learns : learnt) hash = MixBits(hash + (learns ? 1 : 0));
+  for (const float weight : weights) hash = MixBits(hash + (weight > 0 ? 1 : 0));
   return hash;
 }
 
@@ -94,15 +95,17 @@ Result<Corpus> Tokenize(const std::vector<std::string>& documents, const text::T
   bool marked = false;
   for (std::size_t i = 0; i < documents.size(); ++i) {
     HADAL_TRY(const Encoded one, std::move(encoded[i]));
-    if (marks.bos) AddToken(*marks.bos, false, &corpus);
+    const float learnt = one.marked ? static_cast<float>(marks.answer_weight) : 1;
+    if (marks.bos) AddToken(*marks.bos, 0, &corpus);
     for (std::size_t t = 0; t < one.tokens.size(); ++t)
-      AddToken(one.tokens[t], one.learnt[t], &corpus);
-    if (marks.eos) AddToken(*marks.eos, one.tokens.empty() || one.learnt.back(), &corpus);
+      AddToken(one.tokens[t], one.learnt[t] ? learnt : 0, &corpus);
+    if (marks.eos)
+      AddToken(*marks.eos, one.tokens.empty() || one.learnt.back() ? learnt : 0, &corpus);
     corpus.begins.push_back(corpus.tokens.size());
     corpus.text_bytes += one.text_bytes;
     marked |= one.marked;
   }
-  if (!marked) corpus.learnt.clear();
+  if (!marked) corpus.weights.clear();
   return corpus;
 }
 
@@ -133,8 +136,8 @@ std::vector<Row> PackRows(const Corpus& corpus, std::size_t row_tokens, std::uin
 
 void Sample::Append(const Corpus& corpus, const Row& row) {
   const auto token = [&](std::size_t i) { return static_cast<std::int64_t>(corpus.tokens[i]); };
-  const auto target = [&](std::size_t i, const Piece& piece) {
-    return i < piece.document_end && corpus.Learns(i) ? token(i) : kIgnored;
+  const auto weight = [&](std::size_t i, const Piece& piece) {
+    return i < piece.document_end ? corpus.Weight(i) : 0;
   };
   std::size_t filled = 0;
   std::int64_t document = 0;
@@ -143,9 +146,11 @@ void Sample::Append(const Corpus& corpus, const Row& row) {
       const std::size_t at = piece.begin + i;
       ids.push_back(token(at));
       documents.push_back(document);
-      targets.push_back(target(at + 1, piece));
+      weights.push_back(weight(at + 1, piece));
+      targets.push_back(weights.back() > 0 ? token(at + 1) : kIgnored);
       const bool next_is_here = i + 1 < piece.length;
-      mtp_targets.push_back(next_is_here ? target(at + 2, piece) : kIgnored);
+      mtp_weights.push_back(next_is_here ? weight(at + 2, piece) : 0);
+      mtp_targets.push_back(mtp_weights.back() > 0 ? token(at + 2) : kIgnored);
     }
     filled += piece.length;
     ++document;
@@ -156,12 +161,18 @@ void Sample::Append(const Corpus& corpus, const Row& row) {
   documents.insert(documents.end(), padding, document);
   targets.insert(targets.end(), padding, kIgnored);
   mtp_targets.insert(mtp_targets.end(), padding, kIgnored);
+  weights.insert(weights.end(), padding, 0);
+  mtp_weights.insert(mtp_weights.end(), padding, 0);
   ++rows;
 }
 
 std::size_t CountTargets(const std::vector<std::int64_t>& targets) {
   return targets.size() -
          static_cast<std::size_t>(std::count(targets.begin(), targets.end(), Sample::kIgnored));
+}
+
+double SumOfWeights(const std::vector<float>& weights) {
+  return std::accumulate(weights.begin(), weights.end(), 0.0);
 }
 
 DataStream::DataStream(const Corpus& corpus, std::size_t row_tokens, std::uint64_t seed)

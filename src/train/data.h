@@ -32,17 +32,18 @@ Result<std::vector<std::string>> HoldOut(std::vector<std::string>* documents, do
 // Tokens of many documents, one after another.
 struct Corpus {
   std::vector<text::TokenId> tokens;
-  std::vector<bool> learnt;            // of each token; empty: all are
+  std::vector<float> weights;          // of each token's loss, 0: not learnt; empty: all 1
   std::vector<std::size_t> begins{0};  // document i is tokens [begins[i], begins[i+1])
   std::uint64_t text_bytes = 0;
 
   std::size_t documents() const { return begins.size() - 1; }
-  bool Learns(std::size_t token) const { return learnt.empty() || learnt[token]; }
+  float Weight(std::size_t token) const { return weights.empty() ? 1 : weights[token]; }
   std::uint64_t Fingerprint() const;  // of tokens, which are learnt, and document borders
 };
 
 struct MarkOptions {
   std::optional<text::TokenId> bos, eos;  // put round every document
+  double answer_weight = 1;  // of an answer's tokens; 1 is that of a document without marks
 };
 // Of a document that marks its answers, a token is learnt that has a byte of one; and EOS, if an
 // answer stands before it. kInvalid: marks in a text that is not UTF-8.
@@ -70,11 +71,13 @@ struct Sample {
   // Token t+1 of the same document, also past a piece's end; t+2, where t+1 is in the row. Both
   // where that token is learnt.
   std::vector<std::int64_t> targets, mtp_targets;
+  std::vector<float> weights, mtp_weights;  // of their losses, 0 where there is no target
 
   // Padding at a row's end has id 0, a document number of its own, and no targets.
   void Append(const Corpus& corpus, const Row& row);
 };
 std::size_t CountTargets(const std::vector<std::int64_t>& targets);
+double SumOfWeights(const std::vector<float>& weights);
 
 // Endless rows, epoch after epoch. The corpus outlives it.
 class DataStream {

@@ -168,12 +168,30 @@ TEST(Tokenize, LearnsAnswersAloneWhereADocumentMarksThem) {
   EXPECT_EQ(corpus.text_bytes, 11u);
 }
 
+TEST(Tokenize, AnswersHaveTheirWeight) {
+  const testing::TempFolder folder;
+  const MarkOptions marks{.bos = 300, .eos = 301, .answer_weight = 4};
+  const Corpus corpus = Tokenize({"ab\x02"
+                                  "c\x03",
+                                  "xy"},
+                                 SmallTokenizer(folder), marks, 1)
+                            .value();
+  using V = std::vector<float>;
+  EXPECT_EQ(corpus.weights, (V{0, 0, 0, 4, 4, 0, 1, 1, 1}));
+  Sample sample;
+  sample.row_tokens = 10;
+  sample.Append(corpus, {{0, 5, 5}, {5, 4, 9}});
+  EXPECT_EQ(sample.weights, (V{0, 0, 4, 4, 0, 1, 1, 1, 0, 0}));
+  EXPECT_EQ(sample.mtp_weights, (V{0, 4, 4, 0, 0, 1, 1, 0, 0, 0}));
+  EXPECT_EQ(SumOfWeights(sample.weights), 11);
+}
+
 TEST(Tokenize, WithoutMarksEverythingIsLearnt) {
   const testing::TempFolder folder;
   const Corpus corpus = Tokenize({"xy"}, SmallTokenizer(folder), {}, 1).value();
-  EXPECT_TRUE(corpus.learnt.empty());
+  EXPECT_TRUE(corpus.weights.empty());
   Corpus marked = corpus;
-  marked.learnt = {false, true};
+  marked.weights = {0, 1};
   EXPECT_NE(marked.Fingerprint(), corpus.Fingerprint());
 }
 

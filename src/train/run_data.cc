@@ -45,8 +45,10 @@ Result<RunData> ReadRunData(const TrainConfig& config, const arch::Config& model
     HADAL_TRY(heldout, ReadDocuments(config.data.heldout, config.data.separator));
   }
   RunData data{std::move(tokenizer), marks, {}, {}};
-  HADAL_TRY(data.train, Tokenize(train, data.tokenizer, marks, threads));
   HADAL_TRY(data.heldout, Tokenize(heldout, data.tokenizer, marks, threads));
+  MarkOptions weighed = marks;
+  weighed.answer_weight = config.loss.answers;
+  HADAL_TRY(data.train, Tokenize(train, data.tokenizer, weighed, threads));
   HADAL_TRY_STATUS(CheckUsable(data.train, config.batch.tokens, "training"));
   HADAL_TRY_STATUS(CheckUsable(data.heldout, config.batch.tokens, "held-out"));
   spdlog::info("data train_documents={} train_tokens={} heldout_documents={} heldout_tokens={}",

@@ -64,6 +64,7 @@ void Visit(SettingsVisitor& v, TrainConfig& c) {
   v.Number("loss.balance", &c.loss.balance, {0, 10});
   v.Number("loss.bias_speed", &c.loss.bias_speed, {0, 1});
   v.Number("loss.indexer", &c.loss.indexer, {0, 100});
+  v.Number("loss.answers", &c.loss.answers, {1e-3, 1e3});
   v.Choice("loss.indexer_entries", &c.loss.indexer_entries, {"selected", "visible"});
 
   v.When("stages.warmup", &c.stages.warmup);

@@ -73,6 +73,9 @@ struct TrainConfig {
   struct {
     double mtp = 0.3, mtp_decay = 0.1;  // the second from lr.decay_start on
     double balance = 1e-4, bias_speed = 1e-3, indexer = 1.0;
+    // Weight of a token of a marked answer (text/answer_marks.h), beside 1 of one of a text without
+    // marks.
+    double answers = 1.0;
     // Over which entries the indexer's loss is taken while attention is sparse: "selected", as
     // published, or "visible", which also lowers the scores of entries that were not selected.
     std::string indexer_entries = "selected";

@@ -52,10 +52,12 @@ struct Predicted {
   Tensor logits, ce;
 };
 Predicted Predict(const Tensor& head_input, const Tensor& head_weight, const Tensor& targets,
-                  const Pass& pass) {
+                  const Tensor& weights, const Pass& pass) {
   const Products products = pass.options.products;
   if (targets.defined())
-    return {{}, HeadLoss(head_input, head_weight, targets.flatten(), Sample::kIgnored, products)};
+    return {{},
+            HeadLoss(head_input, head_weight, targets.flatten(), Sample::kIgnored, products,
+                     weights.defined() ? weights.flatten().to(head_input.scalar_type()) : weights)};
   const Tensor logits = Linear(head_input, head_weight, products);
   return {logits.view({pass.plan.batch, pass.plan.tokens, -1}), {}};
 }
@@ -119,14 +121,15 @@ Output V4ModelImpl::Forward(const Batch& batch, const ForwardOptions& options) {
 
   Output output;
   const Predicted next =
-      Predict(HeadInput(streams, w.head, pass), w.head_weight, batch.targets, pass);
+      Predict(HeadInput(streams, w.head, pass), w.head_weight, batch.targets, batch.weights, pass);
   output.logits = next.logits;
   output.ce = next.ce;
   if (w.mtp && options.mtp) {
     // The last token has no successor here; whatever stands in for it is seen by no other token.
     const MtpResult mtp = RunMtp(streams, batch.ids.roll(-1, 1), w, pass);
     collect(mtp.block);
-    const Predicted after = Predict(mtp.head_input, w.head_weight, batch.mtp_targets, pass);
+    const Predicted after =
+        Predict(mtp.head_input, w.head_weight, batch.mtp_targets, batch.mtp_weights, pass);
     output.mtp_logits = after.logits;
     output.mtp_ce = after.ce;
   } else if (w.mtp) {

@@ -62,13 +62,14 @@ struct Batch {
   // What comes next and after next, [batch, tokens] int64, Sample::kIgnored where nothing does: the
   // output then holds losses in place of logits. The second is read only if the MTP block runs.
   torch::Tensor targets = {}, mtp_targets = {};
+  torch::Tensor weights = {}, mtp_weights = {};  // of their losses; undefined: all 1
 };
 
 struct Output {
   torch::Tensor logits;  // [batch, tokens, vocab]: predicts token t+1
   torch::Tensor
       mtp_logits;  // [batch, tokens, vocab]: at t predicts token t+2; undefined if mtp is off
-  torch::Tensor ce, mtp_ce;  // scalars: sums of cross-entropy, where the batch has targets
+  torch::Tensor ce, mtp_ce;  // scalars: weighted sums of cross-entropy, where there are targets
   torch::Tensor
       // scalar: sequence-wise balance loss, mean over score-routed layers, unweighted
       balance_loss;
