@@ -5,8 +5,8 @@
 
 LIBRARY is libhadal_kernels.a of an optimised build for one architecture. For every instruction set
 in it, product and number of rows: what 128 products (of one row: 128 codes) take, in instructions,
-those of vectors but loads and stores, and loads; and for ARM the bound, on the processors of
-PROCESSORS, if in every cycle each pipeline began what it can.
+those of vectors but loads and stores, and loads; and the bound, on the processors of PROCESSORS, if
+in every cycle each pipeline began what it can.
 
 Counted is the shortest way round a loop, so without what rare codes and the ends of rows cost, and
 of a tile the way through its function. Decoding weights for many rows and laying these out is not
@@ -234,7 +234,11 @@ def is_arithmetic(instruction):
 # Which pipelines an instruction takes, and how many of each kind a processor has. Of the rest every
 # one of "V" will do. Source: Arm's software optimization guides for Neoverse N1 and V2, as in
 # LLVM's AArch64SchedNeoverseN1.td and AArch64SchedNeoverseV2.td; the width is that of decoding.
-PIPES = {"multiply": re.compile(r"[su]mull2?$|[su]mlal2?$|mul$"),
+# AMD's Software Optimization Guide for the Zen 4 Microarchitecture (57647): six operations
+# dispatched a cycle, four pipelines of 256 bits, of which two multiply and two shuffle, two loads
+# of 256 bits; what has 512 bits takes a pipeline twice.
+PIPES = {"multiply": re.compile(r"[su]mull2?$|[su]mlal2?$|mul$|vpmadd|vpmul|vpdp|vfmadd|vmul"),
+         "shuffle": re.compile(r"vpshuf|vperm|vpunpck|vpalignr|vpack|vinsert|vextract"),
          "convert": re.compile(r"scvtf$"),
          "shift": re.compile(r"s?u?shl$|ushr$|sshr$|r?shrn2?$|[su]?shll2?$|[su]xtl2?$"),
          "table": re.compile(r"tbl$")}
@@ -246,6 +250,8 @@ PROCESSORS = (
     Processor("Neoverse V2", ("neon", "i8mm"), 6, {"V": 4, "V02": 2, "V13": 2, "V01": 2, "L": 3},
               {"multiply": {"V02": 1}, "convert": {"V02": 2}, "shift": {"V13": 1},
                "table": {"V01": 1}, "store": {"L": 1, "V01": 1}}),
+    Processor("Zen 4", ("avx2", "avx512"), 6, {"V": 4, "V01": 2, "V12": 2, "L": 2},
+              {"multiply": {"V01": 1}, "shuffle": {"V12": 1}, "store": {}}),
 )
 
 
@@ -254,7 +260,7 @@ def cycles(counts, processor):
     use = Counter()
     for instruction, times in counts.items():
         use["width"] += times
-        pairs = 2 if instruction.name in ("ldp", "stp") else 1
+        pairs = 2 if instruction.name in ("ldp", "stp") or register_bits(instruction) > 256 else 1
         if is_store(instruction):
             if is_vector(instruction):
                 for pipe, units in processor.uses["store"].items():
@@ -269,8 +275,8 @@ def cycles(counts, processor):
         if instruction.name == "mul" and processor.name == "Neoverse N1":
             own = {"V0": 2}
         for pipe, units in own.items():
-            use[pipe] += units * times
-        use["V"] += max([1, *own.values()]) * times
+            use[pipe] += units * pairs * times
+        use["V"] += max([1, *own.values()]) * pairs * times
     limits = dict(processor.pipes, width=processor.width)
     return max((use[pipe] / limit, pipe) for pipe, limit in limits.items())
 
