@@ -24,17 +24,34 @@ constexpr const char* kEvalAbilitiesAbout =
     "\n"
     "Examples:\n"
     "  hadal eval abilities -m models/embedded --trials 20\n"
-    "  hadal eval abilities -m models/embedded --trials 20 --half training";
+    "  hadal eval abilities -m models/embedded --trials 20 --half training\n"
+    "  hadal eval abilities -m models/embedded --trials 5 --misses      and where it failed";
 
 struct AbilityFlags {
   std::string model, half = "heldout";
   eval::AbilityOptions eval;
   std::size_t threads = 0;
-  bool json = false;
+  bool misses = false, json = false;
 };
 
 double Percent(const eval::Ability& a) {
   return a.trials == 0 ? 0 : 100.0 * static_cast<double>(a.right) / static_cast<double>(a.trials);
+}
+
+Json MissesJson(const eval::Ability& ability) {
+  Json::Array misses;
+  for (const eval::Miss& miss : ability.misses)
+    misses.push_back(Json::MakeObject({{"asked", miss.asked}, {"answered", miss.answered}}));
+  return misses;
+}
+
+std::string MissesText(const std::vector<eval::Ability>& abilities) {
+  std::string text;
+  for (const eval::Ability& ability : abilities)
+    for (const eval::Miss& miss : ability.misses)
+      text += fmt::format("\n{}\n  asked     {}\n  answered  {}\n", ability.name,
+                          Json(miss.asked).Dump(), Json(miss.answered).Dump());
+  return text;
 }
 
 Status Abilities(AbilityFlags flags) {
@@ -58,11 +75,12 @@ Status Abilities(AbilityFlags flags) {
     rows.push_back(Json::MakeObject({{"ability", a.name},
                                      {"trials", std::uint64_t{a.trials}},
                                      {"right", std::uint64_t{a.right}}}));
+    if (flags.misses) rows.back().Set("misses", MissesJson(a));
   }
   const std::string text =
       flags.json
           ? Json::MakeObject({{"half", flags.half}, {"abilities", std::move(rows)}}).Dump(2) + "\n"
-          : table.Text();
+          : table.Text() + (flags.misses ? MissesText(*abilities) : "");
   std::fputs(text.c_str(), stdout);
   return Unit{};
 }
@@ -82,6 +100,7 @@ void AddEvalAbilities(Command eval, Work* work) {
       .ShowDefault();
   abilities.AddOption("--seed", flags->eval.seed, "other tasks").ShowDefault();
   AddThreads(abilities, &flags->threads);
+  abilities.AddFlag("--misses", flags->misses, "and what was asked and answered where it failed");
   abilities.AddFlag("--json", flags->json, "print one JSON object");
   abilities.OnChosen([flags, work] { *work = [flags] { return Abilities(*flags); }; });
 }

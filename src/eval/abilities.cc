@@ -65,7 +65,7 @@ class AbilityExaminer {
     for (const bool known : {true, false}) {
       const auto q = std::ranges::find(sheet.questions, known, &datagen::Question::known);
       HADAL_TRY(const Reply reply, Answer(sheet.text + "\n\n" + q->question));
-      Count(known ? kKnown : kUnknown,
+      Count(known ? kKnown : kUnknown, reply,
             known ? datagen::HasWord(reply.text, q->value) : AdmitsIgnorance(reply.text));
     }
     return Unit{};
@@ -74,17 +74,17 @@ class AbilityExaminer {
   Status Talk(Random* random) {
     const datagen::TurnQuestion told = datagen::MakeMemoryQuestion(options_.half, random);
     HADAL_TRY(const Reply recalled, Answer(told.talk.messages()));
-    Count(kMemory, datagen::HasWord(recalled.text, told.value));
+    Count(kMemory, recalled, datagen::HasWord(recalled.text, told.value));
     const datagen::TurnQuestion untold = datagen::MakeUnknowableQuestion(options_.half, random);
     HADAL_TRY(const Reply admitted, Answer(untold.talk.messages()));
-    Count(kUnknowable, AdmitsIgnorance(admitted.text));
+    Count(kUnknowable, admitted, AdmitsIgnorance(admitted.text));
     return Unit{};
   }
 
   Status List(Random* random) {
     const datagen::ListTask task = datagen::MakeListTask(options_.half, random);
     HADAL_TRY(const Reply reply, Answer(task.request));
-    Count(kLists, reply.text == task.answer);
+    Count(kLists, reply, reply.text == task.answer);
     return Unit{};
   }
 
@@ -93,10 +93,10 @@ class AbilityExaminer {
     const std::string request = datagen::StoryRequest(options_.half, story, random);
     HADAL_TRY(const Reply reply, Answer(request, 3 * options_.answer_tokens));
     const StoryMarks marks = JudgeStory(reply.text, story.topic, reply.ended);
-    Count(kTopic, marks.topic);
-    Count(kNames, marks.names);
-    Count(kFlows, marks.flows);
-    Count(kStory, marks.all());
+    Count(kTopic, reply, marks.topic);
+    Count(kNames, reply, marks.names);
+    Count(kFlows, reply, marks.flows);
+    Count(kStory, reply, marks.all());
     return Unit{};
   }
 
@@ -104,7 +104,7 @@ class AbilityExaminer {
 
  private:
   struct Reply {
-    std::string text;
+    std::string asked, text;
     bool ended = false;  // by the model
   };
 
@@ -116,7 +116,7 @@ class AbilityExaminer {
         chat::ParseCompletion(dialect_, answer.text + std::string(dialect_.eos), false);
     const auto* message = std::get_if<chat::Message>(&reply);
     if (wanted.empty()) {
-      Count(kNone, message != nullptr && message->tool_calls.empty());
+      Count(kNone, answer, message != nullptr && message->tool_calls.empty());
       return Unit{};
     }
     bool valid = false, right = false;
@@ -130,11 +130,11 @@ class AbilityExaminer {
       right = valid && call.name == wanted[0].name && Same(*arguments, wanted[0].arguments);
     }
     if (turn > 0) {
-      Count(kLater, right);
+      Count(kLater, answer, right);
       return Unit{};
     }
-    Count(kValid, valid);
-    Count(kCall, right);
+    Count(kValid, answer, valid);
+    Count(kCall, answer, right);
     return Unit{};
   }
 
@@ -145,9 +145,11 @@ class AbilityExaminer {
     });
   }
 
-  void Count(Subject subject, bool right) {
-    ++abilities_[subject].trials;
-    abilities_[subject].right += right ? 1 : 0;
+  void Count(Subject subject, const Reply& reply, bool right) {
+    Ability& ability = abilities_[subject];
+    ++ability.trials;
+    ability.right += right ? 1 : 0;
+    if (!right) ability.misses.push_back({reply.asked, reply.text});
   }
 
   Result<Reply> Answer(std::string question, std::size_t tokens = 0) {
@@ -163,7 +165,7 @@ class AbilityExaminer {
     options.stop.max_tokens = tokens == 0 ? options_.answer_tokens : tokens;
     options.control = text::ControlTokens::kRead;
     options.cancel = options_.cancel;
-    Reply reply;
+    Reply reply{.asked = messages.back().content, .text = {}};
     HADAL_TRY(const engine::GenerateResult result,
               engine::Generate(files_, threads_, prompt.Whole(), options,
                                {.on_text = [&](std::string_view more) { reply.text += more; }}));

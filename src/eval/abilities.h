@@ -35,9 +35,14 @@ struct AbilityOptions {
   const std::atomic<bool>* cancel = nullptr;
 };
 
+struct Miss {
+  std::string asked;     // the last turn
+  std::string answered;  // as the model wrote it, markers and all
+};
 struct Ability {
   std::string name;
   std::size_t trials = 0, right = 0;
+  std::vector<Miss> misses = {};  // trials - right
 };
 
 // kInvalid: the tokenizer lacks a control token of the chat format. kCancelled.

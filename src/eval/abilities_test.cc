@@ -35,6 +35,10 @@ TEST(Abilities, EveryTaskIsJudgedAndRunsRepeat) {
     EXPECT_LE(call.right, valid.right);
     EXPECT_LE(abilities["tools: later"].trials, 2u);
     EXPECT_LE(abilities["story: all"].right, abilities["story: topic"].right);
+    for (const auto& [name, ability] : abilities) {
+      EXPECT_EQ(ability.misses.size(), ability.trials - ability.right) << name;
+      for (const Miss& miss : ability.misses) EXPECT_FALSE(miss.asked.empty()) << name;
+    }
     for (const auto& [name, ability] : abilities)
       if (!name.starts_with("tools")) {
         EXPECT_EQ(ability.trials, 2u) << name;
