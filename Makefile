@@ -9,6 +9,7 @@
 JOBS ?= $(shell nproc)
 export PROMPT ?= Tell me a story about a fox.
 EXPERIMENTS ?= optimizer attention fp4 residuals
+QUICK_ENGINE = --depth 0,1K --repeat 1 --out build/evidence/quick/attention/results/engine.csv
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 HADAL_BENCH ?= --quick
@@ -75,7 +76,7 @@ evidence: train-deps  ## train the experiments (a day; QUICK=1: minutes), draw d
 	@test -d data/train || models/embedded/fetch.sh
 	@set -e; for name in $(EXPERIMENTS); do \
 	  build/hadal-train --sweep experiments/$$name $(if $(QUICK),--quick); done
-	$(if $(QUICK),,tools/evidence_engine.py --program build/hadal)
+	tools/evidence_engine.py --program build/hadal $(if $(QUICK),$(QUICK_ENGINE))
 	tools/evidence.py --collect data/runs/evidence $(if $(QUICK),--quick)
 
 train-deps: deps-engine $(RELEASE)/build.ninja  ## install LibTorch and build `hadal train`

@@ -25,6 +25,7 @@ from evidence_svg import Axis, Series, chart
 NAMES = ("optimizer", "attention", "fp4", "residuals")
 SECTIONS = (*NAMES, "attention-engine")
 FILES = ("runs.csv", "curves.csv", "probes.csv", "speed.csv")
+ENDED_ABOVE = 0.1  # nats
 TOKENS, NATS = "tokens", "held-out loss, nats per token"
 
 
@@ -47,6 +48,31 @@ class Results:
         """Mean, smallest and largest over seeds that did not diverge; None: all did."""
         values = [float(r[column]) for r in self.rows("runs.csv", variant) if r[column]]
         return spread(values) if values else None
+
+    def by_seed(self, variant):
+        """Last held-out loss of each seed that did not diverge."""
+        return {r["seed"]: float(r["heldout_nats"]) for r in self.rows("runs.csv", variant)
+                if r["heldout_nats"]}
+
+    def beside_first(self, variant):
+        """How much its loss is above that of the group's first, seed by seed: each seed has
+        held-out rows of its own, which is most of what seeds differ by. None: it is the first."""
+        first = next(v for v in self.variants if v[0] == variant[0])
+        ours, theirs = self.by_seed(variant), self.by_seed(first)
+        both = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]
+        return spread(both) if both and variant != first else None
+
+    def diverged(self, variant):
+        """Of all its runs, those with a loss that was no number, or that end ENDED_ABOVE above
+        their own lowest held-out loss."""
+        lowest, last = {}, {}
+        for r in self.tables["curves.csv"]:
+            if (r["group"], r["variant"]) == variant:
+                key, loss = (r["peak"], r["seed"]), float(r["heldout_nats"])
+                lowest[key], last[key] = min(loss, lowest.get(key, loss)), loss
+        return sum(1 for r in self.runs if (r["group"], r["variant"]) == variant
+                   and (r["diverged_at"] or (key := (r["peak"], r["seed"])) in last
+                        and not last[key] <= lowest[key] + ENDED_ABOVE))
 
     def seconds(self, variant):
         return statistics.median(float(r["processor_seconds"])
@@ -88,6 +114,13 @@ def show(values, digits=3):
     return f"{mean:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
+def show_signed(values):
+    if values is None:
+        return ""
+    mean, low, high = values
+    return f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def title(variant):
     group, name = variant
     return f"{group} {name}".strip()
@@ -109,43 +142,42 @@ def peak(results, variant):
 def common(results, variant):
     """The first cells of every table."""
     runs = results.rows("runs.csv", variant)
-    diverged = sum(1 for r in results.runs
-                   if (r["group"], r["variant"]) == variant and r["diverged_at"])
     every = sum(1 for r in results.runs if (r["group"], r["variant"]) == variant)
     return [title(variant), f"{int(runs[0]['parameters']):,}", peak(results, variant),
             show(results.mean_of(variant, "heldout_nats")),
-            show(results.mean_of(variant, "heldout_bits")), f"{diverged} of {every}"]
+            show_signed(results.beside_first(variant)),
+            show(results.mean_of(variant, "heldout_bits")),
+            f"{results.diverged(variant)} of {every}"]
 
 
-COMMON = ["variant", "parameters", "best peak", "held out, nats a token", "bits a byte",
-          "runs that diverged"]
+COMMON = ["variant", "parameters", "best peak", "held out, nats a token",
+          "beside the first, seed by seed", "bits a byte", "runs that diverged"]
 
 
-def tokens_to(results, variant, loss):
-    """Tokens of training, mean over seeds, until the held-out loss is `loss`; None: not reached."""
+def tokens_to(results, variant, losses):
+    """Tokens of training, over seeds, until each seed's held-out loss is its of `losses`; None: one
+    did not get there."""
     by_seed = defaultdict(list)
     for row in results.rows("curves.csv", variant):
         by_seed[row["seed"]].append((float(row["tokens"]), float(row["heldout_nats"])))
     reached = []
-    for points in by_seed.values():
+    for seed, points in by_seed.items():
         for (x0, y0), (x1, y1) in zip(points, points[1:]):
-            if y0 > loss >= y1:
-                reached.append(x0 + (x1 - x0) * (y0 - loss) / (y0 - y1))
+            if seed in losses and y0 > losses[seed] >= y1:
+                reached.append(x0 + (x1 - x0) * (y0 - losses[seed]) / (y0 - y1))
                 break
         else:
             return None
-    return statistics.fmean(reached) if reached else None
+    return spread(reached) if reached else None
 
 
 def optimizer(results, figure):
-    final = results.mean_of(("", "adamw"), "heldout_nats")
+    final = results.by_seed(("", "adamw"))
     rows = []
     for variant in results.variants:
-        tokens = tokens_to(results, variant, final[0]) if final else None
-        if final and variant == ("", "adamw"):  # a seed that ends above the mean never reaches it
-            tokens = float(results.rows("runs.csv", variant)[0]["tokens"])
-        rows.append(common(results, variant) + [f"{tokens:,.0f}" if tokens else "not reached",
-                                                f"{results.seconds(variant):.2f}"])
+        tokens = tokens_to(results, variant, final)
+        shown = "{:,.0f} ({:,.0f} to {:,.0f})".format(*tokens) if tokens else "not reached"
+        rows.append(common(results, variant) + [shown, f"{results.seconds(variant):.2f}"])
     figure("tokens", "Held-out loss over tokens", Axis(TOKENS), Axis(NATS),
            [results.curve(v) for v in results.variants])
     figure("processor", "Held-out loss over processor time", Axis("processor seconds"), Axis(NATS),
@@ -202,7 +234,25 @@ def fp4(results, figure):
                   if name == "heldout.fp4"]
         series.append(Series(title(variant), points))
     figure("steps", "Held-out loss with FP4 experts and indexer", Axis("step"), Axis(NATS), series)
-    return table(COMMON + ["in float", "in FP4", "what FP4 costs", "indexer's top-k kept"], rows)
+    main = table(COMMON + ["in float", "in FP4", "what FP4 costs", "indexer's top-k kept"], rows)
+    return main + "\n" + fp4_at_equal_rates(results)
+
+
+def fp4_at_equal_rates(results):
+    """Both sides of the seed that tried all of them."""
+    last = {}
+    for r in results.tables["probes.csv"]:
+        last[r["variant"], r["peak"], r["seed"], r["name"]] = float(r["value"])
+    seed = results.runs[0]["seed"]
+    peaks = sorted({r["peak"] for r in results.runs}, key=float)
+    if any((v, p, seed, "heldout.fp4") not in last for _, v in results.variants for p in peaks):
+        return ""
+    names = [v for _, v in results.variants]
+    head = ["first seed, at the rate"] + [f"in FP4, {n}" for n in names]
+    head += [f"top-k kept, {n}" for n in names]
+    return table(head, [[p] + [f"{last[n, p, seed, 'heldout.fp4']:.3f}" for n in names]
+                        + [f"{last[n, p, seed, 'indexer_recall']:.3f}" for n in names]
+                        for p in peaks])
 
 
 def residuals(results, figure):

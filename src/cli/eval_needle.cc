@@ -25,10 +25,13 @@ constexpr const char* kEvalNeedleAbout =
     "what is lost the table says where: \"readout\" (not found in a short text either), "
     "\"recall\"\n"
     "(the indexer chose no entry that holds it), \"resolution\" (another token of the entry was\n"
-    "said), \"position\" (chosen, and found near by, but not from so far).\n"
+    "said), \"position\" (chosen, and found near by, but not from so far). The answer is given\n"
+    "up to what is asked for; with --unaided the model says all of it, and \"wording\" is what it\n"
+    "finds when its answer is begun for it.\n"
     "\n"
     "Examples:\n"
     "  hadal eval needle -m models/embedded --quick\n"
+    "  hadal eval needle -m models/recall --unaided\n"
     "  hadal eval needle --lengths 4K,64K,1M --haystack book.txt --svg needle.svg";
 
 struct NeedleFlags {
@@ -103,6 +106,7 @@ void AddEvalNeedle(Command eval, Work* work) {
       .AddOption("--haystack", flags->haystack,
                  "text to hide needles in; several times (default: made-up stories)")
       .OneValueEach();
+  needle.AddFlag("--unaided", flags->eval.unaided, "the model says the whole answer itself");
   needle.AddOption("--seed", flags->eval.seed, "other needles and texts").ShowDefault();
   needle.AddOption("--svg", flags->svg, "write a heat map here");
   AddForce(needle, &flags->force);

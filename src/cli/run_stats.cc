@@ -123,6 +123,10 @@ std::string RunStatsText(const engine::GenerateResult& r, const engine::ModelFil
   table.Row({"model", io::NameOfFolder(files.directory),
              fmt::format("{} layers, a context of {} tokens", files.model.layers.size(),
                          FormatCount(config.max_position_embeddings))});
+  const arch::ParameterCount count = arch::CountParameters(config);
+  table.Row({"parameters", FormatCount(count.total),
+             fmt::format("{} active for a token, {} more in MTP", FormatCount(count.active),
+                         FormatCount(count.mtp))});
   table.Row({"prompt", FormatCount(r.prompt_tokens), "tokens"});
   table.Row({"prefill", fmt::format("{:.1f}", PrefillSpeed(r)),
              fmt::format("tokens/s: {} in {}", FormatCount(r.read_tokens),
@@ -172,6 +176,7 @@ Json RunStatsJson(const engine::GenerateResult& r, const engine::ModelFiles& fil
                                  {"decode_tokens_per_s", DecodeSpeed(r)},
                                  {"drafts", DraftsJson(r.drafts)},
                                  {"threads", std::uint64_t{threads}},
+                                 {"parameters", arch::CountParameters(files.model.config).total},
                                  {"weight_bytes", files.model.checkpoint().tensor_bytes()},
                                  {"weight_bytes_by_component", std::move(weights)},
                                  {"state_bytes", std::uint64_t{r.state_bytes}},

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <variant>
 
 #include "chat/encode.h"
-#include "chat/parse.h"
 #include "chat/prompt_tokens.h"
 #include "datagen/conversation.h"
 #include "datagen/dialogue.h"
@@ -15,6 +13,7 @@
 #include "datagen/story.h"
 #include "datagen/tools.h"
 #include "engine/generator.h"
+#include "eval/call_judge.h"
 #include "eval/story_judge.h"
 
 namespace hadal::eval {
@@ -112,37 +111,19 @@ class AbilityExaminer {
     const std::vector<chat::ToolCall>& wanted = task.turns[turn].calls;
     if (turn > 0 && wanted.empty()) return Unit{};
     HADAL_TRY(const Reply answer, Answer(datagen::ToolQuestion(task, turn).messages()));
-    const auto reply =
-        chat::ParseCompletion(dialect_, answer.text + std::string(dialect_.eos), false);
-    const auto* message = std::get_if<chat::Message>(&reply);
+    const CallMarks marks =
+        JudgeCall(dialect_, answer.text, task.tools, wanted.empty() ? nullptr : &wanted.front());
     if (wanted.empty()) {
-      Count(kNone, answer, message != nullptr && message->tool_calls.empty());
+      Count(kNone, answer, marks.none);
       return Unit{};
-    }
-    bool valid = false, right = false;
-    if (message != nullptr && message->tool_calls.size() == 1) {
-      const chat::ToolCall& call = message->tool_calls[0];
-      const Result<Json> arguments = ParseJson(call.arguments);
-      const auto tool = std::ranges::find_if(task.tools, [&](const Json& offered) {
-        return *offered.Find("name")->AsString() == call.name;
-      });
-      valid = arguments.ok() && tool != task.tools.end() && datagen::ObeysSchema(*arguments, *tool);
-      right = valid && call.name == wanted[0].name && Same(*arguments, wanted[0].arguments);
     }
     if (turn > 0) {
-      Count(kLater, answer, right);
+      Count(kLater, answer, marks.right);
       return Unit{};
     }
-    Count(kValid, answer, valid);
-    Count(kCall, answer, right);
+    Count(kValid, answer, marks.valid);
+    Count(kCall, answer, marks.right);
     return Unit{};
-  }
-
-  static bool Same(const Json& arguments, const std::string& wanted) {
-    const Json other = ParseJson(wanted).value();
-    return std::ranges::all_of(*other.AsObject(), [&](const auto& member) {
-      return arguments.Find(member.first)->Dump() == member.second.Dump();
-    });
   }
 
   void Count(Subject subject, const Reply& reply, bool right) {
@@ -184,7 +165,11 @@ class AbilityExaminer {
 }  // namespace
 
 bool AdmitsIgnorance(const std::string& answer) {
-  constexpr const char* kSigns[] = {" not ", "n't ", "nothing", "nobody", "no idea", "unknown"};
+  constexpr const char* kSigns[] = {
+      "not know",   "n't know",    "not say",      "n't say",         "not tell",
+      "n't tell",   "not told",    "n't told",     "not known",       "not mentioned",
+      "not in the", "not written", "says nothing", "nobody mentions", "nobody has told",
+      "no idea",    "unknown"};
   return std::ranges::any_of(
       kSigns, [&](const char* sign) { return answer.find(sign) != std::string::npos; });
 }

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "datagen/facts.h"
 #include "testing/source_file.h"
 
 namespace hadal::eval {
@@ -55,6 +56,16 @@ TEST(Abilities, IgnoranceIsSaidInSomeWords) {
   EXPECT_TRUE(AdmitsIgnorance("The story does not say."));
   EXPECT_TRUE(AdmitsIgnorance("I have read it through, and nobody mentions that."));
   EXPECT_FALSE(AdmitsIgnorance("Anna lives in Oldbridge."));
+  EXPECT_FALSE(AdmitsIgnorance("Anna did not go home."));
+  EXPECT_FALSE(AdmitsIgnorance("Nothing could be better; he wouldn't sell it."));
+  // What training teaches to say is enough.
+  Random random(3);
+  for (int i = 0; i < 200; ++i)
+    for (const datagen::Question& question :
+         datagen::MakeFacts(datagen::Half::kTraining, 2, &random).questions)
+      if (!question.known) {
+        EXPECT_TRUE(AdmitsIgnorance(question.answer)) << question.answer;
+      }
 }
 
 }  // namespace

@@ -62,6 +62,12 @@ Tokens QuestionForm::Opening() const { return opening_; }
 
 Tokens QuestionForm::Question(const datagen::Needle& needle) const {
   Tokens tokens = tokenizer_.Encode("\n" + needle.question);
+  Append(chat_ ? answer_ : tokenizer_.Encode("\n"), &tokens);
+  return tokens;
+}
+
+Tokens QuestionForm::QuestionWithStem(const datagen::Needle& needle) const {
+  Tokens tokens = tokenizer_.Encode("\n" + needle.question);
   if (chat_) {
     Append(answer_, &tokens);
     Append(tokenizer_.Encode(needle.stem), &tokens);

@@ -46,8 +46,10 @@ class QuestionForm {
                std::optional<std::size_t> bos);
   bool chat() const { return chat_; }
   std::vector<text::TokenId> Opening() const;  // in front of the text
-  // From the end of the text up to the value.
+  // From the end of the text to where the answer begins.
   std::vector<text::TokenId> Question(const datagen::Needle& needle) const;
+  // And the answer's beginning, up to the value.
+  std::vector<text::TokenId> QuestionWithStem(const datagen::Needle& needle) const;
   // The value and the full stop.
   std::vector<text::TokenId> Value(const datagen::Needle& needle) const;
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "arch/layer_kind.h"
+#include "datagen/grammar.h"
 #include "datagen/recall.h"
 #include "engine/footprint.h"
 #include "eval/haystack.h"
@@ -55,7 +56,7 @@ class NeedleRun {
   }
 
   Result<NeedleResult> Run() {
-    NeedleResult result{{}, form_.chat(), IndexedLayers(files_.model.config)};
+    NeedleResult result{{}, options_.unaided, form_.chat(), IndexedLayers(files_.model.config)};
     for (const std::size_t length : options_.lengths) {
       const std::size_t first_cell = result.cells.size();
       for (std::size_t i = 0; i < options_.depths; ++i)
@@ -101,11 +102,19 @@ class NeedleRun {
     HADAL_TRY(const TrialOutcome outcome, reader_.Ask(read, haystack, needle));
     ++cell->trials;
     cell->chosen += outcome.chosen ? 1 : 0;
-    if (outcome.found) {
+    bool found = outcome.found;
+    if (options_.unaided) {
+      HADAL_TRY(const std::string answer, reader_.Answer(read, needle.needle));
+      found = datagen::HasWord(answer, needle.needle.value);
+    }
+    if (found) {
       ++cell->found;
       return Unit{};
     }
-    HADAL_TRY(const NeedleStage stage, StageOf(outcome, needle));
+    NeedleStage stage = NeedleStage::kWording;
+    if (!outcome.found) {
+      HADAL_TRY(stage, StageOf(outcome, needle));
+    }
     ++cell->lost[static_cast<std::size_t>(stage)];
     return Unit{};
   }
@@ -117,9 +126,7 @@ class NeedleRun {
         BuildHaystack(files_.tokenizer, form_, {needle}, kNearTokens, &filler_, &random_);
     HADAL_TRY(const cache::Sequence read, reader_.Read(near.tokens, {}));
     HADAL_TRY(const TrialOutcome again, reader_.Ask(read, near, near.needles.front()));
-    if (!again.found) return NeedleStage::kReadout;
-    if (!outcome.seen && IndexedLayers(files_.model.config) > 0) return NeedleStage::kRecall;
-    return outcome.near ? NeedleStage::kResolution : NeedleStage::kPosition;
+    return eval::StageOf(outcome, again.found, IndexedLayers(files_.model.config) > 0);
   }
 
   const engine::ModelFiles& files_;

@@ -55,7 +55,9 @@ std::string NeedleTable(const NeedleResult& result) {
   for (const NeedleCell* cell : rows.begin()->second)
     titles.push_back(fmt::format(">{:.0f}%", 100 * cell->depth));
   titles.insert(titles.end(), {">all", ">trials", ">entry chosen"});
-  for (const char* stage : kNeedleStages) titles.push_back(fmt::format(">lost: {}", stage));
+  const std::size_t stages = kNeedleStages.size() - (result.unaided ? 0 : 1);
+  for (std::size_t i = 0; i < stages; ++i)
+    titles.push_back(fmt::format(">lost: {}", kNeedleStages[i]));
   Table table(titles);
   for (const auto& [length, cells] : rows) {
     std::vector<std::string> row = {FormatCount(length)};
@@ -66,7 +68,7 @@ std::string NeedleTable(const NeedleResult& result) {
     row.push_back(FormatCount(sum.trials));
     row.push_back(
         result.indexed_layers == 0 ? "-" : fmt::format("{:.0f}%", Percent(sum.chosen, sum.trials)));
-    for (const std::size_t lost : sum.lost) row.push_back(FormatCount(lost));
+    for (std::size_t i = 0; i < stages; ++i) row.push_back(FormatCount(sum.lost[i]));
     table.Row(std::move(row));
   }
   return table.Text();
@@ -85,7 +87,8 @@ Json NeedleJson(const NeedleResult& result) {
                                       {"entry_chosen", std::uint64_t{cell.chosen}},
                                       {"lost", std::move(lost)}}));
   }
-  return Json::MakeObject({{"chat_format", result.chat},
+  return Json::MakeObject({{"unaided", result.unaided},
+                           {"chat_format", result.chat},
                            {"indexed_layers", std::uint64_t{result.indexed_layers}},
                            {"cells", std::move(cells)}});
 }

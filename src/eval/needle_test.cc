@@ -105,7 +105,7 @@ TEST(Reader, FindsWhatTheModelSays) {
   needle.needle.value = "goat";
   Tokens chain = form.Value(needle.needle);
   ASSERT_GT(chain.size(), 1u);
-  chain.insert(chain.begin(), form.Question(needle.needle).back());
+  chain.insert(chain.begin(), form.QuestionWithStem(needle.needle).back());
 
   const testing::TempFolder folder;
   testing::MakeParrot(testing::EmbeddedFolder(), folder.path(), chain);
@@ -120,6 +120,69 @@ TEST(Reader, FindsWhatTheModelSays) {
     needle.needle.value = other;
     EXPECT_FALSE(reader.Ask(read, haystack, needle).value().found) << other;
   }
+}
+
+// Behind the question alone: a sentence of its own, which has the value or has not.
+TEST(Reader, LetsTheModelAnswerByItself) {
+  const text::Tokenizer& tokenizer = Embedded().tokenizer;
+  const QuestionForm form(chat::kDeepSeekV4, tokenizer, Embedded().model.config.bos_token_id);
+  Random random(7);
+  const datagen::Needle needle = datagen::MakeNeedles(datagen::Half::kHeldOut, 1, &random)[0];
+  Tokens chain = tokenizer.Encode("It was the brown goat.");
+  chain.insert(chain.begin(), form.Question(needle).back());
+  chain.push_back(Embedded().eos_ids.front());
+  const testing::TempFolder folder;
+  testing::MakeParrot(testing::EmbeddedFolder(), folder.path(), chain);
+  const engine::ModelFiles files = engine::OpenModel(folder.path()).value();
+  Threads threads(1);
+  Reader reader(files, form,
+                model::Forward::Create(files.model, arch::Numerics::Stored(), threads, 256).value(),
+                nullptr);
+  const Tokens text = form.Opening();
+  const cache::Sequence read = reader.Read(text, {}).value();
+  EXPECT_EQ(reader.Answer(read, needle).value(), "It was the brown goat.");
+}
+
+// The parrot's first wrong token decides: one of the entry's others, or none of them.
+TEST(Reader, SeesWhatAWrongTokenCameFrom) {
+  const text::Tokenizer& tokenizer = Embedded().tokenizer;
+  const QuestionForm form(chat::kDeepSeekV4, tokenizer, Embedded().model.config.bos_token_id);
+  Random random(7);
+  FillerLines filler(tokenizer, "");
+  const Haystack haystack =
+      BuildHaystack(tokenizer, form, At({0.9}, &random), 200, &filler, &random);
+  const PlacedNeedle& needle = haystack.needles[0];
+  const Tokens beside = needle.statement;
+  for (const bool near : {true, false}) {
+    const text::TokenId said =
+        near ? beside[beside.size() - 4] : tokenizer.Encode(" elephant").front();
+    ASSERT_EQ(std::ranges::count(beside, said) > 0, near);
+    const Tokens chain = {form.QuestionWithStem(needle.needle).back(), said};
+    ASSERT_NE(chain[0], chain[1]);
+    const testing::TempFolder folder;
+    testing::MakeParrot(testing::EmbeddedFolder(), folder.path(), chain);
+    const engine::ModelFiles files = engine::OpenModel(folder.path()).value();
+    Threads threads(1);
+    Reader reader(
+        files, form,
+        model::Forward::Create(files.model, arch::Numerics::Stored(), threads, 256).value(),
+        nullptr);
+    const cache::Sequence read = reader.Read(haystack.tokens, {}).value();
+    const TrialOutcome outcome = reader.Ask(read, haystack, needle).value();
+    EXPECT_FALSE(outcome.found);
+    EXPECT_TRUE(outcome.seen);  // it is in the window
+    EXPECT_EQ(outcome.near, near);
+  }
+}
+
+TEST(NeedleStage, IsTheFirstThatFailed) {
+  const TrialOutcome unseen{}, seen{.seen = true}, beside{.seen = true, .near = true};
+  EXPECT_EQ(StageOf(unseen, false, true), NeedleStage::kReadout);
+  EXPECT_EQ(StageOf(beside, false, true), NeedleStage::kReadout);
+  EXPECT_EQ(StageOf(unseen, true, true), NeedleStage::kRecall);
+  EXPECT_EQ(StageOf(beside, true, true), NeedleStage::kResolution);
+  EXPECT_EQ(StageOf(seen, true, true), NeedleStage::kPosition);
+  EXPECT_EQ(StageOf(unseen, true, false), NeedleStage::kPosition);  // nothing chooses
 }
 
 NeedleOptions Quick() {
@@ -157,11 +220,25 @@ TEST(Needle, EveryTrialIsCountedOnceAndRunsRepeat) {
     EXPECT_EQ(cell.found + std::accumulate(cell.lost.begin(), cell.lost.end(), std::size_t{0}),
               cell.trials);
   }
+  NeedleOptions unaided = Quick();
+  unaided.unaided = true;
+  const NeedleResult alone = RunNeedles(Embedded(), one, unaided, {}).value();
+  EXPECT_TRUE(alone.unaided);
+  for (std::size_t i = 0; i < result.cells.size(); ++i) {
+    const NeedleCell &cell = alone.cells[i], &aided = result.cells[i];
+    EXPECT_EQ(cell.found + std::accumulate(cell.lost.begin(), cell.lost.end(), std::size_t{0}),
+              aided.trials);
+    // What the begun answer finds is found, or lost by its wording.
+    EXPECT_GE(cell.found + cell.lost[static_cast<std::size_t>(NeedleStage::kWording)], aided.found);
+    EXPECT_EQ(aided.lost[static_cast<std::size_t>(NeedleStage::kWording)], 0u);
+  }
+  EXPECT_NE(NeedleTable(alone).find("lost: wording"), std::string::npos);
+  EXPECT_EQ(NeedleTable(result).find("lost: wording"), std::string::npos);
   const NeedleResult again = RunNeedles(Embedded(), two, Quick(), {}).value();
   EXPECT_EQ(NeedleJson(result).Dump(), NeedleJson(again).Dump());
 }
 
-// What its card claims, in small: 97 of 100 at any length there.
+// In small, with made-up stories: all 30 of each are found; one may be lost to another rounding.
 TEST(Needle, TheRecallModelFindsWhatItHasRead) {
   const auto files = engine::OpenModel(testing::SourceFile("models/recall"));
   ASSERT_TRUE(files.ok()) << files.error().what;
@@ -173,7 +250,7 @@ TEST(Needle, TheRecallModelFindsWhatItHasRead) {
     std::size_t found = 0;
     for (const NeedleCell& cell : result->cells)
       if (cell.length == length) found += cell.found;
-    EXPECT_GE(found, 26u) << "of 30 at " << length;
+    EXPECT_GE(found, 29u) << "of 30 at " << length;
   }
 }
 
@@ -194,10 +271,10 @@ TEST(NeedleReport, ShowsLengthsDepthsAndLosses) {
   result.indexed_layers = 2;
   for (const std::size_t length : {4096u, 65536u})
     for (const double depth : {0.0, 1.0})
-      result.cells.push_back(
-          {length, depth, 4, length == 4096 ? 4u : 1u,
-           length == 4096 ? std::array<std::size_t, 4>{} : std::array<std::size_t, 4>{0, 2, 1, 0},
-           3});
+      result.cells.push_back({length, depth, 4, length == 4096 ? 4u : 1u,
+                              length == 4096 ? std::array<std::size_t, 5>{}
+                                             : std::array<std::size_t, 5>{0, 2, 1, 0, 0},
+                              3});
   const std::string table = NeedleTable(result);
   EXPECT_NE(table.find("4,096  100   100  100.0       8           75%"), std::string::npos)
       << table;

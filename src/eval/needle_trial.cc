@@ -47,6 +47,8 @@ Reader::Reader(const engine::ModelFiles& files, const QuestionForm& form, model:
     : config_(files.model.config),
       ratio_(IndexedRatio(config_)),
       form_(form),
+      tokenizer_(files.tokenizer),
+      eos_ids_(files.eos_ids),
       forward_(std::move(forward)),
       cancel_(cancel),
       watch_(ratio_),
@@ -80,7 +82,7 @@ Result<cache::Sequence> Reader::Read(Tokens tokens,
 Result<TrialOutcome> Reader::Ask(const cache::Sequence& read, const Haystack& haystack,
                                  const PlacedNeedle& needle) {
   HADAL_TRY(cache::Sequence sequence, read.Fork());
-  std::vector<text::TokenId> tokens = form_.Question(needle.needle);
+  std::vector<text::TokenId> tokens = form_.QuestionWithStem(needle.needle);
   const std::vector<text::TokenId> value = form_.Value(needle.needle);
   const std::size_t first_row = tokens.size() - 1;
   tokens.insert(tokens.end(), value.begin(), value.end() - 1);
@@ -90,18 +92,35 @@ Result<TrialOutcome> Reader::Ask(const cache::Sequence& read, const Haystack& ha
   return Judge(haystack, needle, value, first_row, read.tokens() + first_row);
 }
 
+Result<std::string> Reader::Answer(const cache::Sequence& read, const datagen::Needle& needle) {
+  HADAL_TRY(cache::Sequence sequence, read.Fork());
+  std::vector<text::TokenId> tokens = form_.Question(needle), answer;
+  watch_.Record(0);
+  while (answer.size() < kAnswerTokens) {
+    HADAL_TRY_STATUS(Run(&sequence, tokens));
+    HADAL_TRY(const text::TokenId said, Said(tokens.size() - 1, sequence.tokens() - 1));
+    if (std::ranges::count(eos_ids_, said) > 0) break;
+    answer.push_back(said);
+    tokens = {said};
+  }
+  return tokenizer_.Decode(answer);
+}
+
+Result<text::TokenId> Reader::Said(std::size_t row, std::uint64_t position) {
+  forward_.Logits(row, logits_);
+  if (const auto bad = FirstNotFinite(logits_))
+    return Fail(Code::kCorrupt, "position {}: the logit of token {} is {}", position, *bad,
+                logits_[*bad]);
+  return static_cast<text::TokenId>(std::ranges::max_element(logits_) - logits_.begin());
+}
+
 Result<TrialOutcome> Reader::Judge(const Haystack& haystack, const PlacedNeedle& needle,
                                    Tokens value, std::size_t first_row,
                                    std::uint64_t first_position) {
   const std::uint64_t place = needle.begin + ValueOffset(needle, value);
   TrialOutcome outcome{.found = true, .chosen = watch_.Holds(first_row, place)};
   for (std::size_t i = 0; i < value.size(); ++i) {
-    forward_.Logits(first_row + i, logits_);
-    if (const auto bad = FirstNotFinite(logits_))
-      return Fail(Code::kCorrupt, "position {}: the logit of token {} is {}", first_position + i,
-                  *bad, logits_[*bad]);
-    const auto said =
-        static_cast<text::TokenId>(std::ranges::max_element(logits_) - logits_.begin());
+    HADAL_TRY(const text::TokenId said, Said(first_row + i, first_position + i));
     if (said == value[i]) continue;
     outcome.found = false;
     const std::uint64_t position = place + i;

@@ -3,12 +3,14 @@
 #include <atomic>
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "cache/sequence.h"
 #include "engine/finite_watch.h"
 #include "engine/model_files.h"
 #include "eval/haystack.h"
+#include "eval/needle.h"
 #include "model/forward.h"
 
 namespace hadal::eval {
@@ -37,6 +39,13 @@ struct TrialOutcome {
   bool near = false;  // the model said a token that an entry holds together with the right one
 };
 
+// Where a trial that was not found is lost; found_near: the same needle was, in a short text.
+inline NeedleStage StageOf(const TrialOutcome& lost, bool found_near, bool has_indexer) {
+  if (!found_near) return NeedleStage::kReadout;
+  if (!lost.seen && has_indexer) return NeedleStage::kRecall;
+  return lost.near ? NeedleStage::kResolution : NeedleStage::kPosition;
+}
+
 class Reader {
  public:
   Reader(const engine::ModelFiles& files, const QuestionForm& form, model::Forward forward,
@@ -45,11 +54,16 @@ class Reader {
   // A sequence that has read `tokens`. on_read: tokens so far.
   Result<cache::Sequence> Read(std::span<const text::TokenId> tokens,
                                const std::function<void(std::uint64_t)>& on_read);
-  // kCorrupt: logits that are no numbers.
+  // The answer is given up to the value. kCorrupt: logits that are no numbers.
   Result<TrialOutcome> Ask(const cache::Sequence& read, const Haystack& haystack,
                            const PlacedNeedle& needle);
 
+  // What the model answers, greedily, to the question alone: to its end or kAnswerTokens. Likewise.
+  Result<std::string> Answer(const cache::Sequence& read, const datagen::Needle& needle);
+
  private:
+  static constexpr std::size_t kAnswerTokens = 48;
+  Result<text::TokenId> Said(std::size_t row, std::uint64_t position);
   Status Run(cache::Sequence* sequence, std::span<const text::TokenId> tokens);
   Result<TrialOutcome> Judge(const Haystack& haystack, const PlacedNeedle& needle,
                              std::span<const text::TokenId> value, std::size_t first_row,
@@ -58,6 +72,8 @@ class Reader {
   const arch::Config& config_;
   const std::uint64_t ratio_;
   const QuestionForm& form_;
+  const text::Tokenizer& tokenizer_;
+  const std::vector<std::int32_t>& eos_ids_;
   model::Forward forward_;
   const std::atomic<bool>* cancel_;
   SelectionWatch watch_;

@@ -125,7 +125,6 @@ Status WriteResults(const SweepPlan& plan, const std::vector<FinishedRun>& runs,
     curves += Curve(head, lines, run.step_tokens);
     HADAL_TRY(const double seconds, MedianOfSpeeds(run));
     speeds += head + fmt::format("{:.3f}\n", seconds);
-    if (!chosen) continue;
     HADAL_TRY(const std::string more, Prefixed(FileOf(run, "run_probes.csv"), head));
     probes += more;
   }

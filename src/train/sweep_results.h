@@ -4,7 +4,7 @@
 //               heldout_bits (a byte), diverged_at (step; empty: it did not)
 //   curves.csv  step, tokens, loss (mean of the steps since the last line), heldout_nats; one line
 //               an evaluation
-//   probes.csv  step, name, value (probes.h); of the chosen peaks
+//   probes.csv  step, name, value (probes.h); of all runs
 //   speed.csv   processor_seconds of a step, median; it alone depends on more than the plan
 #pragma once
 #include <optional>

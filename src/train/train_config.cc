@@ -186,12 +186,14 @@ std::vector<std::string> ChangedSettings(const Settings& before, const Settings&
                                                   "data.heldout",
                                                   "checkpoint.every",
                                                   "checkpoint.minutes"};
-  std::map<std::string, std::string> old(before.begin(), before.end());
+  // A setting that the program did not have then stood, in effect, at its default.
+  const Settings defaults = ListSettings(TrainConfig());
+  std::map<std::string, std::string> old(defaults.begin(), defaults.end());
+  for (const auto& [key, value] : before) old[key] = value;
   std::vector<std::string> changed;
   for (const auto& [key, value] : now) {
     if (kHarmless.count(key) > 0) continue;
-    const auto found = old.find(key);
-    const std::string was = found == old.end() ? "not known" : found->second;
+    const std::string& was = old[key];
     if (was != value) changed.push_back(fmt::format("{} was {}, is now {}", key, was, value));
   }
   return changed;

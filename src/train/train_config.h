@@ -119,7 +119,8 @@ Settings ListSettings(const TrainConfig& config);
 std::string SettingsText(const Settings& settings);
 
 // The keys that decide what is learnt and differ between two runs, as "key was A, is now B". Keys
-// that only say where, how often or with how many threads are left out.
+// that only say where, how often or with how many threads are left out; one that `before` lacks is
+// taken to have been at its default, which a new setting gives to what was done without it.
 std::vector<std::string> ChangedSettings(const Settings& before, const Settings& now);
 
 }  // namespace hadal::train

@@ -113,5 +113,14 @@ TEST(TrainConfig, OnlyChangesOfWhatIsLearntAreReported) {
             std::vector<std::string>{"lr.peak was 0.001, is now 0.01"});
 }
 
+// Of a run by a program that did not have it: as if it had been at its default.
+TEST(TrainConfig, ASettingThatIsNewIsNoChangeAtItsDefault) {
+  Settings before = ListSettings(Parse("").value());
+  std::erase_if(before, [](const auto& setting) { return setting.first == "loss.answers"; });
+  EXPECT_TRUE(ChangedSettings(before, ListSettings(Parse("").value())).empty());
+  EXPECT_EQ(ChangedSettings(before, ListSettings(Parse("loss.answers = 2.0\n").value())),
+            std::vector<std::string>{"loss.answers was 1.0, is now 2.0"});
+}
+
 }  // namespace
 }  // namespace hadal::train
