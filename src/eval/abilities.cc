@@ -54,9 +54,15 @@ class AbilityExaminer {
   }
 
   Status Tools(Random* random) {
-    const datagen::ToolTask task = datagen::MakeToolTask(options_.half, kLaterTurn + 1, random);
+    const datagen::ToolTask task =
+        DrawTask(random, [](const std::vector<datagen::ToolTurn>& turns) {
+          return !turns[0].calls.empty() && !turns[kLaterTurn].calls.empty();
+        });
     HADAL_TRY_STATUS(ToolTurn(task, 0));
-    return ToolTurn(task, kLaterTurn);
+    HADAL_TRY_STATUS(ToolTurn(task, kLaterTurn));
+    const datagen::ToolTask other = DrawTask(
+        random, [](const std::vector<datagen::ToolTurn>& turns) { return turns[0].calls.empty(); });
+    return ToolTurn(other, 0);
   }
 
   Status Text(Random* random) {
@@ -107,9 +113,17 @@ class AbilityExaminer {
     bool ended = false;  // by the model
   };
 
+  datagen::ToolTask DrawTask(
+      Random* random,
+      const std::function<bool(const std::vector<datagen::ToolTurn>&)>& fits) const {
+    for (;;) {
+      datagen::ToolTask task = datagen::MakeToolTask(options_.half, kLaterTurn + 1, random);
+      if (fits(task.turns)) return task;
+    }
+  }
+
   Status ToolTurn(const datagen::ToolTask& task, std::size_t turn) {
     const std::vector<chat::ToolCall>& wanted = task.turns[turn].calls;
-    if (turn > 0 && wanted.empty()) return Unit{};
     HADAL_TRY(const Reply answer, Answer(datagen::ToolQuestion(task, turn).messages()));
     const CallMarks marks =
         JudgeCall(dialect_, answer.text, task.tools, wanted.empty() ? nullptr : &wanted.front());
