@@ -56,7 +56,7 @@ def figures(args, folder, attention, depths):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--program", required=True)
-    parser.add_argument("--depth", default="0,1K,4K,16K,64K")
+    parser.add_argument("--depth", default="0,4K,64K")
     parser.add_argument("--repeat", type=int, default=9)
     parser.add_argument("--shape", type=Path, default=Path("experiments/attention/hybrid.json"))
     parser.add_argument("--out", type=Path,
