@@ -160,6 +160,8 @@ TEST(DiskRun, AutoReadsFromDiskWhatDoesNotFit) {
 #endif
   const auto refused = opened(AnonymousResidentBytes() + 1000);
   ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().what.find("of the budget's "), std::string::npos)
+      << refused.error().what;
   EXPECT_NE(refused.error().what.find("which stay in memory"), std::string::npos)
       << refused.error().what;
 }

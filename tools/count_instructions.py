@@ -260,14 +260,16 @@ def cycles(counts, processor):
     use = Counter()
     for instruction, times in counts.items():
         use["width"] += times
-        pairs = 2 if instruction.name in ("ldp", "stp") or register_bits(instruction) > 256 else 1
+        wide = register_bits(instruction) > 256
+        pairs = 2 if instruction.name in ("ldp", "stp") or wide else 1
         if is_store(instruction):
             if is_vector(instruction):
                 for pipe, units in processor.uses["store"].items():
                     use[pipe] += units * pairs * times
             continue
         if is_load(instruction):
-            use["L"] += times * (pairs if is_vector(instruction) else 1)
+            part = instruction.name.startswith(("vpmovzx", "vpmovsx", "vbroadcast", "vpbroadcast"))
+            use["L"] += times * (pairs if is_vector(instruction) and not part else 1)
         if not is_arithmetic(instruction):
             continue
         kind = next((k for k, names in PIPES.items() if names.match(instruction.name)), None)

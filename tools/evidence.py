@@ -56,7 +56,7 @@ class Results:
 
     def beside_first(self, variant):
         """How much its loss is above that of the group's first, seed by seed: each seed has
-        held-out rows of its own, which is most of what seeds differ by. None: it is the first."""
+        held-out rows of its own. None: it is the first."""
         first = next(v for v in self.variants if v[0] == variant[0])
         ours, theirs = self.by_seed(variant), self.by_seed(first)
         both = [ours[seed] - theirs[seed] for seed in ours if seed in theirs]

@@ -52,8 +52,9 @@ def steps_of(args, folder, program, precision, name):
     config.write_text(CONFIG.format(
         steps=args.steps, out=out, threads=args.threads, precision=precision, root=ROOT,
         text=folder / "text.txt", sparse='"never"' if args.dense else 0.0), encoding="utf-8")
-    subprocess.run([program, config, "--quiet"], check=True, stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL)
+    done = subprocess.run([program, config, "--quiet"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{program}: {done.stderr}")
     with open(out / "run_speed.csv", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))[2:]
 
@@ -77,9 +78,9 @@ def main():
         pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
         (folder / "text.txt").write_text("\n\n".join(p.read_text("utf-8") for p in pages), "utf-8")
         for turn in range(args.rounds):
-            for program in args.programs:
+            for number, program in enumerate(args.programs):
                 for precision in ("f32", "bf16"):
-                    run = f"{len(found)}-{turn}-{precision}"
+                    run = f"{number}-{turn}-{precision}"
                     found.setdefault((program, precision), []).extend(
                         steps_of(args, folder, program, precision, run))
     for (program, precision), steps in found.items():

@@ -38,19 +38,23 @@ double Percent(const eval::Ability& a) {
   return a.trials == 0 ? 0 : 100.0 * static_cast<double>(a.right) / static_cast<double>(a.trials);
 }
 
-Json MissesJson(const eval::Ability& ability) {
+Json MissesJson(const std::vector<eval::Miss>& all) {
   Json::Array misses;
-  for (const eval::Miss& miss : ability.misses)
-    misses.push_back(Json::MakeObject({{"asked", miss.asked}, {"answered", miss.answered}}));
+  for (const eval::Miss& miss : all) {
+    Json::Array abilities(miss.abilities.begin(), miss.abilities.end());
+    misses.push_back(Json::MakeObject({{"abilities", std::move(abilities)},
+                                       {"prompt", miss.prompt},
+                                       {"asked", miss.asked},
+                                       {"answered", miss.answered}}));
+  }
   return misses;
 }
 
-std::string MissesText(const std::vector<eval::Ability>& abilities) {
+std::string MissesText(const std::vector<eval::Miss>& misses) {
   std::string text;
-  for (const eval::Ability& ability : abilities)
-    for (const eval::Miss& miss : ability.misses)
-      text += fmt::format("\n{}\n  asked     {}\n  answered  {}\n", ability.name,
-                          Json(miss.asked).Dump(), Json(miss.answered).Dump());
+  for (const eval::Miss& miss : misses)
+    text += fmt::format("\n{}\n  asked     {}\n  answered  {}\n", fmt::join(miss.abilities, ", "),
+                        Json(miss.asked).Dump(), Json(miss.answered).Dump());
   return text;
 }
 
@@ -60,27 +64,28 @@ Status Abilities(AbilityFlags flags) {
   HADAL_TRY(const engine::ModelFiles files, engine::OpenModel(flags.model));
   Threads threads(flags.threads);
   std::optional<Progress> progress;
-  const auto abilities =
+  const auto measured =
       eval::MeasureAbilities(files, threads, flags.eval, [&](std::size_t done, std::size_t total) {
         if (!progress) progress.emplace("asking", total, flags.json);
         progress->Set(done);
       });
   progress.reset();
-  if (!abilities.ok()) return abilities.error();
+  if (!measured.ok()) return measured.error();
   Table table({"ability", ">right", ">of", ">%"});
   Json::Array rows;
-  for (const eval::Ability& a : *abilities) {
+  for (const eval::Ability& a : measured->abilities) {
     table.Row(
         {a.name, FormatCount(a.right), FormatCount(a.trials), fmt::format("{:.1f}", Percent(a))});
     rows.push_back(Json::MakeObject({{"ability", a.name},
                                      {"trials", std::uint64_t{a.trials}},
                                      {"right", std::uint64_t{a.right}}}));
-    if (flags.misses) rows.back().Set("misses", MissesJson(a));
   }
-  const std::string text =
-      flags.json
-          ? Json::MakeObject({{"half", flags.half}, {"abilities", std::move(rows)}}).Dump(2) + "\n"
-          : table.Text() + (flags.misses ? MissesText(*abilities) : "");
+  std::string text = table.Text() + (flags.misses ? MissesText(measured->misses) : "");
+  if (flags.json) {
+    Json out = Json::MakeObject({{"half", flags.half}, {"abilities", std::move(rows)}});
+    if (flags.misses) out.Set("misses", MissesJson(measured->misses));
+    text = out.Dump(2) + "\n";
+  }
   std::fputs(text.c_str(), stdout);
   return Unit{};
 }
@@ -100,7 +105,9 @@ void AddEvalAbilities(Command eval, Work* work) {
       .ShowDefault();
   abilities.AddOption("--seed", flags->eval.seed, "other tasks").ShowDefault();
   AddThreads(abilities, &flags->threads);
-  abilities.AddFlag("--misses", flags->misses, "and what was asked and answered where it failed");
+  abilities.AddFlag(
+      "--misses", flags->misses,
+      "and what was asked and answered where it failed; with --json also all that it had read");
   abilities.AddFlag("--json", flags->json, "print one JSON object");
   abilities.OnChosen([flags, work] { *work = [flags] { return Abilities(*flags); }; });
 }

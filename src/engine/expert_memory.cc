@@ -65,9 +65,8 @@ void ExpertMemory::KeepSometimes() {
 void ExpertMemory::KeepProfile() {
   if (source_ == nullptr || !options_.keep_profile || source_->figures().wanted == 0) return;
   const Status written = model::WriteExpertProfile(options_.profile, checkpoint_, source_->Uses());
-  if (written.ok()) return;
-  Note(fmt::format("{}; what was learnt of the experts is not kept", written.error().what));
-  options_.keep_profile = false;
+  if (!written.ok() && !std::exchange(noted_, true))
+    Note(fmt::format("{}; what was learnt of the experts is not kept", written.error().what));
 }
 
 std::optional<model::DiskExpertFigures> ExpertMemory::figures() const {

@@ -60,6 +60,7 @@ class ExpertMemory {
   ExpertMemoryOptions options_;
   std::uint64_t checkpoint_ = 0;  // its digest
   Stopwatch since_kept_;
+  bool noted_ = false;  // that it could not be written
   std::unique_ptr<model::DiskExperts> source_;
   std::unique_ptr<model::LocalExpertRunner> runner_;
 };

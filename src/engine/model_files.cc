@@ -79,14 +79,14 @@ Result<io::Checkpoint> OpenCheckpoint(const std::string& directory, const OpenOp
   if (known) {
     const std::uint64_t taken = AnonymousResidentBytes();
     reading.most_bytes = options.ram_bytes ? most - std::min(most, taken) : most;
+    if (options.ram_bytes)
+      reading.most_note = fmt::format(
+          " of the budget's {}; experts and a context come on top: hadal plan fit {} --machine "
+          "this "
+          "shows how much",
+          FormatBytes(most), directory);
   }
-  auto checkpoint = io::Checkpoint::OpenUnmapped(directory, model::DenseWeights(reading));
-  if (checkpoint.ok() || checkpoint.error().code != Code::kExhausted || !options.ram_bytes)
-    return checkpoint;
-  return Fail(Code::kExhausted,
-              "{}, of the budget's {}; a context and experts come on top: hadal plan fit MODEL "
-              "--machine this shows how much",
-              checkpoint.error().what, FormatBytes(most));
+  return io::Checkpoint::OpenUnmapped(directory, model::DenseWeights(reading));
 }
 
 Result<ModelFiles> OpenModel(const std::string& directory, const OpenOptions& options) {

@@ -105,11 +105,11 @@ class AbilityExaminer {
     return Unit{};
   }
 
-  std::vector<Ability> abilities() const { return {abilities_.begin(), abilities_.end()}; }
+  MeasuredAbilities Measured() const { return {{abilities_.begin(), abilities_.end()}, misses_}; }
 
  private:
   struct Reply {
-    std::string asked, text;
+    std::string prompt, asked, text;
     bool ended = false;  // by the model
   };
 
@@ -144,7 +144,11 @@ class AbilityExaminer {
     Ability& ability = abilities_[subject];
     ++ability.trials;
     ability.right += right ? 1 : 0;
-    if (!right) ability.misses.push_back({reply.asked, reply.text});
+    if (right) return;
+    // Marks of one reply are counted one behind the other.
+    if (misses_.empty() || misses_.back().prompt != reply.prompt)
+      misses_.push_back({{}, reply.prompt, reply.asked, reply.text});
+    misses_.back().abilities.push_back(ability.name);
   }
 
   Result<Reply> Answer(std::string question, std::size_t tokens = 0) {
@@ -160,9 +164,9 @@ class AbilityExaminer {
     options.stop.max_tokens = tokens == 0 ? options_.answer_tokens : tokens;
     options.control = text::ControlTokens::kRead;
     options.cancel = options_.cancel;
-    Reply reply{.asked = messages.back().content, .text = {}};
+    Reply reply{.prompt = prompt.Whole(), .asked = messages.back().content, .text = {}};
     HADAL_TRY(const engine::GenerateResult result,
-              engine::Generate(files_, threads_, prompt.Whole(), options,
+              engine::Generate(files_, threads_, reply.prompt, options,
                                {.on_text = [&](std::string_view more) { reply.text += more; }}));
     if (result.reason == engine::FinishReason::kCancelled) return Fail(Code::kCancelled, "stopped");
     reply.ended = result.reason == engine::FinishReason::kEos;
@@ -174,6 +178,7 @@ class AbilityExaminer {
   Threads& threads_;
   const AbilityOptions& options_;
   std::array<Ability, kSubjects> abilities_;
+  std::vector<Miss> misses_;
 };
 
 }  // namespace
@@ -188,7 +193,7 @@ bool AdmitsIgnorance(const std::string& answer) {
       kSigns, [&](const char* sign) { return answer.find(sign) != std::string::npos; });
 }
 
-Result<std::vector<Ability>> MeasureAbilities(
+Result<MeasuredAbilities> MeasureAbilities(
     const engine::ModelFiles& files, Threads& threads, const AbilityOptions& options,
     const std::function<void(std::size_t done, std::size_t total)>& on_progress) {
   AbilityExaminer examiner(files, threads, options);
@@ -201,7 +206,7 @@ Result<std::vector<Ability>> MeasureAbilities(
     HADAL_TRY_STATUS(examiner.List(&random));
     HADAL_TRY_STATUS(examiner.Story(&random));
   }
-  return examiner.abilities();
+  return examiner.Measured();
 }
 
 }  // namespace hadal::eval

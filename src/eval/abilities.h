@@ -35,18 +35,23 @@ struct AbilityOptions {
   const std::atomic<bool>* cancel = nullptr;
 };
 
-struct Miss {
-  std::string asked;     // the last turn
-  std::string answered;  // as the model wrote it, markers and all
-};
 struct Ability {
   std::string name;
   std::size_t trials = 0, right = 0;
-  std::vector<Miss> misses = {};  // trials - right
+};
+struct Miss {
+  std::vector<std::string> abilities;  // that the answer did not show
+  std::string prompt;                  // all that the model read
+  std::string asked;                   // its last turn
+  std::string answered;                // as the model wrote it, markers and all
+};
+struct MeasuredAbilities {
+  std::vector<Ability> abilities;
+  std::vector<Miss> misses;
 };
 
 // kInvalid: the tokenizer lacks a control token of the chat format. kCancelled.
-Result<std::vector<Ability>> MeasureAbilities(
+Result<MeasuredAbilities> MeasureAbilities(
     const engine::ModelFiles& files, Threads& threads, const AbilityOptions& options,
     const std::function<void(std::size_t done, std::size_t total)>& on_progress);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "arch/layer_kind.h"
 #include "datagen/grammar.h"
@@ -102,20 +103,23 @@ class NeedleRun {
     HADAL_TRY(const TrialOutcome outcome, reader_.Ask(read, haystack, needle));
     ++cell->trials;
     cell->chosen += outcome.chosen ? 1 : 0;
-    bool found = outcome.found;
+    // Also of what an unaided answer finds after all: it draws from the stream of random numbers, and
+    // the texts are to be the same either way.
+    std::optional<NeedleStage> lost;
+    if (!outcome.found) {
+      HADAL_TRY(lost, StageOf(outcome, needle));
+    }
     if (options_.unaided) {
       HADAL_TRY(const std::string answer, reader_.Answer(read, needle.needle));
-      found = datagen::HasWord(answer, needle.needle.value);
+      if (datagen::HasWord(answer, needle.needle.value))
+        lost.reset();
+      else if (!lost)
+        lost = NeedleStage::kWording;
     }
-    if (found) {
+    if (lost)
+      ++cell->lost[static_cast<std::size_t>(*lost)];
+    else
       ++cell->found;
-      return Unit{};
-    }
-    NeedleStage stage = NeedleStage::kWording;
-    if (!outcome.found) {
-      HADAL_TRY(stage, StageOf(outcome, needle));
-    }
-    ++cell->lost[static_cast<std::size_t>(stage)];
     return Unit{};
   }
 

@@ -90,8 +90,8 @@ Result<ResidentTensors> ResidentTensors::Read(std::vector<FileTensors> files,
   if (resident.bytes_ > options.most_bytes)
     return Fail(Code::kExhausted,
                 "the weights that every token reads, which stay in memory, are {}; there is {} for "
-                "them",
-                FormatBytes(resident.bytes_), FormatBytes(options.most_bytes));
+                "them{}",
+                FormatBytes(resident.bytes_), FormatBytes(options.most_bytes), options.most_note);
   std::vector<DirectFile> open;
   for (FileTensors& wanted : files) {
     HADAL_TRY(DirectFile file, DirectFile::Open(wanted.path));

@@ -28,6 +28,7 @@ struct FileTensors {
 
 struct ReadingOptions {
   std::uint64_t most_bytes = std::numeric_limits<std::uint64_t>::max();
+  std::string most_note = {};  // what the error that they are more says behind that
   ReadTuning tuning = {};
   // Now and then, by the caller's thread. May be empty.
   std::function<void(std::uint64_t done_bytes, std::uint64_t all_bytes)> on_progress = {};
