@@ -475,17 +475,28 @@ class Evidence(CheckTest):
         self.assertEqual(self.draw("--check")[0], 1, "nothing is drawn yet")
         self.assertEqual(self.draw()[0], 0)
         text = self.page.read_text()
-        self.assertIn("| muon-8-2 | 100 | 0.01 (edge) | 2.050 (2.000 to 2.100) "
+        self.assertIn("| muon-8-2 | 100 | 0.01 (edge) | 2.050 (2.000 to 2.100) |  "
                       "| 1.025 (1.000 to 1.050) | 1 of 3 |", text)
-        # AdamW's 2.55 lies at (4 - 2.55) / (4 - 2) and / (4 - 2.1) of the way from 400 to 800.
-        self.assertIn(f"| {400 + 400 * 1.45 * (1 / 2 + 1 / 1.9) / 2:,.0f} | 0.50 |", text)
-        self.assertIn("| 800 | 0.50 |", text)  # AdamW's own
+        self.assertIn("| 2.550 (2.500 to 2.600) | +0.500 (+0.500 to +0.500) |", text)
+        # AdamW's 2.5 and 2.6 lie at 1.5 / 2 and 1.4 / 1.9 of the way from 400 to 800.
+        self.assertIn(f"| {400 + 400 * (1.5 / 2 + 1.4 / 1.9) / 2:,.0f} (695 to 700) | 0.50 |", text)
+        self.assertIn("| 800 (800 to 800) | 0.50 |", text)  # AdamW's own
         self.assertIn("![Held-out loss over tokens](evidence/optimizer-tokens.svg)", text)
         self.assertTrue(text.endswith("<!-- end -->\nafter\n"))
         svg = (self.root / "docs/evidence/optimizer-tokens.svg").read_text()
         self.assertEqual(svg.count("<polygon"), 2, "a band each")
         self.assertNotIn("nan", svg)
         self.assertEqual(self.draw("--check"), (0, ""))
+
+    def test_a_run_that_ends_above_its_best_diverged(self):
+        self.make()
+        path = self.root / "experiments/optimizer/results/curves.csv"
+        path.write_text(path.read_text().replace(",muon-8-2,0.01,2,4,400,5,4\n",
+                                                 ",muon-8-2,0.01,2,4,400,5,1.95\n"))
+        self.draw()
+        text = self.page.read_text()
+        self.assertIn("| 1.025 (1.000 to 1.050) | 2 of 3 |", text)
+        self.assertIn("| 1.275 (1.250 to 1.300) | 1 of 3 |", text)
 
     def test_a_variant_that_was_never_evaluated_has_no_curve(self):
         self.make()

@@ -103,8 +103,8 @@ class NeedleRun {
     HADAL_TRY(const TrialOutcome outcome, reader_.Ask(read, haystack, needle));
     ++cell->trials;
     cell->chosen += outcome.chosen ? 1 : 0;
-    // Also of what an unaided answer finds after all: it draws from the stream of random numbers, and
-    // the texts are to be the same either way.
+    // Also of what an unaided answer finds after all: it draws random numbers, and the texts behind
+    // it are to be the same either way.
     std::optional<NeedleStage> lost;
     if (!outcome.found) {
       HADAL_TRY(lost, StageOf(outcome, needle));
