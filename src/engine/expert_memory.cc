@@ -51,10 +51,7 @@ void ExpertMemory::ReadProfile() {
   options_.keep_profile = false;
 }
 
-ExpertMemory::~ExpertMemory() {
-  // Without memory for it nothing is kept, and nobody hears so.
-  (void)Caught([this] { KeepProfile(); });
-}
+ExpertMemory::~ExpertMemory() { KeepProfile(); }
 
 void ExpertMemory::KeepSometimes() {
   if (since_kept_.seconds() < options_.keep_seconds) return;
@@ -62,11 +59,15 @@ void ExpertMemory::KeepSometimes() {
   since_kept_ = Stopwatch();
 }
 
-void ExpertMemory::KeepProfile() {
+void ExpertMemory::KeepProfile() noexcept {
   if (source_ == nullptr || !options_.keep_profile || source_->figures().wanted == 0) return;
-  const Status written = model::WriteExpertProfile(options_.profile, checkpoint_, source_->Uses());
-  if (!written.ok() && !std::exchange(noted_, true))
-    Note(fmt::format("{}; what was learnt of the experts is not kept", written.error().what));
+  // Without memory for it nothing is kept, and nobody hears so.
+  (void)Caught([this] {
+    const Status written =
+        model::WriteExpertProfile(options_.profile, checkpoint_, source_->Uses());
+    if (!written.ok() && !std::exchange(noted_, true))
+      Note(fmt::format("{}; what was learnt of the experts is not kept", written.error().what));
+  });
 }
 
 std::optional<model::DiskExpertFigures> ExpertMemory::figures() const {

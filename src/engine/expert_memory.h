@@ -54,7 +54,7 @@ class ExpertMemory {
  private:
   explicit ExpertMemory(const ExpertMemoryOptions& options) : options_(options) {}
   void ReadProfile();
-  void KeepProfile();
+  void KeepProfile() noexcept;
   void Note(std::string_view text) const;
 
   ExpertMemoryOptions options_;

@@ -81,9 +81,8 @@ Result<io::Checkpoint> OpenCheckpoint(const std::string& directory, const OpenOp
     reading.most_bytes = options.ram_bytes ? most - std::min(most, taken) : most;
     if (options.ram_bytes)
       reading.most_note = fmt::format(
-          " of the budget's {}; experts and a context come on top: hadal plan fit {} --machine "
-          "this "
-          "shows how much",
+          " of the budget's {}; experts and a context come on top: what they take is shown by "
+          "hadal plan fit {} --machine this",
           FormatBytes(most), directory);
   }
   return io::Checkpoint::OpenUnmapped(directory, model::DenseWeights(reading));

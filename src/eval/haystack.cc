@@ -60,19 +60,19 @@ QuestionForm::QuestionForm(const chat::Dialect& dialect, const text::Tokenizer& 
 
 Tokens QuestionForm::Opening() const { return opening_; }
 
-Tokens QuestionForm::Question(const datagen::Needle& needle) const {
-  Tokens tokens = tokenizer_.Encode("\n" + needle.question);
-  Append(chat_ ? answer_ : tokenizer_.Encode("\n"), &tokens);
-  return tokens;
-}
+Tokens QuestionForm::Question(const datagen::Needle& needle) const { return Asked(needle, {}); }
 
 Tokens QuestionForm::QuestionWithStem(const datagen::Needle& needle) const {
+  return Asked(needle, needle.stem);
+}
+
+Tokens QuestionForm::Asked(const datagen::Needle& needle, const std::string& begun) const {
   Tokens tokens = tokenizer_.Encode("\n" + needle.question);
   if (chat_) {
     Append(answer_, &tokens);
-    Append(tokenizer_.Encode(needle.stem), &tokens);
+    Append(tokenizer_.Encode(begun), &tokens);
   } else {
-    Append(tokenizer_.Encode("\n" + needle.stem), &tokens);
+    Append(tokenizer_.Encode("\n" + begun), &tokens);
   }
   return tokens;
 }

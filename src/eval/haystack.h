@@ -54,6 +54,8 @@ class QuestionForm {
   std::vector<text::TokenId> Value(const datagen::Needle& needle) const;
 
  private:
+  std::vector<text::TokenId> Asked(const datagen::Needle& needle, const std::string& begun) const;
+
   const text::Tokenizer& tokenizer_;
   std::vector<text::TokenId> opening_, answer_;
   bool chat_ = false;

@@ -92,6 +92,11 @@ TEST(SelectionWatch, ATokenIsInTheEntryOfItsBlockAndInTheNext) {
     EXPECT_EQ(single.Holds(0, position), position == 3);
 }
 
+Reader ReaderOf(const engine::ModelFiles& files, const QuestionForm& form, Threads& threads) {
+  auto forward = model::Forward::Create(files.model, arch::Numerics::Stored(), threads, 256);
+  return Reader(files, form, std::move(forward).value(), nullptr);
+}
+
 // A model that says a value is found to know it; of any other value, and one that only begins like
 // it, it is not.
 TEST(Reader, FindsWhatTheModelSays) {
@@ -111,9 +116,7 @@ TEST(Reader, FindsWhatTheModelSays) {
   testing::MakeParrot(testing::EmbeddedFolder(), folder.path(), chain);
   const engine::ModelFiles files = engine::OpenModel(folder.path()).value();
   Threads threads(2);
-  Reader reader(files, form,
-                model::Forward::Create(files.model, arch::Numerics::Stored(), threads, 256).value(),
-                nullptr);
+  Reader reader = ReaderOf(files, form, threads);
   const cache::Sequence read = reader.Read(haystack.tokens, {}).value();
   EXPECT_TRUE(reader.Ask(read, haystack, needle).value().found);
   for (const char* other : {"goat indeed", "goats", "sheep", "a goat"}) {
@@ -135,9 +138,7 @@ TEST(Reader, LetsTheModelAnswerByItself) {
   testing::MakeParrot(testing::EmbeddedFolder(), folder.path(), chain);
   const engine::ModelFiles files = engine::OpenModel(folder.path()).value();
   Threads threads(1);
-  Reader reader(files, form,
-                model::Forward::Create(files.model, arch::Numerics::Stored(), threads, 256).value(),
-                nullptr);
+  Reader reader = ReaderOf(files, form, threads);
   const Tokens text = form.Opening();
   const cache::Sequence read = reader.Read(text, {}).value();
   EXPECT_EQ(reader.Answer(read, needle).value(), "It was the brown goat.");
@@ -163,10 +164,7 @@ TEST(Reader, SeesWhatAWrongTokenCameFrom) {
     testing::MakeParrot(testing::EmbeddedFolder(), folder.path(), chain);
     const engine::ModelFiles files = engine::OpenModel(folder.path()).value();
     Threads threads(1);
-    Reader reader(
-        files, form,
-        model::Forward::Create(files.model, arch::Numerics::Stored(), threads, 256).value(),
-        nullptr);
+    Reader reader = ReaderOf(files, form, threads);
     const cache::Sequence read = reader.Read(haystack.tokens, {}).value();
     const TrialOutcome outcome = reader.Ask(read, haystack, needle).value();
     EXPECT_FALSE(outcome.found);

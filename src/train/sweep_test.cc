@@ -121,6 +121,9 @@ TEST_P(Experiment, KilledAgainAndAgainItWritesTheSameResults) {
     const bool empty = name == std::string("probes.csv") && GetParam() == "optimizer";
     const auto lines = std::count(one->begin(), one->end(), '\n');
     EXPECT_TRUE(empty ? lines == 1 : lines > 5) << name << " " << lines;
+    // Of the rate that was not chosen too.
+    for (const char* peak : {",0.01,", ",0.03,"})
+      EXPECT_TRUE(empty || one->find(peak) != std::string::npos) << name << " " << peak;
   }
   for (const auto& run : fs::directory_iterator(whole + "/quick/runs"))
     EXPECT_TRUE(ListStates(run.path()).empty()) << run.path();
