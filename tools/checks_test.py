@@ -230,7 +230,7 @@ class Instructions(CheckTest):
 
 class Counts(CheckTest):
     def count(self, dots):
-        code = f"_Z12AddDirectFp8ILb1EEvv: nop\n1: {dots} dec %rax\n test %rax, %rax\n jz 2f\n"
+        code = f"_Z9AddOneFp8v: nop\n1: {dots} dec %rax\n test %rax, %rax\n jz 2f\n"
         code += "vpaddd (%rax), %zmm0, %zmm0\n 2: cmp %rax, %rbx\n jne 1b\n ret\n"
         source = self.write("a.s", code)
         compiled, library = self.root / "quantized_matmul_avx512.cc.o", self.root / "lib.a"

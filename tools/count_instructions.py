@@ -47,7 +47,7 @@ def cases_of(own):
         yield Case("BF16", "one", "matmul", r"MatMulBf16\(", FLOATS, True, 2 * 16)
     yield Case("FP4", "one", few, r"MatMulInt8Fp4\(|DirectFp4(Rows)?<1ul>",
                ("sdot",) if own == "i8mm" else BYTES, True, 4 * 128)
-    yield Case("FP8", "one", few, r"AddDirectFp8<true>", words, True, 128)
+    yield Case("FP8", "one", few, r"AddOneFp8\(", words, True, 128)
     if own == "i8mm":
         yield Case("FP4", "many", few, r"AddFp4<2ul>", BYTES, True, 4 * 8 * 32)
         yield Case("FP8", "many", few, r"AddFp8<4ul>", BYTES, True, 8 * 8 * 32, 4, 4)

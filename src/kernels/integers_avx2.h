@@ -70,6 +70,15 @@ struct I16 {
     return {_mm_cvtepi32_ps(
         _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)))};
   }
+  // Lane 4 i + r: lanes r, 4 + r, 8 + r and 12 + r of the i-th, added.
+  static I16 SumsOfQuarters(const I16 (&of)[4]) {
+    const auto sums = [](I16 a, I16 b) {
+      const __m256i p = _mm256_add_epi32(a.lo, a.hi), q = _mm256_add_epi32(b.lo, b.hi);
+      return _mm256_add_epi32(_mm256_permute2x128_si256(p, q, 0x20),
+                              _mm256_permute2x128_si256(p, q, 0x31));
+    };
+    return {sums(of[0], of[1]), sums(of[2], of[3])};
+  }
   // Lane 4 i + r: the sum of lanes 4 i to 4 i + 3 of the r-th. Those of two must stay within int16.
   static I16 SumsOfFours(const I16 (&of)[4]) {
     const __m256i ones = _mm256_set1_epi16(1);
@@ -88,6 +97,11 @@ struct I16 {
         _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
     return {_mm256_permutevar8x32_epi32(four, _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1)),
             _mm256_permutevar8x32_epi32(four, _mm256_setr_epi32(2, 2, 2, 2, 3, 3, 3, 3))};
+  }
+  static I16 Repeat(const std::uint8_t* p) {  // lane 4 i + j: the j-th
+    const __m256i four =
+        _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return {four, four};
   }
   // Lane 4 i + r: byte i of the r-th pointer.
   static I16 FourByFour(const std::uint8_t* const (&p)[4]) {
@@ -174,6 +188,15 @@ class Fp8Words {
   static bool AnySmall(I16 codes) {
     const __m256i least = _mm256_min_epu8(Top(codes.lo), Top(codes.hi));
     return _mm256_movemask_epi8(IsZeroByte(least)) != 0;
+  }
+  // Bit i: byte i is a small value but zero.
+  static std::uint64_t WhereSmall(I16 codes) {
+    const auto where = [](__m256i c) -> std::uint64_t {
+      const __m256i zero = IsZeroByte(_mm256_and_si256(c, _mm256_set1_epi8(0x1F)));
+      const __m256i small = _mm256_andnot_si256(zero, IsZeroByte(Top(c)));
+      return static_cast<std::uint32_t>(_mm256_movemask_epi8(small));
+    };
+    return where(codes.lo) | where(codes.hi) << 32;
   }
   // 512 times the small values; zero for others.
   static WordPair Small(I16 codes) {

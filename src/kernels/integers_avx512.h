@@ -70,6 +70,16 @@ struct I16 {
     return {_mm_cvtepi32_ps(
         _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)))};
   }
+  // Lane 4 i + r: lanes r, 4 + r, 8 + r and 12 + r of the i-th, added.
+  static I16 SumsOfQuarters(const I16 (&of)[4]) {
+    const auto halves = [](I16 a, I16 b) {
+      return _mm512_add_epi32(_mm512_shuffle_i32x4(a.v, b.v, 0x44),
+                              _mm512_shuffle_i32x4(a.v, b.v, 0xEE));
+    };
+    const __m512i ab = halves(of[0], of[1]), cd = halves(of[2], of[3]);
+    return {
+        _mm512_add_epi32(_mm512_shuffle_i32x4(ab, cd, 0x88), _mm512_shuffle_i32x4(ab, cd, 0xDD))};
+  }
   // Lane 4 i + r: the sum of lanes 4 i to 4 i + 3 of the r-th. Those of two must stay within int16.
   static I16 SumsOfFours(const I16 (&of)[4]) {
     const __m512i ones = _mm512_set1_epi16(1);
@@ -84,6 +94,9 @@ struct I16 {
     const __m512i order = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     const __m128i four = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     return {_mm512_permutexvar_epi32(order, _mm512_castsi128_si512(four))};
+  }
+  static I16 Repeat(const std::uint8_t* p) {  // lane 4 i + j: the j-th
+    return {_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
   }
   // Lane 4 i + r: byte i of the r-th pointer.
   static I16 FourByFour(const std::uint8_t* const (&p)[4]) {
@@ -125,6 +138,10 @@ class Fp8Words {
   }
   // Whether a small value or a zero is there.
   static bool AnySmall(I16 codes) { return IsSmall(codes.v) != 0; }
+  // Bit i: byte i is a small value but zero.
+  static std::uint64_t WhereSmall(I16 codes) {
+    return IsSmall(codes.v) & _mm512_test_epi8_mask(codes.v, _mm512_set1_epi8(0x1F));
+  }
   // 512 times the small values; zero for others.
   static WordPair Small(I16 codes) {
     const __m512i table = _mm512_castsi256_si512(

@@ -99,6 +99,12 @@ struct I16 {
   F4 SumOfQuarters() const {
     return {vcvtq_f32_s32(vaddq_s32(vaddq_s32(v[0], v[1]), vaddq_s32(v[2], v[3])))};
   }
+  // Lane 4 i + r: lanes r, 4 + r, 8 + r and 12 + r of the i-th, added.
+  static I16 SumsOfQuarters(const I16 (&of)[4]) {
+    return OfFour<I16>([&](int i) {
+      return vaddq_s32(vaddq_s32(of[i].v[0], of[i].v[1]), vaddq_s32(of[i].v[2], of[i].v[3]));
+    });
+  }
   // Lane 4 i + r: the sum of lanes 4 i to 4 i + 3 of the r-th.
   static I16 SumsOfFours(const I16 (&of)[4]) {
     return OfFour<I16>([&](int i) {
@@ -112,6 +118,9 @@ struct I16 {
       __builtin_memcpy(&word, p + 4 * i, 4);
       return vdupq_n_s32(word);
     });
+  }
+  static I16 Repeat(const std::uint8_t* p) {  // lane 4 i + j: the j-th
+    return OfFour<I16>([&](int) { return vreinterpretq_s32_u8(vld1q_u8(p)); });
   }
   // Lane 4 i + r: byte i of the r-th pointer.
   static I16 FourByFour(const std::uint8_t* const (&p)[4]) {
@@ -173,6 +182,18 @@ class Fp8Words {
   static bool AnySmall(I16 codes) {
     const auto top = [&](int i) { return Top(UnsignedBytes(codes.v[i])); };
     return vminvq_u8(vminq_u8(vminq_u8(top(0), top(1)), vminq_u8(top(2), top(3)))) == 0;
+  }
+  // Bit i: byte i is a small value but zero.
+  static std::uint64_t WhereSmall(I16 codes) {
+    const uint8x16_t bit = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201));
+    const auto bits = [&](int i) {
+      const uint8x16_t c = UnsignedBytes(codes.v[i]);
+      const uint8x16_t small = vandq_u8(vceqzq_u8(Top(c)), vtstq_u8(c, vdupq_n_u8(0x1F)));
+      return vandq_u8(small, bit);
+    };
+    const uint8x16_t first = vpaddq_u8(bits(0), bits(1)), second = vpaddq_u8(bits(2), bits(3));
+    const uint8x16_t fours = vpaddq_u8(first, second);
+    return vgetq_lane_u64(vreinterpretq_u64_u8(vpaddq_u8(fours, fours)), 0);
   }
   // 512 times the small values; zero for others.
   static WordPair Small(I16 codes) {
