@@ -24,6 +24,7 @@
 #include "engine/scheduler.h"
 #include "io/file.h"
 #include "memory_group.h"
+#include "testing/page_cache.h"
 #include "testing/program.h"
 #include "testing/sanitized.h"
 #include "testing/source_file.h"
@@ -33,6 +34,8 @@ namespace hadal {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::CachedBytes;
+using testing::DropFromCache;
 using testing::EmbeddedFolder;
 using testing::Program;
 using testing::TempFolder;
@@ -181,28 +184,6 @@ std::string MakeLargeModel(const TempFolder& folder) {
   for (const char* file : {"tokenizer.json", "tokenizer_config.json"})
     fs::copy_file(EmbeddedFolder() + "/" + file, out + "/" + file);
   return out;
-}
-
-// Of a file, what the page cache has.
-std::uint64_t CachedBytes(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  const auto bytes = static_cast<std::size_t>(fs::file_size(path));
-  void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
-  HADAL_CHECK(fd >= 0 && data != MAP_FAILED);
-  std::vector<unsigned char> pages((bytes + 4095) / 4096);
-  HADAL_CHECK(mincore(data, bytes, pages.data()) == 0);
-  munmap(data, bytes);
-  close(fd);
-  std::uint64_t cached = 0;
-  for (const unsigned char page : pages) cached += 4096 * (page & 1u);
-  return cached;
-}
-
-void DropFromCache(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  fsync(fd);
-  posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-  close(fd);
 }
 
 std::uint64_t ResidentBytesOf(pid_t process) {

@@ -12,6 +12,7 @@
 #include "io/checksum.h"
 #include "io/file.h"
 #include "kernels/block_quant.h"
+#include "testing/page_cache.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::cache {
@@ -157,6 +158,17 @@ TEST_F(SnapshotTest, ComesBack) {
     EXPECT_EQ(loaded->sequence.earliest().mtp_tokens, sequence.earliest().mtp_tokens);
     EXPECT_EQ(loaded->note, "a note");
   }
+}
+
+TEST_F(SnapshotTest, LeavesThePageCacheAsItWas) {
+  const Sequence sequence = Filled(pool_, 40'000);
+  ASSERT_TRUE(SaveSnapshot(sequence, 77, "note", path_).ok());
+  ASSERT_GT(io::ReadFile(path_).value().size(), 4'000'000u);
+  if (!testing::DropFromCache(path_)) GTEST_SKIP() << "a file system in memory";
+  ASSERT_TRUE(LoadSnapshot(path_, 77, pool_).ok());
+  EXPECT_EQ(testing::CachedBytes(path_), 0u);
+  ASSERT_TRUE(SaveSnapshot(sequence, 77, "note", path_).ok());
+  EXPECT_EQ(testing::CachedBytes(path_), 0u);
 }
 
 TEST_F(SnapshotTest, EveryFlippedByteIsFoundAndNamed) {

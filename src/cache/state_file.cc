@@ -32,6 +32,7 @@ enum Field : std::size_t {
 using Fields = std::array<std::uint64_t, kFields>;
 constexpr std::size_t kHeaderBytes = sizeof(kMagic) + sizeof(Fields);
 constexpr std::size_t kSumBytes = sizeof(std::uint64_t);
+constexpr std::uint64_t kForgetBytes = 1 << 20;  // at a time
 
 // Seeds: a section in another's place is damage too.
 constexpr std::uint64_t kHeaderSeed = 1, kFixedSeed = 2, kNoteSeed = 3, kFirstPageSeed = 16;
@@ -82,6 +83,7 @@ Status WriteStateFile(const StateFileHeader& header, std::span<const std::byte> 
                       io::AtomicFile* file) {
   HADAL_CHECK(fixed.size() == header.fixed_bytes && note.size() == header.note_bytes &&
               pages.size() == header.pages);
+  file->PassPageCache();
   HADAL_TRY_STATUS(WriteSection(*file, HeaderBytes(header), kHeaderSeed));
   HADAL_TRY_STATUS(WriteSection(*file, fixed, kFixedSeed));
   HADAL_TRY_STATUS(
@@ -185,6 +187,11 @@ Status StateFileReader::ReadSection(std::span<std::byte> out, std::uint64_t seed
   std::uint64_t sum = 0;
   HADAL_TRY_STATUS(file_.Read(at_ + out.size(), std::as_writable_bytes(std::span(&sum, 1))));
   const std::uint64_t begin = std::exchange(at_, at_ + out.size() + kSumBytes);
+  const bool whole = at_ == file_.bytes();
+  if (whole || at_ - forgotten_ >= kForgetBytes) {
+    file_.Forget(0, whole ? 0 : at_);
+    forgotten_ = at_;
+  }
   if (io::Checksum(out, seed) == sum) return Unit{};
   return Fail(Code::kCorrupt,
               "{}: {} (bytes {} to {}): its checksum is another; the file is damaged", path(), name,

@@ -35,14 +35,15 @@ struct StateFileHeader {
   std::uint64_t first_page() const { return arch::PagesOf(done.tokens) - pages; }
 };
 
-// Section after section. `fixed`, `note` and pages of the header's sizes; pages[0] is first_page().
+// Section after section, past the page cache: states are not in a budget for memory twice. `fixed`, `note` and pages of the header's sizes; pages[0] is first_page().
 Status WriteStateFile(const StateFileHeader& header, std::span<const std::byte> fixed,
                       std::string_view note, std::span<std::byte* const> pages,
                       io::AtomicFile* file);
 // What the file will have.
 std::uint64_t StateFileBytes(const StateFileHeader& header);
 
-// Sections in their order, read into memory of the caller's. One thread.
+// Sections in their order, read into memory of the caller's; the page cache forgets what was read.
+// One thread.
 class StateFileReader {
  public:
   // The file's size and header agree, and with `whole` it holds the fixed block and all pages.
@@ -73,7 +74,7 @@ class StateFileReader {
 
   io::InputFile file_;
   StateFileHeader header_;
-  std::uint64_t at_ = 0, next_page_ = 0;
+  std::uint64_t at_ = 0, forgotten_ = 0, next_page_ = 0;
 };
 
 }  // namespace hadal::cache

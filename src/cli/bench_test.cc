@@ -115,7 +115,7 @@ TEST(Bench, ARandomStateIsKeptAndNotRead) {
   const Json& prefix = json.Find("prefix")->AsArray()->at(0);
   EXPECT_EQ(*prefix.Find("tokens")->AsInt(), 4096);
   EXPECT_EQ(*prefix.Find("read_seconds")->AsNumber(), 0);
-  for (const char* key : {"kept_seconds", "state_bytes", "disk_bytes", "cold_seconds"})
+  for (const char* key : {"kept_seconds", "state_bytes", "disk_bytes", "disk_seconds"})
     EXPECT_GT(*prefix.Find(key)->AsNumber(), 0) << key;
   const Outcome nothing = Call({"bench", "-m", folder.File("m"), "--prefix-dir", "kept"});
   EXPECT_EQ(nothing.code, 1);

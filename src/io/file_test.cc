@@ -6,11 +6,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 
 #include "base/progress.h"
 #include "io/bus_error.h"
+#include "testing/page_cache.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::io {
@@ -170,6 +172,29 @@ TEST(AtomicFile, TakesTheModeThatAnyNewFileHas) {
   struct stat info {};
   ASSERT_EQ(stat(folder.File("a").c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777u, 0640u);
+}
+
+TEST(AtomicFile, PassesThePageCache) {
+  constexpr std::size_t kPart = 1 << 20, kParts = 80;
+  const TempFolder folder;
+  const std::string path = folder.File("a"), text(kPart, 'x');
+  ASSERT_TRUE(WriteFile(path, text).ok());
+  if (!testing::DropFromCache(path)) GTEST_SKIP() << "a file system in memory";
+  AtomicFile file = AtomicFile::Create(path).value();
+  file.PassPageCache();
+  const Names names = folder.Names();
+  ASSERT_EQ(names.size(), 2u);
+  const std::string written = folder.File(names[names[0] == "a" ? 1 : 0]);
+  std::uint64_t most = 0;
+  for (std::size_t i = 0; i < kParts; ++i) {
+    ASSERT_TRUE(file.Write(text).ok());
+    most = std::max(most, testing::CachedBytes(written));
+  }
+  EXPECT_LT(most, AtomicFile::kPassedBytes + kPart);
+  EXPECT_GT(most, 0u);
+  ASSERT_TRUE(file.Commit().ok());
+  EXPECT_EQ(testing::CachedBytes(path), 0u);
+  EXPECT_EQ(ReadFile(path).value().size(), kParts * kPart);
 }
 
 // A process killed between Write and Commit, as by a power cut seen from outside.

@@ -24,8 +24,7 @@ Table PrefillTable(const BenchReport& report) {
 
 Table PrefixTable(const BenchReport& report) {
   Table table({">prompt", ">threads", ">read, ms", ">kept, ms", ">min", ">max", ">gain", ">state",
-               ">restored, ms", ">from disk, ms", ">written, ms", ">on disk", ">windows",
-               ">read without, ms"});
+               ">from disk, ms", ">written, ms", ">on disk", ">windows", ">read without, ms"});
   const auto of_disk = [](const PrefixFigure& f, double seconds) {
     return f.disk_bytes == 0 ? std::string("-") : Number(1e3 * seconds);
   };
@@ -35,9 +34,8 @@ Table PrefixTable(const BenchReport& report) {
                Number(1e3 * f.kept_seconds.median), Number(1e3 * f.kept_seconds.min),
                Number(1e3 * f.kept_seconds.max),
                f.was_read() ? fmt::format("{:.0f}x", f.gain()) : "-", FormatBytes(f.state_bytes),
-               of_disk(f, f.restored_seconds.median), of_disk(f, f.cold_seconds.median),
-               of_disk(f, f.written_seconds), f.disk_bytes == 0 ? "-" : FormatBytes(f.disk_bytes),
-               FormatBytes(f.window_bytes),
+               of_disk(f, f.disk_seconds.median), of_disk(f, f.written_seconds),
+               f.disk_bytes == 0 ? "-" : FormatBytes(f.disk_bytes), FormatBytes(f.window_bytes),
                f.again_tokens == 0 ? "-" : Number(1e3 * f.again_seconds.median)});
   return table;
 }
@@ -209,8 +207,7 @@ Json BenchJson(const BenchReport& report) {
                                        {"state_bytes", f.state_bytes},
                                        {"disk_bytes", f.disk_bytes},
                                        {"written_seconds", f.written_seconds},
-                                       {"restored_seconds", f.restored_seconds.median},
-                                       {"cold_seconds", f.cold_seconds.median},
+                                       {"disk_seconds", f.disk_seconds.median},
                                        {"window_bytes", f.window_bytes},
                                        {"again_tokens", f.again_tokens},
                                        {"again_seconds", f.again_seconds.median}}));

@@ -44,9 +44,8 @@ struct PrefixFigure {
   std::uint64_t state_bytes = 0;       // that are kept
   // The same state from a folder of segments (cache/disk_prefixes.h); no bytes: not measured.
   std::uint64_t disk_bytes = 0;
-  double written_seconds = 0;              // once, flushed to disk
-  machine::Samples restored_seconds = {};  // with the last token, the files in the system's memory
-  machine::Samples cold_seconds = {};      // .. and on the disk alone
+  double written_seconds = 0;          // once, flushed to disk
+  machine::Samples disk_seconds = {};  // with the last token
   // Where no windows and tails were kept (window_bytes of a state), they would come from reading so
   // many tokens in front of the state's end again. No tokens: there are none, or the prompt is
   // shorter, or was not read.

@@ -10,7 +10,6 @@
 #include "base/units.h"
 #include "cache/disk_prefixes.h"
 #include "cache/prefix_cache.h"
-#include "io/input_file.h"
 #include "measure/bench_memory.h"
 
 namespace hadal::measure {
@@ -57,8 +56,7 @@ class Stored {
   }
 
   // Seconds until the logits behind the text's last token.
-  Result<double> Time(BenchSession& session, std::span<const std::int32_t> text, bool cold) {
-    if (cold) HADAL_TRY_STATUS(ForgetFiles());
+  Result<double> Time(BenchSession& session, std::span<const std::int32_t> text) {
     std::string note;
     HADAL_TRY(cache::SegmentStore reading, cache::SegmentStore::Open(store_.folder(), true, &note));
     HADAL_TRY(cache::SegmentStore writing, cache::SegmentStore::Open(store_.folder(), true, &note));
@@ -79,15 +77,6 @@ class Stored {
   static constexpr const char* kName = "hadal bench";
 
   explicit Stored(cache::SegmentStore store) : store_(std::move(store)) {}
-  Status ForgetFiles() {
-    HADAL_TRY(const std::vector<cache::Segment> all, store_.All());
-    for (const cache::Segment& segment : all) {
-      HADAL_TRY(const io::InputFile file, io::InputFile::Open(store_.PathOf(segment.name)));
-      file.Forget();
-    }
-    return Unit{};
-  }
-
   cache::SegmentStore store_;
   io::Digest model_ = io::Digester().Add(kName).Get();  // nobody's: its texts are drawn
 };
@@ -97,14 +86,11 @@ Status MeasureDisk(BenchSession& session, const cache::Sequence& sequence,
   const BenchOptions& options = session.subject().options;
   if (options.prefix_folder.empty()) return Unit{};
   HADAL_TRY(Stored stored, Stored::Write(options.prefix_folder, sequence, text, figure));
-  for (const bool cold : {false, true}) {
-    std::vector<double> seconds(options.repeat);
-    for (double& sample : seconds) {
-      HADAL_TRY(sample, stored.Time(session, text, cold));
-    }
-    (cold ? figure->cold_seconds : figure->restored_seconds) =
-        machine::Samples::Of(std::move(seconds));
+  std::vector<double> seconds(options.repeat);
+  for (double& sample : seconds) {
+    HADAL_TRY(sample, stored.Time(session, text));
   }
+  figure->disk_seconds = machine::Samples::Of(std::move(seconds));
   return Unit{};
 }
 
