@@ -18,6 +18,9 @@ namespace hadal::kernels::HADAL_ISA {
 
 // Sixteen registers: 3 x 2 x 2 accumulators and three operands.
 inline constexpr std::size_t kTileX = 3, kTileW = 2;
+// The same where the second side is BF16, which is converted in registers, for up to so many rows
+// of the first; for more, converting into memory once is as fast.
+inline constexpr std::size_t kBf16X = 2, kBf16W = 2, kBf16Tokens = 16;
 inline constexpr std::size_t kMaxAccumulators = 8;
 
 inline constexpr std::int32_t kFirstLanes[32] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
@@ -153,11 +156,11 @@ struct F16 {
   }
 
   static F16 FromBf16(const std::uint8_t* p) {
-    const __m256i codes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const __m256i first = _mm256_cvtepu16_epi32(_mm256_castsi256_si128(codes));
-    const __m256i second = _mm256_cvtepu16_epi32(_mm256_extracti128_si256(codes, 1));
-    return {_mm256_castsi256_ps(_mm256_slli_epi32(first, 16)),
-            _mm256_castsi256_ps(_mm256_slli_epi32(second, 16))};
+    const auto eight = [](const std::uint8_t* at) {  // a load that widens costs nothing more
+      const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+      return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(codes), 16));
+    };
+    return {eight(p), eight(p + 16)};
   }
   static F16 FromFp8(const std::uint8_t* p) {
     const __m128i codes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
