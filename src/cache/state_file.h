@@ -35,7 +35,8 @@ struct StateFileHeader {
   std::uint64_t first_page() const { return arch::PagesOf(done.tokens) - pages; }
 };
 
-// Section after section, past the page cache: states are not in a budget for memory twice. `fixed`, `note` and pages of the header's sizes; pages[0] is first_page().
+// Section after section, past the page cache: a budget for memory holds the state already. `fixed`,
+// `note` and pages of the header's sizes; pages[0] is first_page().
 Status WriteStateFile(const StateFileHeader& header, std::span<const std::byte> fixed,
                       std::string_view note, std::span<std::byte* const> pages,
                       io::AtomicFile* file);
