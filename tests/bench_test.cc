@@ -7,6 +7,8 @@
 
 #include "cache/small_shape_test.h"
 #include "convert/synth.h"
+#include "engine/model_files.h"
+#include "measure/bench_memory.h"
 #include "testing/temp_folder.h"
 
 namespace hadal::measure {
@@ -131,6 +133,21 @@ TEST_F(BenchTest, KeepsToTheBudget) {
   EXPECT_LE(report.machine.buffer_bytes, 40'000'000u);
   options.ram_bytes = 80'000'000;  // the reserve, and the buffer of decoding
   EXPECT_TRUE(Run(options).value().decode.empty());
+}
+
+// Beside weights that were read into memory the machine is measured with what is left.
+TEST_F(BenchTest, MeasuresTheMachineWithinTheBudget) {
+  BenchOptions options = Small();
+  const model::Model model =
+      model::Model::Load(
+          engine::OpenCheckpoint(options.model, {.experts = engine::ExpertsFrom::kDisk}).value())
+          .value();
+  const std::uint64_t dense = model.checkpoint().resident_bytes();
+  ASSERT_GT(dense, 0u);
+  EXPECT_EQ(DiskTestBytes(options, model), std::uint64_t{64} << 20);
+  options.ram_bytes = dense + 74'000'000;  // and 64 MB for the program
+  EXPECT_EQ(MachineBufferBytes(options, model), 10'000'000u);
+  EXPECT_EQ(DiskTestBytes(options, model), 10'000'000u);
 }
 
 TEST_F(BenchTest, SaysWhatIsWrong) {

@@ -1,8 +1,5 @@
 // Runs of a model whose experts stay on disk: the same texts, within a budget that nothing exceeds.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>

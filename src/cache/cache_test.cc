@@ -164,7 +164,7 @@ TEST_F(SnapshotTest, LeavesThePageCacheAsItWas) {
   const Sequence sequence = Filled(pool_, 40'000);
   ASSERT_TRUE(SaveSnapshot(sequence, 77, "note", path_).ok());
   ASSERT_GT(io::ReadFile(path_).value().size(), 4'000'000u);
-  if (!testing::DropFromCache(path_)) GTEST_SKIP() << "a file system in memory";
+  if (!testing::DropFromCache(path_)) GTEST_SKIP() << "this file system keeps it";
   ASSERT_TRUE(LoadSnapshot(path_, 77, pool_).ok());
   EXPECT_EQ(testing::CachedBytes(path_), 0u);
   ASSERT_TRUE(SaveSnapshot(sequence, 77, "note", path_).ok());

@@ -83,7 +83,7 @@ Status WriteStateFile(const StateFileHeader& header, std::span<const std::byte> 
                       io::AtomicFile* file) {
   HADAL_CHECK(fixed.size() == header.fixed_bytes && note.size() == header.note_bytes &&
               pages.size() == header.pages);
-  file->PassPageCache();
+  file->ForgetWritten();
   HADAL_TRY_STATUS(WriteSection(*file, HeaderBytes(header), kHeaderSeed));
   HADAL_TRY_STATUS(WriteSection(*file, fixed, kFixedSeed));
   HADAL_TRY_STATUS(

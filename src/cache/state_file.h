@@ -35,15 +35,16 @@ struct StateFileHeader {
   std::uint64_t first_page() const { return arch::PagesOf(done.tokens) - pages; }
 };
 
-// Section after section, past the page cache: a budget for memory holds the state already. `fixed`,
-// `note` and pages of the header's sizes; pages[0] is first_page().
+// Section after section, which the page cache forgets: a budget for memory holds the state already.
+// `fixed`, `note` and pages of the header's sizes; pages[0] is first_page().
 Status WriteStateFile(const StateFileHeader& header, std::span<const std::byte> fixed,
                       std::string_view note, std::span<std::byte* const> pages,
                       io::AtomicFile* file);
 // What the file will have.
 std::uint64_t StateFileBytes(const StateFileHeader& header);
 
-// Sections in their order, read into memory of the caller's; the page cache forgets what was read.
+// Sections in their order, read into memory of the caller's; the page cache forgets what was read,
+// a megabyte or a section at a time.
 // One thread.
 class StateFileReader {
  public:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "arch/inventory.h"
+#include "arch/tensor_names.h"
 #include "base/progress.h"
 #include "base/table.h"
 #include "base/units.h"
@@ -23,6 +25,20 @@ std::string MappedNote(const Footprint& f, std::uint64_t available, const Allowa
   return fmt::format(
       "the weights are {}, and {} leaves {} for them: much of them is read from disk every time",
       FormatBytes(f.weights), allowance.available_by, FormatBytes(left));
+}
+
+// What of mapped weights would stay on disk if experts did: all but the fewest that are held.
+std::uint64_t OnDiskLess(const model::Model& model) {
+  std::uint64_t bytes = 0, experts = 0;
+  for (const arch::TensorSpec& spec : arch::TensorsOf(model.config)) {
+    if (!arch::IsRoutedExpert(spec.id.role)) continue;
+    const io::TensorInfo* info = model.checkpoint().Info(spec.name);
+    if (info == nullptr) continue;
+    bytes += info->end - info->begin;
+    experts += spec.id.role == arch::Role::kExpertW1 ? 1 : 0;
+  }
+  const std::uint64_t held = model.config.num_experts_per_tok + 1;
+  return experts <= held ? 0 : bytes - bytes / experts * held;
 }
 
 // Free memory that this run may take.
@@ -59,6 +75,7 @@ Footprint PlanFootprint(const model::Model& model, const arch::KvLayout& layout,
   Footprint f{.tokens = query.tokens, .sequences = query.sequences};
   if (model.checkpoint().mapped()) {
     f.weights = model.checkpoint().tensor_bytes();
+    f.on_disk_less = OnDiskLess(model);
   } else {
     const model::ExpertPlaces places = model::ExpertPlaces::Of(model);
     f.dense = model.checkpoint().resident_bytes();
@@ -123,7 +140,10 @@ Result<std::string> CheckMemory(const Footprint& footprint, std::optional<std::u
   if (ram_bytes && footprint.total() > *ram_bytes)
     return Fail(Code::kExhausted, "this needs {}, the budget is {}{}\n{}",
                 FormatBytes(footprint.total()), FormatBytes(*ram_bytes),
-                footprint.streams() ? "" : "; --experts disk needs less",
+                footprint.on_disk_less > kReserveBytes
+                    ? fmt::format("; --experts disk needs about {} less",
+                                  FormatBytes(footprint.on_disk_less))
+                    : "",
                 FootprintTable(footprint));
   const std::uint64_t available = Available(footprint, ram_bytes, allowance);
   const std::uint64_t needed = footprint.ahead() + footprint.expert * footprint.least_experts;

@@ -17,6 +17,7 @@ namespace hadal::engine {
 struct Footprint {
   std::uint64_t tokens = 0, sequences = 0;  // of context each
   std::uint64_t weights = 0;                // mapped: resident as far as they are used
+  std::uint64_t on_disk_less = 0;           // .. and how much less this were with experts on disk
   std::uint64_t dense = 0;  // of weights that are not mapped, what was read into memory
   // Experts that stay on disk: bytes of one, how many there are, how many must be held.
   std::uint64_t expert = 0, experts = 0, least_experts = 0;

@@ -10,6 +10,7 @@
 #include <new>
 #include <utility>
 
+#include "io/page_cache.h"
 #include "io/regular_file.h"
 #include "io/system_error.h"
 
@@ -118,9 +119,9 @@ MappedFile::~MappedFile() {
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : temporary_(std::move(other.temporary_)),
       fd_(std::exchange(other.fd_, -1)),
-      passing_(other.passing_),
+      forgetting_(other.forgetting_),
       written_(other.written_),
-      passed_(other.passed_) {}
+      forgotten_(other.forgotten_) {}
 
 AtomicFile::~AtomicFile() {
   if (fd_ >= 0) close(fd_);
@@ -140,24 +141,18 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path, unsigned access) 
 Status AtomicFile::Write(std::span<const std::byte> bytes) {
   HADAL_CHECK(fd_ >= 0);
   while (!bytes.empty()) {
-    const ssize_t put = write(fd_, bytes.data(), bytes.size());
+    const std::size_t most =
+        forgetting_ ? std::min<std::size_t>(bytes.size(), kPassedBytes / 2) : bytes.size();
+    const ssize_t put = write(fd_, bytes.data(), most);
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return SystemError(temporary_.target(), "write it");
     bytes = bytes.subspan(static_cast<std::size_t>(put));
     written_ += static_cast<std::uint64_t>(put);
+    if (!forgetting_ || written_ - forgotten_ < kPassedBytes / 2) continue;
+    if (!FlushAndForget(fd_, forgotten_, written_))
+      return SystemError(temporary_.target(), "write it");
+    forgotten_ = written_;
   }
-  return passing_ && written_ - passed_ >= kPassedBytes ? Pass() : Unit{};
-}
-
-// What is not on disk cannot be dropped. An error of the disk is told once: here or by fsync.
-Status AtomicFile::Pass() {
-  const auto begin = static_cast<off_t>(passed_), bytes = static_cast<off_t>(written_ - passed_);
-  constexpr unsigned kAll =
-      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
-  if (sync_file_range(fd_, begin, bytes, kAll) != 0 && errno != ENOSYS && errno != EINVAL)
-    return SystemError(temporary_.target(), "write it");
-  posix_fadvise(fd_, 0, begin + bytes, POSIX_FADV_DONTNEED);
-  passed_ = written_;
   return Unit{};
 }
 
@@ -168,7 +163,7 @@ Status AtomicFile::Write(std::string_view text) {
 Status AtomicFile::Flush() {
   HADAL_CHECK(fd_ >= 0);
   if (fsync(fd_) != 0) return SystemError(temporary_.target(), "flush it");
-  if (passing_) posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
+  if (forgetting_) posix_fadvise(fd_, 0, 0, POSIX_FADV_DONTNEED);
   // Some file systems say only now that what was written has no room.
   if (close(std::exchange(fd_, -1)) != 0) return SystemError(temporary_.target(), "close it");
   return Unit{};

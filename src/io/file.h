@@ -54,10 +54,9 @@ class AtomicFile {
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
 
-  // From now on the page cache keeps at most kPassedBytes and one Write's of the file, and nothing
-  // once it is flushed: for large ones that are not read soon, beside a budget for memory.
-  void PassPageCache() { passing_ = true; }
-  static constexpr std::uint64_t kPassedBytes = 16 << 20;
+  // From now on the page cache keeps at most kPassedBytes (page_cache.h) of the file, and nothing
+  // once it is flushed: for large ones that are not read soon.
+  void ForgetWritten() { forgetting_ = true; }
 
   Status Write(std::span<const std::byte> bytes);
   Status Write(std::string_view text);
@@ -67,11 +66,10 @@ class AtomicFile {
 
  private:
   AtomicFile(Temporary temporary, int fd) : temporary_(std::move(temporary)), fd_(fd) {}
-  Status Pass();
   Temporary temporary_;
   int fd_;
-  bool passing_ = false;
-  std::uint64_t written_ = 0, passed_ = 0;
+  bool forgetting_ = false;
+  std::uint64_t written_ = 0, forgotten_ = 0;
 };
 
 Status WriteFile(const std::string& path, std::string_view text);  // through AtomicFile

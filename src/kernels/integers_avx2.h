@@ -8,7 +8,7 @@
 namespace hadal::kernels::HADAL_ISA {
 
 inline constexpr std::size_t kTileTokens = 4, kPanels = 1;
-inline constexpr std::size_t kPairsARound = 1;  // more would not stay in registers
+inline constexpr std::size_t kPairsARound = 1;  // with more, sums go through memory
 
 // Tokens at most that weights go through registers for; for more, decoding into memory once is
 // faster.

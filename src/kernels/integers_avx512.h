@@ -11,7 +11,7 @@ namespace hadal::kernels::HADAL_ISA {
 
 // A register tile of integer products: kTileTokens rows of x by kPanels times sixteen weight rows.
 inline constexpr std::size_t kTileTokens = 6, kPanels = 2;
-// Pairs of columns of FP8 products in a round of their loop, which copies a tile's registers.
+// Pairs of columns in a round of the loop of FP8 products; g++ copies all sums in every round.
 inline constexpr std::size_t kPairsARound = 4;
 
 // Tokens at most that weights go through registers for; for more, decoding into memory once is

@@ -20,7 +20,7 @@ namespace hadal::kernels::HADAL_ISA {
 // Register tiles of the dot products: kTileX rows of one side by kTileW of the other.
 inline constexpr std::size_t kTileX = 6, kTileW = 4;
 // The same where the second side is BF16, which is converted in registers, for up to so many rows
-// of the first: any.
+// of the first: all of a unit's.
 inline constexpr std::size_t kBf16X = 6, kBf16W = 4, kBf16Tokens = 64;
 inline constexpr std::size_t kMaxAccumulators = 32;
 

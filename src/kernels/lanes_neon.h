@@ -17,7 +17,7 @@ namespace hadal::kernels::HADAL_ISA {
 // Thirty-two registers: 3 x 2 x 4 accumulators and two operands.
 inline constexpr std::size_t kTileX = 3, kTileW = 2;
 // The same where the second side is BF16, which is converted in registers, for up to so many rows
-// of the first; for more, converting into memory once is as fast.
+// of the first: as AVX2's, not measured.
 inline constexpr std::size_t kBf16X = 2, kBf16W = 2, kBf16Tokens = 16;
 inline constexpr std::size_t kMaxAccumulators = 8;
 

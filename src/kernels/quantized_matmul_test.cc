@@ -163,7 +163,7 @@ TEST(QuantizedMatMul, MatchesTheReferenceOnEveryIsa) {
 TEST(QuantizedMatMul, HasTheSameBitsForAnyInstructionSetTokensAndThreads) {
   constexpr std::size_t kMost = 150;
   for (const StoredFormat format : kFormats)
-    for (const std::size_t cols : {32u, 160u, 512u, 2592u})
+    for (const std::size_t cols : {32u, 160u, 512u, 1056u, 2592u})
       for (const std::size_t n : {1u, 31u, 100u}) {
         const std::vector<float> x = RandomNormals(kMost * cols, cols + n);
         const Stored w = MakeWeight(format, n, cols, n);
@@ -174,7 +174,7 @@ TEST(QuantizedMatMul, HasTheSameBitsForAnyInstructionSetTokensAndThreads) {
           const std::vector<float> y = Product(q.rows, w.weight, tokens, 2);
           if (isa == Isa::kRef) want = y;
           EXPECT_TRUE(SameBits(std::span(y).first(9 * n), want)) << IsaName(isa) << " " << cols;
-          for (const std::size_t few : {1u, 2u, 7u}) {
+          for (const std::size_t few : {1u, 2u, 7u, 8u}) {
             const std::vector<float> part = Product(q.rows, w.weight, few);
             EXPECT_TRUE(SameBits(part, std::span(want).first(few * n))) << IsaName(isa);
           }
@@ -193,7 +193,7 @@ TEST(QuantizedMatMul, RowsOfAViewKeepTheirScalesAndPicksTheirRows) {
       const std::vector<float> all = Product(q.rows, w.weight, 5);
       QuantizedRows picked = q.rows;
       picked.pick = pick;
-      for (const std::size_t begin : {64u, 100u}) {
+      for (const std::size_t begin : {64u, 100u, 101u}) {
         const std::vector<float> y = Product(picked, w.weight.Rows(begin, 150), pick.size());
         for (std::size_t t = 0; t < pick.size(); ++t)
           EXPECT_TRUE(SameBits(std::span(y).subspan(t * 150, 150),
@@ -211,9 +211,13 @@ TEST(QuantizedMatMul, SmallValuesBesideLargeOnesCount) {
   std::vector<float> x(128, 1.0f);
   for (std::size_t k = 0; k < 128; ++k) x[k] = k == 0 ? 0.0f : k % 2 == 0 ? 1.0f : -1.0f;
   const float scale = std::ldexp(1.0f, std::to_integer<int>(w.scales[0]) - 127);
+  std::vector<float> eight;
+  for (std::size_t t = 0; t < 8; ++t) eight.insert(eight.end(), x.begin(), x.end());
   OnEveryIsa([&](Isa isa) {
-    const Quantized q(RowFormat::kInt16Block32, AsRows(x, 1, 128));
-    EXPECT_NEAR(Product(q.rows, w.weight, 1).front() / scale, 127 * 0x1p-9f, 1e-6f) << IsaName(isa);
+    const Quantized q(RowFormat::kInt16Block32, AsRows(eight, 8, 128));
+    for (const std::size_t tokens : {1u, 2u, 8u})
+      for (const float y : Product(q.rows, w.weight, tokens))
+        EXPECT_NEAR(y / scale, 127 * 0x1p-9f, 1e-6f) << IsaName(isa) << " " << tokens;
   });
 }
 

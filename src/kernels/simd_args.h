@@ -6,9 +6,9 @@
 
 namespace hadal::kernels {
 
-// Up to kDirectTokens tokens the weights go from memory through the registers at a time; beyond
-// some tokens they are decoded once for a block of them. Both divide the 128 rows that share a row
-// of FP8 scales.
+// Up to kDirectTokens tokens a unit has kDirectRows rows, for more kUnitRows: weights that go from
+// memory through the registers, and those that are decoded once for a block of tokens, which BF16
+// need not be. Both numbers of rows divide the 128 that share a row of FP8 scales.
 inline constexpr std::size_t kDirectTokens = 4, kDirectRows = 32;
 // 64 x 64 sums of 16 lanes are 256 KiB, the decoded weights 128 KiB: both stay in a second-level
 // cache of 512 KiB, and every input is read from beyond it once per 64 rows.

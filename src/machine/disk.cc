@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "io/page_cache.h"
 #include "io/system_error.h"
 #include "machine/measure.h"
 
@@ -45,6 +46,9 @@ class ScratchFile {
         std::memcpy(block.data() + i, &word, 8);
       }
       HADAL_TRY_STATUS(file.Write(block.span()));
+      if (const std::uint64_t end = at + kReadBytes; end % io::kPassedBytes == 0)
+        if (!io::FlushAndForget(fd, end - io::kPassedBytes, end))
+          return io::SystemError(file.path_, "write");
     }
     if (fsync(fd) != 0) return io::SystemError(file.path_, "flush");
     posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);  // for file systems without direct reads

@@ -85,7 +85,7 @@ struct MeasureOptions {
   bool arithmetic = true;
   std::optional<std::string> disk_folder =
       {};                        // where to write, read and remove a file; none: no disk
-  std::uint64_t disk_bytes = 0;  // 0: 1 GiB, quick 64 MiB
+  std::uint64_t disk_bytes = 0;  // 0: 1 GiB, quick 64 MiB; as much memory, but at most 256 MiB
   std::function<void(std::size_t done, std::size_t total)> on_progress = {};  // samples
 };
 

@@ -45,7 +45,7 @@ struct PrefixFigure {
   // The same state from a folder of segments (cache/disk_prefixes.h); no bytes: not measured.
   std::uint64_t disk_bytes = 0;
   double written_seconds = 0;          // once, flushed to disk
-  machine::Samples disk_seconds = {};  // with the last token
+  machine::Samples disk_seconds = {};  // with the last token; no memory has the files
   // Where no windows and tails were kept (window_bytes of a state), they would come from reading so
   // many tokens in front of the state's end again. No tokens: there are none, or the prompt is
   // shorter, or was not read.

@@ -1,6 +1,7 @@
 #include "measure/bench_memory.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/progress.h"
 #include "base/units.h"
@@ -12,6 +13,14 @@ namespace {
 
 constexpr std::uint64_t kReserveBytes =
     64'000'000;  // the program, its stacks and what malloc rounds up
+
+// What the budget leaves beside weights that were read into memory.
+std::uint64_t LeftBytes(const BenchOptions& options, const model::Model& model) {
+  constexpr std::uint64_t kLeast = 4 << 20;
+  if (!options.ram_bytes) return std::numeric_limits<std::uint64_t>::max();
+  const std::uint64_t taken = model.checkpoint().resident_bytes() + kReserveBytes;
+  return std::max(kLeast, *options.ram_bytes - std::min(*options.ram_bytes, taken));
+}
 
 }  // namespace
 
@@ -25,8 +34,13 @@ std::uint64_t ReadBufferBytes(const BenchOptions& options) {
   return BufferBytes(std::uint64_t{1} << (options.quick ? 27 : 30), options.ram_bytes);
 }
 
-std::uint64_t MachineBufferBytes(const BenchOptions& options) {
-  return BufferBytes(std::uint64_t{4} << (options.quick ? 27 : 30), options.ram_bytes);
+std::uint64_t MachineBufferBytes(const BenchOptions& options, const model::Model& model) {
+  return std::min(BufferBytes(std::uint64_t{4} << (options.quick ? 27 : 30), options.ram_bytes),
+                  LeftBytes(options, model));
+}
+
+std::uint64_t DiskTestBytes(const BenchOptions& options, const model::Model& model) {
+  return std::min(std::uint64_t{1} << (options.quick ? 26 : 30), LeftBytes(options, model));
 }
 
 std::uint64_t OwnBytes(const BenchOptions& options) {

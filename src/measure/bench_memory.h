@@ -17,7 +17,9 @@ namespace hadal::measure {
 std::uint64_t BufferBytes(std::uint64_t wanted, const std::optional<std::uint64_t>& ram_bytes);
 // Of the buffer that is read beside decoding, and of the one that measures the machine.
 std::uint64_t ReadBufferBytes(const BenchOptions& options);
-std::uint64_t MachineBufferBytes(const BenchOptions& options);
+std::uint64_t MachineBufferBytes(const BenchOptions& options, const model::Model& model);
+// For MeasureOptions::disk_bytes.
+std::uint64_t DiskTestBytes(const BenchOptions& options, const model::Model& model);
 
 // What a figure would take: `sequences` of `tokens` each beside the buffers of a forward pass.
 struct MemoryNeed {

@@ -131,7 +131,10 @@ Status RunThreads(BenchSubject& subject, std::size_t count, BenchReport& report)
 Result<machine::MachineReport> MeasureMachine(const BenchOptions& options,
                                               const model::Model& model) {
   machine::MeasureOptions measure{.quick = options.quick};
-  if (options.ram_bytes) measure.buffer_bytes = MachineBufferBytes(options);
+  if (options.ram_bytes) {
+    measure.buffer_bytes = MachineBufferBytes(options, model);
+    measure.disk_bytes = DiskTestBytes(options, model);
+  }
   for (const std::uint64_t count : ThreadCounts(options)) measure.threads.push_back(count);
   if (!model.checkpoint().mapped()) measure.disk_folder = model.checkpoint().directory();
   return machine::MeasureMachine(measure);

@@ -15,14 +15,16 @@ std::uint64_t CachedBytes(const std::string& path) {
   const auto bytes = static_cast<std::size_t>(std::filesystem::file_size(path));
   if (bytes == 0) return 0;
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  HADAL_CHECK(fd >= 0);
   void* data = mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd, 0);
-  HADAL_CHECK(fd >= 0 && data != MAP_FAILED);
-  std::vector<unsigned char> pages((bytes + 4095) / 4096);
+  HADAL_CHECK(data != MAP_FAILED);
+  const auto page_bytes = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  std::vector<unsigned char> pages((bytes + page_bytes - 1) / page_bytes);
   HADAL_CHECK(mincore(data, bytes, pages.data()) == 0);
   munmap(data, bytes);
   close(fd);
   std::uint64_t cached = 0;
-  for (const unsigned char page : pages) cached += 4096 * (page & 1u);
+  for (const unsigned char page : pages) cached += page_bytes * (page & 1u);
   return cached;
 }
 

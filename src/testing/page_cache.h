@@ -5,8 +5,8 @@
 
 namespace hadal::testing {
 
-std::uint64_t CachedBytes(const std::string& path);  // whole pages of 4 KiB
-// Flushes the file and lets go of it. False: this file system keeps it, as one in memory does.
+std::uint64_t CachedBytes(const std::string& path);  // whole pages
+// Flushes the file and lets go of it. False: the system keeps some, as of one in memory.
 bool DropFromCache(const std::string& path);
 
 }  // namespace hadal::testing
