@@ -127,9 +127,9 @@ Result<bool> Sweep::RunOne(const SweepRun& run) {
     if (stop_.load()) return false;
     spdlog::info("sweep run={} number={} of={}", RunName(plan_, run), finished_.size() + 1,
                  Planned());
-    // What was killed before its first state has these, and begins again.
+    // What was killed before its first state has the first of a run's files, and begins again.
     std::error_code ignored;
-    const bool resume = fs::exists(fs::path(config.out) / "settings.toml", ignored);
+    const bool resume = fs::exists(fs::path(config.out) / "run_log.csv", ignored);
     HADAL_TRY(const RunSummary summary,
               RunTraining(config, {.resume = resume, .quiet = options_.quiet}, stop_));
     if (!summary.finished && summary.diverged.empty()) return false;

@@ -111,6 +111,11 @@ TEST_P(Experiment, KilledAgainAndAgainItWritesTheSameResults) {
   const std::string whole = folder.File("whole"), killed = folder.File("killed");
   Swept sweep(folder, whole);
   ASSERT_EQ(sweep.Wait(), 0) << sweep.errors();
+  // A run that was killed right after its first file was there.
+  const fs::path one_run = fs::directory_iterator(whole + "/quick/runs")->path();
+  const fs::path begun = killed / fs::relative(one_run, whole);
+  fs::create_directories(begun);
+  ASSERT_TRUE(io::WriteFile((begun / "run_log.csv").string(), "").ok());
   RunKilled(folder, killed);
   for (const char* name : {"runs.csv", "curves.csv", "probes.csv"}) {
     const auto one = io::ReadFile(whole + "/quick/results/" + name),
