@@ -124,7 +124,9 @@ def history_of_before(history):
 def interrupts():
     t = Terminal("--no-history", "--seed", "1", "--max-tokens", "20000")
     t.ready("/help lists the commands")
-    since = t.type("half a line\x03")
+    since = t.type("half a line")
+    t.wait("half a line", since)  # else the interrupt may come before anything is read
+    t.type("\x03")
     t.ready(r"\^C", since)
     since = t.type("Once upon a time\r")
     t.wait("time\r\n.{40}", since)  # some of the answer
