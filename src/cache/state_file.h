@@ -44,8 +44,7 @@ Status WriteStateFile(const StateFileHeader& header, std::span<const std::byte> 
 std::uint64_t StateFileBytes(const StateFileHeader& header);
 
 // Sections in their order, read into memory of the caller's; the page cache forgets what was read,
-// a megabyte or a section at a time.
-// One thread.
+// a megabyte or a section at a time. One thread.
 class StateFileReader {
  public:
   // The file's size and header agree, and with `whole` it holds the fixed block and all pages.

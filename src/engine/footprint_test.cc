@@ -54,6 +54,18 @@ TEST(CheckMemory, ABudgetHoldsForAllOfIt) {
   EXPECT_TRUE(CheckMemory(Some(), std::nullopt, Leaves(0)).ok());
 }
 
+// Where experts on disk save much, a refusal says so, and nowhere else.
+TEST(CheckMemory, SaysWhatExpertsOnDiskSave) {
+  const auto refused = [](std::uint64_t less) {
+    Footprint f = Some();
+    f.on_disk_less = less;
+    return CheckMemory(f, 1014 * kMega, Leaves(0)).error().what;
+  };
+  EXPECT_NE(refused(500 * kMega).find("; --experts disk needs about 500.0 MB less"),
+            std::string::npos);
+  EXPECT_EQ(refused(kMega).find("--experts disk"), std::string::npos);
+}
+
 // 500 MB of dense weights, 100 experts of 10 MB of which 7 must be held.
 Footprint Streaming() {
   Footprint f = Some();
